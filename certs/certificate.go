@@ -1,0 +1,111 @@
+// Package certs reads certificates in whatever shape people have them, judges
+// them, names them and writes them in the one form that every reader takes.
+//
+// Start with [Parse], or with [ParseAll] for a whole file: they take PEM, DER,
+// PKCS#7, ZIP and the odd encodings that certificates arrive in, and account
+// for everything that looks like one. What they return goes into a [Set], which
+// holds each certificate once, and comes out through [Certificate.AppendPEM].
+//
+// A [Certificate] is more than its bytes deserve from crypto/x509: OpenSSL,
+// GnuTLS and Java take certificates that Go refuses (negative serial numbers,
+// Brainpool curves, odd strings in a name), and a trust store has to keep them.
+// So the fields that a store needs are read by a DER walk of our own, and
+// [Certificate.X509] is nil where Go says no.
+//
+// The package does no I/O.
+package certs
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"fmt"
+	"time"
+)
+
+// Certificate is one X.509 certificate.
+type Certificate struct {
+	Raw   []byte            // DER, exactly one certificate
+	Label string            // friendly name that came with it, "" if none
+	X509  *x509.Certificate // nil where crypto/x509 refuses what OpenSSL takes
+
+	fields
+	fingerprint Fingerprint
+	quirk       string
+}
+
+// ParseCertificate reads the DER encoding of one certificate. It fails where
+// OpenSSL or GnuTLS would, since a bundle with such a certificate is lost to
+// them as a whole.
+func ParseCertificate(der []byte) (*Certificate, error) {
+	f, err := walk(der)
+	if err != nil {
+		return nil, err
+	}
+	c := &Certificate{Raw: der, fields: f, fingerprint: sha256.Sum256(der)}
+	if c.X509, err = x509.ParseCertificate(der); err != nil {
+		c.X509, c.quirk = nil, err.Error()
+	}
+	return c, nil
+}
+
+// Fingerprint returns the SHA-256 of the DER encoding, the one thing that tells
+// certificates apart: subjects, serial numbers and hashes of names are shared
+// by different ones.
+func (c *Certificate) Fingerprint() Fingerprint { return c.fingerprint }
+
+// Subject returns the subject on one line, most specific part first, as RFC
+// 2253 writes names. It is safe to print.
+func (c *Certificate) Subject() string { return c.subject.String() }
+
+// Issuer returns the issuer as [Certificate.Subject] does the subject.
+func (c *Certificate) Issuer() string { return c.issuer.String() }
+
+// Name returns the subject's common name, else its unit, else its
+// organisation, else "". It is safe to print.
+func (c *Certificate) Name() string { return c.subject.friendly() }
+
+// NotBefore returns the first moment at which the certificate is valid.
+func (c *Certificate) NotBefore() time.Time { return c.notBefore }
+
+// NotAfter returns the last moment at which the certificate is valid.
+func (c *Certificate) NotAfter() time.Time { return c.notAfter }
+
+// IsCA reports whether the certificate may issue others: by its basic
+// constraints, or as a self-issued one of version 1, which has none. This is
+// what p11-kit calls category authority.
+func (c *Certificate) IsCA() bool { return c.ca || c.version == 0 && c.SelfIssued() }
+
+// SelfIssued reports whether subject and issuer are the same name.
+func (c *Certificate) SelfIssued() bool { return bytes.Equal(c.subject.raw, c.issuer.raw) }
+
+// IssuedBy reports whether c names parent's subject as its issuer. It says
+// nothing about the signature.
+func (c *Certificate) IssuedBy(parent *Certificate) bool {
+	return bytes.Equal(c.issuer.raw, parent.subject.raw)
+}
+
+// Quirk says why crypto/x509 refuses a certificate that OpenSSL takes; it is
+// "" for most. Programs in Go pass over such a certificate in a bundle.
+func (c *Certificate) Quirk() string { return c.quirk }
+
+// EmptySubject reports whether the subject has no attribute at all: Java's
+// readers refuse such certificates.
+func (c *Certificate) EmptySubject() bool { return len(c.subject.attributes) == 0 }
+
+// Fingerprint is the SHA-256 of a certificate's DER encoding.
+type Fingerprint [sha256.Size]byte
+
+// String returns the fingerprint in lower-case hexadecimal.
+func (f Fingerprint) String() string { return hex.EncodeToString(f[:]) }
+
+// ParseFingerprint reads what [Fingerprint.String] writes.
+func ParseFingerprint(s string) (Fingerprint, error) {
+	var f Fingerprint
+	b, err := hex.DecodeString(s)
+	if err != nil || len(b) != len(f) {
+		return f, fmt.Errorf("fingerprint %q: want %d hexadecimal digits", s, 2*len(f))
+	}
+	return Fingerprint(b), nil
+}

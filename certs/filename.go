@@ -1,0 +1,51 @@
+package certs
+
+import (
+	"cmp"
+	"strings"
+)
+
+// FileName returns the name of the anchor file for c from source, such as
+// certgraft-aws-rds-amazon-rds-eu-west-1-root-ca-rsa2048-g1-4d11b8e1.crt:
+// lower-case ASCII letters, digits, dots and dashes only, and the first digits
+// of the fingerprint, which keep apart certificates that share a subject.
+func FileName(source string, c *Certificate, digits int) string {
+	const longest = 40
+	who := cmp.Or(c.subject.first("CN"), c.subject.first("O"))
+	slug := strings.Trim(dashed(who, ""), "-")
+	slug = strings.Trim(slug[:min(len(slug), longest)], "-")
+	origin := strings.Trim(dashed(source, "."), "-.")
+	return strings.Join([]string{"certgraft", cmp.Or(origin, "source"), cmp.Or(slug, "ca"), c.Fingerprint().String()[:digits]}, "-") + ".crt"
+}
+
+// first returns the value of the most specific attribute with that short name.
+func (n name) first(short string) string {
+	for i := len(n.attributes) - 1; i >= 0; i-- {
+		if a := n.attributes[i]; a.string && attributeNames[string(a.oid)] == short {
+			return a.text
+		}
+	}
+	return ""
+}
+
+// dashed lowers ASCII letters and makes one dash of each run of characters that
+// are neither letters nor digits nor in also.
+func dashed(s, also string) string {
+	var out strings.Builder
+	dash := false
+	for _, r := range strings.ToLower(s) {
+		if ('a' <= r && r <= 'z' || '0' <= r && r <= '9') || strings.ContainsRune(also, r) {
+			if dash {
+				out.WriteByte('-')
+			}
+			dash = false
+			out.WriteRune(r)
+			continue
+		}
+		dash = true
+	}
+	if dash {
+		out.WriteByte('-')
+	}
+	return out.String()
+}

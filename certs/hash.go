@@ -1,0 +1,88 @@
+package certs
+
+import (
+	"bytes"
+	"crypto/fips140"
+	"crypto/md5"
+	"crypto/sha1"
+	"encoding/binary"
+	"slices"
+	"strings"
+
+	"golang.org/x/crypto/cryptobyte"
+	"golang.org/x/crypto/cryptobyte/asn1"
+)
+
+// SubjectHash returns the hash of the subject that names the links in a
+// directory of certificates, as X509_NAME_hash of OpenSSL 1.0.0 and later
+// computes it (x509_cmp.c): the first four bytes, little end first, of the
+// SHA-1 of the name in canonical form.
+func (c *Certificate) SubjectHash() uint32 {
+	var sum [sha1.Size]byte
+	// The hash is a file name, not a promise: allowed where FIPS 140 is enforced.
+	fips140.WithoutEnforcement(func() { sum = sha1.Sum(c.subject.canonical()) })
+	return binary.LittleEndian.Uint32(sum[:4])
+}
+
+// SubjectHashOld returns the hash of OpenSSL 0.9.8 (openssl x509
+// -subject_hash_old): of the MD5 of the name as it is encoded.
+func (c *Certificate) SubjectHashOld() uint32 {
+	var sum [md5.Size]byte
+	fips140.WithoutEnforcement(func() { sum = md5.Sum(c.subject.raw) })
+	return binary.LittleEndian.Uint32(sum[:4])
+}
+
+// canonical returns the form in which OpenSSL compares names (x_name.c): each
+// string becomes a UTF8String in lower case with white space folded; attributes
+// that share a set are sorted by their encoding; the outer sequence has no
+// header.
+func (n name) canonical() []byte {
+	var out cryptobyte.Builder
+	var set [][]byte
+	for _, a := range n.attributes {
+		set = append(set, a.canonical())
+		if a.last {
+			slices.SortFunc(set, bytes.Compare)
+			out.AddASN1(asn1.SET, func(b *cryptobyte.Builder) { b.AddBytes(bytes.Join(set, nil)) })
+			set = nil
+		}
+	}
+	return out.BytesOrPanic()
+}
+
+func (a attribute) canonical() []byte {
+	var out cryptobyte.Builder
+	out.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+		b.AddASN1(asn1.OBJECT_IDENTIFIER, func(b *cryptobyte.Builder) { b.AddBytes(a.oid) })
+		if !a.string {
+			b.AddBytes(a.value)
+			return
+		}
+		b.AddASN1(asn1.UTF8String, func(b *cryptobyte.Builder) { b.AddBytes(fold(a.text)) })
+	})
+	return out.BytesOrPanic()
+}
+
+const asciiSpace = " \t\n\v\f\r"
+
+// fold strips white space at both ends, makes one space of each run of it, and
+// lowers A to Z. Only ASCII counts: "Ü" stays as it is, which
+// [strings.ToLower] would get wrong.
+func fold(s string) []byte {
+	var out []byte
+	space := false
+	for _, c := range []byte(strings.Trim(s, asciiSpace)) {
+		if strings.IndexByte(asciiSpace, c) >= 0 {
+			space = true
+			continue
+		}
+		if space {
+			out, space = append(out, ' '), false
+		}
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		out = append(out, c)
+	}
+	return out
+}

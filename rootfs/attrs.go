@@ -1,0 +1,82 @@
+package rootfs
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// attrs are what a new file takes over from the one that it replaces.
+type attrs struct {
+	mode     fs.FileMode
+	owned    bool // uid and gid are known
+	uid, gid int
+	xattrs   map[string][]byte
+}
+
+// attrsOf returns the attributes that c's file is to have.
+func (d disk) attrsOf(c Change) attrs {
+	a := attrs{mode: c.Mode}
+	if c.Prior == nil {
+		return a
+	}
+	if st, ok := c.Prior.Sys().(*syscall.Stat_t); ok {
+		a.owned, a.uid, a.gid = true, int(st.Uid), int(st.Gid)
+	}
+	if c.Prior.Mode().IsRegular() && c.Mode.IsRegular() {
+		a.xattrs = d.xattrs(c.Name)
+	}
+	return a
+}
+
+// apply gives an open file its attributes: owner first, since changing it
+// clears the setuid bits.
+func (a attrs) apply(f *os.File) error {
+	if a.owned && (a.uid != os.Geteuid() || a.gid != os.Getegid()) {
+		if err := f.Chown(a.uid, a.gid); err != nil {
+			return err
+		}
+	}
+	for name, value := range a.xattrs {
+		if err := unix.Fsetxattr(int(f.Fd()), name, value, 0); err != nil && !lostXattr(err) {
+			return &fs.PathError{Op: "setxattr", Path: f.Name(), Err: err}
+		}
+	}
+	return f.Chmod(a.mode)
+}
+
+// lostXattr reports errors with which a label of the security module is not
+// set: the kernel gives the file the label that is due in its directory.
+func lostXattr(err error) bool {
+	return errors.Is(err, unix.ENOTSUP) || errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES)
+}
+
+// xattrs returns the extended attributes of the file at name.
+func (d disk) xattrs(name string) map[string][]byte {
+	f, err := d.root.Open(name)
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	fd := int(f.Fd())
+	size, err := unix.Flistxattr(fd, nil)
+	if err != nil || size == 0 {
+		return nil
+	}
+	list := make([]byte, size)
+	if size, err = unix.Flistxattr(fd, list); err != nil {
+		return nil
+	}
+	found := map[string][]byte{}
+	for attr := range strings.SplitSeq(strings.TrimRight(string(list[:size]), "\x00"), "\x00") {
+		value := make([]byte, 64<<10)
+		if n, err := unix.Fgetxattr(fd, attr, value); err == nil {
+			found[attr] = value[:n]
+		}
+	}
+	return found
+}

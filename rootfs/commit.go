@@ -1,0 +1,264 @@
+package rootfs
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"syscall"
+)
+
+// A commit has two phases. First everything new is staged: directories are
+// made, files and links are written under names that no reader looks at. Then
+// all of it goes to disk, the names are switched by rename(2), one by one, and
+// the directories are synced. A failure in the first phase takes the staged
+// files away again; one in the second puts the old files back. A process that
+// is killed leaves each name old or new; what it staged is swept by the next.
+
+// Staged files are named .certgraft-*.tmp.
+const (
+	stagedPrefix = ".certgraft-"
+	stagedSuffix = ".tmp"
+)
+
+func isStaged(base string) bool {
+	return strings.HasPrefix(base, stagedPrefix) && strings.HasSuffix(base, stagedSuffix)
+}
+
+type committer struct {
+	disk
+	dir       string // for messages
+	opt       Options
+	result    *Result
+	leftovers []string
+
+	made []string // directories, in the order they were made
+	work []*job
+}
+
+// job is the change of one name.
+type job struct {
+	Change
+	staged string // where the new file or link is, until it is renamed
+	backup string // a hard link to the old file, "" if none could be made
+	old    []byte // contents of the old file, where there is no backup
+	target string // of the old link
+	done   bool
+}
+
+func (c *committer) commit(changes []Change) error {
+	for _, name := range c.leftovers {
+		if err := c.remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return explain(c.dir, err)
+		}
+	}
+	if len(changes) == 0 {
+		return nil
+	}
+	err := c.stage(changes)
+	if err == nil {
+		err = c.flush()
+	}
+	if err == nil {
+		err = c.apply()
+	}
+	if err == nil {
+		return c.finish()
+	}
+	err = explain(c.dir, err)
+	if undone := c.rollback(); undone != nil {
+		err = fmt.Errorf("%w; putting back what had been changed: %w", err, undone)
+	}
+	return err
+}
+
+// stage makes everything new, in names that are not read.
+func (c *committer) stage(changes []Change) error {
+	for _, ch := range changes {
+		j := &job{Change: ch}
+		if ch.Mode.IsDir() && !ch.Removed {
+			if err := c.makeDir(j); err != nil {
+				return err
+			}
+			continue
+		}
+		c.work = append(c.work, j)
+		if err := c.keep(j); err != nil {
+			return err
+		}
+		if err := c.stageOne(j); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *committer) makeDir(j *job) error {
+	if j.Prior != nil { // a file or link is in its place
+		return &fs.PathError{Op: "mkdir", Path: j.Name, Err: syscall.ENOTDIR}
+	}
+	if err := c.mkdir(j.Name, j.Mode); err != nil {
+		return err
+	}
+	c.made = append(c.made, j.Name)
+	return nil
+}
+
+// keep sees to it that the old file can be put back.
+func (c *committer) keep(j *job) error {
+	switch {
+	case j.Prior == nil || j.Prior.IsDir():
+		return nil
+	case j.Prior.Mode()&fs.ModeSymlink != 0:
+		var err error
+		j.target, err = c.root.Readlink(j.Name)
+		return err
+	}
+	backup := c.stagingName(j.Name)
+	if err := c.link(j.Name, backup); err == nil {
+		j.backup = backup
+		return nil
+	}
+	var err error // a mount point, or a file system without hard links
+	j.old, err = c.root.ReadFile(j.Name)
+	return err
+}
+
+func (c *committer) stageOne(j *job) error {
+	if j.Removed {
+		return nil
+	}
+	j.staged = c.stagingName(j.Name)
+	if j.Mode&fs.ModeSymlink != 0 {
+		return c.symlink(j.Target, j.staged, c.attrsOf(j.Change))
+	}
+	return c.create(j.staged, j.Data, c.attrsOf(j.Change))
+}
+
+// stagingName returns an unused name in the directory of name, or above it
+// where every file of the directory is read.
+func (c *committer) stagingName(name string) string {
+	dir := path.Dir(name)
+	for c.opt.Unread != nil && dir != "." && c.opt.Unread(dir) {
+		dir = path.Dir(dir)
+	}
+	return path.Join(dir, stagedPrefix+rand.Text()[:16]+stagedSuffix)
+}
+
+// flush brings what was staged to disk, before any name points to it.
+func (c *committer) flush() error {
+	if c.opt.NoSync {
+		return nil
+	}
+	seen := map[uint64]bool{}
+	for _, dir := range c.dirs() {
+		info, err := c.root.Stat(dir)
+		if err != nil {
+			return err
+		}
+		device := deviceOf(info)
+		if seen[device] {
+			continue
+		}
+		seen[device] = true
+		if err := c.syncTree(dir); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func deviceOf(info fs.FileInfo) uint64 {
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		return uint64(st.Dev) //nolint:unconvert // its type differs by system
+	}
+	return 0
+}
+
+// dirs returns the directories that hold a changed name.
+func (c *committer) dirs() []string {
+	var dirs []string
+	for _, j := range c.work {
+		dirs = append(dirs, path.Dir(j.Name))
+		if j.staged != "" {
+			dirs = append(dirs, path.Dir(j.staged))
+		}
+	}
+	for _, dir := range c.made {
+		dirs = append(dirs, path.Dir(dir))
+	}
+	slices.Sort(dirs)
+	return slices.Compact(dirs)
+}
+
+// apply switches the names: first what is new, then, deepest first, what goes.
+func (c *committer) apply() error {
+	for _, j := range c.work {
+		if !j.Removed {
+			if err := c.switchName(j); err != nil {
+				return err
+			}
+		}
+	}
+	for _, j := range slices.Backward(c.work) {
+		if j.Removed {
+			if err := c.remove(j.Name); err != nil {
+				return err
+			}
+			j.done = true
+		}
+	}
+	if c.opt.NoSync {
+		return nil
+	}
+	for _, dir := range c.dirs() {
+		if err := c.syncDir(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *committer) switchName(j *job) error {
+	err := c.rename(j.staged, j.Name)
+	if errors.Is(err, syscall.EBUSY) && j.Mode.IsRegular() {
+		err = c.writeInPlace(j)
+	}
+	if err != nil {
+		return err
+	}
+	j.done = true
+	return nil
+}
+
+// writeInPlace is the way for a file that is a mount point, as container
+// engines bind /etc/resolv.conf and users their bundle: it cannot be replaced.
+func (c *committer) writeInPlace(j *job) error {
+	old, err := c.root.ReadFile(j.Name)
+	if err != nil {
+		return err
+	}
+	j.old = old
+	if err := c.overwrite(j.Name, old, j.Data); err != nil {
+		return errors.Join(err, c.disk.overwrite(j.Name, nil, old))
+	}
+	c.result.InPlace = append(c.result.InPlace, j.Name)
+	if err := c.remove(j.staged); err != nil {
+		return err
+	}
+	return nil
+}
+
+// finish takes the backups away. All names are switched by then.
+func (c *committer) finish() error {
+	var errs []error
+	for _, j := range c.work {
+		if j.backup != "" {
+			errs = append(errs, c.remove(j.backup))
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,140 @@
+package rootfs
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"syscall"
+)
+
+// disk is the few operations on a root that a commit is made of. Names are
+// link-free, so os.Root sees to it that a link put there meanwhile leads
+// nowhere.
+type disk struct {
+	root *os.Root
+	// before, in tests, sees each operation and can make it fail.
+	before func(op, name string) error
+}
+
+func (d disk) try(op, name string) error {
+	if d.before == nil {
+		return nil
+	}
+	if err := d.before(op, name); err != nil {
+		return &fs.PathError{Op: op, Path: name, Err: err}
+	}
+	return nil
+}
+
+// create makes a new file with data, as attrs says.
+func (d disk) create(name string, data []byte, a attrs) (err error) {
+	if err := d.try("create", name); err != nil {
+		return err
+	}
+	f, err := d.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	if _, err := f.Write(data); err != nil {
+		return err
+	}
+	return a.apply(f)
+}
+
+func (d disk) symlink(target, name string, a attrs) error {
+	if err := d.try("symlink", name); err != nil {
+		return err
+	}
+	if err := d.root.Symlink(target, name); err != nil {
+		return err
+	}
+	if a.owned && (a.uid != os.Geteuid() || a.gid != os.Getegid()) {
+		return d.root.Lchown(name, a.uid, a.gid)
+	}
+	return nil
+}
+
+func (d disk) mkdir(name string, mode fs.FileMode) error {
+	if err := d.try("mkdir", name); err != nil {
+		return err
+	}
+	if err := d.root.Mkdir(name, mode.Perm()); err != nil {
+		return err
+	}
+	return d.root.Chmod(name, mode.Perm()) // whatever the umask
+}
+
+func (d disk) link(old, name string) error {
+	if err := d.try("link", name); err != nil {
+		return err
+	}
+	return d.root.Link(old, name)
+}
+
+func (d disk) rename(old, name string) error {
+	if err := d.try("rename", name); err != nil {
+		return err
+	}
+	return d.root.Rename(old, name)
+}
+
+func (d disk) remove(name string) error {
+	if err := d.try("remove", name); err != nil {
+		return err
+	}
+	return d.root.Remove(name)
+}
+
+// syncTree waits until all data of the file system that holds name is on disk,
+// by one call for hundreds of files.
+func (d disk) syncTree(name string) error {
+	if err := d.try("syncfs", name); err != nil {
+		return err
+	}
+	return d.withDir(name, syncfs)
+}
+
+// syncDir waits until the names in a directory are on disk.
+func (d disk) syncDir(name string) error {
+	if err := d.try("fsync", name); err != nil {
+		return err
+	}
+	return d.withDir(name, (*os.File).Sync)
+}
+
+func (d disk) withDir(name string, do func(*os.File) error) error {
+	f, err := d.root.Open(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := do(f); err != nil && !errors.Is(err, syscall.EINVAL) && !errors.Is(err, syscall.ENOTSUP) {
+		return err
+	}
+	return nil // a file system that cannot sync has nothing to lose
+}
+
+// overwrite writes data into the file at name without replacing it, reserving
+// the space first. Where the file is a prefix of data only the rest is written.
+func (d disk) overwrite(name string, old, data []byte) (err error) {
+	if err := d.try("overwrite", name); err != nil {
+		return err
+	}
+	f, err := d.root.OpenFile(name, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	if err := reserve(f, int64(len(data))); err != nil {
+		return errors.Join(err, f.Truncate(int64(len(old))))
+	}
+	start := 0
+	if len(old) <= len(data) && string(data[:len(old)]) == string(old) {
+		start = len(old)
+	}
+	if _, err := f.WriteAt(data[start:], int64(start)); err != nil {
+		return err
+	}
+	return errors.Join(f.Truncate(int64(len(data))), f.Sync())
+}

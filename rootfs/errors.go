@@ -1,0 +1,63 @@
+package rootfs
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"syscall"
+)
+
+// pathHint is an error that knows what to do next.
+type pathHint struct {
+	error
+	hint string
+}
+
+func (h pathHint) Unwrap() error { return h.error }
+
+// Hint returns the advice to print below the error.
+func (h pathHint) Hint() string { return h.hint }
+
+// explain adds to an error of the operating system where it happened and what
+// to do about it. Nothing was changed when it is returned.
+func explain(dir string, err error) error {
+	var path *fs.PathError
+	var link *os.LinkError
+	switch { // names below an os.Root are relative to it
+	case errors.As(err, &path):
+		err = fmt.Errorf("%s %s: %w", path.Op, within(dir, path.Path), path.Err)
+	case errors.As(err, &link):
+		err = fmt.Errorf("%s %s: %w", link.Op, within(dir, link.New), link.Err)
+	default:
+		err = fmt.Errorf("%s: %w", dir, err)
+	}
+	if hint := advice(err); hint != "" {
+		return pathHint{err, hint}
+	}
+	return err
+}
+
+func within(dir, name string) string {
+	switch {
+	case name == dir || dir == "" || name != "" && name[0] == '/':
+		return name
+	case dir == "/":
+		return "/" + name
+	}
+	return dir + "/" + name
+}
+
+func advice(err error) string {
+	switch {
+	case errors.Is(err, syscall.EROFS):
+		return "the file system is read-only: nothing was changed; mount it for writing, or write the changes elsewhere with --output"
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return "the disk is full: nothing was changed; make room and run it again"
+	case errors.Is(err, fs.ErrPermission) && os.Geteuid() != 0:
+		return "nothing was changed: run it as root; in a Dockerfile put the step before USER"
+	case errors.Is(err, fs.ErrPermission):
+		return "nothing was changed: the file may be immutable (chattr -i) or the directory be protected by the kernel's security module"
+	}
+	return ""
+}

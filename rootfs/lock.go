@@ -1,0 +1,51 @@
+package rootfs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// lockFile takes flock(2) on an open directory, which leaves no file behind and
+// ends with the process, however that ends.
+func (opt Options) lockFile(ctx context.Context, f *os.File, dir string, result *Result) (unlock func(), err error) {
+	timeout := opt.LockTimeout
+	if timeout == 0 {
+		timeout = time.Minute
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, timeout, errLockTimeout)
+	defer cancel()
+	for {
+		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		switch {
+		case err == nil:
+			return func() { _ = f.Close() }, nil
+		case errors.Is(err, syscall.EINTR):
+			continue
+		case !errors.Is(err, syscall.EWOULDBLOCK):
+			result.Warnings = append(result.Warnings, fmt.Sprintf("%s cannot be locked (%v): do not run two at once on it", dir, err))
+			return func() { _ = f.Close() }, nil
+		}
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-ctx.Done():
+			_ = f.Close()
+			return nil, lockError(ctx, dir, timeout)
+		}
+	}
+}
+
+var errLockTimeout = errors.New("the time for waiting is up")
+
+func lockError(ctx context.Context, dir string, timeout time.Duration) error {
+	if cause := context.Cause(ctx); !errors.Is(cause, errLockTimeout) {
+		return fmt.Errorf("wait for another process that edits %s: %w", dir, cause)
+	}
+	err := fmt.Errorf("%s is being edited by another process, and was for %s", dir, timeout)
+	return pathHint{err, "wait for it to end, or allow more time with --lock-timeout"}
+}

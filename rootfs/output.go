@@ -1,0 +1,139 @@
+package rootfs
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// export writes the changes alone into a directory, so that copying it over
+// the root (COPY --from=stage /out/ /) makes them: with the directories above
+// each as they are in the root, or the copy would change those too.
+func (opt Options) export(root *os.Root, changes []Change) error {
+	for _, ch := range changes {
+		if ch.Removed || ch.Prior != nil && ch.Prior.Mode().Type() != ch.Mode.Type() {
+			err := fmt.Errorf("/%s is to be removed or to become something else, which copying %s over the root cannot do", ch.Name, opt.Output)
+			return pathHint{err, "run the command in the root itself, or as certgraft patch on the image"}
+		}
+	}
+	out, err := os.OpenRoot(opt.Output)
+	if err != nil {
+		return explain(opt.Output, err)
+	}
+	defer out.Close()
+	if err := opt.clear(out); err != nil {
+		return err
+	}
+	x := exporter{disk: disk{root: out}, from: disk{root: root}, done: map[string]bool{".": true}}
+	for _, ch := range changes {
+		if err := x.write(ch); err != nil {
+			return explain(opt.Output, err)
+		}
+	}
+	return explainNil(opt.Output, x.setTimes(opt.ModTime))
+}
+
+func explainNil(dir string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return explain(dir, err)
+}
+
+// clear empties a directory that an earlier run wrote, and refuses others.
+func (opt Options) clear(out *os.Root) error {
+	entries, err := fs.ReadDir(out.FS(), ".")
+	if err != nil || len(entries) == 0 {
+		return explainNil(opt.Output, err)
+	}
+	if _, err := out.Lstat(opt.Marker); opt.Marker == "" || err != nil {
+		return pathHint{fmt.Errorf("%s is not empty and was not written by certgraft", opt.Output), "name a new directory with --output"}
+	}
+	for _, e := range entries {
+		if err := out.RemoveAll(e.Name()); err != nil {
+			return explain(opt.Output, err)
+		}
+	}
+	return nil
+}
+
+// exporter lays changes out in an empty directory.
+type exporter struct {
+	disk
+	from  disk            // the root that the changes are of
+	done  map[string]bool // directories that are there
+	names []string        // everything that was written
+}
+
+func (x *exporter) write(ch Change) error {
+	if err := x.parents(path.Dir(ch.Name)); err != nil {
+		return err
+	}
+	x.names = append(x.names, ch.Name)
+	a := x.from.attrsOf(ch)
+	switch {
+	case ch.Mode.IsDir():
+		x.done[ch.Name] = true
+		return x.mkdir(ch.Name, ch.Mode)
+	case ch.Mode&fs.ModeSymlink != 0:
+		return x.symlink(ch.Target, ch.Name, a)
+	}
+	return x.create(ch.Name, ch.Data, a)
+}
+
+// parents makes the directories above a name as the root has them.
+func (x *exporter) parents(dir string) error {
+	if x.done[dir] {
+		return nil
+	}
+	if err := x.parents(path.Dir(dir)); err != nil {
+		return err
+	}
+	info, err := x.from.root.Lstat(dir)
+	if err != nil {
+		return err
+	}
+	x.done[dir] = true
+	x.names = append(x.names, dir)
+	if err := x.mkdir(dir, info.Mode()); err != nil {
+		return err
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || int(st.Uid) == os.Geteuid() && int(st.Gid) == os.Getegid() {
+		return nil
+	}
+	return x.root.Lchown(dir, int(st.Uid), int(st.Gid))
+}
+
+// setTimes gives everything the same time, what is deepest first: writing into
+// a directory changes its time.
+func (x *exporter) setTimes(at time.Time) error {
+	slices.Reverse(x.names)
+	for _, name := range append(x.names, ".") {
+		if err := x.setTime(name, at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// setTime sets the time of a name, of links too, for which os.Root has no way.
+func (x *exporter) setTime(name string, at time.Time) error {
+	dir, err := x.root.Open(path.Dir(name))
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	ts := unix.NsecToTimespec(at.UnixNano())
+	err = unix.UtimesNanoAt(int(dir.Fd()), path.Base(name), []unix.Timespec{ts, ts}, unix.AT_SYMLINK_NOFOLLOW)
+	if err != nil {
+		return &fs.PathError{Op: "set the time of", Path: name, Err: err}
+	}
+	return nil
+}

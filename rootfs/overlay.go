@@ -1,0 +1,253 @@
+// Package rootfs edits the root file system of a Linux machine or container
+// without knowing which of the two it is.
+//
+// Start with [Update]: it runs an edit on an [Overlay] of a directory and then
+// commits the changes, all of them or none. [Options] does the same as a dry
+// run, or writes the changes alone into another directory.
+//
+// An Overlay stacks pending changes on any read-only [fs.ReadLinkFS]: the tree
+// behind an [os.Root], a squashed container image, an in-memory tree in a test.
+// Reads see the changes; the lower file system never does. What is left once
+// the work is done is the upper half alone, [Overlay.Changes], which a commit
+// writes to the directory and package image turns into a layer.
+//
+// Names are resolved as chroot(2) would: an absolute link starts over at the
+// root, and ".." stops there. [os.Root] refuses absolute links, even those that
+// stay inside, and a certificate directory is full of them; so links are
+// resolved here, and os.Root is only ever given names without.
+package rootfs
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+	"iter"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+	"syscall"
+)
+
+// A Change says what one name is to become.
+type Change struct {
+	Name    string      // slash-separated, unrooted and free of links, as in io/fs
+	Removed bool        // the name is to go; Mode, Data and Target are then unset
+	Mode    fs.FileMode // type and permission bits
+	Data    []byte      // contents, of a regular file
+	Target  string      // destination, of a symbolic link
+	Prior   fs.FileInfo // what the lower file system has at Name, or nil
+}
+
+// Overlay is a file system with pending changes. It is not safe for concurrent
+// use: an edit is one sequence of steps.
+type Overlay struct {
+	lower *cached
+	upper map[string]Change
+	// children names what upper has in each directory.
+	children map[string]map[string]bool
+}
+
+// NewOverlay returns an overlay without changes. The lower file system must not
+// change while the overlay is in use: what is read of it is remembered.
+func NewOverlay(lower fs.ReadLinkFS) *Overlay {
+	return &Overlay{lower: newCached(lower), upper: map[string]Change{}, children: map[string]map[string]bool{}}
+}
+
+// WriteFile makes name a regular file that holds data, following links, with
+// its parents where they are missing. A file that exists keeps its permission
+// bits and its owner. The data is not copied.
+func (o *Overlay) WriteFile(name string, data []byte, perm fs.FileMode) error {
+	real, err := o.resolve("write", name, true)
+	if err != nil {
+		return err
+	}
+	mode := perm.Perm()
+	switch info, err := o.lstat(real); {
+	case err == nil && info.IsDir():
+		return pathError("write", name, syscall.EISDIR)
+	case err == nil && !info.Mode().IsRegular():
+		return pathError("write", name, errNotRegular)
+	case err == nil:
+		mode = info.Mode() &^ fs.ModeType
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	return o.set("write", Change{Name: real, Mode: mode, Data: data})
+}
+
+// Symlink makes name a symbolic link to target, in place of a file or link.
+func (o *Overlay) Symlink(target, name string) error {
+	real, err := o.resolve("symlink", name, false)
+	if err != nil {
+		return err
+	}
+	if info, err := o.lstat(real); err == nil && info.IsDir() {
+		return pathError("symlink", name, syscall.EISDIR)
+	}
+	return o.set("symlink", Change{Name: real, Mode: fs.ModeSymlink | 0o777, Target: target})
+}
+
+// Remove takes the file, link or empty directory at name away. It is no error
+// if there is none.
+func (o *Overlay) Remove(name string) error {
+	real, err := o.resolve("remove", name, false)
+	if err != nil {
+		return err
+	}
+	info, err := o.lstat(real)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if info.IsDir() {
+		entries, err := o.readDir(real)
+		if err != nil {
+			return err
+		}
+		if len(entries) > 0 || real == "." {
+			return pathError("remove", name, syscall.ENOTEMPTY)
+		}
+	}
+	o.put(Change{Name: real, Removed: true})
+	return nil
+}
+
+// MkdirAll makes name a directory, and its parents where they are missing.
+func (o *Overlay) MkdirAll(name string, perm fs.FileMode) error {
+	real, err := o.resolve("mkdir", name, true)
+	if err != nil {
+		return err
+	}
+	return o.mkdirAll(real, perm)
+}
+
+// Changes yields, by name, every change that makes a difference. Writing what
+// is already there makes none.
+func (o *Overlay) Changes() iter.Seq[Change] {
+	return func(yield func(Change) bool) {
+		for _, name := range slices.Sorted(maps.Keys(o.upper)) {
+			if c := o.upper[name]; !o.same(c) && !yield(c) {
+				return
+			}
+		}
+	}
+}
+
+func (o *Overlay) set(op string, c Change) error {
+	if err := o.mkdirAll(path.Dir(c.Name), 0o755); err != nil {
+		return err
+	}
+	if c.Name == "." {
+		return pathError(op, "/", syscall.EISDIR)
+	}
+	o.put(c)
+	return nil
+}
+
+func (o *Overlay) put(c Change) {
+	c.Prior, _ = o.lower.Lstat(c.Name)
+	o.upper[c.Name] = c
+	dir := path.Dir(c.Name)
+	if o.children[dir] == nil {
+		o.children[dir] = map[string]bool{}
+	}
+	o.children[dir][path.Base(c.Name)] = true
+}
+
+func (o *Overlay) mkdirAll(name string, perm fs.FileMode) error {
+	info, err := o.lstat(name)
+	switch {
+	case err == nil && info.IsDir():
+		return nil
+	case err == nil:
+		return pathError("mkdir", name, syscall.ENOTDIR)
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	return o.set("mkdir", Change{Name: name, Mode: fs.ModeDir | perm.Perm()})
+}
+
+func (o *Overlay) same(c Change) bool {
+	switch {
+	case c.Prior == nil:
+		return c.Removed
+	case c.Removed, c.Prior.Mode().Type() != c.Mode.Type():
+		return false
+	case c.Mode&fs.ModeSymlink != 0:
+		target, err := o.lower.ReadLink(c.Name)
+		return err == nil && target == c.Target
+	case c.Mode.IsDir():
+		return true
+	case c.Prior.Size() != int64(len(c.Data)):
+		return false
+	}
+	data, err := fs.ReadFile(o.lower, c.Name)
+	return err == nil && bytes.Equal(data, c.Data)
+}
+
+func (o *Overlay) lstat(name string) (fs.FileInfo, error) {
+	c, ok := o.upper[name]
+	switch {
+	case ok && c.Removed:
+		return nil, pathError("lstat", name, fs.ErrNotExist)
+	case ok:
+		return info{c}, nil
+	case o.hidden(name):
+		return nil, pathError("lstat", name, fs.ErrNotExist)
+	}
+	return o.lower.Lstat(name)
+}
+
+// hidden reports whether a directory above name was removed or replaced, so
+// that what the lower file system has there is out of sight.
+func (o *Overlay) hidden(name string) bool {
+	for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
+		if c, ok := o.upper[dir]; ok && (c.Removed || c.Prior == nil || !c.Prior.IsDir()) {
+			return true
+		}
+	}
+	return false
+}
+
+func (o *Overlay) readLink(name string) (string, error) {
+	if c, ok := o.upper[name]; ok {
+		return c.Target, nil
+	}
+	return o.lower.ReadLink(name)
+}
+
+func (o *Overlay) readDir(name string) ([]fs.DirEntry, error) {
+	byName := map[string]fs.DirEntry{}
+	c, replaced := o.upper[name]
+	if !replaced && !o.hidden(name) || replaced && c.Prior != nil && c.Prior.IsDir() {
+		entries, err := o.lower.ReadDir(name)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range entries {
+			byName[e.Name()] = e
+		}
+	}
+	for base := range o.children[name] {
+		delete(byName, base)
+		if c := o.upper[path.Join(name, base)]; !c.Removed {
+			byName[base] = fs.FileInfoToDirEntry(info{c})
+		}
+	}
+	return slices.SortedFunc(maps.Values(byName), func(a, b fs.DirEntry) int {
+		return strings.Compare(a.Name(), b.Name())
+	}), nil
+}
+
+// errNotRegular is what a device, socket or FIFO in place of a file is.
+var errNotRegular = errors.New("not a regular file")
+
+func pathError(op, name string, err error) error {
+	return &fs.PathError{Op: op, Path: rooted(name), Err: err}
+}
+
+// rooted returns name as users know it.
+func rooted(name string) string { return path.Join("/", name) }

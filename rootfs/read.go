@@ -1,0 +1,176 @@
+package rootfs
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"syscall"
+	"time"
+)
+
+// Open implements [fs.FS]. A device, socket or FIFO is not opened: reading it
+// could block, or never end.
+func (o *Overlay) Open(name string) (fs.File, error) {
+	real, st, err := o.find("open", name, true)
+	if err != nil {
+		return nil, err
+	}
+	if st.IsDir() {
+		entries, err := o.readDir(real)
+		return &openDir{info: named{st, path.Base(name)}, entries: entries}, err
+	}
+	if c, ok := o.upper[real]; ok {
+		return &openFile{Reader: bytes.NewReader(c.Data), info: named{st, path.Base(name)}}, nil
+	}
+	if !st.Mode().IsRegular() {
+		return nil, pathError("open", name, errNotRegular)
+	}
+	return o.lower.Open(real)
+}
+
+// Stat implements [fs.StatFS].
+func (o *Overlay) Stat(name string) (fs.FileInfo, error) {
+	_, st, err := o.find("stat", name, true)
+	if err != nil {
+		return nil, err
+	}
+	return named{st, path.Base(name)}, nil
+}
+
+// Lstat implements [fs.ReadLinkFS].
+func (o *Overlay) Lstat(name string) (fs.FileInfo, error) {
+	_, st, err := o.find("lstat", name, false)
+	return st, err
+}
+
+// ReadLink implements [fs.ReadLinkFS].
+func (o *Overlay) ReadLink(name string) (string, error) {
+	real, st, err := o.find("readlink", name, false)
+	if err != nil {
+		return "", err
+	}
+	if st.Mode()&fs.ModeSymlink == 0 {
+		return "", pathError("readlink", name, syscall.EINVAL)
+	}
+	return o.readLink(real)
+}
+
+// ReadDir implements [fs.ReadDirFS].
+func (o *Overlay) ReadDir(name string) ([]fs.DirEntry, error) {
+	real, st, err := o.find("readdir", name, true)
+	if err != nil {
+		return nil, err
+	}
+	if !st.IsDir() {
+		return nil, pathError("readdir", name, syscall.ENOTDIR)
+	}
+	return o.readDir(real)
+}
+
+// ReadFile implements [fs.ReadFileFS].
+func (o *Overlay) ReadFile(name string) ([]byte, error) {
+	real, st, err := o.find("read", name, true)
+	switch {
+	case err != nil:
+		return nil, err
+	case st.IsDir():
+		return nil, pathError("read", name, syscall.EISDIR)
+	case !st.Mode().IsRegular():
+		return nil, pathError("read", name, errNotRegular)
+	}
+	if c, ok := o.upper[real]; ok {
+		return bytes.Clone(c.Data), nil
+	}
+	return o.lower.ReadFile(real)
+}
+
+func (o *Overlay) find(op, name string, follow bool) (string, fs.FileInfo, error) {
+	if !fs.ValidPath(name) {
+		return "", nil, &fs.PathError{Op: op, Path: name, Err: fs.ErrInvalid}
+	}
+	real, err := o.resolve(op, name, follow)
+	if err != nil {
+		return "", nil, err
+	}
+	st, err := o.lstat(real)
+	if err != nil {
+		var inner *fs.PathError
+		if errors.As(err, &inner) {
+			err = inner.Err
+		}
+		return "", nil, pathError(op, name, err)
+	}
+	return real, st, nil
+}
+
+// ReadOnly opens the root file system in dir to look at it. Its links resolve
+// inside it.
+func ReadOnly(dir string) (fs.ReadLinkFS, io.Closer, error) {
+	root, err := openRoot(dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	return NewOverlay(root.FS().(fs.ReadLinkFS)), root, nil
+}
+
+func openRoot(dir string) (*os.Root, error) {
+	root, err := os.OpenRoot(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, pathHint{&fs.PathError{Op: "open root", Path: dir, Err: fs.ErrNotExist}, "name an existing directory that holds a root file system"}
+	case errors.Is(err, syscall.ENOTDIR):
+		return nil, pathHint{&fs.PathError{Op: "open root", Path: dir, Err: syscall.ENOTDIR}, "name the directory that holds the root file system; for an image use certgraft patch"}
+	}
+	return root, err
+}
+
+type info struct{ c Change }
+
+func (i info) Name() string       { return path.Base(i.c.Name) }
+func (i info) Size() int64        { return int64(max(len(i.c.Data), len(i.c.Target))) }
+func (i info) Mode() fs.FileMode  { return i.c.Mode }
+func (i info) ModTime() time.Time { return time.Time{} }
+func (i info) IsDir() bool        { return i.c.Mode.IsDir() }
+func (i info) Sys() any           { return nil }
+
+// named is a FileInfo under the name that it was asked for by.
+type named struct {
+	fs.FileInfo
+	name string
+}
+
+func (n named) Name() string { return n.name }
+
+type openFile struct {
+	*bytes.Reader
+	info fs.FileInfo
+}
+
+func (f *openFile) Stat() (fs.FileInfo, error) { return f.info, nil }
+func (f *openFile) Close() error               { return nil }
+
+type openDir struct {
+	info    fs.FileInfo
+	entries []fs.DirEntry
+}
+
+func (d *openDir) Stat() (fs.FileInfo, error) { return d.info, nil }
+func (d *openDir) Close() error               { return nil }
+
+func (d *openDir) Read([]byte) (int, error) {
+	return 0, pathError("read", d.info.Name(), syscall.EISDIR)
+}
+
+func (d *openDir) ReadDir(n int) ([]fs.DirEntry, error) {
+	if n <= 0 {
+		n = len(d.entries)
+	} else if len(d.entries) == 0 {
+		return nil, io.EOF
+	}
+	head := d.entries[:min(n, len(d.entries))]
+	d.entries = d.entries[len(head):]
+	return head, nil
+}

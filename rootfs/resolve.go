@@ -1,0 +1,79 @@
+package rootfs
+
+import (
+	"errors"
+	"io/fs"
+	"path"
+	"strings"
+	"syscall"
+)
+
+// maxLinks is the kernel's limit on the links followed for one name.
+const maxLinks = 40
+
+// Resolve returns the link-free name that name stands for. What does not exist
+// stands for itself, below what its parents resolve to.
+func (o *Overlay) Resolve(name string) (string, error) { return o.resolve("resolve", name, true) }
+
+// resolve walks name element by element. The last element is followed only if
+// follow is set.
+func (o *Overlay) resolve(op, name string, follow bool) (string, error) {
+	rest := strings.Split(name, "/")
+	at := "."
+	for links := 0; len(rest) > 0; {
+		elem := rest[0]
+		rest = rest[1:]
+		switch elem {
+		case "", ".":
+			continue
+		case "..":
+			at = path.Dir(at)
+			continue
+		}
+		next := path.Join(at, elem)
+		target, isLink, err := o.step(op, name, next, rest)
+		if err != nil {
+			return "", err
+		}
+		if !isLink || !follow && lastElement(rest) {
+			at = next
+			continue
+		}
+		if links++; links > maxLinks {
+			return "", pathError(op, name, syscall.ELOOP)
+		}
+		if path.IsAbs(target) {
+			at = "."
+		}
+		rest = append(strings.Split(target, "/"), rest...)
+	}
+	return at, nil
+}
+
+// step looks at one name on the way: where it leads if it is a link, and
+// whether it can be passed if it is not.
+func (o *Overlay) step(op, whole, name string, rest []string) (target string, isLink bool, err error) {
+	info, err := o.lstat(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
+		return "", false, nil
+	case err != nil:
+		return "", false, err
+	case info.Mode()&fs.ModeSymlink != 0:
+		target, err = o.readLink(name)
+		return target, true, err
+	case !info.IsDir() && !lastElement(rest):
+		return "", false, pathError(op, whole, syscall.ENOTDIR)
+	}
+	return "", false, nil
+}
+
+// lastElement reports whether nothing but empty elements follows.
+func lastElement(rest []string) bool {
+	for _, elem := range rest {
+		if elem != "" && elem != "." {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,69 @@
+package rootfs
+
+import (
+	"errors"
+	"io/fs"
+	"slices"
+)
+
+// rollback puts everything back as it was before the commit. It goes on after
+// a failure: each name that can be restored is.
+func (c *committer) rollback() error {
+	var errs []error
+	for _, j := range slices.Backward(c.work) {
+		errs = append(errs, c.undo(j))
+	}
+	for _, j := range c.work {
+		for _, name := range []string{j.staged, j.backup} {
+			if name != "" {
+				errs = append(errs, gone(c.root.Remove(name)))
+			}
+		}
+	}
+	for _, dir := range slices.Backward(c.made) {
+		errs = append(errs, gone(c.root.Remove(dir)))
+	}
+	return errors.Join(errs...)
+}
+
+// gone passes over the error of taking away what is not there.
+func gone(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// undo restores one name that was switched.
+func (c *committer) undo(j *job) error {
+	switch {
+	case !j.done:
+		return nil
+	case j.Prior == nil:
+		return gone(c.root.Remove(j.Name))
+	case j.Prior.IsDir():
+		return errors.Join(c.root.Mkdir(j.Name, 0o700), c.restoreDir(j))
+	case slices.Contains(c.result.InPlace, j.Name):
+		return disk{root: c.root}.overwrite(j.Name, nil, j.old)
+	case j.backup != "":
+		return c.root.Rename(j.backup, j.Name)
+	}
+	name := c.stagingName(j.Name)
+	old := j.Change
+	old.Mode = j.Prior.Mode()
+	plain := disk{root: c.root}
+	if old.Mode&fs.ModeSymlink != 0 {
+		return errors.Join(plain.symlink(j.target, name, plain.attrsOf(old)), c.root.Rename(name, j.Name))
+	}
+	return errors.Join(plain.create(name, j.old, plain.attrsOf(old)), c.root.Rename(name, j.Name))
+}
+
+func (c *committer) restoreDir(j *job) error {
+	a := c.attrsOf(j.Change)
+	if a.owned {
+		if err := c.root.Lchown(j.Name, a.uid, a.gid); err != nil {
+			return err
+		}
+	}
+	return c.root.Chmod(j.Name, j.Prior.Mode().Perm())
+}

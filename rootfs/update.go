@@ -1,0 +1,97 @@
+package rootfs
+
+import (
+	"context"
+	"io/fs"
+	"log/slog"
+	"os"
+	"slices"
+	"time"
+)
+
+// Options say how a root is updated. The zero value commits to the root itself.
+type Options struct {
+	DryRun      bool                  // change nothing, only return what would change
+	Output      string                // write the changes alone into this directory and leave the root as it is
+	ModTime     time.Time             // of everything in Output
+	Marker      string                // name of a file that tells an Output of an earlier run, which is renewed
+	LockTimeout time.Duration         // how long to wait for another process; 0 is a minute
+	NoSync      bool                  // leave it to the kernel when data reaches the disk
+	Unread      func(dir string) bool // directories whose readers take every file: nothing is staged in them
+	Logger      *slog.Logger          // narrates; nil is silent
+}
+
+// Result says what an update did.
+type Result struct {
+	Changes  []Change // by name; of a dry run, what would change
+	InPlace  []string // names that were mount points and were written in place: kill -9 could have left half
+	Warnings []string // what could not be done and did not matter enough to fail
+}
+
+// Update runs edit on an overlay of the root file system in dir and commits the
+// changes after edit has returned: an edit that fails leaves the root as it was.
+func Update(dir string, edit func(*Overlay) error) error {
+	_, err := Options{}.Update(context.Background(), dir, edit)
+	return err
+}
+
+// Update is like the function [Update], with options. Another Update of the
+// same directory waits for this one, until its ctx is done or its time is up.
+func (opt Options) Update(ctx context.Context, dir string, edit func(*Overlay) error) (*Result, error) {
+	root, err := openRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	result := &Result{}
+	unlock, err := opt.lock(ctx, root, dir, result)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	overlay := NewOverlay(root.FS().(fs.ReadLinkFS))
+	if err := edit(overlay); err != nil {
+		return nil, err
+	}
+	result.Changes = slices.Collect(overlay.Changes())
+	switch {
+	case opt.DryRun:
+		return result, nil
+	case opt.Output != "":
+		return result, opt.export(root, result.Changes)
+	}
+	c := &committer{disk: disk{root: root}, dir: dir, opt: opt, result: result, leftovers: overlay.lower.leftovers}
+	if err := c.commit(result.Changes); err != nil {
+		return nil, err
+	}
+	return result, nil
+}
+
+// lock takes the lock on the directory that the commit goes to.
+func (opt Options) lock(ctx context.Context, root *os.Root, dir string, result *Result) (unlock func(), err error) {
+	if opt.Output == "" {
+		f, err := root.Open(".")
+		if err != nil {
+			return nil, explain(dir, err)
+		}
+		return opt.lockFile(ctx, f, dir, result)
+	}
+	if opt.DryRun {
+		return func() {}, nil
+	}
+	if err := os.MkdirAll(opt.Output, 0o755); err != nil {
+		return nil, explain(opt.Output, err)
+	}
+	f, err := os.Open(opt.Output)
+	if err != nil {
+		return nil, explain(opt.Output, err)
+	}
+	return opt.lockFile(ctx, f, opt.Output, result)
+}
+
+func (opt Options) log() *slog.Logger {
+	if opt.Logger == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return opt.Logger
+}
