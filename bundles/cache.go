@@ -1,0 +1,111 @@
+package bundles
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"os"
+)
+
+// cache keeps downloads in a directory, a file per URL: a line of JSON, then
+// the body. Several processes may share it: files are replaced whole, and one
+// that is damaged is as good as none. A cache that cannot be written is no
+// reason to fail.
+type cache struct {
+	dir string
+	log *slog.Logger
+}
+
+// entry is a download in the cache.
+type entry struct {
+	ETag         string `json:"etag,omitzero"`
+	LastModified string `json:"lastModified,omitzero"`
+	SHA256       string `json:"sha256"` // of the body
+	body         []byte
+}
+
+func newCache(opt Options) *cache {
+	return &cache{dir: opt.Cache, log: opt.log()}
+}
+
+// fileName hides the URL, which may hold a token.
+func fileName(address string) string { return digest([]byte(address)) + ".bundle" }
+
+func (c *cache) read(address string) (entry, bool) {
+	var e entry
+	if c == nil || c.dir == "" {
+		return e, false
+	}
+	root, err := os.OpenRoot(c.dir)
+	if err != nil {
+		return e, false
+	}
+	defer root.Close()
+	f, err := root.Open(fileName(address))
+	if err != nil {
+		return e, false
+	}
+	defer f.Close()
+	data, err := readBounded(f)
+	if err != nil {
+		return e, false
+	}
+	head, body, found := bytes.Cut(data, []byte("\n"))
+	e.body = body
+	ok := found && json.Unmarshal(head, &e) == nil && e.SHA256 == digest(body)
+	return e, ok
+}
+
+// revalidate asks the server for the body only if it is another one.
+func (e entry) revalidate(h http.Header) {
+	if e.ETag != "" {
+		h.Set("If-None-Match", e.ETag)
+	}
+	if e.LastModified != "" {
+		h.Set("If-Modified-Since", e.LastModified)
+	}
+}
+
+func (c *cache) write(address string, h http.Header, body []byte) {
+	if c.dir == "" {
+		return
+	}
+	head, err := json.Marshal(entry{ETag: h.Get("ETag"), LastModified: h.Get("Last-Modified"), SHA256: digest(body)})
+	if err == nil {
+		err = c.replace(fileName(address), append(append(head, '\n'), body...))
+	}
+	if err != nil {
+		c.log.Warn("the download is not cached", "error", err)
+	}
+}
+
+// replace writes a new file and gives it its name in one step.
+func (c *cache) replace(name string, data []byte) error {
+	if err := os.MkdirAll(c.dir, 0o755); err != nil {
+		return err
+	}
+	root, err := os.OpenRoot(c.dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	tmp := ".certgraft-" + rand.Text()[:16] + ".tmp"
+	f, err := root.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = root.Rename(tmp, name)
+	}
+	if err != nil {
+		if gone := root.Remove(tmp); !errors.Is(gone, fs.ErrNotExist) {
+			err = errors.Join(err, gone)
+		}
+	}
+	return err
+}

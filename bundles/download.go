@@ -1,0 +1,181 @@
+package bundles
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/certgraft/certgraft/certs"
+)
+
+// loadURLs gets the bundle of a URL or a catalogue id: by download, else from
+// the cache, else, for an id, from the snapshot.
+func (l *loader) loadURLs(ctx context.Context, s *source) (*Bundle, error) {
+	urls := []string{s.url}
+	if s.provider != nil {
+		urls, _ = s.provider.urls(s.region) // checked when the argument was parsed
+	}
+	if l.opt.Offline {
+		return l.fallback(s, urls, errOffline)
+	}
+	b, err := l.download(ctx, s, urls)
+	if err == nil {
+		err = pinned(b, s)
+	}
+	switch {
+	case err == nil:
+		b.compare(s)
+		return b, nil
+	case canFallBack(err) && !l.opt.NoFallback:
+		return l.fallback(s, urls, err)
+	}
+	return nil, err
+}
+
+var errOffline = errors.New("the network is not to be used")
+
+// errPin is a download whose certificates are not the pinned ones: the cache
+// or the snapshot may hold those.
+var errPin = errors.New("the download is not what was pinned")
+
+func pinned(b *Bundle, s *source) error {
+	want := s.pinSet
+	if want == "" && s.provider != nil && s.region == "" {
+		want = s.provider.Pin
+	}
+	if err := b.checkSet(want); err != nil {
+		return fmt.Errorf("%w: %w", errPin, err)
+	}
+	return nil
+}
+
+func canFallBack(err error) bool {
+	return errors.Is(err, errTransient) || errors.Is(err, errPin)
+}
+
+func (l *loader) download(ctx context.Context, s *source, urls []string) (*Bundle, error) {
+	b := s.newBundle(Download)
+	for _, address := range urls {
+		b.URLs = append(b.URLs, redact(address))
+		data, err := l.fetcher.get(ctx, address)
+		if err != nil {
+			return nil, err
+		}
+		if err := b.addDownload(s, urls, address, data); err != nil {
+			return nil, err
+		}
+	}
+	return b, nil
+}
+
+// addDownload parses what came from one URL. Unlike a file that someone chose,
+// a download that ends in the middle of a certificate is refused.
+func (b *Bundle) addDownload(s *source, urls []string, address string, data []byte) error {
+	name := ""
+	if len(urls) > 1 {
+		name = redact(address)
+	} else {
+		b.Digest = digest(data)
+		if s.pinBytes != "" && b.Digest != s.pinBytes {
+			return wrongBytes(b.Digest, s.pinBytes)
+		}
+	}
+	before := len(b.Findings)
+	if err := b.add(name, data); err != nil {
+		return err
+	}
+	for _, f := range b.Findings[before:] {
+		if errors.Is(f.Finding, certs.ErrTruncated) {
+			return hinted{refusedf("the download is truncated: %w", f.Finding), "run it again; if it stays so, tell the publisher"}
+		}
+	}
+	return nil
+}
+
+// fallback returns the bundle from the cache or the snapshot.
+func (l *loader) fallback(s *source, urls []string, cause error) (*Bundle, error) {
+	if b := l.fromCache(s, urls); b != nil {
+		b.warn("the cache is used: %s", reason(cause))
+		return b, nil
+	}
+	if s.provider == nil {
+		return nil, l.noFallback(s, cause, "and the cache does not have it")
+	}
+	b, err := s.fromSnapshot()
+	if err != nil {
+		return nil, l.noFallback(s, cause, err.Error())
+	}
+	if err := pinned(b, s); err != nil {
+		return nil, err
+	}
+	b.warn("the snapshot in this program is used: %s", reason(cause))
+	return b, nil
+}
+
+func (l *loader) noFallback(s *source, cause error, why string) error {
+	if errors.Is(cause, errPin) {
+		return cause
+	}
+	err := unreachablef("%s; %s", reason(cause), why)
+	if errors.Is(cause, errOffline) {
+		return hinted{err, "run it once with a network and --cache DIR, or name the file itself"}
+	}
+	if hint, ok := errors.AsType[hinted](cause); ok {
+		return hinted{err, hint.hint}
+	}
+	return hinted{err, "check the network and the proxy (https_proxy), or download the file elsewhere and name it"}
+}
+
+func reason(cause error) string { return strings.TrimSpace(cause.Error()) }
+
+// fromCache returns the bundle if the cache has all its files and they are the
+// pinned ones.
+func (l *loader) fromCache(s *source, urls []string) *Bundle {
+	b := s.newBundle(Cache)
+	for _, address := range urls {
+		b.URLs = append(b.URLs, redact(address))
+		entry, ok := l.fetcher.cache.read(address)
+		if !ok || b.addDownload(s, urls, address, entry.body) != nil {
+			return nil
+		}
+	}
+	if pinned(b, s) != nil {
+		return nil
+	}
+	b.compare(s)
+	return b
+}
+
+func (b *Bundle) warn(format string, args ...any) {
+	b.Warnings = append(b.Warnings, fmt.Sprintf(format, args...))
+}
+
+// compare names what is new and what is gone against what the catalogue knows.
+func (b *Bundle) compare(s *source) {
+	if s.provider == nil || len(s.provider.Known) == 0 {
+		return
+	}
+	known := s.provider.known(s.region)
+	seen := map[certs.Fingerprint]bool{}
+	var fresh, gone []string
+	for _, k := range known {
+		seen[k.fingerprint()] = true
+		if !b.Certs.Has(k.fingerprint()) {
+			b.Gone = append(b.Gone, k)
+			gone = append(gone, k.Name)
+		}
+	}
+	for c := range b.Certs.All() {
+		if !seen[c.Fingerprint()] {
+			b.New = append(b.New, c)
+			fresh = append(fresh, c.Name())
+		}
+	}
+	if len(fresh) > 0 {
+		b.warn("new since this program was made: %s", strings.Join(fresh, "; "))
+	}
+	if len(gone) > 0 {
+		b.warn("no longer published, though this program knows them: %s", strings.Join(gone, "; "))
+	}
+}

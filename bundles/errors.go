@@ -1,0 +1,42 @@
+package bundles
+
+import (
+	"errors"
+	"fmt"
+)
+
+// What kind of failure an error is, for the exit status. Other errors are
+// failures of the work: a file that is not there, say.
+var (
+	ErrUsage       = errors.New("wrong usage")                   // status 2
+	ErrRefused     = errors.New("the input was refused")         // status 3
+	ErrUnreachable = errors.New("a source could not be reached") // status 4
+)
+
+// classed is an error of one of these kinds. Its text is its own.
+type classed struct {
+	error
+	kind error
+}
+
+func (c classed) Unwrap() []error { return []error{c.error, c.kind} }
+
+func usagef(format string, args ...any) error { return classed{fmt.Errorf(format, args...), ErrUsage} }
+func refusedf(format string, args ...any) error {
+	return classed{fmt.Errorf(format, args...), ErrRefused}
+}
+
+func unreachablef(format string, args ...any) error {
+	return classed{fmt.Errorf(format, args...), ErrUnreachable}
+}
+
+// hinted is an error that knows what to do next.
+type hinted struct {
+	error
+	hint string
+}
+
+func (h hinted) Unwrap() error { return h.error }
+
+// Hint returns the advice to print below the error.
+func (h hinted) Hint() string { return h.hint }

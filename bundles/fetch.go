@@ -1,0 +1,195 @@
+package bundles
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/hashicorp/go-retryablehttp"
+)
+
+// errTransient is a failure of the network or of the server, not of what it
+// served: a cache or a snapshot may stand in.
+var errTransient = errors.New("the download failed")
+
+// fetcher downloads URLs, each once.
+type fetcher struct {
+	client   *retryablehttp.Client
+	cache    *cache
+	progress func(url string, done, total int64)
+
+	mu   sync.Mutex
+	once map[string]func() ([]byte, error)
+}
+
+// Retries: at most three, one to ten seconds apart, all within the time of the
+// whole call.
+const (
+	retries      = 3
+	shortestWait = time.Second
+	longestWait  = 10 * time.Second
+)
+
+func newFetcher(opt Options) (*fetcher, error) {
+	transport, err := newTransport(opt)
+	if err != nil {
+		return nil, err
+	}
+	client := retryablehttp.NewClient()
+	client.HTTPClient = &http.Client{Transport: transport, CheckRedirect: checkRedirect}
+	client.Logger = quiet{opt.log()}
+	client.RetryMax, client.RetryWaitMin, client.RetryWaitMax = retries, shortestWait, longestWait
+	client.Backoff = func(least, most time.Duration, attempt int, r *http.Response) time.Duration {
+		// The default honours Retry-After whatever it asks for: a day, say.
+		return min(retryablehttp.DefaultBackoff(least, most, attempt, r), most)
+	}
+	client.CheckRetry = checkRetry
+	client.ErrorHandler = retryablehttp.PassthroughErrorHandler
+	return &fetcher{client: client, cache: newCache(opt), progress: opt.Progress, once: map[string]func() ([]byte, error){}}, nil
+}
+
+// quiet reports failed attempts at warning level: they will be tried again.
+type quiet struct{ *slog.Logger }
+
+func (q quiet) Error(msg string, args ...any) { q.Warn(msg, args...) }
+
+func (opt Options) log() *slog.Logger {
+	if opt.Logger == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return opt.Logger
+}
+
+// checkRetry is the library's policy, but for what no second try changes: a
+// name that does not exist, and no network at all.
+func checkRetry(ctx context.Context, resp *http.Response, err error) (bool, error) {
+	if dns, ok := errors.AsType[*net.DNSError](err); ok && dns.IsNotFound {
+		return false, err
+	}
+	if errors.Is(err, syscall.ENETUNREACH) || errors.Is(err, errPolicy) || is[*tls.CertificateVerificationError](err) {
+		return false, err
+	}
+	return retryablehttp.DefaultRetryPolicy(ctx, resp, err)
+}
+
+func is[E error](err error) bool {
+	_, ok := errors.AsType[E](err)
+	return ok
+}
+
+// get returns the body of address. Two sources that name it share one download.
+func (f *fetcher) get(ctx context.Context, address string) ([]byte, error) {
+	f.mu.Lock()
+	once, ok := f.once[address]
+	if !ok {
+		once = sync.OnceValues(func() ([]byte, error) { return f.fetch(ctx, address) })
+		f.once[address] = once
+	}
+	f.mu.Unlock()
+	return once()
+}
+
+func (f *fetcher) fetch(ctx context.Context, address string) ([]byte, error) {
+	req, err := retryablehttp.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return nil, usagef("%s is not a URL", redact(address))
+	}
+	req.Header.Set("User-Agent", "certgraft")
+	cached, haveCached := f.cache.read(address)
+	if haveCached {
+		cached.revalidate(req.Header)
+	}
+	var body []byte
+	// Within the retry loop, so that a body that breaks off is tried again.
+	req.SetResponseHandler(func(r *http.Response) (err error) {
+		if r.StatusCode == http.StatusOK {
+			body, err = f.readBody(address, r)
+		}
+		return err
+	})
+	resp, err := f.client.Do(req)
+	if resp != nil {
+		defer resp.Body.Close()
+	}
+	if err != nil {
+		return nil, failure(ctx, address, err)
+	}
+	switch {
+	case resp.StatusCode == http.StatusOK:
+		f.cache.write(address, resp.Header, body)
+		return body, nil
+	case resp.StatusCode == http.StatusNotModified && haveCached:
+		return cached.body, nil
+	}
+	return nil, statusError(address, resp.StatusCode)
+}
+
+func (f *fetcher) readBody(address string, r *http.Response) ([]byte, error) {
+	reader := io.Reader(r.Body)
+	if f.progress != nil {
+		reader = &counter{Reader: r.Body, report: func(n int64) { f.progress(redact(address), n, r.ContentLength) }}
+	}
+	data, err := io.ReadAll(io.LimitReader(reader, maxSize+1))
+	if err == nil && len(data) > maxSize {
+		err = fmt.Errorf("%w: it is larger than %d MiB: no bundle of certificates is", errPolicy, maxSize>>20)
+	}
+	return data, err
+}
+
+// counter reports how much was read.
+type counter struct {
+	io.Reader
+	n      int64
+	report func(int64)
+}
+
+func (c *counter) Read(p []byte) (int, error) {
+	n, err := c.Reader.Read(p)
+	c.n += int64(n)
+	c.report(c.n)
+	return n, err
+}
+
+// statusError is the error of an answer that is no bundle. That the server is
+// overloaded or broken may pass; that it has no such file does not.
+func statusError(address string, status int) error {
+	err := unreachablef("get %s: %d %s", redact(address), status, http.StatusText(status))
+	if status == http.StatusTooManyRequests || status >= 500 {
+		return classed{err, errTransient}
+	}
+	return hinted{err, "open the publisher's page (certgraft list ID names it) and look for the new address"}
+}
+
+// failure is the error of a request that got no answer. The library puts the
+// whole URL into its errors, which may hold a password or a token.
+func failure(ctx context.Context, address string, err error) error {
+	cause := err
+	if u, ok := errors.AsType[*url.Error](err); ok {
+		cause = u.Err
+	}
+	if errors.Is(err, errPolicy) {
+		return refusedf("get %s: %w", redact(address), cause)
+	}
+	if ctx.Err() != nil {
+		cause = context.Cause(ctx)
+		if !errors.Is(cause, errTimeout) {
+			return fmt.Errorf("get %s: %w", redact(address), cause)
+		}
+		cause = hinted{cause, "allow more with --timeout, or use --offline"}
+	}
+	var out error = classed{unreachablef("get %s: %w", redact(address), cause), errTransient}
+	if is[*tls.CertificateVerificationError](err) || is[x509.UnknownAuthorityError](err) {
+		out = hinted{out, "if a proxy here inspects TLS, name its CA with --download-ca FILE"}
+	}
+	return out
+}

@@ -1,0 +1,231 @@
+// Package bundles gets certificates from where people have them: a catalogue
+// of providers, https URLs, files, directories, standard input.
+//
+// Start with [Load]. It downloads what is to be downloaded, all at once, and
+// returns a [Bundle] for each argument: the certificates, where they came from,
+// and what a user should know of them. [Catalog] lists the providers.
+//
+// A download that fails for want of a network falls back to a cache, and for a
+// catalogue id to the snapshot in this program; what was downloaded but is not
+// certificates does not.
+package bundles
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/certgraft/certgraft/certs"
+)
+
+// Options say how sources are read. The zero value downloads with the system's
+// CAs, without a cache, within a minute.
+type Options struct {
+	Stdin      io.Reader
+	Catalog    []string // files with more entries
+	Cache      string   // directory that keeps downloads; "" for none
+	Offline    bool     // cache and snapshots only
+	NoFallback bool     // neither cache nor snapshot when a download fails
+	Insecure   bool     // http URLs too
+	DownloadCA []string // PEM files of CAs that vouch for downloads too
+	Timeout    time.Duration
+	Now        time.Time
+	Logger     *slog.Logger
+	Progress   func(url string, done, total int64) // total is -1 where unknown
+	Transport  http.RoundTripper                   // nil for a real one
+}
+
+// Origin says where the certificates of a bundle came from.
+type Origin string
+
+// The origins.
+const (
+	Download Origin = "download"
+	Cache    Origin = "cache"
+	Snapshot Origin = "snapshot"
+	File     Origin = "file"
+	Stdin    Origin = "stdin"
+)
+
+// Bundle is what one source holds.
+type Bundle struct {
+	Source   string // public name, as recorded: aws-rds:eu-west-1, corp.pem, stdin, a URL without secrets
+	Anchor   string // what anchor files are named after: aws-rds, corp, stdin, the host of a URL
+	Origin   Origin
+	URLs     []string // what was or would have been downloaded, without secrets
+	Digest   string   // SHA-256 of the bytes in hexadecimal, where the source is one file
+	Certs    *certs.Set
+	Findings []Finding
+	Warnings []string
+	New      []*certs.Certificate // in a download, not yet known to the catalogue
+	Gone     []Known              // known to the catalogue and no longer in the download
+}
+
+// Finding is something odd in one of the files of a source.
+type Finding struct {
+	File string // base name or URL, "" where the source is one file
+	*certs.Finding
+}
+
+// loader is one call of Load.
+type loader struct {
+	opt       Options
+	catalogue *Catalogue
+	fetcher   *fetcher
+}
+
+// Load reads the sources that specs name, concurrently, and returns a bundle
+// for each in the same order. Errors wrap [ErrUsage], [ErrRefused] or
+// [ErrUnreachable], or none of them where a local file cannot be read; all that
+// fail are in it.
+func Load(ctx context.Context, opt Options, specs ...string) ([]*Bundle, error) {
+	catalogue, err := Catalog(opt)
+	if err != nil {
+		return nil, err
+	}
+	sources, err := parseAll(catalogue, opt, specs)
+	if err != nil {
+		return nil, err
+	}
+	fetcher, err := newFetcher(opt)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, opt.timeout(), errTimeout)
+	defer cancel()
+	l := &loader{opt: opt, catalogue: catalogue, fetcher: fetcher}
+	loaded := make([]*Bundle, len(sources))
+	errs := make([]error, len(sources))
+	var wg sync.WaitGroup
+	for i, s := range sources {
+		wg.Go(func() { loaded[i], errs[i] = l.load(ctx, s) })
+	}
+	wg.Wait()
+	return loaded, errors.Join(errs...)
+}
+
+var errTimeout = errors.New("the time for downloads is up")
+
+func (opt Options) timeout() time.Duration {
+	if opt.Timeout <= 0 {
+		return time.Minute
+	}
+	return opt.Timeout
+}
+
+func parseAll(c *Catalogue, opt Options, specs []string) ([]*source, error) {
+	var sources []*source
+	var errs []error
+	stdin := false
+	for _, spec := range specs {
+		s, err := parseSource(c, spec, opt.Insecure)
+		if err == nil && s.stdin && stdin {
+			err = usagef("standard input is named twice")
+		}
+		if err == nil {
+			err = s.checkPin()
+		}
+		errs = append(errs, err)
+		sources = append(sources, s)
+		stdin = stdin || err == nil && s.stdin
+	}
+	return sources, errors.Join(errs...)
+}
+
+// checkPin refuses a pin of bytes where the source is several files.
+func (s *source) checkPin() error {
+	if s.pinBytes == "" || s.provider == nil {
+		return nil
+	}
+	if urls, err := s.provider.urls(s.region); err != nil || len(urls) != 1 {
+		return hinted{usagef("%s: @sha256 pins the bytes of one file, and this is %d", s.spec, len(urls)), "use @set:HEX, which pins the set of certificates"}
+	}
+	return nil
+}
+
+// Recorded returns the name under which a source that was installed is in the
+// record and, for a file or directory that is there, the fingerprints in it.
+// Nothing is downloaded.
+func Recorded(opt Options, spec string) (name string, fingerprints []certs.Fingerprint, set string, err error) {
+	catalogue, err := Catalog(opt)
+	if err != nil {
+		return "", nil, "", err
+	}
+	s, err := parseSource(catalogue, spec, true)
+	if err != nil {
+		return "", nil, "", err
+	}
+	if s.path == "" {
+		return s.public(), nil, s.pinSet, nil
+	}
+	l := &loader{opt: opt, catalogue: catalogue}
+	if b, err := l.loadPath(s); err == nil {
+		for c := range b.Certs.All() {
+			fingerprints = append(fingerprints, c.Fingerprint())
+		}
+	}
+	return s.public(), fingerprints, s.pinSet, nil
+}
+
+func (l *loader) load(ctx context.Context, s *source) (*Bundle, error) {
+	var b *Bundle
+	var err error
+	switch {
+	case s.stdin:
+		b, err = l.loadStdin(s)
+	case s.path != "":
+		b, err = l.loadPath(s)
+	default:
+		b, err = l.loadURLs(ctx, s)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", s.spec, err)
+	}
+	if err := b.checkSet(s.pinSet); err != nil {
+		return nil, fmt.Errorf("%s: %w", s.spec, err)
+	}
+	return b, nil
+}
+
+func (b *Bundle) checkSet(want string) error {
+	if got := b.Certs.Digest(); want != "" && got != want {
+		return hinted{refusedf("its certificates are not the pinned ones: their set digest is %s, the pin is %s", got, want),
+			"look at what changed before you change the pin: certgraft bundle --json --output /dev/null SOURCE"}
+	}
+	return nil
+}
+
+// newBundle returns an empty bundle for s.
+func (s *source) newBundle(origin Origin) *Bundle {
+	return &Bundle{Source: s.public(), Anchor: s.anchor(), Origin: origin, Certs: &certs.Set{}}
+}
+
+// add parses one file of the source. The error is one of refusal.
+func (b *Bundle) add(file string, data []byte) error {
+	taken, findings, err := certs.ParseAll(data)
+	if err != nil {
+		return refusal(file, err)
+	}
+	for _, c := range taken {
+		b.Certs.Add(c, b.Source)
+	}
+	for _, f := range findings {
+		b.Findings = append(b.Findings, Finding{File: file, Finding: f})
+	}
+	return nil
+}
+
+func refusal(file string, err error) error {
+	if file != "" {
+		file += ": "
+	}
+	if errors.Is(err, certs.ErrPrivateKey) {
+		return hinted{refusedf("%s%w", file, err), "what is installed can be read by everyone: make a file with the certificates alone, and treat the key as exposed if this file was public"}
+	}
+	return hinted{refusedf("%s%w", file, err), "look at the content: it should hold lines -----BEGIN CERTIFICATE-----, or be DER or PKCS#7"}
+}

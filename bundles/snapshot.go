@@ -1,0 +1,120 @@
+package bundles
+
+import (
+	_ "embed" // the certificates
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"golang.org/x/crypto/x509roots/fallback/bundle"
+
+	"github.com/certgraft/certgraft/certs"
+)
+
+//go:generate go run ./internal/snapshot
+
+// snapshotPEM holds the certificates of all snapshots, each once. Which of them
+// are whose follows from the fingerprints in the catalogue. Public roots are
+// not in it: golang.org/x/crypto/x509roots has them.
+//
+//go:embed snapshots/certificates.pem
+var snapshotPEM []byte
+
+// mozillaID is the provider whose snapshot is the Mozilla roots in
+// golang.org/x/crypto/x509roots.
+const mozillaID = "mozilla"
+
+// embedded returns every certificate in this program.
+var embedded = sync.OnceValue(func() *certs.Set {
+	set := &certs.Set{}
+	for c, err := range certs.Parse(snapshotPEM) {
+		if err == nil {
+			set.Add(c, "")
+		}
+	}
+	for c := range mozilla().All() {
+		set.Add(c, "")
+	}
+	return set
+})
+
+// mozilla returns the Mozilla roots in this program, but those that are trusted
+// with a constraint, which a file of certificates cannot express.
+var mozilla = sync.OnceValue(func() *certs.Set {
+	set := &certs.Set{}
+	for root := range bundle.Roots() {
+		if root.Constraint != nil {
+			continue
+		}
+		if c, err := certs.ParseCertificate(root.Certificate); err == nil {
+			set.Add(c, "")
+		}
+	}
+	return set
+})
+
+// Snapshot returns the certificates of the provider that are in this program,
+// in the order of the catalogue, and whether they are all that are known; if
+// not, the names of those that are missing.
+func (p *Provider) Snapshot() (set *certs.Set, complete bool, missing []string) {
+	set, absent := p.snapshot("")
+	for _, k := range absent {
+		missing = append(missing, k.Name)
+	}
+	return set, set.Len() > 0 && len(absent) == 0, missing
+}
+
+func (p *Provider) snapshot(region string) (set *certs.Set, absent []Known) {
+	if p.ID == mozillaID {
+		return mozilla(), nil
+	}
+	set = &certs.Set{}
+	for _, k := range p.known(region) {
+		if c := embedded().Get(k.fingerprint()); c != nil {
+			set.Add(c, "")
+		} else {
+			absent = append(absent, k)
+		}
+	}
+	return set, absent
+}
+
+// fromSnapshot returns the bundle as it is in this program. A region must be
+// whole; of a global bundle what is missing is named.
+func (s *source) fromSnapshot() (*Bundle, error) {
+	set, absent := s.provider.snapshot(s.region)
+	if set.Len() == 0 {
+		return nil, fmt.Errorf("this program has no snapshot of it")
+	}
+	if len(absent) > 0 && s.region != "" {
+		return nil, fmt.Errorf("the snapshot in this program lacks %s", absent[0].Name)
+	}
+	b := s.newBundle(Snapshot)
+	b.URLs, _ = s.provider.urls(s.region)
+	for c := range set.All() {
+		b.Certs.Add(c, b.Source)
+	}
+	if len(absent) > 0 {
+		b.warn("the snapshot lacks %d of the %d certificates known: %s", len(absent), len(absent)+set.Len(), regionsOf(absent))
+	}
+	return b, nil
+}
+
+// regionsOf names the regions of certificates, or the certificates that have
+// none.
+func regionsOf(absent []Known) string {
+	var regions, names []string
+	for _, k := range absent {
+		if k.Region == "" {
+			names = append(names, k.Name)
+		} else if !slices.Contains(regions, k.Region) {
+			regions = append(regions, k.Region)
+		}
+	}
+	slices.Sort(regions)
+	if len(regions) > 0 {
+		regions = []string{"those of " + strings.Join(regions, ", ")}
+	}
+	return strings.Join(append(regions, names...), "; ")
+}

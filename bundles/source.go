@@ -1,0 +1,139 @@
+package bundles
+
+import (
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+)
+
+// source is what one argument names.
+type source struct {
+	spec     string    // as given, for messages; secrets taken out
+	provider *Provider // of a catalogue id
+	region   string
+	url      string // of a URL, as given
+	path     string // of a file or directory
+	stdin    bool
+
+	pinBytes string // SHA-256 of the bytes
+	pinSet   string // set digest of the certificates
+}
+
+var pinPattern = regexp.MustCompile(`^(.*)@(sha256|set):([^@/]*)$`)
+
+// parseSource reads an argument: ID, ID:REGION, a URL, a path or "-", any of
+// them with @sha256:HEX or @set:HEX. An id wins over a file of the same name.
+func parseSource(c *Catalogue, spec string, insecure bool) (*source, error) {
+	s := &source{spec: spec}
+	if m := pinPattern.FindStringSubmatch(spec); m != nil {
+		spec = m[1]
+		if !hexPattern.MatchString(m[3]) {
+			return nil, usagef("%s: the pin %q is not 64 lower-case hexadecimal digits", redact(spec), m[3])
+		}
+		if m[2] == "set" {
+			s.pinSet = m[3]
+		} else {
+			s.pinBytes = m[3]
+		}
+	}
+	s.spec = redact(spec)
+	switch {
+	case spec == "":
+		return nil, usagef("a source is empty")
+	case spec == "-":
+		s.stdin, s.spec = true, "standard input"
+		return s, nil
+	case strings.Contains(spec, "://"):
+		return s, s.setURL(spec, insecure)
+	}
+	id, region, _ := strings.Cut(spec, ":")
+	p, err := c.Find(id)
+	switch {
+	case err == nil:
+		s.provider, s.region = p, region
+		_, err = p.urls(region)
+		return s, err
+	case looksLikePath(spec):
+		s.path = spec
+		return s, nil
+	}
+	return nil, err
+}
+
+func (s *source) setURL(address string, insecure bool) error {
+	u, err := url.Parse(address)
+	switch {
+	case err != nil || u.Host == "":
+		return usagef("%s is not a URL", s.spec)
+	case u.Scheme == "http" && !insecure:
+		return hinted{usagef("%s is http, which anyone on the way can change", s.spec), "use https, or allow it with --insecure and pin the content with @set:HEX"}
+	case u.Scheme != "http" && u.Scheme != "https":
+		return hinted{usagef("%s: %s URLs are not read", s.spec, u.Scheme), "a source is a catalogue id, an https URL, a file, a directory or -"}
+	}
+	s.url = address
+	return nil
+}
+
+// looksLikePath reports whether a name that is no id means a file: by how it
+// is written, or because there is one.
+func looksLikePath(spec string) bool {
+	if strings.ContainsRune(spec, filepath.Separator) || strings.Contains(spec, ".") {
+		return true
+	}
+	_, err := os.Lstat(spec)
+	return err == nil
+}
+
+// redact takes out of a URL what may be secret: user, password, query and
+// fragment.
+func redact(spec string) string {
+	if !strings.Contains(spec, "://") {
+		return spec
+	}
+	u, err := url.Parse(spec)
+	if err != nil {
+		return "a URL"
+	}
+	u.User, u.RawQuery, u.ForceQuery, u.Fragment, u.RawFragment = nil, "", false, "", ""
+	return u.String()
+}
+
+// public returns the name under which the source is recorded: no directory of
+// a path, no secret of a URL.
+func (s *source) public() string {
+	switch {
+	case s.provider != nil && s.region != "":
+		return s.provider.ID + ":" + s.region
+	case s.provider != nil:
+		return s.provider.ID
+	case s.stdin:
+		return "stdin"
+	case s.url != "":
+		return s.spec
+	}
+	return baseName(s.path)
+}
+
+func baseName(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		path = abs
+	}
+	return filepath.Base(path)
+}
+
+// anchor returns the part of an anchor's file name that says where it is from.
+func (s *source) anchor() string {
+	switch {
+	case s.provider != nil:
+		return s.provider.ID
+	case s.stdin:
+		return "stdin"
+	case s.url != "":
+		u, _ := url.Parse(s.url) // parsed before
+		return u.Hostname()
+	}
+	base := baseName(s.path)
+	return strings.TrimSuffix(base, filepath.Ext(base))
+}

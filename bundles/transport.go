@@ -1,0 +1,99 @@
+package bundles
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"time"
+)
+
+// errPolicy is a download that is refused whatever the server says.
+var errPolicy = errors.New("refused")
+
+// newTransport returns the transport for downloads, bounded in each phase.
+func newTransport(opt Options) (http.RoundTripper, error) {
+	if opt.Transport != nil {
+		return opt.Transport, nil
+	}
+	roots, err := downloadRoots(opt.DownloadCA)
+	if err != nil {
+		return nil, err
+	}
+	return &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		DialContext:            (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
+		TLSClientConfig:        &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
+		TLSHandshakeTimeout:    10 * time.Second,
+		ResponseHeaderTimeout:  20 * time.Second,
+		MaxResponseHeaderBytes: 64 << 10,
+		ForceAttemptHTTP2:      true,
+	}, nil
+}
+
+// downloadRoots returns the CAs that vouch for downloads: the running system's,
+// or, in an image that has none, the Mozilla roots in this program; and those
+// in files, a corporate proxy's say.
+func downloadRoots(files []string) (*x509.CertPool, error) {
+	pool, err := x509.SystemCertPool()
+	if err != nil || pool.Equal(x509.NewCertPool()) {
+		pool = x509.NewCertPool()
+		for c := range mozilla().All() {
+			pool.AddCert(c.X509)
+		}
+	}
+	for _, name := range files {
+		if err := addFile(pool, name); err != nil {
+			return nil, fmt.Errorf("--download-ca %s: %w", name, err)
+		}
+	}
+	return pool, nil
+}
+
+func addFile(pool *x509.CertPool, name string) error {
+	if _, err := os.Stat(name); err != nil {
+		return withoutPath(err)
+	}
+	data, err := readFile(name)
+	if err != nil {
+		return err
+	}
+	b := (&source{path: name}).newBundle(File)
+	if err := b.add("", data); err != nil {
+		return err
+	}
+	for c := range b.Certs.All() {
+		if c.X509 == nil {
+			return refusedf("%s: Go cannot verify with it: %s", c.Subject(), c.Quirk())
+		}
+		pool.AddCert(c.X509)
+	}
+	return nil
+}
+
+// checkRedirect follows a few redirects, to https only, and not from a public
+// name to an address of this machine or its network.
+func checkRedirect(req *http.Request, via []*http.Request) error {
+	const most = 5
+	switch {
+	case len(via) > most:
+		return fmt.Errorf("%w: more than %d redirects", errPolicy, most)
+	case req.URL.Scheme != "https":
+		return fmt.Errorf("%w: it redirects to %s, and only https is followed", errPolicy, redact(req.URL.String()))
+	case local(req.URL.Hostname()) && !local(via[0].URL.Hostname()):
+		return fmt.Errorf("%w: it redirects to %s, an address of this machine or its network", errPolicy, req.URL.Hostname())
+	}
+	return nil
+}
+
+func local(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	addr, err := netip.ParseAddr(host)
+	return err == nil && (addr.IsLoopback() || addr.IsPrivate() || addr.IsLinkLocalUnicast() || addr.IsUnspecified())
+}
