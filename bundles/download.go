@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/certgraft/certgraft/certs"
@@ -96,7 +97,9 @@ func (b *Bundle) addDownload(s *source, urls []string, address string, data []by
 // fallback returns the bundle from the cache or the snapshot.
 func (l *loader) fallback(s *source, urls []string, cause error) (*Bundle, error) {
 	if b := l.fromCache(s, urls); b != nil {
-		b.warn("the cache is used: %s", reason(cause))
+		if !errors.Is(cause, errOffline) {
+			b.warn("the cache is used: %s", reason(cause))
+		}
 		return b, nil
 	}
 	if s.provider == nil {
@@ -109,7 +112,9 @@ func (l *loader) fallback(s *source, urls []string, cause error) (*Bundle, error
 	if err := pinned(b, s); err != nil {
 		return nil, err
 	}
-	b.warn("the snapshot in this program is used: %s", reason(cause))
+	if !errors.Is(cause, errOffline) {
+		b.Warnings = slices.Insert(b.Warnings, 0, "the snapshot in this program is used: "+reason(cause))
+	}
 	return b, nil
 }
 

@@ -148,28 +148,35 @@ func (s *source) checkPin() error {
 	return nil
 }
 
-// Recorded returns the name under which a source that was installed is in the
-// record and, for a file or directory that is there, the fingerprints in it.
-// Nothing is downloaded.
-func Recorded(opt Options, spec string) (name string, fingerprints []certs.Fingerprint, set string, err error) {
+// Record is what the record of a root is searched for to find a source.
+type Record struct {
+	Name         string              // public name
+	Set          string              // the set digest that the argument pins, or ""
+	Fingerprints []certs.Fingerprint // of a file or directory that is there
+}
+
+// Recorded returns what a source that was installed is recorded as. Nothing is
+// downloaded.
+func Recorded(opt Options, spec string) (Record, error) {
 	catalogue, err := Catalog(opt)
 	if err != nil {
-		return "", nil, "", err
+		return Record{}, err
 	}
 	s, err := parseSource(catalogue, spec, true)
 	if err != nil {
-		return "", nil, "", err
+		return Record{}, err
 	}
+	out := Record{Name: s.public(), Set: s.pinSet}
 	if s.path == "" {
-		return s.public(), nil, s.pinSet, nil
+		return out, nil
 	}
 	l := &loader{opt: opt, catalogue: catalogue}
 	if b, err := l.loadPath(s); err == nil {
 		for c := range b.Certs.All() {
-			fingerprints = append(fingerprints, c.Fingerprint())
+			out.Fingerprints = append(out.Fingerprints, c.Fingerprint())
 		}
 	}
-	return s.public(), fingerprints, s.pinSet, nil
+	return out, nil
 }
 
 func (l *loader) load(ctx context.Context, s *source) (*Bundle, error) {

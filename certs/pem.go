@@ -16,6 +16,7 @@ const (
 // block is a BEGIN line of PEM text and what follows it up to its END line, the
 // next BEGIN line or the end of the text.
 type block struct {
+	start, stop  int // offsets of BEGIN and of what follows the label of END
 	line, number int
 	label        string
 	body         []byte
@@ -83,10 +84,11 @@ func (s *scanner) next(i int) *block {
 	gap := s.text[s.at:start]
 	s.advance(start)
 	s.number++
-	b := &block{line: s.line, number: s.number, binary: bytes.Contains(bytes.Trim(gap, "\x00"), []byte{0})}
+	b := &block{start: start, line: s.line, number: s.number, binary: bytes.Contains(bytes.Trim(gap, "\x00"), []byte{0})}
 	b.repairs = lineRepairs(s.text, start)
 	label, n, ok := cutLabel(s.text[start+len(beginMark):])
 	s.advance(start + len(beginMark))
+	b.stop = s.at
 	if !ok {
 		return b
 	}
@@ -104,11 +106,13 @@ func (s *scanner) next(i int) *block {
 	if end < 0 {
 		b.body = rest[:stop]
 		s.advance(s.at + stop)
+		b.stop = s.at
 		return b
 	}
 	b.closed, b.body = true, rest[:end]
 	b.readEnd(rest[end+len(endMark) : stop])
 	s.advance(s.at + end + len(endMark))
+	b.stop = s.at
 	return b
 }
 

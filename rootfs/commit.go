@@ -35,8 +35,9 @@ type committer struct {
 	result    *Result
 	leftovers []string
 
-	made []string // directories, in the order they were made
-	work []*job
+	made  []string        // directories, in the order they were made
+	going map[string]bool // directories that are to be removed
+	work  []*job
 }
 
 // job is the change of one name.
@@ -77,6 +78,10 @@ func (c *committer) commit(changes []Change) error {
 
 // stage makes everything new, in names that are not read.
 func (c *committer) stage(changes []Change) error {
+	c.going = map[string]bool{}
+	for _, ch := range changes {
+		c.going[ch.Name] = ch.Removed
+	}
 	for _, ch := range changes {
 		j := &job{Change: ch}
 		if ch.Mode.IsDir() && !ch.Removed {
@@ -139,10 +144,10 @@ func (c *committer) stageOne(j *job) error {
 }
 
 // stagingName returns an unused name in the directory of name, or above it
-// where every file of the directory is read.
+// where every file of the directory is read, or the directory itself goes.
 func (c *committer) stagingName(name string) string {
 	dir := path.Dir(name)
-	for c.opt.Unread != nil && dir != "." && c.opt.Unread(dir) {
+	for dir != "." && (c.going[dir] || c.opt.Unread != nil && c.opt.Unread(dir)) {
 		dir = path.Dir(dir)
 	}
 	return path.Join(dir, stagedPrefix+rand.Text()[:16]+stagedSuffix)

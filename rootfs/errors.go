@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 	"syscall"
 )
 
@@ -26,9 +27,9 @@ func explain(dir string, err error) error {
 	var link *os.LinkError
 	switch { // names below an os.Root are relative to it
 	case errors.As(err, &path):
-		err = fmt.Errorf("%s %s: %w", path.Op, within(dir, path.Path), path.Err)
+		err = fmt.Errorf("%s %s: %w", verb(path.Op), within(dir, path.Path), path.Err)
 	case errors.As(err, &link):
-		err = fmt.Errorf("%s %s: %w", link.Op, within(dir, link.New), link.Err)
+		err = fmt.Errorf("%s %s: %w", verb(link.Op), within(dir, link.New), link.Err)
 	default:
 		err = fmt.Errorf("%s: %w", dir, err)
 	}
@@ -37,6 +38,9 @@ func explain(dir string, err error) error {
 	}
 	return err
 }
+
+// verb returns the name of an operation without the "at" of the system call.
+func verb(op string) string { return strings.TrimSuffix(op, "at") }
 
 func within(dir, name string) string {
 	switch {

@@ -1,0 +1,52 @@
+# make demo    build, install the embedded RDS bundle into a fresh root under build/, inspect it
+# make test    all tests that need neither network nor root
+# make help    everything else
+
+GO       ?= go
+TAGS     := urfave_cli_no_docs
+FUZZTIME ?= 30s
+COVERED  := certs bundles rootfs installer
+LEAST    := 85
+
+.PHONY: help build test e2e bench fuzz lint demo cover clean
+
+help: ## list the targets
+	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+
+build: ## build/certgraft, one static binary
+	CGO_ENABLED=0 $(GO) build -trimpath -tags $(TAGS) -ldflags '-s -w' -o build/certgraft .
+
+test: ## unit tests, script tests, the direction of imports
+	$(GO) test ./...
+
+e2e: build ## real distributions, engines, servers and clients; as root on Debian
+	$(GO) test -tags e2e -count=1 -timeout 25m ./e2e/...
+
+bench: build ## measure side by side with the real tools, as root on Debian
+	$(GO) test -run '^$$' -bench . -benchmem ./certs ./rootfs ./installer
+	$(GO) test -tags bench -count=1 -timeout 25m -v -run Bench ./e2e/...
+
+fuzz: ## each fuzz target for FUZZTIME
+	@set -e; for pkg in $$($(GO) list ./...); do \
+	  for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+	    echo "$$pkg $$target"; $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$pkg; \
+	  done; done
+
+lint: ## gofmt, vet, go fix, golangci-lint
+	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo 'run gofmt -w .'; exit 1; }
+	$(GO) vet ./... && $(GO) vet -tags e2e ./e2e/...
+	$(GO) fix -diff ./...
+	$(GO) tool -modfile=tools/go.mod golangci-lint run ./...
+
+demo: build ## needs no network
+	rm -rf build/demo-root && mkdir -p build/demo-root
+	build/certgraft install --offline --root build/demo-root aws-rds
+	build/certgraft inspect build/demo-root
+
+cover: ## coverage of the packages that edit trust stores
+	@for p in $(COVERED); do \
+	  got=$$($(GO) test -cover ./$$p | sed -n 's/.*coverage: \([0-9]*\).*/\1/p'); \
+	  echo "$$p $$got%"; test "$${got:-0}" -ge $(LEAST) || { echo "$$p: below $(LEAST)%"; exit 1; }; done
+
+clean: ## remove what was built
+	rm -rf build

@@ -1,0 +1,163 @@
+package installer
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+)
+
+// Detection says which family of distributions a root belongs to, and why that
+// is believed.
+type Detection struct {
+	ID     string `json:"id"`     // of os-release, "" without one
+	Name   string `json:"name"`   // PRETTY_NAME of os-release
+	Family string `json:"family"` // name of the system store: debian, alpine or bundle
+	Rule   string `json:"rule"`   // the rule that decided, as a sentence
+}
+
+// families maps the ID and ID_LIKE of os-release to the system store.
+var families = map[string]string{
+	"debian":     "debian",
+	"ubuntu":     "debian",
+	"linuxmint":  "debian",
+	"kali":       "debian",
+	"raspbian":   "debian",
+	"devuan":     "debian",
+	"gentoo":     "debian", // the same tool
+	"void":       "debian", // the same tool
+	"alpine":     "alpine",
+	"wolfi":      "alpine",
+	"chainguard": "alpine",
+}
+
+// later are families whose own store is not written yet: the bundle that is
+// there is extended, which their tools undo.
+var later = map[string]string{
+	"fedora": "update-ca-trust", "rhel": "update-ca-trust", "centos": "update-ca-trust", "amzn": "update-ca-trust",
+	"azurelinux": "update-ca-trust", "mariner": "update-ca-trust", "arch": "update-ca-trust",
+	"suse": "update-ca-certificates", "photon": "rehash_ca_certificates.sh",
+}
+
+// refusedRoots are systems whose trust is declared elsewhere.
+var refusedRoots = map[string]string{
+	"nixos":        "declare the certificates in security.pki.certificateFiles and rebuild the system",
+	"bottlerocket": "set them in settings.pki of the host: apiclient set settings.pki.NAME.data=BASE64 settings.pki.NAME.trusted=true",
+}
+
+// Detect finds out what kind of root it is: by os-release, then by what is
+// there. The error is of a root that must not be edited.
+func Detect(root fs.FS) (*Detection, error) {
+	release, err := osRelease(root)
+	if err != nil {
+		return nil, err
+	}
+	d := &Detection{ID: release["ID"], Name: release["PRETTY_NAME"]}
+	if hint := refusedRoots[d.ID]; hint != "" {
+		return nil, hinted{fmt.Errorf("%s keeps its trust in its configuration: a file that is changed is lost or not used", d.ID), hint}
+	}
+	d.byRelease(root, release)
+	if d.Family == "" {
+		d.byContent(root)
+	}
+	return d, nil
+}
+
+func (d *Detection) byRelease(root fs.FS, release map[string]string) {
+	for i, id := range append([]string{d.ID}, strings.Fields(release["ID_LIKE"])...) {
+		key := "ID"
+		if i > 0 {
+			key = "ID_LIKE"
+		}
+		switch {
+		case id == "":
+		case families[id] == "debian" && bareDebian(root, d):
+			d.Family = "bundle"
+			return
+		case families[id] != "":
+			d.Family, d.Rule = families[id], fmt.Sprintf("os-release has %s=%s", key, id)
+			return
+		case later[id] != "":
+			d.Family, d.Rule = "bundle", fmt.Sprintf("os-release has %s=%s, whose store is not written yet", key, id)
+			return
+		}
+	}
+}
+
+// bareDebian recognises images that say they are Debian and have nothing of it
+// but the bundle: distroless, and chiselled Ubuntu.
+func bareDebian(root fs.FS, d *Detection) bool {
+	switch {
+	case strings.Contains(d.Name, "Distroless"):
+		d.Rule = "os-release has PRETTY_NAME=" + d.Name
+	case !exists(root, "var/lib/dpkg/status") && !exists(root, debianTool):
+		d.Rule = fmt.Sprintf("os-release has ID=%s, but there is neither dpkg nor update-ca-certificates", d.ID)
+	default:
+		return false
+	}
+	return true
+}
+
+// byContent decides where os-release says nothing known.
+func (d *Detection) byContent(root fs.FS) {
+	switch {
+	case exists(root, "etc/alpine-release"), exists(root, "lib/apk/db/installed"):
+		d.Family, d.Rule = "alpine", "there is an apk database"
+	case exists(root, debianTool) && exists(root, "usr/share/ca-certificates"):
+		d.Family, d.Rule = "debian", "there are update-ca-certificates and /usr/share/ca-certificates"
+	case d.ID == "":
+		d.Family, d.Rule = "bundle", "there is no os-release and no known tool"
+	default:
+		d.Family, d.Rule = "bundle", fmt.Sprintf("os-release has ID=%s, which is not known, and there is no known tool", d.ID)
+	}
+}
+
+// osRelease reads os-release(5). An error other than its absence is one: a
+// root whose kind cannot be told must not be edited as if it had none.
+func osRelease(root fs.FS) (map[string]string, error) {
+	for _, name := range []string{"etc/os-release", "usr/lib/os-release"} {
+		data, err := fs.ReadFile(root, name)
+		switch {
+		case err == nil:
+			return parseRelease(data), nil
+		case !errors.Is(err, fs.ErrNotExist):
+			return nil, fmt.Errorf("read os-release: %w", err)
+		}
+	}
+	return map[string]string{}, nil
+}
+
+func parseRelease(data []byte) map[string]string {
+	values := map[string]string{}
+	for lines := bufio.NewScanner(bytes.NewReader(data)); lines.Scan(); {
+		key, value, ok := strings.Cut(strings.TrimSpace(lines.Text()), "=")
+		if ok && !strings.HasPrefix(key, "#") {
+			values[key] = strings.Trim(value, `"'`)
+		}
+	}
+	return values
+}
+
+func exists(root fs.FS, name string) bool {
+	_, err := fs.Stat(root, name)
+	return err == nil
+}
+
+// trustVariables are the environment variables that redirect a runtime's trust
+// to a file.
+var trustVariables = []string{"SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "AWS_CA_BUNDLE", "GIT_SSL_CAINFO", "PIP_CERT"}
+
+// redirected returns the files, and the variable that names each, that the
+// environment of the root has runtimes read.
+func redirected(environ map[string]string) map[string]string {
+	files := map[string]string{}
+	for _, variable := range slices.Backward(trustVariables) {
+		if file := environ[variable]; strings.HasPrefix(file, "/") {
+			files[file] = variable
+		}
+	}
+	return files
+}

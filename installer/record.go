@@ -1,0 +1,220 @@
+package installer
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+
+	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/rootfs"
+)
+
+// RecordPath is where a root says what certgraft installed in it.
+const RecordPath = "usr/local/share/certgraft/installed.json"
+
+// recordVersion is the schema that this program reads and writes.
+const recordVersion = 1
+
+// record is the content of the file at [RecordPath]. It has no dates and is
+// sorted, so that the same installation gives the same bytes.
+type record struct {
+	Version      int              `json:"version"`
+	Certificates []recordedCert   `json:"certificates"`
+	Sources      []recordedSource `json:"sources"`
+	Stores       []recordedStore  `json:"stores"`
+	Directories  []string         `json:"directories,omitzero"` // made by certgraft
+}
+
+// recordedCert is a certificate that was installed.
+type recordedCert struct {
+	Fingerprint string   `json:"fingerprint"`
+	Subject     string   `json:"subject"`
+	Sources     []string `json:"sources"`
+	Stores      []string `json:"stores"` // that it was added to; not those that had it
+}
+
+// recordedSource is a source by its public name, and what it held.
+type recordedSource struct {
+	Name string `json:"name"`
+	Set  string `json:"set"`
+}
+
+// recordedStore is what was done to a store beside adding certificates.
+type recordedStore struct {
+	Name    string   `json:"name"`
+	Created []string `json:"created,omitzero"` // files and links that were not there
+	Repairs []repair `json:"repairs,omitzero"`
+}
+
+// repair is a change to a file that is undone when all is removed.
+type repair struct {
+	Path       string `json:"path"`
+	NewlineEnd bool   `json:"newlineEnd,omitzero"` // the final line feed was missing
+	Cuts       []cut  `json:"cuts,omitzero"`       // blocks that no strict reader passes
+}
+
+// readRecord returns the record of a root, an empty one where there is none.
+func readRecord(root fs.FS) (*record, error) {
+	data, err := fs.ReadFile(root, RecordPath)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return &record{Version: recordVersion}, nil
+	case err != nil:
+		return nil, fmt.Errorf("read the record: %w", err)
+	}
+	var r record
+	if err := json.Unmarshal(data, &r); err != nil {
+		return nil, hinted{fmt.Errorf("the record /%s is damaged: %w", RecordPath, err), "restore it from the image, or delete it: what was installed stays and is no longer known as certgraft's"}
+	}
+	if r.Version > recordVersion {
+		return nil, hinted{fmt.Errorf("the record /%s has version %d, this program reads up to %d", RecordPath, r.Version, recordVersion), "use the version of certgraft that wrote it, or a newer one"}
+	}
+	return &r, nil
+}
+
+// write puts the record into the root, or takes it out if nothing is left.
+func (r *record) write(o *rootfs.Overlay) error {
+	if len(r.Certificates) == 0 {
+		return r.erase(o)
+	}
+	if err := makeDirs(o, r, path.Dir(RecordPath)); err != nil {
+		return err
+	}
+	r.sort()
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(r); err != nil {
+		return fmt.Errorf("encode the record: %w", err)
+	}
+	return o.WriteFile(RecordPath, buf.Bytes(), 0o644)
+}
+
+// erase removes the record and the directories that were made, where they are
+// empty.
+func (r *record) erase(o *rootfs.Overlay) error {
+	if err := o.Remove(RecordPath); err != nil {
+		return err
+	}
+	for _, dir := range slices.Backward(slices.Sorted(slices.Values(r.Directories))) {
+		if entries, err := o.ReadDir(dir); err != nil || len(entries) > 0 {
+			continue
+		}
+		if err := o.Remove(dir); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *record) sort() {
+	for i := range r.Certificates {
+		slices.Sort(r.Certificates[i].Sources)
+		slices.Sort(r.Certificates[i].Stores)
+	}
+	slices.SortFunc(r.Certificates, func(a, b recordedCert) int { return cmp.Compare(a.Fingerprint, b.Fingerprint) })
+	slices.SortFunc(r.Sources, func(a, b recordedSource) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(r.Stores, func(a, b recordedStore) int { return cmp.Compare(a.Name, b.Name) })
+	for i := range r.Stores {
+		slices.Sort(r.Stores[i].Created)
+		slices.SortFunc(r.Stores[i].Repairs, func(a, b repair) int { return cmp.Compare(a.Path, b.Path) })
+	}
+	slices.Sort(r.Directories)
+	r.Directories = slices.Compact(r.Directories)
+}
+
+// cert returns the entry of a certificate, or nil.
+func (r *record) cert(f certs.Fingerprint) *recordedCert {
+	i := slices.IndexFunc(r.Certificates, func(c recordedCert) bool { return c.Fingerprint == f.String() })
+	if i < 0 {
+		return nil
+	}
+	return &r.Certificates[i]
+}
+
+// note enters that c came from source.
+func (r *record) note(c *certs.Certificate, source string) {
+	entry := r.cert(c.Fingerprint())
+	if entry == nil {
+		r.Certificates = append(r.Certificates, recordedCert{Fingerprint: c.Fingerprint().String(), Subject: c.Subject(), Stores: []string{}})
+		entry = &r.Certificates[len(r.Certificates)-1]
+	}
+	if !slices.Contains(entry.Sources, source) {
+		entry.Sources = append(entry.Sources, source)
+	}
+}
+
+// added enters that c was added to store.
+func (r *record) added(c *certs.Certificate, store string) {
+	if entry := r.cert(c.Fingerprint()); entry != nil && !slices.Contains(entry.Stores, store) {
+		entry.Stores = append(entry.Stores, store)
+	}
+}
+
+// in returns the fingerprints of what was added to store.
+func (r *record) in(store string) map[certs.Fingerprint]bool {
+	set := map[certs.Fingerprint]bool{}
+	for _, c := range r.Certificates {
+		if f, err := certs.ParseFingerprint(c.Fingerprint); err == nil && slices.Contains(c.Stores, store) {
+			set[f] = true
+		}
+	}
+	return set
+}
+
+// store returns the entry of a store, which is made if there is none.
+func (r *record) store(name string) *recordedStore {
+	i := slices.IndexFunc(r.Stores, func(s recordedStore) bool { return s.Name == name })
+	if i < 0 {
+		r.Stores = append(r.Stores, recordedStore{Name: name})
+		i = len(r.Stores) - 1
+	}
+	return &r.Stores[i]
+}
+
+// setSource enters what a source held.
+func (r *record) setSource(name, set string) {
+	r.Sources = slices.DeleteFunc(r.Sources, func(s recordedSource) bool { return s.Name == name })
+	r.Sources = append(r.Sources, recordedSource{name, set})
+}
+
+// create enters a file or link that was not there.
+func (s *recordedStore) create(name string) {
+	if !slices.Contains(s.Created, name) {
+		s.Created = append(s.Created, name)
+	}
+}
+
+// repair returns the entry of a file, which is made if there is none.
+func (s *recordedStore) repair(name string) *repair {
+	i := slices.IndexFunc(s.Repairs, func(r repair) bool { return r.Path == name })
+	if i < 0 {
+		s.Repairs = append(s.Repairs, repair{Path: name})
+		i = len(s.Repairs) - 1
+	}
+	return &s.Repairs[i]
+}
+
+// makeDirs makes a directory and its parents, and enters those that were not
+// there.
+func makeDirs(o *rootfs.Overlay, r *record, dir string) error {
+	real, err := o.Resolve(dir)
+	if err != nil {
+		return err
+	}
+	for missing := real; missing != "."; missing = path.Dir(missing) {
+		if _, err := o.Lstat(missing); !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		if !slices.Contains(r.Directories, missing) {
+			r.Directories = append(r.Directories, missing)
+		}
+	}
+	return o.MkdirAll(real, 0o755)
+}

@@ -1,0 +1,87 @@
+// Package arch holds the test that keeps the packages' imports pointing one
+// way: main → internal/command → {bundles, image, installer, probe} → {certs,
+// keystore, rootfs}.
+package arch
+
+import (
+	"encoding/json"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/certgraft/certgraft"
+
+// rules says what a package, tests left aside, may import beside the standard
+// library and golang.org/x. Paths of this module are written without its name.
+var rules = map[string][]string{
+	"":                 {"internal/command"},
+	"internal/command": {"bundles", "image", "installer", "probe", "certs", "keystore", "rootfs", "github.com/urfave/cli/v2", "github.com/schollz/progressbar/v3"},
+	"bundles":          {"certs", "github.com/hashicorp/go-retryablehttp"},
+	"image":            {"certs", "keystore", "rootfs", "github.com/google/go-containerregistry", "github.com/klauspost/compress"},
+	"installer":        {"certs", "keystore", "rootfs"},
+	"probe":            {"certs", "keystore", "rootfs"},
+	"keystore":         {"certs", "github.com/pavlo-v-chernykh/keystore-go/v4", "software.sslmate.com/src/go-pkcs12"},
+	"certs":            {},
+	"rootfs":           {},
+}
+
+// tools are packages that run while developing and are not in the binary.
+var tools = []string{"bundles/internal/", "internal/roottest", "internal/arch", "internal/gen", "e2e"}
+
+type pkg struct {
+	ImportPath string
+	Imports    []string
+}
+
+func TestImportsPointOneWay(t *testing.T) {
+	for _, p := range list(t) {
+		name := strings.TrimPrefix(strings.TrimPrefix(p.ImportPath, module), "/")
+		if slices.ContainsFunc(tools, func(prefix string) bool { return strings.HasPrefix(name, prefix) }) {
+			continue
+		}
+		allowed, known := rules[name]
+		if !known {
+			t.Errorf("package %q has no rule: say in this test what it may import", name)
+			continue
+		}
+		for _, imported := range p.Imports {
+			if !permitted(imported, allowed) {
+				t.Errorf("%s imports %s, which its rule does not allow", p.ImportPath, imported)
+			}
+		}
+	}
+}
+
+func permitted(imported string, allowed []string) bool {
+	host, _, _ := strings.Cut(imported, "/")
+	if !strings.Contains(host, ".") || strings.HasPrefix(imported, "golang.org/x/") {
+		return true // the standard library and its annex
+	}
+	imported = strings.TrimPrefix(imported, module+"/")
+	return slices.ContainsFunc(allowed, func(a string) bool {
+		return imported == a || strings.Contains(a, ".") && strings.HasPrefix(imported, a+"/")
+	})
+}
+
+func list(t *testing.T) []pkg {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-json=ImportPath,Imports", module+"/...")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	var pkgs []pkg
+	for dec := json.NewDecoder(strings.NewReader(string(out))); dec.More(); {
+		var p pkg
+		if err := dec.Decode(&p); err != nil {
+			t.Fatal(err)
+		}
+		pkgs = append(pkgs, p)
+	}
+	if len(pkgs) == 0 {
+		t.Fatal("go list names no package")
+	}
+	return pkgs
+}

@@ -1,0 +1,86 @@
+// Package command is certgraft's command line.
+//
+// Start with [Run]: it takes the arguments and streams of one invocation and
+// returns its exit status. Each command is a file: its flags, bound to a struct
+// of options, and the work, which is a few calls into the packages below. What
+// a user sees is written in one place, the printer: results to standard output,
+// everything else to standard error.
+package command
+
+import (
+	"context"
+	"io"
+
+	"github.com/urfave/cli/v2"
+)
+
+// Categories under which the help lists the flags. The library sorts them by
+// name and puts flags without one first.
+const (
+	targetFlags   = "Target:"
+	sourceFlags   = "Sources:"
+	downloadFlags = "Download:"
+	outputFlags   = "Output:"
+)
+
+// Run runs the program with args, args[0] being its name, and returns its exit
+// status: 0 done, 1 the work failed, 2 wrong usage, 3 the input was refused,
+// 4 a source could not be reached, 5 a check found what it looks for.
+func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	p := newPrinter(stdin, stdout, stderr, processEnviron())
+	app := newApp(p)
+	args, err := permute(app, args)
+	if err == nil {
+		err = app.RunContext(ctx, args)
+	}
+	p.failure(err)
+	return exitStatus(err)
+}
+
+func newApp(p *printer) *cli.App {
+	app := &cli.App{
+		Name:                      "certgraft",
+		Usage:                     "make containers trust the CAs they need",
+		Description:               "SOURCE is a catalogue id (aws-rds, aws-rds:eu-west-1), an https URL, a file, a directory, or - for\nstandard input; with @sha256:HEX or @set:HEX it is pinned. Exit status: 0 done, 1 the work failed,\n2 wrong usage, 3 the input was refused, 4 a source could not be reached, 5 a check found something.",
+		Version:                   version(),
+		Reader:                    p.in,
+		Writer:                    p.out,
+		ErrWriter:                 p.err,
+		HideHelpCommand:           true,
+		EnableBashCompletion:      true,
+		DisableSliceFlagSeparator: true,
+		// Without a handler the library would end the process itself on any
+		// error that has an ExitCode method.
+		ExitErrHandler: func(*cli.Context, error) {},
+		OnUsageError:   asUsage,
+		Action: func(c *cli.Context) error {
+			if c.Args().Present() {
+				return unknownCommand(c)
+			}
+			return cli.ShowAppHelp(c)
+		},
+		Commands: []*cli.Command{
+			installCommand(p), removeCommand(p), bundleCommand(p), inspectCommand(p),
+			listCommand(p), completionCommand(p), versionCommand(p),
+		},
+	}
+	for _, c := range app.Commands {
+		c.OnUsageError = asUsage // the library does not pass the app's down
+		c.HideHelpCommand = true
+		c.Flags = append(c.Flags, p.flags()...)
+	}
+	return app
+}
+
+func asUsage(_ *cli.Context, err error, _ bool) error { return usageError{err} }
+
+func unknownCommand(c *cli.Context) error {
+	name := c.Args().First()
+	err := usagef("unknown command %q", name)
+	for _, known := range c.App.Commands {
+		if len(name) > 2 && (known.HasName(name[:len(name)-1]) || known.Name[:2] == name[:2]) {
+			return withHint(err, "did you mean certgraft "+known.Name+"?")
+		}
+	}
+	return withHint(err, "run certgraft --help for the commands")
+}

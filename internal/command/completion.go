@@ -1,0 +1,60 @@
+package command
+
+import (
+	"embed"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/certgraft/certgraft/bundles"
+)
+
+// completions holds one script per shell. Each asks the program itself, with
+// --generate-bash-completion, what may follow.
+//
+//go:embed completions
+var completions embed.FS
+
+const shells = "bash, zsh or fish"
+
+func completionCommand(p *printer) *cli.Command {
+	return &cli.Command{
+		Name:        "completion",
+		Usage:       "write the script that completes commands, flags and catalogue ids",
+		ArgsUsage:   "bash|zsh|fish",
+		Description: "For the current shell:  source <(certgraft completion bash)",
+		BashComplete: func(c *cli.Context) {
+			fmt.Fprintln(c.App.Writer, "bash\nzsh\nfish")
+		},
+		Action: func(c *cli.Context) error {
+			args, err := operands(c, 1, 1, "the shell, "+shells+",")
+			if err != nil {
+				return err
+			}
+			script, err := completions.ReadFile("completions/certgraft." + strings.ToLower(args[0]))
+			if err != nil {
+				return usagef("no completion for %q: the shell is %s", args[0], shells)
+			}
+			if _, err := p.out.Write(script); err != nil {
+				return fmt.Errorf("write the script: %w", err)
+			}
+			return nil
+		},
+	}
+}
+
+// completeSources writes the flags of the command and the ids of the catalogue.
+func completeSources(c *cli.Context) {
+	cli.DefaultCompleteWithFlags(c.Command)(c)
+	catalogue, err := bundles.Catalog(bundles.Options{})
+	if err != nil {
+		return
+	}
+	for provider := range catalogue.All() {
+		writeLine(c.App.Writer, provider.ID)
+	}
+}
+
+func writeLine(w io.Writer, s string) { fmt.Fprintln(w, s) }

@@ -1,0 +1,55 @@
+package command
+
+import (
+	"os"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// environ is the environment of the process. Every variable that certgraft
+// reads is named here:
+//
+//	CERTGRAFT_CACHE    directory that keeps downloads (also a flag)
+//	CERTGRAFT_CATALOG  a company's own catalogue (also a flag)
+//	SOURCE_DATE_EPOCH  the moment at which expiry is judged, and the times of what is written
+//	NO_COLOR, TERM     no colour where NO_COLOR is set or TERM is "dumb"
+//	https_proxy …      read by net/http for downloads
+//
+// and, on the live root, those that redirect a runtime's trust (SSL_CERT_FILE,
+// NODE_EXTRA_CA_CERTS …), which package installer interprets.
+type environ map[string]string
+
+func processEnviron() environ {
+	e := environ{}
+	for _, kv := range os.Environ() {
+		name, value, _ := strings.Cut(kv, "=")
+		e[name] = value
+	}
+	return e
+}
+
+// epoch returns SOURCE_DATE_EPOCH, or false if it is not set.
+// See https://reproducible-builds.org/specs/source-date-epoch/.
+func (e environ) epoch() (time.Time, bool, error) {
+	value, ok := e["SOURCE_DATE_EPOCH"]
+	if !ok || value == "" {
+		return time.Time{}, false, nil
+	}
+	seconds, err := strconv.ParseInt(value, 10, 64)
+	if err != nil {
+		return time.Time{}, false, usagef("SOURCE_DATE_EPOCH=%s is not a number of seconds", value)
+	}
+	return time.Unix(seconds, 0).UTC(), true, nil
+}
+
+// now returns the moment at which certificates are judged.
+func (e environ) now() (time.Time, error) {
+	at, ok, err := e.epoch()
+	if !ok {
+		at = time.Now().UTC()
+	}
+	return at, err
+}
+
+func (e environ) colour() bool { return e["NO_COLOR"] == "" && e["TERM"] != "dumb" }

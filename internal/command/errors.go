@@ -1,0 +1,95 @@
+package command
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/certgraft/certgraft/bundles"
+	"github.com/certgraft/certgraft/installer"
+)
+
+// Exit statuses, see [Run].
+const (
+	exitDone        = 0
+	exitFailure     = 1
+	exitUsage       = 2
+	exitRefused     = 3
+	exitUnreachable = 4
+	exitFound       = 5
+)
+
+// usageError is a mistake in the command line rather than a failure of the work.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// refusedError is an input that is not installed whatever the flags.
+type refusedError struct{ error }
+
+func (e refusedError) Unwrap() error { return e.error }
+
+func refusedf(format string, args ...any) error { return refusedError{fmt.Errorf(format, args...)} }
+
+// exitStatus maps an error to the status of the process. Where several apply,
+// the one that says most about what to change wins: 2 over 3 over 4 over 5 over 1.
+func exitStatus(err error) int {
+	switch {
+	case err == nil:
+		return exitDone
+	case is[usageError](err) || errors.Is(err, bundles.ErrUsage):
+		return exitUsage
+	case is[refusedError](err) || errors.Is(err, bundles.ErrRefused) || errors.Is(err, installer.ErrRefused):
+		return exitRefused
+	case errors.Is(err, bundles.ErrUnreachable):
+		return exitUnreachable
+	}
+	return exitFailure
+}
+
+func is[E error](err error) bool {
+	_, ok := errors.AsType[E](err)
+	return ok
+}
+
+// hinted is an error that knows what to do next.
+type hinted struct {
+	error
+	hint string
+}
+
+func withHint(err error, hint string) error { return hinted{err, hint} }
+
+func (h hinted) Unwrap() error { return h.error }
+
+// Hint returns the advice that is printed below the error.
+func (h hinted) Hint() string { return h.hint }
+
+// hints returns the advice that err and the errors in it carry, each once, the
+// outermost first.
+func hints(err error) []string {
+	var found []string
+	seen := map[string]bool{}
+	var walk func(error)
+	walk = func(err error) {
+		if h, ok := err.(interface{ Hint() string }); ok && h.Hint() != "" && !seen[h.Hint()] {
+			seen[h.Hint()] = true
+			found = append(found, h.Hint())
+		}
+		switch e := err.(type) {
+		case interface{ Unwrap() error }:
+			if inner := e.Unwrap(); inner != nil {
+				walk(inner)
+			}
+		case interface{ Unwrap() []error }:
+			for _, inner := range e.Unwrap() {
+				walk(inner)
+			}
+		}
+	}
+	if err != nil {
+		walk(err)
+	}
+	return found
+}

@@ -1,0 +1,50 @@
+package command
+
+import (
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/certgraft/certgraft/bundles"
+)
+
+// fetchOptions are the flags of every command that loads sources.
+type fetchOptions struct {
+	cache, catalog                 string
+	downloadCA                     cli.StringSlice
+	timeout                        time.Duration
+	offline, noFallback, plainHTTP bool
+}
+
+func (o *fetchOptions) flags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "catalog", Category: sourceFlags, Usage: "also know the providers in `FILE`", EnvVars: []string{"CERTGRAFT_CATALOG"}, TakesFile: true, Destination: &o.catalog},
+		&cli.StringFlag{Name: "cache", Category: downloadFlags, Usage: "keep downloads in `DIR`, a BuildKit cache mount say", EnvVars: []string{"CERTGRAFT_CACHE"}, TakesFile: true, Destination: &o.cache},
+		&cli.StringSliceFlag{Name: "download-ca", Category: downloadFlags, Usage: "trust the CAs in `FILE` for downloads too, a corporate proxy's say", TakesFile: true, Destination: &o.downloadCA},
+		&cli.BoolFlag{Name: "insecure", Category: downloadFlags, Usage: "allow http URLs, which anyone on the way can change", Destination: &o.plainHTTP},
+		&cli.BoolFlag{Name: "no-fallback", Category: downloadFlags, Usage: "fail when a download fails, instead of using cache or snapshot", Destination: &o.noFallback},
+		&cli.BoolFlag{Name: "offline", Category: downloadFlags, Usage: "use cache and snapshots, do not touch the network", Destination: &o.offline},
+		&cli.DurationFlag{Name: "timeout", Category: downloadFlags, Usage: "give up downloading after `DURATION`", Value: time.Minute, Destination: &o.timeout},
+	}
+}
+
+// options returns what package bundles is to know. The second result ends the
+// progress display.
+func (o *fetchOptions) options(p *printer) (bundles.Options, func(), error) {
+	now, err := p.env.now()
+	if err != nil {
+		return bundles.Options{}, nil, err
+	}
+	if o.offline && o.noFallback {
+		return bundles.Options{}, nil, usagef("--offline and --no-fallback exclude each other")
+	}
+	progress, done := p.downloads()
+	opt := bundles.Options{
+		Stdin: p.in, Cache: o.cache, Offline: o.offline, NoFallback: o.noFallback, Insecure: o.plainHTTP,
+		DownloadCA: o.downloadCA.Value(), Timeout: o.timeout, Now: now, Logger: p.log(), Progress: progress,
+	}
+	if o.catalog != "" {
+		opt.Catalog = []string{o.catalog}
+	}
+	return opt, done, nil
+}

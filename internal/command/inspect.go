@@ -1,0 +1,182 @@
+package command
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/installer"
+	"github.com/certgraft/certgraft/rootfs"
+)
+
+// transports are the prefixes of images.
+var transports = []string{"docker://", "oci:", "oci-archive:", "docker-archive:", "docker-daemon:"}
+
+func inspectCommand(p *printer) *cli.Command {
+	return &cli.Command{
+		Name:        "inspect",
+		Usage:       "say which trust stores there are, what each holds, and where they disagree",
+		ArgsUsage:   "[ROOT|FILE]",
+		Description: "certgraft inspect                 the running system\ncertgraft inspect /mnt/root\ncertgraft inspect corp.pem",
+		Action: func(c *cli.Context) error {
+			args, err := operands(c, 0, 1, "")
+			if err != nil {
+				return err
+			}
+			now, err := p.env.now()
+			if err != nil {
+				return err
+			}
+			if len(args) == 0 {
+				return inspectRoot(p, "/", now)
+			}
+			return inspectAny(p, args[0], now)
+		},
+	}
+}
+
+// inspectAny looks at what name is: an image by its prefix, else a directory or
+// a file that is there.
+func inspectAny(p *printer, name string, now time.Time) error {
+	if slices.ContainsFunc(transports, func(t string) bool { return strings.HasPrefix(name, t) }) {
+		return withHint(usagef("inspect %s: images are not read yet", name), "unpack the image and name the directory")
+	}
+	info, err := os.Stat(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return withHint(usagef("inspect %s: no such file or directory", name), "for a registry image write docker://"+name)
+	case err != nil:
+		return fmt.Errorf("inspect: %w", err)
+	case info.IsDir():
+		return inspectRoot(p, name, now)
+	}
+	return inspectFile(p, name, now)
+}
+
+func inspectRoot(p *printer, dir string, now time.Time) error {
+	root, closer, err := rootfs.ReadOnly(dir)
+	if err != nil {
+		return err
+	}
+	defer closer.Close()
+	opt := installer.Options{Live: dir == "/"}
+	if opt.Live {
+		opt.Environ = p.env
+	}
+	found, err := installer.Inspect(root, now, opt)
+	if err != nil {
+		return fmt.Errorf("inspect %s: %w", dir, err)
+	}
+	for _, w := range found.Warnings {
+		p.warn(w)
+	}
+	return p.result(found, func(w io.Writer) { inspectionText(w, found) })
+}
+
+func inspectionText(w io.Writer, found *installer.Inspection) {
+	fmt.Fprintf(w, "%s store: %s\n", found.Distribution.Family, found.Distribution.Rule)
+	if len(found.Stores) == 0 {
+		fmt.Fprintln(w, "no trust store: programs here trust nobody, or only roots of their own")
+		return
+	}
+	rows := [][]string{{"STORE", "FORMAT", "CERTIFICATES", "EXPIRED", "WITHIN 90 DAYS", "CERTGRAFT"}}
+	for _, s := range found.Stores {
+		rows = append(rows, []string{s.Path, s.Format, fmt.Sprint(s.Certificates), fmt.Sprint(s.Expired), fmt.Sprint(s.Expiring), fmt.Sprint(s.Certgraft)})
+	}
+	table(w, rows)
+	for _, s := range found.Stores {
+		if len(s.Aliases) > 0 {
+			fmt.Fprintf(w, "%s is also %s\n", s.Path, strings.Join(s.Aliases, ", "))
+		}
+		for _, problem := range s.Problems {
+			fmt.Fprintf(w, "%s: %s\n", s.Path, problem)
+		}
+	}
+	for _, i := range found.Installed {
+		fmt.Fprintf(w, "installed by certgraft: %s from %s\n", plural(i.Certificates, "certificate"), i.Source)
+	}
+	differencesText(w, found.Differences)
+}
+
+func differencesText(w io.Writer, all []installer.Difference) {
+	const most = 5
+	if len(all) == 0 {
+		return
+	}
+	fmt.Fprintf(w, "the stores disagree on %s:\n", plural(len(all), "certificate"))
+	for _, d := range all[:min(len(all), most)] {
+		fmt.Fprintf(w, "  %s: in %s, not in %s\n", d.Subject, strings.Join(d.In, ", "), strings.Join(d.Missing, ", "))
+	}
+	if len(all) > most {
+		fmt.Fprintf(w, "  and %d more; --json lists them\n", len(all)-most)
+	}
+}
+
+// certificateResult is the JSON of one certificate of a file.
+type certificateResult struct {
+	Fingerprint string    `json:"fingerprint"`
+	Subject     string    `json:"subject"`
+	Issuer      string    `json:"issuer"`
+	NotBefore   time.Time `json:"notBefore"`
+	NotAfter    time.Time `json:"notAfter"`
+	CA          bool      `json:"ca"`
+	Remark      string    `json:"remark,omitzero"`
+}
+
+// fileResult is the JSON of a file of certificates.
+type fileResult struct {
+	Path         string              `json:"path"`
+	Set          string              `json:"set"`
+	Certificates []certificateResult `json:"certificates"`
+	Findings     []findingResult     `json:"findings"`
+}
+
+func inspectFile(p *printer, name string, now time.Time) error {
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return fmt.Errorf("inspect: %w", err)
+	}
+	taken, findings, err := certs.ParseAll(data)
+	if err != nil {
+		return refusedf("inspect %s: %w", name, err)
+	}
+	set := &certs.Set{}
+	out := fileResult{Path: name, Findings: []findingResult{}}
+	for _, c := range taken {
+		if !set.Add(c, "") {
+			continue
+		}
+		_, remark := certs.Policy{Now: now}.Judge(c)
+		out.Certificates = append(out.Certificates, certificateResult{
+			Fingerprint: c.Fingerprint().String(), Subject: c.Subject(), Issuer: c.Issuer(),
+			NotBefore: c.NotBefore(), NotAfter: c.NotAfter(), CA: c.IsCA(), Remark: remark,
+		})
+	}
+	out.Set = set.Digest()
+	for _, f := range findings {
+		out.Findings = append(out.Findings, findingResult{Line: f.Line, Verdict: f.Verdict.String(), Reason: f.Reason})
+		p.warn(name + ": " + f.Error())
+	}
+	return p.result(out, out.text)
+}
+
+func (r fileResult) text(w io.Writer) {
+	rows := [][]string{{"FINGERPRINT", "EXPIRES", "SUBJECT"}}
+	for _, c := range r.Certificates {
+		line := []string{c.Fingerprint[:16], c.NotAfter.Format(time.DateOnly), c.Subject}
+		if c.Remark != "" {
+			line[2] += " (" + c.Remark + ")"
+		}
+		rows = append(rows, line)
+	}
+	table(w, rows)
+	fmt.Fprintf(w, "%s, pin: @set:%s\n", plural(len(r.Certificates), "certificate"), r.Set)
+}

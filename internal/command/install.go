@@ -1,0 +1,96 @@
+package command
+
+import (
+	"context"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/certgraft/certgraft/bundles"
+	"github.com/certgraft/certgraft/installer"
+	"github.com/certgraft/certgraft/rootfs"
+)
+
+// installOptions are the flags of certgraft install.
+type installOptions struct {
+	fetch  fetchOptions
+	judge  judgeOptions
+	target targetOptions
+
+	appendOnly, withMozilla, overrideBlocklist, sync, keepGoing bool
+}
+
+func installCommand(p *printer) *cli.Command {
+	o := &installOptions{}
+	return &cli.Command{
+		Name:         "install",
+		Usage:        "add certificates to every trust store of a root file system",
+		ArgsUsage:    "SOURCE…",
+		Description:  "certgraft install aws-rds\ncertgraft install --root /mnt ./corp.pem https://example.com/ca.pem@set:…\ncertgraft install --root . --output /out aws-rds:eu-west-1   (for COPY --from)",
+		Flags:        o.flags(),
+		BashComplete: completeSources,
+		Action: func(c *cli.Context) error {
+			specs, err := operands(c, 1, -1, "a source (a catalogue id, URL, file, directory or -)")
+			if err != nil {
+				return err
+			}
+			return o.run(c.Context, p, specs)
+		},
+	}
+}
+
+func (o *installOptions) flags() []cli.Flag {
+	flags := []cli.Flag{
+		&cli.StringFlag{Name: "output", Category: targetFlags, Usage: "leave the root alone and write what would change into `DIR`", TakesFile: true, Destination: &o.target.output},
+		&cli.BoolFlag{Name: "append", Category: targetFlags, Usage: "only append to the bundle file: no anchors, no links", Destination: &o.appendOnly},
+		&cli.BoolFlag{Name: "with-mozilla", Category: targetFlags, Usage: "where there is no bundle yet, start it with the Mozilla roots", Destination: &o.withMozilla},
+		&cli.BoolFlag{Name: "override-blocklist", Category: targetFlags, Usage: "install certificates that the root has deselected", Destination: &o.overrideBlocklist},
+		&cli.BoolFlag{Name: "sync", Category: targetFlags, Usage: "take out what was installed before and the source no longer has", Destination: &o.sync},
+		&cli.BoolFlag{Name: "keep-going", Category: targetFlags, Usage: "edit the other stores when one fails", Destination: &o.keepGoing},
+	}
+	flags = append(flags, o.target.flags()...)
+	flags = append(flags, o.judge.flags()...)
+	return append(flags, o.fetch.flags()...)
+}
+
+func (o *installOptions) run(ctx context.Context, p *printer, specs []string) error {
+	opt, err := o.target.installer(p)
+	if err != nil {
+		return err
+	}
+	opt.Append, opt.WithMozilla, opt.OverrideBlocklist = o.appendOnly, o.withMozilla, o.overrideBlocklist
+	opt.Sync, opt.KeepGoing = o.sync, o.keepGoing
+	result := newEditResult(&o.target)
+	sources, err := o.load(ctx, p, result, specs)
+	if err != nil {
+		return err
+	}
+	updated, err := o.target.update(ctx, p, func(r *rootfs.Overlay) error {
+		var err error
+		result.report, err = installer.Install(r, sources, opt)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return result.finish(ctx, p, &o.target, updated)
+}
+
+// load fetches and judges the sources, before the root is locked or read.
+func (o *installOptions) load(ctx context.Context, p *printer, result *editResult, specs []string) ([]installer.Source, error) {
+	fetch, done, err := o.fetch.options(p)
+	if err != nil {
+		return nil, err
+	}
+	policy, err := o.judge.policy(fetch.Now)
+	if err != nil {
+		return nil, err
+	}
+	loaded, err := bundles.Load(ctx, fetch, specs...)
+	done()
+	if err != nil {
+		return nil, err
+	}
+	sources, verdicts, err := judge(loaded, policy)
+	result.loaded(loaded, verdicts)
+	return sources, err
+}

@@ -1,0 +1,141 @@
+package command
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/certgraft/certgraft/bundles"
+)
+
+// listOptions are the flags of certgraft list.
+type listOptions struct {
+	catalog, search string
+}
+
+func listCommand(p *printer) *cli.Command {
+	o := &listOptions{}
+	return &cli.Command{
+		Name:        "list",
+		Usage:       "list the providers in the catalogue, or say all that is known of one",
+		ArgsUsage:   "[ID]",
+		Description: "certgraft list --search postgres\ncertgraft list aws-rds",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "catalog", Category: sourceFlags, Usage: "also know the providers in `FILE`", EnvVars: []string{"CERTGRAFT_CATALOG"}, TakesFile: true, Destination: &o.catalog},
+			&cli.StringFlag{Name: "search", Category: sourceFlags, Usage: "only providers with `WORD` in id, title or alias", Destination: &o.search},
+		},
+		BashComplete: completeSources,
+		Action: func(c *cli.Context) error {
+			args, err := operands(c, 0, 1, "")
+			if err != nil {
+				return err
+			}
+			return o.run(p, args)
+		},
+	}
+}
+
+// providerResult is the JSON of one provider.
+type providerResult struct {
+	*bundles.Provider
+	Snapshot *snapshotResult `json:"snapshot,omitzero"`
+}
+
+type snapshotResult struct {
+	Certificates int      `json:"certificates"`
+	Complete     bool     `json:"complete"`
+	Missing      []string `json:"missing,omitzero"`
+}
+
+func (o *listOptions) run(p *printer, args []string) error {
+	opt := bundles.Options{}
+	if o.catalog != "" {
+		opt.Catalog = []string{o.catalog}
+	}
+	catalogue, err := bundles.Catalog(opt)
+	if err != nil {
+		return err
+	}
+	if len(args) == 1 {
+		provider, err := catalogue.Find(args[0])
+		if err != nil {
+			return err
+		}
+		one := newProviderResult(provider)
+		return p.result(one, one.detail)
+	}
+	found := []providerResult{}
+	for provider := range catalogue.All() {
+		if matches(provider, o.search) {
+			found = append(found, newProviderResult(provider))
+		}
+	}
+	return p.result(found, func(w io.Writer) { listText(w, found, o.search) })
+}
+
+func newProviderResult(provider *bundles.Provider) providerResult {
+	out := providerResult{Provider: provider}
+	if set, complete, missing := provider.Snapshot(); set != nil && set.Len() > 0 {
+		out.Snapshot = &snapshotResult{Certificates: set.Len(), Complete: complete, Missing: missing}
+	}
+	return out
+}
+
+func matches(provider *bundles.Provider, word string) bool {
+	text := strings.Join(append([]string{provider.ID, provider.Title}, provider.Aliases...), " ")
+	return strings.Contains(strings.ToLower(text), strings.ToLower(word))
+}
+
+func listText(w io.Writer, found []providerResult, word string) {
+	if len(found) == 0 {
+		fmt.Fprintf(w, "no provider matches %q; any https URL or file is a source too\n", word)
+		return
+	}
+	rows := [][]string{{"ID", "OFFLINE", "TITLE"}}
+	for _, f := range found {
+		rows = append(rows, []string{f.ID, f.offline(), f.Title})
+	}
+	table(w, rows)
+}
+
+// offline says what of the provider's certificates is in the program.
+func (r providerResult) offline() string {
+	switch {
+	case r.Snapshot == nil:
+		return "-"
+	case r.Snapshot.Complete:
+		return fmt.Sprint(r.Snapshot.Certificates)
+	}
+	return fmt.Sprintf("%d, not all", r.Snapshot.Certificates)
+}
+
+// detail writes all that is known of one provider.
+func (r providerResult) detail(w io.Writer) {
+	fmt.Fprintf(w, "%s: %s\n", r.ID, r.Title)
+	rows := [][]string{{"page", r.Homepage}}
+	if len(r.Aliases) > 0 {
+		rows = append(rows, []string{"aliases", strings.Join(r.Aliases, " ")})
+	}
+	for _, u := range r.URLs {
+		rows = append(rows, []string{"url", u})
+	}
+	if len(r.Regions) > 0 {
+		rows = append(rows, []string{"regions", strings.Join(slices.Sorted(maps.Keys(r.Regions)), " ")})
+	}
+	for _, c := range r.Commands {
+		rows = append(rows, []string{"command", c})
+	}
+	rows = append(rows,
+		[]string{"checked", r.Evidence.Date + ", confidence " + r.Evidence.Confidence},
+		[]string{"checksum", r.Evidence.Checksum},
+		[]string{"offline", r.offline()},
+		[]string{"notes", r.Evidence.Notes})
+	for _, k := range r.Known {
+		rows = append(rows, []string{"known", k.SHA256[:16] + " " + k.NotAfter + " " + k.Name})
+	}
+	table(w, rows)
+}

@@ -1,0 +1,72 @@
+package command
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+)
+
+// permute moves the flags of a command in front of its arguments, since the
+// library stops reading flags at the first argument: "install corp.pem --root
+// DIR" would then edit / instead of DIR. What follows "--" are arguments.
+func permute(app *cli.App, args []string) ([]string, error) {
+	if len(args) < 2 {
+		return args, nil
+	}
+	cmd := app.Command(args[1])
+	if cmd == nil {
+		return args, flagBeforeCommand(app, args)
+	}
+	var flags, operands []string
+	for rest := args[2:]; len(rest) > 0; {
+		n := 1
+		switch arg := rest[0]; {
+		case arg == "--":
+			operands = append(operands, rest[1:]...)
+			n = len(rest)
+		case isFlag(arg):
+			if takesValue(cmd, arg) {
+				n = min(2, len(rest))
+			}
+			flags = append(flags, rest[:n]...)
+		default:
+			operands = append(operands, arg)
+		}
+		rest = rest[n:]
+	}
+	return slices.Concat(args[:2], flags, []string{"--"}, operands), nil
+}
+
+// flagBeforeCommand refuses "certgraft --root DIR install": only --help and
+// --version stand without a command.
+func flagBeforeCommand(app *cli.App, args []string) error {
+	if !isFlag(args[1]) || slices.Contains([]string{"help", "h", "version", "v", "generate-bash-completion"}, flagName(args[1])) {
+		return nil
+	}
+	if slices.ContainsFunc(args[2:], func(a string) bool { return app.Command(a) != nil }) {
+		return withHint(usagef("%s stands before the command", flagName(args[1])), "write the command first: certgraft COMMAND --"+flagName(args[1])+" …")
+	}
+	return nil
+}
+
+func isFlag(arg string) bool { return strings.HasPrefix(arg, "-") && arg != "-" }
+
+func flagName(arg string) string {
+	name, _, _ := strings.Cut(strings.TrimLeft(arg, "-"), "=")
+	return name
+}
+
+// takesValue reports whether the argument after arg belongs to it.
+func takesValue(cmd *cli.Command, arg string) bool {
+	if strings.Contains(arg, "=") {
+		return false
+	}
+	for _, f := range cmd.Flags {
+		if slices.Contains(f.Names(), flagName(arg)) {
+			doc, ok := f.(cli.DocGenerationFlag)
+			return ok && doc.TakesValue()
+		}
+	}
+	return false
+}

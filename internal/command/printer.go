@@ -1,0 +1,167 @@
+package command
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/urfave/cli/v2"
+	"golang.org/x/term"
+)
+
+// printer is where everything that a user sees is written. Results go to out;
+// warnings, hints, progress and the log go to err, without capitals at the
+// start and without a period at the end. On a terminal err has colour.
+type printer struct {
+	in       io.Reader
+	out, err io.Writer
+	env      environ
+	colour   bool // of err
+
+	json, quiet, verbose bool
+}
+
+func newPrinter(in io.Reader, out, err io.Writer, env environ) *printer {
+	return &printer{in: in, out: out, err: err, env: env, colour: isTerminal(err) && env.colour()}
+}
+
+func isTerminal(w any) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// flags are those that every command has.
+func (p *printer) flags() []cli.Flag {
+	return []cli.Flag{
+		&cli.BoolFlag{Name: "json", Category: outputFlags, Usage: "write the result as JSON", Destination: &p.json},
+		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Category: outputFlags, Usage: "write no report, only errors", Destination: &p.quiet},
+		&cli.BoolFlag{Name: "verbose", Category: outputFlags, Usage: "say each step on standard error", Destination: &p.verbose},
+	}
+}
+
+// log returns the logger for the packages below.
+func (p *printer) log() *slog.Logger {
+	if !p.verbose {
+		return slog.New(slog.DiscardHandler)
+	}
+	return slog.New(slog.NewTextHandler(p.err, &slog.HandlerOptions{
+		Level: slog.LevelDebug,
+		ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
+			if len(groups) == 0 && a.Key == slog.TimeKey {
+				return slog.Attr{} // a build log has its own times
+			}
+			return a
+		},
+	}))
+}
+
+// warn writes a warning. It is not written where the result is JSON, which
+// lists the warnings, nor with --quiet.
+func (p *printer) warn(message string) {
+	if !p.json && !p.quiet {
+		p.line("warning", yellow, message)
+	}
+}
+
+// note writes what a user should know and need not act on.
+func (p *printer) note(message string) {
+	if !p.json && !p.quiet {
+		p.line("note", cyan, message)
+	}
+}
+
+// failure writes an error and what to do about it.
+func (p *printer) failure(err error) {
+	if err == nil || is[silentError](err) {
+		return
+	}
+	for line := range strings.Lines(strings.TrimSuffix(err.Error(), "\n")) {
+		p.line("error", red, strings.TrimSuffix(line, "\n"))
+	}
+	advice := hints(err)
+	if len(advice) == 0 && exitStatus(err) == exitUsage {
+		advice = []string{"run certgraft COMMAND --help for usage"}
+	}
+	for _, hint := range advice {
+		p.line("hint", cyan, hint)
+	}
+}
+
+// silentError ends the program with a status after all has been said.
+type silentError struct{ error }
+
+func (e silentError) Unwrap() error { return e.error }
+
+// Colours of the word that starts a line, as SGR parameters.
+const (
+	red    = "31;1"
+	yellow = "33;1"
+	cyan   = "36"
+)
+
+func (p *printer) line(kind, sgr, message string) {
+	if p.colour {
+		kind = "\x1b[" + sgr + "m" + kind + "\x1b[0m"
+	}
+	fmt.Fprintf(p.err, "certgraft: %s: %s\n", kind, message)
+}
+
+// result writes v as JSON, or calls text to write it for people; nothing where
+// the output is to be quiet.
+func (p *printer) result(v any, text func(io.Writer)) error {
+	var buf bytes.Buffer
+	switch {
+	case p.json:
+		enc := json.NewEncoder(&buf)
+		enc.SetEscapeHTML(false)
+		enc.SetIndent("", "  ")
+		if err := enc.Encode(v); err != nil {
+			return fmt.Errorf("encode the result: %w", err)
+		}
+	case !p.quiet:
+		text(&buf)
+	}
+	_, err := p.out.Write(buf.Bytes())
+	if err != nil {
+		return fmt.Errorf("write the result: %w", err)
+	}
+	return nil
+}
+
+// table writes rows in columns of equal width.
+func table(w io.Writer, rows [][]string) {
+	t := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
+	for _, row := range rows {
+		fmt.Fprintln(t, strings.Join(row, "\t"))
+	}
+	_ = t.Flush() // w is a buffer
+}
+
+// plural returns n and the noun that goes with it.
+func plural(n int, one string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %ss", n, one)
+}
+
+// operands checks the number of arguments of a command.
+func operands(c *cli.Context, least, most int, want string) ([]string, error) {
+	args := c.Args().Slice()
+	switch {
+	case len(args) < least:
+		return nil, withHint(usagef("%s: %s is missing", c.Command.Name, want), usageLine(c))
+	case most >= 0 && len(args) > most:
+		return nil, withHint(usagef("%s: unexpected argument %q", c.Command.Name, args[most]), usageLine(c))
+	}
+	return args, nil
+}
+
+func usageLine(c *cli.Context) string {
+	return "usage: certgraft " + c.Command.Name + " " + c.Command.ArgsUsage
+}

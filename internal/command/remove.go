@@ -1,0 +1,82 @@
+package command
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/certgraft/certgraft/bundles"
+	"github.com/certgraft/certgraft/installer"
+	"github.com/certgraft/certgraft/rootfs"
+)
+
+// removeOptions are the flags of certgraft remove.
+type removeOptions struct {
+	target targetOptions
+	all    bool
+}
+
+func removeCommand(p *printer) *cli.Command {
+	o := &removeOptions{}
+	return &cli.Command{
+		Name:        "remove",
+		Usage:       "take out what install put in, and nothing else",
+		ArgsUsage:   "SOURCE…|--all",
+		Description: "Reads the root's own record and fetches nothing. A source is named as it was at install.",
+		Flags: append([]cli.Flag{
+			&cli.BoolFlag{Name: "all", Category: targetFlags, Usage: "take out everything that certgraft installed", Destination: &o.all},
+		}, o.target.flags()...),
+		BashComplete: completeSources,
+		Action: func(c *cli.Context) error {
+			specs := c.Args().Slice()
+			switch {
+			case o.all && len(specs) > 0:
+				return usagef("remove: --all and a source exclude each other")
+			case !o.all && len(specs) == 0:
+				return withHint(usagef("remove: a source is missing"), usageLine(c))
+			}
+			return o.run(c.Context, p, specs)
+		},
+	}
+}
+
+func (o *removeOptions) run(ctx context.Context, p *printer, specs []string) error {
+	opt, err := o.target.installer(p)
+	if err != nil {
+		return err
+	}
+	selection, err := o.selection(specs)
+	if err != nil {
+		return err
+	}
+	result := newEditResult(&o.target)
+	updated, err := o.target.update(ctx, p, func(r *rootfs.Overlay) error {
+		var err error
+		result.report, err = installer.Remove(r, selection, opt)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return result.finish(ctx, p, &o.target, updated)
+}
+
+// selection turns the arguments into what the record is searched for: the name
+// of a source, or for a file the certificates in it.
+func (o *removeOptions) selection(specs []string) (installer.Selection, error) {
+	selection := installer.Selection{All: o.all}
+	for _, spec := range specs {
+		recorded, err := bundles.Recorded(bundles.Options{}, spec)
+		if err != nil {
+			return selection, fmt.Errorf("remove: %w", err)
+		}
+		if recorded.Set != "" {
+			selection.Sets = append(selection.Sets, recorded.Set)
+			continue
+		}
+		selection.Sources = append(selection.Sources, recorded.Name)
+		selection.Fingerprints = append(selection.Fingerprints, recorded.Fingerprints...)
+	}
+	return selection, nil
+}

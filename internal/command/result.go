@@ -1,0 +1,232 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strconv"
+
+	"github.com/certgraft/certgraft/bundles"
+	"github.com/certgraft/certgraft/installer"
+	"github.com/certgraft/certgraft/rootfs"
+)
+
+// editResult is the JSON of certgraft install and remove; docs/json.md
+// describes it for users.
+type editResult struct {
+	Schema       int                     `json:"schema"` // 1; grows when a field changes its meaning
+	Root         string                  `json:"root"`
+	Output       string                  `json:"output,omitzero"`
+	DryRun       bool                    `json:"dryRun"`
+	Changed      bool                    `json:"changed"`
+	Distribution *installer.Detection    `json:"distribution"`
+	Sources      []sourceResult          `json:"sources"`
+	Stores       []installer.StoreReport `json:"stores"`
+	Changes      []changeResult          `json:"changes"`
+	Verdicts     []verdict               `json:"verdicts"`
+	Warnings     []string                `json:"warnings"`
+	Notes        []string                `json:"notes"`
+	Advice       []installer.Advice      `json:"advice"`
+
+	report *installer.Report
+}
+
+// sourceResult says what was loaded for one source.
+type sourceResult struct {
+	Source       string          `json:"source"`
+	Origin       string          `json:"origin"` // download, cache, snapshot, file or stdin
+	URLs         []string        `json:"urls,omitzero"`
+	SHA256       string          `json:"sha256,omitzero"` // of the bytes, where the source is one file
+	Set          string          `json:"set"`             // digest for @set
+	Certificates int             `json:"certificates"`
+	Findings     []findingResult `json:"findings,omitzero"`
+}
+
+// findingResult is something odd in the bytes of a source.
+type findingResult struct {
+	File    string `json:"file,omitzero"`
+	Line    int    `json:"line,omitzero"`
+	Verdict string `json:"verdict"` // repaired or skipped
+	Reason  string `json:"reason"`
+}
+
+// changeResult is one name of the root that is written or removed.
+type changeResult struct {
+	Path   string `json:"path"`
+	Action string `json:"action"` // create, replace or remove
+	Type   string `json:"type"`   // file, link or directory
+}
+
+func newEditResult(o *targetOptions) *editResult {
+	return &editResult{
+		Schema: 1, Root: o.root, Output: o.output, DryRun: o.dryRun,
+		Sources: []sourceResult{}, Stores: []installer.StoreReport{}, Changes: []changeResult{},
+		Verdicts: []verdict{}, Warnings: []string{}, Notes: []string{}, Advice: []installer.Advice{},
+	}
+}
+
+// loaded notes what the sources held.
+func (r *editResult) loaded(all []*bundles.Bundle, verdicts []verdict) {
+	for _, b := range all {
+		s := sourceResult{Source: b.Source, Origin: string(b.Origin), URLs: b.URLs, SHA256: b.Digest, Set: b.Certs.Digest(), Certificates: b.Certs.Len()}
+		for _, f := range b.Findings {
+			s.Findings = append(s.Findings, findingResult{File: f.File, Line: f.Line, Verdict: f.Verdict.String(), Reason: f.Reason})
+		}
+		r.Sources = append(r.Sources, s)
+		for _, w := range b.Warnings {
+			r.Warnings = append(r.Warnings, b.Source+": "+w)
+		}
+	}
+	r.Verdicts = append(r.Verdicts, verdicts...)
+}
+
+// remarks writes what a user should know of the sources.
+func (r *editResult) remarks(p *printer) {
+	for _, s := range r.Sources {
+		for _, f := range s.Findings {
+			p.warn(fmt.Sprintf("%s: %s%s", s.Source, f.place(), f.Reason))
+		}
+	}
+	for line := range groupVerdicts(r.Verdicts) {
+		p.warn(line)
+	}
+	for _, w := range r.Warnings {
+		p.warn(w)
+	}
+	for _, n := range r.Notes {
+		p.note(n)
+	}
+}
+
+func (f findingResult) place() string {
+	switch {
+	case f.File != "" && f.Line > 0:
+		return f.File + ":" + strconv.Itoa(f.Line) + ": "
+	case f.File != "":
+		return f.File + ": "
+	case f.Line > 0:
+		return "line " + strconv.Itoa(f.Line) + ": "
+	}
+	return ""
+}
+
+// finish runs the hooks of a live root and writes the report.
+func (r *editResult) finish(ctx context.Context, p *printer, o *targetOptions, updated *rootfs.Result) error {
+	r.edited(updated)
+	if r.Changed && o.live() && o.hooks == "auto" && !o.dryRun {
+		r.Warnings = append(r.Warnings, installer.RunHooks(ctx, o.root, r.report)...)
+	}
+	r.remarks(p)
+	if err := p.result(r, r.text); err != nil {
+		return err
+	}
+	if !p.json && !p.quiet {
+		for _, a := range r.Advice {
+			p.line("advice", cyan, a.String())
+		}
+	}
+	return nil
+}
+
+// edited takes over the installer's report and the changes.
+func (r *editResult) edited(updated *rootfs.Result) {
+	r.Distribution = r.report.Detection
+	r.Stores = append(r.Stores, r.report.Stores...)
+	r.Warnings = append(r.Warnings, r.report.Warnings...)
+	r.Warnings = append(r.Warnings, updated.Warnings...)
+	r.Notes = append(r.Notes, r.report.Notes...)
+	r.Advice = append(r.Advice, r.report.Advice...)
+	for _, name := range updated.InPlace {
+		r.Notes = append(r.Notes, fmt.Sprintf("/%s is a mount point and was written in place: if this process had been killed meanwhile the file could be incomplete", name))
+	}
+	for _, c := range updated.Changes {
+		r.Changes = append(r.Changes, changeOf(c))
+	}
+	r.Changed = len(r.Changes) > 0
+}
+
+func changeOf(c rootfs.Change) changeResult {
+	out := changeResult{Path: "/" + c.Name, Action: "create", Type: "file"}
+	mode := c.Mode
+	if c.Removed && c.Prior != nil {
+		mode = c.Prior.Mode()
+	}
+	switch {
+	case mode.IsDir():
+		out.Type = "directory"
+	case mode.Type() != 0:
+		out.Type = "link"
+	}
+	switch {
+	case c.Removed:
+		out.Action = "remove"
+	case c.Prior != nil:
+		out.Action = "replace"
+	}
+	return out
+}
+
+// text writes the report: a line per source, a line per store, and what it
+// comes to.
+func (r *editResult) text(w io.Writer) {
+	var rows [][]string
+	for _, s := range r.Sources {
+		rows = append(rows, []string{s.Source, plural(s.Certificates, "certificate"), s.from()})
+	}
+	for _, s := range r.Stores {
+		rows = append(rows, []string{s.Name, counts(s), s.Path})
+	}
+	table(w, rows)
+	if r.DryRun {
+		for _, c := range r.Changes {
+			fmt.Fprintf(w, "would %s %s %s\n", c.Action, c.Type, c.Path)
+		}
+	}
+	fmt.Fprintln(w, r.summary())
+}
+
+func (s sourceResult) from() string {
+	switch s.Origin {
+	case "download":
+		return "downloaded from " + hosts(s.URLs)
+	case "snapshot":
+		return "from the snapshot in this program"
+	case "cache":
+		return "from the cache"
+	case "stdin":
+		return "from standard input"
+	}
+	return "from a file"
+}
+
+func counts(s installer.StoreReport) string {
+	switch {
+	case s.Removed > 0 && s.Added > 0:
+		return fmt.Sprintf("%d added, %d removed, %d now", s.Added, s.Removed, s.Total)
+	case s.Removed > 0:
+		return fmt.Sprintf("%d removed, %d now", s.Removed, s.Total)
+	case s.Present > 0:
+		return fmt.Sprintf("%d added, %d already there, %d now", s.Added, s.Present, s.Total)
+	}
+	return fmt.Sprintf("%d added, %d now", s.Added, s.Total)
+}
+
+func (r *editResult) summary() string {
+	what := plural(len(r.Changes), "change")
+	switch {
+	case !r.Changed:
+		return "nothing to do: " + r.place() + " is as wanted"
+	case r.DryRun:
+		return "dry run: " + what + " to " + r.place() + ", none made"
+	case r.Output != "":
+		return "done: " + what + " for " + r.place() + " written to " + r.Output
+	}
+	return "done: " + what + " to " + r.place()
+}
+
+func (r *editResult) place() string {
+	if r.Root == "/" {
+		return "this system"
+	}
+	return r.Root
+}

@@ -1,0 +1,66 @@
+package command
+
+import (
+	"context"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/certgraft/certgraft/installer"
+	"github.com/certgraft/certgraft/rootfs"
+)
+
+// targetOptions are the flags of the commands that edit a root.
+type targetOptions struct {
+	root, output string
+	dryRun       bool
+	lockTimeout  time.Duration
+	stores       string
+	hooks        string
+}
+
+func (o *targetOptions) flags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "root", Category: targetFlags, Usage: "edit the root file system in `DIR`", Value: "/", TakesFile: true, Destination: &o.root},
+		&cli.StringFlag{Name: "stores", Category: targetFlags, Usage: "edit only these `STORES`, separated by commas: auto, system, java …", Value: "auto", Destination: &o.stores},
+		&cli.BoolFlag{Name: "dry-run", Category: targetFlags, Usage: "say what would change and change nothing", Destination: &o.dryRun},
+		&cli.StringFlag{Name: "hooks", Category: targetFlags, Usage: "hooks of the distribution's own tool on the running root: auto or none", Value: "auto", Destination: &o.hooks},
+		&cli.DurationFlag{Name: "lock-timeout", Category: targetFlags, Usage: "wait for another certgraft on the same root for `DURATION`", Value: time.Minute, Destination: &o.lockTimeout},
+	}
+}
+
+// live reports whether the root is the one that this process runs on.
+func (o *targetOptions) live() bool { return o.root == "/" && o.output == "" }
+
+// installer returns what package installer is to know of the target.
+func (o *targetOptions) installer(p *printer) (installer.Options, error) {
+	opt := installer.Options{Live: o.live()}
+	if o.stores != "auto" {
+		opt.Stores = splitList(o.stores)
+	}
+	if opt.Live {
+		opt.Environ = p.env
+	}
+	switch o.hooks {
+	case "auto", "none":
+	default:
+		return opt, usagef("--hooks %s: it is auto or none", o.hooks)
+	}
+	return opt, nil
+}
+
+// update runs edit on the root and commits what it changed.
+func (o *targetOptions) update(ctx context.Context, p *printer, edit func(*rootfs.Overlay) error) (*rootfs.Result, error) {
+	if o.root == "" {
+		return nil, usagef("--root is empty")
+	}
+	epoch, _, err := p.env.epoch()
+	if err != nil {
+		return nil, err
+	}
+	if epoch.IsZero() {
+		epoch = time.Unix(0, 0)
+	}
+	opt := rootfs.Options{DryRun: o.dryRun, Output: o.output, LockTimeout: o.lockTimeout, ModTime: epoch, Marker: installer.RecordPath, Logger: p.log()}
+	return opt.Update(ctx, o.root, edit)
+}
