@@ -5,6 +5,7 @@
 GO       ?= go
 TAGS     := urfave_cli_no_docs
 FUZZTIME ?= 30s
+FLAGS    ?=
 COVERED  := certs bundles rootfs installer
 LEAST    := 85
 
@@ -17,10 +18,10 @@ build: ## build/certgraft, one static binary
 	CGO_ENABLED=0 $(GO) build -trimpath -tags $(TAGS) -ldflags '-s -w' -o build/certgraft .
 
 test: ## unit tests, script tests, the direction of imports
-	$(GO) test ./...
+	$(GO) test $(FLAGS) ./...
 
 e2e: build ## real distributions, engines, servers and clients; as root on Debian
-	$(GO) test -tags e2e -count=1 -timeout 25m ./e2e/...
+	$(GO) test -tags e2e -count=1 -timeout 25m $(FLAGS) ./e2e/...
 
 bench: build ## measure side by side with the real tools, as root on Debian
 	$(GO) test -run '^$$' -bench . -benchmem ./certs ./rootfs ./installer

@@ -49,6 +49,7 @@ type Provider struct {
 // Kind says how a provider's certificates are had.
 type Kind string
 
+// The kinds.
 const (
 	Static     Kind = "static"      // at fixed URLs
 	PerAccount Kind = "per-account" // by the Commands of the entry, with an account's credentials

@@ -103,11 +103,11 @@ func (l *loader) fallback(s *source, urls []string, cause error) (*Bundle, error
 		return b, nil
 	}
 	if s.provider == nil {
-		return nil, l.noFallback(s, cause, "and the cache does not have it")
+		return nil, noFallback(cause, "and the cache does not have it")
 	}
 	b, err := s.fromSnapshot()
 	if err != nil {
-		return nil, l.noFallback(s, cause, err.Error())
+		return nil, noFallback(cause, err.Error())
 	}
 	if err := pinned(b, s); err != nil {
 		return nil, err
@@ -118,7 +118,7 @@ func (l *loader) fallback(s *source, urls []string, cause error) (*Bundle, error
 	return b, nil
 }
 
-func (l *loader) noFallback(s *source, cause error, why string) error {
+func noFallback(cause error, why string) error {
 	if errors.Is(cause, errPin) {
 		return cause
 	}

@@ -45,7 +45,7 @@ func firstElement(data []byte) (first, rest []byte, ok bool) {
 
 // isPKCS12 recognises a PFX of RFC 7292: a sequence that starts with version 3.
 func isPKCS12(data []byte) bool {
-	_, body, ok := sequenceBody(data)
+	body, ok := sequenceBody(data)
 	return ok && bytes.HasPrefix(body, []byte{0x02, 0x01, 0x03, 0x30})
 }
 
@@ -84,19 +84,17 @@ var pkcsPrefix = []byte("\x2a\x86\x48\x86\xf7\x0d\x01")
 
 // sequenceBody returns the contents of a sequence whose length may be of BER's
 // indefinite form.
-func sequenceBody(data []byte) (indefinite bool, body []byte, ok bool) {
+func sequenceBody(data []byte) (body []byte, ok bool) {
 	if len(data) < 2 || data[0] != 0x30 {
-		return false, nil, false
+		return nil, false
 	}
 	switch n := data[1]; {
-	case n == 0x80:
-		return true, data[2:], true
-	case n < 0x80:
-		return false, data[2:], true
+	case n <= 0x80:
+		return data[2:], true
 	case int(n&0x7f) <= 4 && len(data) >= 2+int(n&0x7f):
-		return false, data[2+int(n&0x7f):], true
+		return data[2+int(n&0x7f):], true
 	}
-	return false, nil, false
+	return nil, false
 }
 
 // parseTrusted reads OpenSSL's TRUSTED CERTIFICATE: a certificate, and what it

@@ -2,6 +2,7 @@ package certs
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 )
 
@@ -20,8 +21,8 @@ func FileName(source string, c *Certificate, digits int) string {
 
 // first returns the value of the most specific attribute with that short name.
 func (n name) first(short string) string {
-	for i := len(n.attributes) - 1; i >= 0; i-- {
-		if a := n.attributes[i]; a.string && attributeNames[string(a.oid)] == short {
+	for _, a := range slices.Backward(n.attributes) {
+		if a.string && attributeNames[string(a.oid)] == short {
 			return a.text
 		}
 	}

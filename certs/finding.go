@@ -18,6 +18,7 @@ var ErrNoCertificate = errors.New("no certificate")
 // Verdict says what became of a place in the input.
 type Verdict int
 
+// The verdicts.
 const (
 	Repaired Verdict = iota // taken, though a strict reader would not have
 	Skipped                 // not taken

@@ -3,6 +3,7 @@ package certs
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -140,8 +141,7 @@ var attributeNames = map[string]string{
 // String returns the name on one line, most specific part first.
 func (n name) String() string {
 	var s strings.Builder
-	for i := len(n.attributes) - 1; i >= 0; i-- {
-		a := n.attributes[i]
+	for i, a := range slices.Backward(n.attributes) {
 		s.WriteString(a.label() + "=" + printable(a.display()))
 		if i > 0 {
 			if n.attributes[i-1].last {
@@ -171,8 +171,8 @@ func (a attribute) display() string {
 // friendly returns the attribute that people would call the certificate by.
 func (n name) friendly() string {
 	for _, want := range []string{"CN", "OU", "O"} {
-		for i := len(n.attributes) - 1; i >= 0; i-- {
-			if a := n.attributes[i]; a.string && a.text != "" && attributeNames[string(a.oid)] == want {
+		for _, a := range slices.Backward(n.attributes) {
+			if a.string && a.text != "" && attributeNames[string(a.oid)] == want {
 				return printable(a.text)
 			}
 		}

@@ -231,7 +231,11 @@ func (b *block) decode() ([]byte, *Finding) {
 }
 
 func notBase64(c byte) bool {
-	return !('A' <= c && c <= 'Z' || 'a' <= c && c <= 'z' || '0' <= c && c <= '9' || c == '+' || c == '/' || c == '=')
+	switch {
+	case 'A' <= c && c <= 'Z', 'a' <= c && c <= 'z', '0' <= c && c <= '9', c == '+', c == '/', c == '=':
+		return false
+	}
+	return true
 }
 
 // dropHeaders takes away the "Name: value" lines of RFC 1421, with which most

@@ -12,7 +12,7 @@ var oidSignedData = []byte("\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02")
 
 // isPKCS7 recognises a ContentInfo of RFC 5652 that holds signed data.
 func isPKCS7(data []byte) bool {
-	_, body, ok := sequenceBody(data)
+	body, ok := sequenceBody(data)
 	return ok && bytes.HasPrefix(body, oidSignedData)
 }
 

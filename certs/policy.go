@@ -8,6 +8,7 @@ import (
 // Action is what to do with a certificate.
 type Action int
 
+// The actions.
 const (
 	Default Action = iota // what [Policy] says of the property
 	Keep                  // install it

@@ -34,7 +34,7 @@ func (s alpineStore) install(e *edit, want []wanted) (StoreReport, error) {
 				return StoreReport{}, err
 			}
 		}
-		if err := e.rehash(debianCerts); err != nil {
+		if err := e.rehash(); err != nil {
 			return StoreReport{}, err
 		}
 	}
@@ -85,7 +85,7 @@ func (s alpineStore) remove(e *edit, gone *certs.Set) (StoreReport, error) {
 		}
 	}
 	if hasAlpineTool(e.root) {
-		if err := e.rehash(debianCerts); err != nil {
+		if err := e.rehash(); err != nil {
 			return StoreReport{}, err
 		}
 	}

@@ -73,7 +73,7 @@ func (e *edit) seedMozilla(want *[]wanted) {
 		return
 	}
 	var seeded []wanted
-	for c := range certs.Parse(mozillaRoots()) {
+	for c := range readPEM(mozillaRoots()).certificates().All() {
 		e.record.note(c, "mozilla")
 		seeded = append(seeded, wanted{c, "mozilla"})
 	}
@@ -285,7 +285,7 @@ func (d *debian) graft(e *edit, want, added []wanted) (int, error) {
 			return 0, err
 		}
 	}
-	if err := e.rehash(debianCerts); err != nil {
+	if err := e.rehash(); err != nil {
 		return 0, err
 	}
 	if d.bundle == nil {
@@ -344,7 +344,7 @@ func (e *edit) verifyDebian(want []wanted) error {
 	set := &certs.Set{}
 	for _, w := range want {
 		set.Add(w.Certificate, "")
-		if !lookUp(e.root, debianCerts, w.Certificate) {
+		if !lookUp(e.root, w.Certificate) {
 			return fmt.Errorf("/%s was edited and OpenSSL would not find %s in it: nothing was changed; please report this", debianCerts, w.Subject())
 		}
 	}
@@ -390,7 +390,7 @@ func (e *edit) dropAnchor(name string) error {
 
 // ungraft undoes graft.
 func (s debianStore) ungraft(e *edit, gone *certs.Set, report StoreReport) (StoreReport, error) {
-	if err := e.rehash(debianCerts); err != nil {
+	if err := e.rehash(); err != nil {
 		return report, err
 	}
 	var files []string

@@ -145,7 +145,7 @@ func (e *edit) aliases(name string) []string {
 
 // directoryState looks at the hash links in /etc/ssl/certs, if there are any.
 func (e *edit) directoryState(now time.Time, ours map[certs.Fingerprint]bool) (StoreState, bool, error) {
-	links, err := readLinks(e.root, debianCerts)
+	links, err := readLinks(e.root)
 	if err != nil {
 		return StoreState{}, false, err
 	}

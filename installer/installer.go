@@ -19,6 +19,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strings"
 
 	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/rootfs"
@@ -156,14 +157,11 @@ func selectStores(all []store, names []string) ([]store, error) {
 }
 
 func storeNames(all []store) string {
-	out := ""
-	for i, s := range all {
-		if i > 0 {
-			out += ", "
-		}
-		out += s.name()
+	var names []string
+	for _, s := range all {
+		names = append(names, s.name())
 	}
-	return out
+	return strings.Join(names, ", ")
 }
 
 // Install adds the certificates of sources to the stores of root. Nothing is

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"strconv"
@@ -12,21 +13,21 @@ import (
 	"github.com/certgraft/certgraft/certs"
 )
 
-// rehash leaves the hash links of a directory as openssl rehash (apps/rehash.c
+// rehash leaves the hash links of /etc/ssl/certs as openssl rehash (apps/rehash.c
 // of OpenSSL 3) would: for each file that holds exactly one certificate a link
 // HASH.N, N from 0 without a gap among those that share a hash. Links that are
 // right stay; the others go, and new ones get the lowest free numbers in the
 // order of the file names. Links to lists of revoked certificates stay as they
 // are.
-func (e *edit) rehash(dir string) error {
-	entries, err := e.root.ReadDir(dir)
+func (e *edit) rehash() error {
+	entries, err := e.root.ReadDir(debianCerts)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("read the directory of hash links: %w", err)
 	}
-	links, err := readLinks(e.root, dir)
+	links, err := readLinks(e.root)
 	if err != nil {
 		return err
 	}
@@ -41,11 +42,11 @@ func (e *edit) rehash(dir string) error {
 		if !hashedExtension(name) {
 			continue
 		}
-		if c := e.single(path.Join(dir, name)); c != nil {
+		if c := e.single(path.Join(debianCerts, name)); c != nil {
 			bucketOf(buckets, c.SubjectHash()).addFile(name, c.Fingerprint())
 		}
 	}
-	return e.applyBuckets(dir, links, buckets)
+	return e.applyBuckets(links, buckets)
 }
 
 // single returns the certificate of a file that holds exactly one.
@@ -161,16 +162,14 @@ func (b *bucket) links(hash uint32) map[string]string {
 	return out
 }
 
-func (e *edit) applyBuckets(dir string, links map[string]string, buckets map[uint32]*bucket) error {
+func (e *edit) applyBuckets(links map[string]string, buckets map[uint32]*bucket) error {
 	after := map[string]string{}
 	for hash, b := range buckets {
-		for name, target := range b.links(hash) {
-			after[name] = target
-		}
+		maps.Copy(after, b.links(hash))
 	}
 	for _, name := range sortedKeys(links) {
 		if isHashName(name) && after[name] == "" {
-			if err := e.root.Remove(path.Join(dir, name)); err != nil {
+			if err := e.root.Remove(path.Join(debianCerts, name)); err != nil {
 				return err
 			}
 		}
@@ -179,18 +178,18 @@ func (e *edit) applyBuckets(dir string, links map[string]string, buckets map[uin
 		if links[name] == after[name] {
 			continue
 		}
-		if err := e.root.Symlink(after[name], path.Join(dir, name)); err != nil {
+		if err := e.root.Symlink(after[name], path.Join(debianCerts, name)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// lookUp finds a certificate in a directory as OpenSSL does: HASH.0, HASH.1 and
+// lookUp finds a certificate in /etc/ssl/certs as OpenSSL does: HASH.0, HASH.1 and
 // so on, up to the first number that is missing.
-func lookUp(root fs.FS, dir string, c *certs.Certificate) bool {
+func lookUp(root fs.FS, c *certs.Certificate) bool {
 	for id := 0; ; id++ {
-		data, err := fs.ReadFile(root, path.Join(dir, fmt.Sprintf("%08x.%d", c.SubjectHash(), id)))
+		data, err := fs.ReadFile(root, path.Join(debianCerts, fmt.Sprintf("%08x.%d", c.SubjectHash(), id)))
 		if err != nil {
 			return false
 		}

@@ -30,7 +30,7 @@ func (e *edit) regenerate() (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	before, err := readLinks(e.root, debianCerts)
+	before, err := readLinks(e.root)
 	if err != nil {
 		return 0, err
 	}
@@ -43,7 +43,7 @@ func (e *edit) regenerate() (int, error) {
 	for _, name := range d.files {
 		after[linkName(name)] = "/" + name
 	}
-	if err := e.applyLinks(debianCerts, before, after); err != nil {
+	if err := e.applyLinks(before, after); err != nil {
 		return 0, err
 	}
 	total, err := e.writeBundle(d)
@@ -52,7 +52,7 @@ func (e *edit) regenerate() (int, error) {
 	}
 	// The bundle comes first: with a single certificate in it, it is a file
 	// that the next run of the tool will hash.
-	return total, e.rehash(debianCerts)
+	return total, e.rehash()
 }
 
 // writeBundle writes the bundle that the tool would. One that this program
@@ -94,10 +94,10 @@ func leadsToFile(root fs.FS, name string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-// readLinks returns the links in a directory and where they lead.
-func readLinks(root *rootfs.Overlay, dir string) (map[string]string, error) {
+// readLinks returns the links in /etc/ssl/certs and where they lead.
+func readLinks(root *rootfs.Overlay) (map[string]string, error) {
 	links := map[string]string{}
-	entries, err := root.ReadDir(dir)
+	entries, err := root.ReadDir(debianCerts)
 	if errors.Is(err, fs.ErrNotExist) {
 		return links, nil
 	}
@@ -108,7 +108,7 @@ func readLinks(root *rootfs.Overlay, dir string) (map[string]string, error) {
 		if entry.Type()&fs.ModeSymlink == 0 {
 			continue
 		}
-		target, err := root.ReadLink(path.Join(dir, entry.Name()))
+		target, err := root.ReadLink(path.Join(debianCerts, entry.Name()))
 		if err != nil {
 			return nil, err
 		}
@@ -117,15 +117,15 @@ func readLinks(root *rootfs.Overlay, dir string) (map[string]string, error) {
 	return links, nil
 }
 
-// applyLinks makes the links of a directory those in after.
-func (e *edit) applyLinks(dir string, before, after map[string]string) error {
+// applyLinks makes the links of /etc/ssl/certs those in after.
+func (e *edit) applyLinks(before, after map[string]string) error {
 	for _, name := range sortedKeys(before) {
 		if _, stays := after[name]; !stays {
-			if err := e.root.Remove(path.Join(dir, name)); err != nil {
+			if err := e.root.Remove(path.Join(debianCerts, name)); err != nil {
 				return err
 			}
 			if !isHashName(name) {
-				e.report.links.removed = append(e.report.links.removed, "/"+path.Join(dir, name))
+				e.report.links.removed = append(e.report.links.removed, "/"+path.Join(debianCerts, name))
 			}
 		}
 	}
@@ -133,10 +133,10 @@ func (e *edit) applyLinks(dir string, before, after map[string]string) error {
 		if before[name] == after[name] {
 			continue
 		}
-		if err := e.root.Symlink(after[name], path.Join(dir, name)); err != nil {
+		if err := e.root.Symlink(after[name], path.Join(debianCerts, name)); err != nil {
 			return err
 		}
-		e.report.links.added = append(e.report.links.added, "/"+path.Join(dir, name))
+		e.report.links.added = append(e.report.links.added, "/"+path.Join(debianCerts, name))
 	}
 	return nil
 }

@@ -248,7 +248,7 @@ func (c *committer) writeInPlace(j *job) error {
 	}
 	j.old = old
 	if err := c.overwrite(j.Name, old, j.Data); err != nil {
-		return errors.Join(err, c.disk.overwrite(j.Name, nil, old))
+		return errors.Join(err, c.overwrite(j.Name, nil, old))
 	}
 	c.result.InPlace = append(c.result.InPlace, j.Name)
 	if err := c.remove(j.staged); err != nil {

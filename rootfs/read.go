@@ -97,8 +97,7 @@ func (o *Overlay) find(op, name string, follow bool) (string, fs.FileInfo, error
 	}
 	st, err := o.lstat(real)
 	if err != nil {
-		var inner *fs.PathError
-		if errors.As(err, &inner) {
+		if inner, ok := errors.AsType[*fs.PathError](err); ok {
 			err = inner.Err
 		}
 		return "", nil, pathError(op, name, err)

@@ -3,7 +3,6 @@ package rootfs
 import (
 	"context"
 	"io/fs"
-	"log/slog"
 	"os"
 	"slices"
 	"time"
@@ -18,7 +17,6 @@ type Options struct {
 	LockTimeout time.Duration         // how long to wait for another process; 0 is a minute
 	NoSync      bool                  // leave it to the kernel when data reaches the disk
 	Unread      func(dir string) bool // directories whose readers take every file: nothing is staged in them
-	Logger      *slog.Logger          // narrates; nil is silent
 }
 
 // Result says what an update did.
@@ -87,11 +85,4 @@ func (opt Options) lock(ctx context.Context, root *os.Root, dir string, result *
 		return nil, explain(opt.Output, err)
 	}
 	return opt.lockFile(ctx, f, opt.Output, result)
-}
-
-func (opt Options) log() *slog.Logger {
-	if opt.Logger == nil {
-		return slog.New(slog.DiscardHandler)
-	}
-	return opt.Logger
 }

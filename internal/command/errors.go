@@ -77,7 +77,7 @@ func hints(err error) []string {
 			seen[h.Hint()] = true
 			found = append(found, h.Hint())
 		}
-		switch e := err.(type) {
+		switch e := err.(type) { //nolint:errorlint // this walks the tree of wrapped errors itself
 		case interface{ Unwrap() error }:
 			if inner := e.Unwrap(); inner != nil {
 				walk(inner)

@@ -61,6 +61,6 @@ func (o *targetOptions) update(ctx context.Context, p *printer, edit func(*rootf
 	if epoch.IsZero() {
 		epoch = time.Unix(0, 0)
 	}
-	opt := rootfs.Options{DryRun: o.dryRun, Output: o.output, LockTimeout: o.lockTimeout, ModTime: epoch, Marker: installer.RecordPath, Logger: p.log()}
+	opt := rootfs.Options{DryRun: o.dryRun, Output: o.output, LockTimeout: o.lockTimeout, ModTime: epoch, Marker: installer.RecordPath}
 	return opt.Update(ctx, o.root, edit)
 }

@@ -1,0 +1,74 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+var suites = []string{"bookworm", "trixie"}
+
+// After install, the distribution's own tool run for real changes not a byte,
+// and after the tool install changes nothing.
+func TestDebianFixedPoint(t *testing.T) {
+	for _, suite := range suites {
+		t.Run(suite, func(t *testing.T) {
+			root := debian(t, suite)
+			before := snapshot(t, root)
+			corp := newAuthority(t, "Corp Root").caFile
+			install := append([]string{"install", "--root", root, corp}, rds(t)...)
+			run(t, certgraft, install...)
+			installed := snapshot(t, filepath.Join(root, "etc/ssl/certs"))
+			out := chroot(t, root, "update-ca-certificates", "--fresh")
+			if !strings.Contains(out, "added") {
+				t.Fatalf("update-ca-certificates did not run: %s", out)
+			}
+			same(t, "update-ca-certificates after install", installed, snapshot(t, filepath.Join(root, "etc/ssl/certs")))
+
+			times := stamps(t, filepath.Join(root, "usr"))
+			out = run(t, certgraft, install...)
+			if !strings.Contains(out, "nothing to do") {
+				t.Errorf("install after update-ca-certificates: %s", out)
+			}
+			same(t, "install after update-ca-certificates", installed, snapshot(t, filepath.Join(root, "etc/ssl/certs")))
+			same(t, "inodes and times", times, stamps(t, filepath.Join(root, "usr")))
+
+			run(t, certgraft, "remove", "--root", root, "--all")
+			same(t, "remove --all", before, snapshot(t, root))
+		})
+	}
+}
+
+// On a Debian without the package the layout is laid down, works, and survives
+// the package.
+func TestDebianPackageLater(t *testing.T) {
+	for _, suite := range suites {
+		t.Run(suite, func(t *testing.T) {
+			root := unpack(t, tarball(t, suite, "slim", "openssl"))
+			corp := newAuthority(t, "Corp Root")
+			run(t, certgraft, "install", "--root", root, corp.caFile)
+			write(t, filepath.Join(root, "tmp/server.crt"), read(t, corp.certFile))
+			verify := []string{"openssl", "verify", "/tmp/server.crt"}
+			if out := chroot(t, root, verify...); !strings.Contains(out, "OK") {
+				t.Fatalf("before the package: %s", out)
+			}
+			dir := t.TempDir()
+			full := debian(t, suite)
+			run(t, "cp", "-a", filepath.Join(full, "usr/share/ca-certificates"), filepath.Join(root, "usr/share/"))
+			run(t, "cp", "-a", filepath.Join(full, "etc/ca-certificates.conf"), filepath.Join(root, "etc/"))
+			run(t, "cp", "-a", filepath.Join(full, "usr/sbin/update-ca-certificates"), filepath.Join(root, "usr/sbin/"))
+			run(t, "mkdir", "-p", filepath.Join(root, "etc/ca-certificates/update.d"), dir)
+			chroot(t, root, "update-ca-certificates")
+			if out := chroot(t, root, verify...); !strings.Contains(out, "OK") {
+				t.Errorf("after the package: %s", out)
+			}
+			if n := strings.Count(read(t, filepath.Join(root, "etc/ssl/certs/ca-certificates.crt")), "BEGIN CERTIFICATE"); n < 130 {
+				t.Errorf("the bundle holds %d certificates after the package", n)
+			}
+			run(t, certgraft, "remove", "--root", root, "--all")
+			fails(t, 2, "chroot", append([]string{root}, verify...)...)
+		})
+	}
+}

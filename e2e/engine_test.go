@@ -1,0 +1,97 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// engine is a Docker engine of the tests' own: its data, socket and pid file
+// are in one directory, and it changes no network of the machine.
+type engine struct {
+	dir string
+	cmd *exec.Cmd
+}
+
+var started struct {
+	once   sync.Once
+	engine *engine
+	err    error
+}
+
+// docker runs the client of the distribution's package against the engine,
+// which is started when it is first needed.
+func docker(t *testing.T, args ...string) string {
+	t.Helper()
+	return run(t, "env", dockerCommand(t, args...)...)
+}
+
+// dockerCommand returns the arguments for env(1) that run a docker command.
+func dockerCommand(t *testing.T, args ...string) []string {
+	t.Helper()
+	started.once.Do(func() { started.engine, started.err = startEngine() })
+	if started.err != nil {
+		t.Fatal(started.err)
+	}
+	return append([]string{
+		"DOCKER_HOST=unix://" + filepath.Join(started.engine.dir, "d.sock"), "DOCKER_BUILDKIT=1", "BUILDKIT_PROGRESS=plain",
+		"DOCKER_CONFIG=" + started.engine.dir, "/usr/bin/docker",
+	}, args...)
+}
+
+func startEngine() (*engine, error) {
+	dir, err := os.MkdirTemp("", "certgraft-engine-")
+	if err != nil {
+		return nil, err
+	}
+	log, err := os.Create(filepath.Join(dir, "log"))
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close()
+	e := &engine{dir: dir, cmd: exec.Command("dockerd",
+		"--data-root", filepath.Join(dir, "data"), "--exec-root", filepath.Join(dir, "exec"),
+		"--host", "unix://"+filepath.Join(dir, "d.sock"), "--pidfile", filepath.Join(dir, "pid"),
+		"--iptables=false", "--ip6tables=false", "--bridge=none", "--storage-driver", "overlay2")}
+	e.cmd.Stdout, e.cmd.Stderr = log, log
+	if err := e.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start dockerd: %w", err)
+	}
+	for range 300 {
+		if exec.Command("/usr/bin/docker", "-H", "unix://"+filepath.Join(dir, "d.sock"), "version").Run() == nil {
+			return e, nil
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	text, _ := os.ReadFile(filepath.Join(dir, "log"))
+	return e, fmt.Errorf("dockerd does not answer:\n%s", text)
+}
+
+func stopEngine() {
+	e := started.engine
+	if e == nil {
+		return
+	}
+	_ = e.cmd.Process.Signal(syscall.SIGTERM)
+	done := make(chan struct{})
+	go func() { _ = e.cmd.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-time.After(20 * time.Second):
+		_ = e.cmd.Process.Kill()
+	}
+	_ = os.RemoveAll(e.dir)
+}
+
+// importImage makes an image of an archive of a root.
+func importImage(t *testing.T, archive, ref string) {
+	t.Helper()
+	docker(t, "import", archive, ref)
+}

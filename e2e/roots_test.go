@@ -1,0 +1,160 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// cacheDir keeps made roots for the next run.
+func cacheDir(t *testing.T) string {
+	t.Helper()
+	base := os.Getenv("XDG_CACHE_HOME")
+	if base == "" {
+		base = filepath.Join(os.Getenv("HOME"), ".cache")
+	}
+	dir := filepath.Join(base, "certgraft-e2e")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// tarball returns an archive of a Debian root with more packages in it, which
+// is made once.
+func tarball(t *testing.T, suite, label string, packages ...string) string {
+	t.Helper()
+	name := filepath.Join(cacheDir(t), strings.TrimSuffix(suite+"-"+label, "-")+".tar")
+	if _, err := os.Stat(name); err == nil {
+		return name
+	}
+	args := []string{"-q", "--variant=minbase"}
+	if len(packages) > 0 {
+		args = append(args, "--include="+strings.Join(packages, ","))
+	}
+	tmp := name + ".new.tar"
+	for attempt := 0; ; attempt++ {
+		out, err := try(t, "mmdebstrap", append(args, suite, tmp)...)
+		if err == nil {
+			break
+		}
+		if attempt == 2 {
+			t.Fatalf("mmdebstrap %s: %v\n%s", suite, err, out)
+		}
+	}
+	if err := os.Rename(tmp, name); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+// debian returns a fresh Debian root with ca-certificates.
+func debian(t *testing.T, suite string) string {
+	t.Helper()
+	return unpack(t, tarball(t, suite, "", "ca-certificates"))
+}
+
+func unpack(t *testing.T, archive string) string {
+	t.Helper()
+	dir := t.TempDir()
+	run(t, "tar", "-C", dir, "--exclude=./dev/*", "-xf", archive)
+	run(t, "mknod", "-m", "666", filepath.Join(dir, "dev/null"), "c", "1", "3")
+	return dir
+}
+
+// chroot runs a command in a root.
+func chroot(t *testing.T, root string, args ...string) string {
+	t.Helper()
+	return run(t, "chroot", append([]string{root, "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C"}, args...)...)
+}
+
+// snapshot describes every name below dir, but for the times and the sizes of
+// directories: type, mode, owner, target and content.
+func snapshot(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	tree := map[string]string{}
+	err := filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		st := info.Sys().(*syscall.Stat_t)
+		line := fmt.Sprintf("%v %d:%d", info.Mode(), st.Uid, st.Gid)
+		switch {
+		case info.Mode()&fs.ModeSymlink != 0:
+			target, err := os.Readlink(name)
+			if err != nil {
+				return err
+			}
+			line += " -> " + target
+		case info.Mode().IsRegular():
+			data, err := os.ReadFile(name)
+			if err != nil {
+				return err
+			}
+			line += fmt.Sprintf(" %x", sha256.Sum256(data))
+		}
+		tree[strings.TrimPrefix(name, dir)] = line
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tree
+}
+
+// same fails if two snapshots differ, and says where.
+func same(t *testing.T, what string, want, got map[string]string) {
+	t.Helper()
+	shown := 0
+	differ := func(format string, args ...any) {
+		if shown++; shown <= 10 {
+			t.Errorf(what+": "+format, args...)
+		}
+	}
+	for name, line := range want {
+		if got[name] != line {
+			differ("%s\n was %s\n is  %s", name, line, got[name])
+		}
+	}
+	for name, line := range got {
+		if _, ok := want[name]; !ok {
+			differ("%s is new: %s", name, line)
+		}
+	}
+	if shown > 10 {
+		t.Errorf("%s: %d differences", what, shown)
+	}
+}
+
+// stamps returns inode and times of every name below dir.
+func stamps(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	tree := map[string]string{}
+	err := filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		st := info.Sys().(*syscall.Stat_t)
+		tree[name] = fmt.Sprintf("%d %v %v", st.Ino, st.Mtim, st.Ctim)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tree
+}
