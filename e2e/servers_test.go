@@ -1,0 +1,90 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"crypto/tls"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// tlsServer serves HTTPS on loopback with the certificate of a, until the test
+// ends, and returns its port.
+func tlsServer(t *testing.T, a authority) int {
+	t.Helper()
+	cert, err := tls.LoadX509KeyPair(a.certFile, a.keyFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{cert}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{
+		Handler:           http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "hello") }),
+		ReadHeaderTimeout: 10 * time.Second,
+		ErrorLog:          log.New(io.Discard, "", 0), // clients that refuse are the point
+	}
+	go func() { _ = server.Serve(listener) }()
+	t.Cleanup(func() { _ = server.Close() })
+	return listener.Addr().(*net.TCPAddr).Port
+}
+
+// postgres runs PostgreSQL on loopback with the certificate of a, until the
+// test ends, and returns its port.
+func postgres(t *testing.T, a authority) int {
+	t.Helper()
+	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/postgres")
+	if err != nil || len(found) == 0 {
+		t.Fatal("PostgreSQL is not installed")
+	}
+	bin := filepath.Dir(found[len(found)-1])
+	dir, err := os.MkdirTemp("", "certgraft-pg-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	data := filepath.Join(dir, "data")
+	run(t, "chown", "postgres", dir)
+	run(t, "su", "postgres", "-c", bin+"/initdb -D "+data+" -A trust -U postgres")
+	for name, file := range map[string]string{"server.crt": a.certFile, "server.key": a.keyFile} {
+		run(t, "install", "-o", "postgres", "-m", "0600", file, filepath.Join(data, name))
+	}
+	port := freePort(t)
+	cmd := exec.Command("su", "postgres", "-c", fmt.Sprintf(
+		"exec %s/postgres -D %s -p %d -c listen_addresses=127.0.0.1 -c unix_socket_directories=%s -c ssl=on", bin, data, port, dir))
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_, _ = try(t, "su", "postgres", "-c", bin+"/pg_ctl -D "+data+" -m immediate stop")
+		_ = cmd.Wait()
+	})
+	for range 100 {
+		if out, err := try(t, bin+"/pg_isready", "-h", "127.0.0.1", "-p", fmt.Sprint(port)); err == nil && strings.Contains(out, "accepting") {
+			return port
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	t.Fatal("PostgreSQL does not answer")
+	return 0
+}
+
+func freePort(t *testing.T) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
