@@ -30,10 +30,21 @@ type attribute struct {
 
 // String types of X.520 names that cryptobyte has no constant for.
 const (
-	tagVisibleString   = asn1.Tag(26)
 	tagUniversalString = asn1.Tag(28)
 	tagBMPString       = asn1.Tag(30)
 )
+
+// allowedInNames reports whether OpenSSL takes a value of that type in a name
+// (B_ASN1_PRINTABLE and the table tag2bit of tasn_dec.c).
+func allowedInNames(tag asn1.Tag) bool {
+	switch {
+	case tag == asn1.SEQUENCE, tag == asn1.BIT_STRING, tag == asn1.UTF8String, tag == tagUniversalString, tag == tagBMPString:
+		return true
+	case tag >= 7 && tag <= 15, tag == 29: // of no type that it knows
+		return true
+	}
+	return tag == 18 || tag == asn1.PrintableString || tag == asn1.T61String || tag == asn1.IA5String
+}
 
 // parseName reads a distinguished name. It fails where OpenSSL does: on damaged
 // DER and on strings that their type does not allow.
@@ -70,6 +81,9 @@ func readAttribute(set *cryptobyte.String) (attribute, error) {
 	}
 	a.oid, a.value = oid, value
 	value.ReadAnyASN1(&contents, &a.tag)
+	if !allowedInNames(a.tag) {
+		return a, fmt.Errorf("a value of ASN.1 type %d in the name: OpenSSL would refuse the whole bundle", a.tag&0x1f)
+	}
 	var err error
 	a.text, a.string, err = decodeString(a.tag, contents)
 	return a, err
@@ -85,7 +99,7 @@ func decodeString(tag asn1.Tag, b []byte) (string, bool, error) {
 			return "", false, errors.New("invalid UTF-8 in a UTF8String: OpenSSL would refuse the whole bundle")
 		}
 		return string(b), true, nil
-	case asn1.PrintableString, asn1.T61String, asn1.IA5String, tagVisibleString:
+	case asn1.PrintableString, asn1.T61String, asn1.IA5String:
 		return latin1(b), true, nil
 	case tagBMPString:
 		return wide(b, 2)

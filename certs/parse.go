@@ -73,7 +73,7 @@ func describe(data []byte) string {
 		return "it is an HTML page, not certificates"
 	case hasAny(head, "<?xml", "<error>"):
 		return "it is an XML document, an error message of a store perhaps"
-	case hasAny(head, "\xfe\xed\xfe\xed", "\xce\xce\xce\xce"):
+	case hasAny(data, "\xfe\xed\xfe\xed", "\xce\xce\xce\xce"):
 		return "it is a Java keystore: export its certificates with keytool -exportcert -rfc"
 	case isPKCS12(data):
 		return "it is a PKCS#12 keystore: export its certificates with openssl pkcs12 -nokeys"

@@ -85,7 +85,9 @@ func (s *scanner) next(i int) *block {
 	s.advance(start)
 	s.number++
 	b := &block{start: start, line: s.line, number: s.number, binary: bytes.Contains(bytes.Trim(gap, "\x00"), []byte{0})}
-	b.repairs = lineRepairs(s.text, start)
+	if !b.binary {
+		b.repairs = lineRepairs(s.text, start)
+	}
 	label, n, ok := cutLabel(s.text[start+len(beginMark):])
 	s.advance(start + len(beginMark))
 	b.stop = s.at

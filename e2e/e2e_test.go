@@ -8,6 +8,7 @@ package e2e
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -67,7 +68,7 @@ func try(t *testing.T, name string, args ...string) (string, error) {
 func fails(t *testing.T, status int, name string, args ...string) string {
 	t.Helper()
 	out, err := try(t, name, args...)
-	exit, ok := err.(*exec.ExitError)
+	exit, ok := errors.AsType[*exec.ExitError](err)
 	if !ok || exit.ExitCode() != status {
 		t.Fatalf("%s %s: %v, want status %d\n%s", name, strings.Join(args, " "), err, status, out)
 	}

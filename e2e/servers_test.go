@@ -9,7 +9,6 @@ import (
 	"log"
 	"net"
 	"net/http"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -48,11 +47,7 @@ func postgres(t *testing.T, a authority) int {
 		t.Fatal("PostgreSQL is not installed")
 	}
 	bin := filepath.Dir(found[len(found)-1])
-	dir, err := os.MkdirTemp("", "certgraft-pg-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	dir := t.TempDir()
 	data := filepath.Join(dir, "data")
 	run(t, "chown", "postgres", dir)
 	run(t, "su", "postgres", "-c", bin+"/initdb -D "+data+" -A trust -U postgres")
@@ -61,7 +56,7 @@ func postgres(t *testing.T, a authority) int {
 	}
 	port := freePort(t)
 	cmd := exec.Command("su", "postgres", "-c", fmt.Sprintf(
-		"exec %s/postgres -D %s -p %d -c listen_addresses=127.0.0.1 -c unix_socket_directories=%s -c ssl=on", bin, data, port, dir))
+		"exec %s/postgres -D %s -p %d -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c ssl=on", bin, data, port))
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

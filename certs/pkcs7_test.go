@@ -1,0 +1,93 @@
+package certs_test
+
+import (
+	"bytes"
+	"encoding/base64"
+	"testing"
+
+	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/internal/roottest"
+)
+
+// tlv encodes an element with a definite length.
+func tlv(tag byte, contents ...[]byte) []byte {
+	body := bytes.Join(contents, nil)
+	n := len(body)
+	switch {
+	case n < 0x80:
+		return append([]byte{tag, byte(n)}, body...)
+	case n < 0x100:
+		return append([]byte{tag, 0x81, byte(n)}, body...)
+	}
+	return append([]byte{tag, 0x82, byte(n >> 8), byte(n)}, body...)
+}
+
+// indefinite encodes an element as BER with an indefinite length.
+func indefinite(tag byte, contents ...[]byte) []byte {
+	return append(append([]byte{tag, 0x80}, bytes.Join(contents, nil)...), 0, 0)
+}
+
+// signedData returns PKCS#7 of certificates, in which each element is encoded
+// by wrap.
+func signedData(wrap func(byte, ...[]byte) []byte, ders ...[]byte) []byte {
+	oid := func(last byte) []byte { return tlv(6, []byte{0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, last}) }
+	list := wrap(0xa0, append(ders, wrap(0xa1, tlv(5)))...) // and an attribute certificate
+	inner := wrap(0x30, tlv(2, []byte{1}), tlv(0x31), wrap(0x30, oid(1)), list, tlv(0x31))
+	return wrap(0x30, oid(2), wrap(0xa0, inner))
+}
+
+func TestParsePKCS7(t *testing.T) {
+	a, b := roottest.NewCA(t, "A"), roottest.NewCA(t, "B")
+	mixed := func(tag byte, contents ...[]byte) []byte {
+		if tag == 0xa0 {
+			return indefinite(tag, contents...)
+		}
+		return tlv(tag, contents...)
+	}
+	for name, data := range map[string][]byte{
+		"DER":            signedData(tlv, a.DER, b.DER),
+		"BER":            signedData(indefinite, a.DER, b.DER),
+		"BER inside DER": signedData(mixed, a.DER, b.DER),
+		"PEM":            []byte(wrap("PKCS7", signedData(tlv, a.DER, b.DER))),
+		"PEM, CMS":       []byte(wrap("CMS", signedData(indefinite, a.DER, b.DER))),
+		"base64 of BER":  []byte(base64.StdEncoding.EncodeToString(signedData(indefinite, a.DER, b.DER))),
+		"ZIP":            []byte(zipped(t, map[string]string{"x.p7b": string(signedData(tlv, a.DER, b.DER))})),
+	} {
+		t.Run(name, func(t *testing.T) {
+			taken, _, err := certs.ParseAll(data)
+			if err != nil || len(taken) != 2 {
+				t.Fatalf("took %d: %v", len(taken), err)
+			}
+			if !bytes.Equal(taken[0].Raw, a.DER) || !bytes.Equal(taken[1].Raw, b.DER) {
+				t.Error("the certificates changed on the way")
+			}
+		})
+	}
+}
+
+func TestParsePKCS7Damaged(t *testing.T) {
+	a := roottest.NewCA(t, "A")
+	whole := signedData(indefinite, a.DER)
+	for n := range len(whole) {
+		for range certs.Parse(whole[:n]) {
+			// neither a panic nor an endless loop
+		}
+	}
+	if taken, _, err := certs.ParseAll(whole[:len(whole)-8]); err == nil {
+		t.Errorf("took %d of a damaged file", len(taken))
+	}
+}
+
+func FuzzPKCS7(f *testing.F) {
+	a := roottest.NewCA(f, "A")
+	f.Add(signedData(tlv, a.DER))
+	f.Add(signedData(indefinite, a.DER))
+	f.Add(bytes.Repeat([]byte{0x30, 0x80}, 200))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		for c := range certs.Parse(data) {
+			if c != nil && len(c.Raw) == 0 {
+				t.Error("a certificate without bytes")
+			}
+		}
+	})
+}
