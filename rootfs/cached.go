@@ -13,8 +13,6 @@ type cached struct {
 	fs.ReadLinkFS
 	stats map[string]stated
 	links map[string]string
-	// leftovers are files that a killed process staged; listings hide them.
-	leftovers []string
 }
 
 type stated struct {
@@ -48,18 +46,21 @@ func (c *cached) ReadLink(name string) (string, error) {
 	return target, err
 }
 
-// ReadDir implements [fs.ReadDirFS].
+// ReadDir implements [fs.ReadDirFS]. Files that a killed process staged are not
+// there: the commit sweeps them.
 func (c *cached) ReadDir(name string) ([]fs.DirEntry, error) {
 	entries, err := fs.ReadDir(c.ReadLinkFS, name)
-	return slices.DeleteFunc(entries, func(e fs.DirEntry) bool {
-		if !isStaged(e.Name()) {
-			return false
-		}
-		if left := path.Join(name, e.Name()); !slices.Contains(c.leftovers, left) {
-			c.leftovers = append(c.leftovers, left)
-		}
-		return true
-	}), err
+	return slices.DeleteFunc(entries, func(e fs.DirEntry) bool { return isStaged(e.Name()) }), err
+}
+
+// visited returns the directories in which something was looked for.
+func (c *cached) visited() []string {
+	var dirs []string
+	for name := range c.stats {
+		dirs = append(dirs, path.Dir(name))
+	}
+	slices.Sort(dirs)
+	return slices.Compact(dirs)
 }
 
 // ReadFile implements [fs.ReadFileFS].

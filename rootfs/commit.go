@@ -30,10 +30,10 @@ func isStaged(base string) bool {
 
 type committer struct {
 	disk
-	dir       string // for messages
-	opt       Options
-	result    *Result
-	leftovers []string
+	dir     string // for messages
+	opt     Options
+	result  *Result
+	visited []string // directories that the edit looked into
 
 	made  []string        // directories, in the order they were made
 	going map[string]bool // directories that are to be removed
@@ -51,10 +51,8 @@ type job struct {
 }
 
 func (c *committer) commit(changes []Change) error {
-	for _, name := range c.leftovers {
-		if err := c.remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return explain(c.dir, err)
-		}
+	if err := c.sweep(); err != nil {
+		return explain(c.dir, err)
 	}
 	if len(changes) == 0 {
 		return nil
@@ -67,13 +65,39 @@ func (c *committer) commit(changes []Change) error {
 		err = c.apply()
 	}
 	if err == nil {
-		return c.finish()
+		c.finish()
+		return nil
 	}
 	err = explain(c.dir, err)
 	if undone := c.rollback(); undone != nil {
 		err = fmt.Errorf("%w; putting back what had been changed: %w", err, undone)
 	}
 	return err
+}
+
+// sweep takes away what a process that was killed had staged. That it did so
+// in a directory that this edit never looks into takes another edit; those
+// files are in nobody's way.
+func (c *committer) sweep() error {
+	for _, dir := range c.visited {
+		f, err := c.root.Open(dir)
+		if err != nil {
+			continue // not there, or no directory
+		}
+		names, err := f.Readdirnames(-1)
+		if err := errors.Join(err, f.Close()); err != nil && len(names) == 0 {
+			continue
+		}
+		for _, base := range names {
+			if !isStaged(base) {
+				continue
+			}
+			if err := c.remove(path.Join(dir, base)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // stage makes everything new, in names that are not read.
@@ -257,13 +281,15 @@ func (c *committer) writeInPlace(j *job) error {
 	return nil
 }
 
-// finish takes the backups away. All names are switched by then.
-func (c *committer) finish() error {
-	var errs []error
+// finish takes the backups away. All names are switched by then: one that
+// stays is swept by the next run.
+func (c *committer) finish() {
 	for _, j := range c.work {
-		if j.backup != "" {
-			errs = append(errs, c.remove(j.backup))
+		if j.backup == "" {
+			continue
+		}
+		if err := c.remove(j.backup); err != nil {
+			c.result.Warnings = append(c.result.Warnings, fmt.Sprintf("all is done, but a copy of an old file is left: %v", explain(c.dir, err)))
 		}
 	}
-	return errors.Join(errs...)
 }

@@ -28,7 +28,22 @@ func (o *Overlay) Open(name string) (fs.File, error) {
 	if !st.Mode().IsRegular() {
 		return nil, pathError("open", name, errNotRegular)
 	}
-	return o.lower.Open(real)
+	f, err := o.lower.Open(real)
+	if err != nil || path.Base(real) == path.Base(name) {
+		return f, err
+	}
+	return linkedFile{f, path.Base(name)}, nil
+}
+
+// linkedFile is a file that was opened through a link.
+type linkedFile struct {
+	fs.File
+	name string
+}
+
+func (f linkedFile) Stat() (fs.FileInfo, error) {
+	st, err := f.File.Stat()
+	return named{st, f.name}, err
 }
 
 // Stat implements [fs.StatFS].
@@ -116,14 +131,18 @@ func ReadOnly(dir string) (fs.ReadLinkFS, io.Closer, error) {
 }
 
 func openRoot(dir string) (*os.Root, error) {
-	root, err := os.OpenRoot(dir)
+	info, err := os.Stat(dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, pathHint{&fs.PathError{Op: "open root", Path: dir, Err: fs.ErrNotExist}, "name an existing directory that holds a root file system"}
-	case errors.Is(err, syscall.ENOTDIR):
-		return nil, pathHint{&fs.PathError{Op: "open root", Path: dir, Err: syscall.ENOTDIR}, "name the directory that holds the root file system; for an image use certgraft patch"}
+	case err == nil && !info.IsDir():
+		return nil, pathHint{&fs.PathError{Op: "open root", Path: dir, Err: syscall.ENOTDIR}, "name the directory that holds the root file system"}
 	}
-	return root, err
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, explain(dir, err)
+	}
+	return root, nil
 }
 
 type info struct{ c Change }

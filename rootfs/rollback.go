@@ -10,8 +10,15 @@ import (
 // a failure: each name that can be restored is.
 func (c *committer) rollback() error {
 	var errs []error
-	for _, j := range slices.Backward(c.work) {
-		errs = append(errs, c.undo(j))
+	for _, j := range c.work { // by name: a directory before what was in it
+		if j.Prior != nil && j.Prior.IsDir() {
+			errs = append(errs, c.undo(j))
+		}
+	}
+	for _, j := range c.work {
+		if j.Prior == nil || !j.Prior.IsDir() {
+			errs = append(errs, c.undo(j))
+		}
 	}
 	for _, j := range c.work {
 		for _, name := range []string{j.staged, j.backup} {

@@ -58,7 +58,7 @@ func (opt Options) Update(ctx context.Context, dir string, edit func(*Overlay) e
 	case opt.Output != "":
 		return result, opt.export(root, result.Changes)
 	}
-	c := &committer{disk: disk{root: root}, dir: dir, opt: opt, result: result, leftovers: overlay.lower.leftovers}
+	c := &committer{disk: disk{root: root}, dir: dir, opt: opt, result: result, visited: overlay.lower.visited()}
 	if err := c.commit(result.Changes); err != nil {
 		return nil, err
 	}

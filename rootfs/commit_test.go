@@ -1,0 +1,362 @@
+package rootfs
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/fstest"
+
+	"github.com/certgraft/certgraft/internal/roottest"
+)
+
+// before is a root, and edit turns it into after.
+var before = fstest.MapFS{
+	"etc/bundle":     {Data: []byte("old bundle\n"), Mode: 0o640},
+	"etc/link":       {Data: []byte("bundle"), Mode: fs.ModeSymlink | 0o777},
+	"etc/via":        {Data: []byte("bundle"), Mode: fs.ModeSymlink | 0o777},
+	"etc/going":      {Data: []byte("going"), Mode: 0o600},
+	"etc/going-link": {Data: []byte("going"), Mode: fs.ModeSymlink | 0o777},
+	"etc/dir/only":   {Data: []byte("only"), Mode: 0o644},
+	"etc/same":       {Data: []byte("same"), Mode: 0o644},
+}
+
+func edit(o *Overlay) error {
+	return errors.Join(
+		o.WriteFile("etc/via", []byte("new bundle\n"), 0o777), // through the link
+		o.WriteFile("etc/same", []byte("same"), 0o644),
+		o.WriteFile("new/dir/file", []byte("new"), 0o604),
+		o.Symlink("dir/file", "new/link"),
+		o.Symlink("elsewhere", "etc/link"),
+		o.Remove("etc/going"),
+		o.Remove("etc/going-link"),
+		o.Remove("etc/dir/only"),
+		o.Remove("etc/dir"),
+	)
+}
+
+func makeRoot(t *testing.T) (dir string, root *os.Root) {
+	t.Helper()
+	dir = t.TempDir()
+	roottest.WriteTo(t, before, dir)
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = root.Close() })
+	return dir, root
+}
+
+func dump(t *testing.T, root *os.Root) map[string]string {
+	t.Helper()
+	return roottest.Dump(t, root.FS().(fs.ReadLinkFS))
+}
+
+// commitWith commits edit with a hook that sees each operation.
+func commitWith(root *os.Root, dir string, hook func(op, name string) error) error {
+	o := NewOverlay(root.FS().(fs.ReadLinkFS))
+	if err := edit(o); err != nil {
+		return err
+	}
+	var changes []Change
+	for c := range o.Changes() {
+		changes = append(changes, c)
+	}
+	c := &committer{disk: disk{root: root, before: hook}, dir: dir, result: &Result{}, visited: o.lower.visited()}
+	return c.commit(changes)
+}
+
+// Everything is on disk before the first name changes, and every directory
+// after the last.
+func TestCommitOrder(t *testing.T) {
+	dir, root := makeRoot(t)
+	var ops []string
+	if err := commitWith(root, dir, func(op, _ string) error { ops = append(ops, op); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	phase := map[string]int{"mkdir": 0, "create": 0, "symlink": 0, "link": 0, "syncfs": 1, "rename": 2, "remove": 3, "fsync": 4}
+	at := 0
+	for i, op := range ops {
+		p := phase[op]
+		if op == "remove" && at == 4 {
+			continue // of the copies that were kept
+		}
+		if p < at {
+			t.Fatalf("%s is operation %d of %v", op, i, ops)
+		}
+		at = p
+	}
+	all := strings.Join(ops, " ")
+	for op := range phase {
+		if !strings.Contains(all, op) {
+			t.Errorf("no %s in %v", op, ops)
+		}
+	}
+	if strings.Count(all, "syncfs") != 1 {
+		t.Errorf("one file system is synced more than once: %v", ops)
+	}
+}
+
+func TestCommit(t *testing.T) {
+	dir, root := makeRoot(t)
+	old := syscall.Umask(0o077)
+	defer syscall.Umask(old)
+	if err := Update(dir, edit); err != nil {
+		t.Fatal(err)
+	}
+	roottest.Same(t, "after", map[string]string{
+		".": "drwxr-xr-x", "etc": "drwxr-xr-x", "etc/bundle": "-rw-r----- new bundle\n", "etc/link": "-> elsewhere", "etc/via": "-> bundle",
+		"etc/same": "-rw-r--r-- same", "new": "drwxr-xr-x", "new/dir": "drwxr-xr-x", "new/dir/file": "-rw----r-- new", "new/link": "-> dir/file",
+	}, dump(t, root))
+}
+
+// Whatever operation fails, with whatever error, the root is as it was.
+func TestCommitRollsBack(t *testing.T) {
+	for _, cause := range []error{syscall.ENOSPC, syscall.EIO, syscall.EROFS, syscall.EPERM} {
+		total := 0
+		for n := 0; n == 0 || n < total; n++ {
+			dir, root := makeRoot(t)
+			was := dump(t, root)
+			seen := 0
+			err := commitWith(root, dir, func(op, _ string) error {
+				seen++
+				if seen-1 == n && !(op == "link") { // without hard links it goes on by copying
+					return cause
+				}
+				return nil
+			})
+			if n == 0 {
+				total = 60
+			}
+			if err == nil {
+				if seen <= n {
+					break
+				}
+				continue
+			}
+			if !errors.Is(err, cause) || !strings.Contains(err.Error(), dir) {
+				t.Errorf("operation %d: %v does not say what and where", n, err)
+			}
+			if now := dump(t, root); !finished(now) {
+				roottest.Same(t, "after the failure of operation", was, now)
+			}
+			if t.Failed() {
+				t.Fatalf("operation %d, %v", n, cause)
+			}
+		}
+	}
+}
+
+// finished reports whether only the copies that were kept are left to remove:
+// the work was done by then.
+func finished(tree map[string]string) bool {
+	_, there := tree["etc/going"]
+	return !there && tree["etc/link"] == "-> elsewhere"
+}
+
+// Without hard links the old files are kept in memory.
+func TestCommitRollsBackWithoutHardLinks(t *testing.T) {
+	dir, root := makeRoot(t)
+	was := dump(t, root)
+	fsyncs := 0
+	err := commitWith(root, dir, func(op, _ string) error {
+		if op == "link" {
+			return syscall.EPERM
+		}
+		if op == "fsync" {
+			if fsyncs++; fsyncs == 1 {
+				return syscall.EIO
+			}
+		}
+		return nil
+	})
+	if !errors.Is(err, syscall.EIO) {
+		t.Fatal(err)
+	}
+	roottest.Same(t, "rolled back", was, dump(t, root))
+}
+
+// A process that dies at any operation leaves each name old or new, and the
+// next run sweeps up and completes the work.
+func TestCommitSurvivesKill(t *testing.T) {
+	dir, root := makeRoot(t)
+	was := dump(t, root)
+	if err := Update(dir, edit); err != nil {
+		t.Fatal(err)
+	}
+	want := dump(t, root)
+	for n := range 60 {
+		dir, root := makeRoot(t)
+		killed := dieAt(root, dir, n)
+		for name, line := range dump(t, root) {
+			if !isStaged(filepath.Base(name)) && line != was[name] && line != want[name] {
+				t.Errorf("killed at operation %d: %s is %q, neither old nor new", n, name, line)
+			}
+		}
+		if err := Update(dir, edit); err != nil {
+			t.Fatalf("the run after one that was killed at operation %d: %v", n, err)
+		}
+		roottest.Same(t, "completed", want, dump(t, root))
+		if t.Failed() || !killed {
+			break
+		}
+	}
+}
+
+// dieAt runs a commit that ends, without any clean-up, before operation n.
+func dieAt(root *os.Root, dir string, n int) (killed bool) {
+	type death struct{}
+	defer func() {
+		if r := recover(); r != nil {
+			killed = r == any(death{})
+		}
+	}()
+	seen := 0
+	_ = commitWith(root, dir, func(string, string) error {
+		if seen++; seen > n {
+			panic(death{})
+		}
+		return nil
+	})
+	return false
+}
+
+// A file that is a mount point cannot be replaced and is written in place.
+func TestCommitWritesBusyFilesInPlace(t *testing.T) {
+	for what, after := range map[string]string{"appended": "old bundle\nmore\n", "replaced": "new\n", "shorter": "o"} {
+		t.Run(what, func(t *testing.T) {
+			dir, root := makeRoot(t)
+			o := NewOverlay(root.FS().(fs.ReadLinkFS))
+			if err := errors.Join(o.WriteFile("etc/bundle", []byte(after), 0), o.WriteFile("etc/zz", []byte("x"), 0o644)); err != nil {
+				t.Fatal(err)
+			}
+			busy := func(op, name string) error {
+				if op == "rename" && name == "etc/bundle" {
+					return syscall.EBUSY
+				}
+				return nil
+			}
+			info, _ := os.Stat(filepath.Join(dir, "etc/bundle"))
+			c := &committer{disk: disk{root: root, before: busy}, dir: dir, result: &Result{}}
+			if err := c.commit(collect(o)); err != nil {
+				t.Fatal(err)
+			}
+			data, err := os.ReadFile(filepath.Join(dir, "etc/bundle"))
+			now, _ := os.Stat(filepath.Join(dir, "etc/bundle"))
+			if err != nil || string(data) != after || !os.SameFile(info, now) || len(c.result.InPlace) != 1 {
+				t.Errorf("%q %v, in place %v", data, err, c.result.InPlace)
+			}
+		})
+	}
+}
+
+// If a later name fails, what was written in place is put back.
+func TestBusyFileRollsBack(t *testing.T) {
+	dir, root := makeRoot(t)
+	was := dump(t, root)
+	err := commitWith(root, dir, func(op, name string) error {
+		switch {
+		case op == "rename" && name == "etc/bundle":
+			return syscall.EBUSY
+		case op == "rename" && name == "new/link":
+			return syscall.EIO
+		}
+		return nil
+	})
+	if !errors.Is(err, syscall.EIO) {
+		t.Fatal(err)
+	}
+	roottest.Same(t, "rolled back", was, dump(t, root))
+}
+
+func collect(o *Overlay) []Change {
+	var changes []Change
+	for c := range o.Changes() {
+		changes = append(changes, c)
+	}
+	return changes
+}
+
+// Nothing is staged where every file is read.
+func TestUnreadStaging(t *testing.T) {
+	dir, root := makeRoot(t)
+	o := NewOverlay(root.FS().(fs.ReadLinkFS))
+	if err := o.WriteFile("etc/dir/anchor", []byte("x"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	c := &committer{dir: dir, result: &Result{}, opt: Options{Unread: func(dir string) bool { return dir == "etc/dir" }}}
+	c.disk = disk{root: root, before: func(op, name string) error {
+		if op == "create" && filepath.Dir(name) != "etc" {
+			t.Errorf("staged as %s", name)
+		}
+		return nil
+	}}
+	if err := c.commit(collect(o)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestOwnerAndAttributesAreKept(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("not root: owners cannot be set")
+	}
+	dir, root := makeRoot(t)
+	name := filepath.Join(dir, "etc/bundle")
+	if err := errors.Join(os.Lchown(filepath.Join(dir, "etc/link"), 7, 8), os.Chown(name, 5, 6), os.Chmod(name, 0o4751)); err != nil {
+		t.Fatal(err)
+	}
+	attrs := syscall.Setxattr(name, "user.note", []byte("kept"), 0) == nil
+	if err := Update(dir, edit); err != nil {
+		t.Fatal(err)
+	}
+	info, err := root.Lstat("etc/bundle")
+	if err != nil {
+		t.Fatal(err)
+	}
+	st := info.Sys().(*syscall.Stat_t)
+	if st.Uid != 5 || st.Gid != 6 || st.Mode&0o7777 != 0o751 && st.Mode&0o7777 != 0o4751 {
+		t.Errorf("owner %d:%d, mode %o", st.Uid, st.Gid, st.Mode&0o7777)
+	}
+	info, err = root.Lstat("etc/link")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if st := info.Sys().(*syscall.Stat_t); st.Uid != 7 || st.Gid != 8 {
+		t.Errorf("owner of the link %d:%d", st.Uid, st.Gid)
+	}
+	value := make([]byte, 10)
+	if n, err := syscall.Getxattr(name, "user.note", value); attrs && (err != nil || string(value[:n]) != "kept") {
+		t.Errorf("attribute %q %v", value[:n], err)
+	}
+}
+
+func BenchmarkCommit(b *testing.B) {
+	for _, sync := range []bool{true, false} {
+		name := "with sync"
+		if !sync {
+			name = "without sync"
+		}
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				b.StopTimer()
+				dir := b.TempDir()
+				b.StartTimer()
+				_, err := Options{NoSync: !sync}.Update(context.Background(), dir, func(o *Overlay) error {
+					for i := range 500 {
+						if err := o.Symlink("target", "etc/ssl/certs/"+strings.Repeat("x", i%50)+string(rune('a'+i/50))); err != nil {
+							return err
+						}
+					}
+					return o.WriteFile("etc/ssl/certs/ca-certificates.crt", make([]byte, 400<<10), 0o644)
+				})
+				if err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
