@@ -191,7 +191,7 @@ func (c *Catalogue) Find(id string) (*Provider, error) {
 func (c *Catalogue) near(id string) []string {
 	var near []string
 	for _, name := range slices.Sorted(maps.Keys(c.byName)) {
-		if len(id) > 2 && strings.Contains(name, id) || distance(id, name) <= max(1, len(id)/4) {
+		if len(id) > 2 && strings.Contains(name, id) || distance(id, name) <= min(2, len(id)/3) {
 			near = append(near, name)
 		}
 	}

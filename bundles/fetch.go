@@ -141,7 +141,7 @@ func (f *fetcher) readBody(address string, r *http.Response) ([]byte, error) {
 	}
 	data, err := io.ReadAll(io.LimitReader(reader, maxSize+1))
 	if err == nil && len(data) > maxSize {
-		err = fmt.Errorf("%w: it is larger than %d MiB: no bundle of certificates is", errPolicy, maxSize>>20)
+		err = fmt.Errorf("%w: %w", errPolicy, tooLarge())
 	}
 	return data, err
 }
@@ -178,7 +178,7 @@ func failure(ctx context.Context, address string, err error) error {
 		cause = u.Err
 	}
 	if errors.Is(err, errPolicy) {
-		return refusedf("get %s: %w", redact(address), cause)
+		return hinted{refusedf("get %s: %w", redact(address), cause), "look at what the address serves, and download it elsewhere if it is right"}
 	}
 	if ctx.Err() != nil {
 		cause = context.Cause(ctx)

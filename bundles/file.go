@@ -1,7 +1,6 @@
 package bundles
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -54,9 +53,13 @@ func readBounded(r io.Reader) ([]byte, error) {
 		return nil, fmt.Errorf("read: %w", err)
 	}
 	if len(data) > maxSize {
-		return nil, refusedf("it is larger than %d MiB: no bundle of certificates is", maxSize>>20)
+		return nil, tooLarge()
 	}
 	return data, nil
+}
+
+func tooLarge() error {
+	return hinted{refusedf("it is larger than %d MiB: no bundle of certificates is", maxSize>>20), "check that it is the right file"}
 }
 
 // loadPath reads a file, or the files of a directory.
@@ -115,9 +118,11 @@ func (l *loader) loadDir(s *source) (*Bundle, error) {
 			continue
 		case err == nil:
 			err = b.addFile(path, e.Name())
+		default:
+			err = fmt.Errorf("%s: %w", e.Name(), withoutPath(err))
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", e.Name(), err)
+			return nil, err
 		}
 	}
 	if b.Certs.Len() == 0 {
@@ -129,9 +134,9 @@ func (l *loader) loadDir(s *source) (*Bundle, error) {
 func (b *Bundle) addFile(path, name string) error {
 	data, err := readFile(path)
 	if err != nil {
-		return err
+		return fmt.Errorf("%s: %w", name, err)
 	}
-	err = b.add(name, bytes.Clone(data))
+	err = b.add(name, data)
 	if errors.Is(err, certs.ErrNoCertificate) {
 		b.Findings = append(b.Findings, Finding{File: name, Finding: &certs.Finding{Verdict: certs.Skipped, Reason: err.Error()}})
 		return nil

@@ -2,6 +2,7 @@ package bundles
 
 import (
 	_ "embed" // the certificates
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -84,11 +85,11 @@ func (p *Provider) snapshot(region string) (set *certs.Set, absent []Known) {
 // whole; of a global bundle what is missing is named.
 func (s *source) fromSnapshot() (*Bundle, error) {
 	set, absent := s.provider.snapshot(s.region)
-	if set.Len() == 0 {
-		return nil, fmt.Errorf("this program has no snapshot of it")
-	}
 	if len(absent) > 0 && s.region != "" {
 		return nil, fmt.Errorf("the snapshot in this program lacks %s", absent[0].Name)
+	}
+	if set.Len() == 0 {
+		return nil, errors.New("this program has no snapshot of it")
 	}
 	b := s.newBundle(Snapshot)
 	b.URLs, _ = s.provider.urls(s.region)

@@ -124,7 +124,7 @@ func TestCommitRollsBack(t *testing.T) {
 			seen := 0
 			err := commitWith(root, dir, func(op, _ string) error {
 				seen++
-				if seen-1 == n && !(op == "link") { // without hard links it goes on by copying
+				if seen-1 == n && op != "link" { // without hard links it goes on by copying
 					return cause
 				}
 				return nil
