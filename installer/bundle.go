@@ -163,11 +163,8 @@ func (e *edit) createBundle(store string, want []wanted, separator string) (Stor
 	}
 	recorded := e.record.store(store)
 	recorded.create(firstBundle)
-	var data []byte
-	if e.opt.WithMozilla {
-		data = mozillaRoots()
-	}
-	if err := e.root.WriteFile(firstBundle, data, 0o644); err != nil {
+	e.seedMozilla(&want)
+	if err := e.root.WriteFile(firstBundle, nil, 0o644); err != nil {
 		return StoreReport{}, err
 	}
 	for name, target := range firstLinks {

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/rootfs"
 )
 
 // Paths of Debian's ca-certificates.
@@ -43,7 +44,10 @@ func (s debianStore) install(e *edit, want []wanted) (StoreReport, error) {
 		e.firstBundleWarning(len(want))
 		e.seedMozilla(&want)
 	}
-	fixed := before.fixed()
+	fixed, err := e.atFixedPoint(before)
+	if err != nil {
+		return report, err
+	}
 	added, err := e.addAnchors(s.name(), debianLocal, want, before.anchored())
 	if err != nil {
 		return report, err
@@ -73,7 +77,9 @@ func (e *edit) seedMozilla(want *[]wanted) {
 		return
 	}
 	var seeded []wanted
-	for c := range readPEM(mozillaRoots()).certificates().All() {
+	roots := readPEM(mozillaRoots()).certificates()
+	e.record.setSource("mozilla", roots.Digest())
+	for c := range roots.All() {
 		e.record.note(c, "mozilla")
 		seeded = append(seeded, wanted{c, "mozilla"})
 	}
@@ -183,14 +189,27 @@ func (d *debian) concatenated() []byte {
 	return out
 }
 
-// fixed reports whether the bundle is what the tool would write, so that
-// writing it anew loses nothing, and readable.
-func (d *debian) fixed() bool {
-	if d.bundle != nil && !bytes.Equal(d.bundle, d.concatenated()) {
-		return false
+// atFixedPoint reports whether the tool, run now, would change nothing, so that
+// making everything anew loses nothing; and that what it makes is readable. A
+// root without a bundle has nothing to lose.
+func (e *edit) atFixedPoint(d *debian) (bool, error) {
+	if _, cuts, _ := readPEM(d.concatenated()).heal(); len(cuts) > 0 {
+		return false, nil
 	}
-	_, cuts, _ := readPEM(d.concatenated()).heal()
-	return len(cuts) == 0
+	if d.bundle == nil {
+		return true, nil
+	}
+	if !bytes.Equal(d.bundle, d.concatenated()) {
+		return false, nil
+	}
+	trial := &edit{root: rootfs.NewOverlay(e.root), record: &record{}, report: &Report{}}
+	if _, err := trial.regenerate(); err != nil {
+		return false, err
+	}
+	for range trial.root.Changes() {
+		return false, nil
+	}
+	return true, nil
 }
 
 // anchored returns the certificates that have a file of their own among the
@@ -357,6 +376,10 @@ func (s debianStore) remove(e *edit, gone *certs.Set) (StoreReport, error) {
 	if err != nil {
 		return report, err
 	}
+	fixed, err := e.atFixedPoint(before)
+	if err != nil {
+		return report, err
+	}
 	ours := e.record.in(s.name())
 	for name, data := range before.content {
 		in := readPEM(data).certificates()
@@ -370,7 +393,7 @@ func (s debianStore) remove(e *edit, gone *certs.Set) (StoreReport, error) {
 			report.Removed++
 		}
 	}
-	if report.Removed > 0 && before.fixed() {
+	if report.Removed > 0 && fixed {
 		report.Total, err = e.regenerate()
 		return report, err
 	}

@@ -187,6 +187,7 @@ func Install(root *rootfs.Overlay, sources []Source, opt Options) (*Report, erro
 	if err := e.installInto(stores, want); err != nil {
 		return nil, err
 	}
+	e.warnIntermediates(want)
 	e.advise()
 	return e.report, e.record.write(root)
 }
@@ -240,6 +241,22 @@ func (e *edit) nameGone(s Source) {
 		f, err := certs.ParseFingerprint(c.Fingerprint)
 		if err == nil && slices.Contains(c.Sources, s.Name) && !s.Certs.Has(f) {
 			e.report.Notes = append(e.report.Notes, fmt.Sprintf("%s was installed from %s before and stays, though it is no longer wanted from there; --sync takes it out", c.Subject, s.Name))
+		}
+	}
+}
+
+// warnIntermediates names what is trusted only by programs that take any
+// certificate of a store for an end of the chain.
+func (e *edit) warnIntermediates(want []wanted) {
+	trusted := map[string]bool{}
+	for c, err := range Trusted(e.root) {
+		if err == nil {
+			trusted[c.Subject()] = true
+		}
+	}
+	for _, w := range want {
+		if w.IsCA() && !w.SelfIssued() && !trusted[w.Issuer()] {
+			e.warn("%s is an intermediate, and its root %s is not trusted here: OpenSSL and what is built on it (curl, psql, Ruby, PHP, Python before 3.13) go on to the root and fail; install the root too", w.Subject(), w.Issuer())
 		}
 	}
 }

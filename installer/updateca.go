@@ -55,17 +55,20 @@ func (e *edit) regenerate() (int, error) {
 	return total, e.rehash()
 }
 
-// writeBundle writes the bundle that the tool would. One that this program
-// started and in which nothing is left is taken away.
+// writeBundle writes the bundle that the tool would: none, if there is nothing
+// to put into it. One that this program started is then taken away.
 func (e *edit) writeBundle(d *debian) (int, error) {
+	recorded := e.record.store(debianStore{}.name())
 	data := d.concatenated()
-	if len(data) > 0 {
-		return readPEM(data).certificates().Len(), e.root.WriteFile(debianBundle, data, 0o644)
-	}
-	if d.bundle == nil || exists(e.root, debianTool) {
+	switch {
+	case len(data) == 0 && slices.Contains(recorded.Created, debianBundle):
+		return 0, e.removeCreated(debianStore{}.name())
+	case len(data) == 0:
 		return 0, nil
+	case d.bundle == nil:
+		recorded.create(debianBundle)
 	}
-	return 0, e.root.Remove(debianBundle)
+	return readPEM(data).certificates().Len(), e.root.WriteFile(debianBundle, data, 0o644)
 }
 
 // isAnchorLink reports whether the tool made a link with that target.

@@ -137,3 +137,36 @@ func must(t testing.TB, err error) {
 		t.Fatal(err)
 	}
 }
+
+// Archive writes the names of dir that keep chooses as a txtar archive that
+// [Tree] reads.
+func Archive(t testing.TB, dir string, keep func(name string) bool) []byte {
+	t.Helper()
+	archive := &txtar.Archive{}
+	fsys := os.DirFS(dir).(fs.ReadLinkFS)
+	err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || name == "." || !keep(name) {
+			return err
+		}
+		f, err := archived(fsys, name, d)
+		archive.Files = append(archive.Files, f)
+		return err
+	})
+	must(t, err)
+	return txtar.Format(archive)
+}
+
+func archived(fsys fs.ReadLinkFS, name string, d fs.DirEntry) (txtar.File, error) {
+	switch {
+	case d.IsDir():
+		return txtar.File{Name: name + "/"}, nil
+	case d.Type()&fs.ModeSymlink != 0:
+		target, err := fsys.ReadLink(name)
+		return txtar.File{Name: name + " -> " + target}, err
+	}
+	data, err := fs.ReadFile(fsys, name)
+	if len(data) > 0 && !bytes.HasSuffix(data, []byte("\n")) {
+		name += `\`
+	}
+	return txtar.File{Name: name, Data: data}, err
+}

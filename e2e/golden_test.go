@@ -1,0 +1,74 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/certgraft/certgraft/internal/roottest"
+)
+
+var update = flag.Bool("update", false, "capture testdata/roots anew from the real tools")
+
+// goldenConf selects few roots, to keep the trees small.
+const goldenConf = `# selected for the golden tree
+mozilla/Amazon_Root_CA_3.crt
+!mozilla/ISRG_Root_X2.crt
+mozilla/GTS_Root_R4.crt
+mozilla/Certum_EC-384_CA.crt
+`
+
+// The golden trees of the installer's tests are what update-ca-certificates
+// makes: before, with a few roots; after, with the anchors that certgraft lays
+// down for testdata/bundles/corp.pem.
+func TestGoldenTrees(t *testing.T) {
+	for _, suite := range suites {
+		t.Run(suite, func(t *testing.T) {
+			root := debian(t, suite)
+			write(t, filepath.Join(root, "etc/ca-certificates.conf"), goldenConf)
+			corp := read(t, "../testdata/bundles/corp.pem")
+			write(t, filepath.Join(root, "usr/local/share/ca-certificates/user's own (CA).crt"), strings.TrimSuffix(corp[:strings.Index(corp, "END CERTIFICATE-----")+20], "\n"))
+			chroot(t, root, "update-ca-certificates", "--fresh")
+			golden(t, root, suite+".before.txtar")
+			write(t, filepath.Join(root, "corp.pem"), corp)
+			run(t, certgraft, "install", "--root", root, filepath.Join(root, "corp.pem"))
+			for _, leftover := range []string{"corp.pem", "usr/local/share/certgraft/installed.json", "usr/local/share/certgraft"} {
+				if err := os.Remove(filepath.Join(root, leftover)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			// From the anchors alone, the tool makes everything anew.
+			run(t, "sh", "-c", "cd "+root+"/etc/ssl/certs && rm -f *")
+			chroot(t, root, "update-ca-certificates", "--fresh")
+			golden(t, root, suite+".after.txtar")
+		})
+	}
+}
+
+// golden compares the parts of a root that the installer looks at with an
+// archive, or writes it.
+func golden(t *testing.T, root, name string) {
+	t.Helper()
+	got := roottest.Archive(t, root, func(name string) bool {
+		switch {
+		case strings.HasPrefix(name, "usr/share/ca-certificates/mozilla/"):
+			return strings.Contains(goldenConf, filepath.Base(name))
+		case name == "etc/ca-certificates.conf", name == "etc/os-release", name == "usr/lib/os-release":
+			return true
+		}
+		return strings.HasPrefix(name, "etc/ssl/certs/") || strings.HasPrefix(name, "usr/local/share/ca-certificates/")
+	})
+	got = append(got, "-- usr/sbin/update-ca-certificates --\n-- var/lib/dpkg/status --\n"...)
+	file := filepath.Join("../testdata/roots", name)
+	if *update {
+		write(t, file, string(got))
+	}
+	if want, err := os.ReadFile(file); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("%s is not what the real tool makes now (%v): go test -tags e2e ./e2e -run Golden -update", file, err)
+	}
+}
