@@ -73,6 +73,9 @@ func (opt Options) log() *slog.Logger {
 // checkRetry is the library's policy, but for what no second try changes: a
 // name that does not exist, and no network at all.
 func checkRetry(ctx context.Context, resp *http.Response, err error) (bool, error) {
+	if last, ok := ctx.Value(lastAttempt{}).(*error); ok && err != nil {
+		*last = err
+	}
 	if dns, ok := errors.AsType[*net.DNSError](err); ok && dns.IsNotFound {
 		return false, err
 	}
@@ -81,6 +84,10 @@ func checkRetry(ctx context.Context, resp *http.Response, err error) (bool, erro
 	}
 	return retryablehttp.DefaultRetryPolicy(ctx, resp, err)
 }
+
+// lastAttempt is the key of the error of the last attempt, which says more than
+// that the time is up.
+type lastAttempt struct{}
 
 func is[E error](err error) bool {
 	_, ok := errors.AsType[E](err)
@@ -100,7 +107,8 @@ func (f *fetcher) get(ctx context.Context, address string) ([]byte, error) {
 }
 
 func (f *fetcher) fetch(ctx context.Context, address string) ([]byte, error) {
-	req, err := retryablehttp.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	var last error
+	req, err := retryablehttp.NewRequestWithContext(context.WithValue(ctx, lastAttempt{}, &last), http.MethodGet, address, nil)
 	if err != nil {
 		return nil, usagef("%s is not a URL", redact(address))
 	}
@@ -122,7 +130,7 @@ func (f *fetcher) fetch(ctx context.Context, address string) ([]byte, error) {
 		defer resp.Body.Close()
 	}
 	if err != nil {
-		return nil, failure(ctx, address, err)
+		return nil, failure(ctx, address, err, last)
 	}
 	switch {
 	case resp.StatusCode == http.StatusOK:
@@ -172,11 +180,8 @@ func statusError(address string, status int) error {
 
 // failure is the error of a request that got no answer. The library puts the
 // whole URL into its errors, which may hold a password or a token.
-func failure(ctx context.Context, address string, err error) error {
-	cause := err
-	if u, ok := errors.AsType[*url.Error](err); ok {
-		cause = u.Err
-	}
+func failure(ctx context.Context, address string, err, last error) error {
+	cause := withoutURL(err)
 	if errors.Is(err, errPolicy) {
 		return hinted{refusedf("get %s: %w", redact(address), cause), "look at what the address serves, and download it elsewhere if it is right"}
 	}
@@ -185,6 +190,9 @@ func failure(ctx context.Context, address string, err error) error {
 		if !errors.Is(cause, errTimeout) {
 			return fmt.Errorf("get %s: %w", redact(address), cause)
 		}
+		if last != nil {
+			cause = fmt.Errorf("%w; the last attempt: %w", cause, withoutURL(last))
+		}
 		cause = hinted{cause, "allow more with --timeout, or use --offline"}
 	}
 	var out error = classed{unreachablef("get %s: %w", redact(address), cause), errTransient}
@@ -192,4 +200,12 @@ func failure(ctx context.Context, address string, err error) error {
 		out = hinted{out, "if a proxy here inspects TLS, name its CA with --download-ca FILE"}
 	}
 	return out
+}
+
+// withoutURL returns the cause of err: the library puts the whole URL before it.
+func withoutURL(err error) error {
+	if u, ok := errors.AsType[*url.Error](err); ok {
+		return u.Err
+	}
+	return err
 }

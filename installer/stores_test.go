@@ -233,13 +233,13 @@ func TestRemoveBySource(t *testing.T) {
 	before := tree(t, "-- etc/ssl/cert.pem --\nCA1\n", own)
 	both, _ := install(t, before, installer.Options{}, source(t, "one.pem", a.PEM()+own.PEM()), source(t, "two.pem", a.PEM()+b.PEM()))
 	holds := func(tr fstest.MapFS) string {
-		out := ""
+		var out strings.Builder
 		for name, ca := range map[string]*roottest.CA{"A": a, "B": b, "O": own} {
 			if strings.Contains(string(tr["etc/ssl/cert.pem"].Data), ca.PEM()) {
-				out += name
+				out.WriteString(name)
 			}
 		}
-		return sorted(out)
+		return sorted(out.String())
 	}
 	if got := holds(both); got != "ABO" {
 		t.Fatal(got)
@@ -277,13 +277,13 @@ func TestRemoveBySource(t *testing.T) {
 }
 
 func sorted(s string) string {
-	out := ""
+	var out strings.Builder
 	for _, c := range "ABO" {
 		if strings.ContainsRune(s, c) {
-			out += string(c)
+			out.WriteString(string(c))
 		}
 	}
-	return out
+	return out.String()
 }
 
 // What a source no longer has stays and is named; --sync takes it out.

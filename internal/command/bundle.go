@@ -107,7 +107,7 @@ func (o *bundleOptions) collect(sources []installer.Source) (*certs.Set, error) 
 	}
 	for _, s := range sources {
 		for c := range s.Certs.All() {
-			set.Add(c, s.Name)
+			set.Add(c, s.Anchor)
 		}
 	}
 	return set, nil

@@ -7,11 +7,14 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
+// completionFlag, as the last argument, asks the library what may follow.
+const completionFlag = "--generate-bash-completion"
+
 // permute moves the flags of a command in front of its arguments, since the
 // library stops reading flags at the first argument: "install corp.pem --root
 // DIR" would then edit / instead of DIR. What follows "--" are arguments.
 func permute(app *cli.App, args []string) ([]string, error) {
-	if len(args) < 2 {
+	if len(args) < 2 || args[len(args)-1] == completionFlag {
 		return args, nil
 	}
 	cmd := app.Command(args[1])
@@ -41,7 +44,7 @@ func permute(app *cli.App, args []string) ([]string, error) {
 // flagBeforeCommand refuses "certgraft --root DIR install": only --help and
 // --version stand without a command.
 func flagBeforeCommand(app *cli.App, args []string) error {
-	if !isFlag(args[1]) || slices.Contains([]string{"help", "h", "version", "v", "generate-bash-completion"}, flagName(args[1])) {
+	if !isFlag(args[1]) || slices.Contains([]string{"help", "h", "version", "v"}, flagName(args[1])) {
 		return nil
 	}
 	if slices.ContainsFunc(args[2:], func(a string) bool { return app.Command(a) != nil }) {

@@ -1,0 +1,52 @@
+package command_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/certgraft/certgraft/internal/command"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"certgraft": func() {
+			os.Exit(command.Run(context.Background(), os.Args, os.Stdin, os.Stdout, os.Stderr))
+		},
+		// status N COMMAND… succeeds if the command ends with status N.
+		"status": func() {
+			cmd := exec.Command(os.Args[2], os.Args[3:]...)
+			cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+			got := 0
+			if exit, ok := errors.AsType[*exec.ExitError](cmd.Run()); ok {
+				got = exit.ExitCode()
+			}
+			if fmt.Sprint(got) != os.Args[1] {
+				fmt.Fprintf(os.Stderr, "status is %d, want %s\n", got, os.Args[1])
+				os.Exit(1)
+			}
+		},
+	})
+}
+
+func TestScripts(t *testing.T) {
+	corp, err := filepath.Abs("../../testdata/bundles/corp.pem")
+	if err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:                 "../../testdata/script",
+		RequireExplicitExec: true,
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("CORP", corp)
+			env.Setenv("SOURCE_DATE_EPOCH", "1800000000")
+			return os.Mkdir(filepath.Join(env.WorkDir, "root"), 0o755)
+		},
+	})
+}
