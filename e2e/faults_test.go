@@ -1,0 +1,153 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// refusedUnchanged runs an install that must fail, and checks what it says and
+// that the root is as it was.
+func refusedUnchanged(t *testing.T, root string, want []string, command ...string) {
+	t.Helper()
+	before := snapshot(t, root)
+	out := fails(t, 1, command[0], command[1:]...)
+	for _, w := range want {
+		if !strings.Contains(out, w) {
+			t.Errorf("no %q in\n%s", w, out)
+		}
+	}
+	same(t, "after the failure", before, snapshot(t, root))
+}
+
+// mount mounts a file system until the test ends.
+func mount(t *testing.T, args ...string) string {
+	t.Helper()
+	dir := t.TempDir()
+	run(t, "mount", append(args, dir)...)
+	t.Cleanup(func() { run(t, "umount", dir) })
+	return dir
+}
+
+func TestReadOnlyRoot(t *testing.T) {
+	root := debian(t, "bookworm")
+	ro := mount(t, "--bind", root)
+	run(t, "mount", "-o", "remount,bind,ro", ro)
+	refusedUnchanged(t, ro, []string{"read-only", "nothing was changed", ro}, certgraft, "install", "--root", ro, newAuthority(t, "Corp Root").caFile)
+}
+
+func TestDiskFull(t *testing.T) {
+	root := mount(t, "-t", "tmpfs", "-o", "size=96k", "tmpfs")
+	write(t, filepath.Join(root, "etc/ssl/certs/ca-certificates.crt"), "# empty\n")
+	refusedUnchanged(t, root, []string{"no space left on device", "the disk is full", root}, append([]string{certgraft, "install", "--root", root}, rds(t)...)...)
+}
+
+func TestNotRoot(t *testing.T) {
+	root := debian(t, "bookworm")
+	for dir := root; dir != "/tmp" && dir != "/"; dir = filepath.Dir(dir) {
+		if err := os.Chmod(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	corp := newAuthority(t, "Corp Root").caFile
+	for dir := filepath.Dir(corp); dir != "/tmp" && dir != "/"; dir = filepath.Dir(dir) {
+		if err := os.Chmod(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tool := filepath.Join(t.TempDir(), "certgraft")
+	run(t, "cp", certgraft, tool)
+	refusedUnchanged(t, root, []string{"permission denied", "run it as root", "before USER"},
+		"setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", tool, "install", "--root", root, corp)
+}
+
+func TestImmutableBundle(t *testing.T) {
+	root := debian(t, "bookworm")
+	bundle := filepath.Join(root, "etc/ssl/certs/ca-certificates.crt")
+	if out, err := try(t, "chattr", "+i", bundle); err != nil {
+		t.Skipf("this file system has no immutable files: %s", out)
+	}
+	t.Cleanup(func() { run(t, "chattr", "-i", bundle) })
+	refusedUnchanged(t, root, []string{"ca-certificates.crt", "immutable"}, certgraft, "install", "--root", root, newAuthority(t, "Corp Root").caFile)
+}
+
+// A bundle that is a mount point of its own is written in place, and put back.
+func TestBundleIsAMountPoint(t *testing.T) {
+	root := debian(t, "bookworm")
+	bundle := filepath.Join(root, "etc/ssl/certs/ca-certificates.crt")
+	outside := write(t, filepath.Join(t.TempDir(), "bundle"), read(t, bundle))
+	run(t, "mount", "--bind", outside, bundle)
+	t.Cleanup(func() { run(t, "umount", bundle) })
+	before := snapshot(t, root)
+	corp := newAuthority(t, "Corp Root")
+	out := run(t, certgraft, "install", "--root", root, corp.caFile)
+	if !strings.Contains(out, "mount point and was written in place") {
+		t.Error(out)
+	}
+	run(t, "openssl", "verify", "-no-CApath", "-no-CAstore", "-CAfile", outside, corp.certFile)
+	run(t, certgraft, "remove", "--root", root, "--all")
+	same(t, "remove --all", before, snapshot(t, root))
+}
+
+// Twenty at once on one root all end up installed.
+func TestTwentyAtOnce(t *testing.T) {
+	root := debian(t, "bookworm")
+	var script strings.Builder
+	var files []string
+	for i := range 20 {
+		corp := newAuthority(t, fmt.Sprint("Corp Root ", i))
+		files = append(files, corp.certFile)
+		script.WriteString(certgraft + " install -q --root " + root + " " + corp.caFile + " & pids=\"$pids $!\"\n")
+	}
+	script.WriteString("for p in $pids; do wait $p || exit 1; done\n")
+	run(t, "sh", "-ec", script.String())
+	for _, f := range files {
+		run(t, "openssl", "verify", "-no-CApath", "-no-CAstore", "-CAfile", filepath.Join(root, "etc/ssl/certs/ca-certificates.crt"), f)
+		run(t, "openssl", "verify", "-no-CAfile", "-no-CAstore", "-CApath", filepath.Join(root, "etc/ssl/certs"), f)
+	}
+	installed := snapshot(t, filepath.Join(root, "etc/ssl/certs"))
+	chroot(t, root, "update-ca-certificates", "--fresh")
+	same(t, "update-ca-certificates", installed, snapshot(t, filepath.Join(root, "etc/ssl/certs")))
+}
+
+// Whatever poisonous file is installed, OpenSSL, GnuTLS and Python read the
+// bundle whole.
+func TestPoison(t *testing.T) {
+	dir := os.Getenv("CERTGRAFT_TESTDATA")
+	if dir == "" {
+		t.Skip("CERTGRAFT_TESTDATA is not set: the poisonous files are not there")
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "poison/*.pem"))
+	if err != nil || len(files) == 0 {
+		t.Fatal("no poison", err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			root := t.TempDir()
+			bundle := filepath.Join(root, "etc/ssl/certs/ca-certificates.crt")
+			out, err := try(t, certgraft, "install", "--root", root, "--expired", "keep", file)
+			if err != nil {
+				if base := filepath.Base(file); base != "key.pem" && base != "empty.pem" {
+					t.Fatalf("%v\n%s", err, out)
+				}
+				return // refused, which the scripts look at
+			}
+			// Not every file holds both good certificates in a way that can be read.
+			var good []string
+			for _, leaf := range []string{"leaf-a.crt", "leaf-b.crt"} {
+				good = append(good, filepath.Join(dir, "poison", leaf))
+			}
+			run(t, "openssl", append([]string{"verify", "-no-CApath", "-no-CAstore", "-CAfile", bundle}, good...)...)
+			run(t, "python3", "-c", "import ssl; c = ssl.create_default_context(cafile='"+bundle+"'); assert c.cert_store_stats()['x509'] >= 2")
+			for _, leaf := range good {
+				if out := run(t, "certtool", "--verify", "--infile", leaf, "--load-ca-certificate", bundle); !strings.Contains(out, "Verified") {
+					t.Errorf("GnuTLS: %s", out)
+				}
+			}
+		})
+	}
+}
