@@ -25,7 +25,7 @@ e2e: build ## real distributions, engines, servers and clients; as root on Debia
 
 bench: build ## measure side by side with the real tools, as root on Debian
 	$(GO) test -run '^$$' -bench . -benchmem ./certs ./rootfs ./installer
-	$(GO) test -tags bench -count=1 -timeout 25m -v -run Bench ./e2e/...
+	CERTGRAFT_BENCH=1 $(GO) test -tags e2e -count=1 -timeout 25m -v -run TestBench ./e2e/...
 
 fuzz: ## each fuzz target for FUZZTIME
 	@set -e; for pkg in $$($(GO) list ./...); do \

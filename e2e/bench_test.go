@@ -1,0 +1,126 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestBench measures certgraft beside the real tools in one run, checks the
+// ratios that are promised, and writes docs/benchmarks.md. It runs only when
+// asked for: make bench.
+func TestBench(t *testing.T) {
+	if os.Getenv("CERTGRAFT_BENCH") == "" {
+		t.Skip("measured by make bench, not by a test run")
+	}
+	table := [][]string{{"what", "certgraft", "real tool", "ratio", "promised"}}
+	add := func(what string, ours, theirs time.Duration, most float64, promised string) {
+		ratio := float64(ours) / float64(theirs)
+		table = append(table, []string{what, ms(ours), ms(theirs), fmt.Sprintf("%.4f", ratio), promised})
+		if ratio > most {
+			t.Errorf("%s: %v against %v, ratio %.4f is more than %.4f", what, ours, theirs, ratio, most)
+		}
+	}
+	for _, sync := range []bool{true, false} {
+		ours, theirs := benchInstall(t, sync)
+		what := "install the RDS snapshot on a Debian root"
+		if !sync {
+			what += ", on tmpfs (no disk to sync)"
+		}
+		add(what, ours, theirs, 1.0/50, "at most 1/50 of awk and update-ca-certificates")
+	}
+	ours, theirs := benchStart(t)
+	add("start: certgraft --version and a Go program that does nothing", ours, theirs, 3, "under 3")
+	info, err := os.Stat(certgraft)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.Size() >= 12<<20 {
+		t.Errorf("the binary has %d bytes", info.Size())
+	}
+	table = append(table, []string{"size of the static binary", fmt.Sprintf("%.1f MB", float64(info.Size())/1e6), "", "", "under 12 MB"})
+	writeBenchmarks(t, table)
+}
+
+func ms(d time.Duration) string { return fmt.Sprintf("%.1f ms", float64(d.Microseconds())/1000) }
+
+// median runs a measurement several times.
+func median(n int, measure func() time.Duration) time.Duration {
+	var all []time.Duration
+	for range n {
+		all = append(all, measure())
+	}
+	slices.Sort(all)
+	return all[n/2]
+}
+
+// benchInstall measures both on fresh copies of one root.
+func benchInstall(t *testing.T, disk bool) (ours, theirs time.Duration) {
+	t.Helper()
+	base := debian(t, "trixie")
+	if !disk {
+		ram := mount(t, "-t", "tmpfs", "-o", "size=1g", "tmpfs")
+		run(t, "cp", "-a", base, ram)
+		base = filepath.Join(ram, filepath.Base(base))
+	}
+	bundle := filepath.Join(base, "tmp/rds.pem")
+	run(t, certgraft, "bundle", "--offline", "--output", bundle, "aws-rds")
+	ours = median(7, func() time.Duration {
+		start := time.Now()
+		run(t, certgraft, "install", "--offline", "--quiet", "--root", base, "aws-rds")
+		took := time.Since(start)
+		run(t, certgraft, "remove", "--quiet", "--root", base, "--all")
+		return took
+	})
+	split := `cd /usr/local/share/ca-certificates && awk '/-----BEGIN/{n++} {print > ("rds-" n ".crt")}' /tmp/rds.pem && update-ca-certificates`
+	theirs = median(3, func() time.Duration {
+		start := time.Now()
+		chroot(t, base, "sh", "-ec", split)
+		took := time.Since(start)
+		chroot(t, base, "sh", "-ec", "rm -f /usr/local/share/ca-certificates/rds-*.crt; update-ca-certificates --fresh")
+		return took
+	})
+	return ours, theirs
+}
+
+// benchStart measures how long it takes to start and do next to nothing.
+func benchStart(t *testing.T) (ours, theirs time.Duration) {
+	t.Helper()
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "main.go"), "package main\n\nfunc main() {}\n")
+	nothing := filepath.Join(dir, "nothing")
+	run(t, "env", "CGO_ENABLED=0", "go", "build", "-o", nothing, filepath.Join(dir, "main.go"))
+	start := func(name string, args ...string) time.Duration {
+		return median(101, func() time.Duration {
+			cmd := exec.Command(name, args...)
+			at := time.Now()
+			if err := cmd.Run(); err != nil {
+				t.Fatal(err)
+			}
+			return time.Since(at)
+		})
+	}
+	return start(certgraft, "--version"), start(nothing)
+}
+
+func writeBenchmarks(t *testing.T, table [][]string) {
+	t.Helper()
+	var out bytes.Buffer
+	fmt.Fprintf(&out, "# Benchmarks\n\nMedians of one run of `make bench`, certgraft beside the real tools on the same root. Both times of a row were measured on the same\nmachine; only their ratio says something about another.\n\n")
+	for i, row := range table {
+		fmt.Fprintf(&out, "| %s |\n", strings.Join(row, " | "))
+		if i == 0 {
+			fmt.Fprintln(&out, strings.Repeat("| --- ", len(row))+"|")
+		}
+	}
+	t.Log("\n" + out.String())
+	write(t, "../docs/benchmarks.md", out.String())
+}
