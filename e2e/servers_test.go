@@ -48,6 +48,7 @@ func postgres(t *testing.T, a authority) int {
 	}
 	bin := filepath.Dir(found[len(found)-1])
 	dir := t.TempDir()
+	run(t, "chmod", "0755", filepath.Dir(dir)) // PostgreSQL runs as another user
 	data := filepath.Join(dir, "data")
 	run(t, "chown", "postgres", dir)
 	run(t, "su", "postgres", "-c", bin+"/initdb -D "+data+" -A trust -U postgres")
