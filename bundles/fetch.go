@@ -73,7 +73,7 @@ func (opt Options) log() *slog.Logger {
 // checkRetry is the library's policy, but for what no second try changes: a
 // name that does not exist, and no network at all.
 func checkRetry(ctx context.Context, resp *http.Response, err error) (bool, error) {
-	if last, ok := ctx.Value(lastAttempt{}).(*error); ok && err != nil {
+	if last, ok := ctx.Value(lastAttempt{}).(*error); ok && err != nil && ctx.Err() == nil {
 		*last = err
 	}
 	if dns, ok := errors.AsType[*net.DNSError](err); ok && dns.IsNotFound {

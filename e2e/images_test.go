@@ -202,6 +202,45 @@ func clients(t *testing.T, before, after string, corp authority) {
 	}
 }
 
+// A static Go program in images without a shell trusts a server once the files
+// that a stage wrote are laid over them.
+func TestImagesWithoutShell(t *testing.T) {
+	b := makeBases(t)
+	for _, name := range []string{"certgraft", "debian", "distroless"} {
+		importImage(t, filepath.Join(b.dir, name+".tar"), name+":e2e")
+	}
+	corp := newAuthority(t, "Corp Root")
+	url := fmt.Sprintf("https://localhost:%d/", tlsServer(t, corp))
+	for name, base := range map[string]string{"distroless": "distroless:e2e", "scratch": "scratch"} {
+		t.Run(name, func(t *testing.T) {
+			context := t.TempDir()
+			run(t, "cp", corp.caFile, filepath.Join(context, "corp.pem"))
+			buildClient(t, filepath.Join(context, "client"))
+			write(t, filepath.Join(context, "Dockerfile"), strings.Join([]string{
+				"FROM " + base + " AS base",
+				"COPY client /client",
+				"FROM certgraft:e2e AS certgraft",
+				"FROM debian:e2e AS certs",
+				"COPY corp.pem /corp.pem",
+				"RUN --mount=type=bind,from=certgraft,source=/certgraft,target=/certgraft --mount=type=bind,from=base,source=/,target=/base " +
+					`["/certgraft", "install", "--root", "/base", "--output", "/out", "/corp.pem"]`,
+				"FROM base AS final",
+				"COPY --from=certs /out/ /",
+			}, "\n"))
+			for _, target := range []string{"base", "final"} {
+				docker(t, "build", "--network=none", "--target", target, "-t", name+"-"+target, context)
+			}
+			fails(t, 1, "env", dockerCommand(t, "run", "--rm", "--network", "host", name+"-base", "/client", url)...)
+			if out := docker(t, "run", "--rm", "--network", "host", name+"-final", "/client", url); !strings.Contains(out, "200 OK") {
+				t.Error(out)
+			}
+			if was, is := layers(t, name+"-base"), layers(t, name+"-final"); len(is) != len(was)+1 {
+				t.Errorf("%d layers became %d", len(was), len(is))
+			}
+		})
+	}
+}
+
 // Every pattern builds with buildah too.
 func TestDockerfileExampleBuildah(t *testing.T) {
 	b := makeBases(t)
