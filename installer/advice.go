@@ -1,8 +1,6 @@
 package installer
 
-import (
-	"fmt"
-)
+import "fmt"
 
 // keystorePaths are the trust stores of Java runtimes that distributions make.
 var keystorePaths = []string{
@@ -12,8 +10,9 @@ var keystorePaths = []string{
 	"var/lib/ca-certificates/java-cacerts",    // SUSE
 }
 
-// notYet names the stores that are there and that this version does not edit.
-func (e *edit) notYet() []string {
+// keystores returns the Java trust stores of the root, which this version does
+// not edit yet, each real file once.
+func (e *edit) keystores() []string {
 	var found []string
 	seen := map[string]bool{}
 	for _, name := range keystorePaths {
@@ -22,14 +21,18 @@ func (e *edit) notYet() []string {
 			continue
 		}
 		seen[real] = true
-		found = append(found, fmt.Sprintf("/%s is a Java trust store, which is not edited yet", real))
+		found = append(found, real)
 	}
 	return found
 }
 
-// advise names what in the root still would not trust what was installed.
+// advise names what in the root does not trust what was installed.
 func (e *edit) advise() {
-	for _, name := range e.notYet() {
-		e.warn("%s: import the certificates with keytool -importcert", name)
+	for _, name := range e.keystores() {
+		e.report.Advice = append(e.report.Advice, Advice{
+			Runtime: "Java", Path: "/" + name,
+			Do: fmt.Sprintf("this trust store is not edited yet: keytool -importcert -noprompt -storepass changeit -keystore /%s -file FILE, for each certificate", name),
+		})
 	}
+	e.tellHooks()
 }

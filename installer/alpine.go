@@ -1,97 +1,59 @@
 package installer
 
 import (
+	"maps"
 	"path"
+	"slices"
 	"strings"
 
-	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// alpineStore is the layout of Alpine, Wolfi and Chainguard: anchors in
-// /usr/local/share/ca-certificates and one bundle that others link to. Where
-// the package with the tool is installed there are also links to the anchors
-// and hash links. The tool writes a line feed behind each certificate.
-type alpineStore struct{}
-
-func (alpineStore) name() string { return "alpine" }
-
-func (s alpineStore) install(e *edit, want []wanted) (StoreReport, error) {
-	d, err := readDebian(e.root) // the same configuration, the same directories
-	if err != nil {
-		return StoreReport{}, err
-	}
-	if want, err = d.selectable(e, want); err != nil {
-		return StoreReport{}, err
-	}
-	added, err := e.addAnchors(s.name(), debianLocal, want, d.anchored())
-	if err != nil {
-		return StoreReport{}, err
-	}
-	if hasAlpineTool(e.root) {
-		for _, w := range added {
-			if err := e.linkAlpine(w); err != nil {
-				return StoreReport{}, err
-			}
-		}
-		if err := e.rehash(); err != nil {
-			return StoreReport{}, err
-		}
-	}
-	files, err := e.bundleFiles()
-	if err != nil {
-		return StoreReport{}, err
-	}
-	if len(files) == 0 {
-		return e.createBundle(s.name(), want, "\n")
-	}
-	return e.extendAll(s.name(), files, want, "\n")
+// alpine is the layout of Alpine, Wolfi and Chainguard. Their tool (update-ca.c)
+// takes every file of the directory of local anchors, whatever its extension,
+// and writes a line feed behind each. Images usually have only the package
+// ca-certificates-bundle, which is the bundle without the tool; then there are
+// no links either.
+var alpine = anchorStore{
+	id:        "alpine",
+	local:     flatAnchors,
+	linkName:  linkNamer("ca-cert-"),
+	refresh:   alpineLinks,
+	links:     hasAlpineTool,
+	each:      func(data []byte) []byte { return append(data[:len(data):len(data)], '\n') },
+	separator: "\n",
+	wide:      true,
 }
 
-// hasAlpineTool reports whether the package ca-certificates is installed, not
-// only ca-certificates-bundle.
+// hasAlpineTool reports whether the package ca-certificates is installed.
 func hasAlpineTool(root *rootfs.Overlay) bool {
-	return exists(root, debianTool) || exists(root, debianConf)
+	return exists(root, updateTool) || exists(root, caConf)
 }
 
-// linkAlpine links the anchor of w as update-ca-certificates (update-ca.c)
-// does.
-func (e *edit) linkAlpine(w wanted) error {
-	name, err := e.anchorName(debianLocal, w)
-	if err != nil {
-		return err
+// flatAnchors returns the paths in the directory of local anchors that do not
+// begin with a dot. The tool takes them as the directory has them, unsorted.
+func flatAnchors(root *rootfs.Overlay) ([]string, error) {
+	entries, err := localFiles(root)
+	var found []string
+	for _, entry := range entries {
+		if !strings.HasPrefix(entry.Name(), ".") {
+			found = append(found, "/"+path.Join(localDir, entry.Name()))
+		}
 	}
-	return e.root.Symlink("/"+name, path.Join(debianCerts, "ca-cert-"+linkName(name)))
+	return found, err
 }
 
-func (s alpineStore) remove(e *edit, gone *certs.Set) (StoreReport, error) {
-	d, err := readDebian(e.root)
-	if err != nil {
-		return StoreReport{}, err
+// alpineLinks returns the links that the tool leaves, hash links aside: one to
+// each anchor, to directories among them too, and those that are not its own.
+func alpineLinks(e *edit, before map[string]string, a *anchors) map[string]string {
+	after := maps.Clone(before)
+	maps.DeleteFunc(after, func(_, target string) bool { return toAnchor(target) })
+	local, _ := flatAnchors(e.root) // it was read before
+	for _, f := range a.files {
+		after[linkNamer("ca-cert-")(f.path)] = f.path
 	}
-	ours := e.record.in(s.name())
-	for name, data := range d.content {
-		in := readPEM(data).certificates()
-		for c := range in.All() {
-			if in.Len() != 1 || !gone.Has(c.Fingerprint()) || !ours[c.Fingerprint()] || !strings.HasPrefix(path.Base(name), "certgraft-") {
-				continue
-			}
-			if err := e.root.Remove(path.Join(debianCerts, "ca-cert-"+linkName(name))); err != nil {
-				return StoreReport{}, err
-			}
-			if err := e.root.Remove(name); err != nil {
-				return StoreReport{}, err
-			}
-		}
+	for _, p := range slices.DeleteFunc(local, func(p string) bool { return leadsToFile(e.root, p[1:]) }) {
+		after[linkNamer("ca-cert-")(p)] = p
 	}
-	if hasAlpineTool(e.root) {
-		if err := e.rehash(); err != nil {
-			return StoreReport{}, err
-		}
-	}
-	files, err := e.bundleFiles()
-	if err != nil {
-		return StoreReport{}, err
-	}
-	return e.shrinkAll(s.name(), files, gone, "\n")
+	return after
 }

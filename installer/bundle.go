@@ -7,8 +7,7 @@ import (
 	"io/fs"
 	"path"
 	"slices"
-
-	"golang.org/x/crypto/x509roots/fallback/bundle"
+	"syscall"
 
 	"github.com/certgraft/certgraft/certs"
 )
@@ -32,38 +31,41 @@ var bundlePaths = []string{
 	"kaniko/ssl/certs/ca-certificates.crt",                     // kaniko
 }
 
-// firstBundle is written where there is none of bundlePaths, and firstLinks
-// lead to it, so that every program that looks in one of them finds it.
-const firstBundle = "etc/ssl/certs/ca-certificates.crt"
-
-var firstLinks = map[string]string{
-	"etc/ssl/cert.pem":                "certs/ca-certificates.crt",
-	"etc/pki/tls/certs/ca-bundle.crt": "../../../ssl/certs/ca-certificates.crt",
+// firstLinks lead to the first bundle of a root, so that every program that
+// looks in one of these places finds it.
+var firstLinks = []struct{ name, target string }{
+	{"etc/ssl/cert.pem", "certs/ca-certificates.crt"},
+	{"etc/pki/tls/certs/ca-bundle.crt", "../../../ssl/certs/ca-certificates.crt"},
 }
 
-// bundleStore is a root with bundles and no tool that makes them: distroless,
-// scratch, BusyBox, and what is not known.
+// bundleStore is the bundles that no other store looks after: all of them in
+// distroless, scratch, BusyBox and what is not known; elsewhere copies that
+// someone made. They are extended in place.
 type bundleStore struct{}
 
 func (bundleStore) name() string { return "bundle" }
 
-func (s bundleStore) install(e *edit, want []wanted) (StoreReport, error) {
+func (s bundleStore) install(e *edit, want []wanted) error {
 	files, err := e.bundleFiles()
 	if err != nil {
-		return StoreReport{}, err
+		return err
 	}
-	if len(files) == 0 {
-		return e.createBundle(s.name(), want, "")
+	if len(files) == 0 && len(want) > 0 && len(e.covered) == 0 {
+		first, err := e.root.Resolve(toolsBundle)
+		if err != nil {
+			return err
+		}
+		if err := e.create(s.name(), first, true); err != nil {
+			return err
+		}
+		files = []string{first}
 	}
-	return e.extendAll(s.name(), files, want, "")
+	files = slices.DeleteFunc(files, func(name string) bool { return slices.Contains(e.covered, name) })
+	return e.extendAll(s.name(), files, want)
 }
 
-func (s bundleStore) remove(e *edit, gone *certs.Set) (StoreReport, error) {
-	files, err := e.bundleFiles()
-	if err != nil {
-		return StoreReport{}, err
-	}
-	return e.shrinkAll(s.name(), files, gone, "")
+func (s bundleStore) remove(e *edit, gone map[certs.Fingerprint]bool) error {
+	return e.shrinkAll(s.name(), gone)
 }
 
 // bundleFiles returns the bundles of the root, each real file once. A link that
@@ -74,7 +76,7 @@ func (e *edit) bundleFiles() ([]string, error) {
 	for _, name := range bundlePaths {
 		info, err := e.root.Stat(name)
 		switch {
-		case errors.Is(err, fs.ErrNotExist):
+		case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.ELOOP):
 			continue
 		case err != nil:
 			return nil, fmt.Errorf("look at a bundle: %w", err)
@@ -92,241 +94,249 @@ func (e *edit) bundleFiles() ([]string, error) {
 	return files, nil
 }
 
-// extendAll adds what is wanted to each of files.
-func (e *edit) extendAll(store string, files []string, want []wanted, separator string) (StoreReport, error) {
-	report := StoreReport{Name: store}
-	added := map[certs.Fingerprint]bool{}
-	for i, name := range files {
-		n, total, err := e.extend(store, name, want, separator, added)
-		if err != nil {
-			return report, err
-		}
-		if i == 0 {
-			report.Path, report.Total, report.Added, report.Present = "/"+name, total, n, len(want)-n
-		}
+// separator is what stands behind each certificate in the bundles of the root.
+func (e *edit) separator() string {
+	if e.report.Detection.Family == alpine.id {
+		return alpine.separator
 	}
-	return report, nil
+	return ""
+}
+
+// extendAll adds what is wanted to each of files.
+func (e *edit) extendAll(store string, files []string, want []wanted) error {
+	for _, name := range files {
+		n, total, err := e.extend(store, name, want, e.separator())
+		if err != nil {
+			return err
+		}
+		e.covered = append(e.covered, name)
+		e.report.add(StoreReport{Name: store, Path: "/" + name, Total: total, Added: n, Present: len(want) - n})
+	}
+	return nil
 }
 
 // extend appends to a bundle what is wanted and not in it, and repairs what
 // would keep programs from reading it.
-func (e *edit) extend(store, name string, want []wanted, separator string, added map[certs.Fingerprint]bool) (n, total int, err error) {
+func (e *edit) extend(store, name string, want []wanted, separator string) (n, total int, err error) {
 	data, err := e.root.ReadFile(name)
 	if err != nil {
 		return 0, 0, fmt.Errorf("read a bundle: %w", err)
 	}
-	file := readPEM(data)
-	held := file.certificates()
-	missing := slices.DeleteFunc(slices.Clone(want), func(w wanted) bool { return held.Has(w.Fingerprint()) })
-	if len(missing) == 0 {
-		return 0, held.Len(), nil
+	file, err := e.reader.open(data)
+	if err != nil {
+		return 0, 0, unreadable(name, err)
 	}
-	recorded := e.record.store(store)
-	healed, cuts, reasons := file.heal()
-	if len(cuts) > 0 {
-		recorded.repair(name).Cuts = cuts
-		for _, why := range reasons {
-			e.warn("/%s had a block that keeps programs from reading any of it, %s: it was taken out and kept in the record", name, why)
+	missing := slices.DeleteFunc(slices.Clone(want), func(w wanted) bool { return file.held.Has(w.Fingerprint()) })
+	if len(want) == 0 || len(missing) == 0 && len(file.cuts) == 0 {
+		return 0, file.held.Len(), nil
+	}
+	text, again := file.data, []*certs.Certificate(nil)
+	if len(file.cuts) > 0 || len(data) > 0 && !bytes.HasSuffix(data, []byte("\n")) {
+		if text, again, err = e.repair(store, name, data, separator); err != nil {
+			return 0, 0, err
 		}
 	}
-	if len(healed) > 0 && !bytes.HasSuffix(healed, []byte("\n")) {
-		healed = append(healed, '\n')
-		recorded.repair(name).NewlineEnd = true
-	}
-	full := bytes.Clone(healed)
-	all := &certs.Set{}
 	for _, w := range missing {
-		full = append(w.AppendPEM(full), separator...)
-		added[w.Fingerprint()] = true
+		again = append(again, w.Certificate)
 		e.record.added(w.Certificate, storeOf(store, name))
 	}
-	for _, w := range want {
-		all.Add(w.Certificate, "")
+	text = bytes.Clone(text)
+	for _, c := range again {
+		text = append(c.AppendPEM(text), separator...)
 	}
-	for c := range held.All() {
-		all.Add(c, "")
-	}
-	if err := verify("/"+name, full, all); err != nil {
+	if err := e.root.WriteFile(name, text, 0o644); err != nil {
 		return 0, 0, err
 	}
-	return len(missing), all.Len(), e.root.WriteFile(name, full, 0o644)
+	total, err = e.readBack(name, want, file.held)
+	return len(missing), total, err
+}
+
+// repair returns a bundle that all programs read and that ends with a line
+// feed, without what this program added to it before, and that. What was done
+// to it is recorded, to be undone.
+func (e *edit) repair(store, name string, data []byte, separator string) (text []byte, ours []*certs.Certificate, err error) {
+	added := e.record.in(storeOf(store, name))
+	base := e.reader.without(data, added, separator)
+	file, err := e.reader.open(base)
+	if err != nil {
+		return nil, nil, unreadable(name, err)
+	}
+	for _, why := range file.faults {
+		e.warn("/%s had a block that keeps programs from reading any of it, %s: it was taken out or written anew, and the record keeps it", name, why)
+	}
+	cuts := file.cuts
+	if n := len(file.data); n > 0 && file.data[n-1] != '\n' {
+		cuts = append(cuts, cut{Offset: len(base), Now: "\n"})
+	}
+	text = patch(base, cuts)
+	if len(cuts) > 0 {
+		e.record.store(store).repaired(repair{Path: name, SHA256: digest(text), Cuts: cuts})
+	}
+	whole, _ := e.reader.open(data)
+	for c := range whole.held.All() {
+		if added[c.Fingerprint()] && !file.held.Has(c.Fingerprint()) {
+			ours = append(ours, c)
+		}
+	}
+	return text, ours, nil
+}
+
+func unreadable(name string, err error) error {
+	return hinted{fmt.Errorf("/%s cannot be made readable: %w", name, err), "replace it by an intact bundle, or take the block out by hand"}
 }
 
 // storeOf is the name in the record of one of several files of a store.
 func storeOf(store, name string) string { return store + ":/" + name }
 
-// createBundle writes the first bundle of a root, and the links to it.
-func (e *edit) createBundle(store string, want []wanted, separator string) (StoreReport, error) {
-	e.firstBundleWarning(len(want))
-	if err := makeDirs(e.root, e.record, path.Dir(firstBundle)); err != nil {
-		return StoreReport{}, err
-	}
-	recorded := e.record.store(store)
-	recorded.create(firstBundle)
-	e.seedMozilla(&want)
-	if err := e.root.WriteFile(firstBundle, nil, 0o644); err != nil {
-		return StoreReport{}, err
-	}
-	for name, target := range firstLinks {
-		if _, err := e.root.Lstat(name); err == nil {
-			continue // a link that leads nowhere: someone's plan
-		}
-		if err := makeDirs(e.root, e.record, path.Dir(name)); err != nil {
-			return StoreReport{}, err
-		}
-		if err := e.root.Symlink(target, name); err != nil {
-			return StoreReport{}, err
-		}
-		recorded.create(name)
-	}
-	real, err := e.root.Resolve(firstBundle)
-	if err != nil {
-		return StoreReport{}, err
-	}
-	return e.extendAll(store, []string{real}, want, separator)
-}
-
-func (e *edit) firstBundleWarning(n int) {
-	if e.opt.WithMozilla {
-		return
-	}
-	e.warn("this root had no bundle of CAs and now trusts only these %d; programs with built-in roots to fall back on stop using those: add --with-mozilla for the public CAs", n)
-}
-
-// mozillaRoots returns the Mozilla roots in this program as PEM, without those
-// that are trusted with a constraint, which a bundle cannot express.
-func mozillaRoots() []byte {
-	var data []byte
-	for root := range bundle.Roots() {
-		if root.Constraint != nil {
-			continue
-		}
-		if c, err := certs.ParseCertificate(root.Certificate); err == nil {
-			data = c.AppendPEM(data)
-		}
-	}
-	return data
-}
-
-// shrinkAll takes gone out of each of files, as far as this program added it,
-// and takes away what it created once nothing of its own is left.
-func (e *edit) shrinkAll(store string, files []string, gone *certs.Set, separator string) (StoreReport, error) {
-	report := StoreReport{Name: store}
-	for i, name := range files {
-		n, total, err := e.shrink(store, name, gone, separator)
-		if err != nil {
-			return report, err
-		}
-		if i == 0 {
-			report.Path, report.Removed, report.Total = "/"+name, n, total
-		}
-	}
-	if err := e.removeCreated(store); err != nil {
-		return report, err
-	}
-	return report, nil
-}
-
-func (e *edit) shrink(store, name string, gone *certs.Set, separator string) (n, total int, err error) {
+// readBack reads a bundle that was written as programs do, finds in it what is
+// wanted and what was there before, and returns how many it holds.
+func (e *edit) readBack(name string, want []wanted, before *certs.Set) (int, error) {
 	data, err := e.root.ReadFile(name)
 	if err != nil {
-		return 0, 0, fmt.Errorf("read a bundle: %w", err)
+		return 0, fmt.Errorf("read the bundle back: %w", err)
 	}
-	ours := e.record.in(storeOf(store, name))
-	out := &certs.Set{}
-	for c := range gone.All() {
-		if ours[c.Fingerprint()] {
-			out.Add(c, "")
+	blocks, err := e.reader.read(data)
+	if err != nil {
+		return 0, fmt.Errorf("/%s was edited and cannot be read, %w: nothing was changed; please report this", name, err)
+	}
+	held := &certs.Set{}
+	for _, b := range blocks {
+		if b.cert != nil {
+			held.Add(b.cert, "")
 		}
 	}
-	file := readPEM(data)
-	if out.Len() == 0 {
-		return 0, file.certificates().Len(), nil
+	needed := &certs.Set{}
+	for _, w := range want {
+		needed.Add(w.Certificate, "")
 	}
-	rest := file.without(out, separator)
-	if len(ours) == out.Len() { // nothing of ours is left in it
-		rest = e.undoRepairs(store, name, rest)
+	if before != nil {
+		for c := range before.All() {
+			needed.Add(c, "")
+		}
 	}
-	after := readPEM(rest).certificates()
-	return file.certificates().Len() - after.Len(), after.Len(), e.root.WriteFile(name, rest, 0o644)
+	for c := range needed.All() {
+		if !held.Has(c.Fingerprint()) {
+			return 0, fmt.Errorf("/%s was edited and does not hold %s: nothing was changed; please report this", name, c.Subject())
+		}
+	}
+	return held.Len(), nil
 }
 
-// undoRepairs makes a file what it was before it was repaired.
-func (e *edit) undoRepairs(store, name string, data []byte) []byte {
-	for _, r := range e.record.store(store).Repairs {
-		if r.Path != name {
-			continue
-		}
-		if r.NewlineEnd {
-			data = bytes.TrimSuffix(data, []byte("\n"))
-		}
-		data = unheal(data, r.Cuts)
-	}
-	return data
+// count returns the number of certificates in a bundle.
+func (e *edit) count(data []byte) int {
+	file, _ := e.reader.open(data)
+	return file.held.Len()
 }
 
-// removeCreated takes away the files and links that a store was started with,
-// once the bundle is as it was when it was created.
-func (e *edit) removeCreated(store string) error {
-	recorded := e.record.store(store)
-	if len(recorded.Created) == 0 || e.stillInstalled(store) {
-		return nil
+// create starts a bundle where there is none; wide makes links to it too.
+func (e *edit) create(store, name string, wide bool) error {
+	if err := makeDirs(e.root, e.record, path.Dir(name)); err != nil {
+		return err
 	}
-	for _, name := range recorded.Created {
-		if err := e.root.Remove(name); err != nil {
+	e.record.store(store).create(name)
+	if err := e.root.WriteFile(name, nil, 0o644); err != nil || !wide {
+		return err
+	}
+	for _, link := range firstLinks {
+		if isThere(e.root, link.name) {
+			continue // a link that leads nowhere: someone's plan
+		}
+		if err := makeDirs(e.root, e.record, path.Dir(link.name)); err != nil {
 			return err
 		}
+		if err := e.root.Symlink(link.target, link.name); err != nil {
+			return err
+		}
+		e.record.store(store).create(link.name)
 	}
-	recorded.Created = nil
 	return nil
 }
 
-// stillInstalled reports whether a certificate that stays in the record was
-// added to store.
-func (e *edit) stillInstalled(store string) bool {
-	return slices.ContainsFunc(e.record.Certificates, func(c recordedCert) bool {
-		return len(c.Sources) > 0 && slices.ContainsFunc(c.Stores, func(s string) bool { return s == store || len(s) > len(store) && s[:len(store)+1] == store+":" })
-	})
-}
-
-// envStore is the files that variables in the environment have programs read
-// instead of the system's bundle.
-type envStore struct{}
-
-func (envStore) name() string { return "env" }
-
-func (s envStore) install(e *edit, want []wanted) (StoreReport, error) {
-	files, err := e.envFiles()
-	if err != nil || len(files) == 0 {
-		return StoreReport{}, err
-	}
-	return e.extendAll(s.name(), files, want, "")
-}
-
-func (s envStore) remove(e *edit, gone *certs.Set) (StoreReport, error) {
-	files, err := e.envFiles()
-	if err != nil || len(files) == 0 {
-		return StoreReport{}, err
-	}
-	return e.shrinkAll(s.name(), files, gone, "")
-}
-
-// envFiles returns the files that variables name and that are no system bundle.
-func (e *edit) envFiles() ([]string, error) {
-	system, err := e.bundleFiles()
-	if err != nil {
-		return nil, err
-	}
-	var files []string
-	for name := range redirected(e.opt.Environ) {
-		real, err := e.root.Resolve(name)
-		if err != nil || real == firstBundle || slices.Contains(system, real) || slices.Contains(files, real) {
-			continue
+// shrinkAll takes gone out of each file of store that the record names.
+func (e *edit) shrinkAll(store string, gone map[certs.Fingerprint]bool) error {
+	for _, name := range e.record.files(store) {
+		n, total, err := e.shrink(store, name, gone, e.separator())
+		if err != nil {
+			return err
 		}
-		if info, err := e.root.Stat(real); err == nil && info.Mode().IsRegular() {
-			files = append(files, real)
+		e.report.add(StoreReport{Name: store, Path: "/" + name, Removed: n, Total: total})
+	}
+	return e.removeCreated(store)
+}
+
+// shrink takes gone out of a file, as far as this program added it. When
+// nothing of ours is left, repairs are undone.
+func (e *edit) shrink(store, name string, gone map[certs.Fingerprint]bool, separator string) (n, total int, err error) {
+	data, err := readIfThere(e.root, name)
+	if err != nil || data == nil {
+		return 0, 0, err
+	}
+	ours := e.record.in(storeOf(store, name))
+	out := map[certs.Fingerprint]bool{}
+	for f := range ours {
+		out[f] = gone[f]
+	}
+	text := e.reader.without(data, out, separator)
+	n = e.count(data) - e.count(text)
+	if !e.stays(ours, gone) {
+		text = e.undo(store, name, text)
+	}
+	return n, e.count(text), e.root.WriteFile(name, text, 0o644)
+}
+
+// stays reports whether anything of ours is left when gone is gone: in a file
+// to which nothing was added, whether anything is left in the root.
+func (e *edit) stays(ours, gone map[certs.Fingerprint]bool) bool {
+	if len(ours) == 0 {
+		return slices.ContainsFunc(e.record.Certificates, func(c recordedCert) bool { return len(c.Sources) > 0 })
+	}
+	for f := range ours {
+		if !gone[f] {
+			return true
 		}
 	}
-	slices.Sort(files)
-	return files, nil
+	return false
+}
+
+// undo makes a file what it was before it was repaired, unless someone else has
+// changed it since.
+func (e *edit) undo(store, name string, data []byte) []byte {
+	recorded := e.record.store(store)
+	done, ok := recorded.repair(name)
+	if !ok {
+		return data
+	}
+	recorded.forget(name)
+	if digest(data) != done.SHA256 {
+		e.tell("/%s was changed by someone else since it was repaired: what was taken out stays out", name)
+		return data
+	}
+	return unpatch(data, done.Cuts)
+}
+
+// removeCreated takes away the files that a store was started with, once
+// nothing is left in them, and the links to them.
+func (e *edit) removeCreated(store string) error {
+	recorded := e.record.store(store)
+	for _, name := range recorded.Created {
+		if info, err := e.root.Lstat(name); err == nil && info.Mode().IsRegular() && info.Size() == 0 {
+			if err := e.root.Remove(name); err != nil {
+				return err
+			}
+		}
+	}
+	var left []string
+	for _, name := range recorded.Created {
+		switch info, err := e.root.Lstat(name); {
+		case err != nil:
+		case info.Mode()&fs.ModeSymlink != 0 && !exists(e.root, name):
+			if err := e.root.Remove(name); err != nil {
+				return err
+			}
+		default:
+			left = append(left, name)
+		}
+	}
+	recorded.Created = left
+	return nil
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"slices"
 	"strings"
 )
 
@@ -17,6 +16,9 @@ type Detection struct {
 	Name   string `json:"name"`   // PRETTY_NAME of os-release
 	Family string `json:"family"` // name of the system store: debian, alpine or bundle
 	Rule   string `json:"rule"`   // the rule that decided, as a sentence
+
+	later string // the tool that makes the store's files, where the store is not written yet
+	hint  string // why the root must not be edited: what to do instead
 }
 
 // families maps the ID and ID_LIKE of os-release to the system store.
@@ -34,12 +36,21 @@ var families = map[string]string{
 	"chainguard": "alpine",
 }
 
-// later are families whose own store is not written yet: the bundle that is
-// there is extended, which their tools undo.
+// later maps the ID and ID_LIKE of families whose own store is not written yet
+// to their tool: the bundle that is there is extended, which the tool undoes.
 var later = map[string]string{
-	"fedora": "update-ca-trust", "rhel": "update-ca-trust", "centos": "update-ca-trust", "amzn": "update-ca-trust",
-	"azurelinux": "update-ca-trust", "mariner": "update-ca-trust", "arch": "update-ca-trust",
-	"suse": "update-ca-certificates", "photon": "rehash_ca_certificates.sh",
+	"fedora":     "update-ca-trust",
+	"rhel":       "update-ca-trust",
+	"centos":     "update-ca-trust",
+	"rocky":      "update-ca-trust",
+	"almalinux":  "update-ca-trust",
+	"ol":         "update-ca-trust",
+	"amzn":       "update-ca-trust",
+	"azurelinux": "update-ca-trust",
+	"mariner":    "update-ca-trust",
+	"arch":       "update-ca-trust",
+	"suse":       "update-ca-certificates",
+	"photon":     "rehash_ca_certificates.sh",
 }
 
 // refusedRoots are systems whose trust is declared elsewhere.
@@ -51,14 +62,22 @@ var refusedRoots = map[string]string{
 // Detect finds out what kind of root it is: by os-release, then by what is
 // there. The error is of a root that must not be edited.
 func Detect(root fs.FS) (*Detection, error) {
+	d, err := detect(root)
+	if err != nil {
+		return nil, err
+	}
+	if d.hint != "" {
+		return nil, hinted{fmt.Errorf("%s keeps its trust in its configuration: a file that is changed is lost or not used", d.ID), d.hint}
+	}
+	return d, nil
+}
+
+func detect(root fs.FS) (*Detection, error) {
 	release, err := osRelease(root)
 	if err != nil {
 		return nil, err
 	}
-	d := &Detection{ID: release["ID"], Name: release["PRETTY_NAME"]}
-	if hint := refusedRoots[d.ID]; hint != "" {
-		return nil, hinted{fmt.Errorf("%s keeps its trust in its configuration: a file that is changed is lost or not used", d.ID), hint}
-	}
+	d := &Detection{ID: release["ID"], Name: release["PRETTY_NAME"], hint: refusedRoots[release["ID"]]}
 	d.byRelease(root, release)
 	if d.Family == "" {
 		d.byContent(root)
@@ -81,7 +100,7 @@ func (d *Detection) byRelease(root fs.FS, release map[string]string) {
 			d.Family, d.Rule = families[id], fmt.Sprintf("os-release has %s=%s", key, id)
 			return
 		case later[id] != "":
-			d.Family, d.Rule = "bundle", fmt.Sprintf("os-release has %s=%s, whose store is not written yet", key, id)
+			d.Family, d.Rule, d.later = "bundle", fmt.Sprintf("os-release has %s=%s, whose store is not written yet", key, id), later[id]
 			return
 		}
 	}
@@ -93,7 +112,7 @@ func bareDebian(root fs.FS, d *Detection) bool {
 	switch {
 	case strings.Contains(d.Name, "Distroless"):
 		d.Rule = "os-release has PRETTY_NAME=" + d.Name
-	case !exists(root, "var/lib/dpkg/status") && !exists(root, debianTool):
+	case !exists(root, "var/lib/dpkg/status") && !exists(root, updateTool):
 		d.Rule = fmt.Sprintf("os-release has ID=%s, but there is neither dpkg nor update-ca-certificates", d.ID)
 	default:
 		return false
@@ -106,7 +125,7 @@ func (d *Detection) byContent(root fs.FS) {
 	switch {
 	case exists(root, "etc/alpine-release"), exists(root, "lib/apk/db/installed"):
 		d.Family, d.Rule = "alpine", "there is an apk database"
-	case exists(root, debianTool) && exists(root, "usr/share/ca-certificates"):
+	case exists(root, updateTool) && exists(root, "usr/share/ca-certificates"):
 		d.Family, d.Rule = "debian", "there are update-ca-certificates and /usr/share/ca-certificates"
 	case d.ID == "":
 		d.Family, d.Rule = "bundle", "there is no os-release and no known tool"
@@ -139,25 +158,4 @@ func parseRelease(data []byte) map[string]string {
 		}
 	}
 	return values
-}
-
-func exists(root fs.FS, name string) bool {
-	_, err := fs.Stat(root, name)
-	return err == nil
-}
-
-// trustVariables are the environment variables that redirect a runtime's trust
-// to a file.
-var trustVariables = []string{"SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "AWS_CA_BUNDLE", "GIT_SSL_CAINFO", "PIP_CERT"}
-
-// redirected returns the files, and the variable that names each, that the
-// environment of the root has runtimes read.
-func redirected(environ map[string]string) map[string]string {
-	files := map[string]string{}
-	for _, variable := range slices.Backward(trustVariables) {
-		if file := environ[variable]; strings.HasPrefix(file, "/") {
-			files[file] = variable
-		}
-	}
-	return files
 }

@@ -1,12 +1,14 @@
 package installer
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -26,7 +28,7 @@ var hookName = regexp.MustCompile(`^[a-zA-Z0-9_-]+$`)
 // and returns a warning for each that fails. A hook that fails is no reason to
 // undo what was installed.
 func RunHooks(ctx context.Context, dir string, report *Report) (warnings []string) {
-	if report.Detection.Family == "bundle" {
+	if !report.hooks {
 		return nil
 	}
 	entries, err := os.ReadDir(filepath.Join(dir, hooksDir))
@@ -35,15 +37,33 @@ func RunHooks(ctx context.Context, dir string, report *Report) (warnings []strin
 	}
 	for _, entry := range entries {
 		name := filepath.Join(dir, hooksDir, entry.Name())
-		info, err := os.Stat(name)
-		if err != nil || native[entry.Name()] || !hookName.MatchString(entry.Name()) || !info.Mode().IsRegular() || info.Mode().Perm()&0o111 == 0 {
+		if info, err := os.Stat(name); err != nil || !isHook(entry.Name(), info) {
 			continue
 		}
 		if err := runHook(ctx, name, report.links.lines()); err != nil {
-			warnings = append(warnings, fmt.Sprintf("hook %s: %v; run update-ca-certificates to see why", name, err))
+			warnings = append(warnings, fmt.Sprintf("hook %s: %v; the certificates are installed, what the hook does is not: run update-ca-certificates --fresh to try again", name, err))
 		}
 	}
 	return warnings
+}
+
+// isHook reports whether run-parts would run a file, and its work is not done
+// here.
+func isHook(name string, info fs.FileInfo) bool {
+	return hookName.MatchString(name) && info.Mode().IsRegular() && info.Mode().Perm()&0o111 != 0 && !native[name]
+}
+
+// tellHooks names the hooks of a root that is not running: nobody runs them.
+func (e *edit) tellHooks() {
+	entries, err := fs.ReadDir(e.root, hooksDir)
+	if e.opt.Live || !e.report.hooks || err != nil {
+		return
+	}
+	for _, entry := range entries {
+		if info, err := fs.Stat(e.root, path.Join(hooksDir, entry.Name())); err == nil && isHook(entry.Name(), info) {
+			e.tell("the hook /%s/%s was not run: hooks run on the running system only", hooksDir, entry.Name())
+		}
+	}
 }
 
 func runHook(ctx context.Context, name, lines string) error {
@@ -52,15 +72,13 @@ func runHook(ctx context.Context, name, lines string) error {
 	cmd.Stdin = strings.NewReader(lines)
 	out, err := cmd.CombinedOutput()
 	if err != nil && len(out) > 0 {
-		return fmt.Errorf("%w: %s", err, firstLine(string(out)))
+		return fmt.Errorf("%w: %s", err, firstOf(out))
 	}
 	return err
 }
 
-func firstLine(s string) string {
-	line, _, _ := strings.Cut(strings.TrimSpace(s), "\n")
-	return line
-}
+// firstOf returns the first line of what a hook printed.
+func firstOf(out []byte) string { return strings.TrimSpace(string(firstLine(bytes.TrimSpace(out)))) }
 
 // lines are what a hook reads: +LINK for each that came, -LINK for each that
 // went.

@@ -1,16 +1,14 @@
 package installer
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
-	"iter"
+	"maps"
+	"path"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/certgraft/certgraft/certs"
-	"github.com/certgraft/certgraft/rootfs"
 )
 
 // Inspection is what a root trusts.
@@ -22,7 +20,8 @@ type Inspection struct {
 	Warnings     []string     `json:"warnings"`
 }
 
-// StoreState is the state of one file that programs read their CAs from.
+// StoreState is the state of one file, or directory, that programs read their
+// CAs from.
 type StoreState struct {
 	Path         string   `json:"path"`
 	Aliases      []string `json:"aliases,omitzero"` // other names that lead to it
@@ -54,35 +53,37 @@ type Difference struct {
 // expiresSoon is how far ahead an expiry is announced.
 const expiresSoon = 90 * 24 * time.Hour
 
-// Inspect looks at the stores of a root, as of now.
+// Inspect looks at the stores of a root, as of now. A root that must not be
+// edited can be looked at.
 func Inspect(root fs.ReadLinkFS, now time.Time, opt Options) (*Inspection, error) {
-	o, ok := root.(*rootfs.Overlay)
-	if !ok {
-		o = rootfs.NewOverlay(root)
-	}
-	e, err := newEdit(o, opt)
+	o := overlayOf(root)
+	detection, err := detect(o)
 	if err != nil {
 		return nil, err
 	}
-	out := &Inspection{Distribution: e.report.Detection, Stores: []StoreState{}, Installed: []Installed{}, Differences: []Difference{}, Warnings: []string{}}
-	ours := map[certs.Fingerprint]bool{}
-	for _, c := range e.record.Certificates {
-		if f, err := certs.ParseFingerprint(c.Fingerprint); err == nil {
-			ours[f] = true
-		}
+	e, err := openEdit(o, opt, detection)
+	if err != nil {
+		return nil, err
 	}
-	if out.Stores, err = e.states(now, ours); err != nil {
+	out := &Inspection{Distribution: detection, Warnings: []string{}}
+	if out.Stores, err = e.states(now); err != nil {
 		return nil, err
 	}
 	out.Differences = differences(out.Stores)
 	out.Installed = e.installed()
-	out.Warnings = append(out.Warnings, e.notYet()...)
+	if detection.hint != "" {
+		out.Warnings = append(out.Warnings, fmt.Sprintf("%s keeps its trust in its configuration, and certgraft does not edit it: %s", detection.ID, detection.hint))
+	}
+	for _, name := range e.keystores() {
+		out.Warnings = append(out.Warnings, fmt.Sprintf("/%s is a Java trust store, which is not read yet", name))
+	}
+	out.Warnings = append(out.Warnings, e.report.Warnings...)
 	return out, nil
 }
 
 // states looks at every bundle, every file that the environment names, and the
 // directory of hash links.
-func (e *edit) states(now time.Time, ours map[certs.Fingerprint]bool) ([]StoreState, error) {
+func (e *edit) states(now time.Time) ([]StoreState, error) {
 	bundles, err := e.bundleFiles()
 	if err != nil {
 		return nil, err
@@ -97,33 +98,34 @@ func (e *edit) states(now time.Time, ours map[certs.Fingerprint]bool) ([]StoreSt
 		if err != nil {
 			return nil, fmt.Errorf("read a bundle: %w", err)
 		}
-		s := stateOf("/"+name, "PEM bundle", readPEM(data), now, ours)
-		s.Aliases = e.aliases(name)
-		states = append(states, s)
+		s := StoreState{Path: "/" + name, Format: "PEM bundle", Aliases: e.aliases(name)}
+		file, err := e.reader.open(data)
+		for _, fault := range file.faults {
+			s.Problems = append(s.Problems, fault+": strict readers lose the whole file")
+		}
+		if err != nil {
+			s.Problems = append(s.Problems, err.Error())
+		}
+		states = append(states, e.judge(s, file.held, now))
 	}
-	if dir, ok, err := e.directoryState(now, ours); ok || err != nil {
-		return append(states, dir), err
+	if dir, ok, err := e.directoryState(); ok || err != nil {
+		return append(states, e.judge(dir, dir.held, now)), err
 	}
 	return states, nil
 }
 
-func stateOf(name, format string, file pemFile, now time.Time, ours map[certs.Fingerprint]bool) StoreState {
-	s := StoreState{Path: name, Format: format, held: file.certificates()}
-	s.Certificates = s.held.Len()
-	for c := range s.held.All() {
+// judge counts the certificates of a store.
+func (e *edit) judge(s StoreState, held *certs.Set, now time.Time) StoreState {
+	s.held, s.Certificates = held, held.Len()
+	for c := range held.All() {
 		switch {
 		case now.After(c.NotAfter()):
 			s.Expired++
 		case now.Add(expiresSoon).After(c.NotAfter()):
 			s.Expiring++
 		}
-		if ours[c.Fingerprint()] {
+		if e.record.cert(c.Fingerprint()) != nil {
 			s.Certgraft++
-		}
-	}
-	for _, b := range file.blocks {
-		if poisoned(b) {
-			s.Problems = append(s.Problems, b.Finding.Error()+": strict readers lose the whole file")
 		}
 	}
 	return s
@@ -144,38 +146,45 @@ func (e *edit) aliases(name string) []string {
 }
 
 // directoryState looks at the hash links in /etc/ssl/certs, if there are any.
-func (e *edit) directoryState(now time.Time, ours map[certs.Fingerprint]bool) (StoreState, bool, error) {
+func (e *edit) directoryState() (StoreState, bool, error) {
 	links, err := readLinks(e.root)
 	if err != nil {
 		return StoreState{}, false, err
 	}
-	file := pemFile{}
-	var problems []string
-	for _, name := range sortedKeys(links) {
-		if !isHashName(name) {
-			continue
+	s := StoreState{Path: "/" + certDir, Format: "hash links", held: &certs.Set{}}
+	for _, name := range slices.Sorted(maps.Keys(links)) {
+		if hash, id, ok := splitHashName(name); ok {
+			s.Problems = append(s.Problems, e.linkProblems(links, name, hash, id, s.held)...)
 		}
-		data, err := e.root.ReadFile(debianCerts + "/" + name)
-		if err != nil {
-			problems = append(problems, name+" leads nowhere")
-			continue
-		}
-		in := readPEM(data)
-		hash, id := splitHashName(name)
-		if len(in.blocks) == 1 && in.blocks[0].Certificate != nil && in.blocks[0].Certificate.SubjectHash() != hash {
-			problems = append(problems, name+" leads to a certificate with another hash: nobody finds it")
-		}
-		if id > 0 && links[fmt.Sprintf("%08x.%d", hash, id-1)] == "" {
-			problems = append(problems, name+" is not found: there is a gap before it")
-		}
-		file.blocks = append(file.blocks, in.blocks...)
 	}
-	if len(file.blocks) == 0 {
-		return StoreState{}, false, nil
+	return s, s.held.Len() > 0 || len(s.Problems) > 0, nil
+}
+
+// linkProblems adds to held what OpenSSL finds by a hash link, and says why it
+// does not find the rest.
+func (e *edit) linkProblems(links map[string]string, name string, hash uint32, id int, held *certs.Set) (problems []string) {
+	data, err := e.root.ReadFile(path.Join(certDir, name))
+	if err != nil {
+		return []string{name + " leads nowhere"}
 	}
-	s := stateOf("/"+debianCerts, "hash links", file, now, ours)
-	s.Problems = problems
-	return s, true, nil
+	reachable := true
+	for lower := range id {
+		reachable = reachable && exists(e.root, path.Join(certDir, hashName(hash, lower)))
+	}
+	if !reachable {
+		problems = append(problems, name+" is not found: there is a gap before it")
+	}
+	blocks, _ := e.reader.read(data)
+	right := slices.DeleteFunc(blocks, func(b block) bool { return b.cert == nil || b.cert.SubjectHash() != hash })
+	if len(right) == 0 {
+		problems = append(problems, name+" leads to a certificate with another hash: nobody finds it")
+	}
+	for _, b := range right {
+		if reachable {
+			held.Add(b.cert, "")
+		}
+	}
+	return problems
 }
 
 // differences lists the certificates on which the stores disagree.
@@ -215,44 +224,4 @@ func (e *edit) installed() []Installed {
 		out = append(out, Installed{Source: s.Name, Set: s.Set, Certificates: n})
 	}
 	return out
-}
-
-// Trusted yields the certificates in the stores of a root, each once. A bundle
-// that cannot be read is an error, and the sequence goes on.
-func Trusted(root fs.ReadLinkFS) iter.Seq2[*certs.Certificate, error] {
-	return func(yield func(*certs.Certificate, error) bool) {
-		o, ok := root.(*rootfs.Overlay)
-		if !ok {
-			o = rootfs.NewOverlay(root)
-		}
-		seen := map[certs.Fingerprint]bool{}
-		for _, name := range bundlePaths {
-			data, err := o.ReadFile(name)
-			if errors.Is(err, fs.ErrNotExist) {
-				continue
-			}
-			if err != nil && !yield(nil, err) {
-				return
-			}
-			for c := range readPEM(data).certificates().All() {
-				if !seen[c.Fingerprint()] && !yield(c, nil) {
-					return
-				}
-				seen[c.Fingerprint()] = true
-			}
-		}
-	}
-}
-
-// Reads reports whether a store may read the file at name, so that an image's
-// other files need not be kept.
-func Reads(name string) bool {
-	for _, dir := range []string{"etc/ssl/", "etc/pki/", "etc/ca-certificates", "usr/share/ca-certificates/", "usr/local/share/ca-certificates/", "var/lib/ca-certificates/"} {
-		if strings.HasPrefix(name, dir) {
-			return true
-		}
-	}
-	return slices.Contains(bundlePaths, name) || slices.Contains([]string{
-		RecordPath, "etc/os-release", "usr/lib/os-release", "etc/alpine-release", debianTool,
-	}, name)
 }

@@ -9,7 +9,9 @@
 // that tool writes. Both are written: anchors alone are not effective until the
 // tool runs, which it cannot in many an image, and a generated file alone is
 // lost when it next runs. Where it can be, the result is what the tool itself
-// would have written, so that running it later changes nothing.
+// would have written, so that running it later changes nothing. Where a root is
+// not as the tool would have left it, nothing that is there is lost: what is
+// wanted is added, and all else stays as it is.
 //
 // What was installed is kept in the root, in [RecordPath], for [Remove].
 package installer
@@ -19,7 +21,6 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
-	"strings"
 
 	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/rootfs"
@@ -37,7 +38,7 @@ type Options struct {
 	Sync              bool              // take out what a source no longer has
 	KeepGoing         bool              // edit the other stores when one fails
 	Environ           map[string]string // environment of the programs in the root, where it is known
-	Live              bool              // the root is the running system's
+	Live              bool              // the root is the running system's, on which [RunHooks] runs hooks
 }
 
 // Source is what is to be installed from one place.
@@ -46,122 +47,18 @@ type Source struct {
 	Anchor    string // what anchor files are named after
 	SetDigest string // of all certificates that it holds
 	Certs     *certs.Set
+	Held      *certs.Set // all that it holds, those too that are not to be installed; nil is Certs
 }
 
-// Report says what was done, or would be.
-type Report struct {
-	Detection *Detection
-	Stores    []StoreReport
-	Warnings  []string
-	Notes     []string
-	Advice    []Advice
-
-	links linkChanges // for the hooks
-}
-
-// StoreReport says what became of one store.
-type StoreReport struct {
-	Name    string `json:"name"`
-	Path    string `json:"path"`    // of the file that programs read
-	Total   int    `json:"total"`   // certificates in it now
-	Added   int    `json:"added"`   // by this run
-	Present int    `json:"present"` // wanted, and there before
-	Removed int    `json:"removed"` // by this run
-}
-
-// Advice is what someone has to do for a runtime that reads none of the stores.
-type Advice struct {
-	Runtime string `json:"runtime"`
-	Path    string `json:"path"`
-	Do      string `json:"do"`
-}
-
-// String returns the advice on one line.
-func (a Advice) String() string { return a.Runtime + " (" + a.Path + "): " + a.Do }
-
-// store is one convention for keeping trusted certificates.
-type store interface {
-	// name is what the user and the record call the store.
-	name() string
-	// install adds what is wanted and not there.
-	install(e *edit, want []wanted) (StoreReport, error)
-	// remove takes gone out, as far as this program added it.
-	remove(e *edit, gone *certs.Set) (StoreReport, error)
+// holds reports whether the source still has the certificate.
+func (s Source) holds(f certs.Fingerprint) bool {
+	return s.Certs.Has(f) || s.Held != nil && s.Held.Has(f)
 }
 
 // wanted is a certificate that is to be in the stores.
 type wanted struct {
 	*certs.Certificate
 	anchor string // what its anchor file is named after
-}
-
-// edit is one run on one root.
-type edit struct {
-	root   *rootfs.Overlay
-	opt    Options
-	record *record
-	report *Report
-}
-
-func newEdit(root *rootfs.Overlay, opt Options) (*edit, error) {
-	detection, err := Detect(root)
-	if err != nil {
-		return nil, err
-	}
-	recorded, err := readRecord(root)
-	if err != nil {
-		return nil, err
-	}
-	return &edit{root: root, opt: opt, record: recorded, report: &Report{Detection: detection}}, nil
-}
-
-// stores returns the stores that are to be edited.
-func (e *edit) stores() ([]store, error) {
-	var all []store
-	switch {
-	case e.opt.Append:
-		all = append(all, bundleStore{})
-	case e.report.Detection.Family == "debian":
-		all = append(all, debianStore{})
-	case e.report.Detection.Family == "alpine":
-		all = append(all, alpineStore{})
-	default:
-		all = append(all, bundleStore{})
-	}
-	if len(e.opt.Environ) > 0 {
-		all = append(all, envStore{})
-	}
-	if e.opt.Stores == nil {
-		return all, nil
-	}
-	return selectStores(all, e.opt.Stores)
-}
-
-func selectStores(all []store, names []string) ([]store, error) {
-	var chosen []store
-	for _, n := range names {
-		found := false
-		for i, s := range all {
-			if n == s.name() || n == "system" && i == 0 || n == "auto" {
-				found = true
-				if !slices.ContainsFunc(chosen, func(c store) bool { return c.name() == s.name() }) {
-					chosen = append(chosen, s)
-				}
-			}
-		}
-		if !found {
-			return nil, hinted{fmt.Errorf("this root has no store %q", n), "stores: " + storeNames(all) + ", or system for the first of them"}
-		}
-	}
-	return chosen, nil
-}
-
-func storeNames(all []store) string {
-	var names []string
-	for _, s := range all {
-		names = append(names, s.name())
-	}
-	return strings.Join(names, ", ")
 }
 
 // Install adds the certificates of sources to the stores of root. Nothing is
@@ -171,8 +68,8 @@ func Install(root *rootfs.Overlay, sources []Source, opt Options) (*Report, erro
 	if err != nil {
 		return nil, err
 	}
-	if rule, ok := later[e.report.Detection.ID]; ok {
-		e.warn("the store of %s is not written yet: only its bundle is extended, which %s undoes", e.report.Detection.ID, rule)
+	if tool := e.report.Detection.later; tool != "" {
+		e.warn("the store of %s is not written yet: only the bundle is extended, which %s undoes when it next runs", e.report.Detection.ID, tool)
 	}
 	want := e.note(sources)
 	if opt.Sync {
@@ -184,6 +81,9 @@ func Install(root *rootfs.Overlay, sources []Source, opt Options) (*Report, erro
 	if err != nil {
 		return nil, err
 	}
+	if want, err = e.beginBundle(want); err != nil {
+		return nil, err
+	}
 	if err := e.installInto(stores, want); err != nil {
 		return nil, err
 	}
@@ -193,21 +93,59 @@ func Install(root *rootfs.Overlay, sources []Source, opt Options) (*Report, erro
 }
 
 func (e *edit) installInto(stores []store, want []wanted) error {
+	if !e.opt.KeepGoing {
+		for _, s := range stores {
+			if err := s.install(e, want); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 	var errs []error
 	for _, s := range stores {
-		r, err := s.install(e, want)
-		switch {
-		case err != nil && !e.opt.KeepGoing:
-			return err
-		case err != nil:
-			e.warn("store %s: %s", s.name(), err)
+		if err := e.try(s, want); err != nil {
+			e.warn("store %s was left as it is: %s", s.name(), err)
 			errs = append(errs, err)
-		case r.Name != "":
-			e.report.Stores = append(e.report.Stores, r)
 		}
 	}
 	if len(errs) == len(stores) {
 		return errors.Join(errs...)
+	}
+	return nil
+}
+
+// try edits one store, whole or not at all.
+func (e *edit) try(s store, want []wanted) error {
+	recorded, err := e.record.clone()
+	if err != nil {
+		return err
+	}
+	trial, report := *e, *e.report
+	trial.root, trial.record, trial.report = rootfs.NewOverlay(e.root), recorded, &report
+	if err := s.install(&trial, want); err != nil {
+		return err
+	}
+	*e.record, *e.report, e.covered = *recorded, report, trial.covered
+	return replay(e.root, trial.root)
+}
+
+// replay makes the changes of trial in root.
+func replay(root, trial *rootfs.Overlay) error {
+	for c := range trial.Changes() {
+		var err error
+		switch {
+		case c.Removed:
+			err = root.Remove(c.Name)
+		case c.Mode.IsDir():
+			err = root.MkdirAll(c.Name, c.Mode.Perm())
+		case c.Mode&fs.ModeSymlink != 0:
+			err = root.Symlink(c.Target, c.Name)
+		default:
+			err = root.WriteFile(c.Name, c.Data, c.Mode.Perm())
+		}
+		if err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -226,7 +164,9 @@ func (e *edit) note(sources []Source) []wanted {
 				want = append(want, wanted{c, s.Anchor})
 			}
 		}
-		e.nameGone(s)
+		if !e.opt.Sync {
+			e.nameGone(s)
+		}
 	}
 	return want
 }
@@ -234,22 +174,34 @@ func (e *edit) note(sources []Source) []wanted {
 // nameGone names what was installed from a source that the source no longer
 // has. It stays: something may still need it.
 func (e *edit) nameGone(s Source) {
-	if e.opt.Sync {
-		return
-	}
 	for _, c := range e.record.Certificates {
 		f, err := certs.ParseFingerprint(c.Fingerprint)
-		if err == nil && slices.Contains(c.Sources, s.Name) && !s.Certs.Has(f) {
-			e.report.Notes = append(e.report.Notes, fmt.Sprintf("%s was installed from %s before and stays, though it is no longer wanted from there; --sync takes it out", c.Subject, s.Name))
+		if err == nil && slices.Contains(c.Sources, s.Name) && !s.holds(f) {
+			e.tell("%s was installed from %s before and stays, though %s no longer has it; --sync takes it out", c.Subject, s.Name, s.Name)
 		}
 	}
+}
+
+// sync takes out what was installed from sources before and they no longer
+// have.
+func (e *edit) sync(sources []Source) error {
+	for _, s := range sources {
+		for i := range e.record.Certificates {
+			c := &e.record.Certificates[i]
+			f, err := certs.ParseFingerprint(c.Fingerprint)
+			if err == nil && !s.holds(f) {
+				c.Sources = slices.DeleteFunc(c.Sources, func(n string) bool { return n == s.Name })
+			}
+		}
+	}
+	return e.takeOut()
 }
 
 // warnIntermediates names what is trusted only by programs that take any
 // certificate of a store for an end of the chain.
 func (e *edit) warnIntermediates(want []wanted) {
 	trusted := map[string]bool{}
-	for c, err := range Trusted(e.root) {
+	for c, err := range e.trusted() {
 		if err == nil {
 			trusted[c.Subject()] = true
 		}
@@ -261,26 +213,8 @@ func (e *edit) warnIntermediates(want []wanted) {
 	}
 }
 
-func (e *edit) warn(format string, args ...any) {
-	e.report.Warnings = append(e.report.Warnings, fmt.Sprintf(format, args...))
-}
-
-// hinted is an error that knows what to do next.
-type hinted struct {
-	error
-	hint string
-}
-
-func (h hinted) Unwrap() error { return h.error }
-
-// Hint returns the advice to print below the error.
-func (h hinted) Hint() string { return h.hint }
-
-// readIfThere returns the content of a file, nil where there is none.
-func readIfThere(root fs.FS, name string) ([]byte, error) {
-	data, err := fs.ReadFile(root, name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	return data, err
+// blocked is the error of a certificate that a root does not want.
+func blocked(c *certs.Certificate, why string) error {
+	return hinted{fmt.Errorf("%w: %s is not to be trusted in this root: %s", ErrRefused, c.Subject(), why),
+		"leave it out, or install it all the same with --override-blocklist"}
 }

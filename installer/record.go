@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+	"strings"
 
 	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/rootfs"
@@ -35,7 +36,7 @@ type recordedCert struct {
 	Fingerprint string   `json:"fingerprint"`
 	Subject     string   `json:"subject"`
 	Sources     []string `json:"sources"`
-	Stores      []string `json:"stores"` // that it was added to; not those that had it
+	Stores      []string `json:"stores"` // that it was added to, as NAME or NAME:/FILE; not those that had it
 }
 
 // recordedSource is a source by its public name, and what it held.
@@ -49,13 +50,23 @@ type recordedStore struct {
 	Name    string   `json:"name"`
 	Created []string `json:"created,omitzero"` // files and links that were not there
 	Repairs []repair `json:"repairs,omitzero"`
+	// Links that led nowhere, or were missing before others, where ours stand.
+	Replaced []replacedLink `json:"replaced,omitzero"`
 }
 
-// repair is a change to a file that is undone when all is removed.
+// replacedLink is a link that another took the place of; Target is "" where
+// there was none.
+type replacedLink struct {
+	Path   string `json:"path"`
+	Target string `json:"target"`
+}
+
+// repair is what was done to a file so that programs can read it. It is undone
+// when nothing of certgraft is left in the file, unless someone else changed it.
 type repair struct {
-	Path       string `json:"path"`
-	NewlineEnd bool   `json:"newlineEnd,omitzero"` // the final line feed was missing
-	Cuts       []cut  `json:"cuts,omitzero"`       // blocks that no strict reader passes
+	Path   string `json:"path"`
+	SHA256 string `json:"sha256"` // of the file as repaired, without what was added
+	Cuts   []cut  `json:"cuts"`
 }
 
 // readRecord returns the record of a root, an empty one where there is none.
@@ -86,14 +97,32 @@ func (r *record) write(o *rootfs.Overlay) error {
 		return err
 	}
 	r.sort()
+	data, err := r.encode()
+	if err != nil {
+		return err
+	}
+	return o.WriteFile(RecordPath, data, 0o644)
+}
+
+func (r *record) encode() ([]byte, error) {
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
 	if err := enc.Encode(r); err != nil {
-		return fmt.Errorf("encode the record: %w", err)
+		return nil, fmt.Errorf("encode the record: %w", err)
 	}
-	return o.WriteFile(RecordPath, buf.Bytes(), 0o644)
+	return buf.Bytes(), nil
+}
+
+// clone returns a copy that shares nothing with r.
+func (r *record) clone() (*record, error) {
+	data, err := r.encode()
+	if err != nil {
+		return nil, err
+	}
+	var c record
+	return &c, json.Unmarshal(data, &c)
 }
 
 // erase removes the record and the directories that were made, where they are
@@ -120,9 +149,11 @@ func (r *record) sort() {
 	}
 	slices.SortFunc(r.Certificates, func(a, b recordedCert) int { return cmp.Compare(a.Fingerprint, b.Fingerprint) })
 	slices.SortFunc(r.Sources, func(a, b recordedSource) int { return cmp.Compare(a.Name, b.Name) })
+	r.Stores = slices.DeleteFunc(r.Stores, func(s recordedStore) bool { return len(s.Created) == 0 && len(s.Repairs) == 0 && len(s.Replaced) == 0 })
 	slices.SortFunc(r.Stores, func(a, b recordedStore) int { return cmp.Compare(a.Name, b.Name) })
 	for i := range r.Stores {
 		slices.Sort(r.Stores[i].Created)
+		slices.SortFunc(r.Stores[i].Replaced, func(a, b replacedLink) int { return cmp.Compare(a.Path, b.Path) })
 		slices.SortFunc(r.Stores[i].Repairs, func(a, b repair) int { return cmp.Compare(a.Path, b.Path) })
 	}
 	slices.Sort(r.Directories)
@@ -131,7 +162,8 @@ func (r *record) sort() {
 
 // cert returns the entry of a certificate, or nil.
 func (r *record) cert(f certs.Fingerprint) *recordedCert {
-	i := slices.IndexFunc(r.Certificates, func(c recordedCert) bool { return c.Fingerprint == f.String() })
+	want := f.String()
+	i := slices.IndexFunc(r.Certificates, func(c recordedCert) bool { return c.Fingerprint == want })
 	if i < 0 {
 		return nil
 	}
@@ -168,6 +200,28 @@ func (r *record) in(store string) map[certs.Fingerprint]bool {
 	return set
 }
 
+// files returns the files of store that something was done to.
+func (r *record) files(store string) []string {
+	var names []string
+	for _, c := range r.Certificates {
+		for _, s := range c.Stores {
+			if name, ok := strings.CutPrefix(s, store+":/"); ok {
+				names = append(names, name)
+			}
+		}
+	}
+	for _, repair := range r.store(store).Repairs {
+		names = append(names, repair.Path)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// knows reports whether anything was done to store.
+func (r *record) knows(store string) bool {
+	return len(r.in(store)) > 0 || len(r.files(store)) > 0 || len(r.store(store).Created) > 0
+}
+
 // store returns the entry of a store, which is made if there is none.
 func (r *record) store(name string) *recordedStore {
 	i := slices.IndexFunc(r.Stores, func(s recordedStore) bool { return s.Name == name })
@@ -191,14 +245,23 @@ func (s *recordedStore) create(name string) {
 	}
 }
 
-// repair returns the entry of a file, which is made if there is none.
-func (s *recordedStore) repair(name string) *repair {
+// repaired enters what was done to a file, in place of what was done before.
+func (s *recordedStore) repaired(done repair) {
+	s.forget(done.Path)
+	s.Repairs = append(s.Repairs, done)
+}
+
+// repair returns what was done to a file.
+func (s *recordedStore) repair(name string) (repair, bool) {
 	i := slices.IndexFunc(s.Repairs, func(r repair) bool { return r.Path == name })
 	if i < 0 {
-		s.Repairs = append(s.Repairs, repair{Path: name})
-		i = len(s.Repairs) - 1
+		return repair{}, false
 	}
-	return &s.Repairs[i]
+	return s.Repairs[i], true
+}
+
+func (s *recordedStore) forget(name string) {
+	s.Repairs = slices.DeleteFunc(s.Repairs, func(r repair) bool { return r.Path == name })
 }
 
 // makeDirs makes a directory and its parents, and enters those that were not

@@ -215,12 +215,16 @@ func TestEnvStore(t *testing.T) {
 func TestSelectStores(t *testing.T) {
 	before := tree(t, "-- etc/ssl/cert.pem --\nCA1\n-- opt/corp.pem --\nCA1\n", roottest.NewCA(t, "Old"))
 	opt := installer.Options{Environ: map[string]string{"SSL_CERT_FILE": "/opt/corp.pem"}, Stores: []string{"system", "bundle"}}
-	_, report := roundTrip(t, before, opt, corp(t))
+	after, report := install(t, before, opt, corp(t))
 	if len(report.Stores) != 1 {
 		t.Errorf("%+v", report.Stores)
 	}
+	_, err := installer.Remove(rootfs.NewOverlay(after), installer.Selection{All: true}, opt)
+	if err == nil || !strings.Contains(hint(err), "leave --stores out") {
+		t.Error(err)
+	}
 	opt.Stores = []string{"java"}
-	_, err := installer.Install(rootfs.NewOverlay(before), []installer.Source{corp(t)}, opt)
+	_, err = installer.Install(rootfs.NewOverlay(before), []installer.Source{corp(t)}, opt)
 	if err == nil || !strings.Contains(err.Error(), `no store "java"`) || !strings.Contains(hint(err), "bundle") {
 		t.Error(err)
 	}
@@ -331,7 +335,7 @@ func TestWarnings(t *testing.T) {
 	java := fstest.MapFS{"etc/ssl/certs/java/cacerts": {Data: []byte("x")}, "etc/os-release": {Data: []byte("ID=fedora")}}
 	_, report = install(t, java, installer.Options{WithMozilla: true}, corp(t))
 	text := strings.Join(report.Warnings, "\n")
-	if !strings.Contains(text, "/etc/ssl/certs/java/cacerts is a Java trust store, which is not edited yet") || !strings.Contains(text, "update-ca-trust undoes") {
+	if len(report.Advice) != 1 || report.Advice[0].Path != "/etc/ssl/certs/java/cacerts" || !strings.Contains(report.Advice[0].String(), "not edited yet") || !strings.Contains(text, "update-ca-trust undoes") {
 		t.Errorf("%q", text)
 	}
 }

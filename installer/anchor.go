@@ -1,0 +1,196 @@
+package installer
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/rootfs"
+)
+
+// Paths that the tools called update-ca-certificates share.
+const (
+	updateTool  = "usr/sbin/update-ca-certificates"
+	caConf      = "etc/ca-certificates.conf"
+	sharedDir   = "usr/share/ca-certificates"
+	localDir    = "usr/local/share/ca-certificates"
+	certDir     = "etc/ssl/certs"
+	toolsBundle = "etc/ssl/certs/ca-certificates.crt"
+)
+
+// An anchor is a file that update-ca-certificates reads.
+type anchor struct {
+	path string // rooted, as links to it say
+	data []byte
+}
+
+// name is the anchor's path for io/fs.
+func (a anchor) name() string { return path.Clean(strings.TrimPrefix(a.path, "/")) }
+
+// local reports whether the anchor is not from a package.
+func (a anchor) local() bool { return strings.HasPrefix(a.path, "/"+localDir+"/") }
+
+// anchors are the files that update-ca-certificates reads, in its order.
+type anchors struct {
+	files      []anchor
+	deselected []string // lines of the configuration behind "!"
+}
+
+// readAnchors reads what /etc/ca-certificates.conf selects below
+// /usr/share/ca-certificates, and then the local files.
+func readAnchors(root *rootfs.Overlay, local []string) (*anchors, error) {
+	conf, err := readIfThere(root, caConf)
+	if err != nil {
+		return nil, fmt.Errorf("read the configuration of update-ca-certificates: %w", err)
+	}
+	var a anchors
+	var paths []string
+	for line := range strings.Lines(string(conf)) {
+		line = strings.Trim(line, " \t\n") // as the shell's read does
+		switch {
+		case line == "" || line[0] == '#':
+		case line[0] == '!':
+			a.deselected = append(a.deselected, line[1:])
+		default:
+			paths = append(paths, "/"+sharedDir+"/"+line)
+		}
+	}
+	for _, p := range append(paths, local...) {
+		file := anchor{path: p}
+		if !leadsToFile(root, file.name()) {
+			continue
+		}
+		if file.data, err = root.ReadFile(file.name()); err != nil {
+			return nil, fmt.Errorf("read an anchor: %w", err)
+		}
+		a.files = append(a.files, file)
+	}
+	return &a, nil
+}
+
+// concat returns the bundle that a tool makes of the anchors.
+func (a *anchors) concat(each func([]byte) []byte) []byte {
+	var out []byte
+	for _, f := range a.files {
+		out = append(out, each(f.data)...)
+	}
+	return out
+}
+
+// refuse returns an error if the administrator of the root has deselected what
+// is wanted.
+func (a *anchors) refuse(e *edit, want []wanted) error {
+	for _, line := range a.deselected {
+		data, err := readIfThere(e.root, path.Join(sharedDir, line))
+		if err != nil {
+			return fmt.Errorf("read a deselected certificate: %w", err)
+		}
+		out, _ := e.reader.open(data)
+		for _, w := range want {
+			switch {
+			case !out.held.Has(w.Fingerprint()):
+			case e.opt.OverrideBlocklist:
+				e.warn("%s is installed although /%s deselects it (!%s)", w.Subject(), caConf, line)
+			default:
+				return blocked(w.Certificate, "/"+caConf+" deselects it (!"+line+")")
+			}
+		}
+	}
+	return nil
+}
+
+// explain returns the certificates in the anchors.
+func (a *anchors) explain(r *reader) *certs.Set {
+	all := &certs.Set{}
+	for _, f := range a.files {
+		in, _ := r.open(f.data) // what cannot be read explains nothing
+		for c := range in.held.All() {
+			all.Add(c, "")
+		}
+	}
+	return all
+}
+
+// alone returns the certificates that have a local file of their own. One in a
+// file with others has no link of its own, so that a program that looks in the
+// directory does not find it.
+func (a *anchors) alone(r *reader) *certs.Set {
+	set := &certs.Set{}
+	for _, f := range a.files {
+		if c := r.single(f.data); c != nil && f.local() {
+			set.Add(c, "")
+		}
+	}
+	return set
+}
+
+// localFiles lists the names in the directory of local anchors, those of
+// directories too.
+func localFiles(root *rootfs.Overlay) ([]fs.DirEntry, error) {
+	entries, err := root.ReadDir(localDir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the directory of anchors: %w", err)
+	}
+	return entries, nil
+}
+
+// writeAnchor writes the anchor of w, unless it is there, and returns its path.
+func (e *edit) writeAnchor(store string, linkName func(string) string, w wanted) (string, error) {
+	name, err := e.anchorName(linkName, w)
+	if err != nil {
+		return "", err
+	}
+	e.record.added(w.Certificate, store)
+	return "/" + name, e.root.WriteFile(name, w.AppendPEM(nil), 0o644)
+}
+
+// anchorName returns a name that no other certificate has, nor a link to it.
+func (e *edit) anchorName(linkName func(string) string, w wanted) (string, error) {
+	content := w.AppendPEM(nil)
+	for _, digits := range []int{8, 16, 64} {
+		name := path.Join(localDir, certs.FileName(w.anchor, w.Certificate, digits))
+		data, err := readIfThere(e.root, name)
+		if err != nil {
+			return "", fmt.Errorf("read an anchor: %w", err)
+		}
+		link := path.Join(certDir, linkName(name))
+		target, err := e.root.ReadLink(link)
+		linked := err == nil && target == "/"+name || errors.Is(err, fs.ErrNotExist)
+		if linked && (data == nil || bytes.Equal(data, content)) {
+			return name, nil
+		}
+	}
+	return "", fmt.Errorf("no name is left for the anchor of %s", w.Subject())
+}
+
+// dropAnchors takes away the anchors of gone, and returns the paths they had.
+func (e *edit) dropAnchors(store string, a *anchors, gone map[certs.Fingerprint]bool) ([]string, error) {
+	ours := e.record.in(store)
+	var dropped []string
+	for _, f := range a.files {
+		c := e.reader.single(f.data)
+		if c == nil || !gone[c.Fingerprint()] || !ours[c.Fingerprint()] || !strings.HasPrefix(path.Base(f.path), "certgraft-") {
+			continue
+		}
+		if err := e.root.Remove(f.name()); err != nil {
+			return nil, err
+		}
+		dropped = append(dropped, f.path)
+	}
+	return dropped, nil
+}
+
+// without returns the anchors but for those at paths.
+func (a *anchors) without(paths []string) *anchors {
+	left := *a
+	left.files = slices.DeleteFunc(slices.Clone(a.files), func(f anchor) bool { return slices.Contains(paths, f.path) })
+	return &left
+}

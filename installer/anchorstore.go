@@ -1,0 +1,283 @@
+package installer
+
+import (
+	"bytes"
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/rootfs"
+)
+
+// anchorStore is the layout of a distribution whose update-ca-certificates
+// reads /usr/local/share/ca-certificates and leaves links to the anchors, links
+// named by hash and one bundle in /etc/ssl/certs. The distributions' tools
+// differ in what is here.
+type anchorStore struct {
+	id        string
+	local     func(root *rootfs.Overlay) ([]string, error)                          // paths of the local anchors, in the tool's order
+	linkName  func(anchor string) string                                            // of the link to an anchor
+	refresh   func(e *edit, before map[string]string, a *anchors) map[string]string // the links that a run of the tool leaves
+	links     func(root *rootfs.Overlay) bool                                       // the root is to have links
+	each      func(data []byte) []byte                                              // what the tool writes of an anchor into the bundle
+	separator string                                                                // what that puts behind an anchor of ours
+	wide      bool                                                                  // the first bundle is linked from wherever programs look
+}
+
+func (s anchorStore) name() string { return s.id }
+
+func (s anchorStore) anchors(root *rootfs.Overlay) (*anchors, error) {
+	local, err := s.local(root)
+	if err != nil {
+		return nil, err
+	}
+	return readAnchors(root, local)
+}
+
+// state is what a root is like before it is edited.
+type state struct {
+	anchors *anchors
+	data    []byte // the bundle; nil if there is none
+	bundle  bool   // the bundle is what the tool would write, and readable: it can be written anew
+	links   bool   // so are the links
+}
+
+func (s anchorStore) look(e *edit) (*state, error) {
+	a, err := s.anchors(e.root)
+	if err != nil {
+		return nil, err
+	}
+	st := &state{anchors: a}
+	if st.data, err = readIfThere(e.root, toolsBundle); err != nil {
+		return nil, fmt.Errorf("read the bundle: %w", err)
+	}
+	made := a.concat(s.each)
+	whole, err := e.reader.open(made)
+	st.bundle = err == nil && len(whole.cuts) == 0 && (st.data == nil || bytes.Equal(st.data, made))
+	if st.bundle && s.links(e.root) { // a bundle of one certificate is hashed too
+		trial := e.trial()
+		st.links = s.remakeLinks(trial, a) == nil && !trial.changed()
+	}
+	return st, nil
+}
+
+func (s anchorStore) install(e *edit, want []wanted) error {
+	before, err := s.look(e)
+	if err != nil {
+		return err
+	}
+	if err := before.anchors.refuse(e, want); err != nil {
+		return err
+	}
+	added, err := s.addAnchors(e, before.anchors, want)
+	if err != nil {
+		return err
+	}
+	report := StoreReport{Name: s.id, Path: "/" + localDir, Added: len(added), Present: len(want) - len(added), Total: len(want)}
+	if s.hasBundle(e, before) {
+		real, err := e.root.Resolve(toolsBundle)
+		if err != nil {
+			return err
+		}
+		e.covered = append(e.covered, real)
+		report.Path = "/" + real
+		if report.Total, err = s.installBundle(e, before, real, want, added); err != nil {
+			return err
+		}
+	}
+	if s.links(e.root) {
+		if err := s.installLinks(e, before, want); err != nil {
+			return err
+		}
+	}
+	e.report.hooks = true
+	e.report.add(report)
+	return nil
+}
+
+// hasBundle reports whether the tool's bundle is to be written. Where programs
+// read another one, a first bundle with ours alone would hide it from those
+// that look for the tool's first.
+func (s anchorStore) hasBundle(e *edit, before *state) bool {
+	if before.data != nil || len(before.anchors.files) > 0 && exists(e.root, caConf) {
+		return true
+	}
+	others, err := e.bundleFiles()
+	return err == nil && len(others) == 0
+}
+
+// addAnchors writes an anchor for each certificate that has none that is
+// effective, and returns those.
+func (s anchorStore) addAnchors(e *edit, a *anchors, want []wanted) (added []wanted, err error) {
+	if err := makeDirs(e.root, e.record, localDir); err != nil {
+		return nil, err
+	}
+	have, linked := a.alone(e.reader), s.links(e.root)
+	for _, w := range want {
+		if have.Has(w.Fingerprint()) && (!linked || e.lookUp(w.Certificate)) {
+			continue
+		}
+		if _, err := e.writeAnchor(s.id, s.linkName, w); err != nil {
+			return nil, err
+		}
+		added = append(added, w)
+	}
+	return added, nil
+}
+
+// installBundle leaves the bundle that the tool would make of the anchors, or,
+// where it was not the tool that made it, adds to it.
+func (s anchorStore) installBundle(e *edit, before *state, real string, want, added []wanted) (total int, err error) {
+	if !before.bundle {
+		s.nameUnexplained(e, before)
+		_, total, err := e.extend(s.id, real, want, s.separator)
+		return total, err
+	}
+	a, err := s.anchors(e.root)
+	if err != nil {
+		return 0, err
+	}
+	if before.data == nil {
+		if err := e.create(s.id, real, s.wide); err != nil {
+			return 0, err
+		}
+	}
+	for _, w := range added {
+		e.record.added(w.Certificate, storeOf(s.id, real))
+	}
+	data := a.concat(s.each)
+	if err := e.root.WriteFile(real, data, 0o644); err != nil {
+		return 0, err
+	}
+	return e.readBack(real, want, nil)
+}
+
+// installLinks leaves the links that the tool would, or, where it was not the
+// tool that made them, adds to them.
+func (s anchorStore) installLinks(e *edit, before *state, want []wanted) error {
+	if err := makeDirs(e.root, e.record, certDir); err != nil {
+		return err
+	}
+	a, err := s.anchors(e.root)
+	if err != nil {
+		return err
+	}
+	if before.links {
+		err = s.remakeLinks(e, a)
+	} else {
+		err = s.addLinks(e, want)
+	}
+	if err != nil {
+		return err
+	}
+	for _, w := range want {
+		if !e.lookUp(w.Certificate) {
+			return fmt.Errorf("/%s was edited and OpenSSL would not find %s in it: nothing was changed; please report this", certDir, w.Subject())
+		}
+	}
+	return nil
+}
+
+// nameUnexplained warns of certificates in the bundle that no anchor explains:
+// the tool will drop them, whatever this program does.
+func (s anchorStore) nameUnexplained(e *edit, before *state) {
+	explained := before.anchors.explain(e.reader)
+	held, _ := e.reader.open(before.data)
+	var names []string
+	for c := range held.held.All() {
+		if !explained.Has(c.Fingerprint()) {
+			names = append(names, c.Subject())
+		}
+	}
+	if len(names) > 0 && exists(e.root, updateTool) {
+		e.warn("%s in the bundle came from no file that update-ca-certificates knows and will be lost when it next runs; add it with certgraft install", some(names))
+	}
+	for _, f := range before.anchors.files {
+		if in, _ := e.reader.open(f.data); len(in.faults) > 0 {
+			e.warn("%s is damaged (%s): programs cannot read the bundle with it, so it was left out; update-ca-certificates brings it back when it next runs, so repair or remove the file", f.path, in.faults[0])
+		}
+	}
+}
+
+// some names the first of names and counts the others.
+func some(names []string) string {
+	if len(names) == 1 {
+		return names[0]
+	}
+	return fmt.Sprintf("%s and %d more", names[0], len(names)-1)
+}
+
+func (s anchorStore) remove(e *edit, gone map[certs.Fingerprint]bool) error {
+	before, err := s.look(e)
+	if err != nil {
+		return err
+	}
+	dropped, err := e.dropAnchors(s.id, before.anchors, gone)
+	if err != nil {
+		return err
+	}
+	report := StoreReport{Name: s.id, Path: "/" + localDir, Removed: len(dropped)}
+	left := before.anchors.without(dropped)
+	if err := s.removeFromBundle(e, before, left, gone, &report); err != nil {
+		return err
+	}
+	if err := s.removeLinks(e, before, left, dropped); err != nil {
+		return err
+	}
+	e.report.hooks = true
+	e.report.add(report)
+	return nil
+}
+
+func (s anchorStore) removeFromBundle(e *edit, before *state, left *anchors, gone map[certs.Fingerprint]bool, report *StoreReport) error {
+	remade := ""
+	if before.bundle && before.data != nil {
+		real, err := e.root.Resolve(toolsBundle)
+		if err != nil {
+			return err
+		}
+		data := left.concat(s.each)
+		remade, report.Path = real, "/"+real
+		report.Total = e.count(data)
+		if err := e.root.WriteFile(real, data, 0o644); err != nil {
+			return err
+		}
+	}
+	for _, name := range e.record.files(s.id) {
+		if name == remade {
+			continue
+		}
+		taken, total, err := e.shrink(s.id, name, gone, s.separator)
+		if err != nil {
+			return err
+		}
+		report.Path, report.Total, report.Removed = "/"+name, total, max(report.Removed, taken)
+	}
+	return e.removeCreated(s.id)
+}
+
+func (s anchorStore) removeLinks(e *edit, before *state, left *anchors, dropped []string) error {
+	if before.links {
+		return s.remakeLinks(e, left)
+	}
+	for _, p := range dropped {
+		link := s.linkName(p)
+		if target, err := e.root.ReadLink(path.Join(certDir, link)); err != nil || target != p {
+			continue
+		}
+		if err := s.dropLink(e, link); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// linkNamer returns a function that names links as update-ca-certificates
+// does.
+func linkNamer(prefix string) func(string) string {
+	return func(anchor string) string {
+		base := strings.TrimSuffix(path.Base(anchor), ".crt")
+		return prefix + strings.NewReplacer(" ", "_", "(", "=", ")", "=", ",", "_").Replace(base) + ".pem"
+	}
+}

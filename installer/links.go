@@ -1,0 +1,173 @@
+package installer
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"syscall"
+
+	"github.com/certgraft/certgraft/rootfs"
+)
+
+// readLinks returns the links in /etc/ssl/certs and where they lead.
+func readLinks(root *rootfs.Overlay) (map[string]string, error) {
+	links := map[string]string{}
+	entries, err := root.ReadDir(certDir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return links, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the directory of links: %w", err)
+	}
+	for _, entry := range entries {
+		if entry.Type()&fs.ModeSymlink == 0 {
+			continue
+		}
+		if links[entry.Name()], err = root.ReadLink(path.Join(certDir, entry.Name())); err != nil {
+			return nil, err
+		}
+	}
+	return links, nil
+}
+
+// remakeLinks leaves the links that a run of the tool would.
+func (s anchorStore) remakeLinks(e *edit, a *anchors) error {
+	before, err := readLinks(e.root)
+	if err != nil {
+		return err
+	}
+	if err := e.applyLinks(before, s.refresh(e, before, a)); err != nil {
+		return err
+	}
+	return e.rehash()
+}
+
+// applyLinks makes the links of /etc/ssl/certs those in after.
+func (e *edit) applyLinks(before, after map[string]string) error {
+	for _, name := range slices.Sorted(maps.Keys(before)) {
+		if _, stays := after[name]; stays {
+			continue
+		}
+		if err := e.root.Remove(path.Join(certDir, name)); err != nil {
+			return err
+		}
+		e.unlinked(name)
+	}
+	for _, name := range slices.Sorted(maps.Keys(after)) {
+		if before[name] == after[name] {
+			continue
+		}
+		if err := e.root.Symlink(after[name], path.Join(certDir, name)); err != nil {
+			return err
+		}
+		e.linked(name)
+	}
+	return nil
+}
+
+func (e *edit) linked(name string) {
+	e.report.links.added = append(e.report.links.added, "/"+path.Join(certDir, name))
+}
+
+func (e *edit) unlinked(name string) {
+	if _, _, isHash := splitHashName(name); !isHash {
+		e.report.links.removed = append(e.report.links.removed, "/"+path.Join(certDir, name))
+	}
+}
+
+// addLinks links the anchors of what OpenSSL does not find in a directory that
+// is not as the tool left it. All that is there stays, but for a link that
+// leads nowhere where ours has to stand.
+func (s anchorStore) addLinks(e *edit, want []wanted) error {
+	for _, w := range want {
+		if e.lookUp(w.Certificate) {
+			continue
+		}
+		name, err := e.anchorName(s.linkName, w)
+		if err != nil {
+			return err
+		}
+		link := s.linkName(name)
+		if err := e.root.Symlink("/"+name, path.Join(certDir, link)); err != nil {
+			return err
+		}
+		e.linked(link)
+		if err := s.addHashLink(e, w.SubjectHash(), link); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addHashLink makes the first HASH.N that leads nowhere lead to link. OpenSSL
+// would stop looking there.
+func (s anchorStore) addHashLink(e *edit, hash uint32, link string) error {
+	id := 0
+	for exists(e.root, path.Join(certDir, hashName(hash, id))) {
+		id++
+	}
+	name := path.Join(certDir, hashName(hash, id))
+	target, err := e.root.ReadLink(name)
+	if err == nil || isThere(e.root, path.Join(certDir, hashName(hash, id+1))) {
+		e.record.store(s.id).Replaced = append(e.record.store(s.id).Replaced, replacedLink{name, target})
+	}
+	return e.root.Symlink(link, name)
+}
+
+// dropLink takes away a link to an anchor and the hash links to it.
+func (s anchorStore) dropLink(e *edit, link string) error {
+	links, err := readLinks(e.root)
+	if err != nil {
+		return err
+	}
+	if err := e.root.Remove(path.Join(certDir, link)); err != nil {
+		return err
+	}
+	e.unlinked(link)
+	for _, name := range slices.Sorted(maps.Keys(links)) {
+		hash, id, isHash := splitHashName(name)
+		if !isHash || links[name] != link {
+			continue
+		}
+		if err := s.dropHashLink(e, hash, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// dropHashLink takes away HASH.ID. What stood in its place comes back; else the
+// last of the numbers behind it moves there, so that no gap hides them.
+func (s anchorStore) dropHashLink(e *edit, hash uint32, id int) error {
+	name := path.Join(certDir, hashName(hash, id))
+	recorded := e.record.store(s.id)
+	if i := slices.IndexFunc(recorded.Replaced, func(l replacedLink) bool { return l.Path == name }); i >= 0 {
+		was := recorded.Replaced[i].Target
+		recorded.Replaced = slices.Delete(recorded.Replaced, i, i+1)
+		if was != "" {
+			return e.root.Symlink(was, name)
+		}
+		return e.root.Remove(name)
+	}
+	last := id
+	for isThere(e.root, path.Join(certDir, hashName(hash, last+1))) {
+		last++
+	}
+	end := path.Join(certDir, hashName(hash, last))
+	if target, err := e.root.ReadLink(end); err == nil && last > id {
+		if err := e.root.Symlink(target, name); err != nil {
+			return err
+		}
+	}
+	return e.root.Remove(end)
+}
+
+// isThere reports whether there is anything at name, a link that leads nowhere
+// too.
+func isThere(root *rootfs.Overlay, name string) bool {
+	_, err := root.Lstat(name)
+	return err == nil || !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR)
+}

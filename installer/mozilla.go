@@ -1,0 +1,76 @@
+package installer
+
+import (
+	fallback "golang.org/x/crypto/x509roots/fallback/bundle"
+
+	"github.com/certgraft/certgraft/certs"
+)
+
+// mozillaSource is the name under which the Mozilla roots are recorded.
+const mozillaSource = "mozilla"
+
+// beginBundle returns what is wanted in a root that may have no bundle yet: with
+// the Mozilla roots before it, if they are asked for. Without, the user is told
+// what the first bundle of a root does.
+func (e *edit) beginBundle(want []wanted) ([]wanted, error) {
+	first, err := e.hasNoBundle()
+	switch {
+	case err != nil || len(want) == 0:
+		return want, err
+	case !first && e.opt.WithMozilla:
+		e.tell("this root has a bundle: --with-mozilla adds nothing to it")
+	case first && e.opt.WithMozilla:
+		return append(e.mozilla(), want...), nil
+	case first:
+		e.warn("this root had no bundle of CAs and now trusts only these %d; programs with built-in roots to fall back on stop using those: add --with-mozilla for the public CAs", len(want))
+	}
+	return want, nil
+}
+
+// hasNoBundle reports whether the root has neither a bundle nor anchors to make
+// one from.
+func (e *edit) hasNoBundle() (bool, error) {
+	files, err := e.bundleFiles()
+	if err != nil || len(files) > 0 {
+		return false, err
+	}
+	for _, s := range []anchorStore{debian, alpine} {
+		if !e.family(s.id) {
+			continue
+		}
+		a, err := s.anchors(e.root)
+		return err == nil && len(a.files) == 0, err
+	}
+	return true, nil
+}
+
+// mozilla returns the Mozilla roots in this program, and enters them into the
+// record. A bundle cannot express a constraint, so roots that have one are left
+// out.
+func (e *edit) mozilla() []wanted {
+	roots, constrained := mozillaRoots()
+	if constrained > 0 {
+		e.tell("%d of the Mozilla roots are trusted for older certificates only, which a bundle cannot say, and were left out", constrained)
+	}
+	e.record.setSource(mozillaSource, roots.Digest())
+	var want []wanted
+	for c := range roots.All() {
+		e.record.note(c, mozillaSource)
+		want = append(want, wanted{c, mozillaSource})
+	}
+	return want
+}
+
+func mozillaRoots() (roots *certs.Set, constrained int) {
+	roots = &certs.Set{}
+	for root := range fallback.Roots() {
+		if root.Constraint != nil {
+			constrained++
+			continue
+		}
+		if c, err := certs.ParseCertificate(root.Certificate); err == nil {
+			roots.Add(c, mozillaSource)
+		}
+	}
+	return roots, constrained
+}

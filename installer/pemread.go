@@ -1,0 +1,204 @@
+package installer
+
+import (
+	"bytes"
+	"encoding/base64"
+	"errors"
+	"fmt"
+
+	"golang.org/x/crypto/cryptobyte"
+	"golang.org/x/crypto/cryptobyte/asn1"
+
+	"github.com/certgraft/certgraft/certs"
+)
+
+// reader reads files of certificates as OpenSSL does (PEM_X509_INFO_read_bio in
+// crypto/pem/pem_info.c, over pem_lib.c), the reader that loses most over one
+// bad block: the whole file. Package certs makes the best of what people have;
+// this one finds out what programs make of it. It remembers what it has parsed,
+// since each certificate is met many times.
+type reader struct {
+	parsed map[string]parsed // by DER
+}
+
+type parsed struct {
+	cert *certs.Certificate
+	err  error
+}
+
+func newReader() *reader { return &reader{parsed: map[string]parsed{}} }
+
+// block is one PEM block of a file.
+type block struct {
+	start, end int // of the text from BEGIN to the line feed after END
+	label      string
+	cert       *certs.Certificate // nil for any other label
+	trailing   bool               // bytes follow the certificate: OpenSSL passes over them, GnuTLS and Java fail
+}
+
+var (
+	errNoEnd   = errors.New("its END line is missing or does not match")
+	errHeader  = errors.New("it has header lines or a blank line inside")
+	errBase64  = errors.New("its base64 is damaged")
+	errNothing = errors.New("there is nothing between BEGIN and END")
+)
+
+// read returns the blocks of a file. The error is of the block over which
+// OpenSSL gives the whole file up.
+func (r *reader) read(data []byte) ([]block, error) {
+	var found []block
+	lines := lineReader{data: data}
+	for {
+		b, body, err := lines.block()
+		if b == nil {
+			return found, nil
+		}
+		if err == nil {
+			err = r.decode(b, body)
+		}
+		if err != nil {
+			return found, fmt.Errorf("line %d: %w", 1+bytes.Count(data[:b.start], []byte("\n")), err)
+		}
+		found = append(found, *b)
+	}
+}
+
+// lineReader reads text line by line.
+type lineReader struct {
+	data []byte
+	at   int
+}
+
+// next returns a line without what OpenSSL strips from its end, and where it
+// starts.
+func (l *lineReader) next() (start int, line []byte, ok bool) {
+	if l.at == len(l.data) {
+		return l.at, nil, false
+	}
+	start, line = l.at, l.data[l.at:]
+	if i := bytes.IndexByte(line, '\n'); i >= 0 {
+		line = line[:i+1]
+	}
+	l.at += len(line)
+	for len(line) > 0 && (line[len(line)-1] <= ' ' || line[len(line)-1] >= 0x80) { // as a signed char, that is less too
+		line = line[:len(line)-1]
+	}
+	return start, line, true
+}
+
+// block returns the next block and its base64; nil at the end of the text.
+func (l *lineReader) block() (*block, []byte, error) {
+	for first := true; ; first = false {
+		start, line, ok := l.next()
+		if !ok {
+			return nil, nil, nil
+		}
+		if rest, bom := bytes.CutPrefix(line, []byte("\ufeff")); bom && first {
+			start, line = start+3, rest
+		}
+		if label, ok := beginLabel(line); ok {
+			body, err := l.body(label)
+			return &block{start: start, end: l.at, label: label}, body, err
+		}
+	}
+}
+
+func beginLabel(line []byte) (string, bool) {
+	rest, begins := bytes.CutPrefix(line, []byte("-----BEGIN "))
+	label, ends := bytes.CutSuffix(rest, []byte("-----"))
+	return string(label), begins && ends
+}
+
+// body returns what stands before the END line of label. A blank line is
+// allowed before all of it, and the lines are then 64 wide but for the last;
+// anywhere else what precedes it is taken for headers, which no certificate
+// may have.
+func (l *lineReader) body(label string) ([]byte, error) {
+	var body []byte
+	ruled, short := false, false
+	for first := true; ; first = false {
+		_, line, ok := l.next()
+		switch {
+		case !ok:
+			return nil, errNoEnd
+		case bytes.HasPrefix(line, []byte("-----END ")):
+			if string(line) != "-----END "+label+"-----" {
+				return nil, errNoEnd
+			}
+			return body, nil
+		case len(line) == 0 && first:
+			ruled = true
+			continue
+		case len(line) == 0, bytes.Contains(line, []byte(":")), ruled && (short || len(line) > 64):
+			return nil, errHeader
+		}
+		short = len(line) < 64
+		body = append(append(body, line...), '\n')
+	}
+}
+
+// decode reads what the block holds.
+func (r *reader) decode(b *block, body []byte) error {
+	der, err := decodeBase64(body)
+	if err != nil {
+		return err
+	}
+	switch b.label {
+	case "CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE":
+	default:
+		return nil
+	}
+	var first cryptobyte.String
+	rest := cryptobyte.String(der)
+	if !rest.ReadASN1Element(&first, asn1.SEQUENCE) {
+		return errors.New("it is not DER")
+	}
+	b.trailing = !rest.Empty() && b.label != "TRUSTED CERTIFICATE" // there it is the trust
+	b.cert, err = r.parse(first)
+	return err
+}
+
+// decodeBase64 is EVP_DecodeUpdate: white space is passed over, a dash ends it.
+func decodeBase64(text []byte) ([]byte, error) {
+	if i := bytes.IndexByte(text, '-'); i >= 0 {
+		text = text[:i]
+	}
+	packed := bytes.Join(bytes.Fields(text), nil)
+	if len(packed) == 0 {
+		return nil, errNothing
+	}
+	der, err := base64.StdEncoding.AppendDecode(nil, packed)
+	if err != nil {
+		return nil, errBase64
+	}
+	return der, nil
+}
+
+func (r *reader) parse(der []byte) (*certs.Certificate, error) {
+	known, ok := r.parsed[string(der)]
+	if !ok {
+		known.cert, known.err = certs.ParseCertificate(der)
+		r.parsed[string(der)] = known
+	}
+	return known.cert, known.err
+}
+
+// single returns the certificate of a file that holds exactly one item, in the
+// sense of openssl rehash: a certificate with its key, or with a list of
+// revoked certificates, is one.
+func (r *reader) single(data []byte) *certs.Certificate {
+	blocks, err := r.read(data)
+	if err != nil {
+		return nil
+	}
+	var found *certs.Certificate
+	for _, b := range blocks {
+		switch {
+		case b.cert != nil && found != nil:
+			return nil
+		case b.cert != nil:
+			found = b.cert
+		}
+	}
+	return found
+}

@@ -1,0 +1,192 @@
+package installer
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"strings"
+
+	"github.com/certgraft/certgraft/certs"
+)
+
+// bundle is a file of certificates, in a state that every reader passes.
+type bundle struct {
+	data   []byte
+	blocks []block
+	held   *certs.Set
+	cuts   []cut    // what was changed to get it into that state
+	faults []string // why
+}
+
+// cut is a change to a file: at Offset of the file as it was, Was became Now.
+type cut struct {
+	Offset int    `json:"offset"`
+	Was    []byte `json:"was"` // base64 in JSON: it is damaged, and need not be text
+	Now    string `json:"now"`
+}
+
+// open reads a bundle. A block over which a strict reader loses the whole file
+// is taken out; one that package certs can read is written anew. Everything
+// else stays as it is.
+func (r *reader) open(data []byte) (bundle, error) {
+	b := bundle{data: data, held: &certs.Set{}}
+	var err error
+	if b.blocks, err = r.read(data); err != nil || !clean(data, b.blocks) {
+		b.cuts, b.faults = r.faults(data)
+		b.data = patch(data, b.cuts)
+		if b.blocks, err = r.read(b.data); err != nil {
+			return b, err
+		}
+	}
+	for _, bl := range b.blocks {
+		if bl.cert != nil {
+			b.held.Add(bl.cert, "")
+		}
+	}
+	return b, nil
+}
+
+// clean reports whether OpenSSL saw every block, so that nothing is left for
+// other readers to trip over.
+func clean(data []byte, blocks []block) bool {
+	return bytes.Count(data, []byte("-----BEGIN ")) == len(blocks) &&
+		!slices.ContainsFunc(blocks, func(b block) bool { return b.trailing })
+}
+
+// faults returns the changes that make a bundle readable, and the reason for
+// each.
+func (r *reader) faults(data []byte) (cuts []cut, reasons []string) {
+	after := 0
+	for b := range certs.Blocks(data) {
+		c, reason := r.fault(data, b)
+		if reason != "" && c.Offset >= after {
+			cuts, reasons = append(cuts, c), append(reasons, reason)
+			after = c.Offset + len(c.Was)
+		}
+	}
+	return cuts, reasons
+}
+
+// fault returns the change that one block needs, with the reason, "" if none.
+func (r *reader) fault(data []byte, b certs.Block) (cut, string) {
+	before, text := data[:b.Start], data[b.Start:b.End]
+	starts := b.Start == 0 || bytes.HasSuffix(before, []byte("\n")) || bytes.HasSuffix(before, []byte("\ufeff"))
+	glued := !starts && bytes.HasSuffix(before, []byte("-----"))
+	switch reason := r.poison(b, text); {
+	case glued && reason == "":
+		return cut{Offset: b.Start, Now: "\n"}, "it stood on the END line of the one before"
+	case reason == "", !starts && !glued && b.Certificate != nil: // OpenSSL does not see it in the middle of a line
+		return cut{}, ""
+	default:
+		c := cut{Offset: b.Start, Was: bytes.Clone(text)}
+		if glued {
+			c.Now = "\n"
+		}
+		if found := r.rescue(b, text); found != nil {
+			c.Now += string(found.AppendPEM(nil))
+		}
+		return c, reason
+	}
+}
+
+// poison says why strict readers lose a file with that block in it, "" if they
+// do not.
+func (r *reader) poison(b certs.Block, text []byte) string {
+	blocks, err := r.read(text)
+	switch {
+	case err == nil && !slices.ContainsFunc(blocks, func(b block) bool { return b.trailing }) && (b.Certificate != nil || !claimsCertificate(text)):
+		return ""
+	case b.Finding != nil:
+		return b.Finding.Error()
+	case err != nil:
+		return err.Error()
+	}
+	return "it is not a certificate"
+}
+
+// rescue returns the certificate of a damaged block, nil if there is none to be
+// had. One whose END line alone is missing is read by OpenSSL.
+func (r *reader) rescue(b certs.Block, text []byte) *certs.Certificate {
+	if b.Certificate != nil {
+		return b.Certificate
+	}
+	label, ok := beginLabel(bytes.TrimRight(firstLine(text), "\r\n"))
+	if !ok {
+		return nil
+	}
+	return r.single(slices.Concat(bytes.TrimRight(text, "\r\n"), []byte("\n-----END "+label+"-----\n")))
+}
+
+// claimsCertificate reports whether text looks to GnuTLS as if a certificate
+// began there.
+func claimsCertificate(text []byte) bool {
+	label, _, _ := strings.Cut(strings.TrimPrefix(string(firstLine(text)), "-----BEGIN "), "-----")
+	return slices.Contains([]string{"CERTIFICATE", "X509 CERTIFICATE"}, label)
+}
+
+func firstLine(text []byte) []byte {
+	line, _, _ := bytes.Cut(text, []byte("\n"))
+	return line
+}
+
+// patch makes the changes.
+func patch(data []byte, cuts []cut) []byte {
+	var out []byte
+	at := 0
+	for _, c := range cuts {
+		out = append(append(out, data[at:c.Offset]...), c.Now...)
+		at = c.Offset + len(c.Was)
+	}
+	return append(out, data[at:]...)
+}
+
+// unpatch undoes patch.
+func unpatch(data []byte, cuts []cut) []byte {
+	var out []byte
+	at, grown := 0, 0
+	for _, c := range cuts {
+		start := c.Offset + grown
+		if start < at || start+len(c.Now) > len(data) {
+			return data
+		}
+		out = append(append(out, data[at:start]...), c.Was...)
+		at = start + len(c.Now)
+		grown += len(c.Now) - len(c.Was)
+	}
+	return append(out, data[at:]...)
+}
+
+// without returns a file without the certificates in gone, each with the
+// separator behind it. Of several copies the last one goes: the others are from
+// someone else.
+func (r *reader) without(data []byte, gone map[certs.Fingerprint]bool, separator string) []byte {
+	blocks, err := r.read(data)
+	if err != nil || !clean(data, blocks) {
+		blocks = blocks[:0]
+		for b := range certs.Blocks(data) {
+			blocks = append(blocks, block{start: b.Start, end: b.End, cert: b.Certificate})
+		}
+	}
+	taken := map[certs.Fingerprint]bool{}
+	var cuts []cut
+	for _, b := range slices.Backward(blocks) {
+		if b.cert == nil || !gone[b.cert.Fingerprint()] || taken[b.cert.Fingerprint()] {
+			continue
+		}
+		taken[b.cert.Fingerprint()] = true
+		end := b.end
+		if bytes.HasPrefix(data[end:], []byte(separator)) {
+			end += len(separator)
+		}
+		cuts = append(cuts, cut{Offset: b.start, Was: data[b.start:end]})
+	}
+	slices.Reverse(cuts)
+	return patch(data, cuts)
+}
+
+// digest identifies the content of a file.
+func digest(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}

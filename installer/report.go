@@ -1,0 +1,50 @@
+package installer
+
+// Report says what was done, or would be.
+type Report struct {
+	Detection *Detection
+	Stores    []StoreReport
+	Warnings  []string
+	Notes     []string
+	Advice    []Advice
+
+	hooks bool        // the distribution's own tool would have run hooks
+	links linkChanges // what it would have told them
+}
+
+// linkChanges are the links to anchors that came and went.
+type linkChanges struct{ added, removed []string }
+
+// StoreReport says what became of one file, or one store of several.
+type StoreReport struct {
+	Name    string `json:"name"`
+	Path    string `json:"path"`    // of the file that programs read
+	Total   int    `json:"total"`   // certificates in it now
+	Added   int    `json:"added"`   // by this run
+	Present int    `json:"present"` // wanted, and there before
+	Removed int    `json:"removed"` // by this run
+}
+
+// Advice is what someone has to do for a runtime that reads none of the stores.
+type Advice struct {
+	Runtime string `json:"runtime"`
+	Path    string `json:"path"`
+	Do      string `json:"do"`
+}
+
+// String returns the advice on one line.
+func (a Advice) String() string { return a.Runtime + " (" + a.Path + "): " + a.Do }
+
+// add enters what became of a store. What was said of it before, when a sync
+// took something out, is added up.
+func (r *Report) add(s StoreReport) {
+	for i, before := range r.Stores {
+		if before.Name == s.Name && before.Path == s.Path {
+			s.Added += before.Added
+			s.Removed += before.Removed
+			r.Stores[i] = s
+			return
+		}
+	}
+	r.Stores = append(r.Stores, s)
+}
