@@ -20,7 +20,7 @@ var alpine = anchorStore{
 	linkName:  linkNamer("ca-cert-"),
 	refresh:   alpineLinks,
 	links:     hasAlpineTool,
-	each:      func(data []byte) []byte { return append(data[:len(data):len(data)], '\n') },
+	each:      func(data []byte) []byte { return append(slices.Clip(data), '\n') },
 	separator: "\n",
 	wide:      true,
 }

@@ -52,7 +52,7 @@ func walkAnchors(root *rootfs.Overlay, dir string, above []string, visit func(st
 		switch {
 		case err != nil: // a link that leads nowhere, or in a circle
 		case info.IsDir():
-			if err := walkAnchors(root, name, append(above[:len(above):len(above)], real), visit); err != nil {
+			if err := walkAnchors(root, name, append(slices.Clip(above), real), visit); err != nil {
 				return err
 			}
 		case info.Mode().IsRegular() && strings.HasSuffix(name, ".crt"):
@@ -67,7 +67,7 @@ func endLine(data []byte) []byte {
 	if n := len(data); n == 0 || data[n-1] == '\n' {
 		return data
 	}
-	return append(data[:len(data):len(data)], '\n')
+	return append(slices.Clip(data), '\n')
 }
 
 // freshLinks returns the links that update-ca-certificates --fresh leaves, hash

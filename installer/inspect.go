@@ -154,7 +154,7 @@ func (e *edit) directoryState() (StoreState, bool, error) {
 	s := StoreState{Path: "/" + certDir, Format: "hash links", held: &certs.Set{}}
 	for _, name := range slices.Sorted(maps.Keys(links)) {
 		if hash, id, ok := splitHashName(name); ok {
-			s.Problems = append(s.Problems, e.linkProblems(links, name, hash, id, s.held)...)
+			s.Problems = append(s.Problems, e.linkProblems(name, hash, id, s.held)...)
 		}
 	}
 	return s, s.held.Len() > 0 || len(s.Problems) > 0, nil
@@ -162,7 +162,7 @@ func (e *edit) directoryState() (StoreState, bool, error) {
 
 // linkProblems adds to held what OpenSSL finds by a hash link, and says why it
 // does not find the rest.
-func (e *edit) linkProblems(links map[string]string, name string, hash uint32, id int, held *certs.Set) (problems []string) {
+func (e *edit) linkProblems(name string, hash uint32, id int, held *certs.Set) (problems []string) {
 	data, err := e.root.ReadFile(path.Join(certDir, name))
 	if err != nil {
 		return []string{name + " leads nowhere"}

@@ -36,10 +36,8 @@ func (d disk) attrsOf(c Change) attrs {
 // apply gives an open file its attributes: owner first, since changing it
 // clears the setuid bits.
 func (a attrs) apply(f *os.File) error {
-	if a.owned && (a.uid != os.Geteuid() || a.gid != os.Getegid()) {
-		if err := f.Chown(a.uid, a.gid); err != nil {
-			return err
-		}
+	if err := a.applyOwner(f); err != nil {
+		return err
 	}
 	for name, value := range a.xattrs {
 		if err := unix.Fsetxattr(int(f.Fd()), name, value, 0); err != nil && !lostXattr(err) {
@@ -47,6 +45,29 @@ func (a attrs) apply(f *os.File) error {
 		}
 	}
 	return f.Chmod(a.mode)
+}
+
+// applyOwner gives the file its owner, if it is not the one that it got: the
+// group may have come from the directory.
+func (a attrs) applyOwner(f *os.File) error {
+	if !a.owned {
+		return nil
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if st, ok := info.Sys().(*syscall.Stat_t); ok && int(st.Uid) == a.uid && int(st.Gid) == a.gid {
+		return nil
+	}
+	return f.Chown(a.uid, a.gid)
+}
+
+// keptXattr reports whether an extended attribute belongs to the file whatever
+// its content. Signatures of the content (security.ima) and marks of an overlay
+// (trusted.overlay) do not.
+func keptXattr(name string) bool {
+	return strings.HasPrefix(name, "user.") || name == "security.selinux" || name == "security.capability" || name == "system.posix_acl_access"
 }
 
 // lostXattr reports errors with which a label of the security module is not
@@ -57,7 +78,7 @@ func lostXattr(err error) bool {
 
 // xattrs returns the extended attributes of the file at name.
 func (d disk) xattrs(name string) map[string][]byte {
-	f, err := d.root.Open(name)
+	f, err := d.root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil
 	}
@@ -73,6 +94,9 @@ func (d disk) xattrs(name string) map[string][]byte {
 	}
 	found := map[string][]byte{}
 	for attr := range strings.SplitSeq(strings.TrimRight(string(list[:size]), "\x00"), "\x00") {
+		if !keptXattr(attr) {
+			continue
+		}
 		value := make([]byte, 64<<10)
 		if n, err := unix.Fgetxattr(fd, attr, value); err == nil {
 			found[attr] = value[:n]

@@ -34,6 +34,7 @@ type committer struct {
 	opt     Options
 	result  *Result
 	visited []string // directories that the edit looked into
+	locked  bool     // nobody else commits to the root
 
 	made  []string        // directories, in the order they were made
 	going map[string]bool // directories that are to be removed
@@ -51,8 +52,8 @@ type job struct {
 }
 
 func (c *committer) commit(changes []Change) error {
-	if err := c.sweep(); err != nil {
-		return explain(c.dir, err)
+	if c.locked { // else they may be those of a process that runs now
+		c.sweep()
 	}
 	if len(changes) == 0 {
 		return nil
@@ -78,9 +79,9 @@ func (c *committer) commit(changes []Change) error {
 // sweep takes away what a process that was killed had staged. That it did so
 // in a directory that this edit never looks into takes another edit; those
 // files are in nobody's way.
-func (c *committer) sweep() error {
+func (c *committer) sweep() {
 	for _, dir := range c.visited {
-		f, err := c.root.Open(dir)
+		f, err := c.openDir(dir)
 		if err != nil {
 			continue // not there, or no directory
 		}
@@ -93,11 +94,10 @@ func (c *committer) sweep() error {
 				continue
 			}
 			if err := c.remove(path.Join(dir, base)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return err
+				c.result.Warnings = append(c.result.Warnings, fmt.Sprintf("a file that an interrupted run left behind stays: %v", explain(c.dir, err)))
 			}
 		}
 	}
-	return nil
 }
 
 // stage makes everything new, in names that are not read.
@@ -193,7 +193,24 @@ func (c *committer) flush() error {
 			continue
 		}
 		seen[device] = true
-		if err := c.syncTree(dir); err != nil {
+		err = c.syncTree(dir)
+		if errors.Is(err, syscall.ENOSYS) || errors.Is(err, syscall.ENOTSUP) {
+			return c.syncEach()
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// syncEach syncs file by file, where the system cannot sync all at once.
+func (c *committer) syncEach() error {
+	for _, j := range c.work {
+		if j.staged == "" || !j.Mode.IsRegular() {
+			continue
+		}
+		if err := c.syncDir(j.staged); err != nil {
 			return err
 		}
 	}

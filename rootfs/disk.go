@@ -104,15 +104,21 @@ func (d disk) syncDir(name string) error {
 }
 
 func (d disk) withDir(name string, do func(*os.File) error) error {
-	f, err := d.root.Open(name)
+	f, err := d.root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	if err := do(f); err != nil && !errors.Is(err, syscall.EINVAL) && !errors.Is(err, syscall.ENOTSUP) {
+	if err := do(f); err != nil && !errors.Is(err, syscall.EINVAL) {
 		return err
 	}
 	return nil // a file system that cannot sync has nothing to lose
+}
+
+// openDir opens a directory, and never waits for what someone has put in its
+// place.
+func (d disk) openDir(name string) (*os.File, error) {
+	return d.root.OpenFile(name, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NONBLOCK, 0)
 }
 
 // overwrite writes data into the file at name without replacing it, reserving

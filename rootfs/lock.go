@@ -21,9 +21,14 @@ func (opt Options) lockFile(ctx context.Context, f *os.File, dir string, result 
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout, errLockTimeout)
 	defer cancel()
 	for {
+		if ctx.Err() != nil {
+			_ = f.Close()
+			return nil, lockError(ctx, dir, timeout)
+		}
 		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 		switch {
 		case err == nil:
+			result.locked = true
 			return func() { _ = f.Close() }, nil
 		case errors.Is(err, syscall.EINTR):
 			continue

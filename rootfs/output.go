@@ -27,7 +27,7 @@ func (opt Options) export(root *os.Root, changes []Change) error {
 		return explain(opt.Output, err)
 	}
 	defer out.Close()
-	if err := opt.clear(out); err != nil {
+	if err := opt.clear(root, out); err != nil {
 		return err
 	}
 	x := exporter{disk: disk{root: out}, from: disk{root: root}, done: map[string]bool{".": true}}
@@ -47,12 +47,12 @@ func explainNil(dir string, err error) error {
 }
 
 // clear empties a directory that an earlier run wrote, and refuses others.
-func (opt Options) clear(out *os.Root) error {
+func (opt Options) clear(root, out *os.Root) error {
 	entries, err := fs.ReadDir(out.FS(), ".")
 	if err != nil || len(entries) == 0 {
 		return explainNil(opt.Output, err)
 	}
-	if _, err := out.Lstat(opt.Marker); opt.Marker == "" || err != nil {
+	if sameDir(root, out) || !opt.written(out) {
 		return pathHint{fmt.Errorf("%s is not empty and was not written by certgraft", opt.Output), "name a new directory with --output"}
 	}
 	for _, e := range entries {
@@ -61,6 +61,31 @@ func (opt Options) clear(out *os.Root) error {
 		}
 	}
 	return nil
+}
+
+func sameDir(a, b *os.Root) bool {
+	x, errX := a.Stat(".")
+	y, errY := b.Stat(".")
+	return errX == nil && errY == nil && os.SameFile(x, y)
+}
+
+// written reports whether all that is in a directory is from an earlier run: it
+// has the marker, and everything has its time, which an export sees to.
+func (opt Options) written(out *os.Root) bool {
+	marker, err := out.Lstat(opt.Marker)
+	if opt.Marker == "" || err != nil {
+		return false
+	}
+	err = fs.WalkDir(out.FS(), ".", func(_ string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if info, err := d.Info(); err != nil || !info.ModTime().Equal(marker.ModTime()) {
+			return fs.ErrExist
+		}
+		return nil
+	})
+	return err == nil
 }
 
 // exporter lays changes out in an empty directory.

@@ -148,7 +148,9 @@ func (o *Overlay) set(op string, c Change) error {
 }
 
 func (o *Overlay) put(c Change) {
-	c.Prior, _ = o.lower.Lstat(c.Name)
+	if !o.hidden(c.Name) {
+		c.Prior, _ = o.lower.Lstat(c.Name)
+	}
 	o.upper[c.Name] = c
 	dir := path.Dir(c.Name)
 	if o.children[dir] == nil {
@@ -241,6 +243,11 @@ func (o *Overlay) readDir(name string) ([]fs.DirEntry, error) {
 		return strings.Compare(a.Name(), b.Name())
 	}), nil
 }
+
+// maxFile bounds what is read into memory. No trust store comes near it.
+const maxFile = 64 << 20
+
+var errTooLarge = errors.New("larger than 64 MiB: no trust store is")
 
 // errNotRegular is what a device, socket or FIFO in place of a file is.
 var errNotRegular = errors.New("not a regular file")

@@ -95,6 +95,8 @@ func (o *Overlay) ReadFile(name string) ([]byte, error) {
 		return nil, pathError("read", name, syscall.EISDIR)
 	case !st.Mode().IsRegular():
 		return nil, pathError("read", name, errNotRegular)
+	case st.Size() > maxFile:
+		return nil, pathError("read", name, errTooLarge)
 	}
 	if c, ok := o.upper[real]; ok {
 		return bytes.Clone(c.Data), nil

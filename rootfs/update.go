@@ -24,6 +24,8 @@ type Result struct {
 	Changes  []Change // by name; of a dry run, what would change
 	InPlace  []string // names that were mount points and were written in place: kill -9 could have left half
 	Warnings []string // what could not be done and did not matter enough to fail
+
+	locked bool
 }
 
 // Update runs edit on an overlay of the root file system in dir and commits the
@@ -58,7 +60,7 @@ func (opt Options) Update(ctx context.Context, dir string, edit func(*Overlay) e
 	case opt.Output != "":
 		return result, opt.export(root, result.Changes)
 	}
-	c := &committer{disk: disk{root: root}, dir: dir, opt: opt, result: result, visited: overlay.lower.visited()}
+	c := &committer{disk: disk{root: root}, dir: dir, opt: opt, result: result, visited: overlay.lower.visited(), locked: result.locked}
 	if err := c.commit(result.Changes); err != nil {
 		return nil, err
 	}

@@ -148,8 +148,16 @@ func TestOutput(t *testing.T) {
 			return err
 		}))
 		must(t, os.WriteFile(filepath.Join(out, "stale"), nil, 0o644))
+		must(t, os.Chtimes(filepath.Join(out, "stale"), at, at))
 		must(t, os.Chtimes(out, at, at))
 	}
+	must(t, os.WriteFile(filepath.Join(out, "mine"), nil, 0o644))
+	if _, err := opt.Update(t.Context(), dir, edit); err == nil || !strings.Contains(err.Error(), "not empty") {
+		t.Errorf("a file that someone put there is lost: %v", err)
+	}
+	must(t, os.RemoveAll(out))
+	_, err := opt.Update(t.Context(), dir, edit)
+	must(t, err)
 	roottest.Same(t, "the root", was, dump(t, dir))
 }
 
@@ -163,6 +171,7 @@ func TestOutputRefuses(t *testing.T) {
 		want string
 	}{
 		"a directory of someone else": {full, write("x"), "not empty"},
+		"the root itself":             {dir, write("marker"), "not empty"},
 		"a file":                      {filepath.Join(dir, "file"), write("x"), "file"},
 		"a removal":                   {t.TempDir(), func(o *rootfs.Overlay) error { return o.Remove("file") }, "/file is to be removed"},
 		"a link that becomes a file":  {t.TempDir(), func(o *rootfs.Overlay) error { return o.Symlink("x", "file") }, "/file"},

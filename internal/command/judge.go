@@ -69,7 +69,7 @@ func judge(loaded []*bundles.Bundle, policy certs.Policy) ([]installer.Source, [
 		}
 		taken += kept.Len()
 		verdicts = append(verdicts, remarks...)
-		sources = append(sources, installer.Source{Name: b.Source, Anchor: b.Anchor, SetDigest: b.Certs.Digest(), Certs: kept})
+		sources = append(sources, installer.Source{Name: b.Source, Anchor: b.Anchor, SetDigest: b.Certs.Digest(), Certs: kept, Held: b.Certs})
 	}
 	if taken == 0 && len(verdicts) > 0 {
 		return nil, verdicts, nothingLeft(verdicts, policy.Now)
