@@ -2,6 +2,8 @@ package bundles
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"slices"
@@ -132,7 +134,15 @@ func noFallback(cause error, why string) error {
 	return hinted{err, "check the network and the proxy (https_proxy), or download the file elsewhere and name it"}
 }
 
-func reason(cause error) string { return strings.TrimSpace(cause.Error()) }
+// reason says why a download failed, on one line, and for a TLS failure what
+// usually cures it.
+func reason(cause error) string {
+	text := strings.TrimSpace(cause.Error())
+	if is[*tls.CertificateVerificationError](cause) || is[x509.UnknownAuthorityError](cause) {
+		text += "; " + proxyHint
+	}
+	return text
+}
 
 // fromCache returns the bundle if the cache has all its files and they are the
 // pinned ones.

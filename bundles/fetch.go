@@ -178,6 +178,8 @@ func statusError(address string, status int) error {
 	return hinted{err, "open the publisher's page (certgraft list ID names it) and look for the new address"}
 }
 
+const proxyHint = "if a proxy here inspects TLS, name its CA with --download-ca FILE"
+
 // failure is the error of a request that got no answer. The library puts the
 // whole URL into its errors, which may hold a password or a token.
 func failure(ctx context.Context, address string, err, last error) error {
@@ -197,7 +199,7 @@ func failure(ctx context.Context, address string, err, last error) error {
 	}
 	var out error = classed{unreachablef("get %s: %w", redact(address), cause), errTransient}
 	if is[*tls.CertificateVerificationError](err) || is[x509.UnknownAuthorityError](err) {
-		out = hinted{out, "if a proxy here inspects TLS, name its CA with --download-ca FILE"}
+		out = hinted{out, proxyHint}
 	}
 	return out
 }

@@ -179,7 +179,7 @@ func TestFallback(t *testing.T) {
 		{"not allowed", Options{NoFallback: true}, "aws-rds", noHost, "", ErrUnreachable, "no such host"},
 		{"404", Options{}, "aws-rds", answer(404, ""), "", ErrUnreachable, "404"},
 		{"HTML", Options{}, "aws-rds", answer(200, "<html>"), "", ErrRefused, "HTML"},
-		{"TLS", Options{}, "letsencrypt", fails(&tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}), Snapshot, nil, "unknown authority"},
+		{"TLS", Options{}, "letsencrypt", fails(&tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}), Snapshot, nil, "--download-ca"},
 		{"mozilla", Options{Offline: true}, "mozilla", nil, Snapshot, nil, ""},
 		{"redshift is part of the public roots", Options{Offline: true}, "aws-redshift", nil, Snapshot, nil, ""},
 	} {

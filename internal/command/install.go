@@ -91,6 +91,6 @@ func (o *installOptions) load(ctx context.Context, p *printer, result *editResul
 		return nil, err
 	}
 	sources, verdicts, err := judge(loaded, policy)
-	result.loaded(loaded, verdicts)
+	result.loaded(p, loaded, verdicts)
 	return sources, err
 }

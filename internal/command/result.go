@@ -66,12 +66,13 @@ func newEditResult(o *targetOptions) *editResult {
 }
 
 // loaded notes what the sources held.
-func (r *editResult) loaded(all []*bundles.Bundle, verdicts []verdict) {
+func (r *editResult) loaded(p *printer, all []*bundles.Bundle, verdicts []verdict) {
 	for _, b := range all {
 		s := sourceResult{Source: b.Source, Origin: string(b.Origin), URLs: b.URLs, SHA256: b.Digest, Set: b.Certs.Digest(), Certificates: b.Certs.Len()}
 		for _, f := range b.Findings {
 			s.Findings = append(s.Findings, findingResult{File: f.File, Line: f.Line, Verdict: f.Verdict.String(), Reason: f.Reason})
 		}
+		p.log().Debug("loaded", "source", s.Source, "origin", s.Origin, "certificates", s.Certificates, "set", s.Set)
 		r.Sources = append(r.Sources, s)
 		for _, w := range b.Warnings {
 			r.Warnings = append(r.Warnings, b.Source+": "+w)
@@ -113,6 +114,9 @@ func (f findingResult) place() string {
 // finish runs the hooks of a live root and writes the report.
 func (r *editResult) finish(ctx context.Context, p *printer, o *targetOptions, updated *rootfs.Result) error {
 	r.edited(updated)
+	for _, c := range r.Changes {
+		p.log().Debug(c.Action, "type", c.Type, "path", c.Path)
+	}
 	if r.Changed && o.live() && o.hooks == "auto" && !o.dryRun {
 		r.Warnings = append(r.Warnings, installer.RunHooks(ctx, o.root, r.report)...)
 	}
@@ -172,6 +176,9 @@ func (r *editResult) text(w io.Writer) {
 	var rows [][]string
 	for _, s := range r.Sources {
 		rows = append(rows, []string{s.Source, plural(s.Certificates, "certificate"), s.from()})
+	}
+	if d := r.Distribution; d != nil {
+		rows = append(rows, []string{"root", d.Family + " family", d.Rule})
 	}
 	for _, s := range r.Stores {
 		rows = append(rows, []string{s.Name, counts(s), s.Path})
