@@ -43,7 +43,7 @@ func downloadRoots(files []string) (*x509.CertPool, error) {
 	if err != nil || pool.Equal(x509.NewCertPool()) {
 		pool = x509.NewCertPool()
 		for c := range mozilla().All() {
-			pool.AddCert(c.X509)
+			pool.AddCert(c.X509())
 		}
 	}
 	for _, name := range files {
@@ -67,10 +67,10 @@ func addFile(pool *x509.CertPool, name string) error {
 		return err
 	}
 	for c := range b.Certs.All() {
-		if c.X509 == nil {
+		if c.X509() == nil {
 			return refusedf("%s: Go cannot verify with it: %s", c.Subject(), c.Quirk())
 		}
-		pool.AddCert(c.X509)
+		pool.AddCert(c.X509())
 	}
 	return nil
 }

@@ -10,7 +10,7 @@
 // GnuTLS and Java take certificates that Go refuses (negative serial numbers,
 // Brainpool curves, odd strings in a name), and a trust store has to keep them.
 // So the fields that a store needs are read by a DER walk of our own, and
-// [Certificate.X509] is nil where Go says no.
+// [Certificate.X509] returns nil where Go says no.
 //
 // The package does no I/O.
 package certs
@@ -21,18 +21,19 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"fmt"
+	"sync"
 	"time"
 )
 
 // Certificate is one X.509 certificate.
 type Certificate struct {
-	Raw   []byte            // DER, exactly one certificate
-	Label string            // friendly name that came with it, "" if none
-	X509  *x509.Certificate // nil where crypto/x509 refuses what OpenSSL takes
+	Raw   []byte // DER, exactly one certificate
+	Label string // friendly name that came with it, "" if none
 
 	fields
 	fingerprint Fingerprint
-	quirk       string
+	parse       func() (*x509.Certificate, error)
+	hash        func() uint32
 }
 
 // ParseCertificate reads the DER encoding of one certificate. It fails where
@@ -44,10 +45,21 @@ func ParseCertificate(der []byte) (*Certificate, error) {
 		return nil, err
 	}
 	c := &Certificate{Raw: der, fields: f, fingerprint: sha256.Sum256(der)}
-	if c.X509, err = x509.ParseCertificate(der); err != nil {
-		c.X509, c.quirk = nil, err.Error()
-	}
+	// Most certificates only pass through: the second, costlier parse is made
+	// when someone asks.
+	c.parse = sync.OnceValues(func() (*x509.Certificate, error) { return x509.ParseCertificate(der) })
+	c.hash = sync.OnceValue(c.subject.hash)
 	return c, nil
+}
+
+// X509 returns the certificate as crypto/x509 reads it, nil where it refuses
+// what OpenSSL takes.
+func (c *Certificate) X509() *x509.Certificate {
+	parsed, err := c.parse()
+	if err != nil {
+		return nil
+	}
+	return parsed
 }
 
 // Fingerprint returns the SHA-256 of the DER encoding, the one thing that tells
@@ -88,7 +100,12 @@ func (c *Certificate) IssuedBy(parent *Certificate) bool {
 
 // Quirk says why crypto/x509 refuses a certificate that OpenSSL takes; it is
 // "" for most. Programs in Go pass over such a certificate in a bundle.
-func (c *Certificate) Quirk() string { return c.quirk }
+func (c *Certificate) Quirk() string {
+	if _, err := c.parse(); err != nil {
+		return err.Error()
+	}
+	return ""
+}
 
 // EmptySubject reports whether the subject has no attribute at all: Java's
 // readers refuse such certificates.

@@ -63,7 +63,7 @@ func TestPolicy(t *testing.T) {
 		t.Fatal(err)
 	}
 	odd, err := certs.ParseCertificate(withSubject(t, encode(names["BIT STRING"])))
-	if err != nil || odd.X509 != nil {
+	if err != nil || odd.X509() != nil {
 		t.Fatal(err, "Go takes a BIT STRING in a name")
 	}
 	for _, test := range []struct {

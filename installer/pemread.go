@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 
 	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
@@ -19,6 +20,12 @@ import (
 // since each certificate is met many times.
 type reader struct {
 	parsed map[string]parsed // by DER
+	files  map[string]file   // by content: an anchor is met as itself and behind two links
+}
+
+type file struct {
+	blocks []block
+	err    error
 }
 
 type parsed struct {
@@ -26,7 +33,7 @@ type parsed struct {
 	err  error
 }
 
-func newReader() *reader { return &reader{parsed: map[string]parsed{}} }
+func newReader() *reader { return &reader{parsed: map[string]parsed{}, files: map[string]file{}} }
 
 // block is one PEM block of a file.
 type block struct {
@@ -46,6 +53,15 @@ var (
 // read returns the blocks of a file. The error is of the block over which
 // OpenSSL gives the whole file up.
 func (r *reader) read(data []byte) ([]block, error) {
+	known, ok := r.files[string(data)]
+	if !ok {
+		known.blocks, known.err = r.scan(data)
+		r.files[string(data)] = known
+	}
+	return slices.Clone(known.blocks), known.err
+}
+
+func (r *reader) scan(data []byte) ([]block, error) {
 	var found []block
 	lines := lineReader{data: data}
 	for {
@@ -163,11 +179,13 @@ func decodeBase64(text []byte) ([]byte, error) {
 	if i := bytes.IndexByte(text, '-'); i >= 0 {
 		text = text[:i]
 	}
-	packed := bytes.Join(bytes.Fields(text), nil)
-	if len(packed) == 0 {
+	if bytes.ContainsAny(text, " \t\v\f") { // line breaks the decoder passes over itself
+		text = bytes.Join(bytes.Fields(text), nil)
+	}
+	if len(bytes.TrimSpace(text)) == 0 {
 		return nil, errNothing
 	}
-	der, err := base64.StdEncoding.AppendDecode(nil, packed)
+	der, err := base64.StdEncoding.AppendDecode(nil, text)
 	if err != nil {
 		return nil, errBase64
 	}

@@ -78,7 +78,7 @@ func lostXattr(err error) bool {
 
 // xattrs returns the extended attributes of the file at name.
 func (d disk) xattrs(name string) map[string][]byte {
-	f, err := d.root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	f, err := d.openFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil
 	}

@@ -13,6 +13,7 @@ type cached struct {
 	fs.ReadLinkFS
 	stats map[string]stated
 	links map[string]string
+	files map[string][]byte // small ones: an anchor is read as itself, as its link and as its hash link
 }
 
 type stated struct {
@@ -21,7 +22,7 @@ type stated struct {
 }
 
 func newCached(fsys fs.ReadLinkFS) *cached {
-	return &cached{ReadLinkFS: fsys, stats: map[string]stated{}, links: map[string]string{}}
+	return &cached{ReadLinkFS: fsys, stats: map[string]stated{}, links: map[string]string{}, files: map[string][]byte{}}
 }
 
 // Lstat implements [fs.ReadLinkFS].
@@ -63,5 +64,18 @@ func (c *cached) visited() []string {
 	return slices.Compact(dirs)
 }
 
-// ReadFile implements [fs.ReadFileFS].
-func (c *cached) ReadFile(name string) ([]byte, error) { return fs.ReadFile(c.ReadLinkFS, name) }
+// keptFile is the size up to which contents are remembered.
+const keptFile = 1 << 20
+
+// ReadFile implements [fs.ReadFileFS]. The result is shared.
+func (c *cached) ReadFile(name string) ([]byte, error) {
+	if data, ok := c.files[name]; ok {
+		return data, nil
+	}
+	data, err := fs.ReadFile(c.ReadLinkFS, name)
+	data = slices.Clip(data)
+	if err == nil && len(data) <= keptFile {
+		c.files[name] = data
+	}
+	return data, err
+}

@@ -66,7 +66,7 @@ func commitWith(root *os.Root, dir string, hook func(op, name string) error) err
 	for c := range o.Changes() {
 		changes = append(changes, c)
 	}
-	c := &committer{disk: disk{root: root, before: hook}, dir: dir, result: &Result{}, visited: o.lower.visited(), locked: true}
+	c := &committer{disk: disk{tree: newTree(root), before: hook}, dir: dir, result: &Result{}, visited: o.lower.visited(), locked: true}
 	return c.commit(changes)
 }
 
@@ -241,7 +241,7 @@ func TestCommitWritesBusyFilesInPlace(t *testing.T) {
 				return nil
 			}
 			info, _ := os.Stat(filepath.Join(dir, "etc/bundle"))
-			c := &committer{disk: disk{root: root, before: busy}, dir: dir, result: &Result{}}
+			c := &committer{disk: disk{tree: newTree(root), before: busy}, dir: dir, result: &Result{}}
 			if err := c.commit(collect(o)); err != nil {
 				t.Fatal(err)
 			}
@@ -289,7 +289,7 @@ func TestUnreadStaging(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := &committer{dir: dir, result: &Result{}, opt: Options{Unread: func(dir string) bool { return dir == "etc/dir" }}}
-	c.disk = disk{root: root, before: func(op, name string) error {
+	c.disk = disk{tree: newTree(root), before: func(op, name string) error {
 		if op == "create" && filepath.Dir(name) != "etc" {
 			t.Errorf("staged as %s", name)
 		}

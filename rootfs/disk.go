@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path"
 	"syscall"
 )
 
@@ -11,7 +12,7 @@ import (
 // link-free, so os.Root sees to it that a link put there meanwhile leads
 // nowhere.
 type disk struct {
-	root *os.Root
+	*tree
 	// before, in tests, sees each operation and can make it fail.
 	before func(op, name string) error
 }
@@ -26,12 +27,25 @@ func (d disk) try(op, name string) error {
 	return nil
 }
 
+// openFile is [os.Root.OpenFile].
+func (d disk) openFile(name string, flag int, perm fs.FileMode) (*os.File, error) {
+	dir, base, err := d.in(name)
+	if err != nil {
+		return nil, err
+	}
+	f, err := dir.OpenFile(base, flag, perm)
+	if err != nil {
+		return nil, renamed(err, name)
+	}
+	return f, nil
+}
+
 // create makes a new file with data, as attrs says.
 func (d disk) create(name string, data []byte, a attrs) (err error) {
 	if err := d.try("create", name); err != nil {
 		return err
 	}
-	f, err := d.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := d.openFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
@@ -46,8 +60,12 @@ func (d disk) symlink(target, name string, a attrs) error {
 	if err := d.try("symlink", name); err != nil {
 		return err
 	}
-	if err := d.root.Symlink(target, name); err != nil {
+	dir, base, err := d.in(name)
+	if err != nil {
 		return err
+	}
+	if err := dir.Symlink(target, base); err != nil {
+		return renamed(err, name)
 	}
 	if a.owned && (a.uid != os.Geteuid() || a.gid != os.Getegid()) {
 		return d.root.Lchown(name, a.uid, a.gid)
@@ -69,21 +87,40 @@ func (d disk) link(old, name string) error {
 	if err := d.try("link", name); err != nil {
 		return err
 	}
-	return d.root.Link(old, name)
+	if path.Dir(old) != path.Dir(name) {
+		return d.root.Link(old, name)
+	}
+	dir, base, err := d.in(name)
+	if err != nil {
+		return err
+	}
+	return renamed(dir.Link(path.Base(old), base), name)
 }
 
 func (d disk) rename(old, name string) error {
 	if err := d.try("rename", name); err != nil {
 		return err
 	}
-	return d.root.Rename(old, name)
+	if path.Dir(old) != path.Dir(name) {
+		return d.root.Rename(old, name)
+	}
+	dir, base, err := d.in(name)
+	if err != nil {
+		return err
+	}
+	return renamed(dir.Rename(path.Base(old), base), name)
 }
 
 func (d disk) remove(name string) error {
 	if err := d.try("remove", name); err != nil {
 		return err
 	}
-	return d.root.Remove(name)
+	d.forget(name)
+	dir, base, err := d.in(name)
+	if err != nil {
+		return err
+	}
+	return renamed(dir.Remove(base), name)
 }
 
 // syncTree waits until all data of the file system that holds name is on disk,
@@ -104,7 +141,7 @@ func (d disk) syncDir(name string) error {
 }
 
 func (d disk) withDir(name string, do func(*os.File) error) error {
-	f, err := d.root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	f, err := d.openFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return err
 	}
@@ -118,7 +155,7 @@ func (d disk) withDir(name string, do func(*os.File) error) error {
 // openDir opens a directory, and never waits for what someone has put in its
 // place.
 func (d disk) openDir(name string) (*os.File, error) {
-	return d.root.OpenFile(name, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NONBLOCK, 0)
+	return d.openFile(name, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NONBLOCK, 0)
 }
 
 // overwrite writes data into the file at name without replacing it, reserving
@@ -127,7 +164,7 @@ func (d disk) overwrite(name string, old, data []byte) (err error) {
 	if err := d.try("overwrite", name); err != nil {
 		return err
 	}
-	f, err := d.root.OpenFile(name, os.O_WRONLY, 0)
+	f, err := d.openFile(name, os.O_WRONLY, 0)
 	if err != nil {
 		return err
 	}

@@ -15,7 +15,7 @@ import (
 // export writes the changes alone into a directory, so that copying it over
 // the root (COPY --from=stage /out/ /) makes them: with the directories above
 // each as they are in the root, or the copy would change those too.
-func (opt Options) export(root *os.Root, changes []Change) error {
+func (opt Options) export(root *tree, changes []Change) error {
 	for _, ch := range changes {
 		if ch.Removed || ch.Prior != nil && ch.Prior.Mode().Type() != ch.Mode.Type() {
 			err := fmt.Errorf("/%s is to be removed or to become something else, which copying %s over the root cannot do", ch.Name, opt.Output)
@@ -26,11 +26,12 @@ func (opt Options) export(root *os.Root, changes []Change) error {
 	if err != nil {
 		return explain(opt.Output, err)
 	}
-	defer out.Close()
-	if err := opt.clear(root, out); err != nil {
+	to := newTree(out)
+	defer to.Close()
+	if err := opt.clear(root.root, out); err != nil {
 		return err
 	}
-	x := exporter{disk: disk{root: out}, from: disk{root: root}, done: map[string]bool{".": true}}
+	x := exporter{disk: disk{tree: to}, from: disk{tree: root}, done: map[string]bool{".": true}}
 	for _, ch := range changes {
 		if err := x.write(ch); err != nil {
 			return explain(opt.Output, err)
@@ -120,7 +121,7 @@ func (x *exporter) parents(dir string) error {
 	if err := x.parents(path.Dir(dir)); err != nil {
 		return err
 	}
-	info, err := x.from.root.Lstat(dir)
+	info, err := x.from.Lstat(dir)
 	if err != nil {
 		return err
 	}

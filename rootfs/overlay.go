@@ -46,12 +46,14 @@ type Overlay struct {
 	upper map[string]Change
 	// children names what upper has in each directory.
 	children map[string]map[string]bool
+	covers   bool              // a directory of lower was taken away
+	dirs     map[string]string // what directories that were looked into resolve to
 }
 
 // NewOverlay returns an overlay without changes. The lower file system must not
 // change while the overlay is in use: what is read of it is remembered.
 func NewOverlay(lower fs.ReadLinkFS) *Overlay {
-	return &Overlay{lower: newCached(lower), upper: map[string]Change{}, children: map[string]map[string]bool{}}
+	return &Overlay{lower: newCached(lower), upper: map[string]Change{}, children: map[string]map[string]bool{}, dirs: map[string]string{}}
 }
 
 // WriteFile makes name a regular file that holds data, following links, with
@@ -148,10 +150,14 @@ func (o *Overlay) set(op string, c Change) error {
 }
 
 func (o *Overlay) put(c Change) {
+	if before, err := o.lstat(c.Name); err == nil && !before.Mode().IsRegular() {
+		clear(o.dirs) // a directory or a link on the way to one
+	}
 	if !o.hidden(c.Name) {
 		c.Prior, _ = o.lower.Lstat(c.Name)
 	}
 	o.upper[c.Name] = c
+	o.covers = o.covers || c.Removed && c.Prior != nil && c.Prior.IsDir()
 	dir := path.Dir(c.Name)
 	if o.children[dir] == nil {
 		o.children[dir] = map[string]bool{}
@@ -206,6 +212,9 @@ func (o *Overlay) lstat(name string) (fs.FileInfo, error) {
 // hidden reports whether a directory above name was removed or replaced, so
 // that what the lower file system has there is out of sight.
 func (o *Overlay) hidden(name string) bool {
+	if !o.covers {
+		return false
+	}
 	for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
 		if c, ok := o.upper[dir]; ok && (c.Removed || c.Prior == nil || !c.Prior.IsDir()) {
 			return true

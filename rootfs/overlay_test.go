@@ -28,6 +28,9 @@ bundle
 -- etc/chain2 -> /etc/abs.pem --
 -- etc/loop -> loop2 --
 -- etc/loop2 -> loop --
+-- etc/os-release -> ../usr/lib/os-release --
+-- usr/lib/os-release --
+ID=x
 -- etc/self -> self/x --
 -- etc/dangling -> /nowhere/file --
 -- etc/dangling-dir -> /nowhere/dir --
@@ -239,4 +242,22 @@ func FuzzResolve(f *testing.F) {
 			t.Errorf("%q resolves to %q", name, real)
 		}
 	})
+}
+
+// What is remembered of one name must not mislead another: a link and its
+// target may share their last element.
+func TestResolveRemembers(t *testing.T) {
+	o := rootfs.NewOverlay(lowers(t)["MapFS"])
+	for range 2 {
+		for name, want := range map[string]string{"etc/os-release": "usr/lib/os-release", "etc/up": "etc/ssl/certs/ca.crt", "etc/pki/cert.pem": "etc/ssl/certs/ca.crt", "etc/rel/new": "etc/ssl/certs/new"} {
+			if got, err := o.Resolve(name); err != nil || got != want {
+				t.Errorf("%s: %q %v, want %q", name, got, err, want)
+			}
+		}
+	}
+	must(t, o.Remove("etc/rel"))
+	must(t, o.Symlink("/usr/lib", "etc/rel"))
+	if got, err := o.Resolve("etc/rel/new"); err != nil || got != "usr/lib/new" {
+		t.Errorf("a link that was changed: %q %v", got, err)
+	}
 }

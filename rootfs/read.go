@@ -101,7 +101,8 @@ func (o *Overlay) ReadFile(name string) ([]byte, error) {
 	if c, ok := o.upper[real]; ok {
 		return bytes.Clone(c.Data), nil
 	}
-	return o.lower.ReadFile(real)
+	data, err := o.lower.ReadFile(real)
+	return bytes.Clone(data), err
 }
 
 func (o *Overlay) find(op, name string, follow bool) (string, fs.FileInfo, error) {
@@ -129,7 +130,8 @@ func ReadOnly(dir string) (fs.ReadLinkFS, io.Closer, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	return NewOverlay(root.FS().(fs.ReadLinkFS)), root, nil
+	t := newTree(root)
+	return NewOverlay(t), t, nil
 }
 
 func openRoot(dir string) (*os.Root, error) {

@@ -18,8 +18,8 @@ func (o *Overlay) Resolve(name string) (string, error) { return o.resolve("resol
 // resolve walks name element by element. The last element is followed only if
 // follow is set.
 func (o *Overlay) resolve(op, name string, follow bool) (string, error) {
-	rest := strings.Split(name, "/")
-	at := "."
+	at, rest := o.start(name)
+	direct := len(rest) > 1
 	for links := 0; len(rest) > 0; {
 		elem := rest[0]
 		rest = rest[1:]
@@ -30,7 +30,10 @@ func (o *Overlay) resolve(op, name string, follow bool) (string, error) {
 			at = path.Dir(at)
 			continue
 		}
-		next := path.Join(at, elem)
+		next := elem
+		if at != "." {
+			next = at + "/" + elem
+		}
 		target, isLink, err := o.step(op, name, next, rest)
 		if err != nil {
 			return "", err
@@ -39,6 +42,7 @@ func (o *Overlay) resolve(op, name string, follow bool) (string, error) {
 			at = next
 			continue
 		}
+		direct = direct && !lastElement(rest) // the name itself is a link: it lies elsewhere
 		if links++; links > maxLinks {
 			return "", pathError(op, name, syscall.ELOOP)
 		}
@@ -47,7 +51,33 @@ func (o *Overlay) resolve(op, name string, follow bool) (string, error) {
 		}
 		rest = append(strings.Split(target, "/"), rest...)
 	}
+	if direct {
+		o.remember(name, at)
+	}
 	return at, nil
+}
+
+// start returns where to start walking name: at the root, or at its directory
+// if that was walked before.
+func (o *Overlay) start(name string) (at string, rest []string) {
+	if i := strings.LastIndexByte(name, '/'); i > 0 {
+		if real, ok := o.dirs[name[:i]]; ok && name[i+1:] != ".." {
+			return real, []string{name[i+1:]}
+		}
+	}
+	return ".", strings.Split(name, "/")
+}
+
+// remember keeps what the directory of name resolves to, if it is one.
+func (o *Overlay) remember(name, at string) {
+	i := strings.LastIndexByte(name, '/')
+	if i <= 0 || name[i+1:] == "" || name[i+1:] == "." || name[i+1:] == ".." {
+		return
+	}
+	parent := path.Dir(at)
+	if info, err := o.lstat(parent); err == nil && info.IsDir() {
+		o.dirs[name[:i]] = parent
+	}
 }
 
 // step looks at one name on the way: where it leads if it is a link, and

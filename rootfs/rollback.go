@@ -51,14 +51,14 @@ func (c *committer) undo(j *job) error {
 	case j.Prior.IsDir():
 		return errors.Join(c.root.Mkdir(j.Name, 0o700), c.restoreDir(j))
 	case slices.Contains(c.result.InPlace, j.Name):
-		return disk{root: c.root}.overwrite(j.Name, nil, j.old)
+		return disk{tree: c.tree}.overwrite(j.Name, nil, j.old)
 	case j.backup != "":
 		return c.root.Rename(j.backup, j.Name)
 	}
 	name := c.stagingName(j.Name)
 	old := j.Change
 	old.Mode = j.Prior.Mode()
-	plain := disk{root: c.root}
+	plain := disk{tree: c.tree}
 	if old.Mode&fs.ModeSymlink != 0 {
 		return errors.Join(plain.symlink(j.target, name, plain.attrsOf(old)), c.root.Rename(name, j.Name))
 	}

@@ -2,7 +2,6 @@ package rootfs
 
 import (
 	"context"
-	"io/fs"
 	"os"
 	"slices"
 	"time"
@@ -42,14 +41,15 @@ func (opt Options) Update(ctx context.Context, dir string, edit func(*Overlay) e
 	if err != nil {
 		return nil, err
 	}
-	defer root.Close()
+	t := newTree(root)
+	defer t.Close()
 	result := &Result{}
 	unlock, err := opt.lock(ctx, root, dir, result)
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
-	overlay := NewOverlay(root.FS().(fs.ReadLinkFS))
+	overlay := NewOverlay(t)
 	if err := edit(overlay); err != nil {
 		return nil, err
 	}
@@ -58,9 +58,9 @@ func (opt Options) Update(ctx context.Context, dir string, edit func(*Overlay) e
 	case opt.DryRun:
 		return result, nil
 	case opt.Output != "":
-		return result, opt.export(root, result.Changes)
+		return result, opt.export(t, result.Changes)
 	}
-	c := &committer{disk: disk{root: root}, dir: dir, opt: opt, result: result, visited: overlay.lower.visited(), locked: result.locked}
+	c := &committer{disk: disk{tree: t}, dir: dir, opt: opt, result: result, visited: overlay.lower.visited(), locked: result.locked}
 	if err := c.commit(result.Changes); err != nil {
 		return nil, err
 	}

@@ -1,0 +1,142 @@
+package rootfs
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"strings"
+)
+
+// tree is the directory behind an os.Root. It keeps the directories that were
+// visited open: os.Root walks a name from its start each time, and a thousand
+// names in /etc/ssl/certs are three thousand system calls more. Names must be
+// free of links.
+type tree struct {
+	root *os.Root
+	dirs map[string]*os.Root
+}
+
+func newTree(root *os.Root) *tree {
+	return &tree{root: root, dirs: map[string]*os.Root{".": root}}
+}
+
+// Close closes the root and every directory.
+func (t *tree) Close() error {
+	var errs []error
+	for _, dir := range t.dirs {
+		errs = append(errs, dir.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// in returns the directory that holds name, and the name in it.
+func (t *tree) in(name string) (*os.Root, string, error) {
+	dir, err := t.dir(path.Dir(name))
+	return dir, path.Base(name), err
+}
+
+func (t *tree) dir(name string) (*os.Root, error) {
+	if dir, ok := t.dirs[name]; ok {
+		return dir, nil
+	}
+	parent, base, err := t.in(name)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := parent.OpenRoot(base + "/.") // a directory, or it is not opened: a FIFO would block
+	if err != nil {
+		return nil, renamed(err, name)
+	}
+	t.dirs[name] = dir
+	return dir, nil
+}
+
+// forget closes a directory, and those in it, that is about to go.
+func (t *tree) forget(name string) {
+	for open, dir := range t.dirs {
+		if open == name || strings.HasPrefix(open, name+"/") {
+			_ = dir.Close()
+			delete(t.dirs, open)
+		}
+	}
+}
+
+// renamed gives an error about a name in a directory its whole name.
+func renamed(err error, name string) error {
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
+		return &fs.PathError{Op: p.Op, Path: name, Err: p.Err}
+	}
+	if l, ok := errors.AsType[*os.LinkError](err); ok {
+		return &os.LinkError{Op: l.Op, Old: l.Old, New: name, Err: l.Err}
+	}
+	return err
+}
+
+// Lstat implements [fs.ReadLinkFS].
+func (t *tree) Lstat(name string) (fs.FileInfo, error) {
+	dir, base, err := t.in(name)
+	if err != nil {
+		return nil, err
+	}
+	info, err := dir.Lstat(base)
+	if err != nil {
+		return nil, renamed(err, name)
+	}
+	return info, nil
+}
+
+// ReadLink implements [fs.ReadLinkFS].
+func (t *tree) ReadLink(name string) (string, error) {
+	dir, base, err := t.in(name)
+	if err != nil {
+		return "", err
+	}
+	target, err := dir.Readlink(base)
+	if err != nil {
+		return "", renamed(err, name)
+	}
+	return target, nil
+}
+
+// Open implements [fs.FS].
+func (t *tree) Open(name string) (fs.File, error) {
+	dir, base, err := t.in(name)
+	if err != nil {
+		return nil, err
+	}
+	f, err := dir.Open(base)
+	if err != nil {
+		return nil, renamed(err, name)
+	}
+	return f, nil
+}
+
+// ReadFile implements [fs.ReadFileFS].
+func (t *tree) ReadFile(name string) ([]byte, error) {
+	dir, base, err := t.in(name)
+	if err != nil {
+		return nil, err
+	}
+	data, err := dir.ReadFile(base)
+	if err != nil {
+		return nil, renamed(err, name)
+	}
+	return data, nil
+}
+
+// ReadDir implements [fs.ReadDirFS].
+func (t *tree) ReadDir(name string) ([]fs.DirEntry, error) {
+	dir, err := t.dir(name)
+	if err != nil {
+		return nil, err
+	}
+	entries, err := fs.ReadDir(dir.FS(), ".")
+	if err != nil {
+		return nil, renamed(err, name)
+	}
+	return entries, nil
+}
+
+var _ io.Closer = (*tree)(nil)
