@@ -13,6 +13,7 @@ type cached struct {
 	fs.ReadLinkFS
 	stats map[string]stated
 	links map[string]string
+	lists map[string][]fs.DirEntry
 	files map[string][]byte // small ones: an anchor is read as itself, as its link and as its hash link
 }
 
@@ -22,7 +23,7 @@ type stated struct {
 }
 
 func newCached(fsys fs.ReadLinkFS) *cached {
-	return &cached{ReadLinkFS: fsys, stats: map[string]stated{}, links: map[string]string{}, files: map[string][]byte{}}
+	return &cached{ReadLinkFS: fsys, stats: map[string]stated{}, links: map[string]string{}, lists: map[string][]fs.DirEntry{}, files: map[string][]byte{}}
 }
 
 // Lstat implements [fs.ReadLinkFS].
@@ -48,10 +49,24 @@ func (c *cached) ReadLink(name string) (string, error) {
 }
 
 // ReadDir implements [fs.ReadDirFS]. Files that a killed process staged are not
-// there: the commit sweeps them.
+// there: the commit sweeps them. What the listing says of each name is
+// remembered too. The result is shared.
 func (c *cached) ReadDir(name string) ([]fs.DirEntry, error) {
+	if entries, ok := c.lists[name]; ok {
+		return entries, nil
+	}
 	entries, err := fs.ReadDir(c.ReadLinkFS, name)
-	return slices.DeleteFunc(entries, func(e fs.DirEntry) bool { return isStaged(e.Name()) }), err
+	entries = slices.DeleteFunc(entries, func(e fs.DirEntry) bool { return isStaged(e.Name()) })
+	if err != nil {
+		return entries, err
+	}
+	c.lists[name] = entries
+	for _, e := range entries {
+		if info, err := e.Info(); err == nil {
+			c.stats[path.Join(name, e.Name())] = stated{info: info}
+		}
+	}
+	return entries, nil
 }
 
 // visited returns the directories in which something was looked for.
