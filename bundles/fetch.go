@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -40,7 +41,13 @@ const (
 	longestWait  = 10 * time.Second
 )
 
-func newFetcher(opt Options) (*fetcher, error) {
+// newFetcher returns a fetcher for sources. Without anything to download it
+// has only a cache: reading the system's CAs takes longer than all else.
+func newFetcher(opt Options, sources []*source) (*fetcher, error) {
+	remote := slices.ContainsFunc(sources, func(s *source) bool { return s.path == "" && !s.stdin })
+	if opt.Offline || !remote {
+		return &fetcher{cache: newCache(opt)}, nil
+	}
 	transport, err := newTransport(opt)
 	if err != nil {
 		return nil, err

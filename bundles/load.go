@@ -92,7 +92,7 @@ func Load(ctx context.Context, opt Options, specs ...string) ([]*Bundle, error) 
 	if err != nil {
 		return nil, err
 	}
-	fetcher, err := newFetcher(opt)
+	fetcher, err := newFetcher(opt, sources)
 	if err != nil {
 		return nil, err
 	}

@@ -218,14 +218,19 @@ func (b *block) decode() ([]byte, *Finding) {
 	}
 	body = b.dropHeaders(body)
 	b.noteLayout(body)
-	packed := bytes.Join(bytes.Fields(body), nil)
-	if i := slices.IndexFunc(packed, notBase64); i >= 0 {
-		return nil, skipped("damaged base64: %q is not a character of it", rune(packed[i]))
+	packed := make([]byte, 0, len(body))
+	for _, c := range body {
+		switch {
+		case !notBase64(c):
+			packed = append(packed, c)
+		case strings.IndexByte(asciiSpace, c) < 0:
+			return nil, skipped("damaged base64: %q is not a character of it", rune(c))
+		}
 	}
 	if len(packed) == 0 {
 		return nil, skipped("nothing between BEGIN and END")
 	}
-	der, err := base64.StdEncoding.DecodeString(string(packed))
+	der, err := base64.StdEncoding.AppendDecode(nil, packed)
 	if err != nil {
 		return nil, skipped("damaged base64: characters are missing or too many")
 	}
@@ -269,9 +274,9 @@ func (b *block) noteLayout(body []byte) {
 		b.repairs = append(b.repairs, crOnly)
 		return
 	}
-	lines := bytes.Split(bytes.TrimSuffix(bytes.ReplaceAll(body, []byte("\r"), nil), []byte("\n")), []byte("\n"))
-	for _, line := range lines[1:] {
-		switch {
+	_, body, _ = bytes.Cut(body, []byte("\n")) // what is left of the BEGIN line
+	for line := range bytes.Lines(body) {
+		switch line = bytes.TrimRight(line, "\r\n"); {
 		case len(line) == 0:
 			b.addRepair("a blank line stood inside the block")
 		case line[0] == ' ' || line[0] == '\t':
