@@ -39,10 +39,11 @@ func (s anchorStore) remakeLinks(e *edit, a *anchors) error {
 	if err != nil {
 		return err
 	}
-	if err := e.applyLinks(before, s.refresh(e, before, a)); err != nil {
+	after := s.refresh(e, before, a)
+	if err := e.rehash(after); err != nil {
 		return err
 	}
-	return e.rehash()
+	return e.applyLinks(before, after)
 }
 
 // applyLinks makes the links of /etc/ssl/certs those in after.
@@ -69,7 +70,9 @@ func (e *edit) applyLinks(before, after map[string]string) error {
 }
 
 func (e *edit) linked(name string) {
-	e.report.links.added = append(e.report.links.added, "/"+path.Join(certDir, name))
+	if _, _, isHash := splitHashName(name); !isHash {
+		e.report.links.added = append(e.report.links.added, "/"+path.Join(certDir, name))
+	}
 }
 
 func (e *edit) unlinked(name string) {

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
+	"maps"
 	"path"
 	"slices"
 	"strconv"
@@ -12,54 +14,95 @@ import (
 	"github.com/certgraft/certgraft/certs"
 )
 
-// rehash edits the hash links of /etc/ssl/certs as openssl rehash does
-// (apps/rehash.c of OpenSSL 3), its quirks included: for each file that holds
-// exactly one certificate a link HASH.N to the bare name, files and links taken
-// in the order of their names. Links to lists of revoked certificates are left
-// alone.
-func (e *edit) rehash() error {
-	entries, err := e.root.ReadDir(certDir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
+// rehash makes of the links that /etc/ssl/certs is to have what openssl rehash
+// would (apps/rehash.c of OpenSSL 3), its quirks included: for each file that
+// holds exactly one certificate a link HASH.N to the bare name, files and links
+// taken in the order of their names. Links to lists of revoked certificates are
+// left alone.
+func (e *edit) rehash(links map[string]string) error {
+	names, err := e.plainNames()
 	if err != nil {
-		return fmt.Errorf("read the directory of hash links: %w", err)
+		return err
 	}
 	buckets := map[uint32]*bucket{}
-	for _, entry := range entries {
-		if err := e.hashEntry(buckets, entry); err != nil {
+	for _, name := range slices.Sorted(chain(slices.Values(names), maps.Keys(links))) {
+		if err := e.hashEntry(buckets, name, links); err != nil {
 			return err
 		}
 	}
 	for hash, b := range buckets {
-		if err := e.applyBucket(hash, b); err != nil {
-			return err
-		}
+		b.apply(hash, links)
 	}
 	return nil
 }
 
-func (e *edit) hashEntry(buckets map[uint32]*bucket, entry fs.DirEntry) error {
-	name := path.Join(certDir, entry.Name())
-	if hash, id, ok := splitHashName(entry.Name()); ok && entry.Type()&fs.ModeSymlink != 0 {
-		target, err := e.root.ReadLink(name)
-		if err != nil {
-			return err
+// plainNames returns the names in /etc/ssl/certs that are no links.
+func (e *edit) plainNames() ([]string, error) {
+	entries, err := e.root.ReadDir(certDir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the directory of hash links: %w", err)
+	}
+	var names []string
+	for _, entry := range entries {
+		if entry.Type()&fs.ModeSymlink == 0 {
+			names = append(names, entry.Name())
 		}
+	}
+	return names, nil
+}
+
+// chain yields what each of seqs does.
+func chain(seqs ...iter.Seq[string]) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, seq := range seqs {
+			for s := range seq {
+				if !yield(s) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func (e *edit) hashEntry(buckets map[uint32]*bucket, name string, links map[string]string) error {
+	target, isLink := links[name]
+	if hash, id, ok := splitHashName(name); ok && isLink {
 		bucketOf(buckets, hash).addLink(target, id)
 		return nil
 	}
-	if !slices.Contains([]string{".pem", ".crt", ".cer"}, strings.ToLower(path.Ext(entry.Name()))) || !leadsToFile(e.root, name) {
+	at := behind(name, links)
+	if !slices.Contains([]string{".pem", ".crt", ".cer"}, strings.ToLower(path.Ext(name))) || !leadsToFile(e.root, at) {
 		return nil
 	}
-	data, err := e.root.ReadFile(name)
+	data, err := e.root.ReadFile(at)
 	if err != nil {
 		return fmt.Errorf("read what is to be hashed: %w", err)
 	}
 	if c := e.reader.single(data); c != nil {
-		bucketOf(buckets, c.SubjectHash()).addFile(entry.Name(), c.Fingerprint())
+		bucketOf(buckets, c.SubjectHash()).addFile(name, c.Fingerprint())
 	}
 	return nil
+}
+
+// behind returns the name, for io/fs, of what a name in /etc/ssl/certs leads to
+// by way of links that are not there yet.
+func behind(name string, links map[string]string) string {
+	for range len(links) {
+		target, isLink := links[name]
+		switch {
+		case !isLink:
+			return path.Join(certDir, name)
+		case path.IsAbs(target):
+			return strings.TrimPrefix(path.Clean(target), "/")
+		case strings.Contains(target, "/"):
+			return path.Join(certDir, target)
+		}
+		name = target
+	}
+	return path.Join(certDir, name) // a circle
 }
 
 // hashName is the name of a hash link.
@@ -126,10 +169,10 @@ func (b *bucket) addFile(file string, print certs.Fingerprint) {
 	}
 }
 
-// applyBucket makes and removes links. A link that is there is used as it is if
-// its number is below the count of links needed, whatever it leads to; the
-// other files get the lowest numbers that are then free.
-func (e *edit) applyBucket(hash uint32, b *bucket) error {
+// apply makes and removes links. A link that is there is used as it is if its
+// number is below the count of links needed, whatever it leads to; the other
+// files get the lowest numbers that are then free.
+func (b *bucket) apply(hash uint32, links map[string]string) {
 	used := map[int]bool{}
 	for _, h := range b.entries {
 		if h.id < b.needed {
@@ -145,16 +188,11 @@ func (e *edit) applyBucket(hash uint32, b *bucket) error {
 				next++
 			}
 			used[next] = true
-			if err := e.root.Symlink(h.file, path.Join(certDir, hashName(hash, next))); err != nil {
-				return err
-			}
+			links[hashName(hash, next)] = h.file
 		default:
-			if err := e.root.Remove(path.Join(certDir, hashName(hash, h.id))); err != nil {
-				return err
-			}
+			delete(links, hashName(hash, h.id))
 		}
 	}
-	return nil
 }
 
 // lookUp reports whether OpenSSL finds a certificate in /etc/ssl/certs: it opens

@@ -48,12 +48,13 @@ type Overlay struct {
 	children map[string]map[string]bool
 	covers   bool              // a directory of lower was taken away
 	dirs     map[string]string // what directories that were looked into resolve to
+	via      map[string]bool   // the links on the way to them
 }
 
 // NewOverlay returns an overlay without changes. The lower file system must not
 // change while the overlay is in use: what is read of it is remembered.
 func NewOverlay(lower fs.ReadLinkFS) *Overlay {
-	return &Overlay{lower: newCached(lower), upper: map[string]Change{}, children: map[string]map[string]bool{}, dirs: map[string]string{}}
+	return &Overlay{lower: newCached(lower), upper: map[string]Change{}, children: map[string]map[string]bool{}, dirs: map[string]string{}, via: map[string]bool{}}
 }
 
 // WriteFile makes name a regular file that holds data, following links, with
@@ -84,8 +85,14 @@ func (o *Overlay) Symlink(target, name string) error {
 	if err != nil {
 		return err
 	}
-	if info, err := o.lstat(real); err == nil && info.IsDir() {
+	info, err := o.lstat(real)
+	switch {
+	case err == nil && info.IsDir():
 		return pathError("symlink", name, syscall.EISDIR)
+	case err == nil && info.Mode()&fs.ModeSymlink != 0:
+		if old, err := o.readLink(real); err == nil && old == target {
+			return nil
+		}
 	}
 	return o.set("symlink", Change{Name: real, Mode: fs.ModeSymlink | 0o777, Target: target})
 }
@@ -150,8 +157,9 @@ func (o *Overlay) set(op string, c Change) error {
 }
 
 func (o *Overlay) put(c Change) {
-	if before, err := o.lstat(c.Name); err == nil && !before.Mode().IsRegular() {
-		clear(o.dirs) // a directory or a link on the way to one
+	if before, err := o.lstat(c.Name); o.via[c.Name] || err == nil && before.IsDir() {
+		clear(o.dirs)
+		clear(o.via)
 	}
 	if !o.hidden(c.Name) {
 		c.Prior, _ = o.lower.Lstat(c.Name)

@@ -20,6 +20,7 @@ func (o *Overlay) Resolve(name string) (string, error) { return o.resolve("resol
 func (o *Overlay) resolve(op, name string, follow bool) (string, error) {
 	at, rest := o.start(name)
 	direct := len(rest) > 1
+	var via []string
 	for links := 0; len(rest) > 0; {
 		elem := rest[0]
 		rest = rest[1:]
@@ -43,6 +44,7 @@ func (o *Overlay) resolve(op, name string, follow bool) (string, error) {
 			continue
 		}
 		direct = direct && !lastElement(rest) // the name itself is a link: it lies elsewhere
+		via = append(via, next)
 		if links++; links > maxLinks {
 			return "", pathError(op, name, syscall.ELOOP)
 		}
@@ -52,7 +54,7 @@ func (o *Overlay) resolve(op, name string, follow bool) (string, error) {
 		rest = append(strings.Split(target, "/"), rest...)
 	}
 	if direct {
-		o.remember(name, at)
+		o.remember(name, at, via)
 	}
 	return at, nil
 }
@@ -69,7 +71,7 @@ func (o *Overlay) start(name string) (at string, rest []string) {
 }
 
 // remember keeps what the directory of name resolves to, if it is one.
-func (o *Overlay) remember(name, at string) {
+func (o *Overlay) remember(name, at string, via []string) {
 	i := strings.LastIndexByte(name, '/')
 	if i <= 0 || name[i+1:] == "" || name[i+1:] == "." || name[i+1:] == ".." {
 		return
@@ -77,6 +79,9 @@ func (o *Overlay) remember(name, at string) {
 	parent := path.Dir(at)
 	if info, err := o.lstat(parent); err == nil && info.IsDir() {
 		o.dirs[name[:i]] = parent
+		for _, link := range via {
+			o.via[link] = true
+		}
 	}
 }
 
