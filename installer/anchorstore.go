@@ -74,6 +74,12 @@ func (s anchorStore) install(e *edit, want []wanted) error {
 	if err != nil {
 		return err
 	}
+	after := before.anchors
+	if len(added) > 0 {
+		if after, err = s.anchors(e.root); err != nil {
+			return err
+		}
+	}
 	report := StoreReport{Name: s.id, Path: "/" + localDir, Added: len(added), Present: len(want) - len(added), Total: len(want)}
 	if s.hasBundle(e, before) {
 		real, err := e.root.Resolve(toolsBundle)
@@ -82,12 +88,12 @@ func (s anchorStore) install(e *edit, want []wanted) error {
 		}
 		e.covered = append(e.covered, real)
 		report.Path = "/" + real
-		if report.Total, err = s.installBundle(e, before, real, want, added); err != nil {
+		if report.Total, err = s.installBundle(e, before, after, real, want, added); err != nil {
 			return err
 		}
 	}
 	if s.links(e.root) {
-		if err := s.installLinks(e, before, want); err != nil {
+		if err := s.installLinks(e, before, after, want); err != nil {
 			return err
 		}
 	}
@@ -128,15 +134,11 @@ func (s anchorStore) addAnchors(e *edit, a *anchors, want []wanted) (added []wan
 
 // installBundle leaves the bundle that the tool would make of the anchors, or,
 // where it was not the tool that made it, adds to it.
-func (s anchorStore) installBundle(e *edit, before *state, real string, want, added []wanted) (total int, err error) {
+func (s anchorStore) installBundle(e *edit, before *state, after *anchors, real string, want, added []wanted) (total int, err error) {
 	if !before.bundle {
 		s.nameUnexplained(e, before)
 		_, total, err := e.extend(s.id, real, want, s.separator)
 		return total, err
-	}
-	a, err := s.anchors(e.root)
-	if err != nil {
-		return 0, err
 	}
 	if before.data == nil {
 		if err := e.create(s.id, real, s.wide); err != nil {
@@ -146,7 +148,7 @@ func (s anchorStore) installBundle(e *edit, before *state, real string, want, ad
 	for _, w := range added {
 		e.record.added(w.Certificate, storeOf(s.id, real))
 	}
-	data := a.concat(s.each)
+	data := after.concat(s.each)
 	if err := e.root.WriteFile(real, data, 0o644); err != nil {
 		return 0, err
 	}
@@ -155,16 +157,12 @@ func (s anchorStore) installBundle(e *edit, before *state, real string, want, ad
 
 // installLinks leaves the links that the tool would, or, where it was not the
 // tool that made them, adds to them.
-func (s anchorStore) installLinks(e *edit, before *state, want []wanted) error {
+func (s anchorStore) installLinks(e *edit, before *state, after *anchors, want []wanted) (err error) {
 	if err := makeDirs(e.root, e.record, certDir); err != nil {
 		return err
 	}
-	a, err := s.anchors(e.root)
-	if err != nil {
-		return err
-	}
 	if before.links {
-		err = s.remakeLinks(e, a)
+		err = s.remakeLinks(e, after)
 	} else {
 		err = s.addLinks(e, want)
 	}
