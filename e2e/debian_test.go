@@ -41,6 +41,26 @@ func TestDebianFixedPoint(t *testing.T) {
 	}
 }
 
+// The reverse order: where the tool has made everything of anchors that someone
+// laid down, install finds nothing to do.
+func TestDebianToolFirst(t *testing.T) {
+	for _, suite := range suites {
+		t.Run(suite, func(t *testing.T) {
+			root := debian(t, suite)
+			sources := append([]string{newAuthority(t, "Corp Root").caFile}, rds(t)...)
+			run(t, certgraft, append([]string{"bundle", "--format", "split", "--output", filepath.Join(root, "usr/local/share/ca-certificates")}, sources...)...)
+			chroot(t, root, "update-ca-certificates", "--fresh")
+			made := snapshot(t, filepath.Join(root, "etc"))
+			anchors := snapshot(t, filepath.Join(root, "usr/local/share/ca-certificates"))
+			if out := run(t, certgraft, append([]string{"install", "--root", root}, sources...)...); !strings.Contains(out, " 0 added") {
+				t.Error(out)
+			}
+			same(t, "install after the tool", made, snapshot(t, filepath.Join(root, "etc")))
+			same(t, "anchors", anchors, snapshot(t, filepath.Join(root, "usr/local/share/ca-certificates")))
+		})
+	}
+}
+
 // On a Debian without the package the layout is laid down, works, and survives
 // the package.
 func TestDebianPackageLater(t *testing.T) {
