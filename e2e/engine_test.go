@@ -87,7 +87,10 @@ func stopEngine() {
 	case <-time.After(20 * time.Second):
 		_ = e.cmd.Process.Kill()
 	}
-	_ = os.RemoveAll(e.dir)
+	_ = exec.Command("umount", filepath.Join(e.dir, "exec/netns/default")).Run() // the engine leaves it mounted
+	if err := os.RemoveAll(e.dir); err != nil {
+		fmt.Fprintln(os.Stderr, "e2e:", err)
+	}
 }
 
 // importImage makes an image of an archive of a root.
