@@ -12,28 +12,50 @@ var errBER = errors.New("not BER")
 
 // toDER reads the first BER element of data and returns it with definite
 // lengths, and what follows it. Elements that hold no indefinite length stay as
-// they are to the byte, so that certificates in it keep their signatures.
+// they are to the byte, so that certificates in it keep their signatures; one
+// that holds no BER stays too, for others to judge.
 func toDER(data []byte, depth int) (der, rest []byte, err error) {
-	if depth > maxNesting {
-		return nil, nil, errors.New("nested too deep")
-	}
 	header, length, err := berHeader(data)
 	if err != nil {
 		return nil, nil, err
 	}
 	constructed := data[0]&0x20 != 0
 	switch body := data[header:]; {
+	case depth > maxNesting:
+		return nil, nil, errors.New("nested too deep")
+	case length > len(body):
+		return nil, nil, errors.New("it ends too early")
 	case length < 0 && !constructed:
 		return nil, nil, errBER
 	case length < 0:
-		return convertIndefinite(data[0], body, depth)
-	case length > len(body):
-		return nil, nil, errors.New("it ends too early")
-	case !constructed || !bytes.Contains(body[:length], []byte{0x80}):
-		return data[:header+length], body[length:], nil
+		contents, rest, err := convert(body, depth+1, true)
+		return appendElement(nil, data[0], contents), rest, err
 	default:
-		return convertDefinite(data[:header+length], header, depth)(body[length:])
+		element, inner := data[:header+length], body[:length]
+		if constructed && bytes.IndexByte(inner, 0x80) >= 0 {
+			contents, _, err := convert(inner, depth+1, false)
+			if err == nil && !bytes.Equal(contents, inner) {
+				element = appendElement(nil, data[0], contents)
+			}
+		}
+		return element, body[length:], nil
 	}
+}
+
+// convert converts the elements of data, up to the end-of-contents mark if there
+// is to be one.
+func convert(data []byte, depth int, marked bool) (contents, rest []byte, err error) {
+	for marked || len(data) > 0 {
+		if marked && bytes.HasPrefix(data, []byte{0, 0}) {
+			return contents, data[2:], nil
+		}
+		element, after, err := toDER(data, depth)
+		if err != nil {
+			return nil, nil, err
+		}
+		contents, data = append(contents, element...), after
+	}
+	return contents, nil, nil
 }
 
 // berHeader returns the size of tag and length, and the length; -1 for the
@@ -56,40 +78,10 @@ func berHeader(data []byte) (size, length int, err error) {
 	for _, b := range data[2 : 2+n] {
 		length = length<<8 | int(b)
 	}
+	if length < 0 { // where an int has 32 bits
+		return 0, 0, errBER
+	}
 	return 2 + n, length, nil
-}
-
-// convertIndefinite converts the elements up to the end-of-contents mark.
-func convertIndefinite(tag byte, body []byte, depth int) (der, rest []byte, err error) {
-	var contents []byte
-	for {
-		if len(body) >= 2 && body[0] == 0 && body[1] == 0 {
-			return appendElement(nil, tag, contents), body[2:], nil
-		}
-		element, after, err := toDER(body, depth+1)
-		if err != nil {
-			return nil, nil, err
-		}
-		contents, body = append(contents, element...), after
-	}
-}
-
-// convertDefinite converts the elements in a constructed one of known length.
-func convertDefinite(element []byte, header, depth int) func(rest []byte) ([]byte, []byte, error) {
-	return func(rest []byte) ([]byte, []byte, error) {
-		var contents []byte
-		for body := element[header:]; len(body) > 0; {
-			inner, after, err := toDER(body, depth+1)
-			if err != nil {
-				return nil, nil, err
-			}
-			contents, body = append(contents, inner...), after
-		}
-		if bytes.Equal(contents, element[header:]) {
-			return element, rest, nil
-		}
-		return appendElement(nil, element[0], contents), rest, nil
-	}
 }
 
 func appendElement(dst []byte, tag byte, contents []byte) []byte {

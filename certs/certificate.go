@@ -36,10 +36,11 @@ type Certificate struct {
 	hash        func() uint32
 }
 
-// ParseCertificate reads the DER encoding of one certificate. It fails where
-// OpenSSL or GnuTLS would, since a bundle with such a certificate is lost to
-// them as a whole.
+// ParseCertificate reads the DER encoding of one certificate, of which it keeps
+// a copy. It fails where OpenSSL or GnuTLS would, since a bundle with such a
+// certificate is lost to them as a whole.
 func ParseCertificate(der []byte) (*Certificate, error) {
+	der = bytes.Clone(der)
 	f, err := walk(der)
 	if err != nil {
 		return nil, err

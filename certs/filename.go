@@ -2,32 +2,24 @@ package certs
 
 import (
 	"cmp"
-	"slices"
 	"strings"
 )
 
 // FileName returns the name of the anchor file for c from source, such as
 // certgraft-aws-rds-amazon-rds-eu-west-1-root-ca-rsa2048-g1-4d11b8e1.crt:
 // lower-case ASCII letters, digits, dots and dashes only, and the first digits
-// of the fingerprint, which keep apart certificates that share a subject.
+// of the fingerprint, which keep apart certificates that share a subject. No
+// file system finds it too long.
 func FileName(source string, c *Certificate, digits int) string {
-	const longest = 40
+	const longestSlug, longestSource = 40, 100
 	who := cmp.Or(c.subject.first("CN"), c.subject.first("O"))
-	slug := strings.Trim(dashed(who, ""), "-")
-	slug = strings.Trim(slug[:min(len(slug), longest)], "-")
-	origin := strings.Trim(dashed(source, "."), "-.")
+	slug := cut(strings.Trim(dashed(who, ""), "-"), longestSlug)
+	origin := cut(strings.Trim(dashed(source, "."), "-."), longestSource)
 	return strings.Join([]string{"certgraft", cmp.Or(origin, "source"), cmp.Or(slug, "ca"), c.Fingerprint().String()[:digits]}, "-") + ".crt"
 }
 
-// first returns the value of the most specific attribute with that short name.
-func (n name) first(short string) string {
-	for _, a := range slices.Backward(n.attributes) {
-		if a.string && attributeNames[string(a.oid)] == short {
-			return a.text
-		}
-	}
-	return ""
-}
+// cut shortens s, which is ASCII, to so many characters.
+func cut(s string, longest int) string { return strings.TrimRight(s[:min(len(s), longest)], "-.") }
 
 // dashed lowers ASCII letters and makes one dash of each run of characters that
 // are neither letters nor digits nor in also.

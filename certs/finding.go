@@ -1,8 +1,11 @@
 package certs
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 )
 
 // ErrPrivateKey is what the error of an input that holds a private key wraps.
@@ -51,8 +54,6 @@ func (f *Finding) Error() string {
 // one, else nil.
 func (f *Finding) Unwrap() error { return f.err }
 
-func repaired(reason string) *Finding { return &Finding{Verdict: Repaired, Reason: reason} }
-
 func skipped(format string, args ...any) *Finding {
 	return &Finding{Verdict: Skipped, Reason: fmt.Sprintf(format, args...)}
 }
@@ -61,10 +62,52 @@ func refusedKey() *Finding {
 	return &Finding{Verdict: Refused, Reason: ErrPrivateKey.Error(), err: ErrPrivateKey}
 }
 
+func truncated() *Finding {
+	return &Finding{Verdict: Skipped, Reason: ErrTruncated.Error(), err: ErrTruncated}
+}
+
 // at returns the finding with its place, if it has none yet.
 func (f *Finding) at(line, block int) *Finding {
 	if f != nil && f.Line == 0 {
 		f.Line, f.Block = line, block
 	}
 	return f
+}
+
+// within returns the finding as one about a named part of the input: the place
+// in the part becomes words.
+func (f *Finding) within(name string) *Finding {
+	if f != nil {
+		f.Reason = printable(name) + ": " + f.Error()
+		f.Line, f.Block = 0, 0
+	}
+	return f
+}
+
+// also returns the finding with repairs that were made before it.
+func (f *Finding) also(before repairs) *Finding {
+	first := before.finding()
+	if f == nil || first == nil {
+		return cmp.Or(f, first)
+	}
+	f.Reason = first.Reason + "; " + f.Reason
+	return f
+}
+
+// repairs are what had to be done to a block to read it.
+type repairs []string
+
+// add adds a repair, once.
+func (r *repairs) add(reason string) {
+	if !slices.Contains(*r, reason) {
+		*r = append(*r, reason)
+	}
+}
+
+// finding returns the repairs as one finding, nil if there were none.
+func (r repairs) finding() *Finding {
+	if len(r) == 0 {
+		return nil
+	}
+	return &Finding{Verdict: Repaired, Reason: strings.Join(r, "; ")}
 }

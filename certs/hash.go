@@ -56,13 +56,29 @@ func (a attribute) canonical() []byte {
 	var out cryptobyte.Builder
 	out.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
 		b.AddASN1(asn1.OBJECT_IDENTIFIER, func(b *cryptobyte.Builder) { b.AddBytes(a.oid) })
-		if !a.string {
+		switch {
+		case a.string:
+			b.AddASN1(asn1.UTF8String, func(b *cryptobyte.Builder) { b.AddBytes(fold(a.text)) })
+		case a.tag == asn1.BIT_STRING:
+			b.AddASN1(asn1.BIT_STRING, func(b *cryptobyte.Builder) { b.AddBytes(clearUnused(a.value)) })
+		default:
 			b.AddBytes(a.value)
-			return
 		}
-		b.AddASN1(asn1.UTF8String, func(b *cryptobyte.Builder) { b.AddBytes(fold(a.text)) })
 	})
 	return out.BytesOrPanic()
+}
+
+// clearUnused returns the contents of a bit string as OpenSSL writes them again
+// (a_bitstr.c): the unused bits of the last byte are zero.
+func clearUnused(der cryptobyte.String) []byte {
+	var bits cryptobyte.String
+	der.ReadASN1(&bits, asn1.BIT_STRING)
+	if len(bits) == 1 {
+		return []byte{0}
+	}
+	cleared := bytes.Clone(bits)
+	cleared[len(cleared)-1] &= 0xff << cleared[0]
+	return cleared
 }
 
 const asciiSpace = " \t\n\v\f\r"

@@ -3,7 +3,6 @@ package certs
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -30,34 +29,29 @@ type attribute struct {
 
 // String types of X.520 names that cryptobyte has no constant for.
 const (
+	tagNumericString   = asn1.Tag(18)
 	tagUniversalString = asn1.Tag(28)
 	tagBMPString       = asn1.Tag(30)
 )
 
-// allowedInNames reports whether OpenSSL takes a value of that type in a name
-// (B_ASN1_PRINTABLE and the table tag2bit of tasn_dec.c).
-func allowedInNames(tag asn1.Tag) bool {
-	switch {
-	case tag == asn1.SEQUENCE, tag == asn1.BIT_STRING, tag == asn1.UTF8String, tag == tagUniversalString, tag == tagBMPString:
-		return true
-	case tag >= 7 && tag <= 15, tag == 29: // of no type that it knows
-		return true
-	}
-	return tag == 18 || tag == asn1.PrintableString || tag == asn1.T61String || tag == asn1.IA5String
-}
+// longestName is the most that OpenSSL reads (X509_NAME_MAX in x_name.c).
+const longestName = 1 << 20
 
 // parseName reads a distinguished name. It fails where OpenSSL does: on damaged
-// DER and on strings that their type does not allow.
+// DER, and on strings that their type does not allow.
 func parseName(der []byte) (name, error) {
 	n := name{raw: der}
 	in := cryptobyte.String(der)
 	var rdns cryptobyte.String
-	if !in.ReadASN1(&rdns, asn1.SEQUENCE) {
+	if !in.ReadASN1(&rdns, asn1.SEQUENCE) || !in.Empty() {
 		return n, errors.New("damaged DER: not a name")
+	}
+	if len(der) > longestName {
+		return n, errors.New("a name of more than 1 MiB" + byOpenSSL)
 	}
 	for !rdns.Empty() {
 		var set cryptobyte.String
-		if !rdns.ReadASN1(&set, asn1.SET) || set.Empty() {
+		if !rdns.ReadASN1(&set, asn1.SET) {
 			return n, errors.New("damaged DER: a part of the name")
 		}
 		for !set.Empty() {
@@ -75,18 +69,32 @@ func parseName(der []byte) (name, error) {
 func readAttribute(set *cryptobyte.String) (attribute, error) {
 	var a attribute
 	var seq, oid, value, contents cryptobyte.String
-	if !set.ReadASN1(&seq, asn1.SEQUENCE) || !seq.ReadASN1(&oid, asn1.OBJECT_IDENTIFIER) ||
+	if !set.ReadASN1(&seq, asn1.SEQUENCE) || !seq.ReadASN1(&oid, asn1.OBJECT_IDENTIFIER) || !validOID(oid) ||
 		!seq.ReadAnyASN1Element(&value, &a.tag) || !seq.Empty() {
 		return a, errors.New("damaged DER: an attribute of the name")
 	}
 	a.oid, a.value = oid, value
 	value.ReadAnyASN1(&contents, &a.tag)
-	if !allowedInNames(a.tag) {
-		return a, fmt.Errorf("a value of ASN.1 type %d in the name: OpenSSL would refuse the whole bundle", a.tag&0x1f)
+	if !allowedInNames(a.tag) || !validAny(a.tag, contents) {
+		return a, fmt.Errorf("a value of ASN.1 type %d in the name%s", a.tag&0x1f, byOpenSSL)
 	}
 	var err error
 	a.text, a.string, err = decodeString(a.tag, contents)
 	return a, err
+}
+
+// allowedInNames reports whether OpenSSL takes a value of that type in a name:
+// those of B_ASN1_PRINTABLE, and those that it has no name for (the table
+// tag2bit of tasn_dec.c).
+func allowedInNames(tag asn1.Tag) bool {
+	switch tag {
+	case asn1.SEQUENCE, asn1.BIT_STRING, asn1.UTF8String, tagNumericString, asn1.PrintableString,
+		asn1.T61String, asn1.IA5String, tagUniversalString, tagBMPString:
+		return true
+	case 7, 8, 9, 11, 13, 14, 15, 29:
+		return true
+	}
+	return false
 }
 
 // decodeString returns a value of one of the string types that OpenSSL
@@ -96,7 +104,7 @@ func decodeString(tag asn1.Tag, b []byte) (string, bool, error) {
 	switch tag {
 	case asn1.UTF8String:
 		if !utf8.Valid(b) {
-			return "", false, errors.New("invalid UTF-8 in a UTF8String: OpenSSL would refuse the whole bundle")
+			return "", false, errors.New("invalid UTF-8 in a UTF8String" + byOpenSSL)
 		}
 		return string(b), true, nil
 	case asn1.PrintableString, asn1.T61String, asn1.IA5String:
@@ -111,17 +119,16 @@ func decodeString(tag asn1.Tag, b []byte) (string, bool, error) {
 
 func latin1(b []byte) string {
 	var s strings.Builder
+	s.Grow(len(b))
 	for _, c := range b {
 		s.WriteRune(rune(c))
 	}
 	return s.String()
 }
 
-// wide decodes characters of size bytes each, big end first.
+// wide decodes characters of size bytes each, big end first; b is a multiple of
+// that.
 func wide(b []byte, size int) (string, bool, error) {
-	if len(b)%size != 0 {
-		return "", false, errors.New("a string of the name has half a character: OpenSSL would refuse the whole bundle")
-	}
 	var s strings.Builder
 	for ; len(b) > 0; b = b[size:] {
 		r := uint32(0)
@@ -129,77 +136,9 @@ func wide(b []byte, size int) (string, bool, error) {
 			r = r<<8 | uint32(c)
 		}
 		if r > unicode.MaxRune || !utf8.ValidRune(rune(r)) {
-			return "", false, errors.New("a string of the name has an impossible character: OpenSSL would refuse the whole bundle")
+			return "", false, errors.New("an impossible character in a string of the name" + byOpenSSL)
 		}
 		s.WriteRune(rune(r))
 	}
 	return s.String(), true, nil
-}
-
-// Attribute types that have a short name, by the encoding of their identifier.
-var attributeNames = map[string]string{
-	"\x55\x04\x03":                         "CN",
-	"\x55\x04\x05":                         "serialNumber",
-	"\x55\x04\x06":                         "C",
-	"\x55\x04\x07":                         "L",
-	"\x55\x04\x08":                         "ST",
-	"\x55\x04\x09":                         "street",
-	"\x55\x04\x0a":                         "O",
-	"\x55\x04\x0b":                         "OU",
-	"\x55\x04\x61":                         "organizationIdentifier",
-	"\x2a\x86\x48\x86\xf7\x0d\x01\x09\x01": "emailAddress",
-	"\x09\x92\x26\x89\x93\xf2\x2c\x64\x01\x19": "DC",
-	"\x09\x92\x26\x89\x93\xf2\x2c\x64\x01\x01": "UID",
-}
-
-// String returns the name on one line, most specific part first.
-func (n name) String() string {
-	var s strings.Builder
-	for i, a := range slices.Backward(n.attributes) {
-		s.WriteString(a.label() + "=" + printable(a.display()))
-		if i > 0 {
-			if n.attributes[i-1].last {
-				s.WriteByte(',')
-			} else {
-				s.WriteByte('+')
-			}
-		}
-	}
-	return s.String()
-}
-
-func (a attribute) label() string {
-	if short, ok := attributeNames[string(a.oid)]; ok {
-		return short
-	}
-	return fmt.Sprintf("OID.%x", a.oid)
-}
-
-func (a attribute) display() string {
-	if a.string {
-		return a.text
-	}
-	return fmt.Sprintf("#%x", a.value)
-}
-
-// friendly returns the attribute that people would call the certificate by.
-func (n name) friendly() string {
-	for _, want := range []string{"CN", "OU", "O"} {
-		for _, a := range slices.Backward(n.attributes) {
-			if a.string && a.text != "" && attributeNames[string(a.oid)] == want {
-				return printable(a.text)
-			}
-		}
-	}
-	return ""
-}
-
-// printable replaces what could move a terminal's cursor or hide text.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return '\ufffd'
-	}, s)
 }

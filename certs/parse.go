@@ -2,10 +2,11 @@ package certs
 
 import (
 	"bytes"
+	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
-	"strings"
 )
 
 // Parse yields the certificates in data, in order, and what there is to say of
@@ -16,15 +17,18 @@ import (
 //
 // Read are PEM (RFC 7468) with anything around it, DER, PKCS#7 in PEM, DER or
 // BER, ZIP archives of these, UTF-16 text, and base64 or JSON strings of them.
+// The time it takes is linear in the size of data and of what it unpacks to,
+// which is bounded.
 func Parse(data []byte) iter.Seq2[*Certificate, error] {
 	return func(yield func(*Certificate, error) bool) {
+		budget := maxUnpacked
 		emit := func(c *Certificate, f *Finding) bool {
 			if f == nil {
 				return yield(c, nil)
 			}
 			return yield(c, f) && f.Verdict != Refused
 		}
-		parse(data, emit, 0)
+		reader{emit: emit, budget: &budget}.read(data)
 	}
 }
 
@@ -57,37 +61,13 @@ func nothing(data []byte, findings []*Finding) error {
 	if what == "" && len(findings) > 0 {
 		what = findings[0].Error()
 	}
+	if what == "" && json.Valid(data) {
+		what = "it is JSON without a certificate in it"
+	}
 	if what == "" {
 		what = "the content is not one that certificates come in"
 	}
 	return fmt.Errorf("%w: %s", ErrNoCertificate, what)
-}
-
-// describe names what people save by mistake under a certificate's name.
-func describe(data []byte) string {
-	head := bytes.ToLower(bytes.TrimSpace(data[:min(len(data), 4096)]))
-	switch {
-	case len(bytes.TrimSpace(data)) == 0:
-		return "the file is empty"
-	case hasAny(head, "<!doctype html", "<html"):
-		return "it is an HTML page, not certificates"
-	case hasAny(head, "<?xml", "<error>"):
-		return "it is an XML document, an error message of a store perhaps"
-	case hasAny(data, "\xfe\xed\xfe\xed", "\xce\xce\xce\xce"):
-		return "it is a Java keystore: export its certificates with keytool -exportcert -rfc"
-	case isPKCS12(data):
-		return "it is a PKCS#12 keystore: export its certificates with openssl pkcs12 -nokeys"
-	}
-	return ""
-}
-
-func hasAny(head []byte, prefixes ...string) bool {
-	for _, p := range prefixes {
-		if strings.HasPrefix(string(head), p) {
-			return true
-		}
-	}
-	return false
 }
 
 // emitter takes a certificate, or a finding, or both. It returns false to stop.
@@ -96,74 +76,126 @@ type emitter func(*Certificate, *Finding) bool
 // maxDepth bounds archives in archives and base64 in base64.
 const maxDepth = 4
 
-// parse finds out what data is and reads it. It returns false once emit did.
-func parse(data []byte, emit emitter, depth int) bool {
-	if depth > maxDepth {
-		return emit(nil, skipped("it is wrapped more than %d times", maxDepth))
+// reader unwraps data until it comes to certificates. Its methods return false
+// once emit did.
+type reader struct {
+	emit   emitter
+	depth  int
+	budget *int // bytes that archives may still unpack to
+}
+
+// read finds out what data is and reads it.
+func (r reader) read(data []byte) bool {
+	if r.depth > maxDepth {
+		return r.emit(nil, skipped("it is wrapped more than %d times", maxDepth))
 	}
-	if text, ok := decodeUTF16(data); ok {
-		return parse(text, noting(emit, "it was UTF-16 text"), depth+1)
+	_, isPEM := nextMark(data, 0)
+	if text, ok := decodeUTF16(data); ok && !isPEM { // unless other text was joined to it
+		return r.unwrapped("it was UTF-16 text").read(text)
 	}
-	trimmed := bytes.TrimSpace(bytes.TrimPrefix(data, []byte(bom)))
 	switch {
 	case bytes.HasPrefix(data, []byte("PK\x03\x04")):
-		return parseZIP(data, emit, depth)
-	case len(data) > 0 && data[0] == 0x30 && !looksLikeText(data):
-		return parseDER(data, emit)
-	case containsFold(data, beginMark):
-		return parsePEM(data, emit)
-	case len(trimmed) > 0 && (trimmed[0] == '{' || trimmed[0] == '['):
-		return parseJSON(trimmed, emit, depth)
+		return r.readZIP(data)
+	case bytes.HasPrefix(data, []byte("openssh-key-v1\x00")):
+		return r.emit(nil, refusedKey())
+	case looksLikeDER(data):
+		return r.readDER(data)
+	}
+	return r.readText(data)
+}
+
+// readText reads PEM, or text that certificates are written in otherwise.
+func (r reader) readText(text []byte) bool {
+	if plain, ok := plainDashes(text); ok {
+		return r.unwrapped("its dashes were typographic ones").readText(plain)
+	}
+	if at := keyIndex(text); at >= 0 {
+		return r.emit(nil, refusedKey().at(1+countLines(text[:at]), 0))
+	}
+	trimmed := bytes.TrimSpace(bytes.TrimPrefix(text, []byte(bom)))
+	switch {
+	case isHTML(trimmed):
+		return r.passOver(text, "it stands in an HTML page")
+	case looksLikeJSON(trimmed):
+		if found, ok := jsonStrings(trimmed); ok {
+			return r.readJSON(found)
+		}
+	}
+	if _, ok := nextMark(text, 0); ok {
+		return r.readPEM(text)
 	}
 	if decoded, ok := decodeBase64(trimmed); ok {
-		return parse(decoded, noting(emit, "it was base64 without BEGIN and END lines"), depth+1)
+		return r.unwrapped("it was base64 without BEGIN and END lines").read(decoded)
 	}
 	return true
 }
 
-// noting adds reason, once, to the first certificate that comes through.
-func noting(emit emitter, reason string) emitter {
-	noted := false
-	return func(c *Certificate, f *Finding) bool {
+// unwrapped returns a reader for what data was wrapped in. The first
+// certificate that it finds is reported as repaired for that reason.
+func (r reader) unwrapped(reason string) reader {
+	r.depth++
+	return r.repairedBy(repairs{reason})
+}
+
+// repairedBy returns a reader that reports the repairs with the first
+// certificate it finds.
+func (r reader) repairedBy(done repairs) reader {
+	emit, noted := r.emit, false
+	r.emit = func(c *Certificate, f *Finding) bool {
 		if c == nil || noted {
 			return emit(c, f)
 		}
 		noted = true
-		if f == nil {
-			return emit(c, repaired(reason))
+		return emit(c, f.also(done))
+	}
+	return r
+}
+
+// at returns a reader whose findings are about that place.
+func (r reader) at(line, block int) reader {
+	emit := r.emit
+	r.emit = func(c *Certificate, f *Finding) bool { return emit(c, f.at(line, block)) }
+	return r
+}
+
+// onLine returns a reader whose findings are on that line, whatever lines there
+// are in what it reads.
+func (r reader) onLine(line int) reader {
+	emit := r.emit
+	r.emit = func(c *Certificate, f *Finding) bool {
+		if f != nil {
+			f.Line = line
 		}
-		f.Reason = reason + "; " + f.Reason
 		return emit(c, f)
 	}
+	return r
 }
 
-// looksLikeText tells text that starts with "0" from DER.
-func looksLikeText(data []byte) bool {
-	for _, b := range data[:min(len(data), 64)] {
-		if b < ' ' && b != '\n' && b != '\r' && b != '\t' || b >= 0x7f {
-			return false
-		}
-	}
-	return true
+// within returns a reader whose findings are about a part of the input that has
+// a name and lines of its own.
+func (r reader) within(name string) reader {
+	emit := r.emit
+	r.emit = func(c *Certificate, f *Finding) bool { return emit(c, f.within(name)) }
+	return r
 }
 
-// emitDER emits the certificate that der encodes, or why it is none, with the
-// repairs that were needed to come so far.
-func emitDER(der []byte, repairs []string, emit emitter, line, block int) bool {
+// readCertificate emits the certificate that der encodes, or why it is none,
+// with the repairs that were needed to come so far.
+func (r reader) readCertificate(der []byte, done repairs) bool {
 	c, err := ParseCertificate(der)
 	if errors.Is(err, errTrailing) {
-		if first, rest, ok := firstElement(der); ok && !isPrivateKeyDER(rest) {
-			repairs = append(repairs, "bytes after the certificate are cut off")
-			c, err = ParseCertificate(first)
+		first, rest, _ := firstElement(der)
+		if isPrivateKeyDER(bytes.TrimLeft(rest, padding)) {
+			return r.emit(nil, refusedKey())
 		}
+		done.add("bytes after the certificate are cut off")
+		c, err = ParseCertificate(first)
 	}
 	switch {
 	case err != nil && isPrivateKeyDER(der):
-		return emit(nil, refusedKey().at(line, block))
+		return r.emit(nil, refusedKey())
 	case err != nil:
-		return emit(nil, skipped("%s", err).at(line, block))
-	case len(repairs) > 0:
-		return emit(c, repaired(strings.Join(repairs, "; ")).at(line, block))
+		return r.emit(nil, skipped("%s", cmp.Or(kindOf(der), err.Error())))
 	}
-	return emit(c, nil)
+	return r.emit(c, done.finding())
 }

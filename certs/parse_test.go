@@ -3,14 +3,12 @@ package certs_test
 import (
 	"archive/zip"
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
 	"encoding/base64"
-	"encoding/pem"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,10 +18,6 @@ import (
 	"github.com/certgraft/certgraft/internal/roottest"
 )
 
-func wrap(label string, der []byte) string {
-	return string(pem.EncodeToMemory(&pem.Block{Type: label, Bytes: der}))
-}
-
 func utf16le(s string) string {
 	out := []byte{0xff, 0xfe}
 	for _, u := range utf16.Encode([]rune(s)) {
@@ -32,16 +26,24 @@ func utf16le(s string) string {
 	return string(out)
 }
 
-func zipped(t *testing.T, files map[string]string) string {
+func utf16be(s string) string {
+	out := []byte(utf16le(s))
+	for i := 0; i+1 < len(out); i += 2 {
+		out[i], out[i+1] = out[i+1], out[i]
+	}
+	return string(out)
+}
+
+func zipped(t testing.TB, files map[string]string) string {
 	t.Helper()
 	var buf bytes.Buffer
 	w := zip.NewWriter(&buf)
-	for name, content := range files {
+	for _, name := range slices.Sorted(maps.Keys(files)) {
 		f, err := w.Create(name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		fmt.Fprint(f, content)
+		fmt.Fprint(f, files[name])
 	}
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
@@ -49,70 +51,72 @@ func zipped(t *testing.T, files map[string]string) string {
 	return buf.String()
 }
 
-// Each shape in which certificates arrive: what is taken, and what is said.
+// Each other shape in which certificates arrive: what is taken, and what is said.
 func TestParse(t *testing.T) {
 	ca, other := roottest.NewCA(t, "First Root"), roottest.NewCA(t, "Second Root")
 	a, b := ca.PEM(), other.PEM()
-	body := base64.StdEncoding.EncodeToString(ca.DER)
-	crlf := func(s string) string { return strings.ReplaceAll(s, "\n", "\r\n") }
-	lines := strings.SplitAfter(a, "\n")
+	der, body := string(ca.DER), base64.StdEncoding.EncodeToString(ca.DER)
+	encode := func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
+	quote := func(s string) string { q, _ := json.Marshal(s); return strings.ReplaceAll(string(q), "/", `\/`) }
 	for _, test := range []struct {
 		name, data string
 		taken      int
-		want       string // of the findings, each "verdict: part of the reason"
+		want       string // as in item
 	}{
-		{"one", a, 1, ""},
-		{"two", a + b, 2, ""},
-		{"text around", "# First Root\n" + a + "\nissuer: x\n" + b + "end", 2, ""},
-		{"CRLF", crlf(a), 1, ""},
-		{"CR only", strings.ReplaceAll(a, "\n", "\r"), 1, "repaired: carriage returns"},
-		{"two, CR only", strings.ReplaceAll(a+b, "\n", "\r"), 2, "repaired: carriage returns; repaired: carriage returns"},
+		{"text", "# First Root\n" + a + "\nissuer: x\n" + b + "end", 2, ""},
 		{"no final line feed", strings.TrimSpace(a), 1, ""},
 		{"byte order mark", "\ufeff" + a + b, 2, "repaired: byte order mark"},
-		{"glued", strings.TrimSpace(a) + b, 2, "repaired: END line of the one before"},
-		{"indented", "    " + strings.ReplaceAll(strings.TrimSpace(a), "\n", "\n    "), 1, "repaired: indented"},
-		{"trailing spaces", strings.ReplaceAll(a, "\n", "  \n"), 1, ""},
-		{"one long line", "-----BEGIN CERTIFICATE-----\n" + body + "\n-----END CERTIFICATE-----\n", 1, ""},
-		{"all on one line", strings.ReplaceAll(strings.TrimSpace(a), "\n", " "), 1, "repaired: one line"},
-		{`literal \n`, strings.ReplaceAll(a, "\n", `\n`), 1, `repaired: two characters \n`},
-		{"JSON with PEM", `{"ca":"` + strings.ReplaceAll(a, "\n", `\n`) + `"}`, 1, "repaired: text stood before"},
-		{"JSON with base64", `{"x":1,"ca":{"certificate":["` + base64.StdEncoding.EncodeToString([]byte(a)) + `"]}}`, 1, "repaired: JSON"},
-		{"blank line inside", strings.Join(lines[:2], "") + "\n" + strings.Join(lines[2:], ""), 1, "repaired: blank line"},
-		{"header", lines[0] + "Proc-Type: 4\n\n" + strings.Join(lines[1:], ""), 1, "repaired: header lines"},
-		{"header without blank line", lines[0] + "Note: x\n" + strings.Join(lines[1:], ""), 1, "repaired: header lines"},
-		{"lower-case label", strings.ReplaceAll(strings.ReplaceAll(a, "BEGIN CERT", "begin cert"), "ERTIFICATE", "ertificate"), 1, "repaired: lower case"},
-		{"old label", strings.ReplaceAll(a, " CERT", " X509 CERT"), 1, "repaired: X509 CERTIFICATE"},
-		{"NUL padding", a + strings.Repeat("\x00", 100), 1, ""},
-		{"END with too many dashes", strings.TrimSpace(a) + "--", 1, "repaired: dashes"},
-		{"END with no dashes", strings.TrimSuffix(a, "-----\n"), 1, "repaired: dashes"},
-		{"END of another label", strings.Replace(a, "END CERT", "END X CERT", 1), 1, "repaired: another label"},
+		{"two, CR only", strings.ReplaceAll(a+b, "\n", "\r"), 2, "repaired: carriage returns; repaired: carriage returns"},
+		{"cut off at the end", a + b[:99], 1, "skipped: cut off"},
+		{"text that starts with 0", "0 Ä\x80\n" + a, 1, ""},
+		{"typographic dashes", strings.ReplaceAll(a, "-----", "\u2014\u2013-"), 1, "repaired: typographic"},
+		{"DER at the end", a + string(other.DER), 2, "repaired: not as PEM"},
+		{"NUL padding at the end", a + strings.Repeat("\x00", 100), 1, ""},
+		{"binary data at the end", a + "\x00\x01\x02", 1, "skipped: binary data"},
+		{"HTML around", "\n<html><pre>" + a + b[:99] + "</pre>", 0, "skipped: HTML page; skipped: HTML page"},
+
 		{"UTF-16", utf16le(a + b), 2, "repaired: UTF-16"},
+		{"UTF-16, big end first", utf16be(a + b), 2, "repaired: UTF-16"},
+		{"UTF-16 and PEM", utf16le(a) + b, 2, "repaired: UTF-16; repaired: start a line"},
 		{"UTF-16 without a mark", utf16le(a)[2:], 1, "repaired: UTF-16"},
-		{"UTF-16 in the middle", a + utf16le(b)[2:] + a, 2, "skipped: binary data"},
-		{"DER", string(ca.DER), 1, ""},
-		{"DER and a line feed", string(ca.DER) + "\n", 1, ""},
-		{"two in DER", string(ca.DER) + string(other.DER), 2, ""},
-		{"DER and text", string(ca.DER) + "hello", 1, "skipped: 5 bytes"},
-		{"DER cut off", string(ca.DER[:100]), 0, "skipped: ends too early"},
-		{"DER in PEM with bytes after it", wrap("CERTIFICATE", append(bytes.Clone(ca.DER), 0)), 1, "repaired: bytes after"},
+		{"UTF-16, big end first, without a mark", utf16be(a)[2:], 1, "repaired: UTF-16"},
+
+		{"DER", der, 1, ""},
+		{"DER and a line feed", der + "\r\n", 1, ""},
+		{"two in DER", der + string(other.DER), 2, ""},
+		{"two in DER, apart", der + "\n\n" + string(other.DER), 2, ""},
+		{"DER and PEM", der + "\n" + b, 2, ""},
+		{"DER and text", der + "hello", 1, "skipped: 5 bytes"},
+		{"DER and damaged DER", der + "\x30\x82\xff\xff", 1, "skipped: ends too early"},
+		{"DER and an odd sequence", der + "\x30\x03\x02\x01\x05", 1, "skipped: certificate 2: damaged"},
+		{"DER cut off", der[:100], 0, "skipped: ends too early"},
+		{"CRL in DER", string(tlv(0x30, tlv(0x30, tlv(2, []byte{1}), tlv(0x30), tlv(0x30), tlv(0x17)))), 0, "skipped: revocation list"},
+		{"public key in DER", string(tlv(0x30, tlv(0x30, tlv(6, []byte{42})), tlv(3, []byte{0, 1}))), 0, "skipped: public key"},
+		{"public key of PKCS#1", string(tlv(0x30, tlv(2, []byte{1}), tlv(2, []byte{3}))), 0, "skipped: public key"},
+		{"request in DER", string(tlv(0x30, tlv(0x30, tlv(2, []byte{0}), tlv(0x30), tlv(0x30), tlv(0xa0)))), 0, "skipped: request"},
+		{"PKCS#12", string(tlv(0x30, tlv(2, []byte{3}), tlv(0x30))), 0, "skipped: PKCS#12"},
+
 		{"base64", body, 1, "repaired: base64"},
-		{"base64 of PEM", base64.StdEncoding.EncodeToString([]byte(a)), 1, "repaired: base64"},
-		{"ZIP", zipped(t, map[string]string{"b/ca.pem": a, "a.der": string(other.DER), "README": "hello"}), 2, ""},
-		{"trusted", wrap("TRUSTED CERTIFICATE", ca.DER), 1, ""},
-		{"trusted with alias", wrap("TRUSTED CERTIFICATE", append(bytes.Clone(ca.DER), 0x30, 4, 0x0c, 2, 'm', 'e')), 1, "repaired: trust settings"},
-		{"distrusted", wrap("TRUSTED CERTIFICATE", append(bytes.Clone(ca.DER), "\x30\x0c\xa0\x0a\x06\x08\x2b\x06\x01\x05\x05\x07\x03\x01"...)), 0, "skipped: not trusted for TLS"},
-		{"trusted for mail only", wrap("TRUSTED CERTIFICATE", append(bytes.Clone(ca.DER), "\x30\x0c\x30\x0a\x06\x08\x2b\x06\x01\x05\x05\x07\x03\x04"...)), 0, "skipped: not trusted for TLS"},
-		{"bad base64", lines[0] + "@" + strings.Join(lines[1:], "") + b, 1, "skipped: not a character"},
-		{"a line missing", lines[0] + strings.Join(lines[2:], "") + b, 1, "skipped: damaged"},
-		{"no END", strings.Join(lines[:3], "") + b, 1, "skipped: cut off"},
-		{"cut off at the end", a + strings.Join(lines[:3], ""), 1, "skipped: cut off"},
-		{"HTML line with BEGIN", "<p>-----BEGIN CERTIFICATE-----</p>\n" + b, 1, "skipped: cut off"},
-		{"BEGIN without dashes", "-----BEGIN CERTIFICATE\n" + a, 1, "skipped: damaged BEGIN"},
-		{"empty block", "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n" + a, 1, "skipped: nothing between"},
-		{"CRL", wrap("X509 CRL", ca.DER) + a, 1, "skipped: X509 CRL"},
-		{"public key", wrap("PUBLIC KEY", []byte{1}), 0, "skipped: PUBLIC KEY"},
-		{"too deep", base64.StdEncoding.EncodeToString([]byte(base64.StdEncoding.EncodeToString([]byte(base64.StdEncoding.EncodeToString([]byte(base64.StdEncoding.EncodeToString([]byte(base64.StdEncoding.EncodeToString([]byte(body)))))))))), 0, "skipped: wrapped more"},
-		{"same twice", a + a, 2, ""},
+		{"base64 in lines, no padding", strings.TrimRight(body[:64]+"\r\n"+body[64:], "="), 1, "repaired: base64"},
+		{"base64 with a byte order mark", "\ufeff" + body, 1, "repaired: base64"},
+		{"base64 of PEM", encode(a), 1, "repaired: base64"},
+		{"base64 of base64", encode(encode(a)), 1, "repaired: base64"},
+		{"too deep", encode(encode(encode(encode(encode(body))))), 0, "skipped: wrapped more"},
+
+		{"JSON with PEM", `{"ca":` + quote(a) + `,"next":[` + quote(b) + `]}`, 2, "repaired: JSON"},
+		{"JSON with base64", `{"x":1,"ca":{"certificate":["` + encode(a) + `"]}}`, 1, "repaired: JSON"},
+		{"JSON string", quote(a), 1, "repaired: JSON"},
+		{"JSON, a name twice", `{"ca":` + quote(a) + `,"ca":` + quote(b) + `}`, 2, "repaired: JSON"},
+		{"JSON lines", `{"ca":` + quote(a) + "}\n{\"ca\":" + quote(b[:99]) + "}\n", 1, "repaired: JSON; skipped: cut off"},
+		{"almost JSON", `{"ca":"` + strings.ReplaceAll(a, "\n", `\n`) + `",}`, 1, "repaired: two characters"},
+
+		{"ZIP", zipped(t, map[string]string{"b/ca.pem": a, "a.der": string(other.DER), "README": "hello", "b/": ""}), 2, ""},
+		{"ZIP with findings", zipped(t, map[string]string{"ca.pem": "\n " + a, "x.crt": "<html>"}), 1, "repaired: ca.pem: line 2: it was indented; skipped: x.crt: no certificate: it is an HTML page"},
+		{"ZIP in ZIP", zipped(t, map[string]string{"ca.zip": zipped(t, map[string]string{"ca.p7b": string(signedData(tlv, ca.DER))})}), 1, ""},
+		{"ZIP from a Mac", zipped(t, map[string]string{"ca.pem": a, "__MACOSX/._ca.pem": "x"}), 1, ""},
+		{"ZIP, damaged", zipped(t, map[string]string{"ca.pem": a})[:99], 0, "skipped: damaged ZIP"},
+		{"ZIP, one file damaged", damageZIP(zipped(t, map[string]string{"a.pem": a, "b.pem": b})), 1, "skipped: a.pem: damaged"},
+		{"ZIP, one file encrypted", encryptZIP(zipped(t, map[string]string{"a.pem": a, "b.pem": b})), 1, "skipped: a.pem: it is encrypted"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			taken, findings, _ := certs.ParseAll([]byte(test.data))
@@ -127,6 +131,20 @@ func TestParse(t *testing.T) {
 			}
 		})
 	}
+}
+
+// damageZIP changes a byte of the first file's contents.
+func damageZIP(archive string) string {
+	b := []byte(archive)
+	b[60] ^= 0xff
+	return string(b)
+}
+
+// encryptZIP sets the flag of encryption for the first file.
+func encryptZIP(archive string) string {
+	b := []byte(archive)
+	b[strings.Index(archive, "PK\x01\x02")+8] |= 1
+	return string(b)
 }
 
 func checkFindings(t *testing.T, findings []*certs.Finding, want string) {
@@ -146,92 +164,58 @@ func checkFindings(t *testing.T, findings []*certs.Finding, want string) {
 	}
 }
 
-// A private key refuses the whole input, wherever it is, and does not appear in
-// the error.
-func TestParseRefusesPrivateKeys(t *testing.T) {
-	ca := roottest.NewCA(t, "Root")
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	sec1, err := x509.MarshalECPrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	block, _ := pem.Decode([]byte(ca.KeyPEM(t)))
-	for name, data := range map[string]string{
-		"alone":           ca.KeyPEM(t),
-		"after":           ca.PEM() + ca.KeyPEM(t),
-		"before":          ca.KeyPEM(t) + ca.PEM(),
-		"EC":              wrap("EC PRIVATE KEY", sec1),
-		"RSA label":       ca.PEM() + wrap("RSA PRIVATE KEY", []byte("x")),
-		"encrypted":       wrap("ENCRYPTED PRIVATE KEY", []byte("x")),
-		"OpenSSH":         wrap("OPENSSH PRIVATE KEY", []byte("x")),
-		"DER PKCS#8":      string(block.Bytes),
-		"DER SEC 1":       string(sec1),
-		"as certificate":  wrap("CERTIFICATE", block.Bytes),
-		"in a ZIP":        zipped(t, map[string]string{"a.pem": ca.PEM(), "key.pem": ca.KeyPEM(t)}),
-		"in base64":       base64.StdEncoding.EncodeToString([]byte(ca.PEM() + ca.KeyPEM(t))),
-		"in JSON":         `{"key":"` + base64.StdEncoding.EncodeToString(block.Bytes) + `"}`,
-		"in UTF-16":       utf16le(ca.KeyPEM(t)),
-		"lower case mark": strings.ReplaceAll(ca.KeyPEM(t), "BEGIN", "begin"),
-	} {
-		t.Run(name, func(t *testing.T) {
-			taken, _, err := certs.ParseAll([]byte(data))
-			if !errors.Is(err, certs.ErrPrivateKey) || len(taken) != 0 {
-				t.Fatalf("took %d, error %v", len(taken), err)
-			}
-			if strings.Contains(err.Error(), base64.StdEncoding.EncodeToString(block.Bytes)[8:40]) {
-				t.Error("the error shows the key")
-			}
-		})
-	}
-}
-
 // What is no certificate at all is named for what it is.
 func TestParseNamesTheRest(t *testing.T) {
-	for data, want := range map[string]string{
-		"":                                 "empty",
-		" \n\t":                            "empty",
-		"<!DOCTYPE html><p>Not found":      "HTML page",
-		"\n<html>":                         "HTML page",
-		"<?xml version='1.0'?><Error/>":    "XML document",
-		"\xfe\xed\xfe\xed\x00\x00\x00\x02": "Java keystore",
-		"\x30\x20\x02\x01\x03\x30\x1b":     "PKCS#12",
-		"hello":                            "not one that certificates come in",
-		"{\"a\": 1}":                       "not one that certificates come in",
+	for _, test := range []struct{ data, want string }{
+		{"", "empty"},
+		{" \n\t\x00", "empty"},
+		{"\ufeff", "empty"},
+		{"<!DOCTYPE html><p>Not found", "HTML page"},
+		{"\ufeff\n<HTML>", "HTML page"},
+		{utf16le("<html>"), "HTML page"},
+		{"<?xml version='1.0'?><Error/>", "XML document"},
+		{"<Error><Code>NoSuchBucket</Code>", "XML document"},
+		{"\xfe\xed\xfe\xed\x00\x00\x00\x02", "Java keystore"},
+		{"\xce\xce\xce\xce\x00\x00\x00\x02", "Java keystore"},
+		{string(tlv(0x30, tlv(2, []byte{3}), tlv(0x30))), "PKCS#12"},
+		{"\x30\x80\x02\x01\x03\x30\x80\x00\x00\x00\x00", "PKCS#12"},
+		{"\x30\x82\x09\x20\x02\x01\x03\x30", "PKCS#12"},
+		{"PK\x05\x06", "empty ZIP"},
+		{"\x1f\x8b\x08", "compressed"},
+		{"\x00GITCRYPT\x00\x01\x02", "git-crypt"},
+		{"version https://git-lfs.github.com/spec/v1", "Git LFS"},
+		{"ssh-ed25519 AAAA", "SSH public key"},
+		{"{\"a\": 1}", "JSON without"},
+		{wrap("X509 CRL", []byte{1}), "line 1: not a certificate but a block of X509 CRL"},
+		{wrap("PUBLIC KEY", []byte{1}), "line 1: not a certificate but a block of PUBLIC KEY"},
+		{"hello", "not one that certificates come in"},
+		{"\x7fELF\x00\x01", "not one that certificates come in"},
 	} {
-		_, _, err := certs.ParseAll([]byte(data))
-		if !errors.Is(err, certs.ErrNoCertificate) || !strings.Contains(err.Error(), want) {
-			t.Errorf("%q: %v, want %q", data, err, want)
+		_, _, err := certs.ParseAll([]byte(test.data))
+		if !errors.Is(err, certs.ErrNoCertificate) || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%q: %v, want %q", test.data, err, test.want)
 		}
 	}
 }
 
-// Each BEGIN is accounted for, whatever stands between them.
-func FuzzParse(f *testing.F) {
-	ca := roottest.NewCA(f, "Root")
-	for _, seed := range []string{ca.PEM(), ca.PEM()[:80] + ca.PEM(), "-----BEGIN X-----\n-----END X-----", string(ca.DER), "{\"a\":\"b\"}", "PK\x03\x04"} {
-		f.Add([]byte(seed))
+// A caller that stops gets no more.
+func TestParseStops(t *testing.T) {
+	a := roottest.NewCA(t, "A").PEM()
+	for name, data := range map[string]string{
+		"PEM": a + "x" + a, "findings": strings.Repeat("-----BEGIN X-----\n", 3),
+		"JSON": `["` + strings.Repeat(base64.StdEncoding.EncodeToString([]byte(a)), 1) + `","-----BEGIN "]`,
+		"ZIP":  zipped(t, map[string]string{"a.pem": a, "b.pem": a}),
+		"HTML": "<html>-----BEGIN -----BEGIN ",
+	} {
+		count := 0
+		for range certs.Parse([]byte(data)) {
+			count++
+			break
+		}
+		if count != 1 {
+			t.Errorf("%s: %d", name, count)
+		}
 	}
-	f.Fuzz(func(t *testing.T, data []byte) {
-		accounted, refused := 0, false
-		for c, err := range certs.Parse(data) {
-			finding, _ := errors.AsType[*certs.Finding](err)
-			switch {
-			case c == nil && err == nil:
-				t.Fatal("neither certificate nor finding")
-			case finding != nil && finding.Verdict == certs.Refused:
-				refused = true
-			case c != nil || finding.Block > 0:
-				accounted++
-			}
-		}
-		text := bytes.HasPrefix(data, []byte("-----BEGIN "))
-		if n := bytes.Count(data, []byte("-----BEGIN ")); text && !refused && accounted < n {
-			t.Errorf("%d BEGIN lines, %d accounted for", n, accounted)
-		}
-	})
 }
 
 func BenchmarkParse(b *testing.B) {

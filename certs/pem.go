@@ -3,314 +3,164 @@ package certs
 import (
 	"bytes"
 	"encoding/base64"
-	"slices"
-	"strings"
-)
-
-const (
-	bom       = "\ufeff"
-	beginMark = "-----BEGIN "
-	endMark   = "-----END "
 )
 
 // block is a BEGIN line of PEM text and what follows it up to its END line, the
 // next BEGIN line or the end of the text.
 type block struct {
-	start, stop  int // offsets of BEGIN and of what follows the label of END
+	start, stop  int // offsets of BEGIN and of what follows END
 	line, number int
 	label        string
 	body         []byte
-	closed       bool     // it has an END line
-	binary       bool     // what stands between it and the block before is no text
-	repairs      []string // what a strict reader would not have taken
-}
-
-// parsePEM yields what is in PEM text. Unlike encoding/pem it passes over
-// nothing in silence, and reads blocks that lost their line breaks on the way.
-func parsePEM(text []byte, emit emitter) bool {
-	if holdsKey(text) {
-		return emit(nil, refusedKey().at(1+bytes.Count(text[:keyIndex(text)], []byte("\n")), 0))
-	}
-	s := scanner{text: text, line: 1}
-	for b := range s.blocks {
-		if b.binary && !emit(nil, skipped("binary data before this line, DER or UTF-16 perhaps, is not read").at(b.line, 0)) {
-			return false
-		}
-		if !b.parse(emit) {
-			return false
-		}
-	}
-	return true
-}
-
-// holdsKey reports whether any label of text is a private key's, so that a key
-// behind a hundred certificates stops the first of them too.
-func holdsKey(text []byte) bool { return keyIndex(text) >= 0 }
-
-func keyIndex(text []byte) int {
-	for at := 0; ; {
-		i := indexFold(text[at:], beginMark)
-		if i < 0 {
-			return -1
-		}
-		at += i + len(beginMark)
-		label, _, ok := cutLabel(text[at:])
-		if ok && strings.Contains(label, "PRIVATE KEY") {
-			return at
-		}
-	}
+	closed       bool   // it has an END line
+	gap          []byte // what stands between it and the block before
+	repairs      repairs
 }
 
 // scanner finds the blocks of a text.
 type scanner struct {
-	text   []byte
-	at     int
-	line   int // of at
-	number int
+	text []byte
+	at   int
+	line int    // of at
+	last *block // the block before, or nil
 }
 
-func (s *scanner) blocks(yield func(*block) bool) {
+// readPEM yields what is in PEM text. Unlike encoding/pem it passes over
+// nothing in silence, and reads blocks that lost their line breaks on the way.
+func (r reader) readPEM(text []byte) bool {
+	s := scanner{text: text, line: 1}
 	for {
-		i := indexFold(s.text[s.at:], beginMark)
-		if i < 0 || !yield(s.next(i)) {
-			return
+		b := s.next()
+		if b == nil {
+			return r.readGap(text[s.at:], s.line)
+		}
+		if !r.readGap(b.gap, b.line) || !r.readBlock(b) {
+			return false
 		}
 	}
 }
 
-// next reads the block whose BEGIN line is i bytes on.
-func (s *scanner) next(i int) *block {
-	start := s.at + i
-	gap := s.text[s.at:start]
-	s.advance(start)
-	s.number++
-	b := &block{start: start, line: s.line, number: s.number, binary: bytes.Contains(bytes.Trim(gap, "\x00"), []byte{0})}
-	if !b.binary {
-		b.repairs = lineRepairs(s.text, start)
-	}
-	label, n, ok := cutLabel(s.text[start+len(beginMark):])
-	s.advance(start + len(beginMark))
-	b.stop = s.at
-	if !ok {
-		return b
-	}
-	b.label = strings.ToUpper(label)
-	if mark := s.text[start : start+len(beginMark)]; string(mark) != beginMark || b.label != label {
-		b.repairs = append(b.repairs, "its label is in lower case")
-	}
-	s.advance(s.at + n)
-	rest := s.text[s.at:]
-	stop := len(rest)
-	if j := indexFold(rest, beginMark); j >= 0 {
-		stop = j
-	}
-	end := indexFold(rest[:stop], endMark)
-	if end < 0 {
-		b.body = rest[:stop]
-		s.advance(s.at + stop)
-		b.stop = s.at
-		return b
-	}
-	b.closed, b.body = true, rest[:end]
-	b.readEnd(rest[end+len(endMark) : stop])
-	s.advance(s.at + end + len(endMark))
-	b.stop = s.at
-	return b
-}
-
-func (s *scanner) advance(to int) {
-	s.line += bytes.Count(s.text[s.at:to], []byte("\n"))
-	s.at = to
-}
-
-// lineRepairs says what is odd about where a BEGIN line starts.
-func lineRepairs(text []byte, start int) []string {
-	if start == 0 {
-		return nil
-	}
-	line := text[:start]
-	if i := bytes.LastIndexByte(line, '\n'); i >= 0 {
-		line = line[i+1:]
-	} else if i := bytes.LastIndexByte(line, '\r'); i >= 0 {
-		return []string{"its lines end with carriage returns alone"}
-	}
-	switch {
-	case len(line) == 0:
-		return nil
-	case string(line) == bom:
-		return []string{"a byte order mark stood before it"}
-	case len(bytes.TrimSpace(line)) == 0:
-		return []string{"it was indented"}
-	case bytes.HasSuffix(line, []byte("-----")):
-		return []string{"it stood on the END line of the one before"}
-	}
-	return []string{"text stood before its BEGIN on the line"}
-}
-
-// cutLabel returns the label that text begins with and the length up to the
-// end of its dashes.
-func cutLabel(text []byte) (label string, n int, ok bool) {
-	const longest = 64
-	i := bytes.Index(text[:min(len(text), longest)], []byte("-----"))
-	if i < 0 || bytes.ContainsAny(text[:i], "\r\n") {
-		return "", 0, false
-	}
-	return string(text[:i]), i + 5, true
-}
-
-// readEnd judges what follows END.
-func (b *block) readEnd(rest []byte) {
-	line, _, _ := bytes.Cut(rest, []byte("\n"))
-	line = bytes.TrimRight(line, " \t\r\x00")
-	if i := bytes.IndexByte(line, '-'); i >= 0 {
-		label, dashes := string(line[:i]), line[i:]
-		switch {
-		case !strings.EqualFold(label, b.label):
-			b.repairs = append(b.repairs, "its END line names another label")
-		case string(dashes) == "-----" || bytes.HasPrefix(dashes, []byte("----------B")):
-			return // the glued block that follows says so itself
-		case len(bytes.Trim(dashes, "-")) == 0:
-			b.repairs = append(b.repairs, "its END line has the wrong number of dashes")
+// passOver accounts for the blocks of a text that is not read, since they may
+// be anybody's.
+func (r reader) passOver(text []byte, reason string) bool {
+	s := scanner{text: text, line: 1}
+	for b := s.next(); b != nil; b = s.next() {
+		if !r.at(b.line, b.number).emit(nil, skipped("%s", reason)) {
+			return false
 		}
-		return
-	}
-	b.repairs = append(b.repairs, "its END line has no dashes at the end")
-}
-
-// parse reads what the block encodes.
-func (b *block) parse(emit emitter) bool {
-	switch {
-	case b.label == "":
-		return emit(nil, skipped("damaged BEGIN line").at(b.line, b.number))
-	case !b.closed:
-		return emit(nil, (&Finding{Verdict: Skipped, Reason: ErrTruncated.Error(), err: ErrTruncated}).at(b.line, b.number))
-	}
-	switch b.label {
-	case "CERTIFICATE", "TRUSTED CERTIFICATE", "PKCS7", "CMS":
-	case "X509 CERTIFICATE", "X.509 CERTIFICATE":
-		b.repairs = append(b.repairs, "its label is the old "+b.label)
-	default:
-		return emit(nil, skipped("not a certificate but %s", article(b.label)).at(b.line, b.number))
-	}
-	der, err := b.decode()
-	if err != nil {
-		return emit(nil, err.at(b.line, b.number))
-	}
-	switch b.label {
-	case "TRUSTED CERTIFICATE":
-		return b.parseTrusted(der, emit)
-	case "PKCS7", "CMS":
-		return parsePKCS7(der, func(c *Certificate, f *Finding) bool { return emit(c, f.at(b.line, b.number)) })
-	}
-	return emitDER(der, b.repairs, emit, b.line, b.number)
-}
-
-func article(label string) string {
-	return "a block of " + printable(label)
-}
-
-// decode returns the bytes that the body encodes.
-func (b *block) decode() ([]byte, *Finding) {
-	body := b.body
-	if bytes.Contains(body, []byte(`\n`)) {
-		body = bytes.ReplaceAll(bytes.ReplaceAll(body, []byte(`\r`), nil), []byte(`\n`), []byte("\n"))
-		b.repairs = append(b.repairs, `its line breaks were the two characters \n`)
-	}
-	body = b.dropHeaders(body)
-	b.noteLayout(body)
-	packed := make([]byte, 0, len(body))
-	for _, c := range body {
-		switch {
-		case !notBase64(c):
-			packed = append(packed, c)
-		case strings.IndexByte(asciiSpace, c) < 0:
-			return nil, skipped("damaged base64: %q is not a character of it", rune(c))
-		}
-	}
-	if len(packed) == 0 {
-		return nil, skipped("nothing between BEGIN and END")
-	}
-	der, err := base64.StdEncoding.AppendDecode(nil, packed)
-	if err != nil {
-		return nil, skipped("damaged base64: characters are missing or too many")
-	}
-	return der, nil
-}
-
-func notBase64(c byte) bool {
-	switch {
-	case 'A' <= c && c <= 'Z', 'a' <= c && c <= 'z', '0' <= c && c <= '9', c == '+', c == '/', c == '=':
-		return false
 	}
 	return true
 }
 
-// dropHeaders takes away the "Name: value" lines of RFC 1421, with which most
-// readers refuse a certificate.
-func (b *block) dropHeaders(body []byte) []byte {
-	rest, dropped := body, false
-	for {
-		trimmed := bytes.TrimLeft(rest, "\r\n")
-		line, after, _ := bytes.Cut(trimmed, []byte("\n"))
-		if !bytes.Contains(line, []byte(":")) {
-			break
-		}
-		rest, dropped = after, true
+// readGap looks at what stands between blocks: text is no matter, but DER and
+// UTF-16 are certificates that somebody joined to the others with cat.
+func (r reader) readGap(gap []byte, line int) bool {
+	gap = bytes.TrimLeft(gap, padding)
+	if !isBinary(gap) && !looksLikeDER(gap) {
+		return true
 	}
-	if dropped {
-		b.repairs = append(b.repairs, "header lines inside the block were dropped")
-		return bytes.TrimLeft(rest, "\r\n")
+	r = r.at(line, 0)
+	if _, wide := decodeUTF16(gap); wide || looksLikeDER(gap) {
+		return r.unwrapped("it stood between PEM blocks, but not as PEM").read(gap)
 	}
-	return body
+	return r.emit(nil, skipped("binary data before this line is not read"))
 }
 
-// noteLayout reports line breaks that strict readers do not take.
-func (b *block) noteLayout(body []byte) {
+// next returns the next block, or nil.
+func (s *scanner) next() *block {
+	begin, ok := nextMark(s.text, s.at)
+	for ok && !begin.begin {
+		begin, ok = nextMark(s.text, begin.stop)
+	}
+	if !ok {
+		return nil
+	}
+	b := &block{start: begin.start, stop: begin.stop, label: begin.label, number: 1, gap: s.text[s.at:begin.start]}
+	s.line += countLines(b.gap)
+	b.line = s.line
+	b.noteStart(s.last)
+	b.noteMark("its BEGIN line ", begin)
+	if b.label != "" {
+		b.readBody(s.text)
+	}
+	s.line += countLines(s.text[b.start:b.stop])
+	s.at, s.last = b.stop, b
+	return b
+}
+
+// noteMark adds what is odd about the BEGIN or the END line.
+func (b *block) noteMark(which string, m mark) {
+	for _, reason := range m.repairs {
+		b.repairs.add(which + reason)
+	}
+}
+
+// readBody reads from the BEGIN line up to the next mark.
+func (b *block) readBody(text []byte) {
+	end, ok := nextMark(text, b.stop)
 	switch {
-	case !bytes.ContainsAny(body, "\r\n"):
-		b.repairs = append(b.repairs, "the whole block stood on one line")
+	case !ok:
+		b.body, b.stop = text[b.stop:], len(text)
 		return
-	case !bytes.Contains(body, []byte("\n")) && !slices.Contains(b.repairs, crOnly):
-		b.repairs = append(b.repairs, crOnly)
+	case end.begin:
+		b.body, b.stop = text[b.stop:end.start], end.start
 		return
 	}
-	_, body, _ = bytes.Cut(body, []byte("\n")) // what is left of the BEGIN line
-	for line := range bytes.Lines(body) {
-		switch line = bytes.TrimRight(line, "\r\n"); {
-		case len(line) == 0:
-			b.addRepair("a blank line stood inside the block")
-		case line[0] == ' ' || line[0] == '\t':
-			b.addRepair("it was indented")
-		}
+	b.closed, b.body, b.stop = true, text[b.stop:end.start], end.stop
+	b.noteMark("its END line ", end)
+	switch {
+	case end.label == "":
+		b.repairs.add("its END line has no dashes at the end")
+	case end.label != b.label:
+		b.repairs.add("its END line names another label")
+	default:
+		b.noteRest(text[end.stop:])
 	}
 }
 
-const crOnly = "its lines end with carriage returns alone"
-
-func (b *block) addRepair(reason string) {
-	if !slices.Contains(b.repairs, reason) {
-		b.repairs = append(b.repairs, reason)
+// noteStart says what is odd about where the BEGIN line starts. An unclosed
+// block before it runs up to here.
+func (b *block) noteStart(last *block) {
+	line := b.gap
+	if last != nil {
+		b.number = last.number + 1
+		if !last.closed {
+			line = last.body
+		}
+	}
+	if bytes.IndexByte(line, 0) >= 0 && !isBinary(line) {
+		b.repairs.add("NUL bytes stood before it")
+	}
+	i := bytes.LastIndexAny(line, "\r\n")
+	switch before := line[i+1:]; {
+	case i < 0 && last != nil && last.closed && len(line) == 0:
+		b.repairs.add("it stood on the END line of the one before")
+	case i < 0 && last != nil && last.closed: // the one before says that text follows it
+	case len(before) == 0 && i >= 0 && line[i] == '\r':
+		b.repairs.add(strayReturns)
+	case len(before) == 0:
+		return
+	case string(before) == bom:
+		b.repairs.add("a byte order mark stood before it")
+	case len(bytes.TrimSpace(before)) == 0:
+		b.repairs.add("it was indented")
+	default:
+		b.repairs.add("its BEGIN did not start a line")
 	}
 }
 
-// containsFold reports whether text holds mark in any case.
-func containsFold(text []byte, mark string) bool { return indexFold(text, mark) >= 0 }
-
-// indexFold returns the index of mark, which starts with dashes, in any case.
-func indexFold(text []byte, mark string) int {
-	dashes := []byte(mark[:strings.LastIndexByte(mark, '-')+1])
-	word := mark[len(dashes):]
-	for at := 0; ; {
-		i := bytes.Index(text[at:], dashes)
-		if i < 0 {
-			return -1
-		}
-		at += i
-		after := text[at+len(dashes):]
-		if len(after) >= len(word) && strings.EqualFold(string(after[:len(word)]), word) {
-			return at
-		}
-		at++
+// noteRest judges what follows END on its line.
+func (b *block) noteRest(rest []byte) {
+	const enough = 64
+	rest = rest[:min(len(rest), enough)]
+	if i := bytes.IndexAny(rest, "\r\n"); i >= 0 {
+		rest = rest[:i]
+	}
+	if next, ok := nextMark(rest, 0); ok && next.begin && next.start == 0 {
+		return // which says so itself
+	}
+	if len(bytes.Trim(rest, " \t")) > 0 {
+		b.repairs.add("text stood behind its END on the line")
 	}
 }
 

@@ -2,6 +2,7 @@ package certs
 
 import (
 	"bytes"
+	"strconv"
 
 	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
@@ -16,41 +17,50 @@ func isPKCS7(data []byte) bool {
 	return ok && bytes.HasPrefix(body, oidSignedData)
 }
 
-// parsePKCS7 yields the certificates of PKCS#7 signed data (RFC 5652, section
+// readPKCS7 yields the certificates of PKCS#7 signed data (RFC 5652, section
 // 5.1), which is how bundles are published for Windows. Signatures are not
 // looked at.
-func parsePKCS7(data []byte, emit emitter) bool {
+func (r reader) readPKCS7(data []byte) bool {
 	der, _, err := toDER(data, 0)
 	if err != nil {
-		return emit(nil, skipped("damaged PKCS#7: %s", err))
+		return r.emit(nil, skipped("damaged PKCS#7: %s", err))
 	}
 	list, ok := certificateList(der)
 	if !ok {
-		return emit(nil, skipped("damaged PKCS#7: no signed data with certificates"))
+		return r.emit(nil, skipped("damaged PKCS#7: it is no signed data"))
 	}
-	for !list.Empty() {
+	if list.Empty() {
+		return r.emit(nil, skipped("PKCS#7 without a certificate in it"))
+	}
+	for number := 1; !list.Empty(); number++ {
 		var element cryptobyte.String
 		var tag asn1.Tag
 		if !list.ReadAnyASN1Element(&element, &tag) {
-			return emit(nil, skipped("damaged PKCS#7: the list of certificates ends too early"))
+			return r.emit(nil, skipped("damaged PKCS#7: the list of certificates ends too early"))
 		}
-		if tag != asn1.SEQUENCE {
-			continue // an attribute certificate, or PKCS#6's extended one
+		one := r.within("certificate " + strconv.Itoa(number) + " of the PKCS#7")
+		switch {
+		case tag != asn1.SEQUENCE: // an attribute certificate, or PKCS#6's extended one
+			ok = one.emit(nil, skipped("not a certificate for a key"))
+		default:
+			ok = one.readCertificate(element, repairs{})
 		}
-		if !emitDER(element, nil, emit, 0, 0) {
+		if !ok {
 			return false
 		}
 	}
 	return true
 }
 
-func certificateList(der []byte) (cryptobyte.String, bool) {
+// certificateList returns the certificates of signed data, which may be none.
+func certificateList(der []byte) (list cryptobyte.String, ok bool) {
 	in := cryptobyte.String(der)
-	var info, explicit, signed, list cryptobyte.String
-	explicitTag := asn1.Tag(0).ContextSpecific().Constructed()
-	ok := in.ReadASN1(&info, asn1.SEQUENCE) && info.SkipASN1(asn1.OBJECT_IDENTIFIER) &&
-		info.ReadASN1(&explicit, explicitTag) && explicit.ReadASN1(&signed, asn1.SEQUENCE) &&
+	var info, explicit, signed cryptobyte.String
+	tag := asn1.Tag(0).ContextSpecific().Constructed()
+	var present bool
+	ok = in.ReadASN1(&info, asn1.SEQUENCE) && info.SkipASN1(asn1.OBJECT_IDENTIFIER) &&
+		info.ReadASN1(&explicit, tag) && explicit.ReadASN1(&signed, asn1.SEQUENCE) &&
 		signed.SkipASN1(asn1.INTEGER) && signed.SkipASN1(asn1.SET) && signed.SkipASN1(asn1.SEQUENCE) &&
-		signed.ReadASN1(&list, explicitTag)
+		signed.ReadOptionalASN1(&list, &present, tag)
 	return list, ok
 }

@@ -2,6 +2,7 @@ package certs
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -24,22 +25,30 @@ type Policy struct {
 	NonCA   Action // by default Keep
 }
 
-// Judge returns Keep, Skip or Fail, and what a user should be told, "" if
-// nothing.
+// Judge returns Keep, Skip or Fail, whichever is the gravest that a property of
+// the certificate asks for, and what a user should be told of it, "" if nothing.
 func (p Policy) Judge(c *Certificate) (Action, string) {
+	var remarks [Fail + 1][]string
 	if reason := p.period(c); reason != "" {
-		return p.Expired.or(Skip), reason
+		action := p.Expired.or(Skip)
+		remarks[action] = append(remarks[action], reason)
 	}
 	if !c.IsCA() {
-		return p.NonCA.or(Keep), "not a CA certificate: p11-kit (Fedora, RHEL, SUSE, Arch) drops it silently"
+		action := p.NonCA.or(Keep)
+		remarks[action] = append(remarks[action], "not a CA certificate: p11-kit (Fedora, RHEL, SUSE, Arch) drops it silently")
 	}
-	switch {
-	case c.EmptySubject():
-		return Keep, "its subject is empty: Java refuses it"
-	case c.Quirk() != "":
-		return Keep, "programs written in Go pass over it (" + c.Quirk() + ")"
+	if c.EmptySubject() {
+		remarks[Keep] = append(remarks[Keep], "its subject is empty: Java refuses it")
 	}
-	return Keep, ""
+	if c.Quirk() != "" {
+		remarks[Keep] = append(remarks[Keep], "programs written in Go pass over it ("+c.Quirk()+")")
+	}
+	for _, action := range []Action{Fail, Skip} {
+		if len(remarks[action]) > 0 {
+			return action, strings.Join(remarks[action], "; ")
+		}
+	}
+	return Keep, strings.Join(remarks[Keep], "; ")
 }
 
 func (p Policy) period(c *Certificate) string {

@@ -58,6 +58,7 @@ func TestPolicy(t *testing.T) {
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	good, expired := parsed(t, roottest.NewCA(t, "Good")), parsed(t, roottest.NewCA(t, "Old", roottest.Expired))
 	future, leaf := parsed(t, roottest.NewCA(t, "New", roottest.Future)), parsed(t, roottest.NewCA(t, "Leaf", roottest.Leaf))
+	oldLeaf := parsed(t, roottest.NewCA(t, "Old leaf", roottest.Expired, roottest.Leaf))
 	empty, err := certs.ParseCertificate(withSubject(t, []byte{0x30, 0}))
 	if err != nil {
 		t.Fatal(err)
@@ -80,6 +81,10 @@ func TestPolicy(t *testing.T) {
 		{"future", certs.Policy{}, future, certs.Skip, "not valid before 2200-01-01"},
 		{"leaf", certs.Policy{}, leaf, certs.Keep, "not a CA"},
 		{"leaf, skipped", certs.Policy{NonCA: certs.Skip}, leaf, certs.Skip, "not a CA"},
+		{"leaf, fails", certs.Policy{NonCA: certs.Fail}, leaf, certs.Fail, "not a CA"},
+		{"expired leaf, kept but no CA", certs.Policy{Expired: certs.Keep, NonCA: certs.Fail}, oldLeaf, certs.Fail, "not a CA"},
+		{"expired leaf, all kept", certs.Policy{Expired: certs.Keep}, oldLeaf, certs.Keep, "expired on 2001-01-01; not a CA"},
+		{"expired leaf", certs.Policy{}, oldLeaf, certs.Skip, "expired on 2001-01-01"},
 		{"empty subject", certs.Policy{}, empty, certs.Keep, "subject is empty"},
 		{"odd name", certs.Policy{}, odd, certs.Keep, "written in Go"},
 	} {
@@ -98,6 +103,7 @@ func TestFileName(t *testing.T) {
 		{"corp", "../../etc/passwd", "certgraft-corp-etc-passwd-"},
 		{"pki.example.com", "Ünïcode ÄÖ", "certgraft-pki.example.com-n-code-"},
 		{"../..", "***", "certgraft-source-ca-"},
+		{strings.Repeat("host.", 60), "A", "certgraft-" + strings.Repeat("host.", 19) + "host-a-"},
 		{"stdin", strings.Repeat("long ", 30), "certgraft-stdin-long-long-long-long-long-long-long-long-"},
 		{"x", "a\nb\x00c", "certgraft-x-a-b-c-"},
 	} {
@@ -124,7 +130,14 @@ func TestCertificate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := dirty.Subject(); got != "OID.550463=#03020001+O=x,CN=a\ufffd[2Jb\ufffdc" {
+	forged, err := certs.ParseCertificate(withSubject(t, encode([]rdn{{{cn, 12, " #a,O=\\Good+\"<CA>;\" "}}, {{org, 19, "#b"}}})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := forged.Subject(); got != `O=\#b,CN=\ #a\,O=\\Good\+\"\<CA\>\;\"\ ` {
+		t.Errorf("subject %s", got)
+	}
+	if got := dirty.Subject(); got != "2.5.4.99=#03020001+O=x,CN=a\ufffd[2Jb\ufffdc" {
 		t.Errorf("subject %q", got)
 	}
 }

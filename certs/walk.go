@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -17,15 +16,21 @@ type fields struct {
 	issuer, subject     name
 	notBefore, notAfter time.Time
 	ca                  bool
-	purposes            []string // extended key usages; nil without the extension
 }
 
 // errTrailing is what walk returns for bytes behind a certificate.
 var errTrailing = errors.New("bytes after the certificate")
 
-// walk reads the DER encoding of a certificate (RFC 5280, section 4.1), as
-// strictly as the readers that lose a whole bundle over one certificate, and no
-// stricter.
+// Reasons that are shared by several fields. Each says who is the strict one.
+const (
+	byOpenSSL = ": OpenSSL would refuse the whole bundle"
+	byGnuTLS  = ": GnuTLS would refuse the whole bundle"
+)
+
+// walk reads the DER encoding of a certificate (RFC 5280, section 4.1). It
+// refuses what OpenSSL or GnuTLS refuse, since both lose a whole bundle over one
+// certificate, and nothing that a reader merely passes over: no signature, key
+// or extension is judged that they do not look at while loading.
 func walk(der []byte) (fields, error) {
 	var f fields
 	var outer, tbs cryptobyte.String
@@ -42,10 +47,24 @@ func walk(der []byte) (fields, error) {
 		return f, errors.New("damaged DER: not a certificate")
 	}
 	inner, err := f.walkTBS(tbs)
-	if err == nil && !bytes.Equal(inner, algorithm) {
-		err = errors.New("its two signature algorithms differ: GnuTLS would refuse the whole bundle")
+	switch {
+	case err != nil:
+		return f, err
+	case !sameAlgorithm(inner, algorithm):
+		return f, errors.New("its two signature algorithms differ" + byGnuTLS)
+	case !validBitString(signature):
+		return f, errors.New("its signature is malformed" + byOpenSSL)
 	}
-	return f, err
+	return f, nil
+}
+
+// sameAlgorithm compares two identifiers of algorithms; parameters that are
+// left out are the same as NULL, as GnuTLS has it.
+func sameAlgorithm(a, b cryptobyte.String) bool {
+	var x, y cryptobyte.String
+	null := []byte{byte(asn1.NULL), 0}
+	return a.ReadASN1(&x, asn1.SEQUENCE) && b.ReadASN1(&y, asn1.SEQUENCE) &&
+		bytes.Equal(bytes.TrimSuffix(x, null), bytes.TrimSuffix(y, null))
 }
 
 // walkTBS reads the signed part and returns the signature algorithm in it.
@@ -53,11 +72,19 @@ func (f *fields) walkTBS(tbs cryptobyte.String) (algorithm []byte, err error) {
 	if err := f.readVersion(&tbs); err != nil {
 		return nil, err
 	}
-	var alg, issuer, validity, subject, key cryptobyte.String
-	if !tbs.SkipASN1(asn1.INTEGER) || !tbs.ReadASN1Element(&alg, asn1.SEQUENCE) ||
+	var serial, alg, issuer, validity, subject, key cryptobyte.String
+	if !tbs.ReadASN1(&serial, asn1.INTEGER) || !tbs.ReadASN1Element(&alg, asn1.SEQUENCE) ||
 		!tbs.ReadASN1Element(&issuer, asn1.SEQUENCE) || !tbs.ReadASN1(&validity, asn1.SEQUENCE) ||
 		!tbs.ReadASN1Element(&subject, asn1.SEQUENCE) || !tbs.ReadASN1(&key, asn1.SEQUENCE) {
 		return nil, errors.New("damaged DER: a field of the certificate is missing")
+	}
+	switch {
+	case !validInteger(serial):
+		return nil, errors.New("its serial number is malformed" + byOpenSSL)
+	case !validAlgorithm(alg):
+		return nil, errors.New("its signature algorithm is malformed" + byOpenSSL)
+	case !validKey(key):
+		return nil, errors.New("its public key is malformed" + byOpenSSL)
 	}
 	if f.issuer, err = parseName(issuer); err != nil {
 		return nil, fmt.Errorf("issuer: %w", err)
@@ -67,9 +94,6 @@ func (f *fields) walkTBS(tbs cryptobyte.String) (algorithm []byte, err error) {
 	}
 	if err := f.readValidity(validity); err != nil {
 		return nil, err
-	}
-	if !key.SkipASN1(asn1.SEQUENCE) || !key.SkipASN1(asn1.BIT_STRING) {
-		return nil, errors.New("damaged DER: no public key")
 	}
 	return alg, f.readTail(tbs)
 }
@@ -86,10 +110,18 @@ func (f *fields) readVersion(tbs *cryptobyte.String) error {
 	if !explicit.ReadASN1Integer(&f.version) || !explicit.Empty() {
 		return errors.New("damaged DER: version")
 	}
-	if f.version <= 0 { // 0 is the default, which DER leaves out
-		return errors.New("its version is none: GnuTLS would refuse the whole bundle")
+	if f.version <= 0 || f.version > 127 { // 0 is the default, which DER leaves out
+		return errors.New("its version is none" + byGnuTLS)
 	}
 	return nil
+}
+
+// validKey reports whether the contents of a SubjectPublicKeyInfo are well
+// formed; what key it is does not matter.
+func validKey(key cryptobyte.String) bool {
+	var alg, bits cryptobyte.String
+	return key.ReadASN1Element(&alg, asn1.SEQUENCE) && validAlgorithm(alg) &&
+		key.ReadASN1(&bits, asn1.BIT_STRING) && validBitString(bits) && key.Empty()
 }
 
 func (f *fields) readValidity(in cryptobyte.String) error {
@@ -97,25 +129,39 @@ func (f *fields) readValidity(in cryptobyte.String) error {
 	f.notBefore, ok1 = readTime(&in)
 	f.notAfter, ok2 = readTime(&in)
 	if !ok1 || !ok2 {
-		return errors.New("its dates are malformed: GnuTLS would refuse the whole bundle")
+		return errors.New("its dates are malformed: some readers would refuse the whole bundle")
+	}
+	if !in.Empty() {
+		return errors.New("damaged DER: validity")
 	}
 	return nil
 }
 
+// readTime reads a time that ends in Z, as GnuTLS insists.
 func readTime(in *cryptobyte.String) (time.Time, bool) {
 	var t time.Time
-	if in.PeekASN1Tag(asn1.UTCTime) {
-		return t, in.ReadASN1UTCTime(&t)
+	var element cryptobyte.String
+	var tag asn1.Tag
+	if !in.ReadAnyASN1Element(&element, &tag) || element[len(element)-1] != 'Z' {
+		return t, false
 	}
-	ok := in.ReadASN1GeneralizedTime(&t)
+	if tag == asn1.UTCTime {
+		return t, element.ReadASN1UTCTime(&t)
+	}
+	ok := element.ReadASN1GeneralizedTime(&t)
 	return t, ok
 }
 
 // readTail reads what follows the public key: unique ids and extensions.
 func (f *fields) readTail(tbs cryptobyte.String) error {
 	for _, tag := range []asn1.Tag{1, 2} {
-		if !tbs.SkipOptionalASN1(tag.ContextSpecific()) {
+		var id cryptobyte.String
+		var present bool
+		if !tbs.ReadOptionalASN1(&id, &present, tag.ContextSpecific()) || present && !validBitString(id) {
 			return errors.New("damaged DER: unique id")
+		}
+		if present && f.version < 1 {
+			return errors.New("it is of version 1 and has a unique id" + byGnuTLS)
 		}
 	}
 	var wrapped, list cryptobyte.String
@@ -126,55 +172,11 @@ func (f *fields) readTail(tbs cryptobyte.String) error {
 	if !present {
 		return nil
 	}
+	if f.version < 2 {
+		return fmt.Errorf("it is of version %d and has extensions"+byGnuTLS, f.version+1)
+	}
 	if !wrapped.ReadASN1(&list, asn1.SEQUENCE) || !wrapped.Empty() {
 		return errors.New("damaged DER: extensions")
 	}
 	return f.readExtensions(list)
-}
-
-// Object identifiers of extensions, in their encoding.
-const (
-	oidBasicConstraints = "\x55\x1d\x13"
-	oidExtendedKeyUsage = "\x55\x1d\x25"
-)
-
-func (f *fields) readExtensions(list cryptobyte.String) error {
-	seen := map[string]bool{}
-	for !list.Empty() {
-		var ext, oid, value cryptobyte.String
-		if !list.ReadASN1(&ext, asn1.SEQUENCE) || !ext.ReadASN1(&oid, asn1.OBJECT_IDENTIFIER) ||
-			!ext.SkipOptionalASN1(asn1.BOOLEAN) || !ext.ReadASN1(&value, asn1.OCTET_STRING) || !ext.Empty() {
-			return errors.New("damaged DER: an extension")
-		}
-		if seen[string(oid)] {
-			return errors.New("an extension stands twice: GnuTLS would refuse the whole bundle")
-		}
-		seen[string(oid)] = true
-		switch string(oid) {
-		case oidBasicConstraints:
-			f.ca = readCA(value)
-		case oidExtendedKeyUsage:
-			f.purposes = readOIDs(value)
-		}
-	}
-	return nil
-}
-
-func readCA(value cryptobyte.String) bool {
-	var seq cryptobyte.String
-	var ca bool
-	return value.ReadASN1(&seq, asn1.SEQUENCE) && seq.PeekASN1Tag(asn1.BOOLEAN) && seq.ReadASN1Boolean(&ca) && ca
-}
-
-// readOIDs returns the encodings of the identifiers in a sequence of them.
-func readOIDs(value cryptobyte.String) []string {
-	var seq, oid cryptobyte.String
-	oids := []string{}
-	if !value.ReadASN1(&seq, asn1.SEQUENCE) {
-		return oids
-	}
-	for seq.ReadASN1(&oid, asn1.OBJECT_IDENTIFIER) {
-		oids = append(oids, strings.Clone(string(oid)))
-	}
-	return oids
 }

@@ -1,0 +1,65 @@
+package certs
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+)
+
+// jsonString is a string of a JSON document and the line it stands on.
+type jsonString struct {
+	text string
+	line int
+}
+
+func looksLikeJSON(text []byte) bool {
+	return len(text) > 0 && bytes.IndexByte([]byte(`{["`), text[0]) >= 0
+}
+
+// jsonStrings returns the strings of a JSON document, or of several in a row,
+// in order.
+func jsonStrings(text []byte) (found []jsonString, ok bool) {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	line, counted := 1, 0
+	for {
+		token, err := decoder.Token()
+		if err != nil {
+			return found, errors.Is(err, io.EOF)
+		}
+		s, isString := token.(string)
+		if !isString {
+			continue
+		}
+		offset := int(decoder.InputOffset())
+		line, counted = line+countLines(text[counted:offset]), offset
+		found = append(found, jsonString{s, line})
+	}
+}
+
+// readJSON reads the strings of a JSON document that hold certificates, in PEM
+// or in base64, as the APIs of several providers return them.
+func (r reader) readJSON(found []jsonString) bool {
+	if isPrivateJWK(found) {
+		return r.emit(nil, refusedKey())
+	}
+	r = r.unwrapped("it was a string of a JSON document")
+	for _, s := range found {
+		if !r.onLine(s.line).read([]byte(s.text)) {
+			return false
+		}
+	}
+	return true
+}
+
+// isPrivateJWK recognises private keys of RFC 7517 by the names of their
+// members.
+func isPrivateJWK(found []jsonString) bool {
+	seen := map[string]bool{}
+	for _, s := range found {
+		if len(s.text) <= len("kty") {
+			seen[s.text] = true
+		}
+	}
+	return seen["kty"] && (seen["d"] || seen["k"])
+}
