@@ -88,6 +88,7 @@ func TestParseRefusesPrivateKeys(t *testing.T) {
 			"HTML":                     "<html><pre>" + text,
 			"typographic dashes":       strings.ReplaceAll(text, "-----", "\u2014\u2013-"),
 			"lower case":               strings.ReplaceAll(strings.ToLower(text), "\n", "\r\n"),
+			"dashes lost behind DER":   string(ca.DER) + strings.ReplaceAll(text, "-----", "--"),
 			"dashes lost":              strings.ReplaceAll(text, "-----", "--"),
 			"BEGIN cut off":            a + strings.Replace(text, "KEY-----", "KEY", 1),
 			"BEGIN lost":               a + strings.Replace(text, "-----BEGIN PRIVATE KEY-----", "", 1),

@@ -86,9 +86,7 @@ func (m *mark) readLabel(text []byte) {
 	m.stop += end
 	run := dashRun(text[m.stop:])
 	if markWord(text[m.stop+run:]) != "" {
-		if run -= dashes; run <= 0 {
-			return
-		}
+		run = max(run-dashes, 0)
 	}
 	m.stop += run
 	label := strings.TrimSpace(string(rest[:end]))

@@ -197,3 +197,15 @@ func TestFindingPlace(t *testing.T) {
 		}
 	}
 }
+
+// In a part of the input that has a name, the place in it is words.
+func TestFindingPlaceInArchive(t *testing.T) {
+	_, findings, _ := certs.ParseAll([]byte(zipped(t, map[string]string{"a.pem": "\n\n-----BEGIN \n"})))
+	if len(findings) != 1 || findings[0].Line != 0 || findings[0].Block != 0 || findings[0].Error() != "a.pem: line 3: damaged BEGIN line" {
+		t.Errorf("findings %v", findings)
+	}
+	_, findings, _ = certs.ParseAll([]byte("{\n\"ca\":\n\"\\n\\n\\n-----BEGIN \"}"))
+	if len(findings) != 1 || findings[0].Error() != "line 3: damaged BEGIN line" {
+		t.Errorf("findings %v", findings)
+	}
+}

@@ -85,6 +85,32 @@ func TestParsePKCS7WithBadCertificate(t *testing.T) {
 	}
 }
 
+// Certificates of BER stay as they are to the byte, and are judged as such.
+func TestParsePKCS7KeepsBytes(t *testing.T) {
+	a := roottest.NewCA(t, "A")
+	odd, _ := takeApart(bytes.Clone(a.DER))
+	odd.at(serial...).set(2, "\x01\x80") // which looks like an indefinite length
+	odd.at(0).long = true
+	taken, findings, _ := certs.ParseAll(signedData(indefinite, odd.encode()))
+	if len(taken) != 0 || len(findings) != 1 {
+		t.Errorf("took %d, findings %v", len(taken), findings)
+	}
+}
+
+func TestParsePKCS7Nested(t *testing.T) {
+	a := roottest.NewCA(t, "A")
+	for depth, want := range map[int]int{10: 1, 100: 0} {
+		deep := tlv(5)
+		for range depth {
+			deep = indefinite(0x30, deep)
+		}
+		taken, findings, _ := certs.ParseAll(signedData(indefinite, a.DER, indefinite(0xa1, deep)))
+		if len(taken) != want {
+			t.Errorf("%d deep: took %d, want %d: %v", depth, len(taken), want, findings)
+		}
+	}
+}
+
 func TestParsePKCS7Damaged(t *testing.T) {
 	a := roottest.NewCA(t, "A")
 	whole := signedData(indefinite, a.DER)

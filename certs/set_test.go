@@ -41,6 +41,10 @@ func TestSet(t *testing.T) {
 	var reversed certs.Set
 	reversed.Add(a, "")
 	reversed.Add(b, "")
+	twice := slices.Values([]certs.Fingerprint{b.Fingerprint(), a.Fingerprint(), b.Fingerprint()})
+	if s.Digest() != certs.SetDigest(twice) {
+		t.Error("the digest counts a certificate twice")
+	}
 	if s.Digest() != reversed.Digest() {
 		t.Error("the digest depends on the order")
 	}
@@ -83,6 +87,7 @@ func TestPolicy(t *testing.T) {
 		{"leaf, skipped", certs.Policy{NonCA: certs.Skip}, leaf, certs.Skip, "not a CA"},
 		{"leaf, fails", certs.Policy{NonCA: certs.Fail}, leaf, certs.Fail, "not a CA"},
 		{"expired leaf, kept but no CA", certs.Policy{Expired: certs.Keep, NonCA: certs.Fail}, oldLeaf, certs.Fail, "not a CA"},
+		{"expired leaf, fails", certs.Policy{NonCA: certs.Fail}, oldLeaf, certs.Fail, "not a CA"},
 		{"expired leaf, all kept", certs.Policy{Expired: certs.Keep}, oldLeaf, certs.Keep, "expired on 2001-01-01; not a CA"},
 		{"expired leaf", certs.Policy{}, oldLeaf, certs.Skip, "expired on 2001-01-01"},
 		{"empty subject", certs.Policy{}, empty, certs.Keep, "subject is empty"},
@@ -145,6 +150,20 @@ func TestCertificate(t *testing.T) {
 func TestBlocks(t *testing.T) {
 	a, b := roottest.NewCA(t, "A").PEM(), roottest.NewCA(t, "B").PEM()
 	text := "# a\n" + a + "-----BEGIN CERTIFICATE-----\n@\n-----END CERTIFICATE-----\n" + strings.TrimSpace(a) + b
+	for _, end := range []string{"\r\n", "\r"} {
+		lines := strings.ReplaceAll(a, "\n", end)
+		for block := range certs.Blocks([]byte(lines + "text" + end)) {
+			if block.Start != 0 || block.End != len(lines) {
+				t.Errorf("line ends %q: block %d to %d, want 0 to %d", end, block.Start, block.End, len(lines))
+			}
+		}
+	}
+	two := signedData(tlv, roottest.NewCA(t, "C").DER, roottest.NewCA(t, "D").DER)
+	for block := range certs.Blocks([]byte(wrap("PKCS7", two))) {
+		if block.Certificate != nil || block.Finding == nil {
+			t.Error("a block of two certificates passes for one")
+		}
+	}
 	var got []string
 	for block := range certs.Blocks([]byte(text)) {
 		got = append(got, text[block.Start:block.End])
