@@ -34,7 +34,6 @@ type committer struct {
 	opt     Options
 	result  *Result
 	visited []string // directories that the edit looked into
-	locked  bool     // nobody else commits to the root
 
 	made  []string        // directories, in the order they were made
 	going map[string]bool // directories that are to be removed
@@ -52,7 +51,7 @@ type job struct {
 }
 
 func (c *committer) commit(changes []Change) error {
-	if c.locked { // else they may be those of a process that runs now
+	if c.result.locked { // else they may be those of a process that runs now
 		c.sweep()
 	}
 	if len(changes) == 0 {
@@ -143,7 +142,7 @@ func (c *committer) keep(j *job) error {
 		return nil
 	case j.Prior.Mode()&fs.ModeSymlink != 0:
 		var err error
-		j.target, err = c.root.Readlink(j.Name)
+		j.target, err = c.ReadLink(j.Name)
 		return err
 	}
 	backup := c.stagingName(j.Name)
@@ -152,7 +151,7 @@ func (c *committer) keep(j *job) error {
 		return nil
 	}
 	var err error // a mount point, or a file system without hard links
-	j.old, err = c.root.ReadFile(j.Name)
+	j.old, err = c.ReadFile(j.Name)
 	return err
 }
 
@@ -184,7 +183,7 @@ func (c *committer) flush() error {
 	}
 	seen := map[uint64]bool{}
 	for _, dir := range c.dirs() {
-		info, err := c.root.Stat(dir)
+		info, err := c.Lstat(dir)
 		if err != nil {
 			return err
 		}
@@ -283,7 +282,7 @@ func (c *committer) switchName(j *job) error {
 // writeInPlace is the way for a file that is a mount point, as container
 // engines bind /etc/resolv.conf and users their bundle: it cannot be replaced.
 func (c *committer) writeInPlace(j *job) error {
-	old, err := c.root.ReadFile(j.Name)
+	old, err := c.ReadFile(j.Name)
 	if err != nil {
 		return err
 	}
@@ -292,10 +291,7 @@ func (c *committer) writeInPlace(j *job) error {
 		return errors.Join(err, c.overwrite(j.Name, nil, old))
 	}
 	c.result.InPlace = append(c.result.InPlace, j.Name)
-	if err := c.remove(j.staged); err != nil {
-		return err
-	}
-	return nil
+	return c.remove(j.staged)
 }
 
 // finish takes the backups away. All names are switched by then: one that

@@ -83,32 +83,23 @@ func (d disk) mkdir(name string, mode fs.FileMode) error {
 	return d.root.Chmod(name, mode.Perm()) // whatever the umask
 }
 
-func (d disk) link(old, name string) error {
-	if err := d.try("link", name); err != nil {
-		return err
-	}
-	if path.Dir(old) != path.Dir(name) {
-		return d.root.Link(old, name)
-	}
-	dir, base, err := d.in(name)
-	if err != nil {
-		return err
-	}
-	return renamed(dir.Link(path.Base(old), base), name)
-}
+func (d disk) link(old, name string) error { return d.both("link", (*os.Root).Link, old, name) }
 
-func (d disk) rename(old, name string) error {
-	if err := d.try("rename", name); err != nil {
+func (d disk) rename(old, name string) error { return d.both("rename", (*os.Root).Rename, old, name) }
+
+// both does what takes two names, in their directory if they share one.
+func (d disk) both(op string, do func(dir *os.Root, old, name string) error, old, name string) error {
+	if err := d.try(op, name); err != nil {
 		return err
 	}
 	if path.Dir(old) != path.Dir(name) {
-		return d.root.Rename(old, name)
+		return do(d.root, old, name)
 	}
 	dir, base, err := d.in(name)
 	if err != nil {
 		return err
 	}
-	return renamed(dir.Rename(path.Base(old), base), name)
+	return renamed(do(dir, path.Base(old), base), name)
 }
 
 func (d disk) remove(name string) error {

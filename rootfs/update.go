@@ -24,7 +24,7 @@ type Result struct {
 	InPlace  []string // names that were mount points and were written in place: kill -9 could have left half
 	Warnings []string // what could not be done and did not matter enough to fail
 
-	locked bool
+	locked bool // nobody else commits to the root
 }
 
 // Update runs edit on an overlay of the root file system in dir and commits the
@@ -60,7 +60,7 @@ func (opt Options) Update(ctx context.Context, dir string, edit func(*Overlay) e
 	case opt.Output != "":
 		return result, opt.export(t, result.Changes)
 	}
-	c := &committer{disk: disk{tree: t}, dir: dir, opt: opt, result: result, visited: overlay.lower.visited(), locked: result.locked}
+	c := &committer{disk: disk{tree: t}, dir: dir, opt: opt, result: result, visited: overlay.lower.visited()}
 	if err := c.commit(result.Changes); err != nil {
 		return nil, err
 	}
