@@ -34,7 +34,6 @@ type Options struct {
 	Insecure   bool     // http URLs too
 	DownloadCA []string // PEM files of CAs that vouch for downloads too
 	Timeout    time.Duration
-	Now        time.Time
 	Logger     *slog.Logger
 	Progress   func(url string, done, total int64) // total is -1 where unknown
 	Transport  http.RoundTripper                   // nil for a real one
@@ -74,9 +73,8 @@ type Finding struct {
 
 // loader is one call of Load.
 type loader struct {
-	opt       Options
-	catalogue *Catalogue
-	fetcher   *fetcher
+	opt     Options
+	fetcher *fetcher
 }
 
 // Load reads the sources that specs name, concurrently, and returns a bundle
@@ -98,7 +96,7 @@ func Load(ctx context.Context, opt Options, specs ...string) ([]*Bundle, error) 
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, opt.timeout(), errTimeout)
 	defer cancel()
-	l := &loader{opt: opt, catalogue: catalogue, fetcher: fetcher}
+	l := &loader{opt: opt, fetcher: fetcher}
 	loaded := make([]*Bundle, len(sources))
 	errs := make([]error, len(sources))
 	var wg sync.WaitGroup
@@ -170,7 +168,7 @@ func Recorded(opt Options, spec string) (Record, error) {
 	if s.path == "" {
 		return out, nil
 	}
-	l := &loader{opt: opt, catalogue: catalogue}
+	l := &loader{opt: opt}
 	if b, err := l.loadPath(s); err == nil {
 		for c := range b.Certs.All() {
 			out.Fingerprints = append(out.Fingerprints, c.Fingerprint())

@@ -18,8 +18,7 @@ import (
 
 // bundleOptions are the flags of certgraft bundle.
 type bundleOptions struct {
-	fetch  fetchOptions
-	judge  judgeOptions
+	source sourceOptions
 	format string
 	output string
 	root   string
@@ -39,15 +38,9 @@ func bundleCommand(p *printer) *cli.Command {
 		Usage:        "write certificates out, checked and re-encoded",
 		ArgsUsage:    "SOURCE…",
 		Description:  "certgraft bundle aws-rds > rds.pem\ncertgraft bundle --format split --output certs/ ./corp.pem",
-		Flags:        append(append(flags, o.judge.flags()...), o.fetch.flags()...),
+		Flags:        append(flags, o.source.flags()...),
 		BashComplete: completeSources,
-		Action: func(c *cli.Context) error {
-			specs, err := operands(c, 1, -1, "a source (a catalogue id, URL, file, directory or -)")
-			if err != nil {
-				return err
-			}
-			return o.run(c.Context, p, specs)
-		},
+		Action:       withSources(func(ctx context.Context, specs []string) error { return o.run(ctx, p, specs) }),
 	}
 }
 
@@ -57,7 +50,7 @@ type bundleResult struct {
 	Output       string         `json:"output"`
 	Certificates int            `json:"certificates"`
 	Sources      []sourceResult `json:"sources"`
-	Skipped      []verdict      `json:"verdicts"`
+	Verdicts     []verdict      `json:"verdicts"`
 	Warnings     []string       `json:"warnings"`
 }
 
@@ -73,9 +66,8 @@ func (o *bundleOptions) run(ctx context.Context, p *printer, specs []string) err
 	case o.output == "-" && p.json:
 		return withHint(usagef("--json and the bundle both go to standard output"), "name a file with --output")
 	}
-	loader := installOptions{fetch: o.fetch, judge: o.judge}
 	result := newEditResult(&targetOptions{})
-	sources, err := loader.load(ctx, p, result, specs)
+	sources, err := o.source.load(ctx, p, result, specs)
 	if err != nil {
 		return err
 	}
@@ -92,7 +84,7 @@ func (o *bundleOptions) run(ctx context.Context, p *printer, specs []string) err
 	}
 	return p.result(bundleResult{
 		Format: o.format, Output: o.output, Certificates: set.Len(),
-		Sources: result.Sources, Skipped: result.Verdicts, Warnings: result.Warnings,
+		Sources: result.Sources, Verdicts: result.Verdicts, Warnings: result.Warnings,
 	}, nil)
 }
 

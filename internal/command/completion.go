@@ -3,7 +3,6 @@ package command
 import (
 	"embed"
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -53,8 +52,6 @@ func completeSources(c *cli.Context) {
 		return
 	}
 	for provider := range catalogue.All() {
-		writeLine(c.App.Writer, provider.ID)
+		fmt.Fprintln(c.App.Writer, provider.ID)
 	}
 }
-
-func writeLine(w io.Writer, s string) { fmt.Fprintln(w, s) }

@@ -15,7 +15,6 @@ const (
 	exitUsage       = 2
 	exitRefused     = 3
 	exitUnreachable = 4
-	exitFound       = 5
 )
 
 // usageError is a mistake in the command line rather than a failure of the work.

@@ -18,7 +18,7 @@ type fetchOptions struct {
 
 func (o *fetchOptions) flags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "catalog", Category: sourceFlags, Usage: "also know the providers in `FILE`", EnvVars: []string{"CERTGRAFT_CATALOG"}, TakesFile: true, Destination: &o.catalog},
+		catalogFlag(&o.catalog),
 		&cli.StringFlag{Name: "cache", Category: downloadFlags, Usage: "keep downloads in `DIR`, a BuildKit cache mount say", EnvVars: []string{"CERTGRAFT_CACHE"}, TakesFile: true, Destination: &o.cache},
 		&cli.StringSliceFlag{Name: "download-ca", Category: downloadFlags, Usage: "trust the CAs in `FILE` for downloads too, a corporate proxy's say", TakesFile: true, Destination: &o.downloadCA},
 		&cli.BoolFlag{Name: "insecure", Category: downloadFlags, Usage: "allow http URLs, which anyone on the way can change", Destination: &o.plainHTTP},
@@ -31,20 +31,13 @@ func (o *fetchOptions) flags() []cli.Flag {
 // options returns what package bundles is to know. The second result ends the
 // progress display.
 func (o *fetchOptions) options(p *printer) (bundles.Options, func(), error) {
-	now, err := p.env.now()
-	if err != nil {
-		return bundles.Options{}, nil, err
-	}
 	if o.offline && o.noFallback {
 		return bundles.Options{}, nil, usagef("--offline and --no-fallback exclude each other")
 	}
 	progress, done := p.downloads()
 	opt := bundles.Options{
 		Stdin: p.in, Cache: o.cache, Offline: o.offline, NoFallback: o.noFallback, Insecure: o.plainHTTP,
-		DownloadCA: o.downloadCA.Value(), Timeout: o.timeout, Now: now, Logger: p.log(), Progress: progress,
-	}
-	if o.catalog != "" {
-		opt.Catalog = []string{o.catalog}
+		DownloadCA: o.downloadCA.Value(), Timeout: o.timeout, Logger: p.log(), Progress: progress, Catalog: catalogFiles(o.catalog),
 	}
 	return opt, done, nil
 }

@@ -67,11 +67,7 @@ func inspectRoot(p *printer, dir string, now time.Time) error {
 		return err
 	}
 	defer closer.Close()
-	opt := installer.Options{Live: dir == "/"}
-	if opt.Live {
-		opt.Environ = p.env
-	}
-	found, err := installer.Inspect(root, now, opt)
+	found, err := installer.Inspect(root, now, p.rootOptions(dir == "/"))
 	if err != nil {
 		return fmt.Errorf("inspect %s: %w", dir, err)
 	}

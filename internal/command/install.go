@@ -5,15 +5,13 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/certgraft/certgraft/bundles"
 	"github.com/certgraft/certgraft/installer"
 	"github.com/certgraft/certgraft/rootfs"
 )
 
 // installOptions are the flags of certgraft install.
 type installOptions struct {
-	fetch  fetchOptions
-	judge  judgeOptions
+	source sourceOptions
 	target targetOptions
 
 	appendOnly, withMozilla, overrideBlocklist, sync, keepGoing bool
@@ -28,13 +26,7 @@ func installCommand(p *printer) *cli.Command {
 		Description:  "certgraft install aws-rds\ncertgraft install --root /mnt ./corp.pem https://example.com/ca.pem@set:…\ncertgraft install --root . --output /out aws-rds:eu-west-1   (for COPY --from)",
 		Flags:        o.flags(),
 		BashComplete: completeSources,
-		Action: func(c *cli.Context) error {
-			specs, err := operands(c, 1, -1, "a source (a catalogue id, URL, file, directory or -)")
-			if err != nil {
-				return err
-			}
-			return o.run(c.Context, p, specs)
-		},
+		Action:       withSources(func(ctx context.Context, specs []string) error { return o.run(ctx, p, specs) }),
 	}
 }
 
@@ -48,8 +40,7 @@ func (o *installOptions) flags() []cli.Flag {
 		&cli.BoolFlag{Name: "keep-going", Category: targetFlags, Usage: "edit the other stores when one fails", Destination: &o.keepGoing},
 	}
 	flags = append(flags, o.target.flags()...)
-	flags = append(flags, o.judge.flags()...)
-	return append(flags, o.fetch.flags()...)
+	return append(flags, o.source.flags()...)
 }
 
 func (o *installOptions) run(ctx context.Context, p *printer, specs []string) error {
@@ -60,7 +51,7 @@ func (o *installOptions) run(ctx context.Context, p *printer, specs []string) er
 	opt.Append, opt.WithMozilla, opt.OverrideBlocklist = o.appendOnly, o.withMozilla, o.overrideBlocklist
 	opt.Sync, opt.KeepGoing = o.sync, o.keepGoing
 	result := newEditResult(&o.target)
-	sources, err := o.load(ctx, p, result, specs)
+	sources, err := o.source.load(ctx, p, result, specs)
 	if err != nil {
 		return err
 	}
@@ -73,24 +64,4 @@ func (o *installOptions) run(ctx context.Context, p *printer, specs []string) er
 		return err
 	}
 	return result.finish(ctx, p, &o.target, updated)
-}
-
-// load fetches and judges the sources, before the root is locked or read.
-func (o *installOptions) load(ctx context.Context, p *printer, result *editResult, specs []string) ([]installer.Source, error) {
-	fetch, done, err := o.fetch.options(p)
-	if err != nil {
-		return nil, err
-	}
-	policy, err := o.judge.policy(fetch.Now)
-	if err != nil {
-		return nil, err
-	}
-	loaded, err := bundles.Load(ctx, fetch, specs...)
-	done()
-	if err != nil {
-		return nil, err
-	}
-	sources, verdicts, err := judge(loaded, policy)
-	result.loaded(p, loaded, verdicts)
-	return sources, err
 }

@@ -25,7 +25,7 @@ func listCommand(p *printer) *cli.Command {
 		ArgsUsage:   "[ID]",
 		Description: "certgraft list --search postgres\ncertgraft list aws-rds",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "catalog", Category: sourceFlags, Usage: "also know the providers in `FILE`", EnvVars: []string{"CERTGRAFT_CATALOG"}, TakesFile: true, Destination: &o.catalog},
+			catalogFlag(&o.catalog),
 			&cli.StringFlag{Name: "search", Category: sourceFlags, Usage: "only providers with `WORD` in id, title or alias", Destination: &o.search},
 		},
 		BashComplete: completeSources,
@@ -52,11 +52,7 @@ type snapshotResult struct {
 }
 
 func (o *listOptions) run(p *printer, args []string) error {
-	opt := bundles.Options{}
-	if o.catalog != "" {
-		opt.Catalog = []string{o.catalog}
-	}
-	catalogue, err := bundles.Catalog(opt)
+	catalogue, err := bundles.Catalog(bundles.Options{Catalog: catalogFiles(o.catalog)})
 	if err != nil {
 		return err
 	}

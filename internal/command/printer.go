@@ -77,7 +77,7 @@ func (p *printer) note(message string) {
 
 // failure writes an error and what to do about it.
 func (p *printer) failure(err error) {
-	if err == nil || is[silentError](err) {
+	if err == nil {
 		return
 	}
 	for line := range strings.Lines(strings.TrimSuffix(err.Error(), "\n")) {
@@ -91,11 +91,6 @@ func (p *printer) failure(err error) {
 		p.line("hint", cyan, hint)
 	}
 }
-
-// silentError ends the program with a status after all has been said.
-type silentError struct{ error }
-
-func (e silentError) Unwrap() error { return e.error }
 
 // Colours of the word that starts a line, as SGR parameters.
 const (

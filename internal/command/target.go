@@ -32,14 +32,20 @@ func (o *targetOptions) flags() []cli.Flag {
 // live reports whether the root is the one that this process runs on.
 func (o *targetOptions) live() bool { return o.root == "/" && o.output == "" }
 
+// rootOptions returns what package installer is to know of a root. Only of the
+// running system's is the environment known.
+func (p *printer) rootOptions(live bool) installer.Options {
+	if !live {
+		return installer.Options{}
+	}
+	return installer.Options{Live: true, Environ: p.env}
+}
+
 // installer returns what package installer is to know of the target.
 func (o *targetOptions) installer(p *printer) (installer.Options, error) {
-	opt := installer.Options{Live: o.live()}
+	opt := p.rootOptions(o.live())
 	if o.stores != "auto" {
 		opt.Stores = splitList(o.stores)
-	}
-	if opt.Live {
-		opt.Environ = p.env
 	}
 	switch o.hooks {
 	case "auto", "none":
