@@ -8,8 +8,6 @@ import (
 	"strings"
 	"sync"
 
-	"golang.org/x/crypto/x509roots/fallback/bundle"
-
 	"github.com/certgraft/certgraft/certs"
 )
 
@@ -40,19 +38,10 @@ var embedded = sync.OnceValue(func() *certs.Set {
 	return set
 })
 
-// mozilla returns the Mozilla roots in this program, but those that are trusted
-// with a constraint, which a file of certificates cannot express.
+// mozilla returns the Mozilla roots in this program.
 var mozilla = sync.OnceValue(func() *certs.Set {
-	set := &certs.Set{}
-	for root := range bundle.Roots() {
-		if root.Constraint != nil {
-			continue
-		}
-		if c, err := certs.ParseCertificate(root.Certificate); err == nil {
-			set.Add(c, "")
-		}
-	}
-	return set
+	roots, _ := certs.MozillaRoots()
+	return roots
 })
 
 // Snapshot returns the certificates of the provider that are in this program,

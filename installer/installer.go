@@ -200,14 +200,18 @@ func (e *edit) sync(sources []Source) error {
 // warnIntermediates names what is trusted only by programs that take any
 // certificate of a store for an end of the chain.
 func (e *edit) warnIntermediates(want []wanted) {
+	intermediates := slices.DeleteFunc(slices.Clone(want), func(w wanted) bool { return !w.IsCA() || w.SelfIssued() })
+	if len(intermediates) == 0 {
+		return // as for most: reading what the root trusts is for nothing
+	}
 	trusted := map[string]bool{}
 	for c, err := range e.trusted() {
 		if err == nil {
 			trusted[c.Subject()] = true
 		}
 	}
-	for _, w := range want {
-		if w.IsCA() && !w.SelfIssued() && !trusted[w.Issuer()] {
+	for _, w := range intermediates {
+		if !trusted[w.Issuer()] {
 			e.warn("%s is an intermediate, and its root %s is not trusted here: OpenSSL and what is built on it (curl, psql, Ruby, PHP, Python before 3.13) go on to the root and fail; install the root too", w.Subject(), w.Issuer())
 		}
 	}

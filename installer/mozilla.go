@@ -1,10 +1,6 @@
 package installer
 
-import (
-	fallback "golang.org/x/crypto/x509roots/fallback/bundle"
-
-	"github.com/certgraft/certgraft/certs"
-)
+import "github.com/certgraft/certgraft/certs"
 
 // mozillaSource is the name under which the Mozilla roots are recorded.
 const mozillaSource = "mozilla"
@@ -48,7 +44,7 @@ func (e *edit) hasNoBundle() (bool, error) {
 // record. A bundle cannot express a constraint, so roots that have one are left
 // out.
 func (e *edit) mozilla() []wanted {
-	roots, constrained := mozillaRoots()
+	roots, constrained := certs.MozillaRoots()
 	if constrained > 0 {
 		e.tell("%d of the Mozilla roots are trusted for older certificates only, which a bundle cannot say, and were left out", constrained)
 	}
@@ -59,18 +55,4 @@ func (e *edit) mozilla() []wanted {
 		want = append(want, wanted{c, mozillaSource})
 	}
 	return want
-}
-
-func mozillaRoots() (roots *certs.Set, constrained int) {
-	roots = &certs.Set{}
-	for root := range fallback.Roots() {
-		if root.Constraint != nil {
-			constrained++
-			continue
-		}
-		if c, err := certs.ParseCertificate(root.Certificate); err == nil {
-			roots.Add(c, mozillaSource)
-		}
-	}
-	return roots, constrained
 }
