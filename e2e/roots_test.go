@@ -75,9 +75,8 @@ func chroot(t *testing.T, root string, args ...string) string {
 	return run(t, "chroot", append([]string{root, "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C"}, args...)...)
 }
 
-// snapshot describes every name below dir, but for the times and the sizes of
-// directories: type, mode, owner, target and content.
-func snapshot(t *testing.T, dir string) map[string]string {
+// survey returns a line for every name below dir.
+func survey(t *testing.T, dir string, line func(name string, info fs.FileInfo) (string, error)) map[string]string {
 	t.Helper()
 	tree := map[string]string{}
 	err := filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
@@ -88,29 +87,32 @@ func snapshot(t *testing.T, dir string) map[string]string {
 		if err != nil {
 			return err
 		}
-		st := info.Sys().(*syscall.Stat_t)
-		line := fmt.Sprintf("%v %d:%d", info.Mode(), st.Uid, st.Gid)
-		switch {
-		case info.Mode()&fs.ModeSymlink != 0:
-			target, err := os.Readlink(name)
-			if err != nil {
-				return err
-			}
-			line += " -> " + target
-		case info.Mode().IsRegular():
-			data, err := os.ReadFile(name)
-			if err != nil {
-				return err
-			}
-			line += fmt.Sprintf(" %x", sha256.Sum256(data))
-		}
-		tree[strings.TrimPrefix(name, dir)] = line
-		return nil
+		tree[strings.TrimPrefix(name, dir)], err = line(name, info)
+		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return tree
+}
+
+// snapshot describes every name below dir, but for the times and the sizes of
+// directories: type, mode, owner, target and content.
+func snapshot(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	return survey(t, dir, func(name string, info fs.FileInfo) (string, error) {
+		st := info.Sys().(*syscall.Stat_t)
+		line := fmt.Sprintf("%v %d:%d", info.Mode(), st.Uid, st.Gid)
+		switch {
+		case info.Mode()&fs.ModeSymlink != 0:
+			target, err := os.Readlink(name)
+			return line + " -> " + target, err
+		case info.Mode().IsRegular():
+			data, err := os.ReadFile(name)
+			return fmt.Sprintf("%s %x", line, sha256.Sum256(data)), err
+		}
+		return line, nil
+	})
 }
 
 // same fails if two snapshots differ, and says where.
@@ -140,21 +142,8 @@ func same(t *testing.T, what string, want, got map[string]string) {
 // stamps returns inode and times of every name below dir.
 func stamps(t *testing.T, dir string) map[string]string {
 	t.Helper()
-	tree := map[string]string{}
-	err := filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		info, err := d.Info()
-		if err != nil {
-			return err
-		}
+	return survey(t, dir, func(_ string, info fs.FileInfo) (string, error) {
 		st := info.Sys().(*syscall.Stat_t)
-		tree[name] = fmt.Sprintf("%d %v %v", st.Ino, st.Mtim, st.Ctim)
-		return nil
+		return fmt.Sprintf("%d %v %v", st.Ino, st.Mtim, st.Ctim), nil
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return tree
 }

@@ -83,14 +83,27 @@ func (ca *CA) Issue(t testing.TB, hosts ...string) tls.Certificate {
 }
 
 // PEM returns the certificate as PEM.
-func (ca *CA) PEM() string {
-	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: ca.DER}))
-}
+func (ca *CA) PEM() string { return certPEM(ca.DER) }
 
 // KeyPEM returns the private key as PEM.
 func (ca *CA) KeyPEM(t testing.TB) string {
 	t.Helper()
-	der, err := x509.MarshalPKCS8PrivateKey(ca.key)
+	return keyPEM(t, ca.key)
+}
+
+// PEMs returns a certificate that [CA.Issue] made, and its key, as PEM.
+func PEMs(t testing.TB, issued tls.Certificate) (cert, key string) {
+	t.Helper()
+	return certPEM(issued.Certificate[0]), keyPEM(t, issued.PrivateKey)
+}
+
+func certPEM(der []byte) string {
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+}
+
+func keyPEM(t testing.TB, key any) string {
+	t.Helper()
+	der, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
 		t.Fatal(err)
 	}
