@@ -1,0 +1,355 @@
+package keystore
+
+import (
+	"bytes"
+	"encoding/asn1"
+	"errors"
+	"fmt"
+	"strings"
+
+	"golang.org/x/crypto/cryptobyte"
+	der "golang.org/x/crypto/cryptobyte/asn1"
+
+	"github.com/certgraft/certgraft/certs"
+)
+
+// Object identifiers of RFC 7292 and of Java.
+var (
+	oidData          = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 7, 1}
+	oidEncryptedData = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 7, 6}
+	oidCertBag       = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 12, 10, 1, 3}
+	oidX509          = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 22, 1}
+	oidFriendlyName  = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 20}
+	oidTrustedUsage  = asn1.ObjectIdentifier{2, 16, 840, 1, 113894, 746875, 1, 1} // Java: the entry is a trusted certificate
+	oidAnyUsage      = asn1.ObjectIdentifier{2, 5, 29, 37, 0}
+)
+
+// pkcs12 is a file of RFC 7292: safes of bags, with a MAC over them or without.
+type pkcs12 struct {
+	password string
+	safes    []safe
+	mac      *mac // nil where the file has none
+}
+
+// safe is one of the parts of a file, plain or encrypted.
+type safe struct {
+	raw     []byte      // the ContentInfo as it is in the file
+	cipher  *protection // nil for a plain one
+	bags    []bag       // nil where they are not read
+	opaque  bool        // encrypted in a way that can be read and not written
+	changed bool
+}
+
+// bag is one entry of a safe.
+type bag struct {
+	Entry
+	raw   []byte
+	trust bool // a trusted certificate that package certs reads
+}
+
+var errDER = errors.New("damaged DER in the PKCS#12 store")
+
+func openPKCS12(data []byte, password string) (Store, error) {
+	in := cryptobyte.String(data)
+	var pfx, authSafe cryptobyte.String
+	var version int
+	if !in.ReadASN1(&pfx, der.SEQUENCE) || !in.Empty() || !pfx.ReadASN1Integer(&version) || version != 3 {
+		return nil, ErrFormat
+	}
+	kind, content, ok := readContentInfo(&pfx)
+	if !ok || !kind.Equal(oidData) || !content.ReadASN1(&authSafe, der.OCTET_STRING) {
+		return nil, fmt.Errorf("a PKCS#12 store that is signed or in BER: %w", ErrUnsupported)
+	}
+	s := &pkcs12{password: password}
+	if !pfx.Empty() {
+		var err error
+		if s.mac, err = readMAC(&pfx); err != nil {
+			return nil, err
+		}
+		if err := s.mac.verify(authSafe, password); err != nil {
+			return nil, err
+		}
+	}
+	return s, s.readSafes(authSafe)
+}
+
+func (s *pkcs12) readSafes(authSafe cryptobyte.String) error {
+	var list cryptobyte.String
+	if !authSafe.ReadASN1(&list, der.SEQUENCE) {
+		return errDER
+	}
+	for !list.Empty() {
+		start := list
+		kind, content, ok := readContentInfo(&list)
+		if !ok {
+			return errDER
+		}
+		part := safe{raw: start[:len(start)-len(list)]}
+		if err := part.read(kind, content, s.password); err != nil {
+			return err
+		}
+		s.safes = append(s.safes, part)
+	}
+	return nil
+}
+
+// readContentInfo reads a type and what is in its explicit [0].
+func readContentInfo(in *cryptobyte.String) (kind asn1.ObjectIdentifier, content cryptobyte.String, ok bool) {
+	var info cryptobyte.String
+	ok = in.ReadASN1(&info, der.SEQUENCE) && info.ReadASN1ObjectIdentifier(&kind) &&
+		info.ReadASN1(&content, der.Tag(0).ContextSpecific().Constructed())
+	return kind, content, ok
+}
+
+func (p *safe) read(kind asn1.ObjectIdentifier, content cryptobyte.String, password string) error {
+	var plain cryptobyte.String
+	switch {
+	case kind.Equal(oidData):
+		if !content.ReadASN1(&plain, der.OCTET_STRING) {
+			return errDER
+		}
+	case kind.Equal(oidEncryptedData):
+		text, err := p.decrypt(content, password)
+		if err != nil || p.opaque {
+			return err
+		}
+		plain = text
+	default:
+		return nil // enveloped for someone: carried along
+	}
+	var list cryptobyte.String
+	if !plain.ReadASN1(&list, der.SEQUENCE) {
+		return errDER
+	}
+	for !list.Empty() {
+		b, ok := readBag(&list)
+		if !ok {
+			return errDER
+		}
+		p.bags = append(p.bags, b)
+	}
+	return nil
+}
+
+func readBag(in *cryptobyte.String) (bag, bool) {
+	start := *in
+	var b bag
+	var seq, value, attributes cryptobyte.String
+	var kind asn1.ObjectIdentifier
+	var tagged bool
+	if !in.ReadASN1(&seq, der.SEQUENCE) || !seq.ReadASN1ObjectIdentifier(&kind) ||
+		!seq.ReadASN1(&value, der.Tag(0).ContextSpecific().Constructed()) || !seq.ReadOptionalASN1(&attributes, &tagged, der.SET) {
+		return b, false
+	}
+	b.raw = start[:len(start)-len(*in)]
+	if kind.Equal(oidCertBag) {
+		b.readAttributes(attributes)
+		b.readCertificate(value)
+	}
+	return b, true
+}
+
+func (b *bag) readAttributes(attributes cryptobyte.String) {
+	for !attributes.Empty() {
+		var attribute, values, text cryptobyte.String
+		var kind asn1.ObjectIdentifier
+		if !attributes.ReadASN1(&attribute, der.SEQUENCE) || !attribute.ReadASN1ObjectIdentifier(&kind) || !attribute.ReadASN1(&values, der.SET) {
+			return
+		}
+		switch {
+		case kind.Equal(oidTrustedUsage):
+			b.trust = true
+		case kind.Equal(oidFriendlyName) && values.ReadASN1(&text, der.Tag(30)):
+			b.Alias = fromBMP(text)
+		}
+	}
+}
+
+// readCertificate reads the certificate of a bag that is marked as trusted;
+// others belong to a key.
+func (b *bag) readCertificate(value cryptobyte.String) {
+	var seq, wrapped, raw cryptobyte.String
+	var kind asn1.ObjectIdentifier
+	if !b.trust || !value.ReadASN1(&seq, der.SEQUENCE) || !seq.ReadASN1ObjectIdentifier(&kind) || !kind.Equal(oidX509) ||
+		!seq.ReadASN1(&wrapped, der.Tag(0).ContextSpecific().Constructed()) || !wrapped.ReadASN1(&raw, der.OCTET_STRING) {
+		b.trust = false
+		return
+	}
+	cert, err := certs.ParseCertificate(raw)
+	b.Cert, b.trust = cert, err == nil
+}
+
+func (s *pkcs12) Format() string { return "PKCS#12" }
+
+func (s *pkcs12) Entries() []Entry {
+	var out []Entry
+	for _, p := range s.safes {
+		for _, b := range p.bags {
+			if b.trust {
+				out = append(out, b.Entry)
+			}
+		}
+	}
+	return out
+}
+
+// Add appends to the safe that has the most trusted certificates, so that new
+// entries are protected as the others are; else to a new plain one.
+func (s *pkcs12) Add(e Entry) error {
+	e.Alias = unique(strings.ToLower(e.Alias), s.taken)
+	raw, err := encodeBag(e)
+	if err != nil {
+		return err
+	}
+	best, most := -1, 0
+	for i, p := range s.safes {
+		if n := p.trusted(); n > most && !p.opaque {
+			best, most = i, n
+		}
+	}
+	if best < 0 {
+		s.safes = append(s.safes, safe{})
+		best = len(s.safes) - 1
+	}
+	s.safes[best].bags = append(s.safes[best].bags, bag{Entry: e, raw: raw, trust: true})
+	s.safes[best].changed = true
+	return nil
+}
+
+func (p *safe) trusted() int {
+	n := 0
+	for _, b := range p.bags {
+		if b.trust {
+			n++
+		}
+	}
+	return n
+}
+
+func (s *pkcs12) taken(alias string) bool {
+	for _, e := range s.Entries() {
+		if strings.EqualFold(e.Alias, alias) {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *pkcs12) Remove(drop func(Entry) bool) error {
+	for i := range s.safes {
+		p := &s.safes[i]
+		var left []bag
+		for _, b := range p.bags {
+			if !b.trust || !drop(b.Entry) {
+				left = append(left, b)
+			}
+		}
+		if len(left) == len(p.bags) {
+			continue
+		}
+		if p.opaque {
+			return fmt.Errorf("certificates in a part that is encrypted with RC2 cannot be taken out: %w", ErrUnsupported)
+		}
+		p.bags, p.changed = left, true
+	}
+	return nil
+}
+
+func (s *pkcs12) Encode() ([]byte, error) {
+	var list cryptobyte.Builder
+	for _, p := range s.safes {
+		if p.changed && p.cipher == nil && len(p.bags) == 0 && len(s.safes) > 1 {
+			continue // it was made for what is gone
+		}
+		raw, err := p.encode(s.password)
+		if err != nil {
+			return nil, err
+		}
+		list.AddBytes(raw)
+	}
+	content, err := list.Bytes()
+	if err != nil {
+		return nil, err
+	}
+	authSafe, err := sequence(content)
+	if err != nil {
+		return nil, err
+	}
+	var b cryptobyte.Builder
+	b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
+		b.AddASN1Int64(3)
+		addData(b, authSafe)
+		if s.mac != nil {
+			s.mac.add(b, authSafe, s.password)
+		}
+	})
+	return b.Bytes()
+}
+
+// encode returns the ContentInfo of a safe: as it was, unless it was changed.
+func (p *safe) encode(password string) ([]byte, error) {
+	if !p.changed {
+		return p.raw, nil
+	}
+	var bags []byte
+	for _, b := range p.bags {
+		bags = append(bags, b.raw...)
+	}
+	plain, err := sequence(bags)
+	if err != nil {
+		return nil, err
+	}
+	var b cryptobyte.Builder
+	if p.cipher == nil {
+		addData(&b, plain)
+		return b.Bytes()
+	}
+	if err := p.cipher.add(&b, plain, password); err != nil {
+		return nil, err
+	}
+	return b.Bytes()
+}
+
+// addData writes a ContentInfo that holds data as it is.
+func addData(b *cryptobyte.Builder, data []byte) {
+	b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
+		b.AddASN1ObjectIdentifier(oidData)
+		b.AddASN1(der.Tag(0).ContextSpecific().Constructed(), func(b *cryptobyte.Builder) { b.AddASN1OctetString(data) })
+	})
+}
+
+// encodeBag returns the bag that keytool writes for a trusted certificate.
+func encodeBag(e Entry) ([]byte, error) {
+	explicit := der.Tag(0).ContextSpecific().Constructed()
+	var b cryptobyte.Builder
+	b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
+		b.AddASN1ObjectIdentifier(oidCertBag)
+		b.AddASN1(explicit, func(b *cryptobyte.Builder) {
+			b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
+				b.AddASN1ObjectIdentifier(oidX509)
+				b.AddASN1(explicit, func(b *cryptobyte.Builder) { b.AddASN1OctetString(e.Cert.Raw) })
+			})
+		})
+		b.AddASN1(der.SET, func(b *cryptobyte.Builder) {
+			addAttribute(b, oidFriendlyName, func(b *cryptobyte.Builder) {
+				b.AddASN1(der.Tag(30), func(b *cryptobyte.Builder) { b.AddBytes(toBMP(e.Alias)) })
+			})
+			addAttribute(b, oidTrustedUsage, func(b *cryptobyte.Builder) { b.AddASN1ObjectIdentifier(oidAnyUsage) })
+		})
+	})
+	return b.Bytes()
+}
+
+func addAttribute(b *cryptobyte.Builder, kind asn1.ObjectIdentifier, value cryptobyte.BuilderContinuation) {
+	b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
+		b.AddASN1ObjectIdentifier(kind)
+		b.AddASN1(der.SET, value)
+	})
+}
+
+func sequence(content []byte) ([]byte, error) {
+	var b cryptobyte.Builder
+	b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) { b.AddBytes(content) })
+	raw, err := b.Bytes()
+	return bytes.Clone(raw), err
+}
