@@ -23,6 +23,9 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"golang.org/x/crypto/cryptobyte"
+	"golang.org/x/crypto/cryptobyte/asn1"
 )
 
 // Certificate is one X.509 certificate.
@@ -97,6 +100,30 @@ func (c *Certificate) SelfIssued() bool { return bytes.Equal(c.subject.raw, c.is
 // nothing about the signature.
 func (c *Certificate) IssuedBy(parent *Certificate) bool {
 	return bytes.Equal(c.issuer.raw, parent.subject.raw)
+}
+
+// ExtendedKeyUsage returns the object identifiers of the purposes that the
+// certificate is limited to, in the usual form; limited is false for one that
+// names none and is good for all.
+func (c *Certificate) ExtendedKeyUsage() (purposes []string, limited bool) {
+	usage := c.usage
+	var list, oid cryptobyte.String
+	if usage == nil || !usage.ReadASN1(&list, asn1.SEQUENCE) {
+		return nil, false
+	}
+	for list.ReadASN1(&oid, asn1.OBJECT_IDENTIFIER) {
+		purposes = append(purposes, dotted(oid))
+	}
+	return purposes, true
+}
+
+// IssuerAndSerial returns the DER encodings of issuer and serial number, one
+// behind the other: what lists of distrusted certificates name them by.
+func (c *Certificate) IssuerAndSerial() string {
+	var b cryptobyte.Builder
+	b.AddBytes(c.issuer.raw)
+	b.AddASN1(asn1.INTEGER, func(b *cryptobyte.Builder) { b.AddBytes(c.serial) })
+	return string(b.BytesOrPanic()) // parts of a certificate that was read
 }
 
 // Quirk says why crypto/x509 refuses a certificate that OpenSSL takes; it is

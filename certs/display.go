@@ -90,11 +90,14 @@ func dotted(oid []byte) string {
 	return string(out)
 }
 
-// friendly returns the attribute that people would call the certificate by.
+// friendly returns the attribute that people would call the certificate by, the
+// one that p11-kit takes for its label too.
 func (n name) friendly() string {
 	for _, want := range []string{"CN", "OU", "O"} {
-		if s := n.first(want); s != "" {
-			return printable(s)
+		for _, a := range n.attributes {
+			if a.text != "" && attributeNames[string(a.oid)] == want {
+				return printable(a.text)
+			}
 		}
 	}
 	return ""

@@ -12,6 +12,7 @@ const (
 	oidSubjectAltName   = "\x55\x1d\x11"
 	oidIssuerAltName    = "\x55\x1d\x12"
 	oidBasicConstraints = "\x55\x1d\x13"
+	oidExtendedKeyUsage = "\x55\x1d\x25"
 )
 
 // longestOID is how many characters of dotted decimal GnuTLS has room for in its
@@ -37,6 +38,8 @@ func (f *fields) readExtensions(list cryptobyte.String) error {
 		switch oid {
 		case oidBasicConstraints:
 			f.ca = readCA(value)
+		case oidExtendedKeyUsage:
+			f.usage = value
 		case oidSubjectAltName, oidIssuerAltName:
 			if !validGeneralNames(value) {
 				return errors.New("its alternative names are malformed" + byGnuTLS)

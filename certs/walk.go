@@ -16,6 +16,8 @@ type fields struct {
 	issuer, subject     name
 	notBefore, notAfter time.Time
 	ca                  bool
+	serial              []byte            // contents of the INTEGER
+	usage               cryptobyte.String // the extended key usage, nil if there is none
 }
 
 // errTrailing is what walk returns for bytes behind a certificate.
@@ -86,6 +88,7 @@ func (f *fields) walkTBS(tbs cryptobyte.String) (algorithm []byte, err error) {
 	case !validKey(key):
 		return nil, errors.New("its public key is malformed" + byOpenSSL)
 	}
+	f.serial = serial
 	if f.issuer, err = parseName(issuer); err != nil {
 		return nil, fmt.Errorf("issuer: %w", err)
 	}

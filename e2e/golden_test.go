@@ -50,6 +50,44 @@ func TestGoldenTrees(t *testing.T) {
 	}
 }
 
+// The golden trees of distributions with p11-kit: before, what its tool makes of
+// few roots; after, what certgraft makes of that, which [TestP11Kit] compares
+// with what the tool would.
+func TestGoldenP11Kit(t *testing.T) {
+	for _, f := range p11Families {
+		t.Run(f.name, func(t *testing.T) {
+			root := f.root(t)
+			for line := range strings.Lines(goldenConf) {
+				if name, selected := strings.CutPrefix(strings.TrimSpace(line), "mozilla/"); selected {
+					run(t, "cp", filepath.Join(root, "usr/share/ca-certificates/mozilla", name), filepath.Join(root, f.trust[1], "anchors"))
+				}
+			}
+			corp := read(t, "../testdata/bundles/corp.pem")
+			write(t, filepath.Join(root, f.trust[0], "anchors/user's own (CA).crt"), corp[:strings.Index(corp, "END CERTIFICATE-----")+20])
+			f.tool(t, root)
+			goldenTree(t, f.name+".before.txtar", f.archive(t, root))
+			run(t, certgraft, "install", "--root", root, "../testdata/bundles/corp.pem")
+			if err := os.RemoveAll(filepath.Join(root, "usr/local/share/certgraft")); err != nil {
+				t.Fatal(err)
+			}
+			goldenTree(t, f.name+".after.txtar", f.archive(t, root))
+		})
+	}
+}
+
+// archive returns the parts of a root that the installer looks at.
+func (f p11Family) archive(t *testing.T, root string) []byte {
+	t.Helper()
+	return roottest.Archive(t, root, func(name string) bool {
+		for _, dir := range []string{"etc/ssl", "etc/pki", "etc/ca-certificates", "var/lib/ca-certificates", "usr/share/pki", "usr/share/ca-certificates/trust-source"} {
+			if strings.HasPrefix(name, dir+"/") {
+				return name != "etc/ssl/openssl.cnf" && name != "etc/ssl/private"
+			}
+		}
+		return name == "etc/os-release"
+	})
+}
+
 // golden compares the parts of a root that the installer looks at with an
 // archive, or writes it.
 func golden(t *testing.T, root, name string) {
@@ -63,7 +101,12 @@ func golden(t *testing.T, root, name string) {
 		}
 		return strings.HasPrefix(name, "etc/ssl/certs/") || strings.HasPrefix(name, "usr/local/share/ca-certificates/")
 	})
-	got = append(got, "-- usr/sbin/update-ca-certificates --\n-- var/lib/dpkg/status --\n"...)
+	goldenTree(t, name, append(got, "-- usr/sbin/update-ca-certificates --\n-- var/lib/dpkg/status --\n"...))
+}
+
+// goldenTree compares a tree with an archive, or writes it.
+func goldenTree(t *testing.T, name string, got []byte) {
+	t.Helper()
 	file := filepath.Join("../testdata/roots", name)
 	if *update {
 		write(t, file, string(got))

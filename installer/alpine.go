@@ -15,14 +15,14 @@ import (
 // ca-certificates-bundle, which is the bundle without the tool; then there are
 // no links either.
 var alpine = anchorStore{
-	id:        "alpine",
-	local:     flatAnchors,
-	linkName:  linkNamer("ca-cert-"),
-	refresh:   alpineLinks,
-	links:     hasAlpineTool,
-	each:      func(data []byte) []byte { return append(slices.Clip(data), '\n') },
-	separator: "\n",
-	wide:      true,
+	id:       "alpine",
+	local:    flatAnchors,
+	linkName: linkNamer("ca-cert-"),
+	refresh:  alpineLinks,
+	links:    hasAlpineTool,
+	each:     func(data []byte) []byte { return append(slices.Clip(data), '\n') },
+	style:    style{after: "\n"},
+	wide:     true,
 }
 
 // hasAlpineTool reports whether the package ca-certificates is installed.

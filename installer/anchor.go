@@ -177,7 +177,7 @@ func (e *edit) dropAnchors(store string, a *anchors, gone map[certs.Fingerprint]
 	var dropped []string
 	for _, f := range a.files {
 		c := e.reader.single(f.data)
-		if c == nil || !gone[c.Fingerprint()] || !ours[c.Fingerprint()] || !strings.HasPrefix(path.Base(f.path), "certgraft-") {
+		if c == nil || !gone[c.Fingerprint()] || !ours[c.Fingerprint()] || !isOurs(f.path) {
 			continue
 		}
 		if err := e.root.Remove(f.name()); err != nil {
@@ -194,3 +194,6 @@ func (a *anchors) without(paths []string) *anchors {
 	left.files = slices.DeleteFunc(slices.Clone(a.files), func(f anchor) bool { return slices.Contains(paths, f.path) })
 	return &left
 }
+
+// isOurs reports whether this program named a file.
+func isOurs(name string) bool { return strings.HasPrefix(path.Base(name), "certgraft-") }

@@ -15,14 +15,14 @@ import (
 // named by hash and one bundle in /etc/ssl/certs. The distributions' tools
 // differ in what is here.
 type anchorStore struct {
-	id        string
-	local     func(root *rootfs.Overlay) ([]string, error)                          // paths of the local anchors, in the tool's order
-	linkName  func(anchor string) string                                            // of the link to an anchor
-	refresh   func(e *edit, before map[string]string, a *anchors) map[string]string // the links that a run of the tool leaves
-	links     func(root *rootfs.Overlay) bool                                       // the root is to have links
-	each      func(data []byte) []byte                                              // what the tool writes of an anchor into the bundle
-	separator string                                                                // what that puts behind an anchor of ours
-	wide      bool                                                                  // the first bundle is linked from wherever programs look
+	id       string
+	local    func(root *rootfs.Overlay) ([]string, error)                          // paths of the local anchors, in the tool's order
+	linkName func(anchor string) string                                            // of the link to an anchor
+	refresh  func(e *edit, before map[string]string, a *anchors) map[string]string // the links that a run of the tool leaves
+	links    func(root *rootfs.Overlay) bool                                       // the root is to have links
+	each     func(data []byte) []byte                                              // what the tool writes of an anchor into the bundle
+	style    style                                                                 // how that sets apart an anchor of ours
+	wide     bool                                                                  // the first bundle is linked from wherever programs look
 }
 
 func (s anchorStore) name() string { return s.id }
@@ -137,7 +137,7 @@ func (s anchorStore) addAnchors(e *edit, a *anchors, want []wanted) (added []wan
 func (s anchorStore) installBundle(e *edit, before *state, after *anchors, real string, want, added []wanted) (total int, err error) {
 	if !before.bundle {
 		s.nameUnexplained(e, before)
-		_, total, err := e.extend(s.id, real, want, s.separator)
+		_, total, err := e.extend(s.id, real, want, s.style)
 		return total, err
 	}
 	if before.data == nil {
@@ -246,7 +246,7 @@ func (s anchorStore) removeFromBundle(e *edit, before *state, left *anchors, gon
 		if name == remade {
 			continue
 		}
-		taken, total, err := e.shrink(s.id, name, gone, s.separator)
+		taken, total, err := e.shrink(s.id, name, gone, s.style)
 		if err != nil {
 			return err
 		}

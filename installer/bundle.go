@@ -94,18 +94,18 @@ func (e *edit) bundleFiles() ([]string, error) {
 	return files, nil
 }
 
-// separator is what stands behind each certificate in the bundles of the root.
-func (e *edit) separator() string {
+// style is how the bundles of the root are written.
+func (e *edit) style() style {
 	if e.report.Detection.Family == alpine.id {
-		return alpine.separator
+		return alpine.style
 	}
-	return ""
+	return style{}
 }
 
 // extendAll adds what is wanted to each of files.
 func (e *edit) extendAll(store string, files []string, want []wanted) error {
 	for _, name := range files {
-		n, total, err := e.extend(store, name, want, e.separator())
+		n, total, err := e.extend(store, name, want, e.style())
 		if err != nil {
 			return err
 		}
@@ -117,7 +117,7 @@ func (e *edit) extendAll(store string, files []string, want []wanted) error {
 
 // extend appends to a bundle what is wanted and not in it, and repairs what
 // would keep programs from reading it.
-func (e *edit) extend(store, name string, want []wanted, separator string) (n, total int, err error) {
+func (e *edit) extend(store, name string, want []wanted, as style) (n, total int, err error) {
 	data, err := e.root.ReadFile(name)
 	if err != nil {
 		return 0, 0, fmt.Errorf("read a bundle: %w", err)
@@ -132,7 +132,7 @@ func (e *edit) extend(store, name string, want []wanted, separator string) (n, t
 	}
 	text, again := file.data, []*certs.Certificate(nil)
 	if len(file.cuts) > 0 || len(data) > 0 && !bytes.HasSuffix(data, []byte("\n")) {
-		if text, again, err = e.repair(store, name, data, separator); err != nil {
+		if text, again, err = e.repair(store, name, data, as); err != nil {
 			return 0, 0, err
 		}
 	}
@@ -142,7 +142,7 @@ func (e *edit) extend(store, name string, want []wanted, separator string) (n, t
 	}
 	text = bytes.Clone(text)
 	for _, c := range again {
-		text = append(c.AppendPEM(text), separator...)
+		text = as.append(text, c)
 	}
 	if err := e.root.WriteFile(name, text, 0o644); err != nil {
 		return 0, 0, err
@@ -154,9 +154,9 @@ func (e *edit) extend(store, name string, want []wanted, separator string) (n, t
 // repair returns a bundle that all programs read and that ends with a line
 // feed, without what this program added to it before, and that. What was done
 // to it is recorded, to be undone.
-func (e *edit) repair(store, name string, data []byte, separator string) (text []byte, ours []*certs.Certificate, err error) {
+func (e *edit) repair(store, name string, data []byte, as style) (text []byte, ours []*certs.Certificate, err error) {
 	added := e.record.in(storeOf(store, name))
-	base := e.reader.without(data, added, separator)
+	base := e.reader.without(data, added, as)
 	file, err := e.reader.open(base)
 	if err != nil {
 		return nil, nil, unreadable(name, err)
@@ -255,7 +255,7 @@ func (e *edit) create(store, name string, wide bool) error {
 // shrinkAll takes gone out of each file of store that the record names.
 func (e *edit) shrinkAll(store string, gone map[certs.Fingerprint]bool) error {
 	for _, name := range e.record.files(store) {
-		n, total, err := e.shrink(store, name, gone, e.separator())
+		n, total, err := e.shrink(store, name, gone, e.style())
 		if err != nil {
 			return err
 		}
@@ -266,7 +266,7 @@ func (e *edit) shrinkAll(store string, gone map[certs.Fingerprint]bool) error {
 
 // shrink takes gone out of a file, as far as this program added it. When
 // nothing of ours is left, repairs are undone.
-func (e *edit) shrink(store, name string, gone map[certs.Fingerprint]bool, separator string) (n, total int, err error) {
+func (e *edit) shrink(store, name string, gone map[certs.Fingerprint]bool, as style) (n, total int, err error) {
 	data, err := readIfThere(e.root, name)
 	if err != nil || data == nil {
 		return 0, 0, err
@@ -276,7 +276,7 @@ func (e *edit) shrink(store, name string, gone map[certs.Fingerprint]bool, separ
 	for f := range ours {
 		out[f] = gone[f]
 	}
-	text := e.reader.without(data, out, separator)
+	text := e.reader.without(data, out, as)
 	n = e.count(data) - e.count(text)
 	if !e.stays(ours, gone) {
 		text = e.undo(store, name, text)
@@ -338,5 +338,21 @@ func (e *edit) removeCreated(store string) error {
 		}
 	}
 	recorded.Created = left
+	return nil
+}
+
+// linkTo makes name a link to a bundle, with what leads there, unless something
+// is there already.
+func (e *edit) linkTo(store, bundle, name string) error {
+	if isThere(e.root, name) {
+		return nil
+	}
+	if err := makeDirs(e.root, e.record, path.Dir(name)); err != nil {
+		return err
+	}
+	if err := e.root.Symlink("/"+bundle, name); err != nil {
+		return err
+	}
+	e.record.store(store).create(name)
 	return nil
 }

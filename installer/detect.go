@@ -14,7 +14,7 @@ import (
 type Detection struct {
 	ID     string `json:"id"`     // of os-release, "" without one
 	Name   string `json:"name"`   // PRETTY_NAME of os-release
-	Family string `json:"family"` // name of the system store: debian, alpine or bundle
+	Family string `json:"family"` // name of the system store: debian, alpine, p11-kit, arch, suse or bundle
 	Rule   string `json:"rule"`   // the rule that decided, as a sentence
 
 	later string // the tool that makes the store's files, where the store is not written yet
@@ -31,26 +31,40 @@ var families = map[string]string{
 	"devuan":     "debian",
 	"gentoo":     "debian", // the same tool
 	"void":       "debian", // the same tool
+	"chimera":    "debian", // the same tool
+	"slackware":  "debian", // the same tool
 	"alpine":     "alpine",
 	"wolfi":      "alpine",
 	"chainguard": "alpine",
+
+	"fedora":     "p11-kit",
+	"rhel":       "p11-kit",
+	"centos":     "p11-kit",
+	"rocky":      "p11-kit",
+	"almalinux":  "p11-kit",
+	"ol":         "p11-kit",
+	"amzn":       "p11-kit",
+	"azurelinux": "p11-kit",
+	"mariner":    "p11-kit",
+
+	"arch":        "arch",
+	"manjaro":     "arch",
+	"endeavouros": "arch",
+
+	"suse":                "suse",
+	"opensuse":            "suse",
+	"opensuse-leap":       "suse",
+	"opensuse-tumbleweed": "suse",
+	"opensuse-microos":    "suse",
+	"sles":                "suse",
+	"sle-micro":           "suse",
+	"sl-micro":            "suse",
 }
 
 // later maps the ID and ID_LIKE of families whose own store is not written yet
 // to their tool: the bundle that is there is extended, which the tool undoes.
 var later = map[string]string{
-	"fedora":     "update-ca-trust",
-	"rhel":       "update-ca-trust",
-	"centos":     "update-ca-trust",
-	"rocky":      "update-ca-trust",
-	"almalinux":  "update-ca-trust",
-	"ol":         "update-ca-trust",
-	"amzn":       "update-ca-trust",
-	"azurelinux": "update-ca-trust",
-	"mariner":    "update-ca-trust",
-	"arch":       "update-ca-trust",
-	"suse":       "update-ca-certificates",
-	"photon":     "rehash_ca_certificates.sh",
+	"photon": "rehash_ca_certificates.sh",
 }
 
 // refusedRoots are systems whose trust is declared elsewhere.
@@ -125,6 +139,10 @@ func (d *Detection) byContent(root fs.FS) {
 	switch {
 	case exists(root, "etc/alpine-release"), exists(root, "lib/apk/db/installed"):
 		d.Family, d.Rule = "alpine", "there is an apk database"
+	case exists(root, "etc/pki/ca-trust/source/anchors") && exists(root, "etc/pki/ca-trust/extracted"):
+		d.Family, d.Rule = "p11-kit", "there is what update-ca-trust reads and writes"
+	case exists(root, "etc/pki/trust/anchors") && exists(root, "var/lib/ca-certificates"):
+		d.Family, d.Rule = "suse", "there is what SUSE's update-ca-certificates reads and writes"
 	case exists(root, updateTool) && exists(root, "usr/share/ca-certificates"):
 		d.Family, d.Rule = "debian", "there are update-ca-certificates and /usr/share/ca-certificates"
 	case d.ID == "":

@@ -17,8 +17,10 @@ import (
 // hooksDir holds what else update-ca-certificates runs after a change.
 const hooksDir = "etc/ca-certificates/update.d"
 
-// native are the hooks whose work this package does itself.
-var native = map[string]bool{"certhash": true}
+// native reports whether this package has done the work of a hook.
+func (r *Report) native(hook string) bool {
+	return hook == "certhash" || r.java && (hook == "jks-keystore" || hook == "java-cacerts")
+}
 
 // hookName is what run-parts(8) takes.
 var hookName = regexp.MustCompile(`^[a-zA-Z0-9_-]+$`)
@@ -37,7 +39,7 @@ func RunHooks(ctx context.Context, dir string, report *Report) (warnings []strin
 	}
 	for _, entry := range entries {
 		name := filepath.Join(dir, hooksDir, entry.Name())
-		if info, err := os.Stat(name); err != nil || !isHook(entry.Name(), info) {
+		if info, err := os.Stat(name); err != nil || !report.isHook(entry.Name(), info) {
 			continue
 		}
 		if err := runHook(ctx, name, report.links.lines()); err != nil {
@@ -49,8 +51,8 @@ func RunHooks(ctx context.Context, dir string, report *Report) (warnings []strin
 
 // isHook reports whether run-parts would run a file, and its work is not done
 // here.
-func isHook(name string, info fs.FileInfo) bool {
-	return hookName.MatchString(name) && info.Mode().IsRegular() && info.Mode().Perm()&0o111 != 0 && !native[name]
+func (r *Report) isHook(name string, info fs.FileInfo) bool {
+	return hookName.MatchString(name) && info.Mode().IsRegular() && info.Mode().Perm()&0o111 != 0 && !r.native(name)
 }
 
 // tellHooks names the hooks of a root that is not running: nobody runs them.
@@ -60,7 +62,7 @@ func (e *edit) tellHooks() {
 		return
 	}
 	for _, entry := range entries {
-		if info, err := fs.Stat(e.root, path.Join(hooksDir, entry.Name())); err == nil && isHook(entry.Name(), info) {
+		if info, err := fs.Stat(e.root, path.Join(hooksDir, entry.Name())); err == nil && e.report.isHook(entry.Name(), info) {
 			e.tell("the hook /%s/%s was not run: hooks run on the running system only", hooksDir, entry.Name())
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/keystore"
 )
 
 // Inspection is what a root trusts.
@@ -74,9 +75,6 @@ func Inspect(root fs.ReadLinkFS, now time.Time, opt Options) (*Inspection, error
 	if detection.hint != "" {
 		out.Warnings = append(out.Warnings, fmt.Sprintf("%s keeps its trust in its configuration, and certgraft does not edit it: %s", detection.ID, detection.hint))
 	}
-	for _, name := range e.keystores() {
-		out.Warnings = append(out.Warnings, fmt.Sprintf("/%s is a Java trust store, which is not read yet", name))
-	}
 	out.Warnings = append(out.Warnings, e.report.Warnings...)
 	return out, nil
 }
@@ -108,10 +106,35 @@ func (e *edit) states(now time.Time) ([]StoreState, error) {
 		}
 		states = append(states, e.judge(s, file.held, now))
 	}
+	for _, name := range e.keystores() {
+		s := StoreState{Path: "/" + name, held: &certs.Set{}}
+		data, err := e.root.ReadFile(name)
+		if err == nil {
+			s, err = e.keystoreState(s, data)
+		}
+		if err != nil {
+			s.Problems = append(s.Problems, err.Error())
+		}
+		states = append(states, e.judge(s, s.held, now))
+	}
 	if dir, ok, err := e.directoryState(); ok || err != nil {
 		return append(states, e.judge(dir, dir.held, now)), err
 	}
 	return states, nil
+}
+
+// keystoreState looks into a Java trust store.
+func (e *edit) keystoreState(s StoreState, data []byte) (StoreState, error) {
+	s.Format = "Java trust store"
+	opened, err := keystore.Open(data, e.passwords()...)
+	if err != nil {
+		return s, err
+	}
+	s.Format = opened.Format()
+	for _, entry := range opened.Entries() {
+		s.held.Add(entry.Cert, "")
+	}
+	return s, nil
 }
 
 // judge counts the certificates of a store.

@@ -38,6 +38,7 @@ type Options struct {
 	Sync              bool              // take out what a source no longer has
 	KeepGoing         bool              // edit the other stores when one fails
 	Environ           map[string]string // environment of the programs in the root, where it is known
+	JavaPassword      string            // of Java trust stores; "" is the usual one, or none
 	Live              bool              // the root is the running system's, on which [RunHooks] runs hooks
 }
 

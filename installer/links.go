@@ -2,7 +2,6 @@ package installer
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"maps"
 	"path"
@@ -13,25 +12,7 @@ import (
 )
 
 // readLinks returns the links in /etc/ssl/certs and where they lead.
-func readLinks(root *rootfs.Overlay) (map[string]string, error) {
-	links := map[string]string{}
-	entries, err := root.ReadDir(certDir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return links, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read the directory of links: %w", err)
-	}
-	for _, entry := range entries {
-		if entry.Type()&fs.ModeSymlink == 0 {
-			continue
-		}
-		if links[entry.Name()], err = root.ReadLink(path.Join(certDir, entry.Name())); err != nil {
-			return nil, err
-		}
-	}
-	return links, nil
-}
+func readLinks(root *rootfs.Overlay) (map[string]string, error) { return linksIn(root, certDir) }
 
 // remakeLinks leaves the links that a run of the tool would.
 func (s anchorStore) remakeLinks(e *edit, a *anchors) error {

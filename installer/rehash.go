@@ -195,17 +195,5 @@ func (b *bucket) apply(hash uint32, links map[string]string) {
 	}
 }
 
-// lookUp reports whether OpenSSL finds a certificate in /etc/ssl/certs: it opens
-// HASH.0, HASH.1 and so on, up to the first number that is missing.
-func (e *edit) lookUp(c *certs.Certificate) bool {
-	for id := 0; ; id++ {
-		data, err := fs.ReadFile(e.root, path.Join(certDir, hashName(c.SubjectHash(), id)))
-		if err != nil {
-			return false
-		}
-		blocks, _ := e.reader.read(data)
-		if slices.ContainsFunc(blocks, func(b block) bool { return b.cert != nil && b.cert.Fingerprint() == c.Fingerprint() }) {
-			return true
-		}
-	}
-}
+// lookUp reports whether OpenSSL finds a certificate in /etc/ssl/certs.
+func (e *edit) lookUp(c *certs.Certificate) bool { return e.found(certDir, c) }

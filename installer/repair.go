@@ -157,10 +157,10 @@ func unpatch(data []byte, cuts []cut) []byte {
 	return append(out, data[at:]...)
 }
 
-// without returns a file without the certificates in gone, each with the
-// separator behind it. Of several copies the last one goes: the others are from
+// without returns a file without the certificates in gone, each with what sets
+// it apart. Of several copies the last one goes: the others are from
 // someone else.
-func (r *reader) without(data []byte, gone map[certs.Fingerprint]bool, separator string) []byte {
+func (r *reader) without(data []byte, gone map[certs.Fingerprint]bool, as style) []byte {
 	blocks, err := r.read(data)
 	if err != nil || !clean(data, blocks) {
 		blocks = blocks[:0]
@@ -175,14 +175,11 @@ func (r *reader) without(data []byte, gone map[certs.Fingerprint]bool, separator
 			continue
 		}
 		taken[b.cert.Fingerprint()] = true
-		end := b.end
-		if bytes.HasPrefix(data[end:], []byte(separator)) {
-			end += len(separator)
-		}
-		cuts = append(cuts, cut{Offset: b.start, Was: data[b.start:end]})
+		start, end := as.around(data, b)
+		cuts = append(cuts, cut{Offset: start, Was: data[start:end]})
 	}
 	slices.Reverse(cuts)
-	return patch(data, cuts)
+	return as.tidy(patch(data, cuts), data)
 }
 
 // digest identifies the content of a file.

@@ -8,6 +8,7 @@ type Report struct {
 	Notes     []string
 	Advice    []Advice
 
+	java  bool        // the trust store of Debian's hook for Java was edited
 	hooks bool        // the distribution's own tool would have run hooks
 	links linkChanges // what it would have told them
 }

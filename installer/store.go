@@ -27,7 +27,11 @@ var stores = []struct {
 }{
 	{debian, func(e *edit) bool { return e.family("debian") }, false},
 	{alpine, func(e *edit) bool { return e.family("alpine") }, false},
+	{fedora, func(e *edit) bool { return e.family(fedora.id) }, false},
+	{arch, func(e *edit) bool { return e.family(arch.id) }, false},
+	{suse, func(e *edit) bool { return e.family(suse.id) }, false},
 	{bundleStore{}, func(*edit) bool { return true }, false},
+	{javaStore{}, func(e *edit) bool { return !e.opt.Append && len(e.keystores()) > 0 }, true},
 	{envStore{}, func(e *edit) bool { return len(e.opt.Environ) > 0 }, true},
 }
 

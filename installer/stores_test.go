@@ -2,7 +2,9 @@ package installer_test
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -45,7 +47,14 @@ func TestDetect(t *testing.T) {
 		{"unknown", "-- etc/os-release --\nID=plan9\n", "bundle", "ID=plan9, which is not known"},
 		{"unknown with apk", "-- etc/os-release --\nID=mine\n-- lib/apk/db/installed --\n", "alpine", "apk"},
 		{"unknown with the tool", "-- usr/sbin/update-ca-certificates --\n-- usr/share/ca-certificates/x --\n", "debian", "there are update-ca-certificates"},
-		{"later", "-- etc/os-release --\nID=rocky\nID_LIKE=\"rhel fedora\"\n", "bundle", "not written yet"},
+		{"later", "-- etc/os-release --\nID=photon\n", "bundle", "not written yet"},
+		{"Rocky", "-- etc/os-release --\nID=rocky\nID_LIKE=\"rhel fedora\"\n", "p11-kit", "ID=rocky"},
+		{"a clone of RHEL", "-- etc/os-release --\nID=mine\nID_LIKE=\"rhel fedora\"\n", "p11-kit", "ID_LIKE=rhel"},
+		{"Manjaro", "-- etc/os-release --\nID=manjaro\nID_LIKE=arch\n", "arch", "ID=manjaro"},
+		{"Tumbleweed", "-- etc/os-release --\nID=opensuse-tumbleweed\nID_LIKE=\"opensuse suse\"\n", "suse", "ID=opensuse-tumbleweed"},
+		{"Ubuntu with a directory of RHEL", "-- etc/os-release --\nID=ubuntu\n-- var/lib/dpkg/status --\n-- etc/pki/ca-trust/source/anchors/x --\n", "debian", "ID=ubuntu"},
+		{"RHEL without os-release", "-- etc/pki/ca-trust/source/anchors/x --\n-- etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem --\n", "p11-kit", "update-ca-trust"},
+		{"a bundle where RHEL has it", "-- etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem --\n", "bundle", "no known tool"},
 	} {
 		d, err := installer.Detect(roottest.Tree(t, []byte(test.archive)))
 		if err != nil || d.Family != test.family || !strings.Contains(d.Rule, test.rule) {
@@ -80,7 +89,7 @@ func TestBundleStore(t *testing.T) {
 		{"distroless", "-- etc/ssl/certs/ca-certificates.crt --\n# x\nCA1\n", "etc/ssl/certs/ca-certificates.crt", "# x\nCA1\nNEW"},
 		{"no final line feed", "-- etc/ssl/certs/ca-certificates.crt\\ --\nCA1\n", "etc/ssl/certs/ca-certificates.crt", "CA1\nNEW"},
 		{"only cert.pem", "-- etc/ssl/cert.pem --\nCA1\n", "etc/ssl/cert.pem", "CA1\nNEW"},
-		{"RHEL, absolute link", "-- etc/ssl/certs -> /etc/pki/tls/certs --\n-- etc/pki/tls/certs/ca-bundle.crt -> /etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem --\n-- etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem 0444 --\nCA1\n", "etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", "CA1\nNEW"},
+		{"a bundle where RHEL has it", "-- etc/ssl/certs -> /etc/pki/tls/certs --\n-- etc/pki/tls/certs/ca-bundle.crt -> /etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem --\n-- etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem 0444 --\nCA1\n", "etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", "CA1\nNEW"},
 		{"empty bundle", "-- etc/ssl/certs/ca-certificates.crt --\n", "etc/ssl/certs/ca-certificates.crt", "NEW"},
 		{"poison", "-- etc/ssl/cert.pem --\n-----BEGIN CERTIFICATE-----\n@\n-----END CERTIFICATE-----\n# y\nCA1\n", "etc/ssl/cert.pem", "# y\nCA1\nNEW"},
 		{"dangling link", "-- etc/ssl/cert.pem -> /nowhere --\n", "etc/ssl/certs/ca-certificates.crt", "NEW"},
@@ -332,10 +341,8 @@ func TestWarnings(t *testing.T) {
 	if len(report.Warnings) > 0 {
 		t.Errorf("%q", report.Warnings)
 	}
-	java := fstest.MapFS{"etc/ssl/certs/java/cacerts": {Data: []byte("x")}, "etc/os-release": {Data: []byte("ID=fedora")}}
-	_, report = install(t, java, installer.Options{WithMozilla: true}, corp(t))
-	text := strings.Join(report.Warnings, "\n")
-	if len(report.Advice) != 1 || report.Advice[0].Path != "/etc/ssl/certs/java/cacerts" || !strings.Contains(report.Advice[0].String(), "not edited yet") || !strings.Contains(text, "update-ca-trust undoes") {
+	_, report = install(t, fstest.MapFS{"etc/os-release": {Data: []byte("ID=photon")}}, installer.Options{WithMozilla: true}, corp(t))
+	if text := strings.Join(report.Warnings, "\n"); !strings.Contains(text, "rehash_ca_certificates.sh undoes") {
 		t.Errorf("%q", text)
 	}
 }
@@ -397,4 +404,23 @@ func ExampleInstall() {
 		return
 	}
 	_ = report.Detection.Rule // os-release has ID=alpine
+}
+
+// only returns a CA's certificate as crypto/x509 has it.
+func only(t testing.TB, ca *roottest.CA) *x509.Certificate {
+	t.Helper()
+	c, err := x509.ParseCertificate(ca.DER)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// percent encodes each byte as p11-kit's own format does.
+func percent(data []byte) string {
+	var out strings.Builder
+	for _, b := range data {
+		fmt.Fprintf(&out, "%%%02x", b)
+	}
+	return out.String()
 }

@@ -47,7 +47,7 @@ func (e *edit) trusted() iter.Seq2[*certs.Certificate, error] {
 
 // readDirs are the directories in which any file may be read.
 var readDirs = []string{
-	"etc/ssl/", "etc/pki/", "etc/ca-certificates/", "usr/share/ca-certificates/", "usr/local/share/ca-certificates/", "var/lib/ca-certificates/",
+	"etc/ssl/", "etc/pki/", "usr/share/pki/", "etc/ca-certificates/", "usr/share/ca-certificates/", "usr/local/share/ca-certificates/", "var/lib/ca-certificates/",
 }
 
 // readFiles are the other files that are read.
@@ -59,6 +59,7 @@ var readFiles = []string{
 // there, so that an image's other files need not be kept. Files that an
 // environment names ([Options.Environ]) are read besides.
 func Reads(name string) bool {
-	return slices.ContainsFunc(readDirs, func(dir string) bool { return strings.HasPrefix(name+"/", dir) }) ||
+	return slices.ContainsFunc(trustFiles, func(file string) bool { return strings.HasSuffix(name, "/"+file) }) ||
+		slices.ContainsFunc(readDirs, func(dir string) bool { return strings.HasPrefix(name+"/", dir) }) ||
 		slices.Contains(bundlePaths, name) || slices.Contains(readFiles, name)
 }

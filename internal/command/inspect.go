@@ -20,32 +20,39 @@ import (
 // transports are the prefixes of images.
 var transports = []string{"docker://", "oci:", "oci-archive:", "docker-archive:", "docker-daemon:"}
 
+// inspectOptions are the flags of certgraft inspect.
+type inspectOptions struct {
+	now          time.Time
+	javaPassword string // file that holds it
+}
+
 func inspectCommand(p *printer) *cli.Command {
+	o := &inspectOptions{}
 	return &cli.Command{
 		Name:        "inspect",
 		Usage:       "say which trust stores there are, what each holds, and where they disagree",
 		ArgsUsage:   "[ROOT|FILE]",
 		Description: "certgraft inspect                 the running system\ncertgraft inspect /mnt/root\ncertgraft inspect corp.pem",
+		Flags:       []cli.Flag{javaPasswordFlag(&o.javaPassword)},
 		Action: func(c *cli.Context) error {
 			args, err := operands(c, 0, 1, "")
 			if err != nil {
 				return err
 			}
-			now, err := p.env.now()
-			if err != nil {
+			if o.now, err = p.env.now(); err != nil {
 				return err
 			}
 			if len(args) == 0 {
-				return inspectRoot(p, "/", now)
+				return o.inspectRoot(p, "/")
 			}
-			return inspectAny(p, args[0], now)
+			return o.inspectAny(p, args[0])
 		},
 	}
 }
 
 // inspectAny looks at what name is: an image by its prefix, else a directory or
 // a file that is there.
-func inspectAny(p *printer, name string, now time.Time) error {
+func (o *inspectOptions) inspectAny(p *printer, name string) error {
 	if slices.ContainsFunc(transports, func(t string) bool { return strings.HasPrefix(name, t) }) {
 		return withHint(usagef("inspect %s: images are not read yet", name), "unpack the image and name the directory")
 	}
@@ -56,18 +63,23 @@ func inspectAny(p *printer, name string, now time.Time) error {
 	case err != nil:
 		return fmt.Errorf("inspect: %w", err)
 	case info.IsDir():
-		return inspectRoot(p, name, now)
+		return o.inspectRoot(p, name)
 	}
-	return inspectFile(p, name, now)
+	return inspectFile(p, name, o.now)
 }
 
-func inspectRoot(p *printer, dir string, now time.Time) error {
+func (o *inspectOptions) inspectRoot(p *printer, dir string) error {
+	opt := p.rootOptions(dir == "/")
+	var err error
+	if opt.JavaPassword, err = readPassword(o.javaPassword); err != nil {
+		return err
+	}
 	root, closer, err := rootfs.ReadOnly(dir)
 	if err != nil {
 		return err
 	}
 	defer closer.Close()
-	found, err := installer.Inspect(root, now, p.rootOptions(dir == "/"))
+	found, err := installer.Inspect(root, o.now, opt)
 	if err != nil {
 		return fmt.Errorf("inspect %s: %w", dir, err)
 	}

@@ -2,6 +2,9 @@ package command
 
 import (
 	"context"
+	"fmt"
+	"os"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -16,6 +19,7 @@ type targetOptions struct {
 	dryRun       bool
 	lockTimeout  time.Duration
 	stores       string
+	javaPassword string // file that holds it
 	hooks        string
 }
 
@@ -23,6 +27,7 @@ func (o *targetOptions) flags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "root", Category: targetFlags, Usage: "edit the root file system in `DIR`", Value: "/", TakesFile: true, Destination: &o.root},
 		&cli.StringFlag{Name: "stores", Category: targetFlags, Usage: "edit only these `STORES`, separated by commas: auto, system, java …", Value: "auto", Destination: &o.stores},
+		javaPasswordFlag(&o.javaPassword),
 		&cli.BoolFlag{Name: "dry-run", Category: targetFlags, Usage: "say what would change and change nothing", Destination: &o.dryRun},
 		&cli.StringFlag{Name: "hooks", Category: targetFlags, Usage: "hooks of the distribution's own tool on the running root: auto or none", Value: "auto", Destination: &o.hooks},
 		&cli.DurationFlag{Name: "lock-timeout", Category: targetFlags, Usage: "wait for another certgraft on the same root for `DURATION`", Value: time.Minute, Destination: &o.lockTimeout},
@@ -52,7 +57,29 @@ func (o *targetOptions) installer(p *printer) (installer.Options, error) {
 	default:
 		return opt, usagef("--hooks %s: it is auto or none", o.hooks)
 	}
-	return opt, nil
+	var err error
+	opt.JavaPassword, err = readPassword(o.javaPassword)
+	return opt, err
+}
+
+func javaPasswordFlag(to *string) cli.Flag {
+	return &cli.StringFlag{Name: "java-password-file", Category: targetFlags, Usage: "the password of Java trust stores is in `FILE`, where it is not the usual one", TakesFile: true, Destination: to}
+}
+
+// readPassword returns the first line of a file, "" without a file.
+func readPassword(name string) (string, error) {
+	if name == "" {
+		return "", nil
+	}
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return "", fmt.Errorf("read the password of Java trust stores: %w", err)
+	}
+	line, _, _ := strings.Cut(string(data), "\n")
+	if line = strings.TrimSuffix(line, "\r"); line == "" {
+		return "", usagef("--java-password-file %s: its first line is empty", name)
+	}
+	return line, nil
 }
 
 // update runs edit on the root and commits what it changed.
@@ -67,6 +94,6 @@ func (o *targetOptions) update(ctx context.Context, p *printer, edit func(*rootf
 	if epoch.IsZero() {
 		epoch = time.Unix(0, 0)
 	}
-	opt := rootfs.Options{DryRun: o.dryRun, Output: o.output, LockTimeout: o.lockTimeout, ModTime: epoch, Marker: installer.RecordPath}
+	opt := rootfs.Options{DryRun: o.dryRun, Output: o.output, LockTimeout: o.lockTimeout, ModTime: epoch, Marker: installer.RecordPath, Unread: installer.TakesEveryFile}
 	return opt.Update(ctx, o.root, edit)
 }

@@ -2,6 +2,7 @@ package roottest
 
 import (
 	"bytes"
+	"encoding/base64"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -11,37 +12,54 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"unicode/utf8"
 
 	"golang.org/x/tools/txtar"
 )
 
 // Tree reads a tree of files from a txtar archive. A name that ends in "/" is a
 // directory; "NAME -> TARGET" is a link; " 0444" behind a name is its mode. A
-// file whose name ends in "\" has no final line feed.
+// file whose name ends in "\" has no final line feed; one whose name ends in "|"
+// is in base64.
 func Tree(t testing.TB, archive []byte) fstest.MapFS {
 	t.Helper()
 	tree := fstest.MapFS{}
 	for _, f := range txtar.Parse(archive).Files {
 		name, target, isLink := strings.Cut(f.Name, " -> ")
-		mode := fs.FileMode(0o644)
-		if head, digits, ok := strings.Cut(name, " 0"); ok {
-			name = head
-			if _, err := fmt.Sscanf(digits, "%o", &mode); err != nil {
-				t.Fatalf("%s: mode %q: %v", name, digits, err)
-			}
-		}
+		name, mode := splitMode(t, name)
 		switch {
 		case isLink:
 			tree[name] = &fstest.MapFile{Mode: fs.ModeSymlink | 0o777, Data: []byte(target)}
 		case strings.HasSuffix(name, "/"):
-			tree[strings.TrimSuffix(name, "/")] = &fstest.MapFile{Mode: fs.ModeDir | 0o755}
+			tree[strings.TrimSuffix(name, "/")] = &fstest.MapFile{Mode: fs.ModeDir | mode}
 		case strings.HasSuffix(name, `\`):
 			tree[strings.TrimSuffix(name, `\`)] = &fstest.MapFile{Mode: mode, Data: bytes.TrimSuffix(f.Data, []byte("\n"))}
+		case strings.HasSuffix(name, "|"):
+			data, err := base64.StdEncoding.DecodeString(string(f.Data))
+			must(t, err)
+			tree[strings.TrimSuffix(name, "|")] = &fstest.MapFile{Mode: mode, Data: data}
 		default:
 			tree[name] = &fstest.MapFile{Mode: mode, Data: f.Data}
 		}
 	}
 	return tree
+}
+
+// splitMode takes the mode behind a name off.
+func splitMode(t testing.TB, name string) (string, fs.FileMode) {
+	t.Helper()
+	mode := fs.FileMode(0o644)
+	if strings.HasSuffix(name, "/") {
+		mode = 0o755
+	}
+	head, digits, ok := strings.Cut(name, " 0")
+	if !ok {
+		return name, mode
+	}
+	if _, err := fmt.Sscanf(digits, "%o", &mode); err != nil {
+		t.Fatalf("%s: mode %q: %v", name, digits, err)
+	}
+	return head, mode
 }
 
 // TreeFile reads the archive in a file.
@@ -157,16 +175,40 @@ func Archive(t testing.TB, dir string, keep func(name string) bool) []byte {
 }
 
 func archived(fsys fs.ReadLinkFS, name string, d fs.DirEntry) (txtar.File, error) {
+	info, err := d.Info()
+	if err != nil {
+		return txtar.File{}, err
+	}
+	mode := ""
 	switch {
 	case d.IsDir():
-		return txtar.File{Name: name + "/"}, nil
+		if info.Mode().Perm() != 0o755 {
+			mode = fmt.Sprintf(" %#o", info.Mode().Perm())
+		}
+		return txtar.File{Name: name + "/" + mode}, nil
 	case d.Type()&fs.ModeSymlink != 0:
 		target, err := fsys.ReadLink(name)
 		return txtar.File{Name: name + " -> " + target}, err
 	}
 	data, err := fs.ReadFile(fsys, name)
-	if len(data) > 0 && !bytes.HasSuffix(data, []byte("\n")) {
+	if info.Mode().Perm() != 0o644 {
+		mode = fmt.Sprintf(" %#o", info.Mode().Perm())
+	}
+	switch {
+	case !utf8.Valid(data) || bytes.Contains(data, []byte("\x00")):
+		name += "|"
+		data = wrap(base64.StdEncoding.EncodeToString(data))
+	case len(data) > 0 && !bytes.HasSuffix(data, []byte("\n")):
 		name += `\`
 	}
-	return txtar.File{Name: name, Data: data}, err
+	return txtar.File{Name: name + mode, Data: data}, err
+}
+
+// wrap returns text in lines of 76 characters.
+func wrap(text string) []byte {
+	var out bytes.Buffer
+	for line := range slices.Chunk([]byte(text), 76) {
+		out.Write(append(slices.Clip(line), '\n'))
+	}
+	return out.Bytes()
 }

@@ -1,0 +1,378 @@
+package installer
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/rootfs"
+)
+
+// hashDir is a directory with a file for each certificate, LABEL.pem, and links
+// HASH.N to it by the hash of its subject as OpenSSL computes it today and as
+// it did before 1.0: trust extract --format=pem-directory-hash, and
+// openssl-directory where the files are TRUSTED CERTIFICATEs.
+type hashDir struct {
+	path    string
+	purpose string
+	trusted bool
+	copies  []string // directories that the tool links the names into, where it does
+}
+
+func (d hashDir) name(store string) string { return storeOf(store, d.path) }
+
+func (d hashDir) install(e *edit, store string, want []wanted) error {
+	real, ok, err := e.directory(d.path)
+	if err != nil || !ok {
+		return err
+	}
+	have, err := e.certificatesIn(real)
+	if err != nil {
+		return err
+	}
+	mirrors, err := d.mirrors(e, real)
+	if err != nil {
+		return err
+	}
+	report := StoreReport{Name: store, Path: "/" + real}
+	for _, w := range want {
+		if have.Has(w.Fingerprint()) {
+			report.Present++
+			continue
+		}
+		file, links, err := d.addFile(e, real, w.Certificate)
+		if err != nil {
+			return err
+		}
+		for _, m := range mirrors {
+			if err := m.add(e, file, links); err != nil {
+				return err
+			}
+		}
+		e.record.added(w.Certificate, d.name(store))
+		report.Added++
+	}
+	report.Total = have.Len() + report.Added
+	e.report.add(report)
+	return d.readBack(e, real, want)
+}
+
+// directory returns where a directory really is, if it is there.
+func (e *edit) directory(name string) (real string, ok bool, err error) {
+	info, err := e.root.Stat(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "", false, nil
+	case err != nil:
+		return "", false, fmt.Errorf("look at a directory of certificates: %w", err)
+	case !info.IsDir():
+		return "", false, nil
+	}
+	real, err = e.root.Resolve(name)
+	return real, true, err
+}
+
+// addFile writes the file of a certificate and its two links.
+func (d hashDir) addFile(e *edit, dir string, c *certs.Certificate) (file string, links []string, err error) {
+	file = fileName(fileLabel(c), ".pem", func(name string) bool { return isThere(e.root, path.Join(dir, name)) })
+	text := style{trusted: d.trusted}.append(nil, c)
+	if err := e.root.WriteFile(path.Join(dir, file), text, 0o444); err != nil {
+		return "", nil, err
+	}
+	for _, hash := range []uint32{c.SubjectHash(), c.SubjectHashOld()} {
+		id := 0
+		for isThere(e.root, path.Join(dir, hashName(hash, id))) {
+			id++
+		}
+		name := hashName(hash, id)
+		if err := e.root.Symlink(file, path.Join(dir, name)); err != nil {
+			return "", nil, err
+		}
+		links = append(links, name)
+	}
+	return file, links, nil
+}
+
+// fileName makes a file name of a label as p11-kit does, one that is not taken.
+func fileName(label, ext string, taken func(string) bool) string {
+	base := strings.Map(func(r rune) rune {
+		if r < 0x80 && (r == '.' || r == '-' || r == '_' || '0' <= r && r <= '9' || 'A' <= r && r <= 'Z' || 'a' <= r && r <= 'z') {
+			return r
+		}
+		return '_'
+	}, escapeBytes(label))
+	name := base + ext
+	for n := 1; taken(name); n++ {
+		name = fmt.Sprintf("%s.%d%s", base, n, ext)
+	}
+	return name
+}
+
+// escapeBytes returns s with each byte that is not ASCII as one character.
+func escapeBytes(s string) string {
+	out := make([]byte, len(s))
+	for i := range len(s) {
+		out[i] = min(s[i], 0x7f)
+	}
+	return string(out)
+}
+
+// readBack finds what is wanted as OpenSSL does: by hash, up to the first number
+// that is missing.
+func (d hashDir) readBack(e *edit, dir string, want []wanted) error {
+	for _, w := range want {
+		if !e.found(dir, w.Certificate) {
+			return fmt.Errorf("/%s was edited and OpenSSL would not find %s in it: nothing was changed; please report this", dir, w.Subject())
+		}
+	}
+	return nil
+}
+
+func (d hashDir) remove(e *edit, store string, gone map[certs.Fingerprint]bool) error {
+	real, ok, err := e.directory(d.path)
+	if err != nil || !ok {
+		return err
+	}
+	mirrors, err := d.mirrors(e, real)
+	if err != nil {
+		return err
+	}
+	ours := e.record.in(d.name(store))
+	var dropped []string
+	n, err := e.removeFiles(real, func(name string, c *certs.Certificate) bool {
+		take := gone[c.Fingerprint()] && ours[c.Fingerprint()]
+		if take {
+			dropped = append(dropped, path.Base(name))
+		}
+		return take
+	})
+	if err != nil {
+		return err
+	}
+	for _, m := range mirrors {
+		if err := m.drop(e, real, dropped); err != nil {
+			return err
+		}
+	}
+	if n > 0 {
+		e.report.add(StoreReport{Name: store, Path: "/" + real, Removed: n})
+	}
+	return e.dropLinksTo(real, dropped)
+}
+
+// removeFiles takes away the files of a directory that drop picks, and returns
+// how many. Files of several certificates stay.
+func (e *edit) removeFiles(dir string, drop func(name string, c *certs.Certificate) bool) (int, error) {
+	entries, err := e.root.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	n := 0
+	for _, entry := range entries {
+		name := path.Join(dir, entry.Name())
+		if !entry.Type().IsRegular() {
+			continue
+		}
+		data, err := e.root.ReadFile(name)
+		if err != nil {
+			return n, err
+		}
+		if c := e.reader.single(data); c != nil && drop(name, c) {
+			if err := e.root.Remove(name); err != nil {
+				return n, err
+			}
+			n++
+		}
+	}
+	return n, nil
+}
+
+// dropLinksTo takes away the hash links to files that are gone. The last of the
+// numbers behind one moves to its place, so that no gap hides them.
+func (e *edit) dropLinksTo(dir string, files []string) error {
+	links, err := linksIn(e.root, dir)
+	if err != nil {
+		return err
+	}
+	names := slices.Sorted(maps.Keys(links))
+	for _, name := range slices.Backward(names) {
+		hash, id, isHash := splitHashName(name)
+		if !isHash || !slices.Contains(files, links[name]) {
+			continue
+		}
+		if err := e.closeGap(dir, hash, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// closeGap takes HASH.ID away and moves the last of its numbers there.
+func (e *edit) closeGap(dir string, hash uint32, id int) error {
+	last := id
+	for isThere(e.root, path.Join(dir, hashName(hash, last+1))) {
+		last++
+	}
+	end := path.Join(dir, hashName(hash, last))
+	if target, err := e.root.ReadLink(end); err == nil && last > id {
+		if err := e.root.Symlink(target, path.Join(dir, hashName(hash, id))); err != nil {
+			return err
+		}
+	}
+	return e.root.Remove(end)
+}
+
+// mirror is a directory with links to the names in a hash directory, which is
+// what OpenSSL looks into.
+type mirror struct {
+	dir    string
+	prefix string // what stands before the name in the text of a link
+	files  bool   // the files are linked too, not only the hash links
+	plain  bool   // a hash link leads to the file, not to the hash link
+}
+
+// mirrors returns the directories that the tool links names of dir into. How it
+// does is learned from the links that are there; without any it does not.
+func (d hashDir) mirrors(e *edit, dir string) ([]mirror, error) {
+	var found []mirror
+	for _, name := range d.copies {
+		real, ok, err := e.directory(name)
+		if err != nil {
+			return nil, err
+		}
+		if !ok || real == dir {
+			continue
+		}
+		links, err := linksIn(e.root, real)
+		if err != nil {
+			return nil, err
+		}
+		if m, ok := learn(e.root, real, links, dir); ok {
+			found = append(found, m)
+		}
+	}
+	return found, nil
+}
+
+func learn(root *rootfs.Overlay, at string, links map[string]string, dir string) (mirror, bool) {
+	m, ok := mirror{dir: at}, false
+	for _, name := range slices.Sorted(maps.Keys(links)) {
+		prefix, base := path.Split(links[name])
+		if from, err := root.Resolve(rootedIn(at, prefix)); prefix == "" || err != nil || from != dir {
+			continue
+		}
+		if _, _, isHash := splitHashName(name); isHash {
+			m.prefix, m.plain, ok = prefix, base != name, true
+		} else if strings.HasSuffix(name, ".pem") {
+			m.files = true
+		}
+	}
+	return m, ok
+}
+
+// rootedIn returns what a link's text in dir names, for io/fs.
+func rootedIn(dir, target string) string {
+	if !path.IsAbs(target) {
+		target = path.Join("/", dir, target)
+	}
+	return strings.TrimPrefix(path.Clean(target), "/")
+}
+
+// add links a new file and its hash links. What is there under a name stays.
+func (m mirror) add(e *edit, file string, links []string) error {
+	for _, name := range links {
+		target := name
+		if m.plain {
+			target = file
+		}
+		if err := m.link(e, target, name); err != nil {
+			return err
+		}
+	}
+	if m.files {
+		return m.link(e, file, file)
+	}
+	return nil
+}
+
+func (m mirror) link(e *edit, target, name string) error {
+	if isThere(e.root, path.Join(m.dir, name)) {
+		return nil
+	}
+	return e.root.Symlink(m.prefix+target, path.Join(m.dir, name))
+}
+
+// drop takes away the links to files that are gone.
+func (m mirror) drop(e *edit, dir string, files []string) error {
+	links, err := linksIn(e.root, m.dir)
+	if err != nil {
+		return err
+	}
+	for _, name := range slices.Backward(slices.Sorted(maps.Keys(links))) {
+		base, ours := strings.CutPrefix(links[name], m.prefix)
+		if !ours {
+			continue
+		}
+		if target, err := e.root.ReadLink(path.Join(dir, base)); err == nil {
+			base = target
+		}
+		if !slices.Contains(files, base) {
+			continue
+		}
+		if err := e.dropMirrored(m.dir, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *edit) dropMirrored(dir, name string) error {
+	if hash, id, isHash := splitHashName(name); isHash {
+		return e.closeGap(dir, hash, id)
+	}
+	return e.root.Remove(path.Join(dir, name))
+}
+
+// linksIn returns the links in a directory and their texts.
+func linksIn(root *rootfs.Overlay, dir string) (map[string]string, error) {
+	links := map[string]string{}
+	entries, err := root.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return links, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the directory of links: %w", err)
+	}
+	for _, entry := range entries {
+		if entry.Type()&fs.ModeSymlink == 0 {
+			continue
+		}
+		if links[entry.Name()], err = root.ReadLink(path.Join(dir, entry.Name())); err != nil {
+			return nil, err
+		}
+	}
+	return links, nil
+}
+
+// found reports whether OpenSSL finds a certificate in a directory: it opens
+// HASH.0, HASH.1 and so on, up to the first number that is missing.
+func (e *edit) found(dir string, c *certs.Certificate) bool {
+	for id := 0; ; id++ {
+		data, err := fs.ReadFile(e.root, path.Join(dir, hashName(c.SubjectHash(), id)))
+		if err != nil {
+			return false
+		}
+		blocks, _ := e.reader.read(data)
+		if slices.ContainsFunc(blocks, func(b block) bool { return b.cert != nil && b.cert.Fingerprint() == c.Fingerprint() }) {
+			return true
+		}
+	}
+}

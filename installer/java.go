@@ -1,0 +1,229 @@
+package installer
+
+import (
+	"errors"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/keystore"
+)
+
+// debianKeystore is the trust store that Debian's hook jks-keystore keeps.
+const debianKeystore = "etc/ssl/certs/java/cacerts"
+
+// keystorePaths are the trust stores that distributions make for all their Java
+// runtimes.
+var keystorePaths = []string{
+	debianKeystore, // Debian; Alpine, Wolfi, Arch, distroless have theirs there too
+	"etc/pki/ca-trust/extracted/java/cacerts", // Fedora, RHEL
+	"etc/pki/java/cacerts",                    // the link to it
+	"var/lib/ca-certificates/java-cacerts",    // SUSE
+	"etc/ssl/certs/adoptium/cacerts",          // Temurin's packages, distroless
+}
+
+// runtimeParents are where Java runtimes are unpacked, each in a directory of
+// its own. Where much else is, only directories that are called like one count.
+var runtimeParents = []struct {
+	dir  string
+	only bool
+}{
+	{"usr/lib/jvm", false}, // Debian, Fedora, Alpine, SUSE, Arch; Corretto, Zulu, Temurin packages
+	{"usr/lib64/jvm", false},
+	{"usr/lib64/graalvm", false},
+	{"usr/java", false}, // Oracle
+	{"opt/java", false}, // Temurin, Semeru images
+	{"opt/jvm", false},  // Ibm
+	{"opt", true},       // Zulu, GraalVM, Bitnami, what jlink made
+	{"usr/local", true}, // Docker's older images
+	{"usr/lib", true},   // BellSoft
+	{"app", true},       // what jlink made
+	{".", true},         // the same
+	{"usr/local/sdkman/candidates/java", false},
+	{"root/.sdkman/candidates/java", false},
+}
+
+// runtimeNames are parts of the names of directories with a Java runtime.
+var runtimeNames = []string{"jdk", "jre", "java", "graal", "zulu", "corretto", "temurin", "semeru", "jvm", "liberica", "sapmachine"}
+
+// trustFiles are the trust stores of a Java runtime: jssecacerts, where there is
+// one, is read in place of cacerts; in version 8 they are a level deeper.
+var trustFiles = []string{"lib/security/cacerts", "lib/security/jssecacerts", "jre/lib/security/cacerts", "jre/lib/security/jssecacerts"}
+
+// javaStore is the trust stores of the Java runtimes in a root, wherever they
+// come from. They are edited in the format and with the password that they have.
+type javaStore struct{}
+
+func (javaStore) name() string { return "java" }
+
+func (s javaStore) install(e *edit, want []wanted) error {
+	for _, name := range e.keystores() {
+		if err := e.extendFile(s.name(), name, e.keystoreFormat(name), s.readable(e, name, want)); err != nil {
+			return err
+		}
+		if leads(e.root, debianKeystore, name) {
+			e.report.java = true
+		}
+	}
+	return nil
+}
+
+// readable returns what is to stand in a trust store: what p11-kit would put
+// there, where it makes it, and never what Java loses the whole store over.
+func (s javaStore) readable(e *edit, name string, want []wanted) []wanted {
+	if e.extracted(name) {
+		want = purposed(want, serverAuth)
+	}
+	return slices.DeleteFunc(slices.Clone(want), func(w wanted) bool {
+		if w.EmptySubject() {
+			e.warn("the certificate %s… has no subject, which Java cannot read: it was left out of /%s", w.Fingerprint().String()[:16], name)
+		}
+		return w.EmptySubject()
+	})
+}
+
+func (s javaStore) remove(e *edit, gone map[certs.Fingerprint]bool) error {
+	for _, name := range e.record.files(s.name()) {
+		if err := e.shrinkFile(s.name(), name, e.keystoreFormat(name), gone); err != nil {
+			return err
+		}
+		if leads(e.root, debianKeystore, name) {
+			e.report.java = true
+		}
+	}
+	return nil
+}
+
+// keystores returns the Java trust stores of the root, each real file once.
+func (e *edit) keystores() []string {
+	var found []string
+	add := func(name string) {
+		real, err := e.root.Resolve(name)
+		if err == nil && !slices.Contains(found, real) && isThere(e.root, real) {
+			found = append(found, real)
+		}
+	}
+	for _, name := range keystorePaths {
+		add(name)
+	}
+	for _, home := range e.runtimes() {
+		for _, file := range trustFiles {
+			add(path.Join(home, file))
+		}
+	}
+	return found
+}
+
+// runtimes returns the directories that may be Java runtimes, links to some
+// among them.
+func (e *edit) runtimes() []string {
+	var homes []string
+	if home := strings.TrimPrefix(path.Clean("/"+e.opt.Environ["JAVA_HOME"]), "/"); home != "" {
+		homes = append(homes, home)
+	}
+	for _, parent := range runtimeParents {
+		entries, err := e.root.ReadDir(parent.dir)
+		if err != nil {
+			continue // there is no such place
+		}
+		for _, entry := range entries {
+			if !parent.only || calledLikeRuntime(entry.Name()) {
+				homes = append(homes, path.Join(parent.dir, entry.Name()))
+			}
+		}
+	}
+	return homes
+}
+
+func calledLikeRuntime(name string) bool {
+	name = strings.ToLower(name)
+	return slices.ContainsFunc(runtimeNames, func(part string) bool { return strings.Contains(name, part) })
+}
+
+// extracted reports whether trust extract makes a trust store.
+func (e *edit) extracted(name string) bool {
+	switch e.report.Detection.Family {
+	case "p11-kit", "suse", "arch", alpine.id:
+		return slices.ContainsFunc(keystorePaths, func(p string) bool { return leads(e.root, p, name) })
+	}
+	return false
+}
+
+// keystoreFormat returns the format of a trust store, whose aliases are those
+// that its own tool would take.
+func (e *edit) keystoreFormat(name string) format {
+	alias := func(w wanted) string { return strings.TrimSuffix(certs.FileName(w.anchor, w.Certificate, 8), ".crt") }
+	switch {
+	case e.extracted(name):
+		alias = func(w wanted) string { return p11Alias(w.Certificate) }
+	case e.family(debian.id) && leads(e.root, debianKeystore, name):
+		plain := alias
+		alias = func(w wanted) string { return "debian:" + plain(w) + ".pem" }
+	}
+	return format{"Java trust store", func(e *edit, name string, data []byte) (content, error) {
+		s, err := keystore.Open(data, e.passwords()...)
+		if err != nil {
+			return nil, explainKeystore(err)
+		}
+		return &keystoreFile{s, alias}, nil
+	}}
+}
+
+// passwords are those to try.
+func (e *edit) passwords() []string {
+	if e.opt.JavaPassword != "" {
+		return []string{e.opt.JavaPassword}
+	}
+	return []string{keystore.DefaultPassword}
+}
+
+func explainKeystore(err error) error {
+	if errors.Is(err, keystore.ErrPassword) {
+		return hinted{err, "give its password with --java-password-file FILE; leave Java alone with --stores system, or edit the other stores with --keep-going"}
+	}
+	return err
+}
+
+// p11Alias is what trust extract calls a certificate in a JKS store: its label
+// in lower case, without white space and what is not ASCII.
+func p11Alias(c *certs.Certificate) string {
+	if label(c) == "" {
+		return "unlabeled"
+	}
+	return strings.Map(func(r rune) rune {
+		switch {
+		case 'A' <= r && r <= 'Z':
+			return r + 'a' - 'A' // no other letter: some become ASCII
+		case r <= ' ' || r >= 0x7f:
+			return -1
+		}
+		return r
+	}, label(c))
+}
+
+// keystoreFile is an opened trust store.
+type keystoreFile struct {
+	keystore.Store
+	alias func(w wanted) string
+}
+
+func (k *keystoreFile) held() *certs.Set {
+	set := &certs.Set{}
+	for _, entry := range k.Entries() {
+		set.Add(entry.Cert, "")
+	}
+	return set
+}
+
+// add appends an entry. Its date is that of the certificate, so that the bytes
+// are the same on any day.
+func (k *keystoreFile) add(w wanted) error {
+	return k.Add(keystore.Entry{Alias: k.alias(w), Created: w.NotBefore(), Cert: w.Certificate})
+}
+
+func (k *keystoreFile) drop(gone map[certs.Fingerprint]bool) error {
+	return k.Remove(func(e keystore.Entry) bool { return gone[e.Cert.Fingerprint()] })
+}
+
+func (k *keystoreFile) encode() ([]byte, error) { return k.Encode() }

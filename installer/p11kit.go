@@ -1,0 +1,326 @@
+package installer
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+
+	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/rootfs"
+)
+
+// p11Store is the layout of a distribution that keeps its trust with p11-kit:
+// files of anchors, which p11-kit's module reads itself, and what trust extract
+// makes of them for everybody else. Only what the root has is written; what
+// extract would write anew is extended, so that labels and order stay.
+type p11Store struct {
+	id       string
+	trust    []string // directories of trust policy, the one for the administrator first
+	bundles  []p11Bundle
+	boot     string    // lists for firmware, edk2-cacerts
+	hashDirs []hashDir // directories of files with hash links
+	first    []string  // links to the first of bundles in a root that has no bundle
+	rebuild  string    // the distribution's own tool
+}
+
+// p11Bundle is one file that trust extract writes.
+type p11Bundle struct {
+	path    string
+	purpose string // object identifier of what its certificates are trusted for, or everything
+	style   style
+}
+
+// Purposes as trust extract names them, and everything: all certificates, those
+// that are no CAs too.
+const (
+	serverAuth  = "1.3.6.1.5.5.7.3.1"
+	codeSigning = "1.3.6.1.5.5.7.3.3"
+	email       = "1.3.6.1.5.5.7.3.4"
+	anyPurpose  = ""
+	everything  = "*"
+)
+
+// fedora is the layout of what update-ca-trust leaves in Fedora, RHEL, CentOS, Amazon Linux, Azure Linux.
+var fedora = p11Store{
+	id:    "p11-kit",
+	trust: []string{"etc/pki/ca-trust/source", "usr/share/pki/ca-trust-source"},
+	bundles: []p11Bundle{
+		{"etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", serverAuth, style{comment: true}},
+		{"etc/pki/ca-trust/extracted/pem/email-ca-bundle.pem", email, style{comment: true}},
+		{"etc/pki/ca-trust/extracted/pem/objsign-ca-bundle.pem", codeSigning, style{comment: true}},
+		{"etc/pki/ca-trust/extracted/openssl/ca-bundle.trust.crt", everything, style{comment: true, trusted: true}},
+	},
+	boot:     "etc/pki/ca-trust/extracted/edk2/cacerts.bin",
+	hashDirs: []hashDir{{path: "etc/pki/ca-trust/extracted/pem/directory-hash", purpose: serverAuth, copies: []string{"etc/pki/tls/certs"}}},
+	first:    []string{"etc/pki/tls/cert.pem", "etc/pki/tls/certs/ca-bundle.crt"},
+	rebuild:  "update-ca-trust",
+}
+
+// arch is the layout of what update-ca-trust leaves in Arch Linux and its relatives.
+var arch = p11Store{
+	id:    "arch",
+	trust: []string{"etc/ca-certificates/trust-source", "usr/share/ca-certificates/trust-source"},
+	bundles: []p11Bundle{
+		{"etc/ca-certificates/extracted/tls-ca-bundle.pem", serverAuth, style{comment: true}},
+		{"etc/ca-certificates/extracted/email-ca-bundle.pem", email, style{comment: true}},
+		{"etc/ca-certificates/extracted/objsign-ca-bundle.pem", codeSigning, style{comment: true}},
+		{"etc/ca-certificates/extracted/ca-bundle.trust.crt", everything, style{comment: true, trusted: true}},
+	},
+	boot:     "etc/ca-certificates/extracted/edk2-cacerts.bin",
+	hashDirs: []hashDir{{path: "etc/ca-certificates/extracted/cadir", purpose: serverAuth, copies: []string{"etc/ssl/certs"}}},
+	first:    []string{"etc/ssl/cert.pem", "etc/ssl/certs/ca-certificates.crt"},
+	rebuild:  "update-ca-trust",
+}
+
+// suse is the layout of what update-ca-certificates leaves in openSUSE and SLES.
+var suse = p11Store{
+	id:    "suse",
+	trust: []string{"etc/pki/trust", "usr/share/pki/trust"},
+	bundles: []p11Bundle{
+		{"var/lib/ca-certificates/ca-bundle.pem", serverAuth, style{}},
+	},
+	hashDirs: []hashDir{
+		{path: "var/lib/ca-certificates/pem", purpose: serverAuth},
+		{path: "var/lib/ca-certificates/openssl", purpose: anyPurpose, trusted: true},
+	},
+	first:   []string{"etc/ssl/ca-bundle.pem"},
+	rebuild: "update-ca-certificates",
+}
+
+// TakesEveryFile reports whether programs trust every file of a directory,
+// whatever it is called, so that nothing else may stand there even for a moment.
+func TakesEveryFile(dir string) bool {
+	return slices.ContainsFunc([]p11Store{fedora, arch, suse}, func(s p11Store) bool {
+		return slices.ContainsFunc(s.trust, func(t string) bool { return dir == t || path.Dir(dir) == t })
+	})
+}
+
+func (s p11Store) name() string { return s.id }
+
+// anchorDir is where the administrator's anchors are.
+func (s p11Store) anchorDir() string { return path.Join(s.trust[0], "anchors") }
+
+func (s p11Store) install(e *edit, want []wanted) error {
+	if err := s.refuse(e, want); err != nil {
+		return err
+	}
+	s.warnDropped(e, want)
+	if err := s.addAnchors(e, want); err != nil {
+		return err
+	}
+	if err := s.begin(e, want); err != nil {
+		return err
+	}
+	for _, b := range s.bundles {
+		if err := s.extendBundle(e, b, want); err != nil {
+			return err
+		}
+	}
+	if s.boot != "" && leadsToFile(e.root, s.boot) {
+		if err := e.extendFile(s.id, s.boot, edk2, purposed(want, serverAuth)); err != nil {
+			return err
+		}
+	}
+	for _, d := range s.hashDirs {
+		if err := d.install(e, s.id, purposed(want, d.purpose)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// warnDropped names what p11-kit leaves out of everything that it makes for TLS,
+// without a word.
+func (s p11Store) warnDropped(e *edit, want []wanted) {
+	kept := purposed(want, serverAuth)
+	for _, w := range want {
+		switch {
+		case slices.ContainsFunc(kept, func(k wanted) bool { return k.Fingerprint() == w.Fingerprint() }):
+		case !w.IsCA():
+			e.warn("%s is not a CA: p11-kit, and what %s writes, leave it out of what TLS servers are checked with; install the CA that issued it", w.Subject(), s.rebuild)
+		default:
+			e.warn("%s is not meant for TLS servers (extended key usage): %s leaves it out of what they are checked with", w.Subject(), s.rebuild)
+		}
+	}
+}
+
+// purposed returns what trust extract takes for a purpose.
+func purposed(want []wanted, purpose string) []wanted {
+	if purpose == everything {
+		return want
+	}
+	return slices.DeleteFunc(slices.Clone(want), func(w wanted) bool {
+		return !w.IsCA() || purpose != anyPurpose && !meantFor(w.Certificate, purpose)
+	})
+}
+
+// meantFor reports whether a certificate's extended key usage allows a purpose.
+func meantFor(c *certs.Certificate, purpose string) bool {
+	const anyUsage = "2.5.29.37.0"
+	usages, limited := c.ExtendedKeyUsage()
+	return !limited || slices.Contains(usages, purpose) || slices.Contains(usages, anyUsage)
+}
+
+// addAnchors writes an anchor for each certificate that the administrator's
+// directory does not hold.
+func (s p11Store) addAnchors(e *edit, want []wanted) error {
+	dir := s.anchorDir()
+	have, err := e.certificatesIn(dir)
+	if err != nil {
+		return err
+	}
+	if err := makeDirs(e.root, e.record, dir); err != nil {
+		return err
+	}
+	report := StoreReport{Name: s.id, Path: "/" + dir}
+	for _, w := range want {
+		if have.Has(w.Fingerprint()) {
+			report.Present++
+			continue
+		}
+		name, err := e.freeName(dir, w)
+		if err != nil {
+			return err
+		}
+		if err := e.root.WriteFile(name, w.AppendPEM(nil), 0o644); err != nil {
+			return err
+		}
+		e.record.added(w.Certificate, storeOf(s.id, dir))
+		report.Added++
+	}
+	report.Total = have.Len() + report.Added
+	e.report.add(report)
+	return nil
+}
+
+// freeName returns a name for an anchor that no other certificate has.
+func (e *edit) freeName(dir string, w wanted) (string, error) {
+	for _, digits := range []int{8, 16, 64} {
+		name := path.Join(dir, certs.FileName(w.anchor, w.Certificate, digits))
+		if !isThere(e.root, name) {
+			return name, nil
+		}
+	}
+	return "", fmt.Errorf("no name is left for the anchor of %s", w.Subject())
+}
+
+// certificatesIn returns what the files of a directory hold, in whatever form;
+// none where there is no directory.
+func (e *edit) certificatesIn(dir string) (*certs.Set, error) {
+	set := &certs.Set{}
+	entries, err := e.root.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return set, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the directory of anchors: %w", err)
+	}
+	for _, entry := range entries {
+		name := path.Join(dir, entry.Name())
+		if !leadsToFile(e.root, name) {
+			continue
+		}
+		data, err := e.root.ReadFile(name)
+		if err != nil {
+			return nil, fmt.Errorf("read an anchor: %w", err)
+		}
+		found, _, _ := certs.ParseAll(data) // what is none counts for nothing
+		for _, c := range found {
+			set.Add(c, "")
+		}
+	}
+	return set, nil
+}
+
+// begin starts the bundle for TLS in a root that has none, and the links that
+// programs of the distribution follow to it.
+func (s p11Store) begin(e *edit, want []wanted) error {
+	files, err := e.bundleFiles()
+	if err != nil || len(files) > 0 || len(want) == 0 {
+		return err
+	}
+	bundle := s.bundles[0].path
+	if err := e.create(s.id, bundle, false); err != nil {
+		return err
+	}
+	for _, name := range s.first {
+		if err := e.linkTo(s.id, bundle, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s p11Store) extendBundle(e *edit, b p11Bundle, want []wanted) error {
+	if !leadsToFile(e.root, b.path) {
+		return nil
+	}
+	real, err := e.root.Resolve(b.path)
+	if err != nil {
+		return err
+	}
+	fit := purposed(want, b.purpose)
+	added, total, err := e.extend(s.id, real, fit, b.style)
+	if err != nil {
+		return err
+	}
+	e.covered = append(e.covered, real)
+	e.report.add(StoreReport{Name: s.id, Path: "/" + real, Total: total, Added: added, Present: len(fit) - added})
+	return nil
+}
+
+func (s p11Store) remove(e *edit, gone map[certs.Fingerprint]bool) error {
+	if err := s.dropAnchors(e, gone); err != nil {
+		return err
+	}
+	for _, d := range s.hashDirs {
+		if err := d.remove(e, s.id, gone); err != nil {
+			return err
+		}
+	}
+	for _, name := range e.record.files(s.id) {
+		switch style, isBundle := s.styleOf(e, name); {
+		case isBundle:
+			n, total, err := e.shrink(s.id, name, gone, style)
+			if err != nil {
+				return err
+			}
+			e.report.add(StoreReport{Name: s.id, Path: "/" + name, Removed: n, Total: total})
+		case s.boot != "" && leads(e.root, s.boot, name):
+			if err := e.shrinkFile(s.id, name, edk2, gone); err != nil {
+				return err
+			}
+		}
+	}
+	return e.removeCreated(s.id)
+}
+
+// styleOf returns how a recorded bundle is written.
+func (s p11Store) styleOf(e *edit, name string) (style, bool) {
+	for _, b := range s.bundles {
+		if leads(e.root, b.path, name) {
+			return b.style, true
+		}
+	}
+	return style{}, false
+}
+
+// leads reports whether name leads to the file real.
+func leads(root *rootfs.Overlay, name, real string) bool {
+	at, err := root.Resolve(name)
+	return err == nil && at == real
+}
+
+func (s p11Store) dropAnchors(e *edit, gone map[certs.Fingerprint]bool) error {
+	dir := s.anchorDir()
+	ours := e.record.in(storeOf(s.id, dir))
+	n, err := e.removeFiles(dir, func(name string, c *certs.Certificate) bool {
+		return isOurs(name) && gone[c.Fingerprint()] && ours[c.Fingerprint()]
+	})
+	if n > 0 {
+		e.report.add(StoreReport{Name: s.id, Path: "/" + dir, Removed: n})
+	}
+	return err
+}

@@ -1,0 +1,140 @@
+package installer_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/certgraft/certgraft/installer"
+	"github.com/certgraft/certgraft/internal/roottest"
+	"github.com/certgraft/certgraft/rootfs"
+)
+
+// The golden trees of distributions with p11-kit; e2e makes and checks them with
+// the real tool.
+func TestP11KitGolden(t *testing.T) {
+	for _, name := range []string{"fedora", "azurelinux", "arch", "suse"} {
+		t.Run(name, func(t *testing.T) {
+			before := roottest.TreeFile(t, "../testdata/roots/"+name+".before.txtar")
+			want := roottest.TreeFile(t, "../testdata/roots/"+name+".after.txtar")
+			after, report := roundTrip(t, before, installer.Options{}, corp(t))
+			roottest.Same(t, "install", dump(t, want), dump(t, after))
+			if s := report.Stores[0]; s.Added != 2 || s.Present != 1 || !strings.HasSuffix(s.Path, "/anchors") {
+				t.Errorf("%+v", s)
+			}
+			if len(report.Warnings) > 0 {
+				t.Errorf("warnings %q", report.Warnings)
+			}
+		})
+	}
+}
+
+const fedora = "-- etc/os-release --\nID=fedora\n"
+
+// A root that has nothing yet gets an anchor, the bundle, and the links that its
+// OpenSSL follows.
+func TestP11KitFirstBundle(t *testing.T) {
+	after, report := roundTrip(t, tree(t, fedora), installer.Options{}, corp(t))
+	bundle := string(after["etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem"].Data)
+	if strings.Count(bundle, "\n\n# ") != 2 || !strings.HasPrefix(bundle, "# Corp Root CA\n-----BEGIN") {
+		t.Error(bundle)
+	}
+	for _, link := range []string{"etc/pki/tls/cert.pem", "etc/pki/tls/certs/ca-bundle.crt"} {
+		if f := after[link]; f == nil || string(f.Data) != "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem" {
+			t.Errorf("%s: %v", link, f)
+		}
+	}
+	if !strings.Contains(strings.Join(report.Warnings, "\n"), "trusts only these 3") {
+		t.Errorf("%q", report.Warnings)
+	}
+}
+
+// What p11-kit would drop without a word is said, and not written where it would
+// not write it.
+func TestP11KitDropped(t *testing.T) {
+	leaf := roottest.NewCA(t, "Leaf", roottest.Leaf)
+	after, report := roundTrip(t, tree(t, fedora+"-- etc/pki/tls/cert.pem -> /etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem --\n-- etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem 0444 --\n-- etc/pki/ca-trust/extracted/openssl/ca-bundle.trust.crt 0444 --\n"),
+		installer.Options{}, source(t, "s", leaf.PEM()))
+	if data := after["etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem"].Data; len(data) > 0 {
+		t.Errorf("a leaf in the bundle: %s", data)
+	}
+	if text := string(after["etc/pki/ca-trust/extracted/openssl/ca-bundle.trust.crt"].Data); !strings.HasPrefix(text, "# Leaf\n-----BEGIN TRUSTED CERTIFICATE-----\n") {
+		t.Error(text)
+	}
+	if len(report.Warnings) == 0 || !strings.Contains(report.Warnings[0], "is not a CA") {
+		t.Errorf("%q", report.Warnings)
+	}
+}
+
+// A certificate is distrusted by a file among the blocked ones, or by an object
+// in p11-kit's own format.
+func TestP11KitDistrusted(t *testing.T) {
+	ca := roottest.NewCA(t, "Old")
+	c := only(t, ca)
+	serial, issuer := c.SerialNumber.Bytes(), c.RawIssuer
+	object := "[p11-kit-object-v1]\nlabel: \"x\"\nclass: certificate\n" + ca.PEM() + "\n[p11-kit-object-v1]\nclass: nss-trust\nissuer: \"" +
+		percent(issuer) + "\"\nserial-number: \"" + percent(append([]byte{2, byte(len(serial))}, serial...)) + "\"\nx-distrusted: true\n"
+	for name, archive := range map[string]string{
+		"file among the blocked": "-- etc/pki/ca-trust/source/blocklist/x --\nCA1\n",
+		"older name":             "-- usr/share/pki/ca-trust-source/blacklist/x --\nCA1\n",
+		"object with it":         "-- etc/pki/ca-trust/source/x.p11-kit --\n[p11-kit-object-v1]\nx-distrusted: true\nCA1\n",
+		"issuer and serial":      "-- usr/share/pki/ca-trust-source/ca-bundle.trust.p11-kit --\n" + object,
+	} {
+		root := tree(t, fedora+archive, ca)
+		_, err := installer.Install(rootfs.NewOverlay(root), []installer.Source{source(t, "s", ca.PEM())}, installer.Options{})
+		if err == nil || !strings.Contains(err.Error(), "blocks it") || hint(err) == "" {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, report := install(t, root, installer.Options{OverrideBlocklist: true}, source(t, "s", ca.PEM())); !strings.Contains(strings.Join(report.Warnings, "\n"), "update-ca-trust next runs") {
+			t.Errorf("%s: %q", name, report.Warnings)
+		}
+	}
+	trusted := tree(t, fedora+"-- etc/pki/ca-trust/source/x.p11-kit --\n"+strings.Replace(object, "x-distrusted: true", "x-distrusted: false", 1))
+	if _, err := installer.Install(rootfs.NewOverlay(trusted), []installer.Source{source(t, "s", ca.PEM())}, installer.Options{}); err != nil {
+		t.Errorf("not distrusted: %v", err)
+	}
+}
+
+// A damaged file is an error that names it, and with KeepGoing the others are
+// written.
+func TestP11KitDamaged(t *testing.T) {
+	root := tree(t, fedora+"-- etc/pki/ca-trust/extracted/edk2/cacerts.bin --\nnonsense\n-- etc/pki/java/cacerts --\nnonsense\n")
+	_, err := installer.Install(rootfs.NewOverlay(root), []installer.Source{corp(t)}, installer.Options{})
+	if err == nil || !strings.Contains(err.Error(), "/etc/pki/ca-trust/extracted/edk2/cacerts.bin") || !strings.Contains(hint(err), "--keep-going") {
+		t.Errorf("%v: %s", err, hint(err))
+	}
+	delete(root, "etc/pki/ca-trust/extracted/edk2/cacerts.bin")
+	_, err = installer.Install(rootfs.NewOverlay(root), []installer.Source{corp(t)}, installer.Options{})
+	if err == nil || !strings.Contains(err.Error(), "/etc/pki/java/cacerts is no Java trust store") {
+		t.Error(err)
+	}
+	after, report := install(t, root, installer.Options{KeepGoing: true}, corp(t))
+	if after["etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem"] == nil || !strings.Contains(strings.Join(report.Warnings, "\n"), "store java was left as it is") {
+		t.Errorf("%q", report.Warnings)
+	}
+}
+
+// How links are copied is learned from those that are there.
+func TestHashDirectoryCopies(t *testing.T) {
+	const dir = "etc/pki/ca-trust/extracted/pem/directory-hash"
+	for name, archive := range map[string]struct{ links, hash, file string }{
+		"none":             {"", "", ""},
+		"to the hash link": {"-- etc/pki/tls/certs/01234567.0 -> /" + dir + "/01234567.0 --\n", "/" + dir + "/HASH.0", ""},
+		"to the file":      {"-- etc/pki/tls/certs/01234567.0 -> ../../ca-trust/extracted/pem/directory-hash/x.pem --\n", "../../ca-trust/extracted/pem/directory-hash/New_Root.pem", ""},
+		"files too":        {"-- etc/pki/tls/certs/01234567.0 -> /" + dir + "/01234567.0 --\n-- etc/pki/tls/certs/x.pem -> /" + dir + "/x.pem --\n", "/" + dir + "/HASH.0", "/" + dir + "/New_Root.pem"},
+	} {
+		ca := roottest.NewCA(t, "New Root")
+		after, _ := roundTrip(t, tree(t, fedora+"-- "+dir+"/ --\n"+archive.links), installer.Options{}, source(t, "s", ca.PEM()))
+		link := func(name string) string {
+			if f := after["etc/pki/tls/certs/"+name]; f != nil {
+				return string(f.Data)
+			}
+			return ""
+		}
+		if got := link(hash(t, ca) + ".0"); got != strings.ReplaceAll(archive.hash, "HASH", hash(t, ca)) {
+			t.Errorf("%s: hash link to %q", name, got)
+		}
+		if got := link("New_Root.pem"); got != archive.file {
+			t.Errorf("%s: file link to %q", name, got)
+		}
+	}
+}
