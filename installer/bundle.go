@@ -29,6 +29,7 @@ var bundlePaths = []string{
 	"etc/ssl1.1/cert.pem",                                      // OpenSSL 1.1 of Alpine 3.17 to 3.20
 	"var/lib/ecs/deps/execute-command/certs/tls-ca-bundle.pem", // ECS Exec in Wolfi
 	"kaniko/ssl/certs/ca-certificates.crt",                     // kaniko
+	"var/cache/ca-certs/compat/ca-roots.pem",                   // Clear Linux
 }
 
 // firstLinks lead to the first bundle of a root, so that every program that

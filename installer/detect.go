@@ -14,11 +14,10 @@ import (
 type Detection struct {
 	ID     string `json:"id"`     // of os-release, "" without one
 	Name   string `json:"name"`   // PRETTY_NAME of os-release
-	Family string `json:"family"` // name of the system store: debian, alpine, p11-kit, arch, suse or bundle
+	Family string `json:"family"` // name of the system store: debian, alpine, p11-kit, suse … or bundle
 	Rule   string `json:"rule"`   // the rule that decided, as a sentence
 
-	later string // the tool that makes the store's files, where the store is not written yet
-	hint  string // why the root must not be edited: what to do instead
+	hint string // why the root must not be edited: what to do instead
 }
 
 // families maps the ID and ID_LIKE of os-release to the system store.
@@ -59,12 +58,12 @@ var families = map[string]string{
 	"sles":                "suse",
 	"sle-micro":           "suse",
 	"sl-micro":            "suse",
-}
 
-// later maps the ID and ID_LIKE of families whose own store is not written yet
-// to their tool: the bundle that is there is extended, which the tool undoes.
-var later = map[string]string{
-	"photon": "rehash_ca_certificates.sh",
+	"photon":         "photon",
+	"flatcar":        "flatcar",
+	"coreos":         "flatcar", // Container Linux, which Flatcar goes on with
+	"clear-linux-os": "clear",
+	"openwrt":        "openwrt",
 }
 
 // refusedRoots are systems whose trust is declared elsewhere.
@@ -112,9 +111,6 @@ func (d *Detection) byRelease(root fs.FS, release map[string]string) {
 			return
 		case families[id] != "":
 			d.Family, d.Rule = families[id], fmt.Sprintf("os-release has %s=%s", key, id)
-			return
-		case later[id] != "":
-			d.Family, d.Rule, d.later = "bundle", fmt.Sprintf("os-release has %s=%s, whose store is not written yet", key, id), later[id]
 			return
 		}
 	}

@@ -85,17 +85,23 @@ func (d hashDir) addFile(e *edit, dir string, c *certs.Certificate) (file string
 		return "", nil, err
 	}
 	for _, hash := range []uint32{c.SubjectHash(), c.SubjectHashOld()} {
-		id := 0
-		for isThere(e.root, path.Join(dir, hashName(hash, id))) {
-			id++
-		}
-		name := hashName(hash, id)
-		if err := e.root.Symlink(file, path.Join(dir, name)); err != nil {
+		name, err := e.addHash(dir, hash, file)
+		if err != nil {
 			return "", nil, err
 		}
 		links = append(links, name)
 	}
 	return file, links, nil
+}
+
+// addHash makes a link to a file by the first number of a hash that is free.
+func (e *edit) addHash(dir string, hash uint32, file string) (name string, err error) {
+	id := 0
+	for isThere(e.root, path.Join(dir, hashName(hash, id))) {
+		id++
+	}
+	name = hashName(hash, id)
+	return name, e.root.Symlink(file, path.Join(dir, name))
 }
 
 // fileName makes a file name of a label as p11-kit does, one that is not taken.

@@ -69,9 +69,6 @@ func Install(root *rootfs.Overlay, sources []Source, opt Options) (*Report, erro
 	if err != nil {
 		return nil, err
 	}
-	if tool := e.report.Detection.later; tool != "" {
-		e.warn("the store of %s is not written yet: only the bundle is extended, which %s undoes when it next runs", e.report.Detection.ID, tool)
-	}
 	want := e.note(sources)
 	if opt.Sync {
 		if err := e.sync(sources); err != nil {

@@ -173,7 +173,7 @@ func (e *edit) keystoreFormat(name string) format {
 // passwords are those to try.
 func (e *edit) passwords() []string {
 	if e.opt.JavaPassword != "" {
-		return []string{e.opt.JavaPassword}
+		return []string{e.opt.JavaPassword, keystore.DefaultPassword}
 	}
 	return []string{keystore.DefaultPassword}
 }

@@ -30,6 +30,15 @@ func (e *edit) hasNoBundle() (bool, error) {
 	if err != nil || len(files) > 0 {
 		return false, err
 	}
+	links, err := readLinks(e.root)
+	if err != nil {
+		return false, err
+	}
+	for name := range links {
+		if _, _, isHash := splitHashName(name); isHash {
+			return false, nil // OpenSSL has what they lead to
+		}
+	}
 	for _, s := range []anchorStore{debian, alpine} {
 		if !e.family(s.id) {
 			continue

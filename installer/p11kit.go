@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+	"strings"
 
 	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/rootfs"
@@ -180,7 +181,7 @@ func (s p11Store) addAnchors(e *edit, want []wanted) error {
 			report.Present++
 			continue
 		}
-		name, err := e.freeName(dir, w)
+		name, err := e.freeName(dir, w, ".crt")
 		if err != nil {
 			return err
 		}
@@ -196,9 +197,9 @@ func (s p11Store) addAnchors(e *edit, want []wanted) error {
 }
 
 // freeName returns a name for an anchor that no other certificate has.
-func (e *edit) freeName(dir string, w wanted) (string, error) {
+func (e *edit) freeName(dir string, w wanted, ext string) (string, error) {
 	for _, digits := range []int{8, 16, 64} {
-		name := path.Join(dir, certs.FileName(w.anchor, w.Certificate, digits))
+		name := path.Join(dir, strings.TrimSuffix(certs.FileName(w.anchor, w.Certificate, digits), ".crt")+ext)
 		if !isThere(e.root, name) {
 			return name, nil
 		}

@@ -47,7 +47,7 @@ func (e *edit) trusted() iter.Seq2[*certs.Certificate, error] {
 
 // readDirs are the directories in which any file may be read.
 var readDirs = []string{
-	"etc/ssl/", "etc/pki/", "usr/share/pki/", "etc/ca-certificates/", "usr/share/ca-certificates/", "usr/local/share/ca-certificates/", "var/lib/ca-certificates/",
+	"etc/ssl/", "etc/pki/", "usr/share/pki/", "etc/ca-certificates/", "etc/ca-certs/", "var/cache/ca-certs/", "usr/share/ca-certificates/", "usr/local/share/ca-certificates/", "var/lib/ca-certificates/",
 }
 
 // readFiles are the other files that are read.

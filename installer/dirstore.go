@@ -1,0 +1,308 @@
+package installer
+
+import (
+	"bytes"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/certgraft/certgraft/certs"
+)
+
+// dirStore is the layout of distributions whose anchors are the files of one
+// directory, with hash links beside them, and a bundle that is, or is like, all
+// of them one behind another.
+type dirStore struct {
+	id      string
+	anchors string                 // directory of the administrator's anchors
+	ext     string                 // of their names
+	links   string                 // directory with hash links, "" for none
+	bundle  string                 // what programs read
+	parts   func(name string) bool // the names in links that the tool joins to the bundle; nil where it does otherwise
+	optIn   bool                   // anchors are only of use where there are hash links, or no bundle
+}
+
+var (
+	// photon is what rehash_ca_certificates.sh of VMware's Photon OS leaves.
+	photon = dirStore{
+		id: "photon", anchors: certDir, ext: ".pem", links: certDir, bundle: "etc/pki/tls/certs/ca-bundle.crt",
+		parts: func(name string) bool { return strings.HasSuffix(name, ".pem") },
+	}
+	// flatcar is what update-ca-certificates of Flatcar leaves.
+	flatcar = dirStore{
+		id: "flatcar", anchors: certDir, ext: ".pem", links: certDir, bundle: toolsBundle,
+		parts: func(name string) bool {
+			_, id, isHash := splitHashName(name)
+			return isHash && id < 10
+		},
+	}
+	// clearLinux is what clrtrust of Clear Linux leaves.
+	clearLinux = dirStore{id: "clear", anchors: "etc/ca-certs/trusted", ext: ".pem", links: "var/cache/ca-certs/anchors", bundle: "var/cache/ca-certs/compat/ca-roots.pem"}
+	// openwrt is what the packages ca-bundle and ca-certificates of OpenWrt have.
+	openwrt = dirStore{id: "openwrt", anchors: certDir, ext: ".crt", links: certDir, bundle: toolsBundle, optIn: true}
+)
+
+func (s dirStore) name() string { return s.id }
+
+func (s dirStore) install(e *edit, want []wanted) error {
+	joined, err := s.isJoined(e)
+	if err != nil {
+		return err
+	}
+	if others, err := e.bundleFiles(); err == nil && len(others) == 0 && s.parts != nil && len(want) > 0 {
+		if err := e.create(s.id, s.bundle, false); err != nil {
+			return err
+		}
+		joined = true
+	}
+	if s.usesAnchors(e) {
+		if err := s.addAnchors(e, want); err != nil {
+			return err
+		}
+	}
+	return s.installBundle(e, want, joined)
+}
+
+// usesAnchors reports whether anything reads the directory.
+func (s dirStore) usesAnchors(e *edit) bool {
+	if !s.optIn || !leadsToFile(e.root, s.bundle) {
+		return true
+	}
+	links, err := linksIn(e.root, s.links)
+	if err != nil {
+		return false
+	}
+	for name := range links {
+		if _, _, isHash := splitHashName(name); isHash {
+			return true
+		}
+	}
+	return false
+}
+
+func (s dirStore) addAnchors(e *edit, want []wanted) error {
+	if err := makeDirs(e.root, e.record, s.anchors); err != nil {
+		return err
+	}
+	have, err := s.alone(e)
+	if err != nil {
+		return err
+	}
+	report := StoreReport{Name: s.id, Path: "/" + s.anchors, Total: have.Len()}
+	for _, w := range want {
+		if have.Has(w.Fingerprint()) {
+			report.Present++
+			continue
+		}
+		if err := s.addAnchor(e, w); err != nil {
+			return err
+		}
+		e.record.added(w.Certificate, storeOf(s.id, s.anchors))
+		report.Added++
+		report.Total++
+	}
+	e.report.add(report)
+	return nil
+}
+
+// alone returns the certificates that have a file of their own in the directory.
+func (s dirStore) alone(e *edit) (*certs.Set, error) {
+	set := &certs.Set{}
+	entries, err := e.root.ReadDir(s.anchors)
+	if err != nil {
+		return nil, fmt.Errorf("read the directory of anchors: %w", err)
+	}
+	for _, entry := range entries {
+		name := path.Join(s.anchors, entry.Name())
+		if path.Ext(name) != s.ext || !leadsToFile(e.root, name) {
+			continue
+		}
+		data, err := e.root.ReadFile(name)
+		if err != nil {
+			return nil, fmt.Errorf("read an anchor: %w", err)
+		}
+		if c := e.reader.single(data); c != nil {
+			set.Add(c, "")
+		}
+	}
+	return set, nil
+}
+
+// addAnchor writes an anchor, a copy where the links are elsewhere, and a link.
+func (s dirStore) addAnchor(e *edit, w wanted) error {
+	name, err := e.freeName(s.anchors, w, s.ext)
+	if err != nil {
+		return err
+	}
+	if err := e.root.WriteFile(name, w.AppendPEM(nil), 0o644); err != nil {
+		return err
+	}
+	dir, ok, err := e.directory(s.links)
+	if err != nil || !ok {
+		return err
+	}
+	file := path.Base(name)
+	if !isThere(e.root, path.Join(dir, file)) {
+		if err := e.root.WriteFile(path.Join(dir, file), w.AppendPEM(nil), 0o644); err != nil {
+			return err
+		}
+	}
+	_, err = e.addHash(dir, w.SubjectHash(), file)
+	return err
+}
+
+// join returns what the tool would write into the bundle.
+func (s dirStore) join(e *edit) ([]byte, error) {
+	entries, err := e.root.ReadDir(s.links)
+	if err != nil {
+		return nil, fmt.Errorf("read the directory of anchors: %w", err)
+	}
+	var out []byte
+	for _, entry := range entries { // sorted by name, as the shell does
+		name := path.Join(s.links, entry.Name())
+		if !s.parts(entry.Name()) || !leadsToFile(e.root, name) {
+			continue
+		}
+		data, err := e.root.ReadFile(name)
+		if err != nil {
+			return nil, fmt.Errorf("read an anchor: %w", err)
+		}
+		out = append(out, data...)
+	}
+	return out, nil
+}
+
+// isJoined reports whether the bundle is what the tool would write, and
+// readable, so that it can be written anew.
+func (s dirStore) isJoined(e *edit) (bool, error) {
+	if s.parts == nil || !leadsToFile(e.root, s.bundle) || !exists(e.root, s.links) {
+		return false, nil
+	}
+	data, err := e.root.ReadFile(s.bundle)
+	if err != nil {
+		return false, fmt.Errorf("read a bundle: %w", err)
+	}
+	made, err := s.join(e)
+	if err != nil || !bytes.Equal(data, made) {
+		return false, err
+	}
+	file, err := e.reader.open(data)
+	return err == nil && len(file.cuts) == 0, nil
+}
+
+func (s dirStore) installBundle(e *edit, want []wanted, joined bool) error {
+	if !leadsToFile(e.root, s.bundle) {
+		return nil // another program's, or none: the bundle store sees to it
+	}
+	real, err := e.root.Resolve(s.bundle)
+	if err != nil {
+		return err
+	}
+	e.covered = append(e.covered, real)
+	report := StoreReport{Name: s.id, Path: "/" + real}
+	if joined {
+		report.Added, report.Total, err = s.rejoin(e, real, want)
+	} else {
+		report.Added, report.Total, err = e.extend(s.id, real, want, style{})
+	}
+	report.Present = len(want) - report.Added
+	e.report.add(report)
+	return err
+}
+
+// rejoin writes the bundle as the tool would.
+func (s dirStore) rejoin(e *edit, real string, want []wanted) (added, total int, err error) {
+	before, err := e.root.ReadFile(real)
+	if err != nil {
+		return 0, 0, fmt.Errorf("read a bundle: %w", err)
+	}
+	file, _ := e.reader.open(before) // it was read before
+	for _, w := range want {
+		if !file.held.Has(w.Fingerprint()) {
+			e.record.added(w.Certificate, storeOf(s.id, real))
+			added++
+		}
+	}
+	data, err := s.join(e)
+	if err != nil {
+		return 0, 0, err
+	}
+	if err := e.root.WriteFile(real, data, 0o644); err != nil {
+		return 0, 0, err
+	}
+	total, err = e.readBack(real, want, file.held)
+	return added, total, err
+}
+
+func (s dirStore) remove(e *edit, gone map[certs.Fingerprint]bool) error {
+	joined, err := s.isJoined(e)
+	if err != nil {
+		return err
+	}
+	if err := s.dropAnchors(e, gone); err != nil {
+		return err
+	}
+	for _, name := range e.record.files(s.id) {
+		switch {
+		case name == s.anchors:
+		case joined && leads(e.root, s.bundle, name):
+			if err := s.dropFromJoined(e, name, gone); err != nil {
+				return err
+			}
+		default:
+			n, total, err := e.shrink(s.id, name, gone, style{})
+			if err != nil {
+				return err
+			}
+			e.report.add(StoreReport{Name: s.id, Path: "/" + name, Removed: n, Total: total})
+		}
+	}
+	return e.removeCreated(s.id)
+}
+
+// dropFromJoined joins what is left. A bundle that was not there before goes
+// with the last certificate of ours.
+func (s dirStore) dropFromJoined(e *edit, name string, gone map[certs.Fingerprint]bool) error {
+	before, err := e.root.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	data, err := s.join(e)
+	if err != nil {
+		return err
+	}
+	if slices.Contains(e.record.store(s.id).Created, name) && !e.stays(e.record.in(storeOf(s.id, name)), gone) {
+		data = nil
+	}
+	total := e.count(data)
+	e.report.add(StoreReport{Name: s.id, Path: "/" + name, Removed: e.count(before) - total, Total: total})
+	return e.root.WriteFile(name, data, 0o644)
+}
+
+func (s dirStore) dropAnchors(e *edit, gone map[certs.Fingerprint]bool) error {
+	ours := e.record.in(storeOf(s.id, s.anchors))
+	drop := func(name string, c *certs.Certificate) bool {
+		return isOurs(name) && gone[c.Fingerprint()] && ours[c.Fingerprint()]
+	}
+	for _, dir := range slices.Compact([]string{s.links, s.anchors}) {
+		var files []string
+		n, err := e.removeFiles(dir, func(name string, c *certs.Certificate) bool {
+			take := drop(name, c)
+			if take {
+				files = append(files, path.Base(name))
+			}
+			return take
+		})
+		if err != nil {
+			return err
+		}
+		if err := e.dropLinksTo(dir, files); err != nil {
+			return err
+		}
+		if dir == s.anchors && n > 0 {
+			e.report.add(StoreReport{Name: s.id, Path: "/" + dir, Removed: n})
+		}
+	}
+	return nil
+}
