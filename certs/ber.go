@@ -3,6 +3,7 @@ package certs
 import (
 	"bytes"
 	"errors"
+	"slices"
 )
 
 // maxNesting bounds the depth of BER: signed data needs about twelve.
@@ -84,8 +85,10 @@ func berHeader(data []byte) (size, length int, err error) {
 	return 2 + n, length, nil
 }
 
+// appendElement appends the DER element of a tag and its contents.
 func appendElement(dst []byte, tag byte, contents []byte) []byte {
-	dst = append(dst, tag)
+	const longestHeader = 6
+	dst = append(slices.Grow(dst, longestHeader+len(contents)), tag)
 	switch n := len(contents); {
 	case n < 0x80:
 		dst = append(dst, byte(n))

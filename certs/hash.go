@@ -39,33 +39,30 @@ func (c *Certificate) SubjectHashOld() uint32 {
 // that share a set are sorted by their encoding; the outer sequence has no
 // header.
 func (n name) canonical() []byte {
-	var out cryptobyte.Builder
+	var out []byte
 	var set [][]byte
 	for _, a := range n.attributes {
 		set = append(set, a.canonical())
 		if a.last {
 			slices.SortFunc(set, bytes.Compare)
-			out.AddASN1(asn1.SET, func(b *cryptobyte.Builder) { b.AddBytes(bytes.Join(set, nil)) })
-			set = nil
+			out = appendElement(out, byte(asn1.SET), bytes.Join(set, nil))
+			set = set[:0]
 		}
 	}
-	return out.BytesOrPanic()
+	return out
 }
 
 func (a attribute) canonical() []byte {
-	var out cryptobyte.Builder
-	out.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
-		b.AddASN1(asn1.OBJECT_IDENTIFIER, func(b *cryptobyte.Builder) { b.AddBytes(a.oid) })
-		switch {
-		case a.string:
-			b.AddASN1(asn1.UTF8String, func(b *cryptobyte.Builder) { b.AddBytes(fold(a.text)) })
-		case a.tag == asn1.BIT_STRING:
-			b.AddASN1(asn1.BIT_STRING, func(b *cryptobyte.Builder) { b.AddBytes(clearUnused(a.value)) })
-		default:
-			b.AddBytes(a.value)
-		}
-	})
-	return out.BytesOrPanic()
+	pair := appendElement(nil, byte(asn1.OBJECT_IDENTIFIER), a.oid)
+	switch {
+	case a.string:
+		pair = appendElement(pair, byte(asn1.UTF8String), fold(a.text))
+	case a.tag == asn1.BIT_STRING:
+		pair = appendElement(pair, byte(asn1.BIT_STRING), clearUnused(a.value))
+	default:
+		pair = append(pair, a.value...)
+	}
+	return appendElement(nil, byte(asn1.SEQUENCE), pair)
 }
 
 // clearUnused returns the contents of a bit string as OpenSSL writes them again
@@ -87,7 +84,7 @@ const asciiSpace = " \t\n\v\f\r"
 // lowers A to Z. Only ASCII counts: "Ü" stays as it is, which
 // [strings.ToLower] would get wrong.
 func fold(s string) []byte {
-	var out []byte
+	out := make([]byte, 0, len(s))
 	space := false
 	for _, c := range []byte(strings.Trim(s, asciiSpace)) {
 		if strings.IndexByte(asciiSpace, c) >= 0 {

@@ -49,6 +49,8 @@ func parseName(der []byte) (name, error) {
 	if len(der) > longestName {
 		return n, errors.New("a name of more than 1 MiB" + byOpenSSL)
 	}
+	const usual = 6 // attributes in one
+	n.attributes = make([]attribute, 0, usual)
 	for !rdns.Empty() {
 		var set cryptobyte.String
 		if !rdns.ReadASN1(&set, asn1.SET) {

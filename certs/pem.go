@@ -3,6 +3,7 @@ package certs
 import (
 	"bytes"
 	"encoding/base64"
+	"slices"
 )
 
 // block is a BEGIN line of PEM text and what follows it up to its END line, the
@@ -168,12 +169,15 @@ func (b *block) noteRest(rest []byte) {
 // label CERTIFICATE, 64 columns, line feeds, one at the end (RFC 7468).
 func (c *Certificate) AppendPEM(dst []byte) []byte {
 	const columns = 64
-	dst = append(dst, "-----BEGIN CERTIFICATE-----\n"...)
+	const begin, end = "-----BEGIN CERTIFICATE-----\n", "-----END CERTIFICATE-----\n"
+	text := base64.StdEncoding.EncodedLen(len(c.Raw))
+	dst = slices.Grow(dst, len(begin)+text+(text+columns-1)/columns+len(end))
+	dst = append(dst, begin...)
 	for rest := c.Raw; len(rest) > 0; {
 		n := min(len(rest), columns/4*3)
 		dst = base64.StdEncoding.AppendEncode(dst, rest[:n])
 		dst = append(dst, '\n')
 		rest = rest[n:]
 	}
-	return append(dst, "-----END CERTIFICATE-----\n"...)
+	return append(dst, end...)
 }

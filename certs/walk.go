@@ -92,8 +92,10 @@ func (f *fields) walkTBS(tbs cryptobyte.String) (algorithm []byte, err error) {
 	if f.issuer, err = parseName(issuer); err != nil {
 		return nil, fmt.Errorf("issuer: %w", err)
 	}
-	if f.subject, err = parseName(subject); err != nil {
-		return nil, fmt.Errorf("subject: %w", err)
+	if f.subject = f.issuer; !bytes.Equal(subject, issuer) { // those of a root are one name
+		if f.subject, err = parseName(subject); err != nil {
+			return nil, fmt.Errorf("subject: %w", err)
+		}
 	}
 	if err := f.readValidity(validity); err != nil {
 		return nil, err
