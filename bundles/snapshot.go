@@ -1,9 +1,12 @@
 package bundles
 
 import (
+	"crypto/sha256"
 	_ "embed" // the certificates
+	"encoding/pem"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -24,19 +27,34 @@ var snapshotPEM []byte
 // golang.org/x/crypto/x509roots.
 const mozillaID = "mozilla"
 
-// embedded returns every certificate in this program.
-var embedded = sync.OnceValue(func() *certs.Set {
-	set := &certs.Set{}
-	for c, err := range certs.Parse(snapshotPEM) {
-		if err == nil {
-			set.Add(c, "")
+// snapshots returns the DER of every certificate in this program but for the
+// Mozilla roots. A run wants those of one provider, so none is parsed before it
+// is asked for.
+var snapshots = sync.OnceValue(func() map[certs.Fingerprint][]byte {
+	found := map[certs.Fingerprint][]byte{}
+	for b, rest := pem.Decode(snapshotPEM); b != nil; b, rest = pem.Decode(rest) {
+		found[sha256.Sum256(b.Bytes)] = b.Bytes
+	}
+	return found
+})
+
+// mozillaDER returns the DER of the Mozilla roots in this program.
+var mozillaDER = sync.OnceValue(func() map[certs.Fingerprint][]byte { return maps.Collect(certs.MozillaDER()) })
+
+// embedded returns the certificate with fingerprint f in this program, or nil.
+func embedded(f certs.Fingerprint) *certs.Certificate {
+	der, ok := snapshots()[f]
+	if !ok {
+		if der, ok = mozillaDER()[f]; !ok {
+			return nil
 		}
 	}
-	for c := range mozilla().All() {
-		set.Add(c, "")
+	c, err := certs.ParseCertificate(der)
+	if err != nil {
+		return nil
 	}
-	return set
-})
+	return c
+}
 
 // mozilla returns the Mozilla roots in this program.
 var mozilla = sync.OnceValue(func() *certs.Set {
@@ -61,7 +79,7 @@ func (p *Provider) snapshot(region string) (set *certs.Set, absent []Known) {
 	}
 	set = &certs.Set{}
 	for _, k := range p.known(region) {
-		if c := embedded().Get(k.fingerprint()); c != nil {
+		if c := embedded(k.fingerprint()); c != nil {
 			set.Add(c, "")
 		} else {
 			absent = append(absent, k)

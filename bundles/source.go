@@ -4,7 +4,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 )
 
@@ -21,24 +20,31 @@ type source struct {
 	pinSet   string // set digest of the certificates
 }
 
-var pinPattern = regexp.MustCompile(`^(.*)@(sha256|set):([^@/]*)$`)
+// cutPin takes @sha256:HEX or @set:HEX off an argument. A URL may have an @ of
+// its own.
+func cutPin(arg string) (spec, kind, pin string) {
+	if i := strings.LastIndexByte(arg, '@'); i >= 0 {
+		kind, pin, _ = strings.Cut(arg[i+1:], ":")
+		if (kind == "sha256" || kind == "set") && strings.HasPrefix(arg[i+1:], kind+":") && !strings.Contains(pin, "/") {
+			return arg[:i], kind, pin
+		}
+	}
+	return arg, "", ""
+}
 
 // parseSource reads an argument: ID, ID:REGION, a URL, a path or "-", any of
 // them with @sha256:HEX or @set:HEX. An id wins over a file of the same name.
 func parseSource(c *Catalogue, spec string, insecure bool) (*source, error) {
-	s := &source{spec: spec}
-	if m := pinPattern.FindStringSubmatch(spec); m != nil {
-		spec = m[1]
-		if !hexPattern.MatchString(m[3]) {
-			return nil, usagef("%s: the pin %q is not 64 lower-case hexadecimal digits", redact(spec), m[3])
-		}
-		if m[2] == "set" {
-			s.pinSet = m[3]
-		} else {
-			s.pinBytes = m[3]
-		}
+	spec, kind, pin := cutPin(spec)
+	s := &source{spec: redact(spec)}
+	switch {
+	case kind != "" && !isSHA256(pin):
+		return nil, usagef("%s: the pin %q is not 64 lower-case hexadecimal digits", s.spec, pin)
+	case kind == "set":
+		s.pinSet = pin
+	case kind == "sha256":
+		s.pinBytes = pin
 	}
-	s.spec = redact(spec)
 	switch {
 	case spec == "":
 		return nil, usagef("a source is empty")
