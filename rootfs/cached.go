@@ -2,8 +2,9 @@ package rootfs
 
 import (
 	"io/fs"
-	"path"
+	"maps"
 	"slices"
+	"strings"
 )
 
 // cached remembers what was asked of a file system that does not change.
@@ -48,9 +49,43 @@ func (c *cached) ReadLink(name string) (string, error) {
 	return target, err
 }
 
+// typeOf returns the type bits of what is at name. Where the directory was
+// listed that is known without another system call.
+func (c *cached) typeOf(name string) (fs.FileMode, error) {
+	if s, ok := c.stats[name]; ok {
+		return typeBits(s.info, s.err)
+	}
+	dir, base := split(name)
+	entries, listed := c.lists[dir]
+	if !listed {
+		return typeBits(c.Lstat(name))
+	}
+	i, found := slices.BinarySearchFunc(entries, base, func(e fs.DirEntry, base string) int { return strings.Compare(e.Name(), base) })
+	if !found {
+		return 0, fs.ErrNotExist
+	}
+	return entries[i].Type(), nil
+}
+
+func typeBits(info fs.FileInfo, err error) (fs.FileMode, error) {
+	if err != nil {
+		return 0, err
+	}
+	return info.Mode().Type(), nil
+}
+
+// split returns the directory and the last element of name, as [path.Dir] and
+// [path.Base] do, which look at each byte of what is clean already.
+func split(name string) (dir, base string) {
+	i := strings.LastIndexByte(name, '/')
+	if i < 0 {
+		return ".", name
+	}
+	return name[:i], name[i+1:]
+}
+
 // ReadDir implements [fs.ReadDirFS]. Files that a killed process staged are not
-// there: the commit sweeps them. What the listing says of each name is
-// remembered too. The result is shared.
+// there: the commit sweeps them. The result is sorted and shared.
 func (c *cached) ReadDir(name string) ([]fs.DirEntry, error) {
 	if entries, ok := c.lists[name]; ok {
 		return entries, nil
@@ -61,22 +96,20 @@ func (c *cached) ReadDir(name string) ([]fs.DirEntry, error) {
 		return entries, err
 	}
 	c.lists[name] = entries
-	for _, e := range entries {
-		if info, err := e.Info(); err == nil {
-			c.stats[path.Join(name, e.Name())] = stated{info: info}
-		}
-	}
 	return entries, nil
 }
 
 // visited returns the directories in which something was looked for.
 func (c *cached) visited() []string {
-	var dirs []string
-	for name := range c.stats {
-		dirs = append(dirs, path.Dir(name))
+	dirs := map[string]bool{}
+	for name := range c.lists {
+		dirs[name] = true
 	}
-	slices.Sort(dirs)
-	return slices.Compact(dirs)
+	for name := range c.stats {
+		dir, _ := split(name)
+		dirs[dir] = true
+	}
+	return slices.Sorted(maps.Keys(dirs))
 }
 
 // keptFile is the size up to which contents are remembered.

@@ -85,11 +85,11 @@ func (o *Overlay) Symlink(target, name string) error {
 	if err != nil {
 		return err
 	}
-	info, err := o.lstat(real)
+	kind, err := o.typeOf(real)
 	switch {
-	case err == nil && info.IsDir():
+	case err == nil && kind.IsDir():
 		return pathError("symlink", name, syscall.EISDIR)
-	case err == nil && info.Mode()&fs.ModeSymlink != 0:
+	case err == nil && kind&fs.ModeSymlink != 0:
 		if old, err := o.readLink(real); err == nil && old == target {
 			return nil
 		}
@@ -146,7 +146,8 @@ func (o *Overlay) Changes() iter.Seq[Change] {
 }
 
 func (o *Overlay) set(op string, c Change) error {
-	if err := o.mkdirAll(path.Dir(c.Name), 0o755); err != nil {
+	dir, _ := split(c.Name)
+	if err := o.mkdirAll(dir, 0o755); err != nil {
 		return err
 	}
 	if c.Name == "." {
@@ -157,7 +158,7 @@ func (o *Overlay) set(op string, c Change) error {
 }
 
 func (o *Overlay) put(c Change) {
-	if before, err := o.lstat(c.Name); o.via[c.Name] || err == nil && before.IsDir() {
+	if before, err := o.typeOf(c.Name); o.via[c.Name] || err == nil && before.IsDir() {
 		clear(o.dirs)
 		clear(o.via)
 	}
@@ -166,17 +167,17 @@ func (o *Overlay) put(c Change) {
 	}
 	o.upper[c.Name] = c
 	o.covers = o.covers || c.Removed && c.Prior != nil && c.Prior.IsDir()
-	dir := path.Dir(c.Name)
+	dir, base := split(c.Name)
 	if o.children[dir] == nil {
 		o.children[dir] = map[string]bool{}
 	}
-	o.children[dir][path.Base(c.Name)] = true
+	o.children[dir][base] = true
 }
 
 func (o *Overlay) mkdirAll(name string, perm fs.FileMode) error {
-	info, err := o.lstat(name)
+	kind, err := o.typeOf(name)
 	switch {
-	case err == nil && info.IsDir():
+	case err == nil && kind.IsDir():
 		return nil
 	case err == nil:
 		return pathError("mkdir", name, syscall.ENOTDIR)
@@ -217,6 +218,18 @@ func (o *Overlay) lstat(name string) (fs.FileInfo, error) {
 	return o.lower.Lstat(name)
 }
 
+// typeOf returns the type bits of what is at name.
+func (o *Overlay) typeOf(name string) (fs.FileMode, error) {
+	c, ok := o.upper[name]
+	switch {
+	case ok && c.Removed, !ok && o.hidden(name):
+		return 0, fs.ErrNotExist
+	case ok:
+		return c.Mode.Type(), nil
+	}
+	return o.lower.typeOf(name)
+}
+
 // hidden reports whether a directory above name was removed or replaced, so
 // that what the lower file system has there is out of sight.
 func (o *Overlay) hidden(name string) bool {
@@ -239,16 +252,20 @@ func (o *Overlay) readLink(name string) (string, error) {
 }
 
 func (o *Overlay) readDir(name string) ([]fs.DirEntry, error) {
-	byName := map[string]fs.DirEntry{}
+	var below []fs.DirEntry
 	c, replaced := o.upper[name]
 	if !replaced && !o.hidden(name) || replaced && c.Prior != nil && c.Prior.IsDir() {
-		entries, err := o.lower.ReadDir(name)
-		if err != nil {
+		var err error
+		if below, err = o.lower.ReadDir(name); err != nil {
 			return nil, err
 		}
-		for _, e := range entries {
-			byName[e.Name()] = e
-		}
+	}
+	if len(o.children[name]) == 0 {
+		return slices.Clone(below), nil
+	}
+	byName := map[string]fs.DirEntry{}
+	for _, e := range below {
+		byName[e.Name()] = e
 	}
 	for base := range o.children[name] {
 		delete(byName, base)

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -63,11 +64,18 @@ func (o *Overlay) Lstat(name string) (fs.FileInfo, error) {
 
 // ReadLink implements [fs.ReadLinkFS].
 func (o *Overlay) ReadLink(name string) (string, error) {
-	real, st, err := o.find("readlink", name, false)
+	if !fs.ValidPath(name) {
+		return "", &fs.PathError{Op: "readlink", Path: name, Err: fs.ErrInvalid}
+	}
+	real, err := o.resolve("readlink", name, false)
 	if err != nil {
 		return "", err
 	}
-	if st.Mode()&fs.ModeSymlink == 0 {
+	kind, err := o.typeOf(real)
+	switch {
+	case err != nil:
+		return "", pathError("readlink", name, cause(err))
+	case kind&fs.ModeSymlink == 0:
 		return "", pathError("readlink", name, syscall.EINVAL)
 	}
 	return o.readLink(real)
@@ -87,6 +95,14 @@ func (o *Overlay) ReadDir(name string) ([]fs.DirEntry, error) {
 
 // ReadFile implements [fs.ReadFileFS].
 func (o *Overlay) ReadFile(name string) ([]byte, error) {
+	data, err := o.Content(name)
+	return bytes.Clone(data), err
+}
+
+// Content returns what [Overlay.ReadFile] does, for those who read hundreds of
+// files and change none: it is not copied for them, so that changing it changes
+// what others read.
+func (o *Overlay) Content(name string) ([]byte, error) {
 	real, st, err := o.find("read", name, true)
 	switch {
 	case err != nil:
@@ -99,10 +115,9 @@ func (o *Overlay) ReadFile(name string) ([]byte, error) {
 		return nil, pathError("read", name, errTooLarge)
 	}
 	if c, ok := o.upper[real]; ok {
-		return bytes.Clone(c.Data), nil
+		return slices.Clip(c.Data), nil
 	}
-	data, err := o.lower.ReadFile(real)
-	return bytes.Clone(data), err
+	return o.lower.ReadFile(real)
 }
 
 func (o *Overlay) find(op, name string, follow bool) (string, fs.FileInfo, error) {
@@ -115,12 +130,17 @@ func (o *Overlay) find(op, name string, follow bool) (string, fs.FileInfo, error
 	}
 	st, err := o.lstat(real)
 	if err != nil {
-		if inner, ok := errors.AsType[*fs.PathError](err); ok {
-			err = inner.Err
-		}
-		return "", nil, pathError(op, name, err)
+		return "", nil, pathError(op, name, cause(err))
 	}
 	return real, st, nil
+}
+
+// cause returns the error without the name that it is about.
+func cause(err error) error {
+	if inner, ok := errors.AsType[*fs.PathError](err); ok {
+		return inner.Err
+	}
+	return err
 }
 
 // ReadOnly opens the root file system in dir to look at it. Its links resolve

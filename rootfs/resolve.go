@@ -35,13 +35,17 @@ func (o *Overlay) resolve(op, name string, follow bool) (string, error) {
 		if at != "." {
 			next = at + "/" + elem
 		}
-		target, isLink, err := o.step(op, name, next, rest)
+		isLink, err := o.step(op, name, next, rest)
 		if err != nil {
 			return "", err
 		}
 		if !isLink || !follow && lastElement(rest) {
 			at = next
 			continue
+		}
+		target, err := o.readLink(next)
+		if err != nil {
+			return "", err
 		}
 		direct = direct && !lastElement(rest) // the name itself is a link: it lies elsewhere
 		via = append(via, next)
@@ -76,8 +80,8 @@ func (o *Overlay) remember(name, at string, via []string) {
 	if i <= 0 || name[i+1:] == "" || name[i+1:] == "." || name[i+1:] == ".." {
 		return
 	}
-	parent := path.Dir(at)
-	if info, err := o.lstat(parent); err == nil && info.IsDir() {
+	parent, _ := split(at)
+	if kind, err := o.typeOf(parent); err == nil && kind.IsDir() {
 		o.dirs[name[:i]] = parent
 		for _, link := range via {
 			o.via[link] = true
@@ -85,22 +89,21 @@ func (o *Overlay) remember(name, at string, via []string) {
 	}
 }
 
-// step looks at one name on the way: where it leads if it is a link, and
-// whether it can be passed if it is not.
-func (o *Overlay) step(op, whole, name string, rest []string) (target string, isLink bool, err error) {
-	info, err := o.lstat(name)
+// step looks at one name on the way: whether it is a link, and whether it can
+// be passed if it is not.
+func (o *Overlay) step(op, whole, name string, rest []string) (isLink bool, err error) {
+	kind, err := o.typeOf(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
-		return "", false, nil
+		return false, nil
 	case err != nil:
-		return "", false, err
-	case info.Mode()&fs.ModeSymlink != 0:
-		target, err = o.readLink(name)
-		return target, true, err
-	case !info.IsDir() && !lastElement(rest):
-		return "", false, pathError(op, whole, syscall.ENOTDIR)
+		return false, err
+	case kind&fs.ModeSymlink != 0:
+		return true, nil
+	case !kind.IsDir() && !lastElement(rest):
+		return false, pathError(op, whole, syscall.ENOTDIR)
 	}
-	return "", false, nil
+	return false, nil
 }
 
 // lastElement reports whether nothing but empty elements follows.

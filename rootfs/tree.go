@@ -5,7 +5,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path"
 	"strings"
 )
 
@@ -33,8 +32,9 @@ func (t *tree) Close() error {
 
 // in returns the directory that holds name, and the name in it.
 func (t *tree) in(name string) (*os.Root, string, error) {
-	dir, err := t.dir(path.Dir(name))
-	return dir, path.Base(name), err
+	above, base := split(name)
+	dir, err := t.dir(above)
+	return dir, base, err
 }
 
 func (t *tree) dir(name string) (*os.Root, error) {
