@@ -49,11 +49,12 @@ func alpineLinks(e *edit, before map[string]string, a *anchors) map[string]strin
 	after := maps.Clone(before)
 	maps.DeleteFunc(after, func(_, target string) bool { return toAnchor(target) })
 	local, _ := flatAnchors(e.root) // it was read before
+	linkName := linkNamer("ca-cert-")
 	for _, f := range a.files {
-		after[linkNamer("ca-cert-")(f.path)] = f.path
+		after[linkName(f.path)] = f.path
 	}
 	for _, p := range slices.DeleteFunc(local, func(p string) bool { return leadsToFile(e.root, p[1:]) }) {
-		after[linkNamer("ca-cert-")(p)] = p
+		after[linkName(p)] = p
 	}
 	return after
 }

@@ -26,7 +26,7 @@ const (
 // An anchor is a file that update-ca-certificates reads.
 type anchor struct {
 	path string // rooted, as links to it say
-	data []byte
+	data []byte // the overlay's own, not to be changed
 }
 
 // name is the anchor's path for io/fs.
@@ -62,24 +62,57 @@ func readAnchors(root *rootfs.Overlay, local []string) (*anchors, error) {
 	}
 	for _, p := range append(paths, local...) {
 		file := anchor{path: p}
-		if !leadsToFile(root, file.name()) {
-			continue
-		}
-		if file.data, err = root.ReadFile(file.name()); err != nil {
+		var there bool
+		if file.data, there, err = contentOf(root, file.name()); err != nil {
 			return nil, fmt.Errorf("read an anchor: %w", err)
 		}
-		a.files = append(a.files, file)
+		if there {
+			a.files = append(a.files, file)
+		}
 	}
 	return &a, nil
 }
 
 // concat returns the bundle that a tool makes of the anchors.
 func (a *anchors) concat(each func([]byte) []byte) []byte {
-	var out []byte
+	size := 0
+	for _, f := range a.files {
+		size += len(f.data) + len("\n")
+	}
+	out := make([]byte, 0, size)
 	for _, f := range a.files {
 		out = append(out, each(f.data)...)
 	}
 	return out
+}
+
+// makes reports whether data is the bundle that a tool makes of the anchors.
+func (a *anchors) makes(data []byte, each func([]byte) []byte) bool {
+	for _, f := range a.files {
+		var ok bool
+		if data, ok = bytes.CutPrefix(data, each(f.data)); !ok {
+			return false
+		}
+	}
+	return len(data) == 0
+}
+
+// readable reports whether every reader passes the bundle that a tool makes of
+// the anchors. That is so if each of them can be read by itself and ends its
+// last line: joining them then makes nothing of them that they are not. Only
+// otherwise, and after a byte order mark, which OpenSSL passes over in some
+// places, the bundle is made and read.
+func (a *anchors) readable(r *reader, each func([]byte) []byte) bool {
+	apart := !slices.ContainsFunc(a.files, func(f anchor) bool {
+		part := each(f.data)
+		blocks, err := r.read(f.data)
+		return err != nil || !clean(f.data, blocks) || bytes.HasPrefix(part, []byte("\ufeff")) || len(part) > 0 && part[len(part)-1] != '\n'
+	})
+	if apart {
+		return true
+	}
+	whole, err := r.open(a.concat(each))
+	return err == nil && len(whole.cuts) == 0
 }
 
 // refuse returns an error if the administrator of the root has deselected what
@@ -154,7 +187,6 @@ func (e *edit) writeAnchor(store string, linkName func(string) string, w wanted)
 
 // anchorName returns a name that no other certificate has, nor a link to it.
 func (e *edit) anchorName(linkName func(string) string, w wanted) (string, error) {
-	content := w.AppendPEM(nil)
 	for _, digits := range []int{8, 16, 64} {
 		name := path.Join(localDir, certs.FileName(w.anchor, w.Certificate, digits))
 		data, err := readIfThere(e.root, name)
@@ -164,7 +196,7 @@ func (e *edit) anchorName(linkName func(string) string, w wanted) (string, error
 		link := path.Join(certDir, linkName(name))
 		target, err := e.root.ReadLink(link)
 		linked := err == nil && target == "/"+name || errors.Is(err, fs.ErrNotExist)
-		if linked && (data == nil || bytes.Equal(data, content)) {
+		if linked && (data == nil || bytes.Equal(data, w.AppendPEM(nil))) {
 			return name, nil
 		}
 	}

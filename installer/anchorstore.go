@@ -1,8 +1,8 @@
 package installer
 
 import (
-	"bytes"
 	"fmt"
+	"maps"
 	"path"
 	"strings"
 
@@ -52,12 +52,10 @@ func (s anchorStore) look(e *edit) (*state, error) {
 	if st.data, err = readIfThere(e.root, toolsBundle); err != nil {
 		return nil, fmt.Errorf("read the bundle: %w", err)
 	}
-	made := a.concat(s.each)
-	whole, err := e.reader.open(made)
-	st.bundle = err == nil && len(whole.cuts) == 0 && (st.data == nil || bytes.Equal(st.data, made))
+	st.bundle = (st.data == nil || a.makes(st.data, s.each)) && a.readable(e.reader, s.each)
 	if st.bundle && s.links(e.root) { // a bundle of one certificate is hashed too
-		trial := e.trial()
-		st.links = s.remakeLinks(trial, a) == nil && !trial.changed()
+		before, after, err := s.toolsLinks(e, a)
+		st.links = err == nil && maps.Equal(before, after)
 	}
 	return st, nil
 }
@@ -274,8 +272,8 @@ func (s anchorStore) removeLinks(e *edit, before *state, left *anchors, dropped 
 // linkNamer returns a function that names links as update-ca-certificates
 // does.
 func linkNamer(prefix string) func(string) string {
+	sanitise := strings.NewReplacer(" ", "_", "(", "=", ")", "=", ",", "_")
 	return func(anchor string) string {
-		base := strings.TrimSuffix(path.Base(anchor), ".crt")
-		return prefix + strings.NewReplacer(" ", "_", "(", "=", ")", "=", ",", "_").Replace(base) + ".pem"
+		return prefix + sanitise.Replace(strings.TrimSuffix(path.Base(anchor), ".crt")) + ".pem"
 	}
 }

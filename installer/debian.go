@@ -84,8 +84,9 @@ func freshLinks(e *edit, before map[string]string, a *anchors) map[string]string
 	for _, line := range a.deselected {
 		delete(after, strings.TrimSuffix(path.Base(line), ".crt")+".pem")
 	}
+	linkName := linkNamer("")
 	for _, f := range a.files {
-		after[linkNamer("")(f.path)] = f.path
+		after[linkName(f.path)] = f.path
 	}
 	return after
 }

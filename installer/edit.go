@@ -35,19 +35,6 @@ func openEdit(root *rootfs.Overlay, opt Options, detection *Detection) (*edit, e
 	return &edit{root: root, opt: opt, reader: newReader(), record: recorded, report: &Report{Detection: detection}}, nil
 }
 
-// trial returns an edit of the same root that comes to nothing.
-func (e *edit) trial() *edit {
-	return &edit{root: rootfs.NewOverlay(e.root), opt: e.opt, reader: e.reader, record: &record{}, report: &Report{Detection: e.report.Detection}}
-}
-
-// changed reports whether the edit so far makes a difference.
-func (e *edit) changed() bool {
-	for range e.root.Changes() {
-		return true
-	}
-	return false
-}
-
 func (e *edit) warn(format string, args ...any) {
 	e.report.Warnings = append(e.report.Warnings, fmt.Sprintf(format, args...))
 }
@@ -77,6 +64,16 @@ func readIfThere(root fs.FS, name string) ([]byte, error) {
 		data = []byte{}
 	}
 	return data, err
+}
+
+// contentOf returns the content of a file, which is not to be changed, and
+// whether name leads to one.
+func contentOf(root *rootfs.Overlay, name string) (data []byte, there bool, err error) {
+	data, err = root.Content(name)
+	if err != nil && !leadsToFile(root, name) {
+		return nil, false, nil
+	}
+	return data, err == nil, err
 }
 
 func exists(root fs.FS, name string) bool {

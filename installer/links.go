@@ -16,15 +16,21 @@ func readLinks(root *rootfs.Overlay) (map[string]string, error) { return linksIn
 
 // remakeLinks leaves the links that a run of the tool would.
 func (s anchorStore) remakeLinks(e *edit, a *anchors) error {
-	before, err := readLinks(e.root)
+	before, after, err := s.toolsLinks(e, a)
 	if err != nil {
 		return err
 	}
-	after := s.refresh(e, before, a)
-	if err := e.rehash(after); err != nil {
-		return err
-	}
 	return e.applyLinks(before, after)
+}
+
+// toolsLinks returns the links that are there and those that a run of the tool
+// would leave.
+func (s anchorStore) toolsLinks(e *edit, a *anchors) (before, after map[string]string, err error) {
+	if before, err = readLinks(e.root); err != nil {
+		return nil, nil, err
+	}
+	after = s.refresh(e, before, a)
+	return before, after, e.rehash(after)
 }
 
 // applyLinks makes the links of /etc/ssl/certs those in after.

@@ -74,12 +74,15 @@ func (e *edit) hashEntry(buckets map[uint32]*bucket, name string, links map[stri
 		return nil
 	}
 	at := behind(name, links)
-	if !slices.Contains([]string{".pem", ".crt", ".cer"}, strings.ToLower(path.Ext(name))) || !leadsToFile(e.root, at) {
+	if !slices.Contains([]string{".pem", ".crt", ".cer"}, strings.ToLower(path.Ext(name))) {
 		return nil
 	}
-	data, err := e.root.ReadFile(at)
+	data, there, err := contentOf(e.root, at)
 	if err != nil {
 		return fmt.Errorf("read what is to be hashed: %w", err)
+	}
+	if !there {
+		return nil
 	}
 	if c := e.reader.single(data); c != nil {
 		bucketOf(buckets, c.SubjectHash()).addFile(name, c.Fingerprint())
