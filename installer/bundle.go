@@ -192,11 +192,11 @@ func storeOf(store, name string) string { return store + ":/" + name }
 // readBack reads a bundle that was written as programs do, finds in it what is
 // wanted and what was there before, and returns how many it holds.
 func (e *edit) readBack(name string, want []wanted, before *certs.Set) (int, error) {
-	data, err := e.root.ReadFile(name)
+	data, err := e.root.Content(name)
 	if err != nil {
 		return 0, fmt.Errorf("read the bundle back: %w", err)
 	}
-	blocks, err := e.reader.read(data)
+	blocks, err := e.reader.scan(data)
 	if err != nil {
 		return 0, fmt.Errorf("/%s was edited and cannot be read, %w: nothing was changed; please report this", name, err)
 	}

@@ -157,6 +157,7 @@ func (e *edit) note(sources []Source) []wanted {
 		e.record.setSource(s.Name, s.SetDigest)
 		for c := range s.Certs.All() {
 			e.record.note(c, s.Name)
+			e.reader.know(c)
 			if !seen[c.Fingerprint()] {
 				seen[c.Fingerprint()] = true
 				want = append(want, wanted{c, s.Anchor})

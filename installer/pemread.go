@@ -21,6 +21,8 @@ import (
 type reader struct {
 	parsed map[string]parsed // by DER
 	files  map[string]file   // by content: an anchor is met as itself and behind two links
+
+	text, der []byte // of the block that is being read
 }
 
 type file struct {
@@ -61,9 +63,11 @@ func (r *reader) read(data []byte) ([]block, error) {
 	return slices.Clone(known.blocks), known.err
 }
 
+// scan is read for what is met once.
 func (r *reader) scan(data []byte) ([]block, error) {
 	var found []block
-	lines := lineReader{data: data}
+	lines := lineReader{data: data, text: r.text}
+	defer func() { r.text = lines.text }()
 	for {
 		b, body, err := lines.block()
 		if b == nil {
@@ -83,6 +87,7 @@ func (r *reader) scan(data []byte) ([]block, error) {
 type lineReader struct {
 	data []byte
 	at   int
+	text []byte // of the block, written over by that of the next
 }
 
 // next returns a line without what OpenSSL strips from its end, and where it
@@ -130,7 +135,8 @@ func beginLabel(line []byte) (string, bool) {
 // anywhere else what precedes it is taken for headers, which no certificate
 // may have.
 func (l *lineReader) body(label string) ([]byte, error) {
-	var body []byte
+	body := l.text[:0]
+	defer func() { l.text = body }()
 	ruled, short := false, false
 	for first := true; ; first = false {
 		_, line, ok := l.next()
@@ -149,16 +155,17 @@ func (l *lineReader) body(label string) ([]byte, error) {
 			return nil, errHeader
 		}
 		short = len(line) < 64
-		body = append(append(body, line...), '\n')
+		body = append(body, line...)
 	}
 }
 
 // decode reads what the block holds.
 func (r *reader) decode(b *block, body []byte) error {
-	der, err := decodeBase64(body)
+	der, err := decodeBase64(r.der[:0], body)
 	if err != nil {
 		return err
 	}
+	r.der = der
 	switch b.label {
 	case "CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE":
 	default:
@@ -175,22 +182,26 @@ func (r *reader) decode(b *block, body []byte) error {
 }
 
 // decodeBase64 is EVP_DecodeUpdate: white space is passed over, a dash ends it.
-func decodeBase64(text []byte) ([]byte, error) {
+// It appends to dst.
+func decodeBase64(dst, text []byte) ([]byte, error) {
 	if i := bytes.IndexByte(text, '-'); i >= 0 {
 		text = text[:i]
 	}
-	if bytes.ContainsAny(text, " \t\v\f") { // line breaks the decoder passes over itself
+	if bytes.ContainsAny(text, " \t\v\f") { // returns the decoder passes over itself
 		text = bytes.Join(bytes.Fields(text), nil)
 	}
 	if len(bytes.TrimSpace(text)) == 0 {
 		return nil, errNothing
 	}
-	der, err := base64.StdEncoding.AppendDecode(nil, text)
+	der, err := base64.StdEncoding.AppendDecode(dst, text)
 	if err != nil {
 		return nil, errBase64
 	}
 	return der, nil
 }
+
+// know remembers a certificate that is going to be met.
+func (r *reader) know(c *certs.Certificate) { r.parsed[string(c.Raw)] = parsed{cert: c} }
 
 func (r *reader) parse(der []byte) (*certs.Certificate, error) {
 	known, ok := r.parsed[string(der)]
