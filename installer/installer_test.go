@@ -84,10 +84,12 @@ func dump(t testing.TB, tree fstest.MapFS) map[string]string {
 // nothing, and in the end all is as before. It returns the tree after install.
 func roundTrip(t *testing.T, before fstest.MapFS, opt installer.Options, sources ...installer.Source) (fstest.MapFS, *installer.Report) {
 	t.Helper()
+	anywhere := opt
+	anywhere.Stores = nil
 	after, report := install(t, before, opt, sources...)
 	again, _ := install(t, after, opt, sources...)
 	roottest.Same(t, "the second install", roottest.Dump(t, after), roottest.Dump(t, again))
-	restored, _ := remove(t, after, installer.Selection{All: true}, opt)
+	restored, _ := remove(t, after, installer.Selection{All: true}, anywhere)
 	roottest.Same(t, "remove --all", roottest.Dump(t, before), roottest.Dump(t, restored))
 	return after, report
 }
@@ -374,4 +376,8 @@ func BenchmarkInstallDebian(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+func tryInstall(tree fstest.MapFS, opt installer.Options, sources ...installer.Source) (*installer.Report, error) {
+	return installer.Install(rootfs.NewOverlay(tree), sources, opt)
 }

@@ -19,49 +19,75 @@ type store interface {
 	remove(e *edit, gone map[certs.Fingerprint]bool) error
 }
 
+// part says when --stores takes a store.
+type part int
+
+const (
+	system part = iota // auto, and system
+	extra              // auto
+	named              // only by its name
+)
+
 // stores is every store, and when it is edited.
 var stores = []struct {
 	store store
 	used  func(e *edit) bool
-	extra bool // not a part of what --stores system means
+	part  part
 }{
-	{debian, func(e *edit) bool { return e.family("debian") }, false},
-	{alpine, func(e *edit) bool { return e.family("alpine") }, false},
-	{fedora, func(e *edit) bool { return e.family(fedora.id) }, false},
-	{arch, func(e *edit) bool { return e.family(arch.id) }, false},
-	{suse, func(e *edit) bool { return e.family(suse.id) }, false},
-	{photon, func(e *edit) bool { return e.family(photon.id) }, false},
-	{flatcar, func(e *edit) bool { return e.family(flatcar.id) }, false},
-	{clearLinux, func(e *edit) bool { return e.family(clearLinux.id) }, false},
-	{openwrt, func(e *edit) bool { return e.family(openwrt.id) }, false},
-	{bundleStore{}, func(*edit) bool { return true }, false},
-	{javaStore{}, func(e *edit) bool { return !e.opt.Append && len(e.keystores()) > 0 }, true},
-	{envStore{}, func(e *edit) bool { return len(e.opt.Environ) > 0 }, true},
+	{debian, func(e *edit) bool { return e.family(debian.id) }, system},
+	{alpine, func(e *edit) bool { return e.family(alpine.id) }, system},
+	{fedora, func(e *edit) bool { return e.family(fedora.id) }, system},
+	{arch, func(e *edit) bool { return e.family(arch.id) }, system},
+	{suse, func(e *edit) bool { return e.family(suse.id) }, system},
+	{photon, func(e *edit) bool { return e.family(photon.id) }, system},
+	{flatcar, func(e *edit) bool { return e.family(flatcar.id) }, system},
+	{clearLinux, func(e *edit) bool { return e.family(clearLinux.id) }, system},
+	{openwrt, func(e *edit) bool { return e.family(openwrt.id) }, system},
+	{bundleStore{}, func(*edit) bool { return true }, system},
+	{javaStore{}, func(e *edit) bool { return !e.opt.Append && len(e.keystores()) > 0 }, extra},
+	{envStore{}, func(e *edit) bool { return len(e.opt.Environ) > 0 }, extra},
+	{phpIni, phpIni.used, extra},
+	{python, python.used, named},
+	{ruby, ruby.used, named},
+	{conda, conda.used, named},
+	{composer, composer.used, named},
 }
 
 func (e *edit) family(name string) bool { return !e.opt.Append && e.report.Detection.Family == name }
 
 // stores returns the stores that are to be edited.
 func (e *edit) stores() ([]store, error) {
-	var chosen []store
-	known := map[string]bool{"auto": true, "system": true}
-	var names []string
+	chosen, wanted := []store(nil), e.opt.Stores
+	if wanted == nil {
+		wanted = []string{"auto"}
+	}
+	known := []string{"auto", "system"}
 	for _, row := range stores {
-		if !row.used(e) {
+		name := row.store.name()
+		asked := slices.Contains(wanted, name) || row.part == system && slices.Contains(wanted, "system") || row.part != named && slices.Contains(wanted, "auto")
+		if row.part == named && !asked || !row.used(e) {
 			continue
 		}
-		known[row.store.name()] = true
-		names = append(names, row.store.name())
-		if e.opt.Stores == nil || slices.ContainsFunc(e.opt.Stores, func(n string) bool {
-			return n == "auto" || n == row.store.name() || n == "system" && !row.extra
-		}) {
+		known = append(known, name)
+		if asked {
 			chosen = append(chosen, row.store)
 		}
 	}
-	for _, n := range e.opt.Stores {
-		if !known[n] {
-			return nil, hinted{fmt.Errorf("this root has no store %q", n), "stores: " + strings.Join(names, ", ") + "; system for the distribution's own"}
+	for _, n := range wanted {
+		if !slices.Contains(known, n) {
+			return nil, e.noStore(n)
 		}
 	}
 	return chosen, nil
+}
+
+// noStore is the error of a store that the root does not have.
+func (e *edit) noStore(name string) error {
+	var names []string
+	for _, row := range stores {
+		if row.used(e) {
+			names = append(names, row.store.name())
+		}
+	}
+	return hinted{fmt.Errorf("this root has no store %q", name), "stores: " + strings.Join(names, ", ") + "; system for the distribution's own, auto for all that are safe to edit"}
 }

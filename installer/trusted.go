@@ -3,6 +3,7 @@ package installer
 import (
 	"io/fs"
 	"iter"
+	"path"
 	"slices"
 	"strings"
 
@@ -55,11 +56,19 @@ var readFiles = []string{
 	RecordPath, caConf, updateTool, "etc/os-release", "usr/lib/os-release", "etc/alpine-release", "lib/apk/db/installed", "var/lib/dpkg/status",
 }
 
+// readNames are the names, wherever they are, of files that packages of a
+// language keep CAs in, and of the configuration that names such files.
+var readNames = []string{
+	"cacert.pem", "cacerts.txt", "roots.pem", "ca-bundle.crt", "ca-certificates.crt", // Python, Ruby, Conda, Composer
+	"cacerts", "jssecacerts", // Java
+	"php.ini",
+}
+
 // Reads reports whether a store may read the file at name, or ask whether it is
 // there, so that an image's other files need not be kept. Files that an
 // environment names ([Options.Environ]) are read besides.
 func Reads(name string) bool {
-	return slices.ContainsFunc(trustFiles, func(file string) bool { return strings.HasSuffix(name, "/"+file) }) ||
+	return slices.Contains(readNames, path.Base(name)) || strings.Contains(name, "php") && path.Ext(name) == ".ini" ||
 		slices.ContainsFunc(readDirs, func(dir string) bool { return strings.HasPrefix(name+"/", dir) }) ||
 		slices.Contains(bundlePaths, name) || slices.Contains(readFiles, name)
 }

@@ -55,9 +55,11 @@ func (o *installOptions) run(ctx context.Context, p *printer, specs []string) er
 	if err != nil {
 		return err
 	}
-	updated, err := o.target.update(ctx, p, func(r *rootfs.Overlay) error {
-		var err error
+	updated, err := o.target.edit(ctx, p, func(r *rootfs.Overlay) (err error) {
 		result.report, err = installer.Install(r, sources, opt)
+		return err
+	}, func(k installer.Keychain, r *rootfs.Overlay) (err error) {
+		result.report, err = k.Install(ctx, r, sources, opt)
 		return err
 	})
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"runtime"
 	"strings"
 	"text/tabwriter"
 
@@ -22,12 +23,13 @@ type printer struct {
 	out, err io.Writer
 	env      environ
 	colour   bool // of err
+	mac      bool // the running system is macOS
 
 	json, quiet, verbose bool
 }
 
 func newPrinter(in io.Reader, out, err io.Writer, env environ) *printer {
-	return &printer{in: in, out: out, err: err, env: env, colour: isTerminal(err) && env.colour()}
+	return &printer{in: in, out: out, err: err, env: env, colour: isTerminal(err) && env.colour(), mac: runtime.GOOS == "darwin"}
 }
 
 func isTerminal(w any) bool {

@@ -51,9 +51,11 @@ func (o *removeOptions) run(ctx context.Context, p *printer, specs []string) err
 		return err
 	}
 	result := newEditResult(&o.target)
-	updated, err := o.target.update(ctx, p, func(r *rootfs.Overlay) error {
-		var err error
+	updated, err := o.target.edit(ctx, p, func(r *rootfs.Overlay) (err error) {
 		result.report, err = installer.Remove(r, selection, opt)
+		return err
+	}, func(k installer.Keychain, r *rootfs.Overlay) (err error) {
+		result.report, err = k.Remove(ctx, r, selection, opt)
 		return err
 	})
 	if err != nil {

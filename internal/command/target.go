@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -20,6 +21,7 @@ type targetOptions struct {
 	lockTimeout  time.Duration
 	stores       string
 	javaPassword string // file that holds it
+	user         bool   // macOS: the login keychain
 	hooks        string
 }
 
@@ -28,6 +30,7 @@ func (o *targetOptions) flags() []cli.Flag {
 		&cli.StringFlag{Name: "root", Category: targetFlags, Usage: "edit the root file system in `DIR`", Value: "/", TakesFile: true, Destination: &o.root},
 		&cli.StringFlag{Name: "stores", Category: targetFlags, Usage: "edit only these `STORES`, separated by commas: auto, system, java …", Value: "auto", Destination: &o.stores},
 		javaPasswordFlag(&o.javaPassword),
+		&cli.BoolFlag{Name: "user", Category: targetFlags, Usage: "on a Mac: the login keychain in place of the system's", Destination: &o.user},
 		&cli.BoolFlag{Name: "dry-run", Category: targetFlags, Usage: "say what would change and change nothing", Destination: &o.dryRun},
 		&cli.StringFlag{Name: "hooks", Category: targetFlags, Usage: "hooks of the distribution's own tool on the running root: auto or none", Value: "auto", Destination: &o.hooks},
 		&cli.DurationFlag{Name: "lock-timeout", Category: targetFlags, Usage: "wait for another certgraft on the same root for `DURATION`", Value: time.Minute, Destination: &o.lockTimeout},
@@ -82,8 +85,40 @@ func readPassword(name string) (string, error) {
 	return line, nil
 }
 
+// keychain returns the trust store of a Mac, and the directory of its record,
+// where that is what is edited.
+func (o *targetOptions) keychain(p *printer) (k installer.Keychain, dir string, ok bool, err error) {
+	k = installer.Keychain{Tool: "security", DryRun: o.dryRun}
+	switch {
+	case !p.mac || !o.live():
+		if o.user {
+			err = usagef("--user is for the keychain of a Mac: here a root has one set of trust stores")
+		}
+		return k, "", false, err
+	case o.user && p.env["HOME"] == "":
+		return k, "", false, usagef("--user: HOME is not set")
+	case o.user:
+		k.Home = p.env["HOME"]
+		return k, filepath.Join(k.Home, "Library/Application Support/certgraft"), true, os.MkdirAll(filepath.Join(k.Home, "Library/Application Support/certgraft"), 0o755)
+	}
+	return k, "/", true, nil
+}
+
+// edit runs edit on the root, or on a Mac's own system mac on its keychain, and
+// commits what it changed.
+func (o *targetOptions) edit(ctx context.Context, p *printer, edit func(*rootfs.Overlay) error, mac func(installer.Keychain, *rootfs.Overlay) error) (*rootfs.Result, error) {
+	k, dir, isMac, err := o.keychain(p)
+	if err != nil {
+		return nil, err
+	}
+	if !isMac {
+		return o.update(ctx, p, o.root, edit)
+	}
+	return o.update(ctx, p, dir, func(r *rootfs.Overlay) error { return mac(k, r) })
+}
+
 // update runs edit on the root and commits what it changed.
-func (o *targetOptions) update(ctx context.Context, p *printer, edit func(*rootfs.Overlay) error) (*rootfs.Result, error) {
+func (o *targetOptions) update(ctx context.Context, p *printer, dir string, edit func(*rootfs.Overlay) error) (*rootfs.Result, error) {
 	if o.root == "" {
 		return nil, usagef("--root is empty")
 	}
@@ -95,5 +130,5 @@ func (o *targetOptions) update(ctx context.Context, p *printer, edit func(*rootf
 		epoch = time.Unix(0, 0)
 	}
 	opt := rootfs.Options{DryRun: o.dryRun, Output: o.output, LockTimeout: o.lockTimeout, ModTime: epoch, Marker: installer.RecordPath, Unread: installer.TakesEveryFile}
-	return opt.Update(ctx, o.root, edit)
+	return opt.Update(ctx, dir, edit)
 }

@@ -1,0 +1,147 @@
+package installer
+
+import (
+	"bufio"
+	"bytes"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/certgraft/certgraft/certs"
+)
+
+// bundledStore is the CAs that the packages of a language carry with them and
+// trust in place of the system's. An upgrade of the package brings its own file
+// back, so they are edited only when asked for by name.
+type bundledStore struct {
+	id    string
+	files func(e *edit) []string
+}
+
+var (
+	python   = bundledStore{"python", pythonFiles}
+	ruby     = bundledStore{"ruby", rubyFiles}
+	conda    = bundledStore{"conda", condaFiles}
+	composer = bundledStore{"composer", composerFiles}
+	phpIni   = bundledStore{"php", phpFiles} // what php.ini names is the administrator's, and stays
+)
+
+func (s bundledStore) name() string { return s.id }
+
+func (s bundledStore) used(e *edit) bool { return len(s.found(e)) > 0 }
+
+func (s bundledStore) install(e *edit, want []wanted) error {
+	return e.extendAll(s.id, s.found(e), want)
+}
+
+func (s bundledStore) remove(e *edit, gone map[certs.Fingerprint]bool) error {
+	return e.shrinkAll(s.id, gone)
+}
+
+// found returns the files that no other store has seen to, each real file once.
+func (s bundledStore) found(e *edit) []string {
+	system, err := e.bundleFiles()
+	if err != nil {
+		return nil // said by the store that looks after them
+	}
+	var files []string
+	for _, name := range s.files(e) {
+		real, err := e.root.Resolve(name)
+		if err == nil && leadsToFile(e.root, real) && !slices.Contains(system, real) && !slices.Contains(files, real) {
+			files = append(files, real)
+		}
+	}
+	slices.Sort(files)
+	return files
+}
+
+// homes are where Python is, or an environment of it, and Conda.
+var homes = []string{
+	"usr", "usr/local", "opt/*", "venv", ".venv", "env",
+	"app/venv", "app/.venv", "app/env", "srv/venv", "srv/.venv", "code/.venv", "workspace/.venv", "usr/src/app/venv", "usr/src/app/.venv",
+	"root/.local", "home/*/.local", "home/*/venv", "home/*/.venv",
+}
+
+// pythonFiles returns certifi's file in every copy, and those of packages that
+// have one of their own.
+func pythonFiles(e *edit) []string {
+	prefixes := homes
+	if env := strings.Trim(e.opt.Environ["VIRTUAL_ENV"], "/"); env != "" {
+		prefixes = append(slices.Clone(homes), env)
+	}
+	files := e.glob("usr/local/aws-cli/v*/*/dist/awscli/botocore/cacert.pem", "opt/conda/envs/*/lib/python3*/site-packages/certifi/cacert.pem")
+	for _, prefix := range prefixes {
+		for _, libs := range []string{"/lib/python3*/site-packages", "/lib/python3*/dist-packages", "/lib64/python3*/site-packages"} {
+			for _, dir := range e.glob(prefix + libs) {
+				for _, file := range []string{
+					"certifi/cacert.pem",                  // requests, httpx and most others
+					"pip/_vendor/certifi/cacert.pem",      // pip before 24.2
+					"botocore/cacert.pem",                 // AWS
+					"httplib2/cacerts.txt",                // Google's older libraries
+					"grpc/_cython/_credentials/roots.pem", // gRPC
+					"stripe/data/ca-certificates.crt",     // Stripe
+				} {
+					files = append(files, path.Join(dir, file))
+				}
+			}
+		}
+	}
+	return files
+}
+
+// rubyFiles returns the files of gems that carry one.
+func rubyFiles(e *edit) []string {
+	var files []string
+	for _, gems := range []string{"var/lib/gems/*/gems", "usr/local/bundle/gems", "usr/local/bundle/ruby/*/gems", "usr/lib/ruby/gems/*/gems", "usr/local/lib/ruby/gems/*/gems", "usr/share/gems/gems", "app/vendor/bundle/ruby/*/gems"} {
+		for _, file := range []string{"aws-sdk-core-*/ca-bundle.crt", "httpclient-*/lib/httpclient/cacert.pem", "excon-*/data/cacert.pem", "stripe-*/lib/data/ca-certificates.crt", "grpc-*/etc/roots.pem", "certifi-*/vendor/cacert.pem"} {
+			files = append(files, e.glob(gems+"/"+file)...)
+		}
+	}
+	return files
+}
+
+// condaFiles returns the bundle that the OpenSSL of Conda reads, of the
+// installation and of each environment.
+func condaFiles(e *edit) []string {
+	var files []string
+	for _, base := range []string{"opt/*conda*", "opt/*mamba*", "opt/miniforge*", "root/*conda*", "root/miniforge*", "home/*/*conda*", "home/*/miniforge*", "usr/local/*conda*"} {
+		files = append(files, e.glob(base+"/ssl/cacert.pem", base+"/envs/*/ssl/cacert.pem")...)
+	}
+	return files
+}
+
+// composerFiles returns the file that Composer's library falls back to.
+func composerFiles(e *edit) []string {
+	return e.glob("app/vendor/composer/ca-bundle/res/cacert.pem", "var/www/*/vendor/composer/ca-bundle/res/cacert.pem", "var/www/vendor/composer/ca-bundle/res/cacert.pem",
+		"srv/vendor/composer/ca-bundle/res/cacert.pem", "root/.composer/vendor/composer/ca-bundle/res/cacert.pem", "root/.config/composer/vendor/composer/ca-bundle/res/cacert.pem")
+}
+
+// phpFiles returns what openssl.cafile and curl.cainfo in PHP's configuration
+// name.
+func phpFiles(e *edit) []string {
+	var files []string
+	for _, ini := range e.glob("etc/php.ini", "etc/php.d/*.ini", "etc/php/*/*/php.ini", "etc/php/*/*/conf.d/*.ini", "etc/php[0-9]*/php.ini", "etc/php[0-9]*/conf.d/*.ini", "usr/local/etc/php/php.ini", "usr/local/etc/php/conf.d/*.ini") {
+		data, err := e.root.ReadFile(ini)
+		if err != nil {
+			continue // what PHP cannot read it does not obey
+		}
+		for lines := bufio.NewScanner(bytes.NewReader(data)); lines.Scan(); {
+			key, value, ok := strings.Cut(lines.Text(), "=")
+			if key = strings.TrimSpace(key); ok && (key == "openssl.cafile" || key == "curl.cainfo") {
+				files = append(files, strings.Trim(strings.TrimSpace(value), `"'`))
+			}
+		}
+	}
+	return slices.DeleteFunc(files, func(name string) bool { return !strings.HasPrefix(name, "/") })
+}
+
+// glob returns the names that match any of patterns.
+func (e *edit) glob(patterns ...string) []string {
+	var names []string
+	for _, p := range patterns {
+		found, _ := fs.Glob(e.root, p) // the patterns are well formed
+		names = append(names, found...)
+	}
+	return names
+}

@@ -1,0 +1,188 @@
+package installer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/rootfs"
+)
+
+// Keychain is the trust store of macOS, which is edited with its own tool,
+// security(1): there is no file to write. The record of what was installed is
+// kept as in any other root.
+type Keychain struct {
+	Tool   string // security, or a path to it
+	Home   string // of the user whose login keychain it is; "" is the system's
+	DryRun bool
+}
+
+const keychainStore = "keychain"
+
+// systemKeychain is what all users trust.
+const systemKeychain = "/Library/Keychains/System.keychain"
+
+func (k Keychain) path() string {
+	if k.Home != "" {
+		return filepath.Join(k.Home, "Library/Keychains/login.keychain-db")
+	}
+	return systemKeychain
+}
+
+// domain are the arguments for trust settings of all users, of which those of
+// the user are the default.
+func (k Keychain) domain() []string {
+	if k.Home != "" {
+		return nil
+	}
+	return []string{"-d"}
+}
+
+// Install adds the certificates of sources to the keychain and to the record in
+// root. On an error what this run added is taken out again.
+func (k Keychain) Install(ctx context.Context, root *rootfs.Overlay, sources []Source, opt Options) (*Report, error) {
+	e, err := openEdit(root, opt, k.detection())
+	if err != nil {
+		return nil, err
+	}
+	want := e.note(sources)
+	have, err := k.held(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var added []*certs.Certificate
+	for _, w := range want {
+		if have[w.Fingerprint().String()] {
+			continue
+		}
+		if err := k.trust(ctx, w.Certificate); err != nil {
+			return nil, errors.Join(err, k.distrustAll(ctx, added))
+		}
+		e.record.added(w.Certificate, keychainStore)
+		added = append(added, w.Certificate)
+	}
+	e.report.add(StoreReport{Name: keychainStore, Path: k.path(), Added: len(added), Present: len(want) - len(added), Total: len(have) + len(added)})
+	return e.report, e.record.write(root)
+}
+
+// Remove takes out of the keychain what Install put in, as the function
+// [Remove] does for files.
+func (k Keychain) Remove(ctx context.Context, root *rootfs.Overlay, selected Selection, opt Options) (*Report, error) {
+	e, err := openEdit(root, opt, k.detection())
+	if err != nil {
+		return nil, err
+	}
+	if len(e.record.Certificates) == 0 {
+		e.tell("there is no record of certgraft in this root: nothing was installed, or the record was deleted")
+		return e.report, nil
+	}
+	e.forget(selected)
+	report := StoreReport{Name: keychainStore, Path: k.path()}
+	for _, c := range e.record.Certificates {
+		if len(c.Sources) > 0 || !slices.Contains(c.Stores, keychainStore) {
+			continue
+		}
+		if err := k.delete(ctx, c.Fingerprint); err != nil {
+			return nil, err
+		}
+		report.Removed++
+	}
+	e.record.Certificates = slices.DeleteFunc(e.record.Certificates, func(c recordedCert) bool { return len(c.Sources) == 0 })
+	e.report.add(report)
+	return e.report, e.record.write(root)
+}
+
+func (k Keychain) detection() *Detection {
+	return &Detection{ID: "macos", Name: "macOS", Family: keychainStore, Rule: "this is a Mac: its trust is in the keychain"}
+}
+
+// fingerprintLine is what security find-certificate -Z prints of each.
+var fingerprintLine = regexp.MustCompile(`(?m)^SHA-256 hash: ([0-9A-F]{64})$`)
+
+// held returns the fingerprints of what is in the keychain.
+func (k Keychain) held(ctx context.Context) (map[string]bool, error) {
+	out, err := k.run(ctx, "find-certificate", "-a", "-Z", k.path())
+	if err != nil {
+		return nil, err
+	}
+	held := map[string]bool{}
+	for _, m := range fingerprintLine.FindAllStringSubmatch(string(out), -1) {
+		held[strings.ToLower(m[1])] = true
+	}
+	return held, nil
+}
+
+// trust adds a certificate as a root, or, where it is none, as one to trust for
+// what it is.
+func (k Keychain) trust(ctx context.Context, c *certs.Certificate) error {
+	result := "trustRoot"
+	if !c.SelfIssued() {
+		result = "trustAsRoot"
+	}
+	return withFile(c, func(file string) error {
+		args := slices.Concat([]string{"add-trusted-cert"}, k.domain(), []string{"-r", result, "-k", k.path(), file})
+		return k.change(ctx, args...)
+	})
+}
+
+// distrustAll undoes trust.
+func (k Keychain) distrustAll(ctx context.Context, added []*certs.Certificate) error {
+	var errs []error
+	for _, c := range added {
+		errs = append(errs, k.delete(ctx, c.Fingerprint().String()))
+	}
+	return errors.Join(errs...)
+}
+
+// delete takes a certificate and its trust settings out.
+func (k Keychain) delete(ctx context.Context, fingerprint string) error {
+	return k.change(ctx, "delete-certificate", "-Z", strings.ToUpper(fingerprint), "-t", k.path())
+}
+
+// change runs the tool, unless nothing is to be changed.
+func (k Keychain) change(ctx context.Context, args ...string) error {
+	if k.DryRun {
+		return nil
+	}
+	_, err := k.run(ctx, args...)
+	return err
+}
+
+func (k Keychain) run(ctx context.Context, args ...string) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, k.Tool, args...)
+	var problem strings.Builder
+	cmd.Stderr = &problem
+	out, err := cmd.Output()
+	if err == nil {
+		return out, nil
+	}
+	hint := "run it with sudo, or use --user for the login keychain"
+	if k.Home != "" {
+		hint = "unlock the login keychain and allow the change when macOS asks"
+	}
+	return nil, hinted{fmt.Errorf("security %s: %w: %s", args[0], err, firstOf([]byte(problem.String()))), hint}
+}
+
+// withFile calls use with a file that holds a certificate, for as long as that
+// takes.
+func withFile(c *certs.Certificate, use func(name string) error) error {
+	f, err := os.CreateTemp("", "certgraft-*.pem")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(f.Name()) }() //nolint:forbidigo // a file of our own, in no root
+	if _, err := f.Write(c.AppendPEM(nil)); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	return use(f.Name())
+}

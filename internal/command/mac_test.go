@@ -1,0 +1,57 @@
+package command
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// On a Mac, install and remove work on the keychain; a stand-in plays its tool.
+func TestMac(t *testing.T) {
+	dir := t.TempDir()
+	log := filepath.Join(dir, "log")
+	if err := os.WriteFile(filepath.Join(dir, "security"), []byte("#!/bin/sh\necho \"$1 $2\" >>"+log+"\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
+	home := filepath.Join(dir, "home")
+	certgraft := func(args ...string) string {
+		var out, problems bytes.Buffer
+		p := newPrinter(strings.NewReader(""), &out, &problems, environ{"HOME": home, "SOURCE_DATE_EPOCH": "1800000000"})
+		p.mac = true
+		app := newApp(p)
+		args, err := permute(app, append([]string{"certgraft"}, args...))
+		if err == nil {
+			err = app.RunContext(t.Context(), args)
+		}
+		if err != nil {
+			t.Fatalf("%q: %v\n%s", args, err, problems.String())
+		}
+		return out.String()
+	}
+	if out := certgraft("install", "--user", "../../testdata/bundles/corp.pem"); !strings.Contains(out, "login.keychain-db") || !strings.Contains(out, "3 added") {
+		t.Error(out)
+	}
+	if _, err := os.Stat(filepath.Join(home, "Library/Application Support/certgraft/usr/local/share/certgraft/installed.json")); err != nil {
+		t.Error(err)
+	}
+	certgraft("remove", "--user", "--all")
+	data, err := os.ReadFile(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "find-certificate -a\n" + strings.Repeat("add-trusted-cert -r\n", 3) + strings.Repeat("delete-certificate -Z\n", 3)
+	if string(data) != want {
+		t.Errorf("called\n%swant\n%s", data, want)
+	}
+	// A root in a directory is one of a container, on a Mac too.
+	root := filepath.Join(dir, "root")
+	if err := os.Mkdir(root, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if out := certgraft("install", "--root", root, "../../testdata/bundles/corp.pem"); !strings.Contains(out, "/etc/ssl/certs/ca-certificates.crt") {
+		t.Error(out)
+	}
+}
