@@ -196,7 +196,7 @@ func (e *edit) readBack(name string, want []wanted, before *certs.Set) (int, err
 	if err != nil {
 		return 0, fmt.Errorf("read the bundle back: %w", err)
 	}
-	blocks, err := e.reader.scan(data)
+	blocks, err := e.reader.scan(data, -1)
 	if err != nil {
 		return 0, fmt.Errorf("/%s was edited and cannot be read, %w: nothing was changed; please report this", name, err)
 	}

@@ -54,9 +54,10 @@ func (h hinted) Unwrap() error { return h.error }
 // Hint returns the advice to print below the error.
 func (h hinted) Hint() string { return h.hint }
 
-// readIfThere returns the content of a file, nil where there is none.
-func readIfThere(root fs.FS, name string) ([]byte, error) {
-	data, err := fs.ReadFile(root, name)
+// readIfThere returns the content of a file, nil where there is none. It is not
+// to be changed.
+func readIfThere(root *rootfs.Overlay, name string) ([]byte, error) {
+	data, err := root.Content(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

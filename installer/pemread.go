@@ -57,14 +57,15 @@ var (
 func (r *reader) read(data []byte) ([]block, error) {
 	known, ok := r.files[string(data)]
 	if !ok {
-		known.blocks, known.err = r.scan(data)
+		known.blocks, known.err = r.scan(data, -1)
 		r.files[string(data)] = known
 	}
 	return slices.Clone(known.blocks), known.err
 }
 
-// scan is read for what is met once.
-func (r *reader) scan(data []byte) ([]block, error) {
+// scan is read for what is met once. It stops behind that many certificates,
+// unless most is negative.
+func (r *reader) scan(data []byte, most int) ([]block, error) {
 	var found []block
 	lines := lineReader{data: data, text: r.text}
 	defer func() { r.text = lines.text }()
@@ -80,6 +81,12 @@ func (r *reader) scan(data []byte) ([]block, error) {
 			return found, fmt.Errorf("line %d: %w", 1+bytes.Count(data[:b.start], []byte("\n")), err)
 		}
 		found = append(found, *b)
+		if b.cert == nil {
+			continue
+		}
+		if most--; most == 0 {
+			return found, nil
+		}
 	}
 }
 
@@ -187,13 +194,13 @@ func decodeBase64(dst, text []byte) ([]byte, error) {
 	if i := bytes.IndexByte(text, '-'); i >= 0 {
 		text = text[:i]
 	}
-	if bytes.ContainsAny(text, " \t\v\f") { // returns the decoder passes over itself
-		text = bytes.Join(bytes.Fields(text), nil)
-	}
 	if len(bytes.TrimSpace(text)) == 0 {
 		return nil, errNothing
 	}
 	der, err := base64.StdEncoding.AppendDecode(dst, text)
+	if err != nil && bytes.ContainsAny(text, " \t\v\f") { // returns the decoder passes over itself
+		der, err = base64.StdEncoding.AppendDecode(dst, bytes.Join(bytes.Fields(text), nil))
+	}
 	if err != nil {
 		return nil, errBase64
 	}
@@ -216,18 +223,24 @@ func (r *reader) parse(der []byte) (*certs.Certificate, error) {
 // sense of openssl rehash: a certificate with its key, or with a list of
 // revoked certificates, is one.
 func (r *reader) single(data []byte) *certs.Certificate {
-	blocks, err := r.read(data)
-	if err != nil {
-		return nil
+	known, ok := r.files[string(data)]
+	if !ok {
+		known.blocks, known.err = r.scan(data, 2) // of a bundle, more is not asked
 	}
 	var found *certs.Certificate
-	for _, b := range blocks {
+	for _, b := range known.blocks {
 		switch {
 		case b.cert != nil && found != nil:
 			return nil
 		case b.cert != nil:
 			found = b.cert
 		}
+	}
+	if !ok { // with one certificate or none it was read to its end
+		r.files[string(data)] = known
+	}
+	if known.err != nil {
+		return nil
 	}
 	return found
 }

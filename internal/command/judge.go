@@ -82,17 +82,17 @@ func judgeBundle(b *bundles.Bundle, policy certs.Policy) (*certs.Set, []verdict,
 	var verdicts []verdict
 	for c := range b.Certs.All() {
 		action, reason := policy.Judge(c)
-		v := verdict{Source: b.Source, Certificate: c.Subject(), Fingerprint: c.Fingerprint().String(), Reason: reason, Action: "kept"}
+		done := "kept"
 		switch action {
 		case certs.Fail:
-			return nil, nil, refusedf("%s: %s: %s", b.Source, v.Certificate, reason)
+			return nil, nil, refusedf("%s: %s: %s", b.Source, c.Subject(), reason)
 		case certs.Skip:
-			v.Action = "skipped"
+			done = "skipped"
 		default:
 			kept.Add(c, b.Source)
 		}
 		if reason != "" {
-			verdicts = append(verdicts, v)
+			verdicts = append(verdicts, verdict{Source: b.Source, Certificate: c.Subject(), Fingerprint: c.Fingerprint().String(), Reason: reason, Action: done})
 		}
 	}
 	return kept, verdicts, nil
