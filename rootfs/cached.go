@@ -3,6 +3,7 @@ package rootfs
 import (
 	"io/fs"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 )
@@ -16,6 +17,7 @@ type cached struct {
 	links map[string]string
 	lists map[string][]fs.DirEntry
 	files map[string][]byte // small ones: an anchor is read as itself, as its link and as its hash link
+	stale []string          // staged files in the directories that were listed
 }
 
 type stated struct {
@@ -91,25 +93,29 @@ func (c *cached) ReadDir(name string) ([]fs.DirEntry, error) {
 		return entries, nil
 	}
 	entries, err := fs.ReadDir(c.ReadLinkFS, name)
-	entries = slices.DeleteFunc(entries, func(e fs.DirEntry) bool { return isStaged(e.Name()) })
 	if err != nil {
 		return entries, err
 	}
+	entries = slices.DeleteFunc(entries, func(e fs.DirEntry) bool {
+		if isStaged(e.Name()) {
+			c.stale = append(c.stale, path.Join(name, e.Name()))
+		}
+		return isStaged(e.Name())
+	})
 	c.lists[name] = entries
 	return entries, nil
 }
 
-// visited returns the directories in which something was looked for.
-func (c *cached) visited() []string {
-	dirs := map[string]bool{}
-	for name := range c.lists {
-		dirs[name] = true
-	}
+// leftBehind returns the staged files that were seen, and the directories in
+// which something was looked for and which were not listed: more may be there.
+func (c *cached) leftBehind() (files, dirs []string) {
+	unlisted := map[string]bool{}
 	for name := range c.stats {
 		dir, _ := split(name)
-		dirs[dir] = true
+		unlisted[dir] = c.lists[dir] == nil
 	}
-	return slices.Sorted(maps.Keys(dirs))
+	maps.DeleteFunc(unlisted, func(_ string, is bool) bool { return !is })
+	return c.stale, slices.Sorted(maps.Keys(unlisted))
 }
 
 // keptFile is the size up to which contents are remembered.

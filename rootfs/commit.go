@@ -33,7 +33,7 @@ type committer struct {
 	dir     string // for messages
 	opt     Options
 	result  *Result
-	visited []string // directories that the edit looked into
+	overlay *Overlay // what the edit looked at
 
 	made  []string        // directories, in the order they were made
 	going map[string]bool // directories that are to be removed
@@ -79,22 +79,23 @@ func (c *committer) commit(changes []Change) error {
 // in a directory that this edit never looks into takes another edit; those
 // files are in nobody's way.
 func (c *committer) sweep() {
-	for _, dir := range c.visited {
+	files, dirs := c.overlay.lower.leftBehind()
+	for _, dir := range dirs {
 		f, err := c.openDir(dir)
 		if err != nil {
 			continue // not there, or no directory
 		}
-		names, err := f.Readdirnames(-1)
-		if err := errors.Join(err, f.Close()); err != nil && len(names) == 0 {
-			continue
-		}
+		names, _ := f.Readdirnames(-1) // as many as can be read
+		_ = f.Close()
 		for _, base := range names {
-			if !isStaged(base) {
-				continue
+			if isStaged(base) {
+				files = append(files, path.Join(dir, base))
 			}
-			if err := c.remove(path.Join(dir, base)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				c.result.Warnings = append(c.result.Warnings, fmt.Sprintf("a file that an interrupted run left behind stays: %v", explain(c.dir, err)))
-			}
+		}
+	}
+	for _, name := range files {
+		if err := c.remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			c.result.Warnings = append(c.result.Warnings, fmt.Sprintf("a file that an interrupted run left behind stays: %v", explain(c.dir, err)))
 		}
 	}
 }

@@ -66,7 +66,7 @@ func commitWith(root *os.Root, dir string, hook func(op, name string) error) err
 	for c := range o.Changes() {
 		changes = append(changes, c)
 	}
-	c := &committer{disk: disk{tree: newTree(root), before: hook}, dir: dir, result: &Result{locked: true}, visited: o.lower.visited()}
+	c := &committer{disk: disk{tree: newTree(root), before: hook}, dir: dir, result: &Result{locked: true}, overlay: o}
 	return c.commit(changes)
 }
 

@@ -27,19 +27,6 @@ func (d disk) try(op, name string) error {
 	return nil
 }
 
-// openFile is [os.Root.OpenFile].
-func (d disk) openFile(name string, flag int, perm fs.FileMode) (*os.File, error) {
-	dir, base, err := d.in(name)
-	if err != nil {
-		return nil, err
-	}
-	f, err := dir.OpenFile(base, flag, perm)
-	if err != nil {
-		return nil, renamed(err, name)
-	}
-	return f, nil
-}
-
 // create makes a new file with data, as attrs says.
 func (d disk) create(name string, data []byte, a attrs) (err error) {
 	if err := d.try("create", name); err != nil {

@@ -60,7 +60,7 @@ func (opt Options) Update(ctx context.Context, dir string, edit func(*Overlay) e
 	case opt.Output != "":
 		return result, opt.export(t, result.Changes)
 	}
-	c := &committer{disk: disk{tree: t}, dir: dir, opt: opt, result: result, visited: overlay.lower.visited()}
+	c := &committer{disk: disk{tree: t}, dir: dir, opt: opt, result: result, overlay: overlay}
 	if err := c.commit(result.Changes); err != nil {
 		return nil, err
 	}
