@@ -29,6 +29,7 @@ const (
 func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	p := newPrinter(stdin, stdout, stderr, processEnviron())
 	app := newApp(p)
+	dropFlags(app, args)
 	args, err := permute(app, args)
 	if err == nil {
 		err = app.RunContext(ctx, args)
@@ -70,6 +71,17 @@ func newApp(p *printer) *cli.App {
 		c.Flags = append(c.Flags, p.flags()...)
 	}
 	return app
+}
+
+// dropFlags takes the flags off the commands that are not asked for. The
+// library words the help of every flag of every command at each start, which
+// takes longer than many a command.
+func dropFlags(app *cli.App, args []string) {
+	for _, c := range app.Commands {
+		if len(args) < 2 || !c.HasName(args[1]) {
+			c.Flags = nil
+		}
+	}
 }
 
 func asUsage(_ *cli.Context, err error, _ bool) error { return usageError{err} }
