@@ -38,7 +38,7 @@ func (p Policy) Judge(c *Certificate) (Action, string) {
 		remarks[action] = append(remarks[action], "not a CA certificate: p11-kit (Fedora, RHEL, SUSE, Arch) drops it silently")
 	}
 	if c.EmptySubject() {
-		remarks[Keep] = append(remarks[Keep], "its subject is empty: Java refuses it")
+		remarks[Skip] = append(remarks[Skip], "its subject is empty, so that it can have issued nothing: Java would refuse the whole bundle")
 	}
 	if c.Quirk() != "" {
 		remarks[Keep] = append(remarks[Keep], "programs written in Go pass over it ("+c.Quirk()+")")

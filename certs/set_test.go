@@ -90,7 +90,7 @@ func TestPolicy(t *testing.T) {
 		{"expired leaf, fails", certs.Policy{NonCA: certs.Fail}, oldLeaf, certs.Fail, "not a CA"},
 		{"expired leaf, all kept", certs.Policy{Expired: certs.Keep}, oldLeaf, certs.Keep, "expired on 2001-01-01; not a CA"},
 		{"expired leaf", certs.Policy{}, oldLeaf, certs.Skip, "expired on 2001-01-01"},
-		{"empty subject", certs.Policy{}, empty, certs.Keep, "subject is empty"},
+		{"empty subject", certs.Policy{}, empty, certs.Skip, "subject is empty"},
 		{"odd name", certs.Policy{}, odd, certs.Keep, "written in Go"},
 	} {
 		test.policy.Now = now

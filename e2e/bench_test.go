@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/certgraft/certgraft/internal/roottest"
 )
 
 // TestBench measures certgraft beside the real tools in one run, checks the
@@ -37,7 +39,11 @@ func TestBench(t *testing.T) {
 		}
 		add(what, ours, theirs, 1.0/50, "at most 1/50 of awk and update-ca-certificates")
 	}
-	ours, theirs := benchStart(t)
+	ours, theirs := benchKeystore(t)
+	add("110 certificates into the trust store of a Java runtime", ours, theirs, 1.0/200, "at most 1/200 of keytool -importcert, one by one")
+	ours, theirs = benchP11Kit(t)
+	add("install the RDS snapshot on a root laid out like Fedora", ours, theirs, 1.0/5, "at most 1/5 of update-ca-trust")
+	ours, theirs = benchStart(t)
 	add("start: certgraft --version and a Go program that does nothing", ours, theirs, 3, "under 3")
 	info, err := os.Stat(certgraft)
 	if err != nil {
@@ -87,6 +93,53 @@ func benchInstall(t *testing.T, disk bool) (ours, theirs time.Duration) {
 		took := time.Since(start)
 		chroot(t, base, "sh", "-ec", "rm -f /usr/local/share/ca-certificates/rds-*.crt; update-ca-certificates --fresh")
 		return took
+	})
+	return ours, theirs
+}
+
+// benchKeystore measures both on a store of Debian's; keytool takes so long that
+// it runs once.
+func benchKeystore(t *testing.T) (ours, theirs time.Duration) {
+	t.Helper()
+	root := javaRoot(t, "bookworm")
+	var pems strings.Builder
+	for i := range 110 {
+		pem := roottest.NewCA(t, fmt.Sprint("Root ", i)).PEM()
+		pems.WriteString(pem)
+		write(t, filepath.Join(root, fmt.Sprintf("tmp/%03d.pem", i)), pem)
+	}
+	bundle := write(t, filepath.Join(root, "tmp/bundle.pem"), pems.String())
+	ours = median(7, func() time.Duration {
+		start := time.Now()
+		run(t, certgraft, "install", "--quiet", "--stores", "java", "--root", root, bundle)
+		took := time.Since(start)
+		run(t, certgraft, "remove", "--quiet", "--root", root, "--all")
+		return took
+	})
+	start := time.Now()
+	inJava(t, root, "sh", "-ec", "for f in /tmp/???.pem; do keytool -importcert -noprompt -storepass changeit -keystore /etc/ssl/certs/java/cacerts -alias $f -file $f; done")
+	return ours, time.Since(start)
+}
+
+// benchP11Kit measures both on fresh copies of one root.
+func benchP11Kit(t *testing.T) (ours, theirs time.Duration) {
+	t.Helper()
+	f := p11Families[0]
+	root := f.root(t)
+	f.layMozilla(t, root)
+	f.tool(t, root)
+	ours = median(7, func() time.Duration {
+		start := time.Now()
+		run(t, certgraft, "install", "--offline", "--quiet", "--root", root, "aws-rds")
+		took := time.Since(start)
+		run(t, certgraft, "remove", "--quiet", "--root", root, "--all")
+		return took
+	})
+	run(t, certgraft, "bundle", "--offline", "--output", filepath.Join(root, f.trust[0], "anchors/rds.pem"), "aws-rds")
+	theirs = median(3, func() time.Duration {
+		start := time.Now()
+		f.tool(t, root)
+		return time.Since(start)
 	})
 	return ours, theirs
 }

@@ -3,11 +3,15 @@
 package e2e
 
 import (
+	"crypto/x509"
+	"encoding/pem"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/certgraft/certgraft/keystore"
 )
 
 // refusedUnchanged runs an install that must fail, and checks what it says and
@@ -115,8 +119,8 @@ func TestTwentyAtOnce(t *testing.T) {
 	same(t, "update-ca-certificates", installed, snapshot(t, filepath.Join(root, "etc/ssl/certs")))
 }
 
-// Whatever poisonous file is installed, OpenSSL, GnuTLS and Python read the
-// bundle whole.
+// Whatever poisonous file is installed, all readers read the bundle, and Java
+// its trust store, whole.
 func TestPoison(t *testing.T) {
 	dir := os.Getenv("CERTGRAFT_TESTDATA")
 	if dir == "" {
@@ -130,6 +134,7 @@ func TestPoison(t *testing.T) {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			root := t.TempDir()
 			bundle := filepath.Join(root, "etc/ssl/certs/ca-certificates.crt")
+			cacerts := write(t, filepath.Join(root, "opt/java/openjdk/lib/security/cacerts"), emptyKeystore(t))
 			out, err := try(t, certgraft, "install", "--root", root, "--expired", "keep", file)
 			if err != nil {
 				if base := filepath.Base(file); base != "key.pem" && base != "empty.pem" {
@@ -144,11 +149,52 @@ func TestPoison(t *testing.T) {
 			}
 			run(t, "openssl", append([]string{"verify", "-no-CApath", "-no-CAstore", "-CAfile", bundle}, good...)...)
 			run(t, "python3", "-c", "import ssl; c = ssl.create_default_context(cafile='"+bundle+"'); assert c.cert_store_stats()['x509'] >= 2")
+			run(t, "ruby", append([]string{"-ropenssl", "-e", "s = OpenSSL::X509::Store.new; s.add_file(ARGV.shift); ARGV.each { |f| s.verify(OpenSSL::X509::Certificate.new(File.read(f))) or abort f }", bundle}, good...)...)
+			run(t, "php", append([]string{"-r", "for ($i = 2; $i < $argc; $i++) if (openssl_x509_checkpurpose(file_get_contents($argv[$i]), X509_PURPOSE_ANY, [$argv[1]]) !== true) exit($i);", "--", bundle}, good...)...)
+			if out := run(t, "env", "NODE_EXTRA_CA_CERTS="+bundle, "node", "-e", "require('tls').createSecureContext()"); strings.Contains(out, "Warning") {
+				t.Errorf("Node: %s", out)
+			}
+			if out := run(t, "keytool", "-printcert", "-file", bundle); strings.Count(out, "SHA256:") < 2 {
+				t.Errorf("Java reads of the bundle: %s", out)
+			}
+			if out := run(t, "keytool", "-list", "-storepass", "changeit", "-keystore", cacerts); strings.Count(out, "trustedCertEntry") < 2 {
+				t.Errorf("Java reads of its trust store: %s", out)
+			}
+			goReads(t, bundle, good)
 			for _, leaf := range good {
 				if out := run(t, "certtool", "--verify", "--infile", leaf, "--load-ca-certificate", bundle); !strings.Contains(out, "Verified") {
 					t.Errorf("GnuTLS: %s", out)
 				}
 			}
 		})
+	}
+}
+
+// emptyKeystore returns a JKS store with nothing in it.
+func emptyKeystore(t *testing.T) string {
+	t.Helper()
+	data, err := keystore.NewJKS(keystore.DefaultPassword).Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// goReads verifies leaves as a program in Go would.
+func goReads(t *testing.T, bundle string, leaves []string) {
+	t.Helper()
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM([]byte(read(t, bundle))) {
+		t.Error("Go reads nothing of the bundle")
+	}
+	for _, leaf := range leaves {
+		block, _ := pem.Decode([]byte(read(t, leaf)))
+		c, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Verify(x509.VerifyOptions{Roots: pool}); err != nil {
+			t.Errorf("Go: %s: %v", leaf, err)
+		}
 	}
 }
