@@ -2,6 +2,7 @@ package installer
 
 import (
 	"errors"
+	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -59,6 +60,9 @@ func (javaStore) name() string { return "java" }
 
 func (s javaStore) install(e *edit, want []wanted) error {
 	for _, name := range e.keystores() {
+		if !leadsToFile(e.root, name) {
+			return hinted{fmt.Errorf("/%s is no file, and a link to none: Java trusts nobody there", name), "repair it, leave Java alone with --stores system, or edit the other stores with --keep-going"}
+		}
 		if err := e.extendFile(s.name(), name, e.keystoreFormat(name), s.readable(e, name, want)); err != nil {
 			return err
 		}
@@ -95,12 +99,19 @@ func (s javaStore) remove(e *edit, gone map[certs.Fingerprint]bool) error {
 	return nil
 }
 
-// keystores returns the Java trust stores of the root, each real file once.
+// keystores returns the Java trust stores of the root, each real file once, and
+// links to one that lead nowhere.
 func (e *edit) keystores() []string {
 	var found []string
 	add := func(name string) {
 		real, err := e.root.Resolve(name)
-		if err == nil && !slices.Contains(found, real) && isThere(e.root, real) {
+		switch {
+		case err != nil || !isThere(e.root, name):
+			return
+		case !exists(e.root, real):
+			real = name
+		}
+		if !slices.Contains(found, real) {
 			found = append(found, real)
 		}
 	}

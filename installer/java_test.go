@@ -1,0 +1,153 @@
+package installer_test
+
+import (
+	"bytes"
+	"io/fs"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/installer"
+	"github.com/certgraft/certgraft/internal/roottest"
+	"github.com/certgraft/certgraft/keystore"
+)
+
+// jks returns a store with the certificates of cas.
+func jks(t testing.TB, password string, cas ...*roottest.CA) []byte {
+	t.Helper()
+	s := keystore.NewJKS(password)
+	for _, ca := range cas {
+		c, err := certs.ParseCertificate(ca.DER)
+		if err == nil {
+			err = s.Add(keystore.Entry{Alias: "theirs", Created: time.UnixMilli(1), Cert: c})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	data, err := s.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// aliases returns what a store calls its certificates.
+func aliases(t testing.TB, data []byte, password string) []string {
+	t.Helper()
+	s, err := keystore.Open(data, password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, e := range s.Entries() {
+		out = append(out, e.Alias)
+	}
+	return out
+}
+
+// Every trust store of Java is found, wherever its runtime is, and named as its
+// own tool would name what is in it.
+func TestJavaStore(t *testing.T) {
+	old, ca := roottest.NewCA(t, "Old"), roottest.NewCA(t, "New Root")
+	own := "certgraft-s-new-root-"
+	for _, test := range []struct{ release, file, alias string }{
+		{"ID=debian\n-- var/lib/dpkg/status --\n", "etc/ssl/certs/java/cacerts", "debian:" + own},
+		{"ID=fedora\n", "etc/pki/ca-trust/extracted/java/cacerts", "newroot"},
+		{"ID=opensuse-leap\n", "var/lib/ca-certificates/java-cacerts", "newroot"},
+		{"ID=alpine\n", "etc/ssl/certs/java/cacerts", "newroot"},
+		{"ID=arch\n", "etc/ssl/certs/java/cacerts", "newroot"},
+		{"ID=debian\nPRETTY_NAME=Distroless\n", "usr/lib/jvm/temurin-21-jre-amd64/lib/security/cacerts", own},
+		{"ID=ubuntu\n-- var/lib/dpkg/status --\n", "opt/java/openjdk/lib/security/cacerts", own},
+		{"ID=amzn\n", "usr/lib/jvm/java-8-amazon-corretto/jre/lib/security/cacerts", own},
+		{"ID=ol\n", "usr/lib64/graalvm/graalvm-jdk21/lib/security/cacerts", own},
+		{"ID=debian\n-- var/lib/dpkg/status --\n", "opt/zulu17-ca/lib/security/jssecacerts", own},
+		{"ID=debian\n-- var/lib/dpkg/status --\n", "usr/local/openjdk-11/lib/security/cacerts", own},
+		{"", "jre/lib/security/cacerts", own},
+	} {
+		root := tree(t, "-- etc/os-release --\n"+test.release)
+		root[test.file] = &fstest.MapFile{Data: jks(t, "changeit", old), Mode: 0o444}
+		after, report := roundTrip(t, root, installer.Options{}, source(t, "s", ca.PEM()))
+		got := aliases(t, after[test.file].Data, "changeit")
+		if len(got) != 2 || got[0] != "theirs" || !strings.HasPrefix(got[1], test.alias) {
+			t.Errorf("%s: %q, want %s", test.file, got, test.alias)
+		}
+		if after[test.file].Mode.Perm() != 0o444 {
+			t.Errorf("%s: mode %v", test.file, after[test.file].Mode)
+		}
+		if !slices.ContainsFunc(report.Stores, func(s installer.StoreReport) bool {
+			return s.Name == "java" && s.Path == "/"+test.file && s.Added == 1 && s.Total == 2
+		}) {
+			t.Errorf("%s: %+v", test.file, report.Stores)
+		}
+		if !installer.Reads(test.file) {
+			t.Errorf("%s is not kept of an image", test.file)
+		}
+	}
+}
+
+// A runtime that links to the system's store is that store, once.
+func TestJavaStoreOfLinks(t *testing.T) {
+	root := tree(t, "-- etc/os-release --\nID=debian\n-- var/lib/dpkg/status --\n-- usr/lib/jvm/default-java -> java-17 --\n-- usr/lib/jvm/java-17/lib/security/cacerts -> /etc/ssl/certs/java/cacerts --\n")
+	root["etc/ssl/certs/java/cacerts"] = &fstest.MapFile{Data: jks(t, "changeit"), Mode: 0o644}
+	_, report := roundTrip(t, root, installer.Options{}, corp(t))
+	if n := len(slices.DeleteFunc(report.Stores, func(s installer.StoreReport) bool { return s.Name != "java" })); n != 1 {
+		t.Errorf("%d Java stores: %+v", n, report.Stores)
+	}
+}
+
+// Where JAVA_HOME names a runtime, it is one.
+func TestJavaHome(t *testing.T) {
+	root := fstest.MapFS{"srv/own/lib/security/cacerts": {Data: jks(t, "changeit"), Mode: 0o644}}
+	after, _ := roundTrip(t, root, installer.Options{Environ: map[string]string{"JAVA_HOME": "/srv/own"}}, corp(t))
+	if got := aliases(t, after["srv/own/lib/security/cacerts"].Data, "changeit"); len(got) != 3 {
+		t.Errorf("%q", got)
+	}
+}
+
+// The same installation gives the same bytes.
+func TestJavaStoreReproducible(t *testing.T) {
+	root := fstest.MapFS{"opt/java/openjdk/lib/security/cacerts": {Data: jks(t, "changeit"), Mode: 0o644}}
+	one, _ := install(t, root, installer.Options{}, corp(t))
+	two, _ := install(t, maps.Clone(root), installer.Options{}, corp(t))
+	if !bytes.Equal(one["opt/java/openjdk/lib/security/cacerts"].Data, two["opt/java/openjdk/lib/security/cacerts"].Data) {
+		t.Error("the same edit gave other bytes")
+	}
+}
+
+// What is no trust store that can be edited is an error that names it and says
+// what to do, and other stores are written only with KeepGoing.
+func TestJavaStoreThatIsNone(t *testing.T) {
+	const file = "opt/java/openjdk/lib/security/cacerts"
+	for name, test := range map[string]struct {
+		entry *fstest.MapFile
+		at    string
+		want  string
+	}{
+		"damaged":         {&fstest.MapFile{Data: append(jks(t, "changeit"), 0)}, file, "the password is wrong, or the file is damaged"},
+		"other password":  {&fstest.MapFile{Data: jks(t, "secret")}, file, "the password is wrong"},
+		"text":            {&fstest.MapFile{Data: []byte("text")}, file, "neither a JKS nor a PKCS#12"},
+		"empty":           {&fstest.MapFile{}, file, "neither a JKS nor a PKCS#12"},
+		"a directory":     {&fstest.MapFile{}, file + "/x", "is no file"},
+		"a dangling link": {&fstest.MapFile{Mode: fs.ModeSymlink | 0o777, Data: []byte("/nowhere")}, file, "is no file, and a link to none"},
+	} {
+		root := fstest.MapFS{test.at: test.entry}
+		_, err := tryInstall(root, installer.Options{}, corp(t))
+		if err == nil || !strings.Contains(err.Error(), "/"+file) || !strings.Contains(err.Error(), test.want) || !strings.Contains(hint(err), "--keep-going") {
+			t.Errorf("%s: %v: %s", name, err, hint(err))
+		}
+		after, report := install(t, root, installer.Options{KeepGoing: true}, corp(t))
+		if after["etc/ssl/cert.pem"] == nil || !strings.Contains(strings.Join(report.Warnings, "\n"), "store java was left as it is") {
+			t.Errorf("%s: %q", name, report.Warnings)
+		}
+	}
+	root := fstest.MapFS{file: {Data: jks(t, "secret"), Mode: 0o644}}
+	after, _ := roundTrip(t, root, installer.Options{JavaPassword: "secret"}, corp(t))
+	if got := aliases(t, after[file].Data, "secret"); len(got) != 3 {
+		t.Errorf("%q", got)
+	}
+}
