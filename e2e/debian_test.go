@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -74,13 +75,8 @@ func TestDebianPackageLater(t *testing.T) {
 			if out := chroot(t, root, verify...); !strings.Contains(out, "OK") {
 				t.Fatalf("before the package: %s", out)
 			}
-			dir := t.TempDir()
-			full := debian(t, suite)
-			run(t, "cp", "-a", filepath.Join(full, "usr/share/ca-certificates"), filepath.Join(root, "usr/share/"))
-			run(t, "cp", "-a", filepath.Join(full, "etc/ca-certificates.conf"), filepath.Join(root, "etc/"))
-			run(t, "cp", "-a", filepath.Join(full, "usr/sbin/update-ca-certificates"), filepath.Join(root, "usr/sbin/"))
-			run(t, "mkdir", "-p", filepath.Join(root, "etc/ca-certificates/update.d"), dir)
-			chroot(t, root, "update-ca-certificates")
+			run(t, "cp", "/etc/resolv.conf", filepath.Join(root, "etc/resolv.conf"))
+			apt(t, root, "ca-certificates")
 			if out := chroot(t, root, verify...); !strings.Contains(out, "OK") {
 				t.Errorf("after the package: %s", out)
 			}
@@ -90,5 +86,24 @@ func TestDebianPackageLater(t *testing.T) {
 			run(t, certgraft, "remove", "--root", root, "--all")
 			fails(t, 2, "chroot", append([]string{root}, verify...)...)
 		})
+	}
+}
+
+// psql of PostgreSQL 17 takes the system's CAs for sslrootcert=system.
+func TestPsqlSystemRoots(t *testing.T) {
+	root := unpack(t, tarball(t, "trixie", "psql", "ca-certificates", "postgresql-client"))
+	corp := newAuthority(t, "Corp Root")
+	port := postgres(t, corp)
+	psql := []string{root, "psql", fmt.Sprintf("host=localhost port=%d user=postgres dbname=postgres sslrootcert=system", port), "-Atc", "select 'connected'"}
+	if out, err := try(t, "chroot", psql...); err == nil || !strings.Contains(out, "certificate verify failed") {
+		t.Fatalf("before: %v %s", err, out)
+	}
+	run(t, certgraft, "install", "--root", root, corp.caFile)
+	if out := run(t, "chroot", psql...); !strings.Contains(out, "connected") {
+		t.Error(out)
+	}
+	run(t, certgraft, "remove", "--root", root, "--all")
+	if out, err := try(t, "chroot", psql...); err == nil || !strings.Contains(out, "certificate verify failed") {
+		t.Errorf("after remove: %v %s", err, out)
 	}
 }
