@@ -1,6 +1,7 @@
 package rootfs
 
 import (
+	"errors"
 	"io/fs"
 	"maps"
 	"path"
@@ -33,10 +34,36 @@ func newCached(fsys fs.ReadLinkFS) *cached {
 func (c *cached) Lstat(name string) (fs.FileInfo, error) {
 	s, ok := c.stats[name]
 	if !ok {
+		if c.missing(name) {
+			return nil, &fs.PathError{Op: "lstat", Path: name, Err: fs.ErrNotExist}
+		}
 		s.info, s.err = c.ReadLinkFS.Lstat(name)
 		c.stats[name] = s
 	}
 	return s.info, s.err
+}
+
+// missing reports whether what was asked before tells that there is nothing at
+// name: half of all names that an edit asks for are those that it makes.
+func (c *cached) missing(name string) bool {
+	entry, listed := c.listed(name)
+	dir, _ := split(name)
+	return listed && entry == nil || errors.Is(c.stats[dir].err, fs.ErrNotExist)
+}
+
+// listed returns what the listing of its directory, if there was one, says of
+// name.
+func (c *cached) listed(name string) (entry fs.DirEntry, listed bool) {
+	dir, base := split(name)
+	entries, listed := c.lists[dir]
+	if !listed || name == "." {
+		return nil, false
+	}
+	i, found := slices.BinarySearchFunc(entries, base, func(e fs.DirEntry, base string) int { return strings.Compare(e.Name(), base) })
+	if !found {
+		return nil, true
+	}
+	return entries[i], true
 }
 
 // ReadLink implements [fs.ReadLinkFS].
@@ -57,16 +84,14 @@ func (c *cached) typeOf(name string) (fs.FileMode, error) {
 	if s, ok := c.stats[name]; ok {
 		return typeBits(s.info, s.err)
 	}
-	dir, base := split(name)
-	entries, listed := c.lists[dir]
-	if !listed {
+	switch entry, listed := c.listed(name); {
+	case !listed:
 		return typeBits(c.Lstat(name))
-	}
-	i, found := slices.BinarySearchFunc(entries, base, func(e fs.DirEntry, base string) int { return strings.Compare(e.Name(), base) })
-	if !found {
+	case entry == nil:
 		return 0, fs.ErrNotExist
+	default:
+		return entry.Type(), nil
 	}
-	return entries[i].Type(), nil
 }
 
 func typeBits(info fs.FileInfo, err error) (fs.FileMode, error) {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 )
@@ -35,6 +36,8 @@ type committer struct {
 	result  *Result
 	overlay *Overlay // what the edit looked at
 
+	token string          // in the names of staged files, which are
+	names int             // numbered
 	made  []string        // directories, in the order they were made
 	going map[string]bool // directories that are to be removed
 	work  []*job
@@ -174,7 +177,11 @@ func (c *committer) stagingName(name string) string {
 	for dir != "." && (c.going[dir] || c.opt.Unread != nil && c.opt.Unread(dir)) {
 		dir = path.Dir(dir)
 	}
-	return path.Join(dir, stagedPrefix+rand.Text()[:16]+stagedSuffix)
+	if c.token == "" {
+		c.token = rand.Text()[:16] // nobody can guess the names of this commit
+	}
+	c.names++
+	return path.Join(dir, stagedPrefix+c.token+"-"+strconv.Itoa(c.names)+stagedSuffix)
 }
 
 // flush brings what was staged to disk, before any name points to it.

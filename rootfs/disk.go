@@ -4,8 +4,9 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"path"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // disk is the few operations on a root that a commit is made of. Names are
@@ -47,12 +48,13 @@ func (d disk) symlink(target, name string, a attrs) error {
 	if err := d.try("symlink", name); err != nil {
 		return err
 	}
-	dir, base, err := d.in(name)
+	above, base := split(name)
+	dir, err := d.handle(above)
 	if err != nil {
 		return err
 	}
-	if err := dir.Symlink(target, base); err != nil {
-		return renamed(err, name)
+	if err := unix.Symlinkat(target, int(dir.Fd()), base); err != nil {
+		return &os.LinkError{Op: "symlink", Old: target, New: name, Err: err}
 	}
 	if a.owned && (a.uid != os.Geteuid() || a.gid != os.Getegid()) {
 		return d.root.Lchown(name, a.uid, a.gid)
@@ -70,23 +72,33 @@ func (d disk) mkdir(name string, mode fs.FileMode) error {
 	return d.root.Chmod(name, mode.Perm()) // whatever the umask
 }
 
-func (d disk) link(old, name string) error { return d.both("link", (*os.Root).Link, old, name) }
+func (d disk) link(old, name string) error {
+	return d.both("link", func(oldDir int, old string, dir int, name string) error {
+		return unix.Linkat(oldDir, old, dir, name, 0)
+	}, old, name)
+}
 
-func (d disk) rename(old, name string) error { return d.both("rename", (*os.Root).Rename, old, name) }
+func (d disk) rename(old, name string) error { return d.both("rename", unix.Renameat, old, name) }
 
-// both does what takes two names, in their directory if they share one.
-func (d disk) both(op string, do func(dir *os.Root, old, name string) error, old, name string) error {
+// both does what takes two names. Neither is followed if it is a link.
+func (d disk) both(op string, do func(oldDir int, old string, dir int, name string) error, old, name string) error {
 	if err := d.try(op, name); err != nil {
 		return err
 	}
-	if path.Dir(old) != path.Dir(name) {
-		return do(d.root, old, name)
-	}
-	dir, base, err := d.in(name)
+	oldAbove, oldBase := split(old)
+	above, base := split(name)
+	oldDir, err := d.handle(oldAbove)
 	if err != nil {
 		return err
 	}
-	return renamed(do(dir, path.Base(old), base), name)
+	dir, err := d.handle(above)
+	if err != nil {
+		return err
+	}
+	if err := do(int(oldDir.Fd()), oldBase, int(dir.Fd()), base); err != nil {
+		return &os.LinkError{Op: op, Old: old, New: name, Err: err}
+	}
+	return nil
 }
 
 func (d disk) remove(name string) error {

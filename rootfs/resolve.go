@@ -18,6 +18,15 @@ func (o *Overlay) Resolve(name string) (string, error) { return o.resolve("resol
 // resolve walks name element by element. The last element is followed only if
 // follow is set.
 func (o *Overlay) resolve(op, name string, follow bool) (string, error) {
+	if next, ok := o.known(name); ok {
+		isLink, err := o.step(op, name, next, nil)
+		switch {
+		case err != nil:
+			return "", err
+		case !isLink || !follow:
+			return next, nil
+		}
+	}
 	at, rest := o.start(name)
 	direct := len(rest) > 1
 	var via []string
@@ -61,6 +70,26 @@ func (o *Overlay) resolve(op, name string, follow bool) (string, error) {
 		o.remember(name, at, via)
 	}
 	return at, nil
+}
+
+// known returns where name lies if its directory was walked before. Most names
+// are of files in a few directories.
+func (o *Overlay) known(name string) (string, bool) {
+	i := strings.LastIndexByte(name, '/')
+	if i <= 0 {
+		return "", false
+	}
+	dir, base := name[:i], name[i+1:]
+	real, ok := o.dirs[dir]
+	switch {
+	case !ok, base == "", base == ".", base == "..":
+		return "", false
+	case real == dir:
+		return name, true
+	case real == ".":
+		return base, true
+	}
+	return real + "/" + base, true
 }
 
 // start returns where to start walking name: at the root, or at its directory

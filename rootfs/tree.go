@@ -1,11 +1,12 @@
 package rootfs
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"io/fs"
 	"os"
+	"path"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -172,23 +173,44 @@ func (t *tree) ReadFile(name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	var buf bytes.Buffer
-	buf.Grow(int(info.Size()) + bytes.MinRead) // room to see that it ends there
-	_, err = buf.ReadFrom(f)
-	return buf.Bytes(), err
+	if info.Size() == 0 { // or it does not say, as in /proc
+		return io.ReadAll(f)
+	}
+	data := make([]byte, info.Size())
+	n, err := io.ReadFull(f, data)
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) { // it was cut short meanwhile
+		err = nil
+	}
+	return data[:n], err
 }
 
 // ReadDir implements [fs.ReadDirFS].
 func (t *tree) ReadDir(name string) ([]fs.DirEntry, error) {
-	dir, err := t.dir(name)
+	f, err := t.openFile(name, os.O_RDONLY|unix.O_DIRECTORY, 0)
 	if err != nil {
 		return nil, err
 	}
-	entries, err := fs.ReadDir(dir.FS(), ".")
+	defer f.Close()
+	entries, err := f.ReadDir(-1)
 	if err != nil {
 		return nil, renamed(err, name)
 	}
+	for i, e := range entries {
+		entries[i] = dirEntry{e, t, path.Join(name, e.Name())}
+	}
+	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
 	return entries, nil
 }
+
+// dirEntry looks at what it names only when it is asked to. Those of a
+// directory that os.Root opened do so at once, each.
+type dirEntry struct {
+	fs.DirEntry
+	tree *tree
+	name string
+}
+
+// Info implements [fs.DirEntry].
+func (e dirEntry) Info() (fs.FileInfo, error) { return e.tree.Lstat(e.name) }
 
 var _ io.Closer = (*tree)(nil)
