@@ -19,6 +19,10 @@ const (
 // buffer of 128 bytes (MAX_OID_SIZE).
 const longestOID = 126
 
+// surelyShortOID is a length of the encoding with which it never gets there: a
+// byte takes up to four characters, and the first one two more.
+const surelyShortOID = (longestOID - 2) / 4
+
 // readExtensions reads a list of extensions. GnuTLS, while loading, looks for
 // extensions that stand twice and into the alternative names.
 func (f *fields) readExtensions(list cryptobyte.String) error {
@@ -31,7 +35,7 @@ func (f *fields) readExtensions(list cryptobyte.String) error {
 		switch {
 		case seen[oid]:
 			return errors.New("an extension stands twice" + byGnuTLS)
-		case len(dotted([]byte(oid))) > longestOID:
+		case len(oid) > surelyShortOID && len(dotted([]byte(oid))) > longestOID:
 			return errors.New("the identifier of an extension is too long" + byGnuTLS)
 		}
 		seen[oid] = true

@@ -361,7 +361,7 @@ func linksIn(root *rootfs.Overlay, dir string) (map[string]string, error) {
 		if entry.Type()&fs.ModeSymlink == 0 {
 			continue
 		}
-		if links[entry.Name()], err = root.ReadLink(path.Join(dir, entry.Name())); err != nil {
+		if links[entry.Name()], err = root.ReadLink(dir + "/" + entry.Name()); err != nil {
 			return nil, err
 		}
 	}
@@ -372,7 +372,7 @@ func linksIn(root *rootfs.Overlay, dir string) (map[string]string, error) {
 // HASH.0, HASH.1 and so on, up to the first number that is missing.
 func (e *edit) found(dir string, c *certs.Certificate) bool {
 	for id := 0; ; id++ {
-		data, err := e.root.Content(path.Join(dir, hashName(c.SubjectHash(), id)))
+		data, err := e.root.Content(dir + "/" + hashName(c.SubjectHash(), id))
 		if err != nil {
 			return false
 		}

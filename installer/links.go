@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io/fs"
 	"maps"
-	"path"
 	"slices"
 	"syscall"
 
@@ -39,7 +38,7 @@ func (e *edit) applyLinks(before, after map[string]string) error {
 		if _, stays := after[name]; stays {
 			continue
 		}
-		if err := e.root.Remove(path.Join(certDir, name)); err != nil {
+		if err := e.root.Remove(inCertDir(name)); err != nil {
 			return err
 		}
 		e.unlinked(name)
@@ -48,7 +47,7 @@ func (e *edit) applyLinks(before, after map[string]string) error {
 		if before[name] == after[name] {
 			continue
 		}
-		if err := e.root.Symlink(after[name], path.Join(certDir, name)); err != nil {
+		if err := e.root.Symlink(after[name], inCertDir(name)); err != nil {
 			return err
 		}
 		e.linked(name)
@@ -58,13 +57,13 @@ func (e *edit) applyLinks(before, after map[string]string) error {
 
 func (e *edit) linked(name string) {
 	if _, _, isHash := splitHashName(name); !isHash {
-		e.report.links.added = append(e.report.links.added, "/"+path.Join(certDir, name))
+		e.report.links.added = append(e.report.links.added, "/"+inCertDir(name))
 	}
 }
 
 func (e *edit) unlinked(name string) {
 	if _, _, isHash := splitHashName(name); !isHash {
-		e.report.links.removed = append(e.report.links.removed, "/"+path.Join(certDir, name))
+		e.report.links.removed = append(e.report.links.removed, "/"+inCertDir(name))
 	}
 }
 
@@ -81,7 +80,7 @@ func (s anchorStore) addLinks(e *edit, want []wanted) error {
 			return err
 		}
 		link := s.linkName(name)
-		if err := e.root.Symlink("/"+name, path.Join(certDir, link)); err != nil {
+		if err := e.root.Symlink("/"+name, inCertDir(link)); err != nil {
 			return err
 		}
 		e.linked(link)
@@ -96,12 +95,12 @@ func (s anchorStore) addLinks(e *edit, want []wanted) error {
 // would stop looking there.
 func (s anchorStore) addHashLink(e *edit, hash uint32, link string) error {
 	id := 0
-	for exists(e.root, path.Join(certDir, hashName(hash, id))) {
+	for exists(e.root, inCertDir(hashName(hash, id))) {
 		id++
 	}
-	name := path.Join(certDir, hashName(hash, id))
+	name := inCertDir(hashName(hash, id))
 	target, err := e.root.ReadLink(name)
-	if err == nil || isThere(e.root, path.Join(certDir, hashName(hash, id+1))) {
+	if err == nil || isThere(e.root, inCertDir(hashName(hash, id+1))) {
 		e.record.store(s.id).Replaced = append(e.record.store(s.id).Replaced, replacedLink{name, target})
 	}
 	return e.root.Symlink(link, name)
@@ -113,7 +112,7 @@ func (s anchorStore) dropLink(e *edit, link string) error {
 	if err != nil {
 		return err
 	}
-	if err := e.root.Remove(path.Join(certDir, link)); err != nil {
+	if err := e.root.Remove(inCertDir(link)); err != nil {
 		return err
 	}
 	e.unlinked(link)
@@ -132,7 +131,7 @@ func (s anchorStore) dropLink(e *edit, link string) error {
 // dropHashLink takes away HASH.ID. What stood in its place comes back; else the
 // last of the numbers behind it moves there, so that no gap hides them.
 func (s anchorStore) dropHashLink(e *edit, hash uint32, id int) error {
-	name := path.Join(certDir, hashName(hash, id))
+	name := inCertDir(hashName(hash, id))
 	recorded := e.record.store(s.id)
 	if i := slices.IndexFunc(recorded.Replaced, func(l replacedLink) bool { return l.Path == name }); i >= 0 {
 		was := recorded.Replaced[i].Target
@@ -143,10 +142,10 @@ func (s anchorStore) dropHashLink(e *edit, hash uint32, id int) error {
 		return e.root.Remove(name)
 	}
 	last := id
-	for isThere(e.root, path.Join(certDir, hashName(hash, last+1))) {
+	for isThere(e.root, inCertDir(hashName(hash, last+1))) {
 		last++
 	}
-	end := path.Join(certDir, hashName(hash, last))
+	end := inCertDir(hashName(hash, last))
 	if target, err := e.root.ReadLink(end); err == nil && last > id {
 		if err := e.root.Symlink(target, name); err != nil {
 			return err

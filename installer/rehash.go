@@ -97,7 +97,7 @@ func behind(name string, links map[string]string) string {
 		target, isLink := links[name]
 		switch {
 		case !isLink:
-			return path.Join(certDir, name)
+			return inCertDir(name)
 		case path.IsAbs(target):
 			return strings.TrimPrefix(path.Clean(target), "/")
 		case strings.Contains(target, "/"):
@@ -105,18 +105,24 @@ func behind(name string, links map[string]string) string {
 		}
 		name = target
 	}
-	return path.Join(certDir, name) // a circle
+	return inCertDir(name) // a circle
 }
 
 // hashName is the name of a hash link.
 func hashName(hash uint32, id int) string { return fmt.Sprintf("%08x.%d", hash, id) }
 
+// inCertDir returns the path of a name in /etc/ssl/certs.
+func inCertDir(base string) string { return certDir + "/" + base }
+
 // splitHashName takes the name of a hash link apart: eight hexadecimal digits, a
 // dot and a number.
 func splitHashName(name string) (hash uint32, id int, ok bool) {
 	head, number, dotted := strings.Cut(name, ".")
+	if !dotted || len(head) != 8 {
+		return 0, 0, false
+	}
 	h, err := strconv.ParseUint(head, 16, 32)
-	if !dotted || len(head) != 8 || err != nil {
+	if err != nil {
 		return 0, 0, false
 	}
 	n, err := strconv.ParseUint(number, 10, 16)
