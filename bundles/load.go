@@ -82,6 +82,9 @@ type loader struct {
 // [ErrUnreachable], or none of them where a local file cannot be read; all that
 // fail are in it.
 func Load(ctx context.Context, opt Options, specs ...string) ([]*Bundle, error) {
+	if opt.Offline {
+		go snapshots() // they are decoded while the catalogue is
+	}
 	catalogue, err := Catalog(opt)
 	if err != nil {
 		return nil, err
