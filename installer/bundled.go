@@ -3,8 +3,6 @@ package installer
 import (
 	"bufio"
 	"bytes"
-	"io/fs"
-	"path"
 	"slices"
 	"strings"
 
@@ -20,11 +18,11 @@ type bundledStore struct {
 }
 
 var (
-	python   = bundledStore{"python", pythonFiles}
-	ruby     = bundledStore{"ruby", rubyFiles}
-	conda    = bundledStore{"conda", condaFiles}
-	composer = bundledStore{"composer", composerFiles}
-	phpIni   = bundledStore{"php", phpFiles} // what php.ini names is the administrator's, and stays
+	pythonStore   = bundledStore{"python", pythonFiles}
+	rubyStore     = bundledStore{"ruby", rubyFiles}
+	condaStore    = bundledStore{"conda", condaFiles}
+	composerStore = bundledStore{"composer", composerFiles}
+	phpStore      = bundledStore{"php", phpFiles} // what php.ini names is the administrator's, and stays
 )
 
 func (s bundledStore) name() string { return s.id }
@@ -56,36 +54,17 @@ func (s bundledStore) found(e *edit) []string {
 	return files
 }
 
-// homes are where Python is, or an environment of it, and Conda.
-var homes = []string{
-	"usr", "usr/local", "opt/*", "venv", ".venv", "env",
-	"app/venv", "app/.venv", "app/env", "srv/venv", "srv/.venv", "code/.venv", "workspace/.venv", "usr/src/app/venv", "usr/src/app/.venv",
-	"root/.local", "home/*/.local", "home/*/venv", "home/*/.venv",
-}
-
 // pythonFiles returns certifi's file in every copy, and those of packages that
 // have one of their own.
 func pythonFiles(e *edit) []string {
-	prefixes := homes
-	if env := strings.Trim(e.opt.Environ["VIRTUAL_ENV"], "/"); env != "" {
-		prefixes = append(slices.Clone(homes), env)
-	}
-	files := e.glob("usr/local/aws-cli/v*/*/dist/awscli/botocore/cacert.pem", "opt/conda/envs/*/lib/python3*/site-packages/certifi/cacert.pem")
-	for _, prefix := range prefixes {
-		for _, libs := range []string{"/lib/python3*/site-packages", "/lib/python3*/dist-packages", "/lib64/python3*/site-packages"} {
-			for _, dir := range e.glob(prefix + libs) {
-				for _, file := range []string{
-					"certifi/cacert.pem",                  // requests, httpx and most others
-					"pip/_vendor/certifi/cacert.pem",      // pip before 24.2
-					"botocore/cacert.pem",                 // AWS
-					"httplib2/cacerts.txt",                // Google's older libraries
-					"grpc/_cython/_credentials/roots.pem", // gRPC
-					"stripe/data/ca-certificates.crt",     // Stripe
-				} {
-					files = append(files, path.Join(dir, file))
-				}
-			}
-		}
+	files := append(botocore(e), grpc(e)...)
+	for _, file := range []string{
+		"certifi/cacert.pem",              // requests, httpx and most others
+		"pip/_vendor/certifi/cacert.pem",  // pip before 24.2
+		"httplib2/cacerts.txt",            // Google's older libraries
+		"stripe/data/ca-certificates.crt", // Stripe
+	} {
+		files = append(files, module(file)(e)...)
 	}
 	return files
 }
@@ -134,14 +113,4 @@ func phpFiles(e *edit) []string {
 		}
 	}
 	return slices.DeleteFunc(files, func(name string) bool { return !strings.HasPrefix(name, "/") })
-}
-
-// glob returns the names that match any of patterns.
-func (e *edit) glob(patterns ...string) []string {
-	var names []string
-	for _, p := range patterns {
-		found, _ := fs.Glob(e.root, p) // the patterns are well formed
-		names = append(names, found...)
-	}
-	return names
 }

@@ -7,18 +7,6 @@ import (
 	"github.com/certgraft/certgraft/certs"
 )
 
-// trustVariables are the environment variables that redirect a runtime's trust
-// to a file.
-var trustVariables = []string{
-	"SSL_CERT_FILE",       // OpenSSL and what is built on it, Go
-	"NODE_EXTRA_CA_CERTS", // Node, Deno, Bun: beside their own
-	"REQUESTS_CA_BUNDLE",  // Python's requests
-	"CURL_CA_BUNDLE",      // curl, requests
-	"AWS_CA_BUNDLE",       // the AWS SDKs and CLI
-	"GIT_SSL_CAINFO",      // git
-	"PIP_CERT",            // pip
-}
-
 // envStore is the files that variables in the environment have programs read
 // instead of the system's bundle.
 type envStore struct{}
@@ -46,16 +34,16 @@ func (e *edit) envFiles() ([]string, error) {
 		return nil, err
 	}
 	var files []string
-	for _, variable := range trustVariables {
-		value := e.opt.Environ[variable]
-		if !strings.HasPrefix(value, "/") {
+	for _, v := range variables {
+		value := e.opt.Environ[v.name]
+		if !v.extended || !strings.HasPrefix(value, "/") {
 			continue // not set, or relative to who knows what
 		}
 		real, err := e.root.Resolve(value)
 		switch {
 		case err != nil || !leadsToFile(e.root, real):
 			if err != nil || !exists(e.root, real) {
-				e.warn("%s names %s, which is not there: programs that obey it trust nobody", variable, value)
+				e.warn("%s names %s, which is not there: programs that obey it trust nobody", v.name, value)
 			}
 		case !slices.Contains(system, real) && !slices.Contains(files, real):
 			files = append(files, real)

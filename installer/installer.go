@@ -86,7 +86,7 @@ func Install(root *rootfs.Overlay, sources []Source, opt Options) (*Report, erro
 		return nil, err
 	}
 	e.warnIntermediates(want)
-	e.advise()
+	e.advise(want)
 	return e.report, e.record.write(root)
 }
 

@@ -1,5 +1,7 @@
 package installer
 
+import "fmt"
+
 // Report says what was done, or would be.
 type Report struct {
 	Detection *Detection
@@ -31,10 +33,20 @@ type Advice struct {
 	Runtime string `json:"runtime"`
 	Path    string `json:"path"`
 	Do      string `json:"do"`
+
+	Others   []string `json:"others,omitzero"`   // paths of the same runtime
+	Variable string   `json:"variable,omitzero"` // to set, to Value
+	Value    string   `json:"value,omitzero"`
 }
 
 // String returns the advice on one line.
-func (a Advice) String() string { return a.Runtime + " (" + a.Path + "): " + a.Do }
+func (a Advice) String() string {
+	where := a.Path
+	if len(a.Others) > 0 {
+		where += fmt.Sprintf(" and %d more", len(a.Others))
+	}
+	return a.Runtime + " (" + where + "): " + a.Do
+}
 
 // add enters what became of a store. What was said of it before, when a sync
 // took something out, is added up.

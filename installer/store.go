@@ -46,11 +46,11 @@ var stores = []struct {
 	{bundleStore{}, func(*edit) bool { return true }, system},
 	{javaStore{}, func(e *edit) bool { return !e.opt.Append && len(e.keystores()) > 0 }, extra},
 	{envStore{}, func(e *edit) bool { return len(e.opt.Environ) > 0 }, extra},
-	{phpIni, phpIni.used, extra},
-	{python, python.used, named},
-	{ruby, ruby.used, named},
-	{conda, conda.used, named},
-	{composer, composer.used, named},
+	{phpStore, phpStore.used, extra},
+	{pythonStore, pythonStore.used, named},
+	{rubyStore, rubyStore.used, named},
+	{condaStore, condaStore.used, named},
+	{composerStore, composerStore.used, named},
 }
 
 func (e *edit) family(name string) bool { return !e.opt.Append && e.report.Detection.Family == name }

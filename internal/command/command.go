@@ -25,7 +25,8 @@ const (
 
 // Run runs the program with args, args[0] being its name, and returns its exit
 // status: 0 done, 1 the work failed, 2 wrong usage, 3 the input was refused,
-// 4 a source could not be reached, 5 a check found what it looks for.
+// 4 a source could not be reached, 5 a check found what it looks for. That of
+// certgraft run is the command's.
 func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	p := newPrinter(stdin, stdout, stderr, processEnviron())
 	app := newApp(p)
@@ -61,7 +62,7 @@ func newApp(p *printer) *cli.App {
 			return cli.ShowAppHelp(c)
 		},
 		Commands: []*cli.Command{
-			installCommand(p), removeCommand(p), bundleCommand(p), inspectCommand(p),
+			installCommand(p), removeCommand(p), bundleCommand(p), runCommand(p), envCommand(p), inspectCommand(p),
 			listCommand(p), completionCommand(p), versionCommand(p),
 		},
 	}

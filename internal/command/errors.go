@@ -37,6 +37,9 @@ func exitStatus(err error) int {
 	switch {
 	case err == nil:
 		return exitDone
+	case is[statusError](err):
+		e, _ := errors.AsType[statusError](err)
+		return e.status
 	case is[usageError](err) || errors.Is(err, bundles.ErrUsage):
 		return exitUsage
 	case is[refusedError](err) || errors.Is(err, bundles.ErrRefused) || errors.Is(err, installer.ErrRefused):

@@ -25,6 +25,9 @@ func permute(app *cli.App, args []string) ([]string, error) {
 	for rest := args[2:]; len(rest) > 0; {
 		n := 1
 		switch arg := rest[0]; {
+		case arg == "--" && cmd.Name == "run": // the command stands behind it
+			operands = append(operands, rest...)
+			n = len(rest)
 		case arg == "--":
 			operands = append(operands, rest[1:]...)
 			n = len(rest)

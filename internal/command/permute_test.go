@@ -16,6 +16,8 @@ func TestPermute(t *testing.T) {
 		{"install a -root /x", "install -root /x -- a"},
 		{"install - --root /x", "install --root /x -- -"},
 		{"install -- --root /x", "install -- --root /x"},
+		{"run a --offline -- curl --offline -- x", "run --offline -- a -- curl --offline -- x"},
+		{"run a -- --root", "run -- a -- --root"},
 		{"install a --root", "install --root -- a"},
 		{"install --nonsense a", "install --nonsense -- a"},
 		{"install --root -- a", "install --root -- -- a"},

@@ -3,6 +3,7 @@ package command
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -79,7 +80,7 @@ func (p *printer) note(message string) {
 
 // failure writes an error and what to do about it.
 func (p *printer) failure(err error) {
-	if err == nil {
+	if e, ok := errors.AsType[statusError](err); err == nil || ok && e.error == nil {
 		return
 	}
 	for line := range strings.Lines(strings.TrimSuffix(err.Error(), "\n")) {

@@ -1,0 +1,132 @@
+package command
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/certgraft/certgraft/installer"
+	"github.com/certgraft/certgraft/rootfs"
+)
+
+// envOptions are the flags of certgraft env.
+type envOptions struct {
+	root, format string
+	all          bool
+}
+
+func envCommand(p *printer) *cli.Command {
+	o := &envOptions{}
+	return &cli.Command{
+		Name:        "env",
+		Usage:       "write the variables that make each runtime use the system's bundle",
+		Description: "eval \"$(certgraft env)\"\ncertgraft env --root /mnt --format dockerfile >>Dockerfile",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "root", Category: targetFlags, Usage: "look at the root file system in `DIR`", Value: "/", TakesFile: true, Destination: &o.root},
+			&cli.StringFlag{Name: "format", Category: outputFlags, Usage: "sh, dockerfile, json or compose", Value: "sh", Destination: &o.format},
+			&cli.BoolFlag{Name: "all", Category: outputFlags, Usage: "write the variables of runtimes too that are not in the root, or need none", Destination: &o.all},
+		},
+		Action: func(c *cli.Context) error {
+			if _, err := operands(c, 0, 0, ""); err != nil {
+				return err
+			}
+			return o.run(p)
+		},
+	}
+}
+
+// envResult is the JSON of certgraft env.
+type envResult struct {
+	Schema int    `json:"schema"` // 1; grows when a field changes its meaning
+	Root   string `json:"root"`
+	*installer.Environment
+}
+
+// envFormats are the ways to write variables down.
+var envFormats = map[string]func(w io.Writer, all []installer.Variable){
+	"sh": shellText, "dockerfile": dockerfileText, "compose": composeText, "json": nil,
+}
+
+func (o *envOptions) run(p *printer) error {
+	text, known := envFormats[o.format]
+	switch {
+	case !known:
+		return usagef("--format %s: it is sh, dockerfile, json or compose", o.format)
+	case o.root == "":
+		return usagef("--root is empty")
+	case o.format == "json":
+		p.json = true
+	}
+	root, closer, err := rootfs.ReadOnly(o.root)
+	if err != nil {
+		return err
+	}
+	defer closer.Close()
+	found, err := installer.Environ(root, p.rootOptions(o.root == "/"), o.all)
+	if err != nil {
+		return fmt.Errorf("look for runtimes in %s: %w", o.root, err)
+	}
+	o.remarks(p, found)
+	return p.result(envResult{1, o.root, found}, func(w io.Writer) { text(w, found.Variables) })
+}
+
+// remarks says what is not written, and why.
+func (o *envOptions) remarks(p *printer, found *installer.Environment) {
+	for _, l := range found.LeftOut {
+		p.note(l.Name + " is left out: " + l.Reason)
+	}
+	switch {
+	case found.Bundle == "":
+		p.warn(o.root + " has no bundle of CAs that a variable could name: run certgraft install first")
+	case len(found.Variables) == 0 && len(found.LeftOut) == 0:
+		p.note("what is in " + o.root + " needs no variable: it reads " + found.Bundle + "; --all writes every variable")
+	}
+}
+
+// remark says in a comment who reads a variable, and what it does.
+func remark(v installer.Variable) string {
+	if v.Adds {
+		return "# " + v.Runtime + ": adds to their own roots"
+	}
+	return "# " + v.Runtime + ": replaces their own roots"
+}
+
+func shellText(w io.Writer, all []installer.Variable) {
+	for _, v := range all {
+		fmt.Fprintf(w, "%s\nexport %s=%s\n", remark(v), v.Name, shellQuoted(v.Value))
+	}
+}
+
+// shellQuoted quotes a word for sh where it has to be.
+func shellQuoted(word string) string {
+	plain := func(r rune) bool {
+		return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("/._-+:=,@%", r)
+	}
+	if word != "" && strings.TrimLeftFunc(word, plain) == "" {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
+
+func dockerfileText(w io.Writer, all []installer.Variable) {
+	quote := strings.NewReplacer(`\`, `\\`, `"`, `\"`, `$`, `\$`)
+	for _, v := range all {
+		fmt.Fprintf(w, "%s\nENV %s=\"%s\"\n", remark(v), v.Name, quote.Replace(v.Value))
+	}
+}
+
+// composeText writes the environment of a service, in which $ has to be doubled.
+func composeText(w io.Writer, all []installer.Variable) {
+	if len(all) == 0 {
+		fmt.Fprintln(w, "environment: {}")
+		return
+	}
+	fmt.Fprintln(w, "environment:")
+	for _, v := range all {
+		quoted, _ := json.Marshal(strings.ReplaceAll(v.Value, "$", "$$")) // a string can be encoded
+		fmt.Fprintf(w, "  %s\n  %s: %s\n", remark(v), v.Name, quoted)
+	}
+}

@@ -1,0 +1,265 @@
+package command
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/internal/roottest"
+	"github.com/certgraft/certgraft/keystore"
+)
+
+// testPrinter returns a printer and what it writes to standard error.
+func testPrinter(env environ) (*printer, *bytes.Buffer) {
+	var said bytes.Buffer
+	return newPrinter(nil, nil, &said, env), &said
+}
+
+func testSet(t *testing.T, cas ...*roottest.CA) *certs.Set {
+	t.Helper()
+	set := &certs.Set{}
+	for _, ca := range cas {
+		c, err := certs.ParseCertificate(ca.DER)
+		if err != nil {
+			t.Fatal(err)
+		}
+		set.Add(c, "corp")
+	}
+	return set
+}
+
+func holds(t *testing.T, set *certs.Set, ca *roottest.CA) bool {
+	t.Helper()
+	for c := range set.All() {
+		if bytes.Equal(c.Raw, ca.DER) {
+			return true
+		}
+	}
+	return false
+}
+
+func testFile(t *testing.T, name string, data []byte) string {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+// The system's CAs are kept; where there are none, the Mozilla roots are used,
+// and that is said.
+func TestRunSetSystem(t *testing.T) {
+	root, system := t.TempDir(), roottest.NewCA(t, "System")
+	p, said := testPrinter(environ{})
+	if set := runSet(p, root, nil); set.Len() < 100 || !strings.Contains(said.String(), "note: this system has no CAs") {
+		t.Errorf("%d certificates, said %q", set.Len(), said)
+	}
+	said.Reset()
+	testFile(t, filepath.Join(root, "etc/ssl/cert.pem"), []byte(system.PEM()))
+	if set := runSet(p, root, nil); set.Len() != 1 || !holds(t, set, system) || said.Len() != 0 {
+		t.Errorf("%d certificates, said %q", set.Len(), said)
+	}
+}
+
+// Whatever the command trusted before, by any variable, it still does.
+func TestRunSetMerges(t *testing.T) {
+	dir := t.TempDir()
+	file, inDir, java, later := roottest.NewCA(t, "File"), roottest.NewCA(t, "In a directory"), roottest.NewCA(t, "Java"), roottest.NewCA(t, "Later")
+	testFile(t, filepath.Join(dir, "d/a.pem"), []byte(inDir.PEM()))
+	testFile(t, filepath.Join(dir, "d/README"), []byte("nothing\n"))
+	store := func(name, password string, ca *roottest.CA) string {
+		s := keystore.NewJKS(password)
+		for c := range testSet(t, ca).All() {
+			if err := s.Add(keystore.Entry{Alias: "x", Cert: c}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		data, err := s.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return testFile(t, filepath.Join(dir, name), data)
+	}
+	p, said := testPrinter(environ{
+		"CURL_CA_BUNDLE":     testFile(t, filepath.Join(dir, "corp.pem"), []byte(file.PEM())),
+		"REQUESTS_CA_BUNDLE": filepath.Join(dir, "d"),
+		"PIP_CERT":           filepath.Join(dir, "nowhere"),
+		"JAVA_TOOL_OPTIONS":  "-Xmx1g '-Djavax.net.ssl.trustStore=" + store("a store", "changeit", java) + "'",
+		"_JAVA_OPTIONS":      "-Djavax.net.ssl.trustStorePassword=secret -Djavax.net.ssl.trustStore=" + store("later", "secret", later),
+	})
+	set := runSet(p, t.TempDir(), nil)
+	for _, ca := range []*roottest.CA{file, inDir, java, later} {
+		if !holds(t, set, ca) {
+			t.Errorf("%s is not in the set", ca.Cert.Subject.CommonName)
+		}
+	}
+	if strings.Count(said.String(), "warning") != 1 || !strings.Contains(said.String(), "PIP_CERT names") {
+		t.Errorf("said %q", said)
+	}
+	if strings.Contains(said.String(), "secret") {
+		t.Error("a password was printed")
+	}
+}
+
+func TestJavaWords(t *testing.T) {
+	got := javaWords(` -a  "-b c" -d='e f'` + "\t" + `-g`)
+	if want := []string{"-a", "-b c", "-d=e f", "-g"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// Of two that name a trust store, the later wins: ours has to stand in it.
+func TestJavaOverrides(t *testing.T) {
+	got := javaOverrides(environ{"_JAVA_OPTIONS": "-Djavax.net.ssl.trustStore=/x -Xmx1g", "JDK_JAVA_OPTIONS": "-Xmx2g"}, "-O")
+	if len(got) != 1 || got["_JAVA_OPTIONS"] != "-Djavax.net.ssl.trustStore=/x -Xmx1g -O" {
+		t.Errorf("%q", got)
+	}
+}
+
+// The directory holds the bundle in every form, the same each time, readable by
+// other users but for the configuration that may hold passwords.
+func TestFillRunDir(t *testing.T) {
+	a, b := roottest.NewCA(t, "Same"), roottest.NewCA(t, "Same")
+	set := testSet(t, a, b)
+	home := t.TempDir()
+	testFile(t, filepath.Join(home, ".wgetrc"), []byte("http_password = secret"))
+	p, _ := testPrinter(environ{"HOME": home})
+	dir := filepath.Join(t.TempDir(), "d")
+	read := func() map[string]string {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := fillRunDir(p, dir, set); err != nil {
+			t.Fatal(err)
+		}
+		files := map[string]string{}
+		err := filepath.WalkDir(dir, func(name string, d os.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			info, err := d.Info()
+			if want := os.FileMode(0o644); d.Name() != "wgetrc" && info.Mode() != want || d.Name() == "wgetrc" && info.Mode() != 0o600 {
+				t.Errorf("%s has mode %v", name, info.Mode())
+			}
+			data, _ := os.ReadFile(name)
+			files[strings.TrimPrefix(name, dir+"/")] = string(data)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return files
+	}
+	files := read()
+	var c *certs.Certificate
+	for c = range set.All() {
+		break
+	}
+	hash := strings.TrimSuffix(filepath.Base(hashFile(nil, "", c)), ".0")
+	if files["ca.pem"] != a.PEM()+b.PEM() || files["certs/"+hash+".0"] != a.PEM() || files["certs/"+hash+".1"] != b.PEM() {
+		t.Errorf("the bundle or the hashes are wrong: %q", slices.Collect(func(yield func(string) bool) {
+			for name := range files {
+				yield(name)
+			}
+		}))
+	}
+	if want := "http_password = secret\nca_certificate = " + dir + "/ca.pem\n"; files["wgetrc"] != want {
+		t.Errorf("wgetrc is %q", files["wgetrc"])
+	}
+	store, err := keystore.Open([]byte(files["cacerts"]), keystore.DefaultPassword)
+	if err != nil || len(store.Entries()) != 2 {
+		t.Errorf("the Java trust store: %v", err)
+	}
+	again := read()
+	for name, data := range files {
+		if again[name] != data {
+			t.Errorf("%s differs the second time", name)
+		}
+	}
+}
+
+// A directory that anyone may rename in is passed over, and one that is full or
+// not there.
+func TestMakeRunDir(t *testing.T) {
+	open := t.TempDir()
+	if err := os.Chmod(open, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	bad, good := t.TempDir(), t.TempDir()
+	fill := func(dir string) error {
+		if filepath.Dir(dir) == bad {
+			return syscall.ENOSPC
+		}
+		return os.WriteFile(filepath.Join(dir, "ca.pem"), nil, 0o644)
+	}
+	dir, err := makeRunDir([]string{"/nowhere", open, bad, good}, fill)
+	if err != nil || filepath.Dir(dir.path) != good {
+		t.Fatalf("%v, %v", dir, err)
+	}
+	for _, base := range []string{open, bad} {
+		if left, _ := os.ReadDir(base); len(left) != 0 {
+			t.Errorf("%s is not empty", base)
+		}
+	}
+	p, _ := testPrinter(environ{})
+	sweep(p, []string{good})
+	if _, err := os.Stat(dir.path); err != nil {
+		t.Error("a directory in use was swept")
+	}
+	if err := dir.remove(); err != nil {
+		t.Error(err)
+	}
+	_, err = makeRunDir([]string{"/nowhere", bad}, fill)
+	if err == nil || !strings.Contains(strings.Join(hints(err), ""), "TMPDIR=DIR") {
+		t.Errorf("%v", err)
+	}
+}
+
+// What a run that was killed left is swept; not what another program calls so,
+// a link, or a directory that is just being made.
+func TestSweep(t *testing.T) {
+	base, other := t.TempDir(), t.TempDir()
+	testFile(t, filepath.Join(base, runPrefix+"1/ca.pem"), nil)
+	testFile(t, filepath.Join(base, runPrefix+"file"), nil)
+	testFile(t, filepath.Join(other, "kept"), nil)
+	if err := os.Symlink(other, filepath.Join(base, runPrefix+"link")); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"new", "old"} {
+		if err := os.Mkdir(filepath.Join(base, runPrefix+name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	long := time.Now().Add(-2 * time.Hour)
+	if err := os.Chtimes(filepath.Join(base, runPrefix+"old"), long, long); err != nil {
+		t.Fatal(err)
+	}
+	p, said := testPrinter(environ{})
+	sweep(p, []string{base, "/nowhere"})
+	entries, err := os.ReadDir(base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var left []string
+	for _, e := range entries {
+		left = append(left, strings.TrimPrefix(e.Name(), runPrefix))
+	}
+	if want := []string{"file", "link", "new"}; !slices.Equal(left, want) {
+		t.Errorf("left are %q, want %q", left, want)
+	}
+	if _, err := os.Stat(filepath.Join(other, "kept")); err != nil || said.Len() > 0 {
+		t.Errorf("%v, said %q", err, said)
+	}
+}

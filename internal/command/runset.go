@@ -1,0 +1,212 @@
+package command
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/installer"
+	"github.com/certgraft/certgraft/keystore"
+	"github.com/certgraft/certgraft/rootfs"
+)
+
+// runSet returns what the command is to trust: the CAs of the system in root, or
+// where it has none the Mozilla roots in this program; the files that variables
+// name already; the sources.
+func runSet(p *printer, root string, sources []installer.Source) *certs.Set {
+	set := systemSet(p, root)
+	if set.Len() == 0 {
+		set, _ = certs.MozillaRoots()
+		p.note("this system has no CAs: the command trusts the Mozilla roots in this program, and the sources")
+	}
+	addNamed(p, set)
+	addJava(p, set)
+	for _, s := range sources {
+		for c := range s.Certs.All() {
+			set.Add(c, s.Anchor)
+		}
+	}
+	return set
+}
+
+// systemSet returns the CAs of the system. A bundle that cannot be read trusts
+// nobody for the command either.
+func systemSet(p *printer, root string) *certs.Set {
+	set := &certs.Set{}
+	fsys, closer, err := rootfs.ReadOnly(root)
+	if err != nil {
+		p.warn("the system's CAs are left out: " + err.Error())
+		return set
+	}
+	defer closer.Close()
+	for c, err := range installer.Trusted(fsys) {
+		if err != nil {
+			p.warn("some of the system's CAs are left out: " + err.Error())
+			continue
+		}
+		set.Add(c, "system")
+	}
+	return set
+}
+
+// addNamed adds the certificates in the files that variables name: the command
+// is to trust what it trusted before.
+func addNamed(p *printer, set *certs.Set) {
+	named := installer.NamedFiles(p.env)
+	done := map[string]bool{}
+	for _, variable := range slices.Sorted(maps.Keys(named)) {
+		name := named[variable]
+		if done[name] {
+			continue
+		}
+		done[name] = true
+		if err := addFiles(set, name); err != nil {
+			p.warn(fmt.Sprintf("%s names %s, whose certificates are left out: %v", variable, name, err))
+		}
+	}
+}
+
+// addFiles adds the certificates in a file, or in the files of a directory.
+func addFiles(set *certs.Set, name string) error {
+	info, err := os.Stat(name)
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		return addFile(set, name)
+	}
+	entries, err := os.ReadDir(name)
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		inner := filepath.Join(name, entry.Name())
+		if info, err := os.Stat(inner); err == nil && info.Mode().IsRegular() {
+			_ = addFile(set, inner) // what is no certificate was not trusted
+		}
+	}
+	return nil
+}
+
+func addFile(set *certs.Set, name string) error {
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	taken, _, err := certs.ParseAll(data)
+	for _, c := range taken {
+		set.Add(c, "environment")
+	}
+	return err
+}
+
+// javaVariables hold options of Java runtimes. Those of the later ones take the
+// place of those of the first.
+var javaVariables = []string{"JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS"}
+
+const trustStoreOption = "-Djavax.net.ssl.trustStore"
+
+// addJava adds the certificates of the trust stores that options of Java name.
+func addJava(p *printer, set *certs.Set) {
+	for _, variable := range javaVariables {
+		name := javaOption(p.env[variable], trustStoreOption)
+		if name == "" || name == "NONE" {
+			continue
+		}
+		if err := addKeystore(set, name, javaOption(p.env[variable], trustStoreOption+"Password")); err != nil {
+			p.warn(fmt.Sprintf("%s names the trust store %s, whose certificates are left out: %v", variable, name, err))
+		}
+	}
+}
+
+func addKeystore(set *certs.Set, name, password string) error {
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	passwords := []string{keystore.DefaultPassword}
+	if password != "" {
+		passwords = []string{password}
+	}
+	store, err := keystore.Open(data, passwords...)
+	if err != nil {
+		return err
+	}
+	for _, entry := range store.Entries() {
+		set.Add(entry.Cert, "environment")
+	}
+	return nil
+}
+
+// javaOption returns the last value of an option, without the quotes.
+func javaOption(options, name string) string {
+	value := ""
+	for _, word := range javaWords(options) {
+		if v, ok := strings.CutPrefix(word, name+"="); ok {
+			value = v
+		}
+	}
+	return value
+}
+
+// javaWords splits options as the runtime does: at white space that is not
+// between quotes.
+func javaWords(options string) []string {
+	var words []string
+	var word strings.Builder
+	quote, inside := rune(0), false
+	for _, r := range options + " " {
+		switch {
+		case quote != 0 && r == quote:
+			quote = 0
+		case quote != 0:
+			word.WriteRune(r)
+		case r == '"' || r == '\'':
+			quote, inside = r, true
+		case strings.ContainsRune(" \t\r\n\f\v", r):
+			if inside {
+				words = append(words, word.String())
+			}
+			word.Reset()
+			inside = false
+		default:
+			word.WriteRune(r)
+			inside = true
+		}
+	}
+	return words
+}
+
+// javaOverrides returns the other variables that name a trust store, with our
+// options behind what they hold.
+func javaOverrides(env environ, options string) map[string]string {
+	out := map[string]string{}
+	for _, name := range javaVariables[1:] {
+		if javaOption(env[name], trustStoreOption) != "" {
+			out[name] = env[name] + " " + options
+		}
+	}
+	return out
+}
+
+// existing returns the content of a configuration file that the command's is to
+// begin with; nil if there is none.
+func existing(p *printer, name string) []byte {
+	if name == "" {
+		return nil
+	}
+	data, err := os.ReadFile(name)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		p.warn("the configuration in " + name + " is left out: " + err.Error())
+	}
+	if n := len(data); n > 0 && data[n-1] != '\n' {
+		data = append(data, '\n')
+	}
+	return data
+}
