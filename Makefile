@@ -6,7 +6,7 @@ GO       ?= go
 TAGS     := urfave_cli_no_docs
 FUZZTIME ?= 30s
 FLAGS    ?=
-COVERED  := certs bundles rootfs installer
+COVERED  := certs bundles rootfs installer image
 LEAST    := 85
 
 .PHONY: help build test e2e bench fuzz lint demo cover clean

@@ -37,6 +37,7 @@ type Advice struct {
 	Others   []string `json:"others,omitzero"`   // paths of the same runtime
 	Variable string   `json:"variable,omitzero"` // to set, to Value
 	Value    string   `json:"value,omitzero"`
+	Adds     bool     `json:"adds,omitzero"` // the variable adds to the roots of the runtime, and hides none
 }
 
 // String returns the advice on one line.

@@ -243,7 +243,7 @@ func (e *edit) adviseRuntimes(want []wanted) {
 }
 
 func (e *edit) advice(r runtime, v variable, value string, names []string) Advice {
-	a := Advice{Runtime: r.name, Path: "/" + names[0], Variable: v.name, Value: value}
+	a := Advice{Runtime: r.name, Path: "/" + names[0], Variable: v.name, Value: value, Adds: v.adds}
 	for _, other := range names[1:] {
 		a.Others = append(a.Others, "/"+other)
 	}

@@ -21,6 +21,8 @@ const (
 	sourceFlags   = "Sources:"
 	downloadFlags = "Download:"
 	outputFlags   = "Output:"
+	imageFlags    = "Image:"
+	registryFlags = "Registry:"
 )
 
 // Run runs the program with args, args[0] being its name, and returns its exit
@@ -62,7 +64,7 @@ func newApp(p *printer) *cli.App {
 			return cli.ShowAppHelp(c)
 		},
 		Commands: []*cli.Command{
-			installCommand(p), removeCommand(p), bundleCommand(p), runCommand(p), envCommand(p), inspectCommand(p),
+			installCommand(p), removeCommand(p), patchCommand(p), bundleCommand(p), runCommand(p), envCommand(p), inspectCommand(p),
 			listCommand(p), completionCommand(p), versionCommand(p),
 		},
 	}

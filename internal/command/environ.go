@@ -15,6 +15,8 @@ import (
 //	SOURCE_DATE_EPOCH  the moment at which expiry is judged, and the times of what is written
 //	NO_COLOR, TERM     no colour where NO_COLOR is set or TERM is "dumb"
 //	https_proxy …      read by net/http for downloads
+//	DOCKER_HOST        the engine of docker-daemon:, XDG_RUNTIME_DIR where a user's own has its socket
+//	DOCKER_CONFIG, REGISTRY_AUTH_FILE, HOME  where the credentials for registries are
 //
 // and, on the live root, those that redirect a runtime's trust (SSL_CERT_FILE,
 // NODE_EXTRA_CA_CERTS …), which package installer interprets.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/certgraft/certgraft/bundles"
+	"github.com/certgraft/certgraft/image"
 	"github.com/certgraft/certgraft/installer"
 )
 
@@ -40,11 +41,11 @@ func exitStatus(err error) int {
 	case is[statusError](err):
 		e, _ := errors.AsType[statusError](err)
 		return e.status
-	case is[usageError](err) || errors.Is(err, bundles.ErrUsage):
+	case is[usageError](err) || errors.Is(err, bundles.ErrUsage) || errors.Is(err, image.ErrUsage):
 		return exitUsage
 	case is[refusedError](err) || errors.Is(err, bundles.ErrRefused) || errors.Is(err, installer.ErrRefused):
 		return exitRefused
-	case errors.Is(err, bundles.ErrUnreachable):
+	case errors.Is(err, bundles.ErrUnreachable) || errors.Is(err, image.ErrUnreachable):
 		return exitUnreachable
 	}
 	return exitFailure

@@ -1,0 +1,248 @@
+package image
+
+import (
+	"archive/tar"
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+)
+
+// archiveFile is an image in a tar archive: an OCI layout, or what docker save
+// writes.
+type archiveFile struct {
+	text, file, tag string
+	docker          bool
+	streams         *Locations
+}
+
+func (a *archiveFile) String() string { return a.text }
+
+// Get implements [Location]. An archive that docker save wrote since Docker 25
+// has an OCI layout in it, which says more.
+func (a *archiveFile) Get(ctx context.Context) (*Image, error) {
+	f, err := a.openArchive()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", a.text, err)
+	}
+	t, err := indexArchive(ctx, f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", a.text, err)
+	}
+	if !a.docker {
+		return layout{t}.get(ctx, a.text, a.tag)
+	}
+	return getDocker(ctx, t, a.text, a.tag)
+}
+
+// openArchive returns the archive as a file that can be read from anywhere:
+// what comes from standard input, or is compressed, becomes one without a name.
+func (a *archiveFile) openArchive() (*os.File, error) {
+	if a.file == "-" {
+		if a.streams.Stdin == nil {
+			return nil, errors.New("there is no standard input")
+		}
+		return spool(a.streams.Stdin)
+	}
+	f, err := os.Open(a.file)
+	if err != nil {
+		return nil, hinted{err, "name an archive that is there"}
+	}
+	kind, err := sniff(bufio.NewReader(io.NewSectionReader(f, 0, 16)))
+	if err != nil || kind == plain {
+		return f, err
+	}
+	defer f.Close()
+	return spool(f)
+}
+
+func spool(r io.Reader) (*os.File, error) {
+	unpacked, err := unpack(r, "")
+	if err != nil {
+		return nil, err
+	}
+	defer unpacked.Close()
+	f, err := os.CreateTemp("", "certgraft-*.tar")
+	if err != nil {
+		return nil, fmt.Errorf("keep the archive while it is read: %w", err)
+	}
+	dir, err := os.OpenRoot(filepath.Dir(f.Name()))
+	if err == nil {
+		err = errors.Join(dir.Remove(filepath.Base(f.Name())), dir.Close())
+	}
+	if err == nil {
+		_, err = io.Copy(f, unpacked)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("keep the archive while it is read: %w", err), f.Close())
+	}
+	return f, nil
+}
+
+// tarFiles are the files of a tar archive.
+type tarFiles struct {
+	file  *os.File
+	sizes map[string]span
+	links map[string]string
+}
+
+// span is where a file is in an archive.
+type span struct{ at, size int64 }
+
+// indexArchive finds the files of an archive.
+func indexArchive(ctx context.Context, f *os.File) (*tarFiles, error) {
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return nil, err
+	}
+	t := &tarFiles{file: f, sizes: map[string]span{}, links: map[string]string{}}
+	for r := tar.NewReader(f); ctx.Err() == nil; {
+		h, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, fmt.Errorf("it is no tar archive, or damaged: %w", err)
+		}
+		name := cleanName(h.Name)
+		switch h.Typeflag {
+		case tar.TypeReg:
+			at, err := f.Seek(0, io.SeekCurrent)
+			if err != nil {
+				return nil, err
+			}
+			t.sizes[name] = span{at, h.Size}
+		case tar.TypeSymlink:
+			t.links[name] = cleanName(path.Join(path.Dir(name), h.Linkname))
+		case tar.TypeLink:
+			t.links[name] = cleanName(h.Linkname)
+		}
+	}
+	return t, ctx.Err()
+}
+
+// find returns where the file at name is, following links.
+func (t *tarFiles) find(name string) (span, error) {
+	for range maxLinks {
+		if s, ok := t.sizes[name]; ok {
+			return s, nil
+		}
+		target, ok := t.links[name]
+		if !ok {
+			break
+		}
+		name = target
+	}
+	return span{}, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+}
+
+func (t *tarFiles) openFile(name string) (io.ReadCloser, error) {
+	s, err := t.find(cleanName(name))
+	if err != nil {
+		return nil, err
+	}
+	return io.NopCloser(io.NewSectionReader(t.file, s.at, s.size)), nil
+}
+
+// Put implements [Location]. The archive is an OCI layout, and one for docker
+// load as well where that was asked for.
+func (a *archiveFile) Put(ctx context.Context, img *Image) error {
+	write := func(w io.Writer) error { return writeArchive(ctx, w, img, a.tag, a.docker) }
+	if a.file == "-" {
+		if a.streams.Stdout == nil {
+			return fmt.Errorf("%s: there is no standard output", a.text)
+		}
+		if err := write(a.streams.Stdout); err != nil {
+			return fmt.Errorf("%s: %w", a.text, err)
+		}
+		return nil
+	}
+	root, err := os.OpenRoot(filepath.Dir(a.file))
+	if err != nil {
+		return fmt.Errorf("%s: %w", a.text, err)
+	}
+	defer root.Close()
+	if err := replaceFile(root, filepath.Base(a.file), write); err != nil {
+		return fmt.Errorf("%s: %w", a.text, err)
+	}
+	return nil
+}
+
+// writeArchive writes an image as a layout in a tar archive. The same image
+// gives the same bytes.
+func writeArchive(ctx context.Context, w io.Writer, img *Image, tag string, docker bool) error {
+	var forDocker []byte
+	var err error
+	if docker {
+		if img, forDocker, err = dockerManifests(ctx, img, tag); err != nil {
+			return err
+		}
+		if tag == "" && len(img.Tags) > 0 {
+			tag = img.Tags[0]
+		}
+	}
+	buf := bufio.NewWriterSize(w, 1<<20)
+	out := tar.NewWriter(buf)
+	put := func(name string, size int64, r io.Reader) error {
+		if err := out.WriteHeader(&tar.Header{Name: name, Typeflag: tar.TypeReg, Mode: 0o644, Size: size}); err != nil {
+			return err
+		}
+		_, err := io.Copy(out, r)
+		return err
+	}
+	putBytes := func(name string, data []byte) error { return put(name, int64(len(data)), bytes.NewReader(data)) }
+	if err := putBytes("oci-layout", []byte(layoutMark)); err != nil {
+		return err
+	}
+	err = img.contents(ctx, func(d Descriptor, open func() (io.ReadCloser, error)) error {
+		body, err := open()
+		if err != nil {
+			return err
+		}
+		defer body.Close()
+		return put(d.Digest.path(), d.Size, body)
+	})
+	if err != nil {
+		return err
+	}
+	index, err := enterImage([]byte(`{"schemaVersion":2,"mediaType":"`+ociIndex+`","manifests":[]}`), img.Descriptor, tag)
+	if err != nil {
+		return err
+	}
+	if err := putBytes("index.json", index); err != nil {
+		return err
+	}
+	if docker {
+		if err := putBytes("manifest.json", forDocker); err != nil {
+			return err
+		}
+	}
+	return errors.Join(out.Close(), buf.Flush())
+}
+
+// single returns the one image that an index holds, attestations aside.
+func (img *Image) single(ctx context.Context) (*Image, error) {
+	if !isIndex(img.Descriptor.MediaType) {
+		return img, nil
+	}
+	m, err := parseManifest(img.Descriptor.MediaType, img.raw)
+	if err != nil {
+		return nil, err
+	}
+	all := slices.DeleteFunc(m.Manifests, func(d Descriptor) bool { return d.Annotations[referenceType] != "" })
+	if len(all) != 1 {
+		return nil, hinted{marked{fmt.Errorf("an archive for docker load holds one image, and there are %d", len(all)), ErrUsage}, "choose one with --platform, or write oci-archive:FILE"}
+	}
+	one := *img
+	one.Descriptor = all[0]
+	if one.raw, err = read(ctx, img.from, all[0]); err != nil {
+		return nil, err
+	}
+	return one.single(ctx)
+}

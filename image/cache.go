@@ -1,0 +1,183 @@
+package image
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/gob"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// Cache keeps what is known of layers in a directory, so that a layer that was
+// seen once, in whatever image, is not downloaded again. Layers are named by
+// their digests and never change, so nothing in it goes stale. Several programs
+// may share one; what is damaged is taken for what is not there. A nil Cache
+// keeps nothing.
+type Cache struct {
+	root *os.Root
+	log  *slog.Logger
+	max  int64
+}
+
+// cacheVersion is part of the directory's name: it changes with [layer].
+const cacheVersion = "layers-v1"
+
+// DefaultCacheSize is the size that a cache is pruned to.
+const DefaultCacheSize = 512 << 20
+
+// OpenCache opens the cache in dir, which is made if it is not there. A cache
+// that cannot be used is an error; one that fails later is logged and done
+// without.
+func OpenCache(dir string, log *slog.Logger) (*Cache, error) {
+	at := dir + "/" + cacheVersion
+	if err := os.MkdirAll(at, 0o755); err != nil {
+		return nil, hinted{fmt.Errorf("open the cache: %w", err), "name a directory that can be written to with --cache"}
+	}
+	root, err := os.OpenRoot(at)
+	if err != nil {
+		return nil, fmt.Errorf("open the cache: %w", err)
+	}
+	return &Cache{root: root, log: log, max: DefaultCacheSize}, nil
+}
+
+// Close closes the cache.
+func (c *Cache) Close() error {
+	if c == nil {
+		return nil
+	}
+	return c.root.Close()
+}
+
+func cacheName(digest Digest) string { return strings.ReplaceAll(string(digest), ":", "-") }
+
+// load returns what is known of a layer, or nil.
+func (c *Cache) load(digest Digest) *layer {
+	if c == nil {
+		return nil
+	}
+	data, err := c.root.ReadFile(cacheName(digest))
+	if err != nil {
+		return nil
+	}
+	l, err := decodeLayer(data)
+	if err != nil {
+		c.log.Warn("ignore a damaged file of the cache", "layer", digest, "error", err)
+		return nil
+	}
+	now := time.Now()
+	_ = c.root.Chtimes(cacheName(digest), now, now) // it was of use: prune it last
+	return l
+}
+
+// has reports whether a layer is likely to be known.
+func (c *Cache) has(digest Digest) bool {
+	if c == nil {
+		return false
+	}
+	_, err := c.root.Stat(cacheName(digest))
+	return err == nil
+}
+
+// store keeps what is known of a layer.
+func (c *Cache) store(digest Digest, l *layer) {
+	if c == nil {
+		return
+	}
+	data, err := encodeLayer(l)
+	if err == nil {
+		err = replaceFile(c.root, cacheName(digest), func(w io.Writer) error {
+			_, err := w.Write(data)
+			return err
+		})
+	}
+	if err == nil {
+		err = c.prune()
+	}
+	if err != nil {
+		c.log.Warn("keep nothing in the cache", "layer", digest, "error", err)
+	}
+}
+
+// prune removes what was not used for the longest time until the rest fits.
+func (c *Cache) prune() error {
+	entries, err := fs.ReadDir(c.root.FS(), ".")
+	if err != nil {
+		return err
+	}
+	var files []fs.FileInfo
+	total := int64(0)
+	for _, e := range entries {
+		if info, err := e.Info(); err == nil {
+			files, total = append(files, info), total+info.Size()
+		}
+	}
+	slices.SortFunc(files, func(a, b fs.FileInfo) int { return a.ModTime().Compare(b.ModTime()) })
+	for _, f := range files {
+		if total <= c.max {
+			break
+		}
+		if err := c.root.Remove(f.Name()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		total -= f.Size()
+	}
+	return nil
+}
+
+// encodeLayer returns a layer as a file of the cache: a hash, then what it is
+// of.
+func encodeLayer(l *layer) ([]byte, error) {
+	var buf bytes.Buffer
+	z, err := zstd.NewWriter(&buf, zstd.WithEncoderConcurrency(1))
+	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(gob.NewEncoder(z).Encode(l), z.Close()); err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(buf.Bytes())
+	return append(sum[:], buf.Bytes()...), nil
+}
+
+func decodeLayer(data []byte) (*layer, error) {
+	if len(data) < sha256.Size {
+		return nil, io.ErrUnexpectedEOF
+	}
+	if sum := sha256.Sum256(data[sha256.Size:]); !bytes.Equal(sum[:], data[:sha256.Size]) {
+		return nil, errNotDigest
+	}
+	z, err := zstd.NewReader(bytes.NewReader(data[sha256.Size:]), zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxHeaders))
+	if err != nil {
+		return nil, err
+	}
+	defer z.Close()
+	var l layer
+	return &l, gob.NewDecoder(z).Decode(&l)
+}
+
+// replaceFile writes name by way of a new file, so that a reader never sees
+// half of it.
+func replaceFile(root *os.Root, name string, write func(io.Writer) error) error {
+	tmp := fmt.Sprintf("%s.%d-%d.tmp", name, os.Getpid(), time.Now().UnixNano())
+	f, err := root.OpenFile(tmp, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	err = errors.Join(write(f), f.Close())
+	if err == nil {
+		err = root.Rename(tmp, name)
+	}
+	if err != nil {
+		return errors.Join(err, root.Remove(tmp))
+	}
+	return nil
+}

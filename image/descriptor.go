@@ -1,0 +1,104 @@
+package image
+
+import (
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"strings"
+)
+
+// A Digest names content by its hash, as ALGORITHM:HEX.
+type Digest string
+
+// digestOf returns the digest of data.
+func digestOf(data []byte) Digest {
+	sum := sha256.Sum256(data)
+	return Digest("sha256:" + hex.EncodeToString(sum[:]))
+}
+
+// newHash returns the hash that the digest is of. A digest that is not well
+// formed is an error, also since it becomes part of paths.
+func (d Digest) newHash() (hash.Hash, error) {
+	algorithm, sum, _ := strings.Cut(string(d), ":")
+	var h hash.Hash
+	switch algorithm {
+	case "sha256":
+		h = sha256.New()
+	case "sha512":
+		h = sha512.New()
+	default:
+		return nil, fmt.Errorf("digest %q: neither sha256 nor sha512", string(d))
+	}
+	if len(sum) != 2*h.Size() || strings.Trim(sum, "0123456789abcdef") != "" {
+		return nil, fmt.Errorf("digest %q is not well formed", string(d))
+	}
+	return h, nil
+}
+
+// path returns where the content is in an OCI layout.
+func (d Digest) path() string { return "blobs/" + strings.Replace(string(d), ":", "/", 1) }
+
+// short returns the first characters of the digest, for people.
+func (d Digest) short() string {
+	_, sum, _ := strings.Cut(string(d), ":")
+	return sum[:min(len(sum), 12)]
+}
+
+// Descriptor says what content is and how it is named, as in the OCI image
+// specification.
+type Descriptor struct {
+	MediaType    string            `json:"mediaType"`
+	Digest       Digest            `json:"digest"`
+	Size         int64             `json:"size"`
+	URLs         []string          `json:"urls,omitempty"`
+	Annotations  map[string]string `json:"annotations,omitempty"`
+	Platform     *Platform         `json:"platform,omitempty"`
+	ArtifactType string            `json:"artifactType,omitempty"`
+}
+
+var (
+	errTooLong   = errors.New("it is longer than its descriptor says")
+	errTooShort  = errors.New("it ends before the size that its descriptor says")
+	errNotDigest = errors.New("its content does not match its digest: it was damaged or replaced on the way")
+)
+
+// verifier is a reader that ends in an error if what was read is not what the
+// descriptor names.
+type verifier struct {
+	r    io.Reader
+	want Descriptor
+	hash hash.Hash
+	left int64
+}
+
+func newVerifier(r io.Reader, d Descriptor) (*verifier, error) {
+	h, err := d.Digest.newHash()
+	if err != nil {
+		return nil, err
+	}
+	return &verifier{r: r, want: d, hash: h, left: d.Size}, nil
+}
+
+func (v *verifier) Read(p []byte) (int, error) {
+	n, err := v.r.Read(p)
+	v.hash.Write(p[:n])
+	v.left -= int64(n)
+	switch {
+	case v.left < 0:
+		return 0, errTooLong
+	case errors.Is(err, io.EOF) && v.left > 0:
+		return n, errTooShort
+	case errors.Is(err, io.EOF) && !sums(v.hash, v.want.Digest):
+		return n, errNotDigest
+	}
+	return n, err
+}
+
+func sums(h hash.Hash, want Digest) bool {
+	_, sum, _ := strings.Cut(string(want), ":")
+	return hex.EncodeToString(h.Sum(nil)) == sum
+}

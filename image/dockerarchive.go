@@ -1,0 +1,201 @@
+package image
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"slices"
+	"strings"
+)
+
+// saved is one image in the manifest.json of an archive that docker save wrote.
+type saved struct {
+	Config   string
+	RepoTags []string
+	Layers   []string
+}
+
+// getDocker returns the image that ref names, or the only one, of an archive
+// that docker save wrote.
+func getDocker(ctx context.Context, t *tarFiles, text, ref string) (*Image, error) {
+	raw, err := layout{t}.readSmall("manifest.json")
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, hinted{fmt.Errorf("%s has no manifest.json: docker save did not write it", text), "an OCI layout in an archive is oci-archive:FILE"}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", text, err)
+	}
+	var all []saved
+	if err := json.Unmarshal(raw, &all); err != nil {
+		return nil, fmt.Errorf("%s: manifest.json: %w", text, err)
+	}
+	one, err := chooseSaved(all, ref)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", text, err)
+	}
+	img, err := fromLayout(ctx, t, text, one)
+	if err == nil && img == nil {
+		img, err = fromSaved(ctx, t, text, one)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", text, err)
+	}
+	img.Tags = one.RepoTags
+	return img, nil
+}
+
+func chooseSaved(all []saved, ref string) (saved, error) {
+	var names []string
+	for _, s := range all {
+		names = append(names, s.RepoTags...)
+		if ref != "" && (slices.Contains(s.RepoTags, ref) || slices.Contains(s.RepoTags, ref+":latest")) {
+			return s, nil
+		}
+	}
+	switch {
+	case ref != "":
+		return saved{}, hinted{marked{fmt.Errorf("it holds no image %s", ref), ErrUsage}, "it has: " + strings.Join(names, ", ")}
+	case len(all) == 1:
+		return all[0], nil
+	}
+	return saved{}, hinted{marked{fmt.Errorf("it holds %d images", len(all)), ErrUsage}, "choose one by its name: " + strings.Join(names, ", ")}
+}
+
+// fromLayout returns the image as the OCI layout in the archive has it, or nil
+// if there is no layout, or none of this image.
+func fromLayout(ctx context.Context, t *tarFiles, text string, one saved) (*Image, error) {
+	l := layout{t}
+	raw, err := l.readSmall("index.json")
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	index, err := parseManifest(ociIndex, raw)
+	if err != nil {
+		return nil, fmt.Errorf("index.json: %w", err)
+	}
+	for _, d := range index.Manifests {
+		names := []string{d.Annotations[containerdName], d.Annotations[refName]}
+		named := slices.ContainsFunc(one.RepoTags, func(tag string) bool {
+			return slices.ContainsFunc(names, func(n string) bool { return n == tag || n != "" && strings.HasSuffix(n, "/"+tag) })
+		})
+		if !named && len(index.Manifests) > 1 {
+			continue
+		}
+		img := &Image{Name: text, Descriptor: d, from: l}
+		if img.raw, err = read(ctx, l, d); err != nil {
+			return nil, err
+		}
+		img.Descriptor.MediaType, err = mediaTypeOf(img.raw, d.MediaType)
+		return img, err
+	}
+	return nil, nil
+}
+
+// savedBlobs are the files of an archive by the digests of their content.
+type savedBlobs struct {
+	t     *tarFiles
+	names map[Digest]string
+}
+
+func (s savedBlobs) open(_ context.Context, d Descriptor) (io.ReadCloser, error) {
+	name, ok := s.names[d.Digest]
+	if !ok {
+		return nil, fmt.Errorf("the archive does not have %s", d.Digest)
+	}
+	return s.t.openFile(name)
+}
+
+// fromSaved makes the manifest that an archive of older engines lacks. Layers
+// in it are not compressed, so their digests are those that the config names;
+// they are verified when they are read.
+func fromSaved(ctx context.Context, t *tarFiles, text string, one saved) (*Image, error) {
+	rawConfig, err := layout{t}.readSmall(one.Config)
+	if err != nil {
+		return nil, fmt.Errorf("the config: %w", err)
+	}
+	config, err := parseConfig(rawConfig, len(one.Layers))
+	if err != nil {
+		return nil, err
+	}
+	names := map[Digest]string{digestOf(rawConfig): one.Config}
+	layers := []Descriptor{}
+	for i, name := range one.Layers {
+		d, err := savedLayer(t, cleanName(name), config.RootFS.DiffIDs[i])
+		if err != nil {
+			return nil, err
+		}
+		names[d.Digest] = name
+		layers = append(layers, d)
+	}
+	raw, err := encodeJSON(struct {
+		SchemaVersion int          `json:"schemaVersion"`
+		MediaType     string       `json:"mediaType"`
+		Config        Descriptor   `json:"config"`
+		Layers        []Descriptor `json:"layers"`
+	}{2, dockerManifest, Descriptor{MediaType: dockerConfig, Digest: digestOf(rawConfig), Size: int64(len(rawConfig))}, layers})
+	if err != nil {
+		return nil, err
+	}
+	return &Image{
+		Name: text, raw: raw, Descriptor: Descriptor{MediaType: dockerManifest, Digest: digestOf(raw), Size: int64(len(raw))},
+		from: savedBlobs{t, names},
+	}, ctx.Err()
+}
+
+func savedLayer(t *tarFiles, name string, diffID Digest) (Descriptor, error) {
+	at, err := t.find(name)
+	if err != nil {
+		return Descriptor{}, fmt.Errorf("a layer: %w", err)
+	}
+	content := io.NewSectionReader(t.file, at.at, at.size)
+	kind, err := sniff(bufio.NewReader(content))
+	if err != nil {
+		return Descriptor{}, err
+	}
+	d := Descriptor{MediaType: dockerLayer, Digest: diffID, Size: at.size}
+	if kind == plain {
+		return d, nil
+	}
+	h, err := diffID.newHash()
+	if err != nil {
+		return d, err
+	}
+	if _, err := io.Copy(h, io.NewSectionReader(t.file, at.at, at.size)); err != nil {
+		return d, err
+	}
+	d.Digest = Digest(fmt.Sprintf("sha256:%x", h.Sum(nil)))
+	d.MediaType = dockerLayer + "." + string(kind)
+	return d, nil
+}
+
+// dockerManifests returns the one image that docker load is to find, and the
+// manifest.json by which engines before Docker 25 find it.
+func dockerManifests(ctx context.Context, img *Image, tag string) (*Image, []byte, error) {
+	one, err := img.single(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	m, err := parseManifest(one.Descriptor.MediaType, one.raw)
+	if err != nil {
+		return nil, nil, err
+	}
+	s := saved{Config: m.Config.Digest.path(), RepoTags: img.Tags, Layers: []string{}}
+	if tag != "" {
+		s.RepoTags = []string{tagged(tag)}
+	}
+	for _, l := range m.Layers {
+		if isForeign(l.MediaType) {
+			return nil, nil, fmt.Errorf("the layer %s may not be copied into an archive", l.Digest)
+		}
+		s.Layers = append(s.Layers, l.Digest.path())
+	}
+	raw, err := encodeJSON([]saved{s})
+	return one, raw, err
+}

@@ -1,0 +1,126 @@
+package image
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+)
+
+// download is a blob that is being read. Where the connection breaks or stalls
+// it goes on from there.
+type download struct {
+	ctx    context.Context //nolint:containedctx // a reader has no place for it
+	repo   *repository
+	d      Descriptor
+	body   io.ReadCloser
+	cancel context.CancelFunc
+	stall  *time.Timer
+	at     int64
+	failed int // times in a row that nothing came
+}
+
+// stallTime is how long a body may send nothing.
+const stallTime = time.Minute
+
+func newDownload(ctx context.Context, repo *repository, d Descriptor) (io.ReadCloser, error) {
+	b := &download{ctx: ctx, repo: repo, d: d}
+	if err := b.connect(); err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// connect asks for what was not read yet.
+func (b *download) connect() error {
+	ctx, cancel := context.WithCancel(b.ctx)
+	req, err := b.repo.request(ctx, http.MethodGet, b.repo.url("blobs", string(b.d.Digest)), nil)
+	if err != nil {
+		cancel()
+		return err
+	}
+	if b.at > 0 {
+		req.Header.Set("Range", fmt.Sprintf("bytes=%d-%d", b.at, b.d.Size-1))
+	}
+	resp, err := b.repo.send(req, http.StatusOK, http.StatusPartialContent) //nolint:bodyclose // disconnect does
+	if err != nil {
+		cancel()
+		return err
+	}
+	b.body, b.cancel, b.stall = resp.Body, cancel, time.AfterFunc(stallTime, cancel)
+	if resp.StatusCode == http.StatusPartialContent || b.at == 0 {
+		return nil
+	}
+	if _, err := io.CopyN(io.Discard, b.body, b.at); err != nil { // the server sends it from the start
+		b.disconnect()
+		return err
+	}
+	return nil
+}
+
+func (b *download) disconnect() {
+	if b.body != nil {
+		b.stall.Stop()
+		b.cancel()
+		b.body.Close()
+		b.body = nil
+	}
+}
+
+// Close implements [io.Closer].
+func (b *download) Close() error {
+	b.disconnect()
+	return nil
+}
+
+// Read implements [io.Reader].
+func (b *download) Read(p []byte) (int, error) {
+	if b.body == nil {
+		if err := b.reconnect(); err != nil {
+			return 0, err
+		}
+	}
+	b.stall.Reset(stallTime)
+	n, err := b.body.Read(p)
+	b.at += int64(n)
+	if n > 0 {
+		b.failed = 0
+	}
+	b.repo.locations.progress(b.d, b.at)
+	switch {
+	case err == nil:
+		return n, nil
+	case errors.Is(err, io.EOF) && b.at >= b.d.Size:
+		return n, io.EOF
+	case b.ctx.Err() != nil:
+		return n, b.ctx.Err()
+	}
+	b.repo.locations.log().Debug("the download broke off", "blob", b.d.Digest, "at", b.at, "error", err)
+	b.disconnect()
+	return n, nil
+}
+
+func (b *download) reconnect() error {
+	if b.failed++; b.failed > tries {
+		return marked{fmt.Errorf("the download of %s broke off at %d of %d bytes, again and again", b.d.Digest, b.at, b.d.Size), ErrUnreachable}
+	}
+	if err := b.repo.locations.waiter()(b.ctx, time.Second<<(b.failed-1)); err != nil {
+		return err
+	}
+	err := b.connect()
+	if _, answered := errors.AsType[*transport.Error](err); err == nil || answered || b.failed == tries {
+		return err
+	}
+	return b.reconnect()
+}
+
+// progress reports how much of a blob was moved.
+func (l *Locations) progress(d Descriptor, done int64) {
+	if l.Progress != nil && d.Size > smallLayer {
+		l.Progress(string(d.Digest), done, d.Size)
+	}
+}

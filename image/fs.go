@@ -1,0 +1,145 @@
+package image
+
+import (
+	"bytes"
+	"io"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+	"syscall"
+
+	"archive/tar"
+)
+
+// tree is the root of an image as a file system. Names must be free of links:
+// an overlay resolves them. The Sys of its FileInfos is a [tar.Header].
+type tree struct {
+	root    *node
+	content func(*node) ([]byte, error) // of a file that was not kept
+}
+
+func (t *tree) find(op, name string) (*node, error) {
+	if !fs.ValidPath(name) {
+		return nil, &fs.PathError{Op: op, Path: name, Err: fs.ErrInvalid}
+	}
+	n := lookup(t.root, name)
+	if n == nil {
+		return nil, &fs.PathError{Op: op, Path: name, Err: fs.ErrNotExist}
+	}
+	return n, nil
+}
+
+// Lstat implements [fs.ReadLinkFS].
+func (t *tree) Lstat(name string) (fs.FileInfo, error) {
+	n, err := t.find("lstat", name)
+	if err != nil {
+		return nil, err
+	}
+	return n.info(path.Base(name)), nil
+}
+
+// info describes the node under a name.
+func (n *node) info(base string) fs.FileInfo {
+	if n.head == nil {
+		return (&tar.Header{Name: base, Typeflag: tar.TypeDir, Mode: 0o755}).FileInfo()
+	}
+	return n.head.header(base).FileInfo()
+}
+
+// ReadLink implements [fs.ReadLinkFS].
+func (t *tree) ReadLink(name string) (string, error) {
+	n, err := t.find("readlink", name)
+	if err != nil {
+		return "", err
+	}
+	if !n.isLink() {
+		return "", &fs.PathError{Op: "readlink", Path: name, Err: syscall.EINVAL}
+	}
+	return n.head.Link, nil
+}
+
+// ReadFile implements [fs.ReadFileFS]. The result is the caller's.
+func (t *tree) ReadFile(name string) ([]byte, error) {
+	n, err := t.find("read", name)
+	switch {
+	case err != nil:
+		return nil, err
+	case n.isDir():
+		return nil, &fs.PathError{Op: "read", Path: name, Err: syscall.EISDIR}
+	case n.head.Type != tar.TypeReg:
+		return nil, &fs.PathError{Op: "read", Path: name, Err: syscall.EINVAL}
+	case n.head.Kept:
+		return bytes.Clone(n.head.Data), nil
+	}
+	data, err := t.content(n)
+	if err != nil {
+		return nil, &fs.PathError{Op: "read", Path: name, Err: err}
+	}
+	return data, nil
+}
+
+// ReadDir implements [fs.ReadDirFS].
+func (t *tree) ReadDir(name string) ([]fs.DirEntry, error) {
+	n, err := t.find("readdir", name)
+	if err != nil {
+		return nil, err
+	}
+	if !n.isDir() {
+		return nil, &fs.PathError{Op: "readdir", Path: name, Err: syscall.ENOTDIR}
+	}
+	entries := make([]fs.DirEntry, 0, len(n.children))
+	for _, base := range slices.SortedFunc(maps.Keys(n.children), strings.Compare) {
+		entries = append(entries, fs.FileInfoToDirEntry(n.children[base].info(base)))
+	}
+	return entries, nil
+}
+
+// Open implements [fs.FS].
+func (t *tree) Open(name string) (fs.File, error) {
+	n, err := t.find("open", name)
+	if err != nil {
+		return nil, err
+	}
+	if n.isDir() {
+		entries, err := t.ReadDir(name)
+		return &openDir{info: n.info(path.Base(name)), entries: entries}, err
+	}
+	data, err := t.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	return &openFile{Reader: bytes.NewReader(data), info: n.info(path.Base(name))}, nil
+}
+
+type openFile struct {
+	*bytes.Reader
+	info fs.FileInfo
+}
+
+func (f *openFile) Stat() (fs.FileInfo, error) { return f.info, nil }
+func (f *openFile) Close() error               { return nil }
+
+type openDir struct {
+	info    fs.FileInfo
+	entries []fs.DirEntry
+}
+
+func (d *openDir) Stat() (fs.FileInfo, error) { return d.info, nil }
+func (d *openDir) Close() error               { return nil }
+
+func (d *openDir) Read([]byte) (int, error) {
+	return 0, &fs.PathError{Op: "read", Path: d.info.Name(), Err: syscall.EISDIR}
+}
+
+func (d *openDir) ReadDir(n int) ([]fs.DirEntry, error) {
+	if n <= 0 {
+		n = len(d.entries)
+	} else if len(d.entries) == 0 {
+		return nil, io.EOF
+	}
+	head := d.entries[:min(n, len(d.entries))]
+	d.entries = d.entries[len(head):]
+	return head, nil
+}

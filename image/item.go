@@ -1,0 +1,222 @@
+package image
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+	"time"
+)
+
+// item is a manifest, or an index with what it holds.
+type item struct {
+	kind     itemKind
+	desc     Descriptor
+	raw      []byte
+	manifest *manifest
+	children []*item // of an index
+
+	config    *runConfig // of an image
+	rawConfig []byte
+	selected  bool     // the image is to be updated
+	dropped   string   // why it is not in the index any more
+	left      string   // why it is left as it is
+	plan      []string // for each layer where it copies to if it is not read, else ""
+}
+
+type itemKind int
+
+const (
+	imageItem itemKind = iota
+	indexItem
+	attestationItem // says something of an image of the same index
+	otherItem       // no image
+)
+
+// How BuildKit marks attestations in an index.
+const (
+	referenceType   = "vnd.docker.reference.type"
+	referenceDigest = "vnd.docker.reference.digest"
+)
+
+// load reads a manifest or index and all that it holds, but for layers.
+func (u *updater) load(ctx context.Context, d Descriptor, raw []byte, above map[Digest]bool) (*item, error) {
+	if above[d.Digest] {
+		return nil, fmt.Errorf("the index %s holds itself", d.Digest)
+	}
+	if len(above) > maxDepth {
+		return nil, errors.New("indexes are nested too deeply")
+	}
+	m, err := parseManifest(d.MediaType, raw)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", d.Digest, err)
+	}
+	it := &item{desc: d, raw: raw, manifest: m}
+	if isIndex(d.MediaType) {
+		it.kind = indexItem
+		above[d.Digest] = true
+		defer delete(above, d.Digest)
+		return it, u.loadChildren(ctx, it, above)
+	}
+	return it, u.loadImage(ctx, it)
+}
+
+const maxDepth = 8
+
+func (u *updater) loadChildren(ctx context.Context, it *item, above map[Digest]bool) error {
+	for _, d := range it.manifest.Manifests {
+		var child *item
+		var err error
+		switch {
+		case d.Annotations[referenceType] != "":
+			child = &item{kind: attestationItem, desc: d}
+		case !isIndex(d.MediaType) && !isManifest(d.MediaType):
+			child = &item{kind: otherItem, desc: d, left: "it is no image but " + d.MediaType}
+		case d.Platform != nil && !u.wants(*d.Platform):
+			child = &item{kind: imageItem, desc: d}
+		default:
+			raw, readErr := read(ctx, u.from, d)
+			if readErr != nil {
+				return readErr
+			}
+			child, err = u.load(ctx, d, raw, above)
+		}
+		if err != nil {
+			return err
+		}
+		it.children = append(it.children, child)
+	}
+	return nil
+}
+
+// loadImage reads the config and tells what is no image: signatures, charts,
+// attestations without a mark.
+func (u *updater) loadImage(ctx context.Context, it *item) error {
+	if !isImageConfig(it.manifest.Config.MediaType) || it.manifest.ArtifactType != "" {
+		it.kind, it.left = otherItem, "it is no image but "+firstNot("", it.manifest.ArtifactType, it.manifest.Config.MediaType)
+		return nil
+	}
+	if slices.ContainsFunc(it.manifest.Layers, func(d Descriptor) bool { return strings.HasPrefix(d.MediaType, "application/vnd.in-toto") }) {
+		it.kind = attestationItem
+		return nil
+	}
+	var err error
+	if it.rawConfig, err = read(ctx, u.from, *it.manifest.Config); err != nil {
+		return err
+	}
+	if it.config, err = parseConfig(it.rawConfig, len(it.manifest.Layers)); err != nil {
+		return fmt.Errorf("%s: %w", it.desc.Digest, err)
+	}
+	return nil
+}
+
+func firstNot(not string, values ...string) string {
+	i := slices.IndexFunc(values, func(v string) bool { return v != not })
+	return values[max(i, 0)]
+}
+
+// platform returns what the image runs on, as its config says.
+func (it *item) platform() Platform {
+	switch {
+	case it.config != nil:
+		p := it.config.platform()
+		if it.desc.Platform != nil && p.Variant == "" {
+			p.Variant = it.desc.Platform.Variant
+		}
+		return p
+	case it.desc.Platform != nil:
+		return *it.desc.Platform
+	}
+	return Platform{}
+}
+
+func (it *item) created() time.Time {
+	at, err := time.Parse(time.RFC3339Nano, it.config.Created)
+	if err != nil {
+		return time.Time{}
+	}
+	return at
+}
+
+func (it *item) unread() []Unread {
+	var out []Unread
+	for i, at := range it.plan {
+		if at != "" {
+			out = append(out, Unread{Digest: it.manifest.Layers[i].Digest, Size: it.manifest.Layers[i].Size, Path: at})
+		}
+	}
+	return out
+}
+
+// all yields the item and what is in it, in order.
+func (it *item) all() iter.Seq[*item] {
+	return func(yield func(*item) bool) { it.walk(yield) }
+}
+
+func (it *item) walk(yield func(*item) bool) bool {
+	if !yield(it) {
+		return false
+	}
+	for _, child := range it.children {
+		if !child.walk(yield) {
+			return false
+		}
+	}
+	return true
+}
+
+// images yields the images that are to be updated.
+func (it *item) images() iter.Seq[*item] {
+	return func(yield func(*item) bool) {
+		for i := range it.all() {
+			if i.selected && !yield(i) {
+				return
+			}
+		}
+	}
+}
+
+// wants reports whether images for the platform are to be updated.
+func (u *updater) wants(p Platform) bool {
+	return len(u.opt.Platforms) == 0 || slices.ContainsFunc(u.opt.Platforms, func(want Platform) bool { return want.covers(p) })
+}
+
+// selectParts decides what is updated, dropped, and left as it is.
+func (u *updater) selectParts(top *item) error {
+	matched := map[Platform]bool{}
+	var offered []string
+	for it := range top.all() {
+		if it.kind != imageItem {
+			continue
+		}
+		p := it.platform()
+		if !slices.Contains(offered, p.String()) {
+			offered = append(offered, p.String())
+		}
+		switch {
+		case !u.wants(p):
+			if it.dropped = "--platform leaves it out"; u.opt.KeepOtherPlatforms {
+				it.dropped, it.left = "", "--platform leaves it out"
+			}
+			continue
+		case p.OS == "windows":
+			it.left = "it is a Windows image, which keeps its trust in the registry"
+		default:
+			it.selected = true
+		}
+		for _, want := range u.opt.Platforms {
+			matched[want] = matched[want] || want.covers(p)
+		}
+	}
+	for _, want := range u.opt.Platforms {
+		if !matched[want] {
+			return hinted{marked{fmt.Errorf("there is no image for %s", want), ErrUsage}, "it has " + strings.Join(offered, ", ")}
+		}
+	}
+	if len(offered) == 0 {
+		return hinted{errors.New("there is no image in it"), "it may be an artifact: a chart, a signature, a bill of materials"}
+	}
+	return nil
+}

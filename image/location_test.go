@@ -1,0 +1,186 @@
+package image_test
+
+import (
+	"archive/tar"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/certgraft/certgraft/image"
+	"github.com/certgraft/certgraft/internal/roottest"
+)
+
+func TestParse(t *testing.T) {
+	l := &image.Locations{}
+	for _, text := range []string{"debian", "registry.example.com:5000/a/b:1", "docker://a/b@sha256:" + strings.Repeat("a", 64), "oci:dir", "oci:dir:tag", "oci-archive:f.tar", "docker-archive:-", "docker-archive:f.tar:a/b:1", "docker-daemon:a:1"} {
+		at, err := l.Parse(text)
+		if err != nil || at.String() != text {
+			t.Errorf("%s: %v %v", text, at, err)
+		}
+	}
+	for _, text := range []string{"", "UPPER/case", "oci:", "docker-daemon:", "a b", "x://y"} {
+		if at, err := l.Parse(text); !errors.Is(err, image.ErrUsage) {
+			t.Errorf("%q: %v %v", text, at, err)
+		}
+	}
+}
+
+// An image is the same wherever it is put, as far as the format can say it.
+func TestRoundTrips(t *testing.T) {
+	source := roottest.NewLayout(t)
+	text, _ := multi(t, source)
+	registry := roottest.NewRegistry(t)
+	dir := t.TempDir()
+	locations := &image.Locations{}
+	img := get(t, locations, text)
+	want := img.Descriptor.Digest
+	for _, at := range []string{registry.Host + "/a:1", "oci:" + dir + "/layout:2", "oci-archive:" + dir + "/x.tar:3", "oci:" + dir + "/layout:4", registry.Host + "/b/c:5", "docker://" + registry.Host + "/b/c:6"} {
+		put(t, locations, at, img)
+		put(t, locations, at, img) // and again
+		if img = get(t, locations, at); img.Descriptor.Digest != want {
+			t.Errorf("%s: %s", at, img.Descriptor.Digest)
+		}
+		if got := digests(object(t, update(t, img, appendBundle("new"), image.Options{}).Image.Raw()), "manifests"); len(got) != 5 {
+			t.Errorf("%s: %q", at, got)
+		}
+	}
+	if at, err := locations.Parse("oci:" + dir + "/layout"); err != nil {
+		t.Error(err)
+	} else if _, err := at.Get(t.Context()); !errors.Is(err, image.ErrUsage) {
+		t.Errorf("two images and no tag: %v", err)
+	}
+}
+
+// docker makes an archive as docker save of old engines writes it.
+func docker(t *testing.T, tags []string, layers ...[]byte) string {
+	t.Helper()
+	l := roottest.NewLayout(t)
+	d := l.Image(roottest.Image{Docker: true, Layers: layers, Config: map[string]any{"config": map[string]any{"Cmd": []string{"x"}}}})
+	raw, err := os.ReadFile(blob(l, d.Digest()))
+	must(t, err)
+	config := object(t, raw)["config"].(map[string]any)["digest"].(string)
+	data, err := os.ReadFile(blob(l, config))
+	must(t, err)
+	entries := []roottest.Entry{roottest.File("c.json", string(data))}
+	names := []string{}
+	for i, layer := range layers {
+		name := string(rune('a'+i)) + "/layer.tar"
+		entries = append(entries, roottest.File("store"+name, string(layer)), roottest.Link(name, "../store"+name))
+		names = append(names, name)
+	}
+	manifest, err := json.Marshal([]map[string]any{{"Config": "c.json", "RepoTags": tags, "Layers": names}})
+	must(t, err)
+	entries = append(entries, roottest.File("manifest.json", string(manifest)))
+	file := filepath.Join(t.TempDir(), "saved.tar")
+	must(t, os.WriteFile(file, roottest.Tar(t, entries...), 0o644))
+	return file
+}
+
+func TestDockerArchive(t *testing.T) {
+	file := docker(t, []string{"app:1", "app:2"}, base(t)...)
+	locations := &image.Locations{}
+	img := get(t, locations, "docker-archive:"+file)
+	if bundleOf(t, img) != "old\n" || !slices.Equal(img.Tags, []string{"app:1", "app:2"}) {
+		t.Errorf("%q", img.Tags)
+	}
+	result := update(t, img, appendBundle("new"), image.Options{})
+	out := "docker-archive:" + t.TempDir() + "/out.tar"
+	put(t, locations, out, result.Image)
+	again := get(t, locations, out)
+	if again.Descriptor.Digest != result.Image.Descriptor.Digest || bundleOf(t, again) != "old\nnew\n" || !slices.Equal(again.Tags, img.Tags) {
+		t.Errorf("%+v", again)
+	}
+	checkSaved(t, strings.TrimPrefix(out, "docker-archive:"), []string{"app:1", "app:2"}, 3)
+	put(t, locations, out+":other/name", result.Image)
+	checkSaved(t, strings.TrimPrefix(out, "docker-archive:"), []string{"other/name:latest"}, 3)
+	for _, at := range []string{"docker-archive:" + file + ":app:3", "docker-archive:" + file + "x"} {
+		if l, err := locations.Parse(at); err != nil {
+			t.Error(err)
+		} else if _, err := l.Get(t.Context()); err == nil {
+			t.Errorf("%s is there", at)
+		}
+	}
+}
+
+// checkSaved reads an archive as an engine before Docker 25 does.
+func checkSaved(t *testing.T, file string, tags []string, layers int) {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	must(t, err)
+	files := map[string][]byte{}
+	for r := tar.NewReader(bytes.NewReader(data)); ; {
+		h, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		must(t, err)
+		files[h.Name], err = io.ReadAll(r)
+		must(t, err)
+	}
+	var all []struct {
+		Config           string
+		RepoTags, Layers []string
+	}
+	must(t, json.Unmarshal(files["manifest.json"], &all))
+	if len(all) != 1 || !slices.Equal(all[0].RepoTags, tags) || len(all[0].Layers) != layers {
+		t.Fatalf("%+v", all)
+	}
+	ids := object(t, files[all[0].Config])["rootfs"].(map[string]any)["diff_ids"].([]any)
+	if len(ids) != layers {
+		t.Errorf("%d layers in the config", len(ids))
+	}
+	for _, name := range all[0].Layers {
+		if files[name] == nil {
+			t.Errorf("%s is not in the archive", name)
+		}
+	}
+}
+
+// docker save | certgraft | docker load, compressed or not.
+func TestStreams(t *testing.T) {
+	data, err := os.ReadFile(docker(t, []string{"app:1"}, base(t)...))
+	must(t, err)
+	for _, packed := range []string{"", "gzip", "zstd"} {
+		var out bytes.Buffer
+		locations := &image.Locations{Stdin: bytes.NewReader(roottest.Pack(t, packed, data)), Stdout: &out}
+		img := get(t, locations, "docker-archive:-")
+		put(t, locations, "docker-archive:-", update(t, img, appendBundle("new"), image.Options{}).Image)
+		file := filepath.Join(t.TempDir(), "x.tar")
+		must(t, os.WriteFile(file, out.Bytes(), 0o644))
+		checkSaved(t, file, []string{"app:1"}, 3)
+	}
+}
+
+// An archive that Docker 25 wrote is taken by the OCI layout in it.
+func TestDockerArchiveWithLayout(t *testing.T) {
+	l := roottest.NewLayout(t)
+	text, _ := multi(t, l)
+	locations := &image.Locations{}
+	img := get(t, locations, text)
+	dir := t.TempDir()
+	arm := update(t, img, appendBundle("new"), image.Options{Platforms: []image.Platform{{OS: "linux", Architecture: "arm64"}}})
+	at, err := locations.Parse("docker-archive:" + dir + "/x.tar:app:1")
+	must(t, err)
+	if err := at.Put(t.Context(), img); !errors.Is(err, image.ErrUsage) {
+		t.Errorf("an index in an archive for docker load: %v", err)
+	}
+	if _, err := os.Stat(dir + "/x.tar"); err == nil {
+		t.Error("half an archive was left")
+	}
+	only := roottest.NewLayout(t)
+	one := get(t, locations, only.Tag(only.Image(roottest.Image{Packed: "zstd", Layers: base(t), Manifest: map[string]any{"annotations": map[string]string{"a": "b"}}}), "x"))
+	must(t, at.Put(t.Context(), one))
+	back := get(t, locations, "docker-archive:"+dir+"/x.tar")
+	if back.Descriptor.Digest != one.Descriptor.Digest {
+		t.Errorf("the manifest changed on the way: %s", back.Raw())
+	}
+	if arm.Image.Descriptor.Digest == img.Descriptor.Digest {
+		t.Error("nothing was narrowed")
+	}
+}

@@ -1,0 +1,177 @@
+package image
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/certgraft/certgraft/rootfs"
+)
+
+// newLayer is a layer that was made.
+type newLayer struct {
+	desc   Descriptor
+	diffID Digest
+}
+
+// newLayer makes a layer of changes to base. Its bytes depend on these and on
+// the image alone: names are sorted, times are the image's, owners are numbers.
+func (u *updater) newLayer(it *item, base *tree, changes []rootfs.Change) (*newLayer, error) {
+	archive, err := archiveOf(base, changes, u.modTime(it))
+	if err != nil {
+		return nil, fmt.Errorf("make the layer: %w", err)
+	}
+	mediaType, kind := layerType(it.desc.MediaType, it.manifest.Layers[:len(it.manifest.Layers)-u.ownLayer(it)])
+	packed, err := pack(archive, kind)
+	if err != nil {
+		return nil, fmt.Errorf("make the layer: %w", err)
+	}
+	return &newLayer{desc: u.keep(mediaType, packed), diffID: digestOf(archive)}, nil
+}
+
+// pack compresses a layer. The encoders run on one thread and write no time, so
+// the same archive gives the same bytes.
+func pack(archive []byte, kind compression) ([]byte, error) {
+	var buf bytes.Buffer
+	var w io.WriteCloser
+	var err error
+	switch kind {
+	case gzipped:
+		w, err = gzip.NewWriterLevel(&buf, gzip.BestCompression)
+	case zstandard:
+		w, err = zstd.NewWriter(&buf, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedBetterCompression))
+	default:
+		return archive, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if _, err := w.Write(archive); err != nil {
+		return nil, err
+	}
+	err = w.Close()
+	return buf.Bytes(), err
+}
+
+// archiveOf returns changes as the archive of a layer. The directories above
+// each are in it as the image has them: engines that unpack a layer by itself
+// would make them anew, with other owners and modes, and those would count.
+func archiveOf(base *tree, changes []rootfs.Change, modTime time.Time) ([]byte, error) {
+	headers := map[string]*tar.Header{}
+	data := map[string][]byte{}
+	changes = visible(changes)
+	for _, c := range changes {
+		h := changeHeader(c, modTime)
+		headers[h.Name], data[h.Name] = h, c.Data
+	}
+	for _, c := range changes {
+		for dir := path.Dir(c.Name); dir != "."; dir = path.Dir(dir) {
+			if n := lookup(base.root, dir); n != nil && n.isDir() && n.head != nil && headers[dir+"/"] == nil {
+				headers[dir+"/"] = n.head.header(dir + "/")
+			}
+		}
+	}
+	var names []string
+	for name := range headers {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	var buf bytes.Buffer
+	w := tar.NewWriter(&buf)
+	for i, name := range names {
+		h := headers[name]
+		h.Format = tar.FormatPAX
+		if i == 0 {
+			h.PAXRecords = withRecord(h.PAXRecords, markerRecord, "1")
+		}
+		if err := w.WriteHeader(h); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		if _, err := w.Write(data[name]); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	err := w.Close()
+	return buf.Bytes(), err
+}
+
+// visible leaves out what is below a name that goes or becomes a file: in an
+// archive both cannot be.
+func visible(changes []rootfs.Change) []rootfs.Change {
+	covers := map[string]bool{}
+	for _, c := range changes {
+		covers[c.Name] = c.Removed || !c.Mode.IsDir()
+	}
+	return slices.DeleteFunc(slices.Clone(changes), func(c rootfs.Change) bool {
+		for dir := path.Dir(c.Name); dir != "."; dir = path.Dir(dir) {
+			if covers[dir] {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+func withRecord(records map[string]string, key, value string) map[string]string {
+	if records == nil {
+		records = map[string]string{}
+	}
+	records[key] = value
+	return records
+}
+
+// changeHeader returns the entry of one change. What takes the place of another
+// keeps its owner, and a file its extended attributes too.
+func changeHeader(c rootfs.Change, modTime time.Time) *tar.Header {
+	h := &tar.Header{Name: c.Name, Mode: unixMode(c.Mode), ModTime: modTime}
+	if c.Prior != nil {
+		if was, ok := c.Prior.Sys().(*tar.Header); ok && !c.Removed {
+			h.Uid, h.Gid = was.Uid, was.Gid
+			if c.Mode.IsRegular() && c.Prior.Mode().IsRegular() {
+				h.PAXRecords = keptXattrs(was.PAXRecords)
+			}
+		}
+	}
+	switch {
+	case c.Removed:
+		h.Name, h.Typeflag, h.Mode = path.Join(path.Dir(c.Name), whiteout+path.Base(c.Name)), tar.TypeReg, 0o600
+	case c.Mode.IsDir():
+		h.Name, h.Typeflag = c.Name+"/", tar.TypeDir
+	case c.Mode&fs.ModeSymlink != 0:
+		h.Typeflag, h.Linkname = tar.TypeSymlink, c.Target
+	default:
+		h.Typeflag, h.Size = tar.TypeReg, int64(len(c.Data))
+	}
+	return h
+}
+
+// keptXattrs leaves out what is about the content that was replaced.
+func keptXattrs(records map[string]string) map[string]string {
+	var kept map[string]string
+	for key, value := range records {
+		attr := strings.TrimPrefix(key, xattrRecord)
+		if attr != key && attr != "security.ima" && attr != "security.evm" && !strings.HasPrefix(attr, "trusted.overlay.") {
+			kept = withRecord(kept, key, value)
+		}
+	}
+	return kept
+}
+
+func unixMode(mode fs.FileMode) int64 {
+	bits := int64(mode.Perm())
+	for flag, bit := range map[fs.FileMode]int64{fs.ModeSetuid: 0o4000, fs.ModeSetgid: 0o2000, fs.ModeSticky: 0o1000} {
+		if mode&flag != 0 {
+			bits |= bit
+		}
+	}
+	return bits
+}

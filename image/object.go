@@ -1,0 +1,129 @@
+package image
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// object is a JSON object whose members keep their order and, but for those
+// that are set, their bytes. A struct would lose the members that it does not
+// name, and a manifest that is written anew has another digest.
+type object struct {
+	keys   []string
+	values map[string]json.RawMessage
+}
+
+func parseObject(data []byte) (*object, error) {
+	o := &object{values: map[string]json.RawMessage{}}
+	dec := json.NewDecoder(bytes.NewReader(data))
+	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
+		return nil, errors.Join(errors.New("it is not a JSON object"), err)
+	}
+	for dec.More() {
+		t, err := dec.Token()
+		if err != nil {
+			return nil, err
+		}
+		key := t.(string) // the decoder returns nothing else between { and :
+		var value json.RawMessage
+		if err := dec.Decode(&value); err != nil {
+			return nil, err
+		}
+		if _, twice := o.values[key]; twice {
+			return nil, fmt.Errorf("it has the member %q twice", key)
+		}
+		o.keys = append(o.keys, key)
+		o.values[key] = value
+	}
+	_, err := dec.Token()
+	return o, err
+}
+
+// get decodes a member into v, and leaves v as it is if there is none.
+func (o *object) get(key string, v any) error {
+	raw, ok := o.values[key]
+	if !ok {
+		return nil
+	}
+	if err := json.Unmarshal(raw, v); err != nil {
+		return fmt.Errorf("%s: %w", key, err)
+	}
+	return nil
+}
+
+// child returns a member that is an object, an empty one if it is not there or
+// null.
+func (o *object) child(key string) (*object, error) {
+	raw, ok := o.values[key]
+	if !ok || string(raw) == "null" {
+		return &object{values: map[string]json.RawMessage{}}, nil
+	}
+	c, err := parseObject(raw)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", key, err)
+	}
+	return c, nil
+}
+
+// set makes v a member, in the place of the one that is there.
+func (o *object) set(key string, v any) error {
+	raw, err := encodeJSON(v)
+	if err != nil {
+		return fmt.Errorf("%s: %w", key, err)
+	}
+	if _, ok := o.values[key]; !ok {
+		o.keys = append(o.keys, key)
+	}
+	o.values[key] = raw
+	return nil
+}
+
+func (o *object) remove(key string) {
+	delete(o.values, key)
+	o.keys = slices.DeleteFunc(o.keys, func(k string) bool { return k == key })
+}
+
+// MarshalJSON is not used for encoding: the encoding package would compact and
+// escape what is to stay as it is.
+func (o *object) encode() []byte {
+	var buf bytes.Buffer
+	buf.WriteByte('{')
+	for i, key := range o.keys {
+		if i > 0 {
+			buf.WriteByte(',')
+		}
+		name, _ := encodeJSON(key) // a string always encodes
+		buf.Write(name)
+		buf.WriteByte(':')
+		buf.Write(o.values[key])
+	}
+	buf.WriteByte('}')
+	return buf.Bytes()
+}
+
+// encodeJSON encodes v without escaping what HTML would need. Objects and raw
+// values keep their bytes.
+func encodeJSON(v any) (json.RawMessage, error) {
+	switch v := v.(type) {
+	case *object:
+		return v.encode(), nil
+	case []json.RawMessage:
+		return append(append([]byte{'['}, bytes.Join(rawBytes(v), []byte{','})...), ']'), nil
+	}
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(v)
+	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), err
+}
+
+func rawBytes(values []json.RawMessage) [][]byte {
+	var out [][]byte
+	for _, v := range values {
+		out = append(out, v)
+	}
+	return out
+}

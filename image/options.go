@@ -1,0 +1,104 @@
+package image
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/certgraft/certgraft/rootfs"
+)
+
+// Options say how images are updated. The zero value updates every platform
+// and reads every layer.
+type Options struct {
+	Platforms          []Platform // to update; nil is all
+	KeepOtherPlatforms bool       // keep those that are not updated, as they are; else they are dropped
+	KeepAttestations   bool       // keep attestations of images that changed, which then describe images that are not there
+
+	Reads        func(name string) bool // files that an edit is likely to read; what else it reads costs a second pass over a layer
+	Scan         Scan                   // which layers are read
+	MaxLayerSize int64                  // to which a layer may unpack; 0 is [DefaultMaxLayerSize]
+	Cache        *Cache                 // what is known of layers; nil keeps nothing
+	Memory       *Memory                // what is known of layers in this program; nil is nothing yet
+	Jobs         int                    // layers that are read at a time; 0 is 4
+
+	ModTime     time.Time         // of what is added; zero is the time of the image itself
+	Program     string            // that the new layer's history names
+	Sources     []string          // that it names besides
+	Labels      map[string]string // to set in the configs
+	Annotations map[string]string // to set in the manifests and the index
+	Logger      *slog.Logger      // nil is silent
+}
+
+func (opt Options) log() *slog.Logger {
+	if opt.Logger == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return opt.Logger
+}
+
+// program returns the name by which layers of this program's own are known.
+func (opt Options) program() string {
+	if opt.Program == "" {
+		return "certgraft"
+	}
+	return opt.Program
+}
+
+// Scan says which layers are read.
+type Scan int
+
+const (
+	// ScanAll reads every layer.
+	ScanAll Scan = iota
+	// ScanAuto does not read a layer that only copies to a place where nothing
+	// that matters can be, as the image's history says.
+	ScanAuto
+)
+
+// Config is what an edit knows of an image beside its root, and may change.
+type Config struct {
+	Platform Platform
+	Created  time.Time // of the image; zero if it does not say
+	Env      []string  // as NAME=VALUE; what an edit changes here is written
+}
+
+// An Edit changes the root of one image, and the environment in its config. It
+// is called for one image at a time.
+type Edit func(root *rootfs.Overlay, config *Config) error
+
+// Result says what an update came to. Nothing is written anywhere yet: see
+// [Location].
+type Result struct {
+	Image   *Image
+	Changed bool
+	Parts   []Part    // images that were updated or left as they are, in the order of the index
+	Dropped []Dropped // what is no longer in the index
+}
+
+// Part is one image.
+type Part struct {
+	Platform Platform
+	Was, Now Digest          // of its manifest
+	Left     string          // why it was left as it is, if it was
+	Changes  []rootfs.Change // of the root, against the image before certgraft's own layer
+	Layer    *Descriptor     // the new layer; nil if there is none
+	Replaced bool            // it stands in the place of an earlier one
+	Env      []string        // variables that were set
+	Unread   []Unread        // layers that were not read
+	Subject  Digest          // the manifest says that it is about this one
+}
+
+// Unread is a layer that was not read, since the history says that it only
+// copies to Path.
+type Unread struct {
+	Digest Digest `json:"digest"`
+	Size   int64  `json:"size"`
+	Path   string `json:"path"`
+}
+
+// Dropped is something that is no longer in an index.
+type Dropped struct {
+	Digest Digest `json:"digest"`
+	What   string `json:"what"`
+	Why    string `json:"why"`
+}

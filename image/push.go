@@ -1,0 +1,287 @@
+package image
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"sync"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+	"golang.org/x/sync/errgroup"
+)
+
+// Put implements [Location].
+func (r *registryImage) Put(ctx context.Context, img *Image) error {
+	source, _ := below(img.from).(*repository)
+	var others []name.Repository
+	if source != nil && source.name.Name() != r.ref.Context().Name() && source.name.RegistryStr() == r.ref.Context().RegistryStr() {
+		others = append(others, source.name)
+	}
+	repo, err := r.repository(ctx, transport.PushScope, others...)
+	if err != nil {
+		return err
+	}
+	there, err := repo.has(ctx, "manifests", r.ref.Identifier())
+	if err != nil {
+		return fmt.Errorf("%s: %w", r.text, err)
+	}
+	if there == img.Descriptor.Digest {
+		return nil
+	}
+	p := &push{to: repo, img: img, source: source, sent: map[Digest]*sync.Once{}}
+	if err := p.manifest(ctx, img.Descriptor, img.raw, r.ref.Identifier()); err != nil {
+		return fmt.Errorf("push %s: %w", r.text, err)
+	}
+	return nil
+}
+
+// Unmoved returns an error if the tag from which the image came stands for
+// another image now. An image that is not from a tag of a registry does not
+// move.
+func Unmoved(ctx context.Context, at Location, img *Image) error {
+	r, ok := at.(*registryImage)
+	if !ok {
+		return nil
+	}
+	repo, err := r.repository(ctx, transport.PullScope)
+	if err != nil {
+		return err
+	}
+	there, err := repo.has(ctx, "manifests", r.ref.Identifier())
+	if err != nil {
+		return fmt.Errorf("%s: %w", r.text, err)
+	}
+	if there != img.Descriptor.Digest {
+		return hinted{fmt.Errorf("%s was pushed anew meanwhile, and is %s now", r.text, there), "nothing was pushed: run it again"}
+	}
+	return nil
+}
+
+// push is one image on its way into a repository.
+type push struct {
+	to     *repository
+	img    *Image
+	source *repository // that it comes from, if it is from a registry
+
+	mu   sync.Mutex
+	sent map[Digest]*sync.Once
+}
+
+// sameRepo reports whether all that was not made here is there already.
+func (p *push) sameRepo() bool {
+	return p.source != nil && p.source.name.Name() == p.to.name.Name()
+}
+
+// manifest sends all that a manifest names, and then the manifest.
+func (p *push) manifest(ctx context.Context, d Descriptor, raw []byte, reference string) error {
+	m, err := parseManifest(d.MediaType, raw)
+	if err != nil {
+		return err
+	}
+	for _, child := range m.Manifests {
+		if err := p.child(ctx, child); err != nil {
+			return err
+		}
+	}
+	group, inner := errgroup.WithContext(ctx)
+	group.SetLimit(p.to.locations.jobs())
+	for _, blob := range blobsOf(m) {
+		group.Go(func() error { return p.blob(inner, blob) })
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	return p.to.putManifest(ctx, d, raw, reference)
+}
+
+// blobsOf returns what an image's manifest names and a registry must have.
+func blobsOf(m *manifest) []Descriptor {
+	var all []Descriptor
+	if m.Config != nil {
+		all = append(all, *m.Config)
+	}
+	for _, l := range m.Layers {
+		if !isForeign(l.MediaType) {
+			all = append(all, l)
+		}
+	}
+	return all
+}
+
+func (p *push) child(ctx context.Context, d Descriptor) error {
+	if p.sameRepo() && !isAdded(p.img.from, d.Digest) {
+		return nil
+	}
+	there, err := p.to.has(ctx, "manifests", string(d.Digest))
+	if err != nil || there == d.Digest {
+		return err
+	}
+	raw, err := read(ctx, p.img.from, d)
+	if err != nil {
+		return err
+	}
+	return p.manifest(ctx, d, raw, string(d.Digest))
+}
+
+// blob has the repository hold a blob: it is there, or in another repository
+// of the registry, or it is sent.
+func (p *push) blob(ctx context.Context, d Descriptor) error {
+	p.mu.Lock()
+	once := p.sent[d.Digest]
+	if once == nil {
+		once = &sync.Once{}
+		p.sent[d.Digest] = once
+	}
+	p.mu.Unlock()
+	var err error
+	once.Do(func() { err = p.sendBlob(ctx, d) })
+	return err
+}
+
+func (p *push) sendBlob(ctx context.Context, d Descriptor) error {
+	own := isAdded(p.img.from, d.Digest)
+	if p.sameRepo() && !own {
+		return nil
+	}
+	there, err := p.to.hasBlob(ctx, d)
+	if err != nil || there {
+		return err
+	}
+	var at *url.URL
+	if p.source != nil && !own && p.source.name.RegistryStr() == p.to.name.RegistryStr() {
+		if at, err = p.to.mount(ctx, d, p.source.name); err != nil || at == nil {
+			return err
+		}
+	}
+	for try := 1; ; try++ {
+		if err = p.upload(ctx, d, at); err == nil || try == tries || ctx.Err() != nil || !worthwhile(err) {
+			break
+		}
+		at = nil
+		p.to.locations.log().Debug("send a blob again", "blob", d.Digest, "error", err)
+	}
+	if err != nil {
+		return fmt.Errorf("send %s: %w", d.Digest, err)
+	}
+	return nil
+}
+
+// worthwhile reports whether an upload that failed may succeed: what broke off
+// may, and what the server found wrong on its side or in what arrived.
+func worthwhile(err error) bool {
+	t, answered := errors.AsType[*transport.Error](err)
+	if answered {
+		return t.Temporary() || t.StatusCode >= 500 || t.StatusCode == http.StatusRequestedRangeNotSatisfiable
+	}
+	return temporary(err)
+}
+
+// mount asks the registry to take the blob from another of its repositories. It
+// returns nil if it did, else where to send the blob.
+func (r *repository) mount(ctx context.Context, d Descriptor, from name.Repository) (*url.URL, error) {
+	at := r.url("blobs", "uploads/")
+	at.RawQuery = url.Values{"mount": {string(d.Digest)}, "from": {from.RepositoryStr()}}.Encode()
+	req, err := r.request(ctx, http.MethodPost, at, nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := r.send(req, http.StatusCreated, http.StatusAccepted)
+	if err != nil {
+		return r.start(ctx) // some refuse to mount rather than have it sent
+	}
+	resp.Body.Close()
+	if resp.StatusCode == http.StatusCreated {
+		return nil, nil
+	}
+	return uploadPlace(resp)
+}
+
+// start asks where a blob is to be sent.
+func (r *repository) start(ctx context.Context) (*url.URL, error) {
+	req, err := r.request(ctx, http.MethodPost, r.url("blobs", "uploads/"), nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := r.send(req, http.StatusAccepted)
+	if err != nil {
+		return nil, err
+	}
+	resp.Body.Close()
+	return uploadPlace(resp)
+}
+
+func uploadPlace(resp *http.Response) (*url.URL, error) {
+	at, err := resp.Location()
+	if err != nil {
+		return nil, fmt.Errorf("the registry does not say where to send a blob: %w", err)
+	}
+	return at, nil
+}
+
+// upload sends a blob in one request.
+func (p *push) upload(ctx context.Context, d Descriptor, at *url.URL) error {
+	if at == nil {
+		var err error
+		if at, err = p.to.start(ctx); err != nil {
+			return err
+		}
+	}
+	body, err := p.img.from.open(ctx, d)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	checked, err := newVerifier(body, d)
+	if err != nil {
+		return err
+	}
+	query := at.Query()
+	query.Set("digest", string(d.Digest))
+	at.RawQuery = query.Encode()
+	req, err := p.to.request(ctx, http.MethodPut, at, io.NopCloser(&meter{r: checked, d: d, to: p.to.locations}))
+	if err != nil {
+		return err
+	}
+	if req.ContentLength = d.Size; d.Size == 0 {
+		req.Body = http.NoBody
+	}
+	req.Header.Set("Content-Type", "application/octet-stream")
+	resp, err := p.to.send(req, http.StatusCreated)
+	if err != nil {
+		return err
+	}
+	return resp.Body.Close()
+}
+
+// meter reports how much was read.
+type meter struct {
+	r    io.Reader
+	d    Descriptor
+	done int64
+	to   *Locations
+}
+
+func (m *meter) Read(p []byte) (int, error) {
+	n, err := m.r.Read(p)
+	m.done += int64(n)
+	m.to.progress(m.d, m.done)
+	return n, err
+}
+
+func (r *repository) putManifest(ctx context.Context, d Descriptor, raw []byte, reference string) error {
+	req, err := r.request(ctx, http.MethodPut, r.url("manifests", reference), bytes.NewReader(raw))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", d.MediaType)
+	resp, err := r.send(req, http.StatusCreated, http.StatusOK, http.StatusAccepted)
+	if err != nil {
+		return fmt.Errorf("send the manifest %s: %w", d.Digest, err)
+	}
+	return resp.Body.Close()
+}

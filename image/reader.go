@@ -1,0 +1,156 @@
+package image
+
+import (
+	"archive/tar"
+	"context"
+	"fmt"
+	"io"
+	"path"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// reader reads the layers of images, each once, however many images have it.
+type reader struct {
+	layers layerReader
+	cache  *Cache
+	jobs   int
+
+	memory *Memory
+}
+
+// Memory is what is known of layers while a program runs. Several updates that
+// share one read a layer once. The zero value is ready for use.
+type Memory struct {
+	mu    sync.Mutex
+	known map[Digest]*layer
+}
+
+func (m *Memory) layer(digest Digest) *layer {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.known[digest]
+}
+
+func (m *Memory) keep(digest Digest, l *layer) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.known == nil {
+		m.known = map[Digest]*layer{}
+	}
+	m.known[digest] = l
+}
+
+func newReader(opt Options) *reader {
+	jobs := opt.Jobs
+	if jobs <= 0 {
+		jobs = 4
+	}
+	memory := opt.Memory
+	if memory == nil {
+		memory = &Memory{}
+	}
+	return &reader{
+		layers: layerReader{keep: opt.Reads, max: opt.MaxLayerSize},
+		cache:  opt.Cache, jobs: jobs, memory: memory,
+	}
+}
+
+// wanted is a layer to be read.
+type wanted struct {
+	Descriptor
+	from   blobs
+	diffID Digest
+}
+
+// readAll reads layers, several at a time. The first error ends it.
+func (r *reader) readAll(ctx context.Context, all []wanted) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(r.jobs)
+	started := map[Digest]bool{}
+	for _, w := range all {
+		if started[w.Digest] {
+			continue
+		}
+		started[w.Digest] = true
+		group.Go(func() error { return r.read(ctx, w) })
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	for _, w := range all {
+		if got := r.layer(w.Digest).DiffID; got != w.diffID {
+			return fmt.Errorf("read layer %s: it unpacks to %s, and the config says %s", w.Digest, got, w.diffID)
+		}
+	}
+	return nil
+}
+
+func (r *reader) layer(digest Digest) *layer { return r.memory.layer(digest) }
+
+// knows reports whether a layer can be had without reading it.
+func (r *reader) knows(digest Digest) bool {
+	return r.layer(digest) != nil || r.cache.has(digest)
+}
+
+func (r *reader) read(ctx context.Context, w wanted) error {
+	if r.layer(w.Digest) != nil {
+		return nil
+	}
+	if l := r.cache.load(w.Digest); l != nil && l.DiffID == w.diffID {
+		r.memory.keep(w.Digest, l)
+		return nil
+	}
+	body, err := w.from.open(ctx, w.Descriptor)
+	if err != nil {
+		return layerError(w.Descriptor, err)
+	}
+	defer body.Close()
+	l, err := r.layers.read(ctx, body, w.Descriptor)
+	if err != nil {
+		return err
+	}
+	r.memory.keep(w.Digest, l)
+	r.cache.store(w.Digest, l)
+	return nil
+}
+
+// refetch reads the content of a file that was not kept, in a second pass over
+// its layer. Small files of the same directory are likely to be read next, and
+// are kept as well.
+func (r *reader) refetch(ctx context.Context, w wanted, n *node) ([]byte, error) {
+	if n.head.Size > maxKept {
+		return nil, fmt.Errorf("%d bytes are too many for a file that is held whole", n.head.Size)
+	}
+	body, err := w.from.open(ctx, w.Descriptor)
+	if err != nil {
+		return nil, layerError(w.Descriptor, err)
+	}
+	defer body.Close()
+	l := r.layer(w.Digest)
+	dir := path.Dir(n.head.Name)
+	_, err = walk(ctx, body, w.Descriptor, r.layers.max, func(i int, _ *tar.Header, content io.Reader) (bool, error) {
+		e := &l.Entries[i]
+		if e.Kept || e.Type != tar.TypeReg || path.Dir(e.Name) != dir || e != n.head && e.Size > smallFile {
+			return true, nil
+		}
+		data, err := io.ReadAll(content)
+		if err != nil {
+			return false, err
+		}
+		e.Kept, e.Data = true, data
+		return true, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if !n.head.Kept {
+		return nil, fmt.Errorf("read layer %s: it changed while it was read", w.Digest)
+	}
+	r.cache.store(w.Digest, l)
+	return n.head.Data, nil
+}
+
+// smallFile is the size up to which a file is kept since its neighbour was read.
+const smallFile = 64 << 10

@@ -1,0 +1,98 @@
+package image
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+
+	"github.com/certgraft/certgraft/rootfs"
+)
+
+// replayOwn makes the changes of an earlier Update anew: what is edited then is
+// all of them together, against the image without them.
+func (u *updater) replayOwn(ctx context.Context, it *item, own int, root *rootfs.Overlay) error {
+	if own == 0 {
+		return nil
+	}
+	top := len(it.manifest.Layers) - 1
+	l := u.reader.layer(it.manifest.Layers[top].Digest)
+	upper, err := treeOf(l, top)
+	if err != nil {
+		return err
+	}
+	content := func(n *node) ([]byte, error) {
+		if n.head.Kept {
+			return n.head.Data, nil
+		}
+		return u.reader.refetch(ctx, u.wanted(it, true)[top], n)
+	}
+	return replay(root, upper, ".", content)
+}
+
+// replay makes what a layer does to the directory at, and below it.
+func replay(root *rootfs.Overlay, dir *node, at string, content func(*node) ([]byte, error)) error {
+	for _, base := range slices.Sorted(maps.Keys(dir.children)) {
+		if err := replayOne(root, dir.children[base], path.Join(at, base), content); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func replayOne(root *rootfs.Overlay, n *node, name string, content func(*node) ([]byte, error)) error {
+	if err := clearFor(root, n, name); err != nil || n.gone {
+		return err
+	}
+	switch {
+	case n.isDir():
+		if n.head != nil {
+			if err := root.MkdirAll(name, fs.FileMode(n.head.Mode).Perm()); err != nil {
+				return err
+			}
+		}
+		return replay(root, n, name, content)
+	case n.isLink():
+		return root.Symlink(n.head.Link, name)
+	}
+	data, err := content(n)
+	if err != nil {
+		return err
+	}
+	return root.WriteFile(name, data, fs.FileMode(n.head.Mode).Perm())
+}
+
+// clearFor takes away what is at name where n hides it instead of changing it.
+func clearFor(root *rootfs.Overlay, n *node, name string) error {
+	info, err := root.Lstat(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case n.gone, info.IsDir() != n.isDir(), info.Mode()&fs.ModeSymlink != 0 && !n.isLink():
+		return removeAll(root, name)
+	}
+	return nil
+}
+
+func removeAll(root *rootfs.Overlay, name string) error {
+	info, err := root.Lstat(name)
+	if err != nil {
+		return err
+	}
+	if info.IsDir() {
+		entries, err := root.ReadDir(name)
+		if err != nil {
+			return err
+		}
+		for _, e := range entries {
+			if err := removeAll(root, path.Join(name, e.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return root.Remove(name)
+}

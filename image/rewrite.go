@@ -1,0 +1,245 @@
+package image
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Annotations that say what an image was made from, see "Pre-Defined Annotation
+// Keys" in the OCI image specification.
+const (
+	baseDigest = "org.opencontainers.image.base.digest"
+	baseName   = "org.opencontainers.image.base.name"
+)
+
+// maxLayers is what overlay file systems take.
+const maxLayers = 127
+
+// imageChange is what becomes of one image.
+type imageChange struct {
+	own       int       // layers on top that go: 1 if an earlier one of ours is replaced
+	sameLayer bool      // the layers stay as they are
+	layer     *newLayer // that comes on top; nil is none
+	env       []string
+}
+
+// rewrite edits config and manifest of an image as they were written.
+func (u *updater) rewrite(it *item, c imageChange) error {
+	config, err := u.rewriteConfig(it, c)
+	if err != nil {
+		return fmt.Errorf("edit the config: %w", err)
+	}
+	if config == nil && c.sameLayer && !u.annotates(it) {
+		return nil
+	}
+	o, err := parseObject(it.raw)
+	if err != nil {
+		return err
+	}
+	if config != nil {
+		raw, err := redirect(o.values["config"], u.keep(it.manifest.Config.MediaType, config))
+		if err != nil {
+			return err
+		}
+		o.values["config"] = raw
+	}
+	if err := editLayers(o, c); err != nil {
+		return fmt.Errorf("edit the manifest: %w", err)
+	}
+	if it.desc.MediaType == ociManifest {
+		if err := annotate(o, u.annotations(it, c)); err != nil {
+			return fmt.Errorf("edit the manifest: %w", err)
+		}
+	}
+	u.replace(it, o)
+	return nil
+}
+
+// annotates reports whether the manifest lacks an annotation that is wanted.
+func (u *updater) annotates(it *item) bool {
+	for key, value := range u.opt.Annotations {
+		if it.desc.MediaType == ociManifest && it.manifest.Annotations[key] != value {
+			return true
+		}
+	}
+	return false
+}
+
+// annotations returns those to set: what was asked for, and what the image was
+// made from. An image that was patched before keeps naming the one before the
+// first patch.
+func (u *updater) annotations(it *item, c imageChange) map[string]string {
+	all := map[string]string{}
+	if c.own == 0 || it.manifest.Annotations[baseDigest] == "" {
+		all[baseDigest] = string(it.desc.Digest)
+		if u.name != "" {
+			all[baseName] = u.name
+		}
+	}
+	maps.Copy(all, u.opt.Annotations)
+	return all
+}
+
+func editLayers(o *object, c imageChange) error {
+	if c.sameLayer {
+		return nil
+	}
+	var layers []json.RawMessage
+	if err := o.get("layers", &layers); err != nil {
+		return err
+	}
+	layers = layers[:len(layers)-c.own]
+	if c.layer != nil {
+		raw, err := encodeJSON(c.layer.desc)
+		if err != nil {
+			return err
+		}
+		layers = append(layers, raw)
+	}
+	if len(layers) > maxLayers {
+		return hinted{fmt.Errorf("the image would have %d layers, and engines mount up to %d", len(layers), maxLayers), "build it with fewer layers, or squash it"}
+	}
+	return o.set("layers", layers)
+}
+
+// rewriteConfig returns the config that the image is to have, or nil if it
+// stays.
+func (u *updater) rewriteConfig(it *item, c imageChange) ([]byte, error) {
+	o, err := parseObject(it.rawConfig)
+	if err != nil {
+		return nil, err
+	}
+	changed, err := u.editSettings(o, it, c)
+	if err != nil {
+		return nil, err
+	}
+	if !c.sameLayer {
+		if err := errors.Join(editDiffIDs(o, c), u.editHistory(o, it, c)); err != nil {
+			return nil, err
+		}
+	}
+	if !changed && c.sameLayer {
+		return nil, nil
+	}
+	return o.encode(), nil
+}
+
+// editSettings sets the environment and the labels where they are to change.
+func (u *updater) editSettings(o *object, it *item, c imageChange) (changed bool, err error) {
+	settings, err := o.child("config")
+	if err != nil {
+		return false, err
+	}
+	if !slices.Equal(c.env, it.config.Config.Env) {
+		changed = true
+		if err := settings.set("Env", c.env); err != nil {
+			return false, err
+		}
+	}
+	for key, value := range u.opt.Labels {
+		if was, ok := it.config.Config.Labels[key]; !ok || was != value {
+			changed = true
+		}
+	}
+	if !changed {
+		return false, nil
+	}
+	if err := setAll(settings, "Labels", u.opt.Labels); err != nil {
+		return false, err
+	}
+	return true, o.set("config", settings)
+}
+
+func editDiffIDs(o *object, c imageChange) error {
+	rootfs, err := o.child("rootfs")
+	if err != nil {
+		return err
+	}
+	var ids []Digest
+	if err := rootfs.get("diff_ids", &ids); err != nil {
+		return err
+	}
+	ids = ids[:len(ids)-c.own]
+	if c.layer != nil {
+		ids = append(ids, c.layer.diffID)
+	}
+	if err := rootfs.set("diff_ids", ids); err != nil {
+		return err
+	}
+	return o.set("rootfs", rootfs)
+}
+
+// editHistory enters the new layer. An image that has no history gets none: one
+// entry for several layers would be about the wrong one.
+func (u *updater) editHistory(o *object, it *item, c imageChange) error {
+	var steps []json.RawMessage
+	if err := o.get("history", &steps); err != nil || len(steps) == 0 {
+		return err
+	}
+	sources := u.opt.Sources
+	if i := u.ownStep(it.config.History); c.own > 0 && i >= 0 {
+		sources = unite(sourcesOf(it.config.History[i]), sources)
+		steps = slices.Delete(steps, i, i+1)
+	}
+	if c.layer != nil {
+		raw, err := encodeJSON(history{
+			Created:   u.modTime(it).UTC().Format(time.RFC3339),
+			CreatedBy: u.opt.program() + " patch " + strings.Join(sources, " "),
+			Comment:   "CA certificates",
+		})
+		if err != nil {
+			return err
+		}
+		steps = append(steps, raw)
+	}
+	return o.set("history", steps)
+}
+
+// ownStep returns the place of the step of the topmost layer, if that is ours,
+// else -1.
+func (u *updater) ownStep(steps []history) int {
+	for i, step := range slices.Backward(steps) {
+		if !step.EmptyLayer {
+			if strings.HasPrefix(step.CreatedBy, u.opt.program()+" patch ") {
+				return i
+			}
+			return -1
+		}
+	}
+	return -1
+}
+
+// sourcesOf returns the sources that a step of ours names.
+func sourcesOf(step history) []string {
+	if words := strings.Fields(step.CreatedBy); len(words) > 2 {
+		return words[2:]
+	}
+	return nil
+}
+
+func unite(a, b []string) []string {
+	all := slices.Clone(a)
+	for _, s := range b {
+		if !slices.Contains(all, s) {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+// modTime returns the time of what is added to an image: one that does not
+// depend on when or where that is done.
+func (u *updater) modTime(it *item) time.Time {
+	switch at := it.created(); {
+	case !u.opt.ModTime.IsZero():
+		return u.opt.ModTime.UTC().Truncate(time.Second)
+	case at.Unix() > 0:
+		return at.UTC().Truncate(time.Second)
+	}
+	return time.Unix(0, 0).UTC()
+}

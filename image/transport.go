@@ -1,0 +1,179 @@
+package image
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+)
+
+// client returns an HTTP client that is logged in to a repository, for reading
+// alone or for writing too.
+func (l *Locations) client(ctx context.Context, repo name.Repository, scopes ...string) (*http.Client, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	key := repo.Name() + " " + strings.Join(scopes, " ")
+	if c, ok := l.clients[key]; ok {
+		return c, nil
+	}
+	registry := repo.Registry
+	if slices.Contains(l.Insecure, registry.Name()) {
+		insecure, err := name.NewRegistry(registry.Name(), name.Insecure)
+		if err != nil {
+			return nil, err
+		}
+		registry = insecure
+	}
+	auth, err := authn.Resolve(ctx, authn.DefaultKeychain, repo)
+	if err != nil {
+		return nil, hinted{fmt.Errorf("read the credentials for %s: %w", registry.Name(), err), "log in again: docker login or podman login " + registry.Name()}
+	}
+	rt, err := transport.NewWithContext(ctx, registry, auth, l.transport(), scopes)
+	if err != nil {
+		return nil, registryError(registry.Name(), err)
+	}
+	if l.clients == nil {
+		l.clients = map[string]*http.Client{}
+	}
+	l.clients[key] = &http.Client{Transport: rt}
+	return l.clients[key], nil
+}
+
+// transport returns what all requests go through: first the guard against
+// plain http, then what tries again.
+func (l *Locations) transport() http.RoundTripper {
+	if l.base == nil {
+		inner := l.Transport
+		if inner == nil {
+			t := http.DefaultTransport.(*http.Transport).Clone()
+			t.TLSClientConfig = &tls.Config{RootCAs: l.CAs, MinVersion: tls.VersionTLS12}
+			t.ResponseHeaderTimeout = time.Minute
+			t.MaxIdleConnsPerHost = 16
+			inner = t
+		}
+		l.base = transport.NewUserAgent(&retrying{inner: &guarded{inner: inner, plain: l.Insecure}, wait: l.waiter()}, l.UserAgent)
+	}
+	return l.base
+}
+
+func (l *Locations) waiter() func(context.Context, time.Duration) error {
+	if l.wait != nil {
+		return l.wait
+	}
+	return func(ctx context.Context, d time.Duration) error {
+		t := time.NewTimer(d)
+		defer t.Stop()
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-t.C:
+			return nil
+		}
+	}
+}
+
+// guarded lets plain http through to loopback and to the hosts that were named
+// alone: anyone on the way could change what is read, or take the password.
+type guarded struct {
+	inner http.RoundTripper
+	plain []string
+}
+
+var errPlain = errors.New("plain http is not used for this host")
+
+func (g *guarded) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.URL.Scheme == "http" && !slices.Contains(g.plain, req.URL.Host) && !isLoopback(req.URL.Hostname()) {
+		return nil, hinted{fmt.Errorf("%s: %w", req.URL.Host, errPlain), "if the registry has no TLS, say so with --insecure-registry " + req.URL.Host}
+	}
+	return g.inner.RoundTrip(req)
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// retrying sends a request again where that may help: nothing came back, or
+// the server says that it is not its time.
+type retrying struct {
+	inner http.RoundTripper
+	wait  func(context.Context, time.Duration) error
+}
+
+// tries is how often something is done before it is given up.
+const tries = 5
+
+func (r *retrying) RoundTrip(req *http.Request) (*http.Response, error) {
+	for try := 0; ; try++ {
+		resp, err := r.inner.RoundTrip(req)
+		if try == tries-1 || !again(req, resp, err) {
+			return resp, err
+		}
+		pause := min(time.Second<<try, maxPause)
+		if resp != nil {
+			pause = retryAfter(resp, pause)
+			_, _ = io.CopyN(io.Discard, resp.Body, 64<<10) // so that the connection can be used again
+			_ = resp.Body.Close()
+		}
+		if err := r.wait(req.Context(), pause); err != nil {
+			return nil, err
+		}
+		if req.GetBody != nil {
+			if req.Body, err = req.GetBody(); err != nil {
+				return nil, err
+			}
+		}
+	}
+}
+
+const maxPause = 30 * time.Second
+
+// again reports whether a request is to be sent once more. A body that is a
+// stream is gone: who sent it has to start over.
+func again(req *http.Request, resp *http.Response, err error) bool {
+	switch {
+	case req.Context().Err() != nil, req.Body != nil && req.Body != http.NoBody && req.GetBody == nil:
+		return false
+	case err != nil:
+		return temporary(err)
+	}
+	return slices.Contains([]int{http.StatusRequestTimeout, http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout}, resp.StatusCode)
+}
+
+// temporary reports whether an error of the network may pass: names that do
+// not exist, refused connections and certificates do not mend themselves.
+func temporary(err error) bool {
+	if errors.Is(err, errPlain) {
+		return false
+	}
+	if dns, ok := errors.AsType[*net.DNSError](err); ok {
+		return dns.IsTemporary
+	}
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
+		return op.Timeout()
+	}
+	if timeout, ok := err.(interface{ Timeout() bool }); ok && timeout.Timeout() {
+		return true
+	}
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || strings.Contains(err.Error(), "connection reset") || strings.Contains(err.Error(), "server closed")
+}
+
+// retryAfter returns what the server asks to wait, within reason.
+func retryAfter(resp *http.Response, otherwise time.Duration) time.Duration {
+	seconds, err := strconv.Atoi(resp.Header.Get("Retry-After"))
+	if err != nil || seconds < 0 {
+		return otherwise
+	}
+	return min(time.Duration(seconds)*time.Second, maxPause)
+}

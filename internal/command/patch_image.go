@@ -1,0 +1,185 @@
+package command
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/certgraft/certgraft/image"
+	"github.com/certgraft/certgraft/installer"
+	"github.com/certgraft/certgraft/rootfs"
+)
+
+// imageOptions are the flags that say what of an image is read and written.
+type imageOptions struct {
+	platforms, labels, annotations  cli.StringSlice
+	keepPlatforms, keepAttestations bool
+	scan                            string
+	requireFullScan                 bool
+	maxLayerSize                    int64
+	jobs                            int
+}
+
+func (o *imageOptions) flags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringSliceFlag{Name: "platform", Category: imageFlags, Usage: "patch only the images for `OS/ARCH`[/VARIANT] and drop the others", Destination: &o.platforms},
+		&cli.BoolFlag{Name: "keep-other-platforms", Category: imageFlags, Usage: "with --platform: keep the others as they are", Destination: &o.keepPlatforms},
+		&cli.BoolFlag{Name: "keep-attestations", Category: imageFlags, Usage: "keep attestations of the images that were", Destination: &o.keepAttestations},
+		&cli.StringFlag{Name: "scan", Category: imageFlags, Usage: "auto does not read layers that only copy to a place without trust stores; all reads everything", Value: "auto", Destination: &o.scan},
+		&cli.BoolFlag{Name: "require-full-scan", Category: imageFlags, Usage: "fail if a layer was not read", Destination: &o.requireFullScan},
+		&cli.Int64Flag{Name: "max-layer-size", Category: imageFlags, Usage: "read layers that unpack to up to `BYTES`", Value: image.DefaultMaxLayerSize, Destination: &o.maxLayerSize},
+		&cli.IntFlag{Name: "jobs", Category: imageFlags, Usage: "move `N` layers at a time", Value: 4, Destination: &o.jobs},
+		&cli.StringSliceFlag{Name: "label", Category: imageFlags, Usage: "set the label `KEY=VALUE` in the config", Destination: &o.labels},
+		&cli.StringSliceFlag{Name: "annotation", Category: imageFlags, Usage: "set the annotation `KEY=VALUE` in OCI manifests and indexes", Destination: &o.annotations},
+	}
+}
+
+func (o *imageOptions) options(p *printer) (image.Options, error) {
+	epoch, _, err := p.env.epoch()
+	if err != nil {
+		return image.Options{}, err
+	}
+	opt := image.Options{
+		KeepOtherPlatforms: o.keepPlatforms, KeepAttestations: o.keepAttestations, Reads: installer.Reads, MaxLayerSize: o.maxLayerSize,
+		Memory: &image.Memory{}, ModTime: epoch, Program: "certgraft", Logger: p.log(),
+	}
+	switch o.scan {
+	case "auto":
+		opt.Scan = image.ScanAuto
+	case "all":
+	default:
+		return opt, usagef("--scan %s: it is auto or all", o.scan)
+	}
+	if o.jobs < 1 || o.maxLayerSize < 1 {
+		return opt, usagef("--jobs and --max-layer-size are at least 1")
+	}
+	for _, text := range o.platforms.Value() {
+		platform, err := image.ParsePlatform(text)
+		if err != nil {
+			return opt, usagef("--platform: %w", err)
+		}
+		opt.Platforms = append(opt.Platforms, platform)
+	}
+	if opt.Labels, err = pairs("label", o.labels.Value()); err != nil {
+		return opt, err
+	}
+	opt.Annotations, err = pairs("annotation", o.annotations.Value())
+	return opt, err
+}
+
+// pairs reads values of the form KEY=VALUE.
+func pairs(flag string, values []string) (map[string]string, error) {
+	all := map[string]string{}
+	for _, kv := range values {
+		key, value, ok := strings.Cut(kv, "=")
+		if !ok || key == "" {
+			return nil, usagef("--%s %s: it is KEY=VALUE", flag, kv)
+		}
+		all[key] = value
+	}
+	return all, nil
+}
+
+// fullyRead refuses an image of which a layer was not read, where that is
+// wanted.
+func (o *imageOptions) fullyRead(updated *image.Result) error {
+	if !o.requireFullScan {
+		return nil
+	}
+	for _, part := range updated.Parts {
+		for _, u := range part.Unread {
+			return withHint(refusedf("%s: the layer that copies to %s was not read", part.Platform, u.Path), "use --scan all")
+		}
+	}
+	return nil
+}
+
+// patchEdit are the flags that say how stores are edited.
+type patchEdit struct {
+	stores                                                      string
+	env                                                         cli.StringSlice
+	appendOnly, withMozilla, overrideBlocklist, sync, keepGoing bool
+}
+
+func (o *patchEdit) flags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "stores", Category: targetFlags, Usage: "edit only these `STORES`, separated by commas: auto, system, java …", Value: "auto", Destination: &o.stores},
+		&cli.StringSliceFlag{Name: "env", Category: imageFlags, Usage: "environment in the config: auto (what runtimes in the image need to see the system's CAs), none, or `KEY=VALUE`", Destination: &o.env},
+		&cli.BoolFlag{Name: "append", Category: targetFlags, Usage: "only append to the bundle file: no anchors, no links", Destination: &o.appendOnly},
+		&cli.BoolFlag{Name: "with-mozilla", Category: targetFlags, Usage: "where there is no bundle yet, start it with the Mozilla roots", Destination: &o.withMozilla},
+		&cli.BoolFlag{Name: "override-blocklist", Category: targetFlags, Usage: "install certificates that the image has deselected", Destination: &o.overrideBlocklist},
+		&cli.BoolFlag{Name: "sync", Category: targetFlags, Usage: "take out what was installed before and the source no longer has", Destination: &o.sync},
+		&cli.BoolFlag{Name: "keep-going", Category: targetFlags, Usage: "edit the other stores when one fails", Destination: &o.keepGoing},
+	}
+}
+
+// check reads the values that can be wrong.
+func (o *patchEdit) check() error {
+	for _, value := range o.env.Value() {
+		if value != "auto" && value != "none" && !strings.Contains(strings.TrimPrefix(value, "="), "=") {
+			return usagef("--env %s: it is auto, none or KEY=VALUE", value)
+		}
+	}
+	return nil
+}
+
+// run edits the root of one image, and the environment in its config.
+func (o *patchEdit) run(root *rootfs.Overlay, config *image.Config, sources []installer.Source, result *patchResult) error {
+	opt := installer.Options{
+		Append: o.appendOnly, WithMozilla: o.withMozilla, OverrideBlocklist: o.overrideBlocklist, Sync: o.sync, KeepGoing: o.keepGoing,
+		Environ: environOf(config.Env),
+	}
+	if o.stores != "auto" {
+		opt.Stores = splitList(o.stores)
+	}
+	report, err := installer.Install(root, sources, opt)
+	if err != nil {
+		return err
+	}
+	o.setEnv(config, report)
+	result.edited(config.Platform, report)
+	return nil
+}
+
+func environOf(env []string) map[string]string {
+	all := map[string]string{}
+	for _, kv := range env {
+		key, value, _ := strings.Cut(kv, "=")
+		all[key] = value
+	}
+	return all
+}
+
+// setEnv sets what was asked for, and the variables that runtimes in the image
+// need, of those that hide no roots. One that is set is left to who set it.
+func (o *patchEdit) setEnv(config *image.Config, report *installer.Report) {
+	values := o.env.Value()
+	for _, kv := range values {
+		if key, value, ok := strings.Cut(kv, "="); ok {
+			config.Env = withVariable(config.Env, key, value)
+		}
+	}
+	if slices.Contains(values, "none") {
+		return
+	}
+	report.Advice = slices.DeleteFunc(report.Advice, func(a installer.Advice) bool {
+		if !a.Adds || a.Variable == "" {
+			return false
+		}
+		if _, there := environOf(config.Env)[a.Variable]; !there {
+			config.Env = append(config.Env, a.Variable+"="+a.Value)
+		}
+		return true
+	})
+}
+
+func withVariable(env []string, key, value string) []string {
+	kv := key + "=" + value
+	i := slices.IndexFunc(env, func(old string) bool { return strings.HasPrefix(old, key+"=") })
+	if i < 0 {
+		return append(env, kv)
+	}
+	env[i] = kv
+	return env
+}

@@ -1,0 +1,175 @@
+package command
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/x509"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/certgraft/certgraft/image"
+)
+
+// patchPlace are the flags that say where patched images go.
+type patchPlace struct {
+	tags     cli.StringSlice
+	inPlace  bool
+	fromFile string
+}
+
+func (o *patchPlace) flags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringSliceFlag{Name: "tag", Aliases: []string{"t"}, Category: targetFlags, Usage: "write the image to `IMAGE`; may be given often", Destination: &o.tags},
+		&cli.BoolFlag{Name: "in-place", Category: targetFlags, Usage: "write the image to where it came from", Destination: &o.inPlace},
+		&cli.StringFlag{Name: "from-file", Category: targetFlags, Usage: "patch the images in `FILE`, a line for each: IMAGE and where to write it", TakesFile: true, Destination: &o.fromFile},
+	}
+}
+
+// patchJob is one image, and where it is to go.
+type patchJob struct {
+	from    image.Location
+	to      []image.Location
+	inPlace bool
+}
+
+// jobs returns the images to patch, and the arguments that are sources.
+func (o *patchPlace) jobs(p *printer, l *image.Locations, args []string) ([]patchJob, []string, error) {
+	if o.fromFile != "" {
+		if o.inPlace || len(o.tags.Value()) > 0 {
+			return nil, nil, withHint(usagef("--from-file says where each image goes: it excludes --tag and --in-place"), "write a line for each image: IMAGE DESTINATION")
+		}
+		jobs, err := readJobs(l, o.fromFile)
+		return jobs, args, err
+	}
+	job, err := o.job(l, args[0])
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, to := range job.to {
+		switch {
+		case image.IsStream(to) && isTerminal(p.out):
+			return nil, nil, withHint(usagef("%s would write an archive to the terminal", to), "pipe it into docker load, or name a file")
+		case image.IsStream(to) && p.json:
+			return nil, nil, withHint(usagef("--json and the image both go to standard output"), "use --metadata-file FILE")
+		}
+	}
+	return []patchJob{job}, args[1:], nil
+}
+
+func (o *patchPlace) job(l *image.Locations, text string) (patchJob, error) {
+	from, err := l.Parse(text)
+	if err != nil {
+		return patchJob{}, err
+	}
+	job := patchJob{from: from, inPlace: o.inPlace}
+	switch tags := o.tags.Value(); {
+	case o.inPlace && len(tags) > 0:
+		return job, usagef("--tag and --in-place exclude each other")
+	case o.inPlace && image.IsDigest(from):
+		return job, withHint(usagef("--in-place: %s is named by its digest, which stays what it is", text), "name it by its tag, or say where it is to go with --tag")
+	case o.inPlace, len(tags) == 0 && image.IsStream(from):
+		job.to = []image.Location{from}
+	case len(tags) == 0:
+		return job, withHint(usagef("patch: where %s is to go is not said", text), "name it with --tag IMAGE, or overwrite the image with --in-place")
+	default:
+		job.to, err = parseAll(l, tags)
+	}
+	return job, err
+}
+
+func parseAll(l *image.Locations, tags []string) ([]image.Location, error) {
+	var all []image.Location
+	streams := 0
+	for _, tag := range tags {
+		to, err := l.Parse(tag)
+		if err != nil {
+			return nil, err
+		}
+		if image.IsDigest(to) {
+			return nil, withHint(usagef("--tag %s names a digest, which the image does not have yet", tag), "name a tag")
+		}
+		if image.IsStream(to) {
+			streams++
+		}
+		all = append(all, to)
+	}
+	if streams > 1 {
+		return nil, usagef("--tag: standard output takes one archive")
+	}
+	return all, nil
+}
+
+// readJobs reads a list of images. Empty lines and those that start with # are
+// ignored.
+func readJobs(l *image.Locations, file string) ([]patchJob, error) {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("--from-file: %w", err)
+	}
+	var jobs []patchJob
+	for lines, n := bufio.NewScanner(bytes.NewReader(data)), 1; lines.Scan(); n++ {
+		words := strings.Fields(lines.Text())
+		if len(words) == 0 || strings.HasPrefix(words[0], "#") {
+			continue
+		}
+		if len(words) != 2 {
+			return nil, withHint(usagef("%s:%d: it has %s", file, n, plural(len(words), "word")), "write IMAGE DESTINATION")
+		}
+		from, err := l.Parse(words[0])
+		if err != nil {
+			return nil, fmt.Errorf("%s:%d: %w", file, n, err)
+		}
+		to, err := parseAll(l, words[1:])
+		if err != nil {
+			return nil, fmt.Errorf("%s:%d: %w", file, n, err)
+		}
+		if image.IsStream(from) || image.IsStream(to[0]) {
+			return nil, usagef("%s:%d: - is not for lists", file, n)
+		}
+		jobs = append(jobs, patchJob{from: from, to: to})
+	}
+	if len(jobs) == 0 {
+		return nil, usagef("%s names no image", file)
+	}
+	return jobs, nil
+}
+
+// registryOptions are the flags that say how registries are reached.
+type registryOptions struct {
+	insecure, ca cli.StringSlice
+}
+
+func (o *registryOptions) flags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringSliceFlag{Name: "insecure-registry", Category: registryFlags, Usage: "speak plain http to `HOST`[:PORT] where it has no TLS", Destination: &o.insecure},
+		&cli.StringSliceFlag{Name: "registry-ca", Category: registryFlags, Usage: "trust the CAs in `FILE` for registries too", TakesFile: true, Destination: &o.ca},
+	}
+}
+
+func (o *registryOptions) locations(p *printer) (*image.Locations, error) {
+	l := &image.Locations{
+		Stdin: p.in, Stdout: p.out, Insecure: o.insecure.Value(), UserAgent: "certgraft/" + version(),
+		DockerHost: p.env["DOCKER_HOST"], RuntimeDir: p.env["XDG_RUNTIME_DIR"], Logger: p.log(),
+	}
+	if len(o.ca.Value()) == 0 {
+		return l, nil
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool()
+	}
+	for _, file := range o.ca.Value() {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("--registry-ca: %w", err)
+		}
+		if !pool.AppendCertsFromPEM(data) {
+			return nil, withHint(usagef("--registry-ca %s: it holds no PEM certificate", file), "certgraft bundle "+file+" writes what it holds as PEM")
+		}
+	}
+	l.CAs = pool
+	return l, nil
+}

@@ -1,0 +1,261 @@
+package command
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/certgraft/certgraft/image"
+	"github.com/certgraft/certgraft/installer"
+)
+
+// patchResult is the JSON of certgraft patch; docs/json.md describes it for
+// users.
+type patchResult struct {
+	Schema     int              `json:"schema"` // 1; grows when a field changes its meaning
+	Image      string           `json:"image"`
+	Error      string           `json:"error,omitzero"` // of an image in a list that failed
+	Was        image.Digest     `json:"was"`
+	Digest     image.Digest     `json:"digest"`
+	Changed    bool             `json:"changed"`
+	DryRun     bool             `json:"dryRun"`
+	References []string         `json:"references"` // where it was written, by digest in a registry
+	JudgedAt   time.Time        `json:"judgedAt"`   // the moment at which expiry was judged
+	Sources    []sourceResult   `json:"sources"`
+	Platforms  []platformResult `json:"platforms"`
+	Dropped    []image.Dropped  `json:"dropped"`
+	Verdicts   []verdict        `json:"verdicts"`
+	Warnings   []string         `json:"warnings"`
+
+	reports []*platformResult // in the order of the edits
+}
+
+// platformResult is one image of an index, or the only one.
+type platformResult struct {
+	Platform     string                  `json:"platform"`
+	Was          image.Digest            `json:"was"`
+	Digest       image.Digest            `json:"digest"`
+	Left         string                  `json:"left,omitzero"` // why it was left as it is
+	Distribution *installer.Detection    `json:"distribution,omitzero"`
+	Stores       []installer.StoreReport `json:"stores"`
+	Changes      []changeResult          `json:"changes"`
+	Layer        *layerResult            `json:"layer,omitzero"` // that was added
+	Env          []string                `json:"env"`
+	Unread       []image.Unread          `json:"unread"`
+	Warnings     []string                `json:"warnings"`
+	Notes        []string                `json:"notes"`
+	Advice       []installer.Advice      `json:"advice"`
+}
+
+// layerResult is the layer that was added.
+type layerResult struct {
+	Digest    image.Digest `json:"digest"`
+	Size      int64        `json:"size"`
+	MediaType string       `json:"mediaType"`
+	Replaced  bool         `json:"replaced"` // it stands in the place of one of an earlier patch
+}
+
+func (w *patcher) newResult(job patchJob, img *image.Image) *patchResult {
+	now, _ := w.p.env.now() // it was read before
+	return &patchResult{
+		Schema: 1, Image: job.from.String(), Was: img.Descriptor.Digest, DryRun: w.o.dryRun, References: []string{}, JudgedAt: now.Truncate(time.Second),
+		Sources: w.loaded.Sources, Platforms: []platformResult{}, Dropped: []image.Dropped{}, Verdicts: w.loaded.Verdicts, Warnings: slices.Clone(w.loaded.Warnings),
+	}
+}
+
+// edited notes what the installer says of the image for one platform.
+func (r *patchResult) edited(platform image.Platform, report *installer.Report) {
+	r.reports = append(r.reports, &platformResult{
+		Platform: platform.String(), Distribution: report.Detection, Stores: orEmpty(report.Stores),
+		Warnings: orEmpty(report.Warnings), Notes: orEmpty(report.Notes), Advice: orEmpty(report.Advice),
+	})
+}
+
+func orEmpty[T any](all []T) []T {
+	if all == nil {
+		return []T{}
+	}
+	return all
+}
+
+// updated takes over what became of each image, in the order of the index.
+func (r *patchResult) updated(result *image.Result) {
+	r.Digest, r.Changed = result.Image.Descriptor.Digest, result.Changed
+	r.Dropped = orEmpty(result.Dropped)
+	edits := r.reports
+	for _, part := range result.Parts {
+		one := platformResult{Platform: part.Platform.String(), Left: part.Left, Stores: []installer.StoreReport{}, Warnings: []string{}, Notes: []string{}, Advice: []installer.Advice{}}
+		if part.Left == "" {
+			one, edits = *edits[0], edits[1:]
+		}
+		one.Was, one.Digest, one.Env, one.Unread, one.Changes = part.Was, part.Now, orEmpty(part.Env), orEmpty(part.Unread), []changeResult{}
+		for _, c := range part.Changes {
+			if part.Layer != nil {
+				one.Changes = append(one.Changes, changeOf(c))
+			}
+		}
+		if part.Layer != nil {
+			one.Layer = &layerResult{Digest: part.Layer.Digest, Size: part.Layer.Size, MediaType: part.Layer.MediaType, Replaced: part.Replaced}
+		}
+		if part.Subject != "" {
+			one.Notes = append(one.Notes, "the manifest says that it is about "+string(part.Subject)+", which stays so")
+		}
+		r.Platforms = append(r.Platforms, one)
+	}
+}
+
+// remarks writes what a user should know of the image.
+func (r *patchResult) remarks(p *printer) {
+	for _, one := range r.Platforms {
+		for _, w := range one.Warnings {
+			p.warn(one.Platform + ": " + w)
+		}
+		for _, u := range one.Unread {
+			p.note(fmt.Sprintf("%s: the layer that copies to %s (%s) was not read; --scan all reads it", one.Platform, u.Path, size(u.Size)))
+		}
+		for _, n := range one.Notes {
+			p.note(one.Platform + ": " + n)
+		}
+		for _, a := range one.Advice {
+			p.note(one.Platform + ": " + a.String())
+		}
+	}
+	for _, d := range r.Dropped {
+		p.note("dropped the " + d.What + ": " + d.Why)
+	}
+}
+
+// size returns a number of bytes for people.
+func size(n int64) string {
+	const unit = 1000
+	value, units := float64(n), []string{"B", "kB", "MB", "GB", "TB"}
+	for value >= unit && len(units) > 1 {
+		value, units = value/unit, units[1:]
+	}
+	if units[0] == "B" {
+		return fmt.Sprintf("%d B", n)
+	}
+	return fmt.Sprintf("%.1f %s", value, units[0])
+}
+
+// report writes what was done: on standard output the names of the images
+// alone, unless an archive went there; on standard error all else.
+func (w *patcher) report(results []*patchResult) error {
+	if err := w.writeMetadata(results); err != nil {
+		return err
+	}
+	if w.p.json {
+		if w.o.place.fromFile == "" {
+			for _, r := range results {
+				return w.p.result(r, nil)
+			}
+			return nil
+		}
+		return w.p.result(results, nil)
+	}
+	for _, r := range results {
+		if r.Error != "" {
+			continue
+		}
+		if !w.p.quiet {
+			var buf bytes.Buffer
+			r.text(&buf)
+			if _, err := w.p.err.Write(buf.Bytes()); err != nil {
+				return fmt.Errorf("write the report: %w", err)
+			}
+		}
+		for _, ref := range r.References {
+			if err := w.name(ref, r.Digest); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// name writes where an image is. Where standard output has the image itself
+// its digest is on standard error.
+func (w *patcher) name(ref string, digest image.Digest) error {
+	out, line := w.p.out, ref
+	if at, err := w.locations.Parse(ref); err == nil && image.IsStream(at) {
+		out, line = w.p.err, string(digest)
+	}
+	if _, err := fmt.Fprintln(out, line); err != nil {
+		return fmt.Errorf("write the result: %w", err)
+	}
+	return nil
+}
+
+func (w *patcher) writeMetadata(results []*patchResult) error {
+	if w.o.metadataFile == "" {
+		return nil
+	}
+	var v any = results
+	if w.o.place.fromFile == "" {
+		if len(results) == 0 {
+			return nil
+		}
+		v = results[0]
+	}
+	data, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encode the metadata: %w", err)
+	}
+	return replaceFile(w.o.metadataFile, append(data, '\n'))
+}
+
+// text writes the report: a block for each platform, and what it comes to.
+func (r *patchResult) text(w io.Writer) {
+	var rows [][]string
+	for _, s := range r.Sources {
+		rows = append(rows, []string{s.Source, plural(s.Certificates, "certificate"), s.from()})
+	}
+	for _, one := range r.Platforms {
+		rows = append(rows, one.rows()...)
+	}
+	table(w, rows)
+	if r.DryRun {
+		for _, one := range r.Platforms {
+			for _, c := range one.Changes {
+				fmt.Fprintf(w, "%s: would %s %s %s\n", one.Platform, c.Action, c.Type, c.Path)
+			}
+		}
+	}
+	fmt.Fprintln(w, r.summary())
+}
+
+func (r platformResult) rows() [][]string {
+	if r.Left != "" {
+		return [][]string{{r.Platform, "left as it is", r.Left}}
+	}
+	rows := [][]string{{r.Platform, r.Distribution.Family + " family", r.Distribution.Rule}}
+	for _, s := range r.Stores {
+		rows = append(rows, []string{"  " + s.Name, counts(s), s.Path})
+	}
+	for _, kv := range r.Env {
+		rows = append(rows, []string{"  env", "set", kv})
+	}
+	if r.Layer != nil {
+		verb := "added"
+		if r.Layer.Replaced {
+			verb = "replaced"
+		}
+		rows = append(rows, []string{"  layer", verb + ", " + size(r.Layer.Size), string(r.Layer.Digest)})
+	}
+	return rows
+}
+
+func (r *patchResult) summary() string {
+	judged := ", certificates judged at " + r.JudgedAt.UTC().Format("2006-01-02 15:04:05 MST")
+	switch {
+	case !r.Changed:
+		return "nothing to do: " + r.Image + " is as wanted" + judged
+	case r.DryRun:
+		return "dry run: " + r.Image + " would become " + string(r.Digest) + judged
+	}
+	return "done: " + r.Image + " became " + strings.TrimSpace(string(r.Digest)) + judged
+}

@@ -1,0 +1,192 @@
+package roottest
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// Registry is a registry in memory, as the OCI distribution specification has
+// it, with mounts. It counts what it is asked.
+type Registry struct {
+	*httptest.Server
+	Host string
+
+	// Fault, if it is set, sees each request first; if it returns true it has
+	// answered.
+	Fault func(w http.ResponseWriter, r *http.Request) bool
+
+	mu        sync.Mutex
+	blobs     map[string]map[string][]byte // by repository and digest
+	manifests map[string]map[string]stored // by repository and tag or digest
+	requests  []string
+	up, down  int
+}
+
+type stored struct {
+	mediaType string
+	data      []byte
+}
+
+// NewRegistry starts a registry that ends with the test.
+func NewRegistry(t testing.TB) *Registry {
+	t.Helper()
+	r := &Registry{blobs: map[string]map[string][]byte{}, manifests: map[string]map[string]stored{}}
+	r.Server = httptest.NewServer(r)
+	t.Cleanup(r.Close)
+	r.Host = strings.TrimPrefix(r.URL, "http://")
+	return r
+}
+
+// Requests returns what was asked since the last call, as METHOD KIND/NAME.
+func (r *Registry) Requests() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	all := r.requests
+	r.requests = nil
+	return all
+}
+
+// Moved returns how many bytes of blobs went up and down since the last call.
+func (r *Registry) Moved() (up, down int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	up, down = r.up, r.down
+	r.up, r.down = 0, 0
+	return up, down
+}
+
+// Drop forgets a blob.
+func (r *Registry) Drop(digest string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, repo := range r.blobs {
+		delete(repo, digest)
+	}
+}
+
+// Spoil has a blob hold something else.
+func (r *Registry) Spoil(digest string, change func([]byte) []byte) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, repo := range r.blobs {
+		if data, ok := repo[digest]; ok {
+			repo[digest] = change(append([]byte{}, data...))
+		}
+	}
+}
+
+// ServeHTTP implements [http.Handler].
+func (r *Registry) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	if r.Fault == nil || !r.Fault(w, req) {
+		r.Answer(w, req)
+	}
+}
+
+// Answer answers a request as if there were no fault.
+func (r *Registry) Answer(w http.ResponseWriter, req *http.Request) {
+	path := strings.TrimPrefix(req.URL.Path, "/v2/")
+	if path == "" {
+		return
+	}
+	body, _ := io.ReadAll(req.Body)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, kind := range []string{"/manifests/", "/blobs/uploads/", "/blobs/"} {
+		repo, rest, ok := strings.Cut(path, kind)
+		if !ok {
+			continue
+		}
+		r.requests = append(r.requests, req.Method+" "+kind[1:]+rest)
+		switch kind {
+		case "/manifests/":
+			r.manifest(w, req, repo, rest, body)
+		case "/blobs/":
+			r.blob(w, req, repo, rest)
+		default:
+			r.upload(w, req, repo, body)
+		}
+		return
+	}
+	http.NotFound(w, req)
+}
+
+func (r *Registry) manifest(w http.ResponseWriter, req *http.Request, repo, ref string, body []byte) {
+	if req.Method == http.MethodPut {
+		digest := fmt.Sprintf("sha256:%x", sha256.Sum256(body))
+		if r.manifests[repo] == nil {
+			r.manifests[repo] = map[string]stored{}
+		}
+		for _, name := range []string{ref, digest} {
+			r.manifests[repo][name] = stored{req.Header.Get("Content-Type"), body}
+		}
+		w.Header().Set("Docker-Content-Digest", digest)
+		w.WriteHeader(http.StatusCreated)
+		return
+	}
+	m, ok := r.manifests[repo][ref]
+	if !ok {
+		refuse(w, http.StatusNotFound, "MANIFEST_UNKNOWN")
+		return
+	}
+	w.Header().Set("Content-Type", m.mediaType)
+	w.Header().Set("Docker-Content-Digest", fmt.Sprintf("sha256:%x", sha256.Sum256(m.data)))
+	w.Header().Set("Content-Length", fmt.Sprint(len(m.data)))
+	if req.Method == http.MethodGet {
+		_, _ = w.Write(m.data)
+	}
+}
+
+func refuse(w http.ResponseWriter, status int, code string) {
+	w.WriteHeader(status)
+	fmt.Fprintf(w, `{"errors":[{"code":%q,"message":"no"}]}`, code)
+}
+
+func (r *Registry) blob(w http.ResponseWriter, req *http.Request, repo, digest string) {
+	data, ok := r.blobs[repo][digest]
+	if !ok {
+		refuse(w, http.StatusNotFound, "BLOB_UNKNOWN")
+		return
+	}
+	var from int
+	if _, err := fmt.Sscanf(req.Header.Get("Range"), "bytes=%d-", &from); err == nil {
+		w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", from, len(data)-1, len(data)))
+		w.WriteHeader(http.StatusPartialContent)
+	} else {
+		w.Header().Set("Content-Length", fmt.Sprint(len(data)))
+	}
+	if req.Method == http.MethodGet {
+		r.down += len(data) - from
+		_, _ = w.Write(data[from:])
+	}
+}
+
+func (r *Registry) upload(w http.ResponseWriter, req *http.Request, repo string, body []byte) {
+	if r.blobs[repo] == nil {
+		r.blobs[repo] = map[string][]byte{}
+	}
+	query := req.URL.Query()
+	if req.Method == http.MethodPost {
+		if data, ok := r.blobs[query.Get("from")][query.Get("mount")]; ok {
+			r.blobs[repo][query.Get("mount")] = data
+			w.WriteHeader(http.StatusCreated)
+			return
+		}
+		w.Header().Set("Location", "/v2/"+repo+"/blobs/uploads/1?"+url.Values{"state": {"x"}}.Encode())
+		w.WriteHeader(http.StatusAccepted)
+		return
+	}
+	if query.Get("digest") != fmt.Sprintf("sha256:%x", sha256.Sum256(body)) {
+		refuse(w, http.StatusBadRequest, "DIGEST_INVALID")
+		return
+	}
+	r.up += len(body)
+	r.blobs[repo][query.Get("digest")] = body
+	w.WriteHeader(http.StatusCreated)
+}
