@@ -78,12 +78,12 @@ func TestScanAuto(t *testing.T) {
 			must(t, err)
 			result, err := Update(t.Context(), img, edit, Options{Scan: ScanAuto})
 			must(t, err)
-			got := ""
+			var got strings.Builder
 			for _, u := range result.Parts[0].Unread {
-				got += u.Path
+				got.WriteString(u.Path)
 			}
-			if got != c.want {
-				t.Errorf("unread %q, want %q", got, c.want)
+			if got.String() != c.want {
+				t.Errorf("unread %q, want %q", got.String(), c.want)
 			}
 			all, err := Update(t.Context(), img, edit, Options{})
 			must(t, err)
