@@ -14,7 +14,7 @@ import (
 // back, so they are edited only when asked for by name.
 type bundledStore struct {
 	id    string
-	files func(e *edit) []string
+	files func(f *finder) []string
 }
 
 var (
@@ -39,14 +39,14 @@ func (s bundledStore) remove(e *edit, gone map[certs.Fingerprint]bool) error {
 
 // found returns the files that no other store has seen to, each real file once.
 func (s bundledStore) found(e *edit) []string {
-	system, err := e.bundleFiles()
+	f, err := e.newFinder()
 	if err != nil {
-		return nil // said by the store that looks after them
+		return nil // said by the store that looks after the bundles
 	}
 	var files []string
-	for _, name := range s.files(e) {
+	for _, name := range s.files(f) {
 		real, err := e.root.Resolve(name)
-		if err == nil && leadsToFile(e.root, real) && !slices.Contains(system, real) && !slices.Contains(files, real) {
+		if err == nil && leadsToFile(e.root, real) && !slices.Contains(f.bundles, real) && !slices.Contains(files, real) {
 			files = append(files, real)
 		}
 	}
@@ -56,25 +56,25 @@ func (s bundledStore) found(e *edit) []string {
 
 // pythonFiles returns certifi's file in every copy, and those of packages that
 // have one of their own.
-func pythonFiles(e *edit) []string {
-	files := append(botocore(e), grpc(e)...)
+func pythonFiles(f *finder) []string {
+	files := append(botocore(f), grpc(f)...)
 	for _, file := range []string{
 		"certifi/cacert.pem",              // requests, httpx and most others
 		"pip/_vendor/certifi/cacert.pem",  // pip before 24.2
 		"httplib2/cacerts.txt",            // Google's older libraries
 		"stripe/data/ca-certificates.crt", // Stripe
 	} {
-		files = append(files, module(file)(e)...)
+		files = append(files, module(file)(f)...)
 	}
 	return files
 }
 
 // rubyFiles returns the files of gems that carry one.
-func rubyFiles(e *edit) []string {
+func rubyFiles(f *finder) []string {
 	var files []string
 	for _, gems := range []string{"var/lib/gems/*/gems", "usr/local/bundle/gems", "usr/local/bundle/ruby/*/gems", "usr/lib/ruby/gems/*/gems", "usr/local/lib/ruby/gems/*/gems", "usr/share/gems/gems", "app/vendor/bundle/ruby/*/gems"} {
 		for _, file := range []string{"aws-sdk-core-*/ca-bundle.crt", "httpclient-*/lib/httpclient/cacert.pem", "excon-*/data/cacert.pem", "stripe-*/lib/data/ca-certificates.crt", "grpc-*/etc/roots.pem", "certifi-*/vendor/cacert.pem"} {
-			files = append(files, e.glob(gems+"/"+file)...)
+			files = append(files, f.glob(gems+"/"+file)...)
 		}
 	}
 	return files
@@ -82,26 +82,26 @@ func rubyFiles(e *edit) []string {
 
 // condaFiles returns the bundle that the OpenSSL of Conda reads, of the
 // installation and of each environment.
-func condaFiles(e *edit) []string {
+func condaFiles(f *finder) []string {
 	var files []string
 	for _, base := range []string{"opt/*conda*", "opt/*mamba*", "opt/miniforge*", "root/*conda*", "root/miniforge*", "home/*/*conda*", "home/*/miniforge*", "usr/local/*conda*"} {
-		files = append(files, e.glob(base+"/ssl/cacert.pem", base+"/envs/*/ssl/cacert.pem")...)
+		files = append(files, f.glob(base+"/ssl/cacert.pem", base+"/envs/*/ssl/cacert.pem")...)
 	}
 	return files
 }
 
 // composerFiles returns the file that Composer's library falls back to.
-func composerFiles(e *edit) []string {
-	return e.glob("app/vendor/composer/ca-bundle/res/cacert.pem", "var/www/*/vendor/composer/ca-bundle/res/cacert.pem", "var/www/vendor/composer/ca-bundle/res/cacert.pem",
+func composerFiles(f *finder) []string {
+	return f.glob("app/vendor/composer/ca-bundle/res/cacert.pem", "var/www/*/vendor/composer/ca-bundle/res/cacert.pem", "var/www/vendor/composer/ca-bundle/res/cacert.pem",
 		"srv/vendor/composer/ca-bundle/res/cacert.pem", "root/.composer/vendor/composer/ca-bundle/res/cacert.pem", "root/.config/composer/vendor/composer/ca-bundle/res/cacert.pem")
 }
 
 // phpFiles returns what openssl.cafile and curl.cainfo in PHP's configuration
 // name.
-func phpFiles(e *edit) []string {
+func phpFiles(f *finder) []string {
 	var files []string
-	for _, ini := range e.glob("etc/php.ini", "etc/php.d/*.ini", "etc/php/*/*/php.ini", "etc/php/*/*/conf.d/*.ini", "etc/php[0-9]*/php.ini", "etc/php[0-9]*/conf.d/*.ini", "usr/local/etc/php/php.ini", "usr/local/etc/php/conf.d/*.ini") {
-		data, err := e.root.ReadFile(ini)
+	for _, ini := range f.glob("etc/php.ini", "etc/php.d/*.ini", "etc/php/*/*/php.ini", "etc/php/*/*/conf.d/*.ini", "etc/php[0-9]*/php.ini", "etc/php[0-9]*/conf.d/*.ini", "usr/local/etc/php/php.ini", "usr/local/etc/php/conf.d/*.ini") {
+		data, err := f.root.ReadFile(ini)
 		if err != nil {
 			continue // what PHP cannot read it does not obey
 		}

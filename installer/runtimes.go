@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // A runtime is a program, or a library, that has roots of its own and reads none
@@ -16,7 +17,7 @@ import (
 type runtime struct {
 	name     string
 	variable string                  // that makes it use the bundle
-	find     func(e *edit) []string  // paths, links among them, that may not be there
+	find     func(*finder) []string  // paths, links among them, that may not be there
 	file     bool                    // what is found is its file of roots: where that holds what is wanted, all is well
 	use      func(use string) string // what to do; nil is to set the variable
 }
@@ -77,13 +78,13 @@ func (e *edit) glob(patterns ...string) []string {
 }
 
 // program finds the programs of that name.
-func program(name string) func(e *edit) []string {
-	return func(e *edit) []string {
+func program(name string) func(f *finder) []string {
+	return func(f *finder) []string {
 		var patterns []string
-		for _, dir := range append(programDirs, e.searchPath()...) {
+		for _, dir := range append(programDirs, f.path...) {
 			patterns = append(patterns, path.Join(dir, name))
 		}
-		return e.glob(patterns...)
+		return f.glob(patterns...)
 	}
 }
 
@@ -102,22 +103,37 @@ func (e *edit) searchPath() []string {
 // officialNode finds the builds of nodejs.org. Those of distributions read the
 // system's bundle: they are in /usr/bin, and have a library beside them or are of
 // a family whose own build it is.
-func officialNode(e *edit) []string {
-	found := program("node")(e)
-	family := e.report.Detection.Family
+func officialNode(f *finder) []string {
+	found := program("node")(f)
+	family := f.report.Detection.Family
 	if family == alpine.id || family == arch.id || family == suse.id ||
-		len(e.glob("usr/lib/libnode.so*", "usr/lib64/libnode.so*", "usr/lib/*-linux-gnu*/libnode.so*")) > 0 {
+		len(f.glob("usr/lib/libnode.so*", "usr/lib64/libnode.so*", "usr/lib/*-linux-gnu*/libnode.so*")) > 0 {
 		found = slices.DeleteFunc(found, func(name string) bool { return path.Dir(name) == "usr/bin" || path.Dir(name) == "bin" })
 	}
 	return found
 }
 
 // lonelyBun finds Bun where neither of the places is filled that it reads.
-func lonelyBun(e *edit) []string {
-	if leadsToFile(e.root, "etc/ssl/cert.pem") || e.hashed() {
+func lonelyBun(f *finder) []string {
+	if leadsToFile(f.root, "etc/ssl/cert.pem") || f.hashed() {
 		return nil
 	}
-	return program("bun")(e)
+	return program("bun")(f)
+}
+
+// A finder looks for runtimes in a root. What several are found by is looked up
+// once.
+type finder struct {
+	*edit
+
+	path    []string        // directories of PATH, as names for io/fs
+	sites   func() []string // directories with Python's modules
+	bundles []string        // that the stores see to
+}
+
+func (e *edit) newFinder() (*finder, error) {
+	bundles, err := e.bundleFiles()
+	return &finder{edit: e, path: e.searchPath(), sites: sync.OnceValue(e.sitePackages), bundles: bundles}, err
 }
 
 // sitePackages returns the directories with Python's modules.
@@ -136,10 +152,10 @@ func (e *edit) sitePackages() []string {
 }
 
 // module finds a file of a Python module.
-func module(file string) func(e *edit) []string {
-	return func(e *edit) []string {
+func module(file string) func(f *finder) []string {
+	return func(f *finder) []string {
 		var found []string
-		for _, dir := range e.sitePackages() {
+		for _, dir := range f.sites() {
 			found = append(found, path.Join(dir, file))
 		}
 		return found
@@ -148,10 +164,10 @@ func module(file string) func(e *edit) []string {
 
 // oldPip finds the roots of each pip that uses them: from version 24.2 on it uses
 // the system's, with Python from 3.10 on.
-func oldPip(e *edit) []string {
+func oldPip(f *finder) []string {
 	var found []string
-	for _, dir := range e.sitePackages() {
-		recent := slices.ContainsFunc(e.glob(dir+"/pip-*.dist-info"), func(info string) bool {
+	for _, dir := range f.sites() {
+		recent := slices.ContainsFunc(f.glob(dir+"/pip-*.dist-info"), func(info string) bool {
 			return atLeast(strings.TrimPrefix(path.Base(info), "pip-"), 24, 2)
 		})
 		python := strings.TrimPrefix(path.Base(path.Dir(dir)), "python")
@@ -171,38 +187,34 @@ func atLeast(version string, major, minor int) bool {
 	return err == nil && (a > major || a == major && b >= minor)
 }
 
-func botocore(e *edit) []string {
-	return append(module("botocore/cacert.pem")(e), e.glob("usr/local/aws-cli/v2/*/dist/awscli/botocore/cacert.pem", "opt/aws-cli/v2/*/dist/awscli/botocore/cacert.pem")...)
+func botocore(f *finder) []string {
+	return append(module("botocore/cacert.pem")(f), f.glob("usr/local/aws-cli/v2/*/dist/awscli/botocore/cacert.pem", "opt/aws-cli/v2/*/dist/awscli/botocore/cacert.pem")...)
 }
 
-func grpc(e *edit) []string {
-	return append(module("grpc/_cython/_credentials/roots.pem")(e),
-		e.glob("usr/local/bundle/gems/grpc-*/etc/roots.pem", "var/lib/gems/*/gems/grpc-*/etc/roots.pem", "usr/local/lib/ruby/gems/*/gems/grpc-*/etc/roots.pem")...)
+func grpc(f *finder) []string {
+	return append(module("grpc/_cython/_credentials/roots.pem")(f),
+		f.glob("usr/local/bundle/gems/grpc-*/etc/roots.pem", "var/lib/gems/*/gems/grpc-*/etc/roots.pem", "usr/local/lib/ruby/gems/*/gems/grpc-*/etc/roots.pem")...)
 }
 
-func gcloud(e *edit) []string {
-	return e.glob("usr/lib/google-cloud-sdk/bin/gcloud", "google-cloud-sdk/bin/gcloud", "opt/google-cloud-sdk/bin/gcloud", "root/google-cloud-sdk/bin/gcloud")
+func gcloud(f *finder) []string {
+	return f.glob("usr/lib/google-cloud-sdk/bin/gcloud", "google-cloud-sdk/bin/gcloud", "opt/google-cloud-sdk/bin/gcloud", "root/google-cloud-sdk/bin/gcloud")
 }
 
-func mozillaCA(e *edit) []string {
-	return e.glob("usr/local/share/perl/*/Mozilla/CA/cacert.pem", "usr/local/lib/perl5/site_perl/*/Mozilla/CA/cacert.pem", "usr/share/perl5/Mozilla/CA/cacert.pem", "usr/share/perl5/vendor_perl/Mozilla/CA/cacert.pem")
+func mozillaCA(f *finder) []string {
+	return f.glob("usr/local/share/perl/*/Mozilla/CA/cacert.pem", "usr/local/lib/perl5/site_perl/*/Mozilla/CA/cacert.pem", "usr/share/perl5/Mozilla/CA/cacert.pem", "usr/share/perl5/vendor_perl/Mozilla/CA/cacert.pem")
 }
 
-func libpq(e *edit) []string {
-	return e.glob("usr/lib/libpq.so.5", "usr/lib64/libpq.so.5", "usr/lib/*-linux-gnu*/libpq.so.5", "usr/local/lib/libpq.so.5")
+func libpq(f *finder) []string {
+	return f.glob("usr/lib/libpq.so.5", "usr/lib64/libpq.so.5", "usr/lib/*-linux-gnu*/libpq.so.5", "usr/local/lib/libpq.so.5")
 }
 
 // owned returns the real paths of a runtime that has roots of its own: a
 // distribution's package often has a link to the bundle in their place.
-func (e *edit) owned(r runtime) []string {
-	system, err := e.bundleFiles()
-	if err != nil {
-		return nil
-	}
+func (f *finder) owned(r runtime) []string {
 	var names []string
-	for _, name := range r.find(e) {
-		real, err := e.root.Resolve(name)
-		if err == nil && leadsToFile(e.root, real) && !slices.Contains(system, real) && !slices.Contains(names, real) {
+	for _, name := range r.find(f) {
+		real, err := f.root.Resolve(name)
+		if err == nil && leadsToFile(f.root, real) && !slices.Contains(f.bundles, real) && !slices.Contains(names, real) {
 			names = append(names, real)
 		}
 	}
@@ -210,26 +222,30 @@ func (e *edit) owned(r runtime) []string {
 }
 
 // useful returns the variables that runtimes in the root need.
-func (e *edit) useful() []string {
+func (e *edit) useful() ([]string, error) {
+	f, err := e.newFinder()
+	if err != nil {
+		return nil, err
+	}
 	var names []string
 	for _, r := range ownRoots {
-		if !slices.Contains(names, r.variable) && len(e.owned(r)) > 0 {
+		if !slices.Contains(names, r.variable) && len(f.owned(r)) > 0 {
 			names = append(names, r.variable)
 		}
 	}
-	return names
+	return names, nil
 }
 
 // adviseRuntimes names the runtimes in the root that do not trust what was
 // installed, and what makes them.
 func (e *edit) adviseRuntimes(want []wanted) {
-	bundle := e.bundleName()
-	if bundle == "" || len(want) == 0 {
+	places := Places{Bundle: e.bundleName()}
+	f, err := e.newFinder()
+	if err != nil || places.Bundle == "" || len(want) == 0 {
 		return
 	}
-	places := Places{Bundle: bundle}
 	for _, r := range ownRoots {
-		names := e.owned(r)
+		names := f.owned(r)
 		if r.file {
 			names = slices.DeleteFunc(names, func(name string) bool { return e.fileHolds(name, want) })
 		}

@@ -1,6 +1,7 @@
 package installer_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -237,4 +238,20 @@ func javaKeystore(t *testing.T, set *certs.Set) []byte {
 		t.Fatal(err)
 	}
 	return data
+}
+
+func ExampleEnviron() {
+	root := fstest.MapFS{
+		"etc/ssl/cert.pem":   {Data: []byte("…"), Mode: 0o644},
+		"usr/local/bin/node": {Mode: 0o755},
+	}
+	found, err := installer.Environ(root, installer.Options{}, false)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, v := range found.Variables {
+		fmt.Printf("%s=%s # %s\n", v.Name, v.Value, v.Runtime)
+	}
+	// Output: NODE_EXTRA_CA_CERTS=/etc/ssl/cert.pem # Node, Deno, Bun
 }

@@ -184,7 +184,10 @@ func Environ(root fs.ReadLinkFS, opt Options, all bool) (*Environment, error) {
 	if out.Bundle == "" {
 		return out, nil
 	}
-	useful := e.useful()
+	useful, err := e.useful()
+	if err != nil {
+		return nil, err
+	}
 	places := e.places()
 	for _, v := range variables {
 		value := v.at(places)
