@@ -150,7 +150,7 @@ func TestPatchedImagesElsewhere(t *testing.T) {
 // mounted returns what an engine mounts for an image.
 func mounted(t *testing.T, text string) map[string]string {
 	t.Helper()
-	root, err := os.MkdirTemp("", "certgraft-mount-") // buildah makes a name of the path: no capitals
+	root, err := os.MkdirTemp("", "certgraft-mount-") //nolint:usetesting // buildah makes a name of the path: no capitals
 	if err != nil {
 		t.Fatal(err)
 	}
