@@ -3,7 +3,7 @@
 # make help    everything else
 
 GO       ?= go
-TAGS     := urfave_cli_no_docs
+TAGS     := urfave_cli_no_docs,nethttpomithttp2
 FUZZTIME ?= 30s
 FLAGS    ?=
 COVERED  := certs bundles rootfs installer image
