@@ -3,7 +3,6 @@ package image
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/gob"
 	"errors"
 	"fmt"
 	"io"
@@ -13,8 +12,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/klauspost/compress/zstd"
 )
 
 // Cache keeps what is known of layers in a directory, so that a layer that was
@@ -68,7 +65,7 @@ func (c *Cache) load(digest Digest) *layer {
 	if err != nil {
 		return nil
 	}
-	l, err := decodeLayer(data)
+	l, err := unseal(data)
 	if err != nil {
 		c.log.Warn("ignore a damaged file of the cache", "layer", digest, "error", err)
 		return nil
@@ -92,7 +89,7 @@ func (c *Cache) store(digest Digest, l *layer) {
 	if c == nil {
 		return
 	}
-	data, err := encodeLayer(l)
+	data, err := seal(l)
 	if err == nil {
 		err = replaceFile(c.root, cacheName(digest), func(w io.Writer) error {
 			_, err := w.Write(data)
@@ -133,35 +130,26 @@ func (c *Cache) prune() error {
 	return nil
 }
 
-// encodeLayer returns a layer as a file of the cache: a hash, then what it is
-// of.
-func encodeLayer(l *layer) ([]byte, error) {
-	var buf bytes.Buffer
-	z, err := zstd.NewWriter(&buf, zstd.WithEncoderConcurrency(1))
-	if err != nil {
+// seal returns a layer as a file of the cache: a hash, and what it is of.
+func seal(l *layer) ([]byte, error) {
+	buf := bytes.NewBuffer(make([]byte, sha256.Size, 64<<10))
+	if err := encodeLayer(buf, l); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(gob.NewEncoder(z).Encode(l), z.Close()); err != nil {
-		return nil, err
-	}
-	sum := sha256.Sum256(buf.Bytes())
-	return append(sum[:], buf.Bytes()...), nil
+	data := buf.Bytes()
+	sum := sha256.Sum256(data[sha256.Size:])
+	copy(data, sum[:])
+	return data, nil
 }
 
-func decodeLayer(data []byte) (*layer, error) {
+func unseal(data []byte) (*layer, error) {
 	if len(data) < sha256.Size {
 		return nil, io.ErrUnexpectedEOF
 	}
 	if sum := sha256.Sum256(data[sha256.Size:]); !bytes.Equal(sum[:], data[:sha256.Size]) {
 		return nil, errNotDigest
 	}
-	z, err := zstd.NewReader(bytes.NewReader(data[sha256.Size:]), zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxHeaders))
-	if err != nil {
-		return nil, err
-	}
-	defer z.Close()
-	var l layer
-	return &l, gob.NewDecoder(z).Decode(&l)
+	return decodeLayer(data[sha256.Size:])
 }
 
 // replaceFile writes name by way of a new file, so that a reader never sees

@@ -90,7 +90,7 @@ func (b *download) Read(p []byte) (int, error) {
 	if n > 0 {
 		b.failed = 0
 	}
-	b.repo.locations.progress(b.d, b.at)
+	b.repo.locations.progress("download", b.d, b.at)
 	switch {
 	case err == nil:
 		return n, nil
@@ -119,8 +119,8 @@ func (b *download) reconnect() error {
 }
 
 // progress reports how much of a blob was moved.
-func (l *Locations) progress(d Descriptor, done int64) {
+func (l *Locations) progress(verb string, d Descriptor, done int64) {
 	if l.Progress != nil && d.Size > smallLayer {
-		l.Progress(string(d.Digest), done, d.Size)
+		l.Progress(verb+" "+d.Digest.short(), done, d.Size)
 	}
 }

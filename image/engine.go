@@ -37,7 +37,7 @@ func tagged(name string) string {
 // Get implements [Location]: the engine writes the archive that docker save
 // does.
 func (e *engine) Get(ctx context.Context) (*Image, error) {
-	resp, err := e.call(ctx, http.MethodGet, "/images/"+url.PathEscape(e.tag())+"/get", nil)
+	resp, err := e.call(ctx, http.MethodGet, (&url.URL{Path: "/images/" + e.tag() + "/get"}).EscapedPath(), nil)
 	if err != nil {
 		return nil, err
 	}

@@ -108,6 +108,33 @@ func TestDockerArchive(t *testing.T) {
 	}
 }
 
+// What comes from an archive is compressed before it is pushed, always to the
+// same bytes; what is compressed already stays.
+func TestPacked(t *testing.T) {
+	locations := &image.Locations{}
+	img := get(t, locations, "docker-archive:"+docker(t, nil, base(t)...))
+	var seen []string
+	for range 2 {
+		one, err := image.Packed(t.Context(), img, 2)
+		must(t, err)
+		manifest, config, _ := pushed(t, one)
+		for _, l := range manifest["layers"].([]any) {
+			if mediaType := l.(map[string]any)["mediaType"]; mediaType != "application/vnd.docker.image.rootfs.diff.tar.gzip" {
+				t.Errorf("media type %v", mediaType)
+			}
+		}
+		if len(config["rootfs"].(map[string]any)["diff_ids"].([]any)) != 2 || bundleOf(t, one) != "old\n" {
+			t.Errorf("%v", config)
+		}
+		again, err := image.Packed(t.Context(), one, 2)
+		must(t, err)
+		seen = append(seen, string(one.Descriptor.Digest), string(again.Descriptor.Digest))
+	}
+	if len(slices.Compact(seen)) != 1 {
+		t.Errorf("%q", seen)
+	}
+}
+
 // checkSaved reads an archive as an engine before Docker 25 does.
 func checkSaved(t *testing.T, file string, tags []string, layers int) {
 	t.Helper()

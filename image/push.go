@@ -269,7 +269,7 @@ type meter struct {
 func (m *meter) Read(p []byte) (int, error) {
 	n, err := m.r.Read(p)
 	m.done += int64(n)
-	m.to.progress(m.d, m.done)
+	m.to.progress("send", m.d, m.done)
 	return n, err
 }
 

@@ -47,7 +47,7 @@ func putTo(t testing.TB, l *Locations, text string, img *Image) error {
 // big is a layer that does not compress, so that it comes in several pieces.
 func big(t testing.TB, name string) []byte {
 	t.Helper()
-	data := make([]byte, 3<<20)
+	data := make([]byte, 3<<19)
 	state := uint32(len(name) + 1)
 	for i := range data {
 		state = state*1664525 + 1013904223
@@ -108,7 +108,7 @@ func TestPushMovesLittle(t *testing.T) {
 	}
 	other := roottest.NewRegistry(t)
 	must(t, putTo(t, l, other.Host+"/x:1", img))
-	if up, _ := other.Moved(); up < 3<<20 {
+	if up, _ := other.Moved(); up < 3<<19 {
 		t.Errorf("another registry: %d bytes up", up)
 	}
 	if again, err := getFrom(t, l, other.Host+"/x:1"); err != nil || again.Descriptor.Digest != img.Descriptor.Digest {
@@ -362,7 +362,7 @@ func TestCache(t *testing.T) {
 		return result.Image.Descriptor.Digest, down
 	}
 	cold, down := run(1)
-	if down < 3<<20 {
+	if down < 3<<19 {
 		t.Errorf("cold: %d bytes", down)
 	}
 	warm, down := run(4)
@@ -374,7 +374,7 @@ func TestCache(t *testing.T) {
 	for _, e := range entries {
 		must(t, os.WriteFile(dir+"/"+cacheVersion+"/"+e.Name(), []byte("damaged: not even a hash of its own"), 0o644))
 	}
-	if again, down := run(4); again != cold || down < 3<<20 {
+	if again, down := run(4); again != cold || down < 3<<19 {
 		t.Errorf("damaged: %d bytes, %s", down, again)
 	}
 }
@@ -384,7 +384,7 @@ func TestCacheIsBounded(t *testing.T) {
 	must(t, err)
 	defer cache.Close()
 	l := &layer{Entries: []entry{{Name: "x", Kept: true, Data: big(t, "x")}}}
-	cache.max = 7 << 20
+	cache.max = 7 << 19
 	for i, name := range []Digest{"sha256:a", "sha256:b", "sha256:c"} {
 		cache.store(name, l)
 		at := time.Unix(int64(1000+i), 0)

@@ -58,7 +58,7 @@ func (l *Locations) transport() http.RoundTripper {
 		if inner == nil {
 			t := http.DefaultTransport.(*http.Transport).Clone()
 			t.TLSClientConfig = &tls.Config{RootCAs: l.CAs, MinVersion: tls.VersionTLS12}
-			t.ResponseHeaderTimeout = time.Minute
+			t.ResponseHeaderTimeout = 5 * time.Minute // some registries take their time to finish a large upload
 			t.MaxIdleConnsPerHost = 16
 			inner = t
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/urfave/cli/v2"
 
@@ -100,6 +101,9 @@ func (o *patchOptions) run(ctx context.Context, p *printer, args []string) error
 	}
 	loaded.remarks(p)
 	locations.Jobs, opt.Jobs = o.image.jobs, o.image.jobs
+	progress, done := p.downloads()
+	defer done()
+	locations.Progress = progress
 	return (&patcher{o: o, p: p, locations: locations, opt: opt, sources: sources, loaded: loaded}).all(ctx, jobs)
 }
 
@@ -163,6 +167,12 @@ func (w *patcher) one(ctx context.Context, job patchJob) (*patchResult, error) {
 		if err := image.Unmoved(ctx, job.from, img); err != nil {
 			return nil, err
 		}
+	}
+	if slices.ContainsFunc(job.to, image.IsRegistry) && !image.IsRegistry(job.from) {
+		if updated.Image, err = image.Packed(ctx, updated.Image, w.o.image.jobs); err != nil {
+			return nil, err
+		}
+		result.Digest = updated.Image.Descriptor.Digest
 	}
 	for _, to := range job.to {
 		if err := to.Put(ctx, updated.Image); err != nil {

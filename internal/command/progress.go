@@ -2,6 +2,7 @@ package command
 
 import (
 	"net/url"
+	"strings"
 	"sync"
 
 	"github.com/schollz/progressbar/v3"
@@ -32,7 +33,7 @@ func (b *bar) update(address string, done, total int64) {
 		b.reset()
 		b.shown = address
 		b.bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(b.p.err), progressbar.OptionShowBytes(true),
-			progressbar.OptionSetDescription("download "+host(address)), progressbar.OptionClearOnFinish(),
+			progressbar.OptionSetDescription(described(address)), progressbar.OptionClearOnFinish(),
 			progressbar.OptionSetWidth(30), progressbar.OptionUseANSICodes(true))
 	}
 	_ = b.bar.Set64(done) // a terminal that cannot be written to shows nothing
@@ -49,6 +50,14 @@ func (b *bar) reset() {
 		_ = b.bar.Clear()
 		b.bar = nil
 	}
+}
+
+// described names a transfer: a URL by its host, another as it is.
+func described(address string) string {
+	if !strings.Contains(address, "://") {
+		return address
+	}
+	return "download " + host(address)
 }
 
 func host(address string) string {

@@ -3,7 +3,6 @@ package roottest
 import (
 	"archive/tar"
 	"bytes"
-	"compress/gzip"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
@@ -15,6 +14,7 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 )
 
@@ -109,8 +109,9 @@ type Image struct {
 
 // Layout is an OCI layout in a directory that images are made in.
 type Layout struct {
-	t   testing.TB
-	Dir string
+	t     testing.TB
+	Dir   string
+	Level int // of gzip
 }
 
 // NewLayout makes a layout in a new directory.
@@ -122,7 +123,7 @@ func NewLayout(t testing.TB) *Layout {
 // OpenLayout makes a layout in a directory, or goes on with the one in it.
 func OpenLayout(t testing.TB, dir string) *Layout {
 	t.Helper()
-	l := &Layout{t, dir}
+	l := &Layout{t, dir, gzip.DefaultCompression}
 	must(t, os.MkdirAll(filepath.Join(l.Dir, "blobs/sha256"), 0o755))
 	must(t, os.WriteFile(filepath.Join(l.Dir, "oci-layout"), []byte(`{"imageLayoutVersion":"1.0.0"}`), 0o644))
 	return l
@@ -158,7 +159,7 @@ func (l *Layout) Image(img Image) Descriptor {
 	layers, diffIDs := []Descriptor{}, []string{}
 	for _, data := range img.Layers {
 		diffIDs = append(diffIDs, fmt.Sprintf("sha256:%x", sha256.Sum256(data)))
-		layers = append(layers, l.Blob(layerType+suffix, Pack(l.t, img.Packed, data)))
+		layers = append(layers, l.Blob(layerType+suffix, pack(l.t, img.Packed, l.Level, data)))
 	}
 	platform := platformOf(img.Platform)
 	config := map[string]any{"os": platform["os"], "architecture": platform["architecture"], "created": "2024-05-06T07:08:09Z", "rootfs": map[string]any{"type": "layers", "diff_ids": diffIDs}}
@@ -220,11 +221,17 @@ func (l *Layout) Tag(d Descriptor, tag string) string {
 // Pack compresses data.
 func Pack(t testing.TB, how string, data []byte) []byte {
 	t.Helper()
+	return pack(t, how, gzip.DefaultCompression, data)
+}
+
+func pack(t testing.TB, how string, level int, data []byte) []byte {
+	t.Helper()
 	var buf bytes.Buffer
 	switch how {
 	case "gzip":
-		w := gzip.NewWriter(&buf)
-		_, err := w.Write(data)
+		w, err := gzip.NewWriterLevel(&buf, level)
+		must(t, err)
+		_, err = w.Write(data)
 		must(t, err)
 		must(t, w.Close())
 	case "zstd":

@@ -1,0 +1,157 @@
+package image
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"io"
+	"maps"
+	"slices"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// encodeLayer returns a layer as the cache keeps it: its numbers as varints, and
+// each string and file behind its length.
+func encodeLayer(w io.Writer, l *layer) error {
+	z, err := zstd.NewWriter(w, zstd.WithEncoderConcurrency(1))
+	if err != nil {
+		return err
+	}
+	e := encoder{buf: make([]byte, 0, 64<<10), w: z}
+	e.text(string(l.DiffID))
+	e.number(int64(len(l.Entries)))
+	for i := range l.Entries {
+		e.entry(&l.Entries[i])
+	}
+	e.flush()
+	return errors.Join(e.err, z.Close())
+}
+
+type encoder struct {
+	w   io.Writer
+	buf []byte
+	err error
+}
+
+func (e *encoder) entry(n *entry) {
+	e.text(n.Name)
+	for _, v := range []int64{int64(n.Type), n.Mode, int64(n.UID), int64(n.GID), n.Size, n.Sec, int64(n.Nsec), flags(n)} {
+		e.number(v)
+	}
+	e.text(n.Link)
+	e.number(int64(len(n.Xattrs)))
+	for _, key := range slices.Sorted(maps.Keys(n.Xattrs)) {
+		e.text(key)
+		e.text(n.Xattrs[key])
+	}
+	if n.Kept {
+		e.text(string(n.Data))
+	}
+}
+
+func flags(n *entry) int64 {
+	bits := int64(0)
+	if n.Marked {
+		bits |= 1
+	}
+	if n.Kept {
+		bits |= 2
+	}
+	return bits
+}
+
+func (e *encoder) number(v int64) { e.buf = binary.AppendVarint(e.buf, v) }
+
+func (e *encoder) text(s string) {
+	e.number(int64(len(s)))
+	e.buf = append(e.buf, s...)
+	if len(e.buf) > 32<<10 {
+		e.flush()
+	}
+}
+
+func (e *encoder) flush() {
+	if e.err == nil {
+		_, e.err = e.w.Write(e.buf)
+	}
+	e.buf = e.buf[:0]
+}
+
+// decodeLayer reads what encodeLayer wrote.
+func decodeLayer(data []byte) (*layer, error) {
+	z, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxHeaders))
+	if err != nil {
+		return nil, err
+	}
+	defer z.Close()
+	plain, err := z.DecodeAll(data, nil)
+	if err != nil {
+		return nil, err
+	}
+	d := decoder{rest: plain}
+	l := &layer{DiffID: Digest(d.text())}
+	n := d.number()
+	if n < 0 || n > int64(len(plain)) {
+		return nil, io.ErrUnexpectedEOF
+	}
+	l.Entries = make([]entry, 0, n)
+	for range n {
+		l.Entries = append(l.Entries, d.entry())
+	}
+	if d.failed || len(d.rest) > 0 {
+		return nil, io.ErrUnexpectedEOF
+	}
+	return l, nil
+}
+
+type decoder struct {
+	rest   []byte
+	failed bool
+}
+
+func (d *decoder) entry() entry {
+	e := entry{Name: d.text()}
+	e.Type, e.Mode, e.UID, e.GID = byte(d.number()), d.number(), int(d.number()), int(d.number())
+	e.Size, e.Sec, e.Nsec = d.number(), d.number(), int(d.number())
+	bits := d.number()
+	e.Marked, e.Kept = bits&1 != 0, bits&2 != 0
+	e.Link = d.text()
+	for range d.number() {
+		if d.failed {
+			break
+		}
+		if e.Xattrs == nil {
+			e.Xattrs = map[string]string{}
+		}
+		key := d.text()
+		e.Xattrs[key] = d.text()
+	}
+	if e.Kept {
+		e.Data = bytes.Clone(d.bytes())
+	}
+	return e
+}
+
+func (d *decoder) number() int64 {
+	v, n := binary.Varint(d.rest)
+	if n <= 0 {
+		d.failed, d.rest = true, nil
+		return 0
+	}
+	d.rest = d.rest[n:]
+	return v
+}
+
+func (d *decoder) bytes() []byte {
+	n := d.number()
+	if n < 0 || n > int64(len(d.rest)) {
+		d.failed, d.rest = true, nil
+		return nil
+	}
+	data := d.rest[:n]
+	d.rest = d.rest[n:]
+	return data
+}
+
+func (d *decoder) text() string { return string(d.bytes()) }

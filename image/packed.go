@@ -1,0 +1,142 @@
+package image
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"github.com/klauspost/compress/gzip"
+	"golang.org/x/sync/errgroup"
+)
+
+// Packed returns the image with the layers compressed that are not, as an
+// engine does before it pushes: an archive of docker save has them plain. An
+// index is left as it is. The layers are compressed twice, once to learn their
+// digests and once when they are read, so that nothing is held or kept on disk.
+func Packed(ctx context.Context, img *Image, jobs int) (*Image, error) {
+	if !isManifest(img.Descriptor.MediaType) {
+		return img, nil
+	}
+	m, err := parseManifest(img.Descriptor.MediaType, img.raw)
+	if err != nil {
+		return nil, err
+	}
+	source := packer{blobs: img.from, plain: map[Digest]Descriptor{}}
+	packed := make([]Descriptor, len(m.Layers))
+	group, inner := errgroup.WithContext(ctx)
+	group.SetLimit(max(jobs, 1))
+	for i, l := range m.Layers {
+		if l.MediaType != ociLayer && l.MediaType != dockerLayer {
+			continue
+		}
+		group.Go(func() error {
+			var err error
+			packed[i], err = source.measure(inner, l)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, fmt.Errorf("compress a layer: %w", err)
+	}
+	for i, d := range packed {
+		if d.Digest != "" {
+			source.plain[d.Digest] = m.Layers[i]
+		}
+	}
+	if len(source.plain) == 0 {
+		return img, nil
+	}
+	return img.withLayers(packed, source)
+}
+
+// withLayers returns the image with other layers in its manifest, where there
+// are others.
+func (img *Image) withLayers(layers []Descriptor, from blobs) (*Image, error) {
+	o, err := parseObject(img.raw)
+	if err != nil {
+		return nil, err
+	}
+	var raws []json.RawMessage
+	if err := o.get("layers", &raws); err != nil {
+		return nil, err
+	}
+	for i, d := range layers {
+		if d.Digest == "" {
+			continue
+		}
+		entry, err := parseObject(raws[i])
+		if err != nil {
+			return nil, err
+		}
+		if err := entry.set("mediaType", d.MediaType); err != nil {
+			return nil, err
+		}
+		if raws[i], err = redirect(entry.encode(), d); err != nil {
+			return nil, err
+		}
+	}
+	if err := o.set("layers", raws); err != nil {
+		return nil, err
+	}
+	other := *img
+	other.raw, other.from = o.encode(), from
+	other.Descriptor.Digest, other.Descriptor.Size = digestOf(other.raw), int64(len(other.raw))
+	return &other, nil
+}
+
+// packer compresses blobs while they are read.
+type packer struct {
+	blobs
+	plain map[Digest]Descriptor // by the digest of what they become
+}
+
+func (p packer) open(ctx context.Context, d Descriptor) (io.ReadCloser, error) {
+	plain, ok := p.plain[d.Digest]
+	if !ok {
+		return p.blobs.open(ctx, d)
+	}
+	return p.compress(ctx, plain)
+}
+
+// compress returns the blob compressed. The encoder writes no time and no name:
+// the same blob gives the same bytes.
+func (p packer) compress(ctx context.Context, d Descriptor) (io.ReadCloser, error) {
+	body, err := p.blobs.open(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	checked, err := newVerifier(body, d)
+	if err != nil {
+		body.Close()
+		return nil, err
+	}
+	r, w := io.Pipe()
+	go func() {
+		z := gzip.NewWriter(w)
+		_, err := io.Copy(z, checked)
+		if err == nil {
+			err = z.Close()
+		}
+		body.Close()
+		w.CloseWithError(err)
+	}()
+	return r, nil
+}
+
+// measure returns what a blob becomes.
+func (p packer) measure(ctx context.Context, d Descriptor) (Descriptor, error) {
+	r, err := p.compress(ctx, d)
+	if err != nil {
+		return Descriptor{}, err
+	}
+	defer r.Close()
+	h := sha256.New()
+	size, err := io.Copy(h, r)
+	suffix := "+gzip"
+	if d.MediaType == dockerLayer {
+		suffix = ".gzip"
+	}
+	return Descriptor{MediaType: d.MediaType + suffix, Digest: Digest(fmt.Sprintf("sha256:%x", h.Sum(nil))), Size: size}, err
+}
