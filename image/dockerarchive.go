@@ -120,7 +120,7 @@ func fromSaved(ctx context.Context, t *tarFiles, text string, one saved) (*Image
 	if err != nil {
 		return nil, fmt.Errorf("the config: %w", err)
 	}
-	config, err := parseConfig(rawConfig, len(one.Layers))
+	config, err := parseConfig(rawConfig, make([]Descriptor, len(one.Layers)))
 	if err != nil {
 		return nil, err
 	}

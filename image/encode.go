@@ -19,7 +19,6 @@ func encodeLayer(w io.Writer, l *layer) error {
 		return err
 	}
 	e := encoder{buf: make([]byte, 0, 64<<10), w: z}
-	e.text(string(l.DiffID))
 	e.number(int64(len(l.Entries)))
 	for i := range l.Entries {
 		e.entry(&l.Entries[i])
@@ -90,7 +89,7 @@ func decodeLayer(data []byte) (*layer, error) {
 		return nil, err
 	}
 	d := decoder{rest: plain}
-	l := &layer{DiffID: Digest(d.text())}
+	l := &layer{}
 	n := d.number()
 	if n < 0 || n > int64(len(plain)) {
 		return nil, io.ErrUnexpectedEOF

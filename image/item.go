@@ -106,7 +106,7 @@ func (u *updater) loadImage(ctx context.Context, it *item) error {
 	if it.rawConfig, err = read(ctx, u.from, *it.manifest.Config); err != nil {
 		return err
 	}
-	if it.config, err = parseConfig(it.rawConfig, len(it.manifest.Layers)); err != nil {
+	if it.config, err = parseConfig(it.rawConfig, it.manifest.Layers); err != nil {
 		return fmt.Errorf("%s: %w", it.desc.Digest, err)
 	}
 	return nil

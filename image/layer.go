@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"maps"
 	"path"
@@ -26,7 +25,6 @@ const DefaultMaxLayerSize = 128 << 30
 // layer is what is kept of a layer: what it says of each name, in its order,
 // and the contents of some files.
 type layer struct {
-	DiffID  Digest // of the unpacked archive
 	Entries []entry
 }
 
@@ -61,7 +59,7 @@ type layerReader struct {
 // read reads the layer that d names from r, to its end, and verifies it.
 func (lr layerReader) read(ctx context.Context, r io.Reader, d Descriptor) (*layer, error) {
 	l := &layer{}
-	diffID, err := walk(ctx, r, d, lr.max, func(_ int, h *tar.Header, content io.Reader) (bool, error) {
+	err := walk(ctx, r, d, lr.max, func(_ int, h *tar.Header, content io.Reader) (bool, error) {
 		e, err := lr.entry(h, content)
 		l.Entries = append(l.Entries, e)
 		return true, err
@@ -69,7 +67,6 @@ func (lr layerReader) read(ctx context.Context, r io.Reader, d Descriptor) (*lay
 	if err != nil {
 		return nil, err
 	}
-	l.DiffID = diffID
 	return l, nil
 }
 
@@ -121,33 +118,31 @@ func (e *entry) header(name string) *tar.Header {
 }
 
 // walk calls visit for each entry of the layer that d names, until visit says
-// that it has enough. Only a layer that was walked to its end is verified; its
-// unpacked digest is returned.
-func walk(ctx context.Context, r io.Reader, d Descriptor, most int64, visit func(i int, h *tar.Header, content io.Reader) (more bool, err error)) (Digest, error) {
+// that it has enough. Only a layer that was walked to its end is verified: what
+// was downloaded, not what it unpacks to, which follows from that.
+func walk(ctx context.Context, r io.Reader, d Descriptor, most int64, visit func(i int, h *tar.Header, content io.Reader) (more bool, err error)) error {
 	packed, err := newVerifier(r, d)
 	if err != nil {
-		return "", err
+		return err
 	}
 	unpacked, err := unpack(packed, d.MediaType)
 	if err != nil {
-		return "", layerError(d, err)
+		return layerError(d, err)
 	}
 	defer unpacked.Close()
-	diff, err := newCounter(ctx, unpacked, most)
-	if err != nil {
-		return "", err
+	if most <= 0 {
+		most = DefaultMaxLayerSize
 	}
-	more, err := walkEntries(diff, visit)
+	bounded := &bounded{r: unpacked, done: ctx.Done(), why: ctx.Err, left: most}
+	more, err := walkEntries(bounded, visit)
 	if err != nil || !more {
-		return "", layerError(d, err)
+		return layerError(d, err)
 	}
-	if _, err := io.Copy(io.Discard, diff); err != nil { // what follows the archive's end
-		return "", layerError(d, err)
+	if _, err := io.Copy(io.Discard, bounded); err != nil { // what follows the archive's end
+		return layerError(d, err)
 	}
-	if _, err := io.Copy(io.Discard, packed); err != nil {
-		return "", layerError(d, err)
-	}
-	return diff.digest(), nil
+	_, err = io.Copy(io.Discard, packed)
+	return layerError(d, err)
 }
 
 func walkEntries(r io.Reader, visit func(i int, h *tar.Header, content io.Reader) (bool, error)) (more bool, err error) {
@@ -188,36 +183,24 @@ func layerError(d Descriptor, err error) error {
 	return fmt.Errorf("read layer %s: %w", d.Digest, err)
 }
 
-// counter hashes and bounds what an unpacked layer holds, and stops when the
-// work is called off.
-type counter struct {
+// bounded ends what an unpacked layer holds where that is too much, and when
+// the work is called off.
+type bounded struct {
 	r    io.Reader
 	done <-chan struct{}
-	ctx  func() error
-	hash hash.Hash
+	why  func() error
 	left int64
 }
 
-func newCounter(ctx context.Context, r io.Reader, most int64) (*counter, error) {
-	h, err := digestOf(nil).newHash()
-	if most <= 0 {
-		most = DefaultMaxLayerSize
-	}
-	return &counter{r: r, done: ctx.Done(), ctx: ctx.Err, hash: h, left: most}, err
-}
-
-func (c *counter) Read(p []byte) (int, error) {
+func (b *bounded) Read(p []byte) (int, error) {
 	select {
-	case <-c.done:
-		return 0, c.ctx()
+	case <-b.done:
+		return 0, b.why()
 	default:
 	}
-	n, err := c.r.Read(p)
-	c.hash.Write(p[:n])
-	if c.left -= int64(n); c.left < 0 {
+	n, err := b.r.Read(p)
+	if b.left -= int64(n); b.left < 0 {
 		return 0, hinted{errors.New("it unpacks to more than is read of one layer"), "if the image is meant to be that large, allow it with --max-layer-size"}
 	}
 	return n, err
 }
-
-func (c *counter) digest() Digest { return Digest(fmt.Sprintf("sha256:%x", c.hash.Sum(nil))) }

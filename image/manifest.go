@@ -97,13 +97,18 @@ func (c *runConfig) platform() Platform {
 	return Platform{OS: c.OS, Architecture: c.Architecture, Variant: c.Variant}
 }
 
-func parseConfig(raw []byte, layers int) (*runConfig, error) {
+func parseConfig(raw []byte, layers []Descriptor) (*runConfig, error) {
 	var c runConfig
 	if err := json.Unmarshal(raw, &c); err != nil {
 		return nil, fmt.Errorf("the config is not JSON: %w", err)
 	}
-	if len(c.RootFS.DiffIDs) != layers {
-		return nil, fmt.Errorf("the manifest has %d layers and the config %d", layers, len(c.RootFS.DiffIDs))
+	if len(c.RootFS.DiffIDs) != len(layers) {
+		return nil, fmt.Errorf("the manifest has %d layers and the config %d", len(layers), len(c.RootFS.DiffIDs))
+	}
+	for i, l := range layers {
+		if (l.MediaType == ociLayer || l.MediaType == dockerLayer) && l.Digest != c.RootFS.DiffIDs[i] {
+			return nil, fmt.Errorf("layer %s is not compressed, and the config says that it unpacks to %s", l.Digest, c.RootFS.DiffIDs[i])
+		}
 	}
 	return &c, nil
 }

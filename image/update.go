@@ -96,7 +96,7 @@ func (u *updater) wanted(it *item, all bool) []wanted {
 	var out []wanted
 	for i, d := range it.manifest.Layers {
 		if all || it.plan[i] == "" {
-			out = append(out, wanted{Descriptor: d, from: u.from, diffID: it.config.RootFS.DiffIDs[i]})
+			out = append(out, wanted{Descriptor: d, from: u.from})
 		}
 	}
 	return out
