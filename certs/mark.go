@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 const bom = "\ufeff"
@@ -135,13 +136,16 @@ func keyIndex(text []byte) int {
 	}
 }
 
-// fancyMark finds marks in whose dashes a word processor had a hand.
-var fancyMark = regexp.MustCompile(`[\x{2010}-\x{2015}\x{2212}]-*(?i:BEGIN|END) `)
+// fancyMark finds marks in whose dashes a word processor had a hand. Few texts
+// have such dashes, so it is compiled for the first.
+var fancyMark = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`[\x{2010}-\x{2015}\x{2212}]-*(?i:BEGIN|END) `)
+})
 
 // plainDashes returns text with hyphens for typographic dashes, if it has marks
 // with such.
 func plainDashes(text []byte) ([]byte, bool) {
-	if bytes.IndexByte(text, "\u2014"[0]) < 0 || !fancyMark.Match(text) {
+	if bytes.IndexByte(text, "\u2014"[0]) < 0 || !fancyMark().Match(text) {
 		return nil, false
 	}
 	replacer := strings.NewReplacer("\u2010", "--", "\u2011", "--", "\u2012", "--", "\u2013", "--",

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"path"
 	"strings"
+	"sync"
 
 	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/rootfs"
@@ -38,9 +39,10 @@ func (s anchorStore) anchors(root *rootfs.Overlay) (*anchors, error) {
 // state is what a root is like before it is edited.
 type state struct {
 	anchors *anchors
-	data    []byte // the bundle; nil if there is none
-	bundle  bool   // the bundle is what the tool would write, and readable: it can be written anew
-	links   bool   // so are the links
+	data    []byte            // the bundle; nil if there is none
+	bundle  bool              // the bundle is what the tool would write, and readable: it can be written anew
+	links   bool              // so are the links
+	there   map[string]string // the links in /etc/ssl/certs
 }
 
 func (s anchorStore) look(e *edit) (*state, error) {
@@ -52,12 +54,26 @@ func (s anchorStore) look(e *edit) (*state, error) {
 	if st.data, err = readIfThere(e.root, toolsBundle); err != nil {
 		return nil, fmt.Errorf("read the bundle: %w", err)
 	}
-	st.bundle = (st.data == nil || a.makes(st.data, s.each)) && a.readable(e.reader, s.each)
+	if err := s.readState(e, st); err != nil {
+		return nil, err
+	}
 	if st.bundle && s.links(e.root) { // a bundle of one certificate is hashed too
-		before, after, err := s.toolsLinks(e, a)
-		st.links = err == nil && maps.Equal(before, after)
+		after, err := s.toolsLinks(e, st.there, a)
+		st.links = err == nil && maps.Equal(st.there, after)
 	}
 	return st, nil
+}
+
+// readState judges the bundle, and meanwhile, on another processor, reads the
+// links: no two things here take longer, and they have nothing in common.
+func (s anchorStore) readState(e *edit, st *state) (err error) {
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		st.bundle = (st.data == nil || st.anchors.makes(st.data, s.each)) && st.anchors.readable(e.reader, s.each)
+	})
+	st.there, err = readLinks(e.root)
+	wg.Wait()
+	return err
 }
 
 func (s anchorStore) install(e *edit, want []wanted) error {
@@ -160,7 +176,7 @@ func (s anchorStore) installLinks(e *edit, before *state, after *anchors, want [
 		return err
 	}
 	if before.links {
-		err = s.remakeLinks(e, after)
+		err = s.remakeLinks(e, before.there, after)
 	} else {
 		err = s.addLinks(e, want)
 	}
@@ -255,7 +271,7 @@ func (s anchorStore) removeFromBundle(e *edit, before *state, left *anchors, gon
 
 func (s anchorStore) removeLinks(e *edit, before *state, left *anchors, dropped []string) error {
 	if before.links {
-		return s.remakeLinks(e, left)
+		return s.remakeLinks(e, before.there, left)
 	}
 	for _, p := range dropped {
 		link := s.linkName(p)

@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
-	"regexp"
 	"strings"
 )
 
@@ -21,9 +20,6 @@ const hooksDir = "etc/ca-certificates/update.d"
 func (r *Report) native(hook string) bool {
 	return hook == "certhash" || r.java && (hook == "jks-keystore" || hook == "java-cacerts")
 }
-
-// hookName is what run-parts(8) takes.
-var hookName = regexp.MustCompile(`^[a-zA-Z0-9_-]+$`)
 
 // RunHooks runs the hooks of update.d on the running system, with the links
 // that came and went on their standard input, as update-ca-certificates does,
@@ -49,10 +45,16 @@ func RunHooks(ctx context.Context, dir string, report *Report) (warnings []strin
 	return warnings
 }
 
+// takenByRunParts reports whether run-parts(8) takes a file of that name: one of
+// letters, digits, underscores and dashes.
+func takenByRunParts(name string) bool {
+	return name != "" && strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") == ""
+}
+
 // isHook reports whether run-parts would run a file, and its work is not done
 // here.
 func (r *Report) isHook(name string, info fs.FileInfo) bool {
-	return hookName.MatchString(name) && info.Mode().IsRegular() && info.Mode().Perm()&0o111 != 0 && !r.native(name)
+	return takenByRunParts(name) && info.Mode().IsRegular() && info.Mode().Perm()&0o111 != 0 && !r.native(name)
 }
 
 // tellHooks names the hooks of a root that is not running: nobody runs them.

@@ -13,23 +13,20 @@ import (
 // readLinks returns the links in /etc/ssl/certs and where they lead.
 func readLinks(root *rootfs.Overlay) (map[string]string, error) { return linksIn(root, certDir) }
 
-// remakeLinks leaves the links that a run of the tool would.
-func (s anchorStore) remakeLinks(e *edit, a *anchors) error {
-	before, after, err := s.toolsLinks(e, a)
+// remakeLinks leaves the links that a run of the tool would instead of those
+// that were there before.
+func (s anchorStore) remakeLinks(e *edit, before map[string]string, a *anchors) error {
+	after, err := s.toolsLinks(e, before, a)
 	if err != nil {
 		return err
 	}
 	return e.applyLinks(before, after)
 }
 
-// toolsLinks returns the links that are there and those that a run of the tool
-// would leave.
-func (s anchorStore) toolsLinks(e *edit, a *anchors) (before, after map[string]string, err error) {
-	if before, err = readLinks(e.root); err != nil {
-		return nil, nil, err
-	}
-	after = s.refresh(e, before, a)
-	return before, after, e.rehash(after)
+// toolsLinks returns the links that a run of the tool would leave.
+func (s anchorStore) toolsLinks(e *edit, before map[string]string, a *anchors) (map[string]string, error) {
+	after := s.refresh(e, before, a)
+	return after, e.rehash(after)
 }
 
 // applyLinks makes the links of /etc/ssl/certs those in after.
