@@ -18,8 +18,6 @@ func main() {
 	// half of the time it takes. The limit keeps large inputs small too.
 	debug.SetGCPercent(800)
 	debug.SetMemoryLimit(48 << 20)
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	status := command.Run(ctx, os.Args, os.Stdin, os.Stdout, os.Stderr)
-	stop()
-	os.Exit(status)
+	ctx, _ := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM) // as long as the process lives
+	os.Exit(command.Run(ctx, os.Args, os.Stdin, os.Stdout, os.Stderr))
 }

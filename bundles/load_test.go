@@ -201,8 +201,16 @@ func TestSnapshotIsExplained(t *testing.T) {
 			t.Errorf("%s is in no provider's known set", cert.Subject())
 		}
 	}
-	if n < 87 {
-		t.Errorf("%d certificates are embedded", n)
+	if n < 87 || n != len(snapshots()) {
+		t.Errorf("%d certificates are embedded, %d are found", n, len(snapshots()))
+	}
+	for _, all := range []map[certs.Fingerprint][]byte{snapshots(), mozillaDER()} {
+		for f, der := range all {
+			c, err := certs.ParseCertificate(der)
+			if err != nil || c.Fingerprint() != f || c.Quirk() != "" {
+				t.Errorf("%v is not fit to be called vetted: %v, %s", f, err, c.Quirk())
+			}
+		}
 	}
 	for id, want := range map[string]int{"aws-rds": 87, "amazon-roots": 5, "aws-redshift": 4, "azure-db": 3, "letsencrypt": 2, "yandex-cloud": 2, "supabase": 0} {
 		if set, _, _ := mustFind(t, id).Snapshot(); set.Len() != want {

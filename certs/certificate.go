@@ -35,6 +35,7 @@ type Certificate struct {
 
 	fields
 	fingerprint Fingerprint
+	vetted      bool // a test has seen that crypto/x509 takes it
 	parse       func() (*x509.Certificate, error)
 	hash        func() uint32
 }
@@ -53,6 +54,18 @@ func ParseCertificate(der []byte) (*Certificate, error) {
 	// when someone asks.
 	c.parse = sync.OnceValues(func() (*x509.Certificate, error) { return x509.ParseCertificate(der) })
 	c.hash = sync.OnceValue(c.subject.hash)
+	return c, nil
+}
+
+// ParseVetted is [ParseCertificate] for a certificate that comes with the
+// program, of which a test has seen that it has no [Certificate.Quirk]: to see
+// that again at each run takes longer than to install it.
+func ParseVetted(der []byte) (*Certificate, error) {
+	c, err := ParseCertificate(der)
+	if err != nil {
+		return nil, err
+	}
+	c.vetted = true
 	return c, nil
 }
 
@@ -129,6 +142,9 @@ func (c *Certificate) IssuerAndSerial() string {
 // Quirk says why crypto/x509 refuses a certificate that OpenSSL takes; it is
 // "" for most. Programs in Go pass over such a certificate in a bundle.
 func (c *Certificate) Quirk() string {
+	if c.vetted {
+		return ""
+	}
 	if _, err := c.parse(); err != nil {
 		return err.Error()
 	}

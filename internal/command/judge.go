@@ -80,13 +80,6 @@ func judge(loaded []*bundles.Bundle, policy certs.Policy) ([]installer.Source, [
 func judgeBundle(b *bundles.Bundle, policy certs.Policy) (*certs.Set, []verdict, error) {
 	kept := &certs.Set{}
 	var verdicts []verdict
-	// crypto/x509 takes longer over a bundle than all else that is done with it
-	// up to here: another processor comes towards the loop from the other end.
-	go func() {
-		for _, c := range slices.Backward(slices.Collect(b.Certs.All())) {
-			c.Quirk()
-		}
-	}()
 	for c := range b.Certs.All() {
 		action, reason := policy.Judge(c)
 		done := "kept"
