@@ -39,7 +39,7 @@ func (c *Certificate) SubjectHashOld() uint32 {
 // that share a set are sorted by their encoding; the outer sequence has no
 // header.
 func (n name) canonical() []byte {
-	var out []byte
+	out := make([]byte, 0, 2*len(n.raw)) // Latin-1 may double
 	var set [][]byte
 	for _, a := range n.attributes {
 		set = append(set, a.canonical())
@@ -53,7 +53,8 @@ func (n name) canonical() []byte {
 }
 
 func (a attribute) canonical() []byte {
-	pair := appendElement(nil, byte(asn1.OBJECT_IDENTIFIER), a.oid)
+	pair := make([]byte, 0, len(a.oid)+2*len(a.value)+len("headers"))
+	pair = appendElement(pair, byte(asn1.OBJECT_IDENTIFIER), a.oid)
 	switch {
 	case a.string:
 		pair = appendElement(pair, byte(asn1.UTF8String), fold(a.text))

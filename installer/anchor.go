@@ -42,8 +42,9 @@ type anchors struct {
 }
 
 // readAnchors reads what /etc/ca-certificates.conf selects below
-// /usr/share/ca-certificates, and then the local files.
-func readAnchors(root *rootfs.Overlay, local []string) (*anchors, error) {
+// /usr/share/ca-certificates, and then the local files, and calls visit with
+// each.
+func readAnchors(root *rootfs.Overlay, local []string, visit func([]byte)) (*anchors, error) {
 	conf, err := readIfThere(root, caConf)
 	if err != nil {
 		return nil, fmt.Errorf("read the configuration of update-ca-certificates: %w", err)
@@ -68,6 +69,7 @@ func readAnchors(root *rootfs.Overlay, local []string) (*anchors, error) {
 		}
 		if there {
 			a.files = append(a.files, file)
+			visit(file.data)
 		}
 	}
 	return &a, nil

@@ -5,7 +5,6 @@ import (
 	"maps"
 	"path"
 	"strings"
-	"sync"
 
 	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/rootfs"
@@ -29,11 +28,16 @@ type anchorStore struct {
 func (s anchorStore) name() string { return s.id }
 
 func (s anchorStore) anchors(root *rootfs.Overlay) (*anchors, error) {
+	return s.eachAnchor(root, func([]byte) {})
+}
+
+// eachAnchor calls visit with the content of each anchor as it is read.
+func (s anchorStore) eachAnchor(root *rootfs.Overlay, visit func([]byte)) (*anchors, error) {
 	local, err := s.local(root)
 	if err != nil {
 		return nil, err
 	}
-	return readAnchors(root, local)
+	return readAnchors(root, local, visit)
 }
 
 // state is what a root is like before it is edited.
@@ -45,35 +49,33 @@ type state struct {
 	there   map[string]string // the links in /etc/ssl/certs
 }
 
+// look reads the root. What the anchors hold is found out on another processor
+// while this one still reads files: no two things here take longer.
 func (s anchorStore) look(e *edit) (*state, error) {
-	a, err := s.anchors(e.root)
+	parse, parsed := e.reader.ahead()
+	st, err := s.readState(e.root, parse)
+	parsed()
 	if err != nil {
 		return nil, err
 	}
-	st := &state{anchors: a}
-	if st.data, err = readIfThere(e.root, toolsBundle); err != nil {
-		return nil, fmt.Errorf("read the bundle: %w", err)
-	}
-	if err := s.readState(e, st); err != nil {
-		return nil, err
-	}
+	st.bundle = (st.data == nil || st.anchors.makes(st.data, s.each)) && st.anchors.readable(e.reader, s.each)
 	if st.bundle && s.links(e.root) { // a bundle of one certificate is hashed too
-		after, err := s.toolsLinks(e, st.there, a)
+		after, err := s.toolsLinks(e, st.there, st.anchors)
 		st.links = err == nil && maps.Equal(st.there, after)
 	}
 	return st, nil
 }
 
-// readState judges the bundle, and meanwhile, on another processor, reads the
-// links: no two things here take longer, and they have nothing in common.
-func (s anchorStore) readState(e *edit, st *state) (err error) {
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		st.bundle = (st.data == nil || st.anchors.makes(st.data, s.each)) && st.anchors.readable(e.reader, s.each)
-	})
-	st.there, err = readLinks(e.root)
-	wg.Wait()
-	return err
+func (s anchorStore) readState(root *rootfs.Overlay, visit func([]byte)) (st *state, err error) {
+	st = &state{}
+	if st.anchors, err = s.eachAnchor(root, visit); err != nil {
+		return nil, err
+	}
+	if st.data, err = readIfThere(root, toolsBundle); err != nil {
+		return nil, fmt.Errorf("read the bundle: %w", err)
+	}
+	st.there, err = readLinks(root)
+	return st, err
 }
 
 func (s anchorStore) install(e *edit, want []wanted) error {

@@ -207,6 +207,24 @@ func decodeBase64(dst, text []byte) ([]byte, error) {
 	return der, nil
 }
 
+// ahead starts to read files on another processor: those with which parse is
+// called, for read and single to know them. Until wait has returned nothing else
+// may be asked of r.
+func (r *reader) ahead() (parse func(data []byte), wait func()) {
+	const usual = 512 // anchors: more make the caller wait
+	files, done := make(chan []byte, usual), make(chan struct{})
+	go func() {
+		defer close(done)
+		for data := range files {
+			_, _ = r.read(data)
+			if c := r.single(data); c != nil {
+				c.SubjectHash()
+			}
+		}
+	}()
+	return func(data []byte) { files <- data }, func() { close(files); <-done }
+}
+
 // know remembers a certificate that is going to be met.
 func (r *reader) know(c *certs.Certificate) { r.parsed[string(c.Raw)] = parsed{cert: c} }
 
