@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 )
 
@@ -47,6 +48,7 @@ type committer struct {
 type job struct {
 	Change
 	staged string // where the new file or link is, until it is renamed
+	attrs  attrs  // what it is to have
 	backup string // a hard link to the old file, "" if none could be made
 	old    []byte // contents of the old file, where there is no backup
 	target string // of the old link
@@ -121,6 +123,53 @@ func (c *committer) stage(changes []Change) error {
 		if err := c.keep(j); err != nil {
 			return err
 		}
+		if err := c.prepare(j); err != nil {
+			return err
+		}
+	}
+	return c.stageAll()
+}
+
+// prepare finds out all that staging takes, so that it can be done at the same
+// time as that of others.
+func (c *committer) prepare(j *job) error {
+	if j.Removed {
+		return nil
+	}
+	j.staged, j.attrs = c.stagingName(j.Name), c.attrsOf(j.Change)
+	dir, _ := split(j.staged)
+	_, err := c.handle(dir)
+	return err
+}
+
+// stageAll writes files on one processor and makes links on another: they are
+// equally many where there are many, and in different directories, and nothing
+// in a commit takes longer.
+func (c *committer) stageAll() error {
+	isFile := func(j *job) bool { return j.Mode.IsRegular() }
+	isLink := func(j *job) bool { return !isFile(j) }
+	var failed error
+	var panicked any
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		defer func() { panicked = recover() }() // the caller is to see it
+		failed = c.stageThose(isLink)
+	})
+	err := func() error {
+		defer wg.Wait()
+		return c.stageThose(isFile)
+	}()
+	if panicked != nil {
+		panic(panicked)
+	}
+	return errors.Join(err, failed)
+}
+
+func (c *committer) stageThose(which func(*job) bool) error {
+	for _, j := range c.work {
+		if j.staged == "" || !which(j) {
+			continue
+		}
 		if err := c.stageOne(j); err != nil {
 			return err
 		}
@@ -160,14 +209,10 @@ func (c *committer) keep(j *job) error {
 }
 
 func (c *committer) stageOne(j *job) error {
-	if j.Removed {
-		return nil
-	}
-	j.staged = c.stagingName(j.Name)
 	if j.Mode&fs.ModeSymlink != 0 {
-		return c.symlink(j.Target, j.staged, c.attrsOf(j.Change))
+		return c.symlink(j.Target, j.staged, j.attrs)
 	}
-	return c.create(j.staged, j.Data, c.attrsOf(j.Change))
+	return c.create(j.staged, j.Data, j.attrs)
 }
 
 // stagingName returns an unused name in the directory of name, or above it

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"testing/fstest"
@@ -66,7 +67,13 @@ func commitWith(root *os.Root, dir string, hook func(op, name string) error) err
 	for c := range o.Changes() {
 		changes = append(changes, c)
 	}
-	c := &committer{disk: disk{tree: newTree(root), before: hook}, dir: dir, result: &Result{locked: true}, overlay: o}
+	var mu sync.Mutex // files and links are staged at the same time
+	before := func(op, name string) error {
+		mu.Lock()
+		defer mu.Unlock()
+		return hook(op, name)
+	}
+	c := &committer{disk: disk{tree: newTree(root), before: before}, dir: dir, result: &Result{locked: true}, overlay: o}
 	return c.commit(changes)
 }
 

@@ -48,12 +48,11 @@ func (d disk) symlink(target, name string, a attrs) error {
 	if err := d.try("symlink", name); err != nil {
 		return err
 	}
-	above, base := split(name)
-	dir, err := d.handle(above)
+	dir, base, err := d.at(name)
 	if err != nil {
 		return err
 	}
-	if err := unix.Symlinkat(target, int(dir.Fd()), base); err != nil {
+	if err := unix.Symlinkat(target, dir, base); err != nil {
 		return &os.LinkError{Op: "symlink", Old: target, New: name, Err: err}
 	}
 	if a.owned && (a.uid != os.Geteuid() || a.gid != os.Getegid()) {
@@ -85,17 +84,15 @@ func (d disk) both(op string, do func(oldDir int, old string, dir int, name stri
 	if err := d.try(op, name); err != nil {
 		return err
 	}
-	oldAbove, oldBase := split(old)
-	above, base := split(name)
-	oldDir, err := d.handle(oldAbove)
+	oldDir, oldBase, err := d.at(old)
 	if err != nil {
 		return err
 	}
-	dir, err := d.handle(above)
+	dir, base, err := d.at(name)
 	if err != nil {
 		return err
 	}
-	if err := do(int(oldDir.Fd()), oldBase, int(dir.Fd()), base); err != nil {
+	if err := do(oldDir, oldBase, dir, base); err != nil {
 		return &os.LinkError{Op: op, Old: old, New: name, Err: err}
 	}
 	return nil

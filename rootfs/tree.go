@@ -79,13 +79,12 @@ func (t *tree) forget(name string) {
 // put there. [os.Root.OpenFile] makes six system calls more, four of them to
 // find out that a file cannot be polled; with hundreds of files that counts.
 func (t *tree) openFile(name string, flag int, perm fs.FileMode) (*os.File, error) {
-	above, base := split(name)
-	dir, err := t.handle(above)
+	dir, base, err := t.at(name)
 	if err != nil {
 		return nil, err
 	}
 	for {
-		fd, err := unix.Openat(int(dir.Fd()), base, flag|unix.O_NOFOLLOW|unix.O_CLOEXEC, uint32(perm.Perm()))
+		fd, err := unix.Openat(dir, base, flag|unix.O_NOFOLLOW|unix.O_CLOEXEC, uint32(perm.Perm()))
 		switch {
 		case err == nil:
 			return os.NewFile(uintptr(fd), name), nil
@@ -93,6 +92,20 @@ func (t *tree) openFile(name string, flag int, perm fs.FileMode) (*os.File, erro
 			return nil, &fs.PathError{Op: "open", Path: name, Err: err}
 		}
 	}
+}
+
+// at returns the descriptor of the directory that holds name, and the name in
+// it. What could lead out of the root is refused, as os.Root would.
+func (t *tree) at(name string) (dir int, base string, err error) {
+	if !fs.ValidPath(name) {
+		return 0, "", &fs.PathError{Op: "open", Path: name, Err: fs.ErrInvalid}
+	}
+	above, base := split(name)
+	f, err := t.handle(above)
+	if err != nil {
+		return 0, "", err
+	}
+	return int(f.Fd()), base, nil
 }
 
 // handle returns a directory to open files in.
