@@ -16,7 +16,7 @@ import (
 func multi(t *testing.T, l *roottest.Layout) (string, map[string]roottest.Descriptor) {
 	t.Helper()
 	amd := l.Image(roottest.Image{Packed: "gzip", Layers: base(t)})
-	amd["annotations"], amd["vendor"] = map[string]string{"k": "v"}, 1
+	amd["annotations"], amd["vendor"], amd["data"] = map[string]string{"k": "v"}, 1, "e30="
 	arm := l.Image(roottest.Image{Packed: "gzip", Platform: "linux/arm64/v8", Layers: base(t)})
 	windows := l.Image(roottest.Image{Packed: "gzip", Platform: "windows/amd64", Layers: base(t)})
 	statement := func(of roottest.Descriptor) roottest.Descriptor {
@@ -42,7 +42,7 @@ func TestUpdateIndex(t *testing.T) {
 		t.Errorf("manifests %q", got)
 	}
 	first := index["manifests"].([]any)[0].(map[string]any)
-	if first["vendor"] != 1.0 || !reflect.DeepEqual(first["annotations"], map[string]any{"k": "v"}) || first["platform"] == nil || index["vendor"] != "x" || !reflect.DeepEqual(index["annotations"], map[string]any{"i": "j"}) {
+	if first["data"] != nil || first["vendor"] != 1.0 || !reflect.DeepEqual(first["annotations"], map[string]any{"k": "v"}) || first["platform"] == nil || index["vendor"] != "x" || !reflect.DeepEqual(index["annotations"], map[string]any{"i": "j"}) {
 		t.Errorf("index %v", index)
 	}
 	if len(result.Dropped) != 1 || string(result.Dropped[0].Digest) != parts["amdSays"].Digest() || !strings.Contains(result.Dropped[0].What, "attestation") {

@@ -41,12 +41,11 @@ const (
 	referenceDigest = "vnd.docker.reference.digest"
 )
 
-// load reads a manifest or index and all that it holds, but for layers.
-func (u *updater) load(ctx context.Context, d Descriptor, raw []byte, above map[Digest]bool) (*item, error) {
-	if above[d.Digest] {
-		return nil, fmt.Errorf("the index %s holds itself", d.Digest)
-	}
-	if len(above) > maxDepth {
+// load reads a manifest or index and all that it holds, but for layers. An
+// index cannot hold itself, since it is named by its digest; it can be as deep
+// as someone likes.
+func (u *updater) load(ctx context.Context, d Descriptor, raw []byte, depth int) (*item, error) {
+	if depth > maxDepth {
 		return nil, errors.New("indexes are nested too deeply")
 	}
 	m, err := parseManifest(d.MediaType, raw)
@@ -56,16 +55,14 @@ func (u *updater) load(ctx context.Context, d Descriptor, raw []byte, above map[
 	it := &item{desc: d, raw: raw, manifest: m}
 	if isIndex(d.MediaType) {
 		it.kind = indexItem
-		above[d.Digest] = true
-		defer delete(above, d.Digest)
-		return it, u.loadChildren(ctx, it, above)
+		return it, u.loadChildren(ctx, it, depth)
 	}
 	return it, u.loadImage(ctx, it)
 }
 
 const maxDepth = 8
 
-func (u *updater) loadChildren(ctx context.Context, it *item, above map[Digest]bool) error {
+func (u *updater) loadChildren(ctx context.Context, it *item, depth int) error {
 	for _, d := range it.manifest.Manifests {
 		var child *item
 		var err error
@@ -81,7 +78,7 @@ func (u *updater) loadChildren(ctx context.Context, it *item, above map[Digest]b
 			if readErr != nil {
 				return readErr
 			}
-			child, err = u.load(ctx, d, raw, above)
+			child, err = u.load(ctx, d, raw, depth+1)
 		}
 		if err != nil {
 			return err

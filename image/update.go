@@ -17,7 +17,7 @@ import (
 // the same digest.
 func Update(ctx context.Context, img *Image, edit Edit, opt Options) (*Result, error) {
 	u := &updater{opt: opt, edit: edit, from: img.from, name: img.Reference, content: map[Digest][]byte{}, reader: newReader(opt), result: &Result{}}
-	top, err := u.load(ctx, img.Descriptor, img.raw, map[Digest]bool{})
+	top, err := u.load(ctx, img.Descriptor, img.raw, 0)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", img.Name, err)
 	}
