@@ -3,23 +3,17 @@ package bundles
 import (
 	"bytes"
 	"cmp"
-	_ "embed" // the catalogue
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 	"maps"
-	"net/url"
 	"os"
 	"slices"
 	"strings"
 
 	"github.com/certgraft/certgraft/certs"
 )
-
-// catalogJSON is the catalogue: data with its evidence, no code.
-//
-//go:embed catalog.json
-var catalogJSON []byte
 
 // catalogVersion is the schema that this program reads.
 const catalogVersion = 1
@@ -35,12 +29,14 @@ type Provider struct {
 	ID       string              `json:"id"`
 	Title    string              `json:"title"`
 	Aliases  []string            `json:"aliases,omitzero"`
-	Homepage string              `json:"homepage"`
+	Homepage string              `json:"homepage"` // where the provider documents it
 	Kind     Kind                `json:"kind"`
+	Formats  []string            `json:"formats,omitzero"` // of the files: pem, der, pkcs7, zip, json, base64
 	URLs     []string            `json:"urls,omitzero"`    // the files that together are the bundle
 	Regions  map[string][]string `json:"regions,omitzero"` // the same, of one region or partition
 	Commands []string            `json:"commands,omitzero"`
-	Pin      string              `json:"pin,omitzero"` // set digest that a download must have
+	Pin      string              `json:"pin,omitzero"`     // set digest that a download of URLs must have
+	Warning  string              `json:"warning,omitzero"` // said whenever the bundle is loaded
 	Evidence Evidence            `json:"evidence"`
 	Known    []Known             `json:"known,omitzero"` // the certificates that were in the bundle at Evidence.Date
 }
@@ -51,15 +47,19 @@ type Kind string
 // The kinds.
 const (
 	Static     Kind = "static"      // at fixed URLs
-	PerAccount Kind = "per-account" // by the Commands of the entry, with an account's credentials
+	Packaged   Kind = "packaged"    // at no URL, but in packages: the snapshot in this program
+	PerAccount Kind = "per-account" // by the Commands of the entry: each account, tenant or instance has its own
 	PublicRoot Kind = "public-root" // nothing to install: its servers chain to public roots
+	None       Kind = "none"        // nothing that could be installed: its servers sign their own certificates, say
 )
 
 // Evidence says why the entry is believed.
 type Evidence struct {
-	Date       string   `json:"date"`       // when it was checked
-	Confidence string   `json:"confidence"` // high, medium or low
-	Checksum   string   `json:"checksum"`   // what the publisher says of one
+	Date       string   `json:"date"`             // when it was checked
+	Confidence string   `json:"confidence"`       // high, medium or low
+	Checksum   string   `json:"checksum"`         // what the publisher says of one
+	Set        string   `json:"set,omitzero"`     // set digest of the known certificates
+	Partial    bool     `json:"partial,omitzero"` // the publisher has more than those
 	Sources    []string `json:"sources,omitzero"`
 	Notes      string   `json:"notes,omitzero"`
 }
@@ -76,49 +76,82 @@ type Known struct {
 // in opt.Catalog, which have the same schema. An entry of a file may not have
 // the id or alias of another.
 func Catalog(opt Options) (*Catalogue, error) {
-	c := &Catalogue{byName: map[string]*Provider{}}
-	if err := c.add("the catalogue", catalogJSON); err != nil {
-		return nil, err
+	c := &Catalogue{providers: builtin(), byName: make(map[string]*Provider, 256)}
+	for _, p := range c.providers {
+		c.byName[p.ID] = p
+		for _, alias := range p.Aliases {
+			c.byName[alias] = p
+		}
 	}
 	for _, name := range opt.Catalog {
 		data, err := os.ReadFile(name)
 		if err != nil {
-			return nil, fmt.Errorf("read catalogue: %w", err)
+			return nil, hinted{fmt.Errorf("read catalogue: %w", err), "check the path in --catalog or CERTGRAFT_CATALOG"}
 		}
 		if err := c.add(name, data); err != nil {
 			return nil, err
 		}
 	}
-	slices.SortFunc(c.providers, func(a, b *Provider) int { return cmp.Compare(a.ID, b.ID) })
+	if len(opt.Catalog) > 0 {
+		slices.SortFunc(c.providers, func(a, b *Provider) int { return cmp.Compare(a.ID, b.ID) })
+	}
 	return c, nil
 }
 
+// add adds the providers of a file, or none of them.
 func (c *Catalogue) add(name string, data []byte) error {
-	var file struct {
-		Version   int         `json:"version"`
-		Providers []*Provider `json:"providers"`
+	providers, err := decodeCatalog(data)
+	if err == nil {
+		err = c.addAll(providers)
 	}
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&file); err != nil {
-		return refusedf("%s: %w", name, err)
+	if err != nil {
+		return hinted{refusedf("%s: %w", name, err), "correct the file, whose form docs/providers.md shows, or leave it out (--catalog, CERTGRAFT_CATALOG)"}
 	}
-	if file.Version != catalogVersion {
-		return refusedf("%s: its version is %d, this program reads version %d", name, file.Version, catalogVersion)
-	}
-	for _, p := range file.Providers {
-		if err := p.check(); err != nil {
-			return refusedf("%s: provider %q: %w", name, p.ID, err)
-		}
+	return nil
+}
+
+func (c *Catalogue) addAll(providers []*Provider) error {
+	for _, p := range providers {
 		for _, id := range append([]string{p.ID}, p.Aliases...) {
 			if other := c.byName[id]; other != nil {
-				return refusedf("%s: provider %q: the name %q is taken by %q", name, p.ID, id, other.ID)
+				return fmt.Errorf("provider %q: the name %q is taken by %q", p.ID, id, other.ID)
 			}
 			c.byName[id] = p
 		}
 		c.providers = append(c.providers, p)
 	}
 	return nil
+}
+
+// decodeCatalog reads a catalogue file, each entry of which it checks.
+func decodeCatalog(data []byte) ([]*Provider, error) {
+	var file struct {
+		Version   int         `json:"version"`
+		Providers []*Provider `json:"providers"`
+	}
+	var head struct {
+		Version int `json:"version"`
+	}
+	if err := json.Unmarshal(data, &head); err != nil {
+		return nil, err
+	}
+	if head.Version != catalogVersion {
+		return nil, fmt.Errorf("its version is %d, this program reads version %d", head.Version, catalogVersion)
+	}
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&file); err != nil {
+		return nil, err
+	}
+	for _, p := range file.Providers {
+		if p == nil {
+			return nil, errors.New("a provider is null")
+		}
+		if err := p.check(); err != nil {
+			return nil, fmt.Errorf("provider %q: %w", p.ID, err)
+		}
+	}
+	return file.Providers, nil
 }
 
 // isID reports whether id is lower-case letters and digits with single dashes
@@ -154,31 +187,7 @@ func (p *Provider) check() error {
 			return fmt.Errorf("known certificate %q: %q is no SHA-256 in hexadecimal", k.Name, k.SHA256)
 		}
 	}
-	switch p.Kind {
-	case Static:
-		return p.checkURLs()
-	case PerAccount, PublicRoot:
-		return nil
-	}
-	return fmt.Errorf("kind %q is not static, per-account or public-root", p.Kind)
-}
-
-func (p *Provider) checkURLs() error {
-	if len(p.URLs)+len(p.Regions) == 0 {
-		return fmt.Errorf("a static entry needs urls")
-	}
-	for _, address := range slices.Concat(p.URLs, slices.Concat(slices.Collect(maps.Values(p.Regions))...)) {
-		u, err := url.Parse(address)
-		switch {
-		case err != nil || u.Host == "":
-			return fmt.Errorf("%q is no URL", address)
-		case u.Scheme == "http" && p.Pin == "":
-			return fmt.Errorf("%s is http, which anyone on the way can change: the entry needs a pin, the set digest", address)
-		case u.Scheme != "http" && u.Scheme != "https":
-			return fmt.Errorf("%s is not an https URL", address)
-		}
-	}
-	return nil
+	return cmp.Or(p.checkKind(), p.checkEvidence())
 }
 
 // All yields the providers by id.
@@ -232,10 +241,12 @@ func distance(a, b string) int {
 
 // urls returns the files of the bundle, or of one region of it.
 func (p *Provider) urls(region string) ([]string, error) {
-	if p.Kind != Static {
+	switch {
+	case p.Kind == Packaged && region == "":
+		return nil, nil
+	case p.Kind != Static && p.Kind != Packaged:
 		return nil, p.notDownloadable()
-	}
-	if region == "" {
+	case region == "":
 		if len(p.URLs) == 0 {
 			return nil, usagef("%s has no global bundle: name a region, %s:%s say", p.ID, p.ID, p.regionNames()[0])
 		}
@@ -252,11 +263,13 @@ func (p *Provider) urls(region string) ([]string, error) {
 }
 
 func (p *Provider) notDownloadable() error {
-	err := usagef("%s cannot be downloaded without an account", p.ID)
-	if p.Kind == PublicRoot {
+	switch p.Kind {
+	case PublicRoot:
 		return hinted{usagef("%s needs no bundle: its servers chain to public roots", p.ID), "install the ca-certificates package, or: certgraft install mozilla"}
+	case None:
+		return hinted{usagef("%s has no CA that could be installed", p.ID), "certgraft list " + p.ID + " says why"}
 	}
-	return hinted{err, "get the file and install it: " + strings.Join(p.Commands, "; ")}
+	return hinted{usagef("%s is at no URL that everyone can download from", p.ID), "get it with: " + strings.Join(p.Commands, "; ")}
 }
 
 func (p *Provider) regionNames() []string { return slices.Sorted(maps.Keys(p.Regions)) }

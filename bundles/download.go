@@ -19,6 +19,9 @@ func (l *loader) loadURLs(ctx context.Context, s *source) (*Bundle, error) {
 	if s.provider != nil {
 		urls, _ = s.provider.urls(s.region) // checked when the argument was parsed
 	}
+	if len(urls) == 0 {
+		return s.packaged()
+	}
 	if l.opt.Offline {
 		return l.fallback(s, urls, errOffline)
 	}
@@ -34,6 +37,16 @@ func (l *loader) loadURLs(ctx context.Context, s *source) (*Bundle, error) {
 		return l.fallback(s, urls, err)
 	}
 	return nil, err
+}
+
+// packaged returns the bundle of a provider that publishes at no URL: what is in
+// this program.
+func (s *source) packaged() (*Bundle, error) {
+	b, err := s.fromSnapshot()
+	if err != nil {
+		return nil, hinted{unreachablef("%w", err), "get the file from the provider and name it: " + s.provider.Homepage}
+	}
+	return b, pinned(b, s)
 }
 
 var errOffline = errors.New("the network is not to be used")
@@ -168,10 +181,13 @@ func (b *Bundle) warn(format string, args ...any) {
 
 // compare names what is new and what is gone against what the catalogue knows.
 func (b *Bundle) compare(s *source) {
-	if s.provider == nil || len(s.provider.Known) == 0 {
+	if s.provider == nil {
 		return
 	}
 	known := s.provider.known(s.region)
+	if len(known) == 0 {
+		return
+	}
 	seen := map[certs.Fingerprint]bool{}
 	var fresh, gone []string
 	for _, k := range known {
@@ -182,7 +198,7 @@ func (b *Bundle) compare(s *source) {
 		}
 	}
 	for c := range b.Certs.All() {
-		if !seen[c.Fingerprint()] {
+		if !seen[c.Fingerprint()] && !s.provider.Evidence.Partial {
 			b.New = append(b.New, c)
 			fresh = append(fresh, c.Name())
 		}

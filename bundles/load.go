@@ -210,7 +210,11 @@ func (b *Bundle) checkSet(want string) error {
 
 // newBundle returns an empty bundle for s.
 func (s *source) newBundle(origin Origin) *Bundle {
-	return &Bundle{Source: s.public(), Anchor: s.anchor(), Origin: origin, Certs: &certs.Set{}}
+	b := &Bundle{Source: s.public(), Anchor: s.anchor(), Origin: origin, Certs: &certs.Set{}}
+	if s.provider != nil && s.provider.Warning != "" {
+		b.warn("%s", s.provider.Warning)
+	}
+	return b
 }
 
 // add parses one file of the source. The error is one of refusal.

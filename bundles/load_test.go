@@ -7,11 +7,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
-	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/internal/roottest"
 )
 
@@ -142,168 +140,16 @@ func TestRecorded(t *testing.T) {
 	}
 }
 
-// The catalogue is data; this is its lint.
-func TestCatalogue(t *testing.T) {
-	c, err := Catalog(Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var ids []string
-	for p := range c.All() {
-		ids = append(ids, p.ID)
-		if p.Title == "" || p.Evidence.Date == "" || p.Evidence.Confidence == "" || !strings.HasPrefix(p.Homepage, "https://") {
-			t.Errorf("%s: title, page, date or confidence is missing", p.ID)
-		}
-		set, complete, missing := p.Snapshot()
-		if set.Len() == 0 && complete || complete && len(missing) > 0 {
-			t.Errorf("%s: a snapshot of %d is complete, %d are missing", p.ID, set.Len(), len(missing))
-		}
-		for _, k := range p.Known {
-			if k.Region != "" && p.Regions[k.Region] == nil {
-				t.Errorf("%s: %s is of a region that has no bundle", p.ID, k.Name)
-			}
-		}
-	}
-	if !slices.IsSorted(ids) || len(slices.Compact(slices.Clone(ids))) != len(ids) {
-		t.Errorf("ids %v", ids)
-	}
-	for alias, id := range map[string]string{"rds": "aws-rds", "aurora": "aws-rds", "documentdb": "aws-rds", "neptune": "amazon-roots",
-		"amazon-trust-services": "amazon-roots", "rds-proxy": "amazon-roots", "azure-database": "azure-db"} {
-		if p := mustFind(t, alias); p.ID != id {
-			t.Errorf("%s is %s", alias, p.ID)
-		}
-	}
-	rds := mustFind(t, "aws-rds")
-	if len(rds.Known) != 108 || len(rds.Regions) != 34 || len(rds.known("eu-west-1")) != 3 {
-		t.Errorf("aws-rds: %d certificates, %d regions", len(rds.Known), len(rds.Regions))
-	}
-}
-
-// Each embedded certificate is one that the catalogue knows.
-func TestSnapshotIsExplained(t *testing.T) {
-	c, err := Catalog(Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	known := map[certs.Fingerprint]bool{}
-	for p := range c.All() {
-		for _, k := range p.Known {
-			known[k.fingerprint()] = true
-		}
-	}
-	n := 0
-	for cert, err := range certs.Parse(snapshotPEM) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		n++
-		if !known[cert.Fingerprint()] {
-			t.Errorf("%s is in no provider's known set", cert.Subject())
-		}
-	}
-	if n < 87 || n != len(snapshots()) {
-		t.Errorf("%d certificates are embedded, %d are found", n, len(snapshots()))
-	}
-	for _, all := range []map[certs.Fingerprint][]byte{snapshots(), mozillaDER()} {
-		for f, der := range all {
-			c, err := certs.ParseCertificate(der)
-			if err != nil || c.Fingerprint() != f || c.Quirk() != "" {
-				t.Errorf("%v is not fit to be called vetted: %v, %s", f, err, c.Quirk())
-			}
-		}
-	}
-	for id, want := range map[string]int{"aws-rds": 87, "amazon-roots": 5, "aws-redshift": 4, "azure-db": 3, "letsencrypt": 2, "yandex-cloud": 2, "supabase": 0} {
-		if set, _, _ := mustFind(t, id).Snapshot(); set.Len() != want {
-			t.Errorf("%s: %d certificates in the snapshot, want %d", id, set.Len(), want)
-		}
-	}
-}
-
-func TestCatalogueFile(t *testing.T) {
-	dir := t.TempDir()
-	entry := func(s string) string { return `{"version":1,"providers":[` + s + `]}` }
-	good := `{"id":"acme","title":"Acme","homepage":"https://acme.example","kind":"static","urls":["https://acme.example/ca.pem"],"evidence":{"date":"2026-01-01","confidence":"high","checksum":"no"}}`
-	c, err := Catalog(Options{Catalog: []string{write(t, filepath.Join(dir, "good.json"), entry(good))}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if p, err := c.Find("acme"); err != nil || p.Title != "Acme" {
-		t.Error(p, err)
-	}
-	edit := func(old, new string) string { return entry(strings.Replace(good, old, new, 1)) }
-	for what, content := range map[string]string{
-		"not JSON":           "{",
-		"newer version":      `{"version":2}`,
-		"unknown field":      edit(`"title"`, `"tittle"`),
-		"bad id":             edit(`"acme"`, `"Acme Corp"`),
-		"taken id":           edit(`"acme"`, `"aws-rds"`),
-		"taken alias":        edit(`"acme"`, `"rds"`),
-		"no kind":            edit(`"static"`, `"dynamic"`),
-		"no URL":             edit(`"urls":["https://acme.example/ca.pem"],`, ""),
-		"not a URL":          edit(`https://acme.example/ca.pem`, "ca.pem"),
-		"http without a pin": edit(`https://acme.example/ca.pem`, "http://acme.example/ca.pem"),
-		"file URL":           edit(`https://acme.example/ca.pem`, "file://x/etc/passwd"),
-		"bad pin":            edit(`"evidence"`, `"pin":"x","evidence"`),
-		"bad fingerprint":    edit(`"evidence"`, `"known":[{"name":"x","sha256":"y","notAfter":""}],"evidence"`),
-		"twice":              entry(good + "," + good),
-	} {
-		if _, err := Catalog(Options{Catalog: []string{write(t, filepath.Join(dir, "bad.json"), content)}}); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "bad.json") {
-			t.Errorf("%s: %v", what, err)
-		}
-	}
-	if _, err := Catalog(Options{Catalog: []string{"/nowhere"}}); !errors.Is(err, fs.ErrNotExist) {
-		t.Error(err)
-	}
-	account := edit(`"kind":"static","urls":["https://acme.example/ca.pem"]`, `"kind":"per-account","commands":["acme get-ca"]`)
-	public := strings.Replace(account, "per-account", "public-root", 1)
-	for _, content := range []string{account, public} {
-		_, err := Load(t.Context(), Options{Catalog: []string{write(t, filepath.Join(dir, "x.json"), content)}}, "acme")
-		if !errors.Is(err, ErrUsage) || hint(err) == "" {
-			t.Errorf("%v, hint %q", err, hint(err))
-		}
-	}
-}
-
 // An http entry of the catalogue is downloaded, since its content is pinned;
 // other content is refused.
 func TestPinnedHTTPEntry(t *testing.T) {
 	ca, other := roottest.NewCA(t, "Root"), roottest.NewCA(t, "Other")
-	catalog := write(t, filepath.Join(t.TempDir(), "c.json"), `{"version":1,"providers":[{"id":"fpki","title":"x","homepage":"https://x.example","kind":"static","urls":["http://x.example/ca.crt"],"pin":"`+
+	catalog := write(t, filepath.Join(t.TempDir(), "c.json"), `{"version":1,"providers":[{"id":"acme","title":"x","homepage":"https://x.example","kind":"static","urls":["http://x.example/ca.crt"],"pin":"`+
 		snapshotDigest(t, ca)+`","evidence":{"date":"","confidence":"","checksum":""}}]}`)
 	for body, kind := range map[string]error{string(ca.DER): nil, string(other.DER): ErrRefused} {
-		_, err := Load(t.Context(), Options{Catalog: []string{catalog}, Transport: &server{answers: list(answer(200, body))}}, "fpki")
+		_, err := Load(t.Context(), Options{Catalog: []string{catalog}, Transport: &server{answers: list(answer(200, body))}}, "acme")
 		if !errors.Is(err, kind) {
 			t.Error(err)
-		}
-	}
-}
-
-// The real bundles, where they are: each is what the catalogue knows.
-func TestRealBundles(t *testing.T) {
-	dir := os.Getenv("CERTGRAFT_TESTDATA")
-	if dir == "" {
-		t.Skip("CERTGRAFT_TESTDATA is not set: the real bundles are not there")
-	}
-	for file, spec := range map[string]string{
-		"aws-rds/global-bundle.pem":               "aws-rds",
-		"aws-rds/us-east-1-bundle.pem":            "aws-rds:us-east-1",
-		"aws-rds/us-west-2-bundle.pem":            "aws-rds:us-west-2",
-		"aws-rds-govcloud/govcloud-bundle.pem":    "aws-rds-govcloud",
-		"yandex-cloud/ydb-go-yc-metadata.pem":     "yandex-cloud",
-		"supabase/prod-ca-2021.crt":               "supabase",
-		"aws-redshift/amazon-trust-ca-bundle.crt": "aws-redshift",
-	} {
-		body, err := os.ReadFile(filepath.Join(dir, "bundles", file))
-		if err != nil {
-			t.Fatal(err)
-		}
-		loaded, err := Load(t.Context(), Options{Transport: &server{answers: list(answer(200, string(body)))}}, spec)
-		if err != nil {
-			t.Errorf("%s: %v", file, err)
-			continue
-		}
-		if b := loaded[0]; len(b.New) > 0 || len(b.Gone) > 0 {
-			t.Errorf("%s: %q", file, b.Warnings)
 		}
 	}
 }

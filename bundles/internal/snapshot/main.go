@@ -13,6 +13,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -51,10 +52,7 @@ func run(ctx context.Context, dirs []string, log io.Writer) error {
 	for _, dir := range dirs {
 		err = cmp.Or(err, scan(dir, found))
 	}
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(output, encode(wanted(catalogue, found, log)), 0o644)
+	return errors.Join(err, os.WriteFile(output, encode(wanted(catalogue, found, log)), 0o644))
 }
 
 // readOld keeps what an earlier run found: a package may have dropped it.
@@ -72,14 +70,18 @@ func readOld(found *certs.Set) error {
 	return nil
 }
 
+// download adds what the publishers have. One that fails is named in the error
+// and keeps no other from being read.
 func download(ctx context.Context, catalogue *bundles.Catalogue, found *certs.Set, log io.Writer) error {
+	var errs []error
 	for p := range catalogue.All() {
 		if p.Kind != bundles.Static || len(p.URLs) == 0 {
 			continue
 		}
 		loaded, err := bundles.Load(ctx, bundles.Options{NoFallback: true}, p.ID)
 		if err != nil {
-			return err
+			errs = append(errs, err)
+			continue
 		}
 		for _, w := range loaded[0].Warnings {
 			fmt.Fprintf(log, "%s: %s\n", p.ID, w)
@@ -88,7 +90,7 @@ func download(ctx context.Context, catalogue *bundles.Catalogue, found *certs.Se
 			found.Add(c, "")
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // scan reads every file below dir that has certificates in it, in whatever

@@ -1,0 +1,106 @@
+package bundles
+
+import (
+	"errors"
+	"fmt"
+	"iter"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/certgraft/certgraft/certs"
+)
+
+// formats are those that package certs reads and a provider may publish.
+const formats = "pem der pkcs7 zip json base64"
+
+// checkKind refuses an entry that lacks what its kind is had by, or has what
+// nobody would look at.
+func (p *Provider) checkKind() error {
+	for _, f := range p.Formats {
+		if !slices.Contains(strings.Fields(formats), f) {
+			return fmt.Errorf("format %q is none of %s", f, formats)
+		}
+	}
+	switch p.Kind {
+	case Static:
+		return p.checkURLs()
+	case PerAccount, PublicRoot, Packaged, None:
+	default:
+		return fmt.Errorf("kind %q is not static, packaged, per-account, public-root or none", p.Kind)
+	}
+	switch {
+	case len(p.URLs)+len(p.Regions) > 0:
+		return fmt.Errorf("urls and regions are for the kind static, not %s", p.Kind)
+	case p.Kind == PerAccount && len(p.Commands) == 0:
+		return errors.New("a per-account entry needs commands")
+	case p.Kind == Packaged && len(p.Known) == 0:
+		return errors.New("a packaged entry needs known certificates")
+	}
+	return nil
+}
+
+// checkURLs refuses what nothing vouches for. The pin of an entry is one of its
+// global bundle, so a region has none.
+func (p *Provider) checkURLs() error {
+	if len(p.URLs)+len(p.Regions) == 0 {
+		return errors.New("a static entry needs urls")
+	}
+	for _, address := range p.URLs {
+		if err := checkURL(address, p.Pin != ""); err != nil {
+			return err
+		}
+	}
+	for region, urls := range p.Regions {
+		if len(urls) == 0 {
+			return fmt.Errorf("region %q has no urls", region)
+		}
+		for _, address := range urls {
+			if err := checkURL(address, false); err != nil {
+				return fmt.Errorf("region %q: %w", region, err)
+			}
+		}
+	}
+	return nil
+}
+
+func checkURL(address string, pinned bool) error {
+	u, err := url.Parse(address)
+	switch {
+	case err != nil || u.Host == "":
+		return fmt.Errorf("%q is no URL", address)
+	case u.Scheme == "http" && !pinned:
+		return fmt.Errorf("%s is http, which anyone on the way can change: the entry needs a pin, the set digest", address)
+	case u.Scheme != "http" && u.Scheme != "https":
+		return fmt.Errorf("%s is not an https URL", address)
+	}
+	return nil
+}
+
+// checkEvidence refuses digests that the known certificates do not have, and
+// certificates of a region that is not there.
+func (p *Provider) checkEvidence() error {
+	for _, k := range p.Known {
+		if k.Region != "" && p.Regions[k.Region] == nil {
+			return fmt.Errorf("known certificate %q: there is no region %q", k.Name, k.Region)
+		}
+	}
+	got := certs.SetDigest(fingerprints(p.Known))
+	switch {
+	case p.Evidence.Set != "" && p.Evidence.Set != got:
+		return fmt.Errorf("its known certificates have the set digest %s, its evidence says %s", got, p.Evidence.Set)
+	case p.Pin != "" && len(p.Known) > 0 && !p.Evidence.Partial && p.Pin != got:
+		return fmt.Errorf("its known certificates have the set digest %s, its pin is %s", got, p.Pin)
+	}
+	return nil
+}
+
+func fingerprints(known []Known) iter.Seq[certs.Fingerprint] {
+	return func(yield func(certs.Fingerprint) bool) {
+		for _, k := range known {
+			if !yield(k.fingerprint()) {
+				return
+			}
+		}
+	}
+}
