@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -62,7 +63,11 @@ func (o *listOptions) run(p *printer, args []string) error {
 			return err
 		}
 		one := newProviderResult(provider)
-		return p.result(one, one.detail)
+		now, err := p.env.now()
+		if err != nil {
+			return err
+		}
+		return p.result(one, func(w io.Writer) { one.detail(w, now) })
 	}
 	found := []providerResult{}
 	for provider := range catalogue.All() {
@@ -91,9 +96,9 @@ func listText(w io.Writer, found []providerResult, word string) {
 		fmt.Fprintf(w, "no provider matches %q; any https URL or file is a source too\n", word)
 		return
 	}
-	rows := [][]string{{"ID", "OFFLINE", "TITLE"}}
+	rows := [][]string{{"ID", "KIND", "OFFLINE", "TITLE"}}
 	for _, f := range found {
-		rows = append(rows, []string{f.ID, f.offline(), f.Title})
+		rows = append(rows, []string{f.ID, string(f.Kind), f.offline(), f.Title})
 	}
 	table(w, rows)
 }
@@ -109,29 +114,42 @@ func (r providerResult) offline() string {
 	return fmt.Sprintf("%d, not all", r.Snapshot.Certificates)
 }
 
-// detail writes all that is known of one provider.
-func (r providerResult) detail(w io.Writer) {
+// detail writes all that is known of one provider, as of now.
+func (r providerResult) detail(w io.Writer, now time.Time) {
 	fmt.Fprintf(w, "%s: %s\n", r.ID, r.Title)
-	rows := [][]string{{"page", r.Homepage}}
-	if len(r.Aliases) > 0 {
-		rows = append(rows, []string{"aliases", strings.Join(r.Aliases, " ")})
+	rows := [][]string{{"page", r.Homepage}, {"kind", string(r.Kind)}}
+	add := func(name string, values ...string) {
+		if text := strings.Join(values, " "); text != "" {
+			rows = append(rows, []string{name, text})
+		}
 	}
+	add("warning", r.Warning)
+	add("aliases", r.Aliases...)
+	add("formats", r.Formats...)
 	for _, u := range r.URLs {
-		rows = append(rows, []string{"url", u})
+		add("url", u)
 	}
-	if len(r.Regions) > 0 {
-		rows = append(rows, []string{"regions", strings.Join(slices.Sorted(maps.Keys(r.Regions)), " ")})
-	}
+	add("regions", slices.Sorted(maps.Keys(r.Regions))...)
+	add("pin", r.Pin)
 	for _, c := range r.Commands {
-		rows = append(rows, []string{"command", c})
+		add("command", c)
 	}
-	rows = append(rows,
-		[]string{"checked", r.Evidence.Date + ", confidence " + r.Evidence.Confidence},
-		[]string{"checksum", r.Evidence.Checksum},
-		[]string{"offline", r.offline()},
-		[]string{"notes", r.Evidence.Notes})
+	add("checked", r.Evidence.Date+", confidence "+r.Evidence.Confidence)
+	add("sources", strings.Join(r.Evidence.Sources, "; "))
+	add("checksum", r.Evidence.Checksum)
+	add("offline", r.offline())
+	add("set", r.Evidence.Set)
+	add("notes", r.Evidence.Notes)
 	for _, k := range r.Known {
-		rows = append(rows, []string{"known", k.SHA256[:16] + " " + k.NotAfter + " " + k.Name})
+		add("known", k.SHA256[:16], k.NotAfter, k.Name+expired(k, now))
 	}
 	table(w, rows)
+}
+
+// expired marks a certificate whose time is over.
+func expired(k bundles.Known, now time.Time) string {
+	if k.NotAfter < now.Format(time.DateOnly) {
+		return " (expired)"
+	}
+	return ""
 }

@@ -13,8 +13,9 @@ import (
 
 // removeOptions are the flags of certgraft remove.
 type removeOptions struct {
-	target targetOptions
-	all    bool
+	target  targetOptions
+	catalog string
+	all     bool
 }
 
 func removeCommand(p *printer) *cli.Command {
@@ -26,6 +27,7 @@ func removeCommand(p *printer) *cli.Command {
 		Description: "Reads the root's own record and fetches nothing. A source is named as it was at install.",
 		Flags: append([]cli.Flag{
 			&cli.BoolFlag{Name: "all", Category: targetFlags, Usage: "take out everything that certgraft installed", Destination: &o.all},
+			catalogFlag(&o.catalog),
 		}, o.target.flags()...),
 		BashComplete: completeSources,
 		Action: func(c *cli.Context) error {
@@ -69,7 +71,7 @@ func (o *removeOptions) run(ctx context.Context, p *printer, specs []string) err
 func (o *removeOptions) selection(specs []string) (installer.Selection, error) {
 	selection := installer.Selection{All: o.all}
 	for _, spec := range specs {
-		recorded, err := bundles.Recorded(bundles.Options{}, spec)
+		recorded, err := bundles.Recorded(bundles.Options{Catalog: catalogFiles(o.catalog)}, spec)
 		if err != nil {
 			return selection, fmt.Errorf("remove: %w", err)
 		}
