@@ -135,6 +135,17 @@ func TestSnapshotIsExplained(t *testing.T) {
 		}
 		seen[f] = true
 	}
+	if len(seen) != len(snapshots()) {
+		t.Errorf("%d certificates are embedded, %d are found", len(seen), len(snapshots()))
+	}
+	for _, all := range []map[certs.Fingerprint][]byte{snapshots(), mozillaDER()} {
+		for f, der := range all {
+			c, err := certs.ParseCertificate(der)
+			if err != nil || c.Fingerprint() != f || c.Quirk() != "" {
+				t.Errorf("%v is not fit to be called vetted: %v, %s", f, err, c.Quirk())
+			}
+		}
+	}
 	for id, want := range map[string]int{"aws-rds": 87, "amazon-roots": 5, "aws-keyspaces": 5, "aws-redshift": 4, "azure-db": 3, "azure-tls-roots": 3,
 		"couchbase-capella": 1, "letsencrypt": 2, "redis-cloud": 2, "tidb-cloud": 1, "yandex-cloud": 2, "supabase": 0} {
 		if set, _, _ := mustFind(t, id).Snapshot(); set.Len() != want {
