@@ -39,8 +39,8 @@ func tlsServer(t *testing.T, a authority) int {
 }
 
 // postgres runs PostgreSQL on loopback with the certificate of a, until the
-// test ends, and returns its port.
-func postgres(t *testing.T, a authority) int {
+// test ends, and returns its port. Options are settings, NAME=VALUE.
+func postgres(t *testing.T, a authority, options ...string) int {
 	t.Helper()
 	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/postgres")
 	if err != nil || len(found) == 0 {
@@ -52,12 +52,16 @@ func postgres(t *testing.T, a authority) int {
 	data := filepath.Join(dir, "data")
 	run(t, "chown", "postgres", dir)
 	run(t, "su", "postgres", "-c", bin+"/initdb -D "+data+" -A trust -U postgres")
-	for name, file := range map[string]string{"server.crt": a.certFile, "server.key": a.keyFile} {
+	for name, file := range map[string]string{"server.crt": a.certFile, "server.key": a.keyFile, "root.crt": a.caFile} {
 		run(t, "install", "-o", "postgres", "-m", "0600", file, filepath.Join(data, name))
 	}
 	port := freePort(t)
+	settings := " -c ssl=on"
+	for _, o := range options {
+		settings += " -c " + o
+	}
 	cmd := exec.Command("su", "postgres", "-c", fmt.Sprintf(
-		"exec %s/postgres -D %s -p %d -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c ssl=on", bin, data, port))
+		"exec %s/postgres -D %s -p %d -c listen_addresses=127.0.0.1 -c unix_socket_directories=''%s", bin, data, port, settings))
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

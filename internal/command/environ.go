@@ -14,7 +14,7 @@ import (
 //	CERTGRAFT_CATALOG  a company's own catalogue (also a flag)
 //	SOURCE_DATE_EPOCH  the moment at which expiry is judged, and the times of what is written
 //	NO_COLOR, TERM     no colour where NO_COLOR is set or TERM is "dumb"
-//	https_proxy …      read by net/http for downloads
+//	https_proxy …      read by net/http for downloads, and by verify for https
 //	DOCKER_HOST        the engine of docker-daemon:, XDG_RUNTIME_DIR where a user's own has its socket
 //	DOCKER_CONFIG, REGISTRY_AUTH_FILE, HOME  where the credentials for registries are
 //

@@ -16,6 +16,7 @@ const (
 	exitUsage       = 2
 	exitRefused     = 3
 	exitUnreachable = 4
+	exitFound       = 5
 )
 
 // usageError is a mistake in the command line rather than a failure of the work.
@@ -32,6 +33,15 @@ func (e refusedError) Unwrap() error { return e.error }
 
 func refusedf(format string, args ...any) error { return refusedError{fmt.Errorf(format, args...)} }
 
+// reportedError is an outcome that the result has told already: with --quiet
+// alone it is printed.
+type reportedError struct {
+	error
+	status int
+}
+
+func (e reportedError) Unwrap() error { return e.error }
+
 // exitStatus maps an error to the status of the process. Where several apply,
 // the one that says most about what to change wins: 2 over 3 over 4 over 5 over 1.
 func exitStatus(err error) int {
@@ -47,6 +57,9 @@ func exitStatus(err error) int {
 		return exitRefused
 	case errors.Is(err, bundles.ErrUnreachable) || errors.Is(err, image.ErrUnreachable):
 		return exitUnreachable
+	}
+	if reported, ok := errors.AsType[reportedError](err); ok {
+		return reported.status
 	}
 	return exitFailure
 }

@@ -80,7 +80,7 @@ func (p *printer) note(message string) {
 
 // failure writes an error and what to do about it.
 func (p *printer) failure(err error) {
-	if e, ok := errors.AsType[statusError](err); err == nil || ok && e.error == nil {
+	if e, ok := errors.AsType[statusError](err); err == nil || ok && e.error == nil || is[reportedError](err) && !p.quiet {
 		return
 	}
 	for line := range strings.Lines(strings.TrimSuffix(err.Error(), "\n")) {

@@ -43,7 +43,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "../../testdata/script",
 		RequireExplicitExec: true,
-		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"mkimage": mkimage},
+		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"mkimage": mkimage, "server": serve},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("CORP", corp)
 			env.Setenv("SOURCE_DATE_EPOCH", "1800000000")

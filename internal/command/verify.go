@@ -1,0 +1,177 @@
+package command
+
+import (
+	"context"
+	"encoding/pem"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/certgraft/certgraft/bundles"
+	"github.com/certgraft/certgraft/probe"
+)
+
+// connectFlags is the category of the flags that say how a server is reached.
+const connectFlags = "Connection:"
+
+// verifyOptions are the flags of certgraft verify.
+type verifyOptions struct {
+	trust trustOptions
+
+	starttls, serverName, proxy, saveChain string
+
+	timeout    time.Duration
+	ipv4, ipv6 bool
+}
+
+func verifyCommand(p *printer) *cli.Command {
+	o := &verifyOptions{}
+	return &cli.Command{
+		Name:         "verify",
+		Usage:        "connect to a server as a client would, and say why it is not trusted and what to do",
+		ArgsUsage:    "HOST[:PORT]|URL",
+		Description:  "certgraft verify db.example.com:5432\ncertgraft verify --root /mnt postgres://db.example.com/app\ncertgraft verify --with aws-rds --only db.example.com:3306\nNo data is sent, and nothing is installed from what the server sends. Exit status: 0 trusted, 5 not\ntrusted, 1 it could not be told.",
+		Flags:        append(o.flags(), o.trust.flags()...),
+		BashComplete: func(c *cli.Context) { cli.DefaultCompleteWithFlags(c.Command)(c) },
+		Action: func(c *cli.Context) error {
+			args, err := operands(c, 1, 1, "a server (HOST, HOST:PORT or a URL)")
+			if err != nil {
+				return err
+			}
+			return o.run(c.Context, p, args[0])
+		},
+	}
+}
+
+func (o *verifyOptions) flags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "starttls", Category: connectFlags, Usage: "speak `PROTOCOL`, tls for TLS at once: " + strings.Join(probe.ProtocolNames(), ", "), Destination: &o.starttls},
+		&cli.StringFlag{Name: "servername", Category: connectFlags, Usage: "ask for `NAME`, and have the certificate be for it", Destination: &o.serverName},
+		&cli.DurationFlag{Name: "timeout", Category: connectFlags, Usage: "give the server up after `DURATION`", Value: 10 * time.Second, Destination: &o.timeout},
+		&cli.StringFlag{Name: "proxy", Category: connectFlags, Usage: "have the HTTP proxy at `URL` connect; none for none (default: of the environment, for https)", Destination: &o.proxy},
+		&cli.BoolFlag{Name: "ipv4", Aliases: []string{"4"}, Category: connectFlags, Usage: "use IPv4 only", Destination: &o.ipv4},
+		&cli.BoolFlag{Name: "ipv6", Aliases: []string{"6"}, Category: connectFlags, Usage: "use IPv6 only", Destination: &o.ipv6},
+		&cli.StringFlag{Name: "save-chain", Category: outputFlags, Usage: "write what the server sent to `FILE`, to look at, not to install", TakesFile: true, Destination: &o.saveChain},
+	}
+}
+
+func (o *verifyOptions) run(ctx context.Context, p *printer, arg string) error {
+	now, err := p.env.now()
+	if err != nil {
+		return err
+	}
+	target, opt, err := o.connection(arg)
+	if err != nil {
+		return err
+	}
+	catalogue, err := bundles.Catalog(bundles.Options{Catalog: catalogFiles(o.trust.fetch.catalog)})
+	if err != nil {
+		return err
+	}
+	var (
+		session *probe.Session
+		loading sync.WaitGroup
+	)
+	loading.Go(func() { session = probe.Connect(ctx, target, opt) })
+	trust, err := o.trust.load(ctx, p, now)
+	loading.Wait()
+	if err != nil {
+		return err
+	}
+	defer trust.Close()
+	report := session.Judge(probe.Circumstances{
+		Trust: trust.set, Whose: trust.whose, Now: now, Built: newest(catalogue), Install: trust.install, Known: known(catalogue),
+	})
+	report.Caveats = append(report.Caveats, trust.caveats(p, report)...)
+	result := verifyResult{Schema: 1, Trust: trust.result(), Report: report, Warnings: trust.warnings}
+	if err := o.save(session, &result); err != nil {
+		return err
+	}
+	for _, w := range result.Warnings {
+		p.warn(w)
+	}
+	if err := p.result(result, result.text); err != nil {
+		return err
+	}
+	return verdictStatus(report.Verdict)
+}
+
+// connection returns what to connect to, and how.
+func (o *verifyOptions) connection(arg string) (probe.Target, probe.Options, error) {
+	opt := probe.Options{Timeout: o.timeout}
+	target, err := probe.ParseTarget(arg, o.starttls)
+	switch {
+	case err != nil:
+		return target, opt, usagef("verify: %w", err)
+	case o.timeout <= 0:
+		return target, opt, usagef("--timeout %s: it is longer than nothing", o.timeout)
+	case o.ipv4 && o.ipv6:
+		return target, opt, usagef("--ipv4 and --ipv6 exclude each other")
+	case o.ipv4:
+		opt.Network = "tcp4"
+	case o.ipv6:
+		opt.Network = "tcp6"
+	}
+	if o.serverName != "" {
+		target.ServerName = strings.TrimSuffix(o.serverName, ".")
+	}
+	opt.Proxy, err = o.proxyFor(target)
+	return target, opt, err
+}
+
+// proxyFor returns the proxy that is named, or for https the one that the
+// environment names.
+func (o *verifyOptions) proxyFor(target probe.Target) (*url.URL, error) {
+	switch {
+	case o.proxy == "none", o.proxy == "" && target.Protocol.Name != "tls":
+		return nil, nil
+	case o.proxy == "":
+		proxy, err := http.ProxyFromEnvironment(&http.Request{URL: &url.URL{Scheme: "https", Host: target.String()}})
+		if err != nil || proxy == nil || proxy.Scheme != "http" {
+			return nil, nil //nolint:nilerr // a proxy that cannot be used is as none
+		}
+		return proxy, nil
+	}
+	proxy, err := url.Parse(o.proxy)
+	if err != nil || proxy.Scheme != "http" || proxy.Host == "" { // the value may hold a password
+		return nil, usagef("--proxy is not http://HOST:PORT, the one kind that is known")
+	}
+	return proxy, nil
+}
+
+// save writes what the server sent as PEM.
+func (o *verifyOptions) save(session *probe.Session, result *verifyResult) error {
+	if o.saveChain == "" {
+		return nil
+	}
+	if len(session.Raw) == 0 {
+		result.Warnings = append(result.Warnings, "the server sent no certificate: "+o.saveChain+" is not written")
+		return nil
+	}
+	var data []byte
+	for _, raw := range session.Raw {
+		data = append(data, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: raw})...)
+	}
+	if err := replaceFile(o.saveChain, data); err != nil {
+		return err
+	}
+	result.Saved = o.saveChain
+	return nil
+}
+
+// verdictStatus returns the error that makes a verdict the exit status. The
+// result has said it all.
+func verdictStatus(v probe.Verdict) error {
+	switch v.Status {
+	case probe.Trusted:
+		return nil
+	case probe.NotTrusted:
+		return reportedError{withHint(fmt.Errorf("%s: %s", v.Status, v.Text), v.Cure), exitFound}
+	}
+	return reportedError{withHint(fmt.Errorf("no verdict: %s", v.Text), v.Cure), exitFailure}
+}

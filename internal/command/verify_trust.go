@@ -1,0 +1,214 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"iter"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/certgraft/certgraft/bundles"
+	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/installer"
+	"github.com/certgraft/certgraft/probe"
+	"github.com/certgraft/certgraft/rootfs"
+)
+
+// trustOptions are the flags that say whose trust counts.
+type trustOptions struct {
+	fetch fetchOptions
+	root  string
+	with  cli.StringSlice
+	only  bool
+}
+
+func (o *trustOptions) flags() []cli.Flag {
+	flags := []cli.Flag{
+		&cli.StringFlag{Name: "root", Category: targetFlags, Usage: "trust what the root file system in `DIR` trusts", Value: "/", TakesFile: true, Destination: &o.root},
+		&cli.StringSliceFlag{Name: "with", Category: targetFlags, Usage: "trust the certificates of `SOURCE` too, as if they were installed", TakesFile: true, Destination: &o.with},
+		&cli.BoolFlag{Name: "only", Category: targetFlags, Usage: "trust nothing but what --with names", Destination: &o.only},
+	}
+	// The timeout of this command is the server's; downloads keep their own.
+	o.fetch.timeout = time.Minute
+	return append(flags, slices.DeleteFunc(o.fetch.flags(), func(f cli.Flag) bool { return f.Names()[0] == "timeout" })...)
+}
+
+// trust is what a client is taken to trust.
+type trust struct {
+	set      *certs.Set // the sources of each certificate are the stores and --with sources that have it
+	whose    string     // in words
+	install  string     // the command that would add to it
+	root     string     // "" with --only
+	with     []string
+	warnings []string
+
+	fsys   rootFS
+	closer io.Closer
+}
+
+// load reads the stores of the root and the sources.
+func (o *trustOptions) load(ctx context.Context, p *printer, now time.Time) (*trust, error) {
+	specs := o.with.Value()
+	t := &trust{set: &certs.Set{}, with: []string{}, warnings: []string{}}
+	switch {
+	case o.only && len(specs) == 0:
+		return nil, withHint(usagef("--only trusts what --with names, and there is none"), "add --with SOURCE")
+	case o.root == "":
+		return nil, usagef("--root is empty")
+	case !o.only:
+		if err := t.loadRoot(p, o.root, now); err != nil {
+			return nil, err
+		}
+	}
+	if err := o.loadSources(ctx, p, t, specs); err != nil {
+		t.Close()
+		return nil, err
+	}
+	t.words(o.root, o.only)
+	return t, nil
+}
+
+func (t *trust) loadRoot(p *printer, dir string, now time.Time) error {
+	fsys, closer, err := rootfs.ReadOnly(dir)
+	if err != nil {
+		return err
+	}
+	found, err := installer.Inspect(fsys, now, p.rootOptions(dir == "/"))
+	if err != nil {
+		_ = closer.Close()
+		return fmt.Errorf("read the trust stores of %s: %w", dir, err)
+	}
+	t.root, t.fsys, t.closer, t.set = dir, fsys, closer, found.Held()
+	if t.set.Len() == 0 {
+		t.warnings = append(t.warnings, dir+" has no trust store with a certificate in it: its programs trust nobody, or only roots of their own")
+	}
+	return nil
+}
+
+func (o *trustOptions) loadSources(ctx context.Context, p *printer, t *trust, specs []string) error {
+	if len(specs) == 0 {
+		return nil
+	}
+	fetch, done, err := o.fetch.options(p)
+	if err != nil {
+		return err
+	}
+	loaded, err := bundles.Load(ctx, fetch, specs...)
+	done()
+	if err != nil {
+		return err
+	}
+	for _, b := range loaded {
+		t.with = append(t.with, b.Source)
+		t.warnings = append(t.warnings, b.Warnings...)
+		for c := range b.Certs.All() {
+			t.set.Add(c, b.Source)
+		}
+	}
+	return nil
+}
+
+// words says whose trust it is, and how it would grow.
+func (t *trust) words(dir string, only bool) {
+	t.install = "certgraft install"
+	switch {
+	case only:
+		t.whose = strings.Join(t.with, ", ")
+		return
+	case dir == "/":
+		t.whose = "this system"
+	default:
+		t.whose = "the root " + dir
+		t.install += " --root " + dir
+	}
+	if len(t.with) > 0 {
+		t.whose += " with " + strings.Join(t.with, ", ")
+	}
+}
+
+// Close closes the root.
+func (t *trust) Close() {
+	if t.closer != nil {
+		_ = t.closer.Close()
+	}
+}
+
+// trustResult is the JSON of what is trusted.
+type trustResult struct {
+	Root         string   `json:"root,omitzero"`
+	With         []string `json:"with"`
+	Certificates int      `json:"certificates"`
+}
+
+func (t *trust) result() trustResult {
+	return trustResult{Root: t.root, With: t.with, Certificates: t.set.Len()}
+}
+
+// caveats names programs that would judge otherwise than OpenSSL with this
+// trust: those in the root, and those whose environment points elsewhere.
+func (t *trust) caveats(p *printer, report *probe.Report) []string {
+	if report.Verdict.Status != probe.Trusted || t.root == "" {
+		return nil
+	}
+	anchor := report.Chain[len(report.Chain)-1]
+	out := runtimeCaveats(t.fsys, anchor)
+	installed := !slices.ContainsFunc(anchor.TrustedBy, func(by string) bool { return slices.Contains(t.with, by) })
+	if value := p.env["SSL_CERT_FILE"]; value != "" && t.root == "/" && installed {
+		if real, err := filepath.EvalSymlinks(value); err == nil && !slices.Contains(anchor.TrustedBy, real) {
+			out = append(out, "SSL_CERT_FILE has programs read "+value+", which does not hold "+anchor.Subject)
+		}
+	}
+	return out
+}
+
+// known yields the certificates of every bundle in the catalogue.
+func known(catalogue *bundles.Catalogue) iter.Seq[probe.Known] {
+	return func(yield func(probe.Known) bool) {
+		for provider := range catalogue.All() {
+			for k := range knownOf(provider) {
+				if !yield(k) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// knownOf yields the certificates of one bundle: those in this program, then
+// those of which it has only name and fingerprint.
+func knownOf(provider *bundles.Provider) iter.Seq[probe.Known] {
+	return func(yield func(probe.Known) bool) {
+		set, _, _ := provider.Snapshot()
+		for c := range set.All() {
+			if !yield(probe.Known{Bundle: provider.ID, Name: c.Name(), Fingerprint: c.Fingerprint(), Certificate: c}) {
+				return
+			}
+		}
+		for _, k := range provider.Known {
+			f, err := certs.ParseFingerprint(k.SHA256)
+			if err != nil || set.Has(f) {
+				continue
+			}
+			if !yield(probe.Known{Bundle: provider.ID, Name: k.Name, Fingerprint: f}) {
+				return
+			}
+		}
+	}
+}
+
+// newest returns when the catalogue was last looked after: a clock that shows
+// an earlier time is wrong.
+func newest(catalogue *bundles.Catalogue) time.Time {
+	var last time.Time
+	for provider := range catalogue.All() {
+		if at, err := time.Parse(time.DateOnly, provider.Evidence.Date); err == nil && at.After(last) {
+			last = at
+		}
+	}
+	return last
+}

@@ -1,0 +1,126 @@
+package probe
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/certgraft/certgraft/certs"
+)
+
+// distrust says why a path does not end in a root that is trusted, from what is
+// certain to what is likely.
+func (j *judge) distrust(p path) Fault {
+	top := p.top()
+	found := search(p, j.Known)
+	switch {
+	case j.trust.Has(top.Fingerprint()) && !p.complete():
+		return Fault{PartialChain, fmt.Sprintf("%s trusts %s, an intermediate, but not its issuer %s: OpenSSL wants the root", j.Whose, top.Name(), top.IssuerName()),
+			"install the root too; curl, Go and GnuTLS stop at the intermediate and are content"}
+	case found.best != nil:
+		return j.known(p, found.best)
+	case len(found.namesakes) > 0:
+		return j.impostor(p, found.namesakes)
+	case j.signedByNobody(p):
+		return Fault{BadSignature, fmt.Sprintf("%s names %s as its issuer, which is there, but its key did not sign it", top.Name(), top.IssuerName()),
+			"either the issuer was made anew with another key, or someone only borrows its name: compare key ids with the server's operator"}
+	case len(p.links) == 1 && p.complete():
+		return j.selfSigned(p)
+	}
+	if product := interceptor(p); product != "" {
+		return Fault{Interception, fmt.Sprintf("the certificate comes from %s, which opens TLS on the way: %s is not trusted by %s", product, top.IssuerName(), j.Whose),
+			"install its root, which those who run the network hand out: " + j.Install + " ./ROOT.pem"}
+	}
+	if len(found.unproven) > 0 {
+		return Fault{UnknownIssuer, fmt.Sprintf("signed by a CA that calls itself %s, which %s does not trust", top.IssuerName(), j.Whose),
+			fmt.Sprintf("a CA of that name is in the bundle %s, of which this program has no copy to compare with: certgraft verify --with %s tells whether it is that one", found.unproven[0], found.unproven[0])}
+	}
+	if p.complete() {
+		return Fault{UntrustedRoot, fmt.Sprintf("signed by %s, which %s does not trust and no bundle in the catalogue has", top.Name(), j.Whose),
+			"get that root from those who run the server, not from the server, and install it: " + j.Install + " ./ROOT.pem"}
+	}
+	return j.broken(p)
+}
+
+// known is a path whose issuer is in the catalogue.
+func (j *judge) known(p path, m *match) Fault {
+	in := "the bundle " + m.bundles[0]
+	if len(m.bundles) > 1 {
+		in = "the bundles " + strings.Join(m.bundles, ", ")
+	}
+	text := fmt.Sprintf("signed by %s, which %s does not trust; it is in %s", m.name, j.Whose, in)
+	if m.at == 0 && !m.issued {
+		text = fmt.Sprintf("the certificate is %s itself, which %s does not trust; it is in %s", m.name, j.Whose, in)
+	}
+	cause := UntrustedRoot
+	if !p.complete() {
+		cause = UnknownIssuer
+	}
+	return Fault{cause, text, j.Install + " " + m.bundles[0]}
+}
+
+// impostor is a path that names a CA of the catalogue without its signature.
+func (j *judge) impostor(p path, bundles []string) Fault {
+	return Fault{Impostor, fmt.Sprintf("signed by a CA that calls itself %s, as one in the bundle %s is called, but with another key: it is not that one", p.top().IssuerName(), strings.Join(bundles, ", ")),
+		"do not install it unless those who run the server vouch for it: either they made a CA of that name, or someone pretends to be the server"}
+}
+
+func (j *judge) selfSigned(p path) Fault {
+	return Fault{SelfSigned, fmt.Sprintf("the server's certificate is signed by itself, %s, and %s does not trust it", p.leaf().Name(), j.Whose),
+		"give the server a certificate of a CA; or get its certificate by another way than this connection, and: " + j.Install + " ./SERVER.pem"}
+}
+
+// signedByNobody reports whether the chain breaks off though a certificate with
+// the issuer's name is there.
+func (j *judge) signedByNobody(p path) bool {
+	return !p.complete() && slices.ContainsFunc(j.builder.rejected, func(l *link) bool { return p.top().NamesIssuer(l.Certificate) })
+}
+
+// broken is a path whose last issuer nobody has.
+func (j *judge) broken(p path) Fault {
+	top := p.top()
+	if j.intermediateMissing(p) {
+		cure := "let the server send its chain: the certificate file holds the server's certificate, then the intermediate"
+		if len(top.caIssuers) > 0 {
+			cure += "; the issuer publishes it at " + printable(top.caIssuers[0])
+		}
+		return Fault{MissingIntermediate, fmt.Sprintf("the server does not send the intermediate %s, which signed %s", top.IssuerName(), top.Name()), cure}
+	}
+	return Fault{UnknownIssuer, fmt.Sprintf("signed by %s, which %s does not trust, the server does not send, and no bundle in the catalogue has", top.IssuerName(), j.Whose),
+		fmt.Sprintf("if it is a root, get it from those who run the server and install it: %s ./ROOT.pem; if it is an intermediate, the server has to send it", j.Install)}
+}
+
+// intermediateMissing looks for a sign that the issuer that is not there is no
+// root: the key id names an issuer of the issuer, the server sends what would
+// come above it, a root of its owner's is trusted, the certificate says where to
+// fetch it, or it is called an intermediate.
+func (j *judge) intermediateMissing(p path) bool {
+	top := p.top()
+	if top.authorityIssuer != nil && !bytes.Equal(top.authorityIssuer, issuerDER(top.Certificate)) {
+		return true
+	}
+	for _, c := range j.session.sent {
+		if c.SelfIssued() && c.IsCA() && c.Fingerprint() != top.Fingerprint() {
+			return true
+		}
+	}
+	if len(top.caIssuers) > 0 {
+		return true
+	}
+	name := strings.ToLower(top.IssuerName())
+	for _, word := range []string{"intermediate", "issuing", "sub ca", "subca", "subordinate"} {
+		if strings.Contains(name, word) {
+			return true
+		}
+	}
+	return false
+}
+
+// issuerDER returns the encoding of the issuer's name.
+func issuerDER(c *certs.Certificate) []byte {
+	if parsed := c.X509(); parsed != nil {
+		return parsed.RawIssuer
+	}
+	return nil
+}

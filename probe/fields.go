@@ -1,0 +1,214 @@
+package probe
+
+import (
+	"net/netip"
+	"strings"
+
+	"golang.org/x/crypto/cryptobyte"
+	"golang.org/x/crypto/cryptobyte/asn1"
+
+	"github.com/certgraft/certgraft/certs"
+)
+
+// link is a certificate as a member of a chain, with the fields of RFC 5280
+// that decide whether the chain holds. They are read here, since crypto/x509
+// refuses certificates that OpenSSL takes.
+type link struct {
+	*certs.Certificate
+
+	tbs       []byte // what is signed
+	algorithm algorithm
+	signature []byte
+	key       publicKey
+	version   int
+
+	subjectKeyID, authorityKeyID []byte
+	authorityIssuer              []byte // DER of the name of the issuer's issuer, or nil
+
+	names       []string // dNSName
+	addresses   []netip.Addr
+	commonNames []string
+
+	constraints bool // there are basic constraints
+	ca          bool
+	pathLength  int // -1 for none
+	usage       int // bits of keyUsage, the first lowest; -1 for none
+	purposes    []string
+	caIssuers   []string // where the issuer's certificate could be fetched
+}
+
+func newLink(c *certs.Certificate) *link {
+	l := &link{Certificate: c, usage: -1, pathLength: -1}
+	in := cryptobyte.String(c.Raw)
+	var outer, tbs, alg cryptobyte.String
+	if in.ReadASN1(&outer, asn1.SEQUENCE) && outer.ReadASN1Element(&tbs, asn1.SEQUENCE) &&
+		outer.ReadASN1(&alg, asn1.SEQUENCE) && outer.ReadASN1BitStringAsBytes(&l.signature) {
+		l.tbs, l.algorithm = tbs, readAlgorithm(alg)
+		l.readSigned(tbs)
+	}
+	return l
+}
+
+// readSigned reads the TBSCertificate. Package certs has seen to its shape.
+func (l *link) readSigned(element cryptobyte.String) {
+	var tbs, subject, key, explicit, list cryptobyte.String
+	var present bool
+	tag := func(n uint8) asn1.Tag { return asn1.Tag(n).ContextSpecific() }
+	element.ReadASN1(&tbs, asn1.SEQUENCE)
+	if tbs.ReadOptionalASN1(&explicit, &present, tag(0).Constructed()) && present {
+		explicit.ReadASN1Integer(&l.version)
+	}
+	ok := tbs.SkipASN1(asn1.INTEGER) && tbs.SkipASN1(asn1.SEQUENCE) && tbs.SkipASN1(asn1.SEQUENCE) && tbs.SkipASN1(asn1.SEQUENCE) &&
+		tbs.ReadASN1(&subject, asn1.SEQUENCE) && tbs.ReadASN1Element(&key, asn1.SEQUENCE) &&
+		tbs.SkipOptionalASN1(tag(1)) && tbs.SkipOptionalASN1(tag(2))
+	if !ok {
+		return
+	}
+	l.key = readKey(key)
+	l.readCommonNames(subject)
+	if tbs.ReadOptionalASN1(&explicit, &present, tag(3).Constructed()) && present && explicit.ReadASN1(&list, asn1.SEQUENCE) {
+		l.readExtensions(list)
+	}
+}
+
+// readCommonNames reads the common names that are ASCII, as host names are.
+func (l *link) readCommonNames(subject cryptobyte.String) {
+	const commonName = "\x55\x04\x03"
+	for !subject.Empty() {
+		var set, attribute, oid, value cryptobyte.String
+		var tag asn1.Tag
+		if !subject.ReadASN1(&set, asn1.SET) {
+			return
+		}
+		for set.ReadASN1(&attribute, asn1.SEQUENCE) {
+			if attribute.ReadASN1(&oid, asn1.OBJECT_IDENTIFIER) && string(oid) == commonName && attribute.ReadAnyASN1(&value, &tag) {
+				l.commonNames = append(l.commonNames, string(value))
+			}
+		}
+	}
+}
+
+func (l *link) readExtensions(list cryptobyte.String) {
+	readers := map[string]func(cryptobyte.String){
+		"\x55\x1d\x0e":                     l.readSubjectKeyID,
+		"\x55\x1d\x0f":                     l.readUsage,
+		"\x55\x1d\x11":                     l.readAlternativeNames,
+		"\x55\x1d\x13":                     l.readConstraints,
+		"\x55\x1d\x23":                     l.readAuthorityKeyID,
+		"\x55\x1d\x25":                     l.readPurposes,
+		"\x2b\x06\x01\x05\x05\x07\x01\x01": l.readInformationAccess,
+	}
+	for !list.Empty() {
+		var extension, oid, value cryptobyte.String
+		if !list.ReadASN1(&extension, asn1.SEQUENCE) || !extension.ReadASN1(&oid, asn1.OBJECT_IDENTIFIER) ||
+			!extension.SkipOptionalASN1(asn1.BOOLEAN) || !extension.ReadASN1(&value, asn1.OCTET_STRING) {
+			return
+		}
+		if read := readers[string(oid)]; read != nil {
+			read(value)
+		}
+	}
+}
+
+func (l *link) readSubjectKeyID(value cryptobyte.String) {
+	var id cryptobyte.String
+	if value.ReadASN1(&id, asn1.OCTET_STRING) {
+		l.subjectKeyID = id
+	}
+}
+
+func (l *link) readAuthorityKeyID(value cryptobyte.String) {
+	var seq, id, names cryptobyte.String
+	var present bool
+	if !value.ReadASN1(&seq, asn1.SEQUENCE) || !seq.ReadOptionalASN1(&id, &present, asn1.Tag(0).ContextSpecific()) {
+		return
+	}
+	if present {
+		l.authorityKeyID = id
+	}
+	if !seq.ReadOptionalASN1(&names, &present, asn1.Tag(1).ContextSpecific().Constructed()) || !present {
+		return
+	}
+	var name cryptobyte.String
+	if names.ReadASN1(&name, asn1.Tag(4).ContextSpecific().Constructed()) {
+		l.authorityIssuer = name
+	}
+}
+
+func (l *link) readUsage(value cryptobyte.String) {
+	var bits []byte
+	var raw cryptobyte.String
+	if !value.ReadASN1(&raw, asn1.BIT_STRING) || len(raw) < 2 {
+		return
+	}
+	bits = raw[1:]
+	l.usage = 0
+	for i := range min(9, 8*len(bits)) {
+		if bits[i/8]&(0x80>>(i%8)) != 0 {
+			l.usage |= 1 << i
+		}
+	}
+}
+
+func (l *link) readAlternativeNames(value cryptobyte.String) {
+	var list cryptobyte.String
+	if !value.ReadASN1(&list, asn1.SEQUENCE) {
+		return
+	}
+	for !list.Empty() {
+		var name cryptobyte.String
+		var tag asn1.Tag
+		if !list.ReadAnyASN1(&name, &tag) {
+			return
+		}
+		switch tag {
+		case asn1.Tag(2).ContextSpecific():
+			l.names = append(l.names, string(name))
+		case asn1.Tag(7).ContextSpecific():
+			if address, ok := netip.AddrFromSlice(name); ok {
+				l.addresses = append(l.addresses, address)
+			}
+		}
+	}
+}
+
+func (l *link) readConstraints(value cryptobyte.String) {
+	var seq cryptobyte.String
+	if !value.ReadASN1(&seq, asn1.SEQUENCE) {
+		return
+	}
+	l.constraints = true
+	if seq.PeekASN1Tag(asn1.BOOLEAN) {
+		seq.ReadASN1Boolean(&l.ca)
+	}
+	if n := 0; seq.PeekASN1Tag(asn1.INTEGER) && seq.ReadASN1Integer(&n) && n >= 0 {
+		l.pathLength = n
+	}
+}
+
+func (l *link) readPurposes(value cryptobyte.String) {
+	var seq, oid cryptobyte.String
+	l.purposes = []string{}
+	if !value.ReadASN1(&seq, asn1.SEQUENCE) {
+		return
+	}
+	for seq.ReadASN1(&oid, asn1.OBJECT_IDENTIFIER) {
+		l.purposes = append(l.purposes, string(oid))
+	}
+}
+
+// readInformationAccess reads where the issuer's certificate is (RFC 5280,
+// section 4.2.2.1). It is named and never fetched.
+func (l *link) readInformationAccess(value cryptobyte.String) {
+	const caIssuers = "\x2b\x06\x01\x05\x05\x07\x30\x02"
+	var list, description, oid, place cryptobyte.String
+	if !value.ReadASN1(&list, asn1.SEQUENCE) {
+		return
+	}
+	for list.ReadASN1(&description, asn1.SEQUENCE) {
+		if description.ReadASN1(&oid, asn1.OBJECT_IDENTIFIER) && string(oid) == caIssuers &&
+			description.ReadASN1(&place, asn1.Tag(6).ContextSpecific()) && strings.HasPrefix(string(place), "http") {
+			l.caIssuers = append(l.caIssuers, string(place))
+		}
+	}
+}

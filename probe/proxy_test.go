@@ -1,0 +1,60 @@
+package probe
+
+import (
+	"crypto/tls"
+	"io"
+	"net"
+	"net/url"
+	"strings"
+	"testing"
+)
+
+// proxied is the report on a server behind a proxy that gives that answer.
+func proxied(t *testing.T, answer string, trusted *authority, leaf *authority) (*Report, string) {
+	t.Helper()
+	asked := ""
+	opt := serving(t, func(c net.Conn) {
+		one := make([]byte, 1)
+		for !strings.HasSuffix(asked, "\r\n\r\n") {
+			if _, err := io.ReadFull(c, one); err != nil {
+				t.Error(err)
+				return
+			}
+			asked += string(one)
+		}
+		if script(answer)(c) != nil {
+			return
+		}
+		over := tls.Server(c, tlsConfig(leaf))
+		_ = over.Handshake()
+		_, _ = io.Copy(io.Discard, over)
+	})
+	opt.Proxy = &url.URL{Scheme: "http", Host: "127.0.0.1:3128", User: url.UserPassword("me", "secret")}
+	target, err := ParseTarget("db.test", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return judged(Connect(t.Context(), target, opt), Circumstances{Trust: trusting(t, trusted)}), asked
+}
+
+func TestProxy(t *testing.T) {
+	root := newRoot(t, "Root")
+	leaf := root.leaf(t)
+	report, asked := proxied(t, "HTTP/1.1 200 Connection established\r\nVia: x\r\n\r\n", root, leaf)
+	if report.Verdict.Status != Trusted || report.Address != "127.0.0.1:3128" {
+		t.Errorf("%+v", report.Verdict)
+	}
+	if want := "CONNECT db.test:443 HTTP/1.1\r\nHost: db.test:443\r\nProxy-Authorization: Basic bWU6c2VjcmV0\r\n\r\n"; asked != want {
+		t.Errorf("asked %q, want %q", asked, want)
+	}
+	for answer, word := range map[string]string{
+		"HTTP/1.1 407 no\r\n\r\n":        "password",
+		"HTTP/1.1 403 Forbidden\r\n\r\n": "status 403",
+		"220 mail\r\n\r\n":               "not HTTP",
+	} {
+		report, _ := proxied(t, answer, root, leaf)
+		if v := report.Verdict; v.Cause != ProxyRefused || v.Status != Undecided || !strings.Contains(v.Text, word) || strings.Contains(v.Text, "secret") {
+			t.Errorf("%q: %+v", answer, v)
+		}
+	}
+}

@@ -1,0 +1,141 @@
+package probe
+
+import (
+	"iter"
+	"slices"
+	"strings"
+
+	"github.com/certgraft/certgraft/certs"
+)
+
+// Known is a certificate of a bundle that can be installed.
+type Known struct {
+	Bundle      string // what to install
+	Name        string // its common name
+	Fingerprint certs.Fingerprint
+	Certificate *certs.Certificate // nil where there is no copy of it here
+}
+
+// match is a known certificate that issued a member of a path, or is one.
+type match struct {
+	name    string
+	bundles []string
+	at      int // index of the member
+	issued  bool
+}
+
+// findings is what a search turned up.
+type findings struct {
+	best      *match
+	namesakes []string // bundles with a CA of that name whose key it is not
+	unproven  []string // bundles with a CA of that name of which there is no copy to compare with
+}
+
+// search looks in the catalogue for who issued the members of a path: by
+// fingerprint, or by name, key id and signature together. A name alone proves
+// nothing and is told apart.
+func search(p path, catalogue iter.Seq[Known]) findings {
+	var f findings
+	if catalogue == nil {
+		return f
+	}
+	for known := range catalogue {
+		for at, l := range p.links {
+			f.compare(known, at, l)
+		}
+	}
+	return f
+}
+
+func (f *findings) compare(known Known, at int, l *link) {
+	if l.Fingerprint() == known.Fingerprint {
+		f.add(match{name: l.Name(), at: at}, known.Bundle)
+		return
+	}
+	if known.Certificate == nil {
+		if known.Name != "" && strings.EqualFold(known.Name, l.IssuerName()) {
+			addOnce(&f.unproven, known.Bundle)
+		}
+		return
+	}
+	if !l.NamesIssuer(known.Certificate) {
+		return
+	}
+	if l.issuedBy(newLink(known.Certificate)) == nil {
+		f.add(match{name: known.Certificate.Name(), at: at, issued: true}, known.Bundle)
+		return
+	}
+	addOnce(&f.namesakes, known.Bundle)
+}
+
+// add keeps the match that is nearest to the root.
+func (f *findings) add(m match, bundle string) {
+	switch {
+	case f.best == nil || m.at > f.best.at:
+		m.bundles = []string{bundle}
+		f.best = &m
+	case m.at == f.best.at && m.name == f.best.name:
+		addOnce(&f.best.bundles, bundle)
+	}
+}
+
+func addOnce(list *[]string, s string) {
+	if !slices.Contains(*list, s) {
+		*list = append(*list, s)
+	}
+}
+
+// interceptors are products that open TLS on the way and issue certificates of
+// their own, by words in the issuer's name.
+var interceptors = []struct{ word, product string }{
+	{"zscaler", "Zscaler"},
+	{"netskope", "Netskope"},
+	{"goskope", "Netskope"},
+	{"palo alto", "Palo Alto Networks"},
+	{"fortinet", "Fortinet FortiGate"},
+	{"fortigate", "Fortinet FortiGate"},
+	{"cisco umbrella", "Cisco Umbrella"},
+	{"blue coat", "Blue Coat"},
+	{"bluecoat", "Blue Coat"},
+	{"forcepoint", "Forcepoint"},
+	{"websense", "Forcepoint"},
+	{"mcafee web gateway", "McAfee Web Gateway"},
+	{"skyhigh", "Skyhigh Secure Web Gateway"},
+	{"sophos", "Sophos"},
+	{"check point", "Check Point"},
+	{"barracuda", "Barracuda"},
+	{"sonicwall", "SonicWall"},
+	{"watchguard", "WatchGuard"},
+	{"untangle", "Untangle"},
+	{"iboss", "iboss"},
+	{"menlo security", "Menlo Security"},
+	{"cato networks", "Cato Networks"},
+	{"cloudflare gateway", "Cloudflare Gateway"},
+	{"gateway ca - cloudflare", "Cloudflare Gateway"},
+	{"contentkeeper", "ContentKeeper"},
+	{"kaspersky", "Kaspersky"},
+	{"avast", "Avast"},
+	{"avg technologies", "AVG"},
+	{"eset ssl filter", "ESET"},
+	{"bitdefender", "Bitdefender"},
+	{"mitmproxy", "mitmproxy"},
+	{"charles proxy", "Charles"},
+	{"do_not_trust_fiddler", "Fiddler"},
+	{"portswigger", "Burp Suite"},
+	{"squid", "Squid"},
+}
+
+// interceptor names the product that issued the path, if its issuer's name
+// says so.
+func interceptor(p path) string {
+	text := strings.ToLower(p.top().Issuer() + "\n" + p.top().Subject())
+	if len(p.links) > 1 {
+		text = strings.ToLower(p.top().Issuer())
+	}
+	for _, known := range interceptors {
+		if strings.Contains(text, known.word) {
+			return known.product
+		}
+	}
+	return ""
+}
