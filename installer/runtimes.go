@@ -19,6 +19,7 @@ type runtime struct {
 	variable string                  // that makes it use the bundle
 	find     func(*finder) []string  // paths, links among them, that may not be there
 	file     bool                    // what is found is its file of roots: where that holds what is wanted, all is well
+	store    string                  // that edits the file
 	use      func(use string) string // what to do; nil is to set the variable
 }
 
@@ -28,12 +29,12 @@ var ownRoots = []runtime{
 	{name: "Deno", variable: "DENO_CERT", find: program("deno"), use: or("set DENO_TLS_CA_STORE=mozilla,system")},
 	{name: "Bun", variable: "NODE_EXTRA_CA_CERTS", find: lonelyBun},
 	{name: "uv", variable: "SSL_CERT_FILE", find: program("uv"), use: or("run it with --native-tls")},
-	{name: "certifi", variable: "REQUESTS_CA_BUNDLE", find: module("certifi/cacert.pem"), file: true, use: and("SSL_CERT_FILE for httpx")},
-	{name: "pip", variable: "PIP_CERT", find: oldPip, file: true},
-	{name: "botocore", variable: "AWS_CA_BUNDLE", find: botocore, file: true},
-	{name: "httplib2", variable: "HTTPLIB2_CA_CERTS", find: module("httplib2/cacerts.txt"), file: true},
-	{name: "gRPC", variable: "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH", find: grpc, file: true},
-	{name: "Conda", variable: "SSL_CERT_FILE", find: condaFiles, file: true},
+	{name: "certifi", variable: "REQUESTS_CA_BUNDLE", find: module("certifi/cacert.pem"), file: true, store: "python", use: and("SSL_CERT_FILE for httpx")},
+	{name: "pip", variable: "PIP_CERT", find: oldPip, file: true, store: "python"},
+	{name: "botocore", variable: "AWS_CA_BUNDLE", find: botocore, file: true, store: "python"},
+	{name: "httplib2", variable: "HTTPLIB2_CA_CERTS", find: module("httplib2/cacerts.txt"), file: true, store: "python"},
+	{name: "gRPC", variable: "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH", find: grpc, file: true, store: "python"},
+	{name: "Conda", variable: "SSL_CERT_FILE", find: condaFiles, file: true, store: "conda"},
 	{name: "gcloud", variable: "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE", find: gcloud},
 	{name: "Perl's Mozilla::CA", variable: "PERL_LWP_SSL_CA_FILE", find: mozillaCA, file: true},
 	{name: "libpq", variable: "PGSSLROOTCERT", find: libpq, use: func(value string) string {
@@ -270,8 +271,11 @@ func (e *edit) advice(r runtime, v variable, value string, names []string) Advic
 	if r.use != nil {
 		a.Do = r.use(a.Do)
 	}
+	if r.store != "" {
+		a.Do += fmt.Sprintf(", or edit its file, until the package is upgraded, with certgraft install --stores auto,%s", r.store)
+	}
 	if !v.adds && !v.strict && !isPublic(e.bundleHolds(value)) {
-		a.Do += "; that replaces its own roots, and this bundle has not the public CAs: add them with certgraft install --with-mozilla, or those of a file that it is to trust"
+		a.Do += "; the variable replaces its own roots, and this bundle has not the public CAs: add them with certgraft install --with-mozilla, or those of a file that it is to trust"
 	}
 	return a
 }

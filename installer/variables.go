@@ -230,14 +230,14 @@ func (e *edit) hides(name string, held *certs.Set) string {
 // isPublic reports whether a set holds the roots that programs bring along: half
 // of Mozilla's, since lists differ and age.
 func isPublic(held *certs.Set) bool {
-	roots, _ := certs.MozillaRoots()
-	n := 0
-	for c := range roots.All() {
-		if held.Has(c.Fingerprint()) {
-			n++
+	known, all := 0, 0
+	for f := range certs.MozillaDER() {
+		all++
+		if held.Has(f) {
+			known++
 		}
 	}
-	return n*2 >= roots.Len()
+	return known*2 >= all
 }
 
 // bundleName returns the path of the bundle that variables are to name, "" if

@@ -161,8 +161,11 @@ func fillRunDir(p *printer, dir string, set *certs.Set) error {
 			return err
 		}
 	}
-	// The user's own configuration may have passwords in it.
-	return os.WriteFile(at.Wget, fmt.Appendf(existing(p, wgetrc), "ca_certificate = %s\n", at.Bundle), 0o600)
+	before, mode := existing(p, wgetrc), fs.FileMode(0o644)
+	if len(before) > 0 {
+		mode = 0o600 // it may have passwords in it
+	}
+	return os.WriteFile(at.Wget, fmt.Appendf(before, "ca_certificate = %s\n", at.Bundle), mode)
 }
 
 // hashFile returns the name under which OpenSSL looks for c.
