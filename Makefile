@@ -6,6 +6,11 @@ GO       ?= go
 TAGS     := urfave_cli_no_docs,nethttpomithttp2
 FUZZTIME ?= 30s
 FLAGS    ?=
+# Inlining is for what install and patch spend their time in; without it the rest
+# is a megabyte smaller and no slower.
+HOT      := runtime/... internal/... bytes strings slices path syscall crypto/internal/... crypto/sha1 crypto/sha256 encoding/base64 golang.org/x/crypto/... \
+            github.com/klauspost/... github.com/certgraft/certgraft/certs github.com/certgraft/certgraft/rootfs github.com/certgraft/certgraft/installer github.com/certgraft/certgraft/image
+INLINE   := -gcflags=all=-l $(foreach p,$(HOT),-gcflags=$(p)=)
 COVERED  := certs bundles rootfs installer image
 LEAST    := 85
 
@@ -15,7 +20,7 @@ help: ## list the targets
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
 build: ## build/certgraft, one static binary
-	CGO_ENABLED=0 $(GO) build -trimpath -tags $(TAGS) -ldflags '-s -w' -o build/certgraft .
+	CGO_ENABLED=0 $(GO) build -trimpath -tags $(TAGS) $(INLINE) -ldflags '-s -w' -o build/certgraft .
 
 test: ## unit tests, script tests, the direction of imports
 	$(GO) test $(FLAGS) ./...

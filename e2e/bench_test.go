@@ -49,7 +49,7 @@ func TestBench(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if info.Size() >= 12<<20 {
+	if info.Size() >= 12e6 {
 		t.Errorf("the binary has %d bytes", info.Size())
 	}
 	table = append(table, []string{"size of the static binary", fmt.Sprintf("%.1f MB", float64(info.Size())/1e6), "", "", "under 12 MB"})
