@@ -92,7 +92,9 @@ func (s anchorStore) install(e *edit, want []wanted) error {
 	}
 	after := before.anchors
 	if len(added) > 0 {
-		if after, err = s.anchors(e.root); err != nil {
+		parse, parsed := e.reader.ahead() // while the bundle is written and read back
+		defer parsed()
+		if after, err = s.eachAnchor(e.root, parse); err != nil {
 			return err
 		}
 	}

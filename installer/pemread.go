@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
@@ -19,10 +20,29 @@ import (
 // this one finds out what programs make of it. It remembers what it has parsed,
 // since each certificate is met many times.
 type reader struct {
+	*memory
+	text, der []byte // of the block that is being read
+}
+
+// memory is what has been met, by several readers at the same time perhaps.
+type memory struct {
+	mu     sync.Mutex
 	parsed map[string]parsed // by DER
 	files  map[string]file   // by content: an anchor is met as itself and behind two links
+}
 
-	text, der []byte // of the block that is being read
+// known returns what was remembered of a file.
+func (m *memory) known(data []byte) (file, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	f, ok := m.files[string(data)]
+	return f, ok
+}
+
+func (m *memory) remember(data []byte, f file) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.files[string(data)] = f
 }
 
 type file struct {
@@ -35,7 +55,9 @@ type parsed struct {
 	err  error
 }
 
-func newReader() *reader { return &reader{parsed: map[string]parsed{}, files: map[string]file{}} }
+func newReader() *reader {
+	return &reader{memory: &memory{parsed: map[string]parsed{}, files: map[string]file{}}}
+}
 
 // block is one PEM block of a file.
 type block struct {
@@ -55,10 +77,10 @@ var (
 // read returns the blocks of a file. The error is of the block over which
 // OpenSSL gives the whole file up.
 func (r *reader) read(data []byte) ([]block, error) {
-	known, ok := r.files[string(data)]
+	known, ok := r.known(data)
 	if !ok {
 		known.blocks, known.err = r.scan(data, -1)
-		r.files[string(data)] = known
+		r.remember(data, known)
 	}
 	return slices.Clone(known.blocks), known.err
 }
@@ -208,16 +230,17 @@ func decodeBase64(dst, text []byte) ([]byte, error) {
 }
 
 // ahead starts to read files on another processor: those with which parse is
-// called, for read and single to know them. Until wait has returned nothing else
-// may be asked of r.
+// called, for r to know them when it comes to them. The work is done when wait
+// has returned.
 func (r *reader) ahead() (parse func(data []byte), wait func()) {
 	const usual = 512 // anchors: more make the caller wait
 	files, done := make(chan []byte, usual), make(chan struct{})
+	helper := &reader{memory: r.memory}
 	go func() {
 		defer close(done)
 		for data := range files {
-			_, _ = r.read(data)
-			if c := r.single(data); c != nil {
+			_, _ = helper.read(data)
+			if c := helper.single(data); c != nil {
 				c.SubjectHash()
 			}
 		}
@@ -226,13 +249,21 @@ func (r *reader) ahead() (parse func(data []byte), wait func()) {
 }
 
 // know remembers a certificate that is going to be met.
-func (r *reader) know(c *certs.Certificate) { r.parsed[string(c.Raw)] = parsed{cert: c} }
+func (m *memory) know(c *certs.Certificate) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.parsed[string(c.Raw)] = parsed{cert: c}
+}
 
-func (r *reader) parse(der []byte) (*certs.Certificate, error) {
-	known, ok := r.parsed[string(der)]
-	if !ok {
+func (m *memory) parse(der []byte) (*certs.Certificate, error) {
+	m.mu.Lock()
+	known, ok := m.parsed[string(der)]
+	m.mu.Unlock()
+	if !ok { // that two do so at once is rare, and no harm
 		known.cert, known.err = certs.ParseCertificate(der)
-		r.parsed[string(der)] = known
+		m.mu.Lock()
+		m.parsed[string(der)] = known
+		m.mu.Unlock()
 	}
 	return known.cert, known.err
 }
@@ -241,7 +272,7 @@ func (r *reader) parse(der []byte) (*certs.Certificate, error) {
 // sense of openssl rehash: a certificate with its key, or with a list of
 // revoked certificates, is one.
 func (r *reader) single(data []byte) *certs.Certificate {
-	known, ok := r.files[string(data)]
+	known, ok := r.known(data)
 	if !ok {
 		known.blocks, known.err = r.scan(data, 2) // of a bundle, more is not asked
 	}
@@ -255,7 +286,7 @@ func (r *reader) single(data []byte) *certs.Certificate {
 		}
 	}
 	if !ok { // with one certificate or none it was read to its end
-		r.files[string(data)] = known
+		r.remember(data, known)
 	}
 	if known.err != nil {
 		return nil
