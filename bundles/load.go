@@ -83,7 +83,10 @@ type loader struct {
 // fail are in it.
 func Load(ctx context.Context, opt Options, specs ...string) ([]*Bundle, error) {
 	if opt.Offline {
-		go snapshots() // they are decoded while the catalogue is
+		go func() { // while the catalogue is decoded
+			snapshots()
+			mozillaDER()
+		}()
 	}
 	catalogue, err := Catalog(opt)
 	if err != nil {

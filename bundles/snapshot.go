@@ -2,7 +2,6 @@ package bundles
 
 import (
 	"bytes"
-	"crypto/sha256"
 	_ "embed" // the certificates
 	"encoding/base64"
 	"errors"
@@ -28,32 +27,36 @@ var snapshotPEM []byte
 // golang.org/x/crypto/x509roots.
 const mozillaID = "mozilla"
 
-// snapshots returns the DER of every certificate in this program but for the
-// Mozilla roots. A run wants those of one provider, so none is parsed before it
-// is asked for.
-var snapshots = sync.OnceValue(func() map[certs.Fingerprint][]byte {
-	found := map[certs.Fingerprint][]byte{}
+// snapshots returns the certificates in this program but for the Mozilla roots.
+var snapshots = sync.OnceValue(func() map[certs.Fingerprint]*certs.Certificate {
+	found := map[certs.Fingerprint]*certs.Certificate{}
 	for text := range bytes.SplitSeq(snapshotPEM, []byte("-----END CERTIFICATE-----\n")) {
 		// The file is written by this project, which saves what encoding/pem
 		// takes to look for headers and spaces. A test reads it the long way.
 		_, text, _ = bytes.Cut(text, []byte("-----BEGIN CERTIFICATE-----\n"))
-		if der, err := base64.StdEncoding.AppendDecode(nil, bytes.ReplaceAll(text, []byte("\n"), nil)); err == nil && len(der) > 0 {
-			found[sha256.Sum256(der)] = der
+		der, err := base64.StdEncoding.AppendDecode(nil, bytes.ReplaceAll(text, []byte("\n"), nil))
+		if err != nil || len(der) == 0 {
+			continue // what follows the last
+		}
+		if c, err := certs.ParseVetted(der); err == nil {
+			found[c.Fingerprint()] = c
 		}
 	}
 	return found
 })
 
-// mozillaDER returns the DER of the Mozilla roots in this program.
+// mozillaDER returns the DER of the Mozilla roots in this program: hardly one
+// is asked for in most runs, so they are parsed then.
 var mozillaDER = sync.OnceValue(func() map[certs.Fingerprint][]byte { return maps.Collect(certs.MozillaDER()) })
 
 // embedded returns the certificate with fingerprint f in this program, or nil.
 func embedded(f certs.Fingerprint) *certs.Certificate {
-	der, ok := snapshots()[f]
+	if c := snapshots()[f]; c != nil {
+		return c
+	}
+	der, ok := mozillaDER()[f]
 	if !ok {
-		if der, ok = mozillaDER()[f]; !ok {
-			return nil
-		}
+		return nil
 	}
 	c, err := certs.ParseVetted(der)
 	if err != nil {

@@ -49,10 +49,25 @@ func (a attribute) label() string {
 }
 
 func (a attribute) display() string {
-	if !a.string {
+	switch {
+	case !a.string:
 		return fmt.Sprintf("#%x", a.value)
+	case isPlain(a.text):
+		return a.text
 	}
 	return escape(printable(a.text))
+}
+
+// isPlain reports whether there is nothing to replace or to mark in s, as in
+// nearly all names.
+func isPlain(s string) bool {
+	for i, c := range []byte(s) {
+		plain := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '.'
+		if !plain && (c != ' ' || i == 0 || i == len(s)-1) {
+			return false
+		}
+	}
+	return true
 }
 
 // escape marks the characters that would end or begin a value (RFC 4514,
