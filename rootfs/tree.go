@@ -79,17 +79,25 @@ func (t *tree) forget(name string) {
 // put there. [os.Root.OpenFile] makes six system calls more, four of them to
 // find out that a file cannot be polled; with hundreds of files that counts.
 func (t *tree) openFile(name string, flag int, perm fs.FileMode) (*os.File, error) {
-	dir, base, err := t.at(name)
+	fd, err := t.openFD(name, flag, perm)
 	if err != nil {
 		return nil, err
+	}
+	return os.NewFile(uintptr(fd), name), nil
+}
+
+func (t *tree) openFD(name string, flag int, perm fs.FileMode) (int, error) {
+	dir, base, err := t.at(name)
+	if err != nil {
+		return 0, err
 	}
 	for {
 		fd, err := unix.Openat(dir, base, flag|unix.O_NOFOLLOW|unix.O_CLOEXEC, uint32(perm.Perm()))
 		switch {
 		case err == nil:
-			return os.NewFile(uintptr(fd), name), nil
+			return fd, nil
 		case !errors.Is(err, unix.EINTR):
-			return nil, &fs.PathError{Op: "open", Path: name, Err: err}
+			return 0, &fs.PathError{Op: "open", Path: name, Err: err}
 		}
 	}
 }
@@ -177,25 +185,54 @@ func (t *tree) Open(name string) (fs.File, error) {
 
 // ReadFile implements [fs.ReadFileFS].
 func (t *tree) ReadFile(name string) ([]byte, error) {
-	f, err := t.openFile(name, os.O_RDONLY, 0)
+	fd, err := t.openFD(name, unix.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
+	f := rawFile{fd, name}
+	defer f.close()
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return nil, f.failed("stat", err)
 	}
-	if info.Size() == 0 { // or it does not say, as in /proc
+	if st.Size == 0 { // or it does not say, as in /proc
 		return io.ReadAll(f)
 	}
-	data := make([]byte, info.Size())
+	data := make([]byte, st.Size)
 	n, err := io.ReadFull(f, data)
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) { // it was cut short meanwhile
 		err = nil
 	}
 	return data[:n], err
 }
+
+// rawFile is a regular file that is read at once. An [os.File] asks first what
+// kind of file it is, and the garbage collector to close it.
+type rawFile struct {
+	fd   int
+	name string
+}
+
+func (f rawFile) Read(p []byte) (int, error) {
+	for {
+		n, err := unix.Read(f.fd, p)
+		switch {
+		case errors.Is(err, unix.EINTR):
+			continue
+		case err != nil:
+			return 0, f.failed("read", err)
+		case n == 0:
+			return 0, io.EOF
+		}
+		return n, nil
+	}
+}
+
+func (f rawFile) failed(op string, err error) error {
+	return &fs.PathError{Op: op, Path: f.name, Err: err}
+}
+
+func (f rawFile) close() { _ = unix.Close(f.fd) } // nothing was written
 
 // ReadDir implements [fs.ReadDirFS].
 func (t *tree) ReadDir(name string) ([]fs.DirEntry, error) {
