@@ -93,7 +93,11 @@ func TestPushMovesLittle(t *testing.T) {
 	img, err := patched(t, l, text)
 	must(t, err)
 	r.Moved()
+	r.Requests()
 	must(t, putTo(t, l, r.Host+"/app:2", img))
+	if got := r.Requests(); len(got) != 8 { // HEAD of the tag; HEAD, POST and PUT of config and layer; PUT of the manifest
+		t.Errorf("same repository: %q", got)
+	}
 	if up, down := r.Moved(); up == 0 || up > 2000 || down > 0 {
 		t.Errorf("same repository: %d bytes up, %d down", up, down)
 	}

@@ -2,6 +2,7 @@ package command_test
 
 import (
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -84,6 +85,20 @@ func TestPatchInRegistry(t *testing.T) {
 	if n := len(slices.DeleteFunc(slices.Clone(all), func(s string) bool { return s != "PUT manifests/1" })); n != 1 {
 		t.Errorf("the tag was written %d times: %q", n, all)
 	}
+	another := filepath.Join(t.TempDir(), "another.pem")
+	if err := os.WriteFile(another, []byte(roottest.NewCA(t, "Another Root").PEM()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r.Fault = func(_ http.ResponseWriter, req *http.Request) bool {
+		if req.Method == http.MethodGet && strings.Contains(req.URL.Path, "/blobs/") {
+			r.Retag("app", "2", "1") // someone pushes meanwhile
+		}
+		return false
+	}
+	if _, errs := run(t, 1, "patch", r.Host+"/app:1", another, "--in-place"); !strings.Contains(errs, "pushed anew meanwhile") {
+		t.Errorf("%s", errs)
+	}
+	r.Fault = nil
 	out, _ = run(t, 3, "patch", r.Host+"/app:1", corp, "--in-place", "--expired", "fail", "--non-ca", "fail", filepath.Join("..", "..", "go.mod"))
 	if out != "" {
 		t.Errorf("%q", out)

@@ -62,13 +62,11 @@ func (r *Registry) Moved() (up, down int) {
 	return up, down
 }
 
-// Drop forgets a blob.
-func (r *Registry) Drop(digest string) {
+// Retag has a tag stand for what another name in the repository does.
+func (r *Registry) Retag(repo, ref, tag string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, repo := range r.blobs {
-		delete(repo, digest)
-	}
+	r.manifests[repo][tag] = r.manifests[repo][ref]
 }
 
 // Spoil has a blob hold something else.
