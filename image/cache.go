@@ -1,8 +1,6 @@
 package image
 
 import (
-	"bytes"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -65,7 +63,7 @@ func (c *Cache) load(digest Digest) *layer {
 	if err != nil {
 		return nil
 	}
-	l, err := unseal(data)
+	l, err := decodeLayer(data)
 	if err != nil {
 		c.log.Warn("ignore a damaged file of the cache", "layer", digest, "error", err)
 		return nil
@@ -89,13 +87,7 @@ func (c *Cache) store(digest Digest, l *layer) {
 	if c == nil {
 		return
 	}
-	data, err := seal(l)
-	if err == nil {
-		err = replaceFile(c.root, cacheName(digest), func(w io.Writer) error {
-			_, err := w.Write(data)
-			return err
-		})
-	}
+	err := replaceFile(c.root, cacheName(digest), func(w io.Writer) error { return encodeLayer(w, l) })
 	if err == nil {
 		err = c.prune()
 	}
@@ -128,28 +120,6 @@ func (c *Cache) prune() error {
 		total -= f.Size()
 	}
 	return nil
-}
-
-// seal returns a layer as a file of the cache: a hash, and what it is of.
-func seal(l *layer) ([]byte, error) {
-	buf := bytes.NewBuffer(make([]byte, sha256.Size, 64<<10))
-	if err := encodeLayer(buf, l); err != nil {
-		return nil, err
-	}
-	data := buf.Bytes()
-	sum := sha256.Sum256(data[sha256.Size:])
-	copy(data, sum[:])
-	return data, nil
-}
-
-func unseal(data []byte) (*layer, error) {
-	if len(data) < sha256.Size {
-		return nil, io.ErrUnexpectedEOF
-	}
-	if sum := sha256.Sum256(data[sha256.Size:]); !bytes.Equal(sum[:], data[:sha256.Size]) {
-		return nil, errNotDigest
-	}
-	return decodeLayer(data[sha256.Size:])
 }
 
 // replaceFile writes name by way of a new file, so that a reader never sees

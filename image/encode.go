@@ -11,10 +11,10 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// encodeLayer returns a layer as the cache keeps it: its numbers as varints, and
-// each string and file behind its length.
+// encodeLayer writes a layer as the cache keeps it: its numbers as varints, and
+// each string and file behind its length, compressed with a checksum.
 func encodeLayer(w io.Writer, l *layer) error {
-	z, err := zstd.NewWriter(w, zstd.WithEncoderConcurrency(1))
+	z, err := zstd.NewWriter(w, zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(true))
 	if err != nil {
 		return err
 	}

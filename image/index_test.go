@@ -82,6 +82,10 @@ func TestUpdatePlatforms(t *testing.T) {
 	if got := digests(object(t, keep.Image.Raw()), "manifests"); len(got) != 6 || got[0] != parts["amd"].Digest() || got[1] == parts["arm"].Digest() {
 		t.Errorf("kept %q", got)
 	}
+	must(t, os.Remove(blob(l, parts["amd"].Digest()))) // a copy of some platforms is an image too
+	if again := update(t, img, appendBundle("new"), image.Options{Platforms: []image.Platform{arm}}); again.Image.Descriptor.Digest != narrow.Image.Descriptor.Digest {
+		t.Errorf("without the other platform: %s", again.Image.Descriptor.Digest)
+	}
 	_, err := image.Update(t.Context(), img, appendBundle("new"), image.Options{Platforms: []image.Platform{{OS: "linux", Architecture: "s390x"}}})
 	if err == nil || !strings.Contains(err.Error(), "no image for linux/s390x") {
 		t.Errorf("%v", err)
