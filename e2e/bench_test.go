@@ -45,6 +45,12 @@ func TestBench(t *testing.T) {
 	add("install the RDS snapshot on a root laid out like Fedora", ours, theirs, 1.0/5, "at most 1/5 of update-ca-trust")
 	ours, theirs = benchStart(t)
 	add("start: certgraft --version and a Go program that does nothing", ours, theirs, 3, "under 3")
+	ours, theirs = benchVerify(t)
+	add("verify a server on loopback, with Debian's roots: certgraft and openssl s_client", ours, theirs, 1.5, "at most 1.5")
+	if ours = benchInspect(t); ours >= 50*time.Millisecond {
+		t.Errorf("inspect takes %v", ours)
+	}
+	table = append(table, []string{"inspect a Debian root", ms(ours), "", "", "under 50 ms"})
 	info, err := os.Stat(certgraft)
 	if err != nil {
 		t.Fatal(err)
@@ -162,6 +168,34 @@ func benchStart(t *testing.T) (ours, theirs time.Duration) {
 		})
 	}
 	return start(certgraft, "--version"), start(nothing)
+}
+
+// timed returns the median time of a command that succeeds.
+func timed(t *testing.T, n int, name string, args ...string) time.Duration {
+	t.Helper()
+	return median(n, func() time.Duration {
+		start := time.Now()
+		run(t, name, args...)
+		return time.Since(start)
+	})
+}
+
+// benchVerify measures both with the same server and the same roots: Debian's
+// and one more.
+func benchVerify(t *testing.T) (ours, theirs time.Duration) {
+	t.Helper()
+	root, corp := debian(t, "trixie"), newAuthority(t, "Corp Root")
+	run(t, certgraft, "install", "--root", root, corp.caFile)
+	address := fmt.Sprintf("127.0.0.1:%d", tlsServer(t, corp))
+	ours = timed(t, 31, certgraft, "verify", "--quiet", "--root", root, address)
+	theirs = timed(t, 31, "openssl", "s_client", "-connect", address, "-verify_return_error", "-verify_ip", "127.0.0.1", "-no-CApath", "-no-CAstore",
+		"-CAfile", filepath.Join(root, "etc/ssl/certs/ca-certificates.crt"))
+	return ours, theirs
+}
+
+func benchInspect(t *testing.T) time.Duration {
+	t.Helper()
+	return timed(t, 31, certgraft, "inspect", debian(t, "trixie"))
 }
 
 func writeBenchmarks(t *testing.T, table [][]string) {

@@ -89,7 +89,7 @@ type server struct {
 	name     string
 	starttls string // for certgraft
 	openssl  string // for openssl s_client -starttls, "" for TLS at once, "-" where it does not speak the protocol
-	lacks    string // modes that it has not
+	lacks    string // modes that it has not, and names of situations that cannot be
 	start    func(t *testing.T, s *site, port int, mode string)
 }
 
@@ -101,8 +101,8 @@ var servers = []server{
 	{"slapd", "ldap", "ldap", modeOld, startSlapd},
 	{"dovecot imap", "imap", "imap", modeOld, startDovecot("imap")},
 	{"dovecot pop3", "pop3", "pop3", modeOld, startDovecot("pop3")},
-	{"vsftpd", "ftp", "ftp", "", startVsftpd},
-	{"prosody", "xmpp", "xmpp", modeOld + modeClient, startProsody},
+	{"vsftpd", "ftp", "ftp", modeOld, startVsftpd},
+	{"prosody", "xmpp", "xmpp", modeOld + modeClient + "wrong name", startProsody},
 	{"nats", "nats", "-", modeOld, startNATS},
 }
 
@@ -163,6 +163,7 @@ func startPostfix(t *testing.T, s *site, port int, mode string) {
 	chroot(t, s.root, "sh", "-ec", fmt.Sprintf(`cd /etc/postfix; sed -i '/^[a-z0-9.:]* *inet .*smtpd$/d' master.cf
 echo '127.0.0.1:%d inet n - n - - smtpd' >> master.cf; postconf -F '*/*/chroot=n'; rm -f /var/spool/postfix/pid/master.pid`, port))
 	s.daemon(t, port, "postfix", "start-fg")
+	t.Cleanup(func() { chroot(t, s.root, "postfix", "stop") }) // its master is in a session of its own
 }
 
 func startSlapd(t *testing.T, s *site, port int, mode string) {
@@ -213,7 +214,6 @@ func startVsftpd(t *testing.T, s *site, port int, mode string) {
 		"listen=YES", "listen_ipv6=NO", "background=NO", "listen_address=127.0.0.1", fmt.Sprintf("listen_port=%d", port), "anonymous_enable=YES",
 		"secure_chroot_dir=/srv/t/empty", "seccomp_sandbox=NO", "isolate=NO", "isolate_network=NO",
 		when(mode != modeOff, "ssl_enable=YES\nallow_anon_ssl=YES\nrsa_cert_file=/srv/t/cert.pem\nrsa_private_key_file=/srv/t/key.pem"),
-		when(mode == modeOld, "ssl_tlsv1=YES\nssl_tlsv1_1=NO\nssl_tlsv1_2=NO\nssl_tlsv1_3=NO\nssl_ciphers=DEFAULT:@SECLEVEL=0"),
 		when(mode == modeClient, "require_cert=YES\nvalidate_cert=YES\nca_certs_file=/srv/t/ca.pem"), "",
 	}, "\n"))
 	s.daemon(t, port, "vsftpd", "/srv/t/vsftpd.conf")
@@ -225,6 +225,7 @@ pidfile = "/srv/t/prosody.pid"
 data_path = "/srv/t/prosody"
 interfaces = { "127.0.0.1" }
 c2s_ports = { %d }
+c2s_require_encryption = false
 s2s_ports = { }
 modules_enabled = { %s "saslauth" }
 log = { error = "/srv/t/prosody.log" }

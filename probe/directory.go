@@ -107,6 +107,8 @@ func xmppOffered(d *xml.Decoder) (bool, error) {
 			return false, err
 		case element.Name.Local == "stream":
 			continue
+		case element.Name == xml.Name{Space: xmppStream, Local: "error"}:
+			return false, xmppRefusal(d, element)
 		case element.Name.Local != "features":
 			return false, nonsense{fmt.Sprintf("it said <%s> where XMPP has <features>", element.Name.Local)}
 		}
@@ -118,6 +120,29 @@ func xmppOffered(d *xml.Decoder) (bool, error) {
 		}
 		return features.StartTLS != nil, nil
 	}
+}
+
+// xmppRefusal reads a stream error (RFC 6120, section 4.9): the server has
+// not the host that it is asked for, say.
+func xmppRefusal(d *xml.Decoder, element xml.StartElement) error {
+	var stream struct {
+		Conditions []struct {
+			XMLName xml.Name
+			Text    string `xml:",chardata"`
+		} `xml:",any"`
+	}
+	if err := d.DecodeElement(&stream, &element); err != nil {
+		return xmppError(err)
+	}
+	var words []string
+	for _, c := range stream.Conditions {
+		if c.XMLName.Local == "text" {
+			words = append(words, c.Text)
+		} else {
+			words = append(words, c.XMLName.Local)
+		}
+	}
+	return nonsense{"the XMPP server wants no stream: " + quote(strings.Join(words, ": ")) + "; the host that it is asked for is the one of --servername"}
 }
 
 // xmppElement reads up to the start of the next element.

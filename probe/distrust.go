@@ -23,7 +23,7 @@ func (j *judge) distrust(p path) Fault {
 	case len(found.namesakes) > 0:
 		return j.impostor(p, found.namesakes)
 	case j.signedByNobody(p):
-		return Fault{BadSignature, fmt.Sprintf("%s names %s as its issuer, which is there, but its key did not sign it", top.Name(), top.IssuerName()),
+		return Fault{BadSignature, fmt.Sprintf("%s names %s as its issuer, and the one that is there has another key", top.Name(), top.IssuerName()),
 			"either the issuer was made anew with another key, or someone only borrows its name: compare key ids with the server's operator"}
 	case len(p.links) == 1 && p.complete():
 		return j.selfSigned(p)

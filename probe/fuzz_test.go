@@ -30,6 +30,9 @@ func fuzzAnswer(f *testing.F, protocol string) {
 			f.Add([]byte(said.String()))
 		}
 	}
+	for _, junk := range []string{"\x1b[31mred\r\n", "220 \x1b]0;x\x07\r\n250 \xff\r\n", "E\x00\x00\x00\x0aM\x1b[1m\x00", "\x06\x00\x00\x00\xff\x00\x00\x1b[m"} {
+		f.Add([]byte(junk))
+	}
 	start := protocolNamed(protocol).start
 	f.Fuzz(func(t *testing.T, answer []byte) {
 		w := &wire{r: bufio.NewReader(bytes.NewReader(answer)), w: io.Discard, host: "db.test"}

@@ -60,7 +60,6 @@ func (s *Session) attempt(ctx context.Context, opt Options, highest uint16) erro
 	handshake, cancel := ctx, func() {}
 	if deadline, ok := ctx.Deadline(); ok && s.Target.Protocol.hello != nil {
 		handshake, cancel = context.WithTimeout(ctx, time.Until(deadline)/2)
-		_ = c.SetDeadline(time.Now().Add(time.Until(deadline) / 2))
 	}
 	heard, err := s.handshake(handshake, c, highest)
 	cancel()

@@ -97,6 +97,9 @@ func TestIssuerWithAnotherKey(t *testing.T) {
 	wants(t, verdictOf(t, trusting(t, real), fake.leaf(t), fake), UntrustedRoot)
 	wants(t, verdictOf(t, trusting(t, real, fake), fake.leaf(t)), "")
 	wants(t, verdictOf(t, trusting(t, fake, real), fake.leaf(t)), "")
+	// OpenSSL goes by the key id even where the key is the same.
+	twin := issue(t, nil, "Corp Root", real.key, isCA, func(c *x509.Certificate) { c.SubjectKeyId = []byte("another") })
+	wants(t, verdictOf(t, trusting(t, real), twin.leaf(t)), BadSignature, "another key")
 }
 
 // catalogue yields what a bundle holds.
@@ -192,6 +195,7 @@ func TestTheWayThatHoldsIsTaken(t *testing.T) {
 	wants(t, verdictOf(t, trusting(t, renewed), leaf, crossed), "")
 	wants(t, verdictOf(t, trusting(t, above), leaf, crossed), "")
 	wants(t, verdictOf(t, trusting(t, above), leaf, old, crossed), "")
+	wants(t, verdictOf(t, trusting(t, above), leaf, renewed, crossed), "") // the longer way is the trusted one
 }
 
 func TestPurpose(t *testing.T) {
@@ -203,6 +207,10 @@ func TestPurpose(t *testing.T) {
 	wants(t, verdictOf(t, trust, root.leaf(t, func(c *x509.Certificate) { c.KeyUsage, c.ExtKeyUsage = 0, nil })), "")
 	noCA := issue(t, root, "Not a CA", newKey(t), server)
 	wants(t, verdictOf(t, trust, noCA.leaf(t), noCA), WrongPurpose, "not a CA's")
+	signsOnly := issue(t, root, "Signs only", newKey(t), func(c *x509.Certificate) {
+		c.BasicConstraintsValid, c.KeyUsage = true, x509.KeyUsageCertSign
+	})
+	wants(t, verdictOf(t, trust, signsOnly.leaf(t), signsOnly), WrongPurpose, "not a CA's")
 	noSign := root.intermediate(t, "No sign", func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageDigitalSignature })
 	wants(t, verdictOf(t, trust, noSign.leaf(t), noSign), WrongPurpose)
 	short := newRoot(t, "Short", func(c *x509.Certificate) { c.MaxPathLenZero = true })

@@ -41,7 +41,6 @@ type Outcome string
 // The outcomes.
 const (
 	OK      Outcome = "ok"
-	Warning Outcome = "warning"
 	Failed  Outcome = "failed"
 	Skipped Outcome = "skipped"
 )

@@ -238,11 +238,38 @@ func TestServersThatMisbehave(t *testing.T) {
 	}
 }
 
+// A server that waits for more of what it takes for a command is asked in time.
+func TestPlainRedisThatHangsOnAHandshake(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		verdict := against(t, "redis", func(c net.Conn) {
+			r := bufio.NewReader(c)
+			if first, err := r.Peek(1); err == nil && first[0] == 'P' {
+				_, _ = r.Discard(6)
+				_, _ = io.WriteString(c, "+PONG\r\n")
+			}
+			_, _ = io.Copy(io.Discard, r)
+		}).Verdict
+		if verdict.Cause != NoTLS {
+			t.Errorf("%+v", verdict)
+		}
+	})
+}
+
 func TestTextBehindTheAgreementIsRefused(t *testing.T) {
 	verdict := against(t, "smtp", func(c net.Conn) {
 		_ = script("220 x\r\n", "\r\n", "250 STARTTLS\r\n", "STARTTLS\r\n", "220 go\r\n250 injected\r\n")(c)
 	}).Verdict
 	if verdict.Cause != Garbage || !strings.Contains(verdict.Text, "after agreeing to TLS") {
+		t.Errorf("%+v", verdict)
+	}
+}
+
+func TestXMPPServerThatDoesNotHaveTheHost(t *testing.T) {
+	verdict := against(t, "xmpp", func(c net.Conn) {
+		_ = script("", "'>", "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'><stream:error><host-unknown xmlns='urn:ietf:params:xml:ns:xmpp-streams'/><text>no such host</text></stream:error>")(c)
+		_, _ = io.Copy(io.Discard, c)
+	}).Verdict
+	if verdict.Status != Undecided || !strings.Contains(verdict.Text, "host-unknown: no such host") {
 		t.Errorf("%+v", verdict)
 	}
 }
@@ -300,6 +327,29 @@ func TestTLS13OnlyWithCertificateThatGoDoesNotRead(t *testing.T) {
 	verdict := judged(connected(t, "tls", nil, config), Circumstances{Trust: trusting(t, root)}).Verdict
 	if verdict.Cause != TLSFails || verdict.Status != Undecided || !strings.Contains(verdict.Text, "certificate") {
 		t.Errorf("%+v", verdict)
+	}
+}
+
+func TestCertificateThatNobodyReads(t *testing.T) {
+	root := newRoot(t, "Root")
+	leaf, damaged := root.leaf(t), &authority{der: []byte("\x30\x03not")}
+	verdict := judged(connected(t, "tls", nil, tlsConfig(&authority{der: damaged.der, key: leaf.key})), Circumstances{Trust: trusting(t, root)}).Verdict
+	if verdict.Cause != Unreadable || verdict.Status != NotTrusted || !strings.Contains(verdict.Text, "certificate 1") {
+		t.Errorf("%+v", verdict)
+	}
+	report := judged(connected(t, "tls", nil, tlsConfig(leaf, damaged)), Circumstances{Trust: trusting(t, root)})
+	if report.Verdict.Status != Trusted || len(report.Caveats) != 1 || !strings.Contains(report.Caveats[0], "certificate 2 cannot be read") {
+		t.Errorf("%+v %q", report.Verdict, report.Caveats)
+	}
+}
+
+func TestWeakCipherIsSaid(t *testing.T) {
+	root := newRoot(t, "Root")
+	config := tlsConfig(root.leaf(t))
+	config.MaxVersion, config.CipherSuites = tls.VersionTLS12, []uint16{tls.TLS_ECDHE_ECDSA_WITH_RC4_128_SHA}
+	report := judged(connected(t, "tls", nil, config), Circumstances{Trust: trusting(t, root)})
+	if report.Verdict.Status != Trusted || len(report.Caveats) != 1 || !strings.Contains(report.Caveats[0], "RC4") {
+		t.Errorf("%+v %q", report.Verdict, report.Caveats)
 	}
 }
 

@@ -1,0 +1,37 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestVerifyPostgreSQLDirect shows TLS without SSLRequest, which PostgreSQL
+// has from version 17 on and recognises by ALPN.
+func TestVerifyPostgreSQLDirect(t *testing.T) {
+	s := &site{unpack(t, tarball(t, "trixie", "postgresql", "ca-certificates", "postgresql"))}
+	run(t, "mknod", "-m", "666", filepath.Join(s.root, "dev/urandom"), "c", "1", "9")
+	run(t, "chmod", "0755", s.root, filepath.Dir(s.root))
+	made := materials(t)
+	ca := s.serve(t, made["good"])
+	chroot(t, s.root, "chown", "-R", "postgres", "/srv/t")
+	port := freePort(t)
+	chroot(t, s.root, "su", "postgres", "-c", "/usr/lib/postgresql/17/bin/initdb -D /srv/t/pg -A trust -U postgres")
+	s.daemon(t, port, "su", "postgres", "-c", fmt.Sprintf("exec /usr/lib/postgresql/17/bin/postgres -D /srv/t/pg -p %d -c listen_addresses=127.0.0.1 "+
+		"-c unix_socket_directories= -c dynamic_shared_memory_type=mmap -c ssl=on -c ssl_cert_file=/srv/t/cert.pem -c ssl_key_file=/srv/t/key.pem", port))
+	address := fmt.Sprintf("localhost:%d", port)
+	url := "postgres://" + address + "/postgres?sslnegotiation=direct"
+	verify(t, 0, "--only", "--with", ca, "-4", url)
+	verify(t, 0, "--only", "--with", ca, "-4", "--starttls", "postgres-direct", address)
+	verify(t, 0, "--only", "--with", ca, "-4", "postgres://"+address+"/postgres")
+	if v := verify(t, 5, "--only", "--with", newAuthority(t, "Other Root").caFile, "-4", url); v.Verdict.Cause != "unknown-issuer" {
+		t.Errorf("%+v", v.Verdict)
+	}
+	out := chroot(t, s.root, "psql", fmt.Sprintf("host=localhost hostaddr=127.0.0.1 port=%d user=postgres dbname=postgres sslmode=verify-full sslnegotiation=direct sslrootcert=/srv/t/ca.pem", port), "-c", "select 1")
+	if !strings.Contains(out, "1 row") {
+		t.Errorf("psql: %s", out)
+	}
+}
