@@ -35,6 +35,8 @@ type Options struct {
 	DownloadCA []string // PEM files of CAs that vouch for downloads too
 	Timeout    time.Duration
 	Logger     *slog.Logger
+	Lock       *Lock                               // what the sources may have; every source has to be in it
+	Policy     Policy                              // how it is taken; "" is Exact
 	Progress   func(url string, done, total int64) // total is -1 where unknown
 	Transport  http.RoundTripper                   // nil for a real one
 }
@@ -63,6 +65,8 @@ type Bundle struct {
 	Warnings []string
 	New      []*certs.Certificate // in a download, not yet known to the catalogue
 	Gone     []Known              // known to the catalogue and no longer in the download
+
+	lockName string
 }
 
 // Finding is something odd in one of the files of a source.
@@ -132,7 +136,7 @@ func parseAll(c *Catalogue, opt Options, specs []string) ([]*source, error) {
 			err = usagef("standard input is named twice")
 		}
 		if err == nil {
-			err = s.checkPin()
+			err = errors.Join(s.checkPin(), opt.checkLocked(s))
 		}
 		errs = append(errs, err)
 		sources = append(sources, s)
@@ -197,7 +201,8 @@ func (l *loader) load(ctx context.Context, s *source) (*Bundle, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", s.spec, err)
 	}
-	if err := b.checkSet(s.pinSet); err != nil {
+	b.lockName = s.lockName()
+	if err := errors.Join(b.checkSet(s.pinSet), l.applyLock(b, s)); err != nil {
 		return nil, fmt.Errorf("%s: %w", s.spec, err)
 	}
 	return b, nil

@@ -65,7 +65,7 @@ func newApp(p *printer) *cli.App {
 		},
 		Commands: []*cli.Command{
 			installCommand(p), removeCommand(p), patchCommand(p), bundleCommand(p), runCommand(p), envCommand(p), inspectCommand(p),
-			listCommand(p), verifyCommand(p), completionCommand(p), versionCommand(p),
+			listCommand(p), verifyCommand(p), lockCommand(p), diffCommand(p), completionCommand(p), versionCommand(p),
 		},
 	}
 	for _, c := range app.Commands {

@@ -14,9 +14,42 @@ import (
 type sourceOptions struct {
 	fetch fetchOptions
 	judge judgeOptions
+
+	lock, policy string
 }
 
-func (o *sourceOptions) flags() []cli.Flag { return append(o.judge.flags(), o.fetch.flags()...) }
+func (o *sourceOptions) flags() []cli.Flag {
+	flags := []cli.Flag{
+		&cli.StringFlag{Name: "lock", Category: sourceFlags, Usage: "take only what the policy allows of what is locked in `FILE`; without a source, every locked one", EnvVars: []string{"CERTGRAFT_LOCK"}, TakesFile: true, Destination: &o.lock},
+		&cli.StringFlag{Name: "policy", Category: sourceFlags, Usage: "with a lock: exact (what is locked), additions (what is new too) or any (whatever the source has)", Destination: &o.policy},
+	}
+	return append(append(flags, o.judge.flags()...), o.fetch.flags()...)
+}
+
+// locked adds the lock to what package bundles is to know, and the locked
+// sources where none is named.
+func (o *sourceOptions) locked(fetch *bundles.Options, specs []string) ([]string, error) {
+	fetch.Policy = bundles.Policy(o.policy)
+	switch fetch.Policy {
+	case "", bundles.Exact, bundles.Additions, bundles.Any:
+	default:
+		return nil, usagef("--policy %s: it is exact, additions or any", o.policy)
+	}
+	if o.lock == "" {
+		if fetch.Policy == bundles.Exact || fetch.Policy == bundles.Additions {
+			return nil, withHint(usagef("--policy %s needs a lock", o.policy), "write one with certgraft lock SOURCE… and name it with --lock FILE")
+		}
+		return specs, nil
+	}
+	var err error
+	if fetch.Lock, err = bundles.ReadLock(o.lock, fetch.Insecure); err != nil {
+		return nil, err
+	}
+	if len(specs) == 0 {
+		specs = fetch.Lock.Names()
+	}
+	return specs, nil
+}
 
 // catalogFlag is the flag of the commands that read the catalogue.
 func catalogFlag(file *string) cli.Flag {
@@ -34,7 +67,11 @@ func catalogFiles(file string) []string {
 // withSources is the action of a command whose arguments are sources.
 func withSources(run func(ctx context.Context, specs []string) error) cli.ActionFunc {
 	return func(c *cli.Context) error {
-		specs, err := operands(c, 1, -1, "a source (a catalogue id, URL, file, directory or -)")
+		least := 1
+		if c.String("lock") != "" {
+			least = 0 // all that are locked
+		}
+		specs, err := operands(c, least, -1, "a source (a catalogue id, URL, file, directory or -)")
 		if err != nil {
 			return err
 		}
@@ -54,6 +91,9 @@ func (o *sourceOptions) load(ctx context.Context, p *printer, result *editResult
 	}
 	policy, err := o.judge.policy(now)
 	if err != nil {
+		return nil, err
+	}
+	if specs, err = o.locked(&fetch, specs); err != nil {
 		return nil, err
 	}
 	loaded, err := bundles.Load(ctx, fetch, specs...)

@@ -1,0 +1,330 @@
+package bundles
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/certgraft/certgraft/certs"
+)
+
+// LockFile is what a lock is called by default.
+const LockFile = "certgraft.lock"
+
+// lockVersion is the schema that this program reads and writes.
+const lockVersion = 1
+
+// Lock is the content of a lock file: which certificates each source had. It
+// pins the set, not the bytes, which change for reasons that change nothing.
+type Lock struct {
+	Version int            `json:"version"`
+	Sources []LockedSource `json:"sources"` // by name
+}
+
+// LockedSource is what one source had when it was locked.
+type LockedSource struct {
+	Source       string       `json:"source"`          // as named on the command line, without secrets
+	URLs         []string     `json:"urls,omitzero"`   // where it was downloaded
+	SHA256       string       `json:"sha256,omitzero"` // of the bytes, where it was one file
+	Set          string       `json:"set"`             // digest of the set of certificates
+	Certificates []LockedCert `json:"certificates"`    // by subject
+}
+
+// LockedCert is one certificate of a locked source.
+type LockedCert struct {
+	Fingerprint string    `json:"fingerprint"` // SHA-256 of the DER
+	Subject     string    `json:"subject"`
+	NotBefore   time.Time `json:"notBefore"`
+	NotAfter    time.Time `json:"notAfter"`
+}
+
+// Policy says what a source may have beside what is locked.
+type Policy string
+
+// The policies.
+const (
+	Exact     Policy = "exact"     // the locked certificates and no others
+	Additions Policy = "additions" // new ones too; none may be gone
+	Any       Policy = "any"       // whatever the source has
+)
+
+// Change is what became of a locked source since.
+type Change struct {
+	New  []*certs.Certificate // in the source, not in the lock
+	Gone []LockedCert         // in the lock, not in the source
+}
+
+// NewLock returns the lock of what was loaded.
+func NewLock(loaded []*Bundle) *Lock {
+	l := &Lock{Version: lockVersion, Sources: []LockedSource{}}
+	for _, b := range loaded {
+		s := LockedSource{Source: b.lockName, URLs: b.URLs, SHA256: b.Digest, Set: b.Certs.Digest(), Certificates: []LockedCert{}}
+		for c := range b.Certs.All() {
+			s.Certificates = append(s.Certificates, Locked(c))
+		}
+		slices.SortFunc(s.Certificates, func(a, b LockedCert) int {
+			return cmp.Or(cmp.Compare(a.Subject, b.Subject), cmp.Compare(a.Fingerprint, b.Fingerprint))
+		})
+		l.Sources = append(l.Sources, s)
+	}
+	slices.SortFunc(l.Sources, func(a, b LockedSource) int { return cmp.Compare(a.Source, b.Source) })
+	l.Sources = slices.CompactFunc(l.Sources, func(a, b LockedSource) bool { return a.Source == b.Source })
+	return l
+}
+
+// Locked returns what a lock says of a certificate.
+func Locked(c *certs.Certificate) LockedCert {
+	return LockedCert{Fingerprint: c.Fingerprint().String(), Subject: c.Subject(), NotBefore: c.NotBefore().UTC(), NotAfter: c.NotAfter().UTC()}
+}
+
+// Encode returns the content of the lock file, the same for the same
+// certificates.
+func (l *Lock) Encode() ([]byte, error) {
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	err := enc.Encode(l)
+	return buf.Bytes(), err
+}
+
+// ReadLock reads a lock file. What cannot be believed is an [ErrRefused]: a
+// damaged file, one of a newer version, one that was edited by hand, and, unless
+// insecure is set, a source over http.
+func ReadLock(name string, insecure bool) (*Lock, error) {
+	data, err := os.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, hinted{fmt.Errorf("read the lock: %w", err), "certgraft lock SOURCE… writes one"}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the lock: %w", err)
+	}
+	l, err := decodeLock(data)
+	if err == nil {
+		err = l.check(insecure)
+	}
+	if err != nil {
+		return nil, hinted{refusedf("%s: %w", name, err), "restore it from version control, or write it anew with certgraft lock SOURCE…"}
+	}
+	return l, nil
+}
+
+func decodeLock(data []byte) (*Lock, error) {
+	var head struct {
+		Version int `json:"version"`
+	}
+	if err := json.Unmarshal(data, &head); err != nil {
+		return nil, fmt.Errorf("it is damaged: %w", err)
+	}
+	if head.Version != lockVersion {
+		return nil, fmt.Errorf("its version is %d, this program reads version %d", head.Version, lockVersion)
+	}
+	var l Lock
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&l); err != nil {
+		return nil, fmt.Errorf("it is damaged: %w", err)
+	}
+	return &l, nil
+}
+
+func (l *Lock) check(insecure bool) error {
+	seen := map[string]bool{}
+	for _, s := range l.Sources {
+		switch {
+		case s.Source == "" || seen[s.Source]:
+			return fmt.Errorf("source %q is there twice, or has no name", s.Source)
+		case strings.HasPrefix(s.Source, "http://") && !insecure:
+			return fmt.Errorf("%s is http, which anyone on the way can change: use https, or --insecure", s.Source)
+		}
+		seen[s.Source] = true
+		if err := s.check(); err != nil {
+			return fmt.Errorf("source %s: %w", s.Source, err)
+		}
+	}
+	return nil
+}
+
+// check recomputes the digest of the set.
+func (s LockedSource) check() error {
+	var prints []certs.Fingerprint
+	for _, c := range s.Certificates {
+		f, err := certs.ParseFingerprint(c.Fingerprint)
+		if err != nil || slices.Contains(prints, f) {
+			return fmt.Errorf("%q is no fingerprint, or is there twice", c.Fingerprint)
+		}
+		prints = append(prints, f)
+	}
+	if got := certs.SetDigest(slices.Values(prints)); got != s.Set {
+		return fmt.Errorf("its set digest is %s, and its certificates have %s: it was edited by hand", s.Set, got)
+	}
+	return nil
+}
+
+// Names returns the sources, to be loaded again.
+func (l *Lock) Names() []string {
+	var names []string
+	for _, s := range l.Sources {
+		names = append(names, s.Source)
+	}
+	return names
+}
+
+func (l *Lock) find(name string) (LockedSource, bool) {
+	i := slices.IndexFunc(l.Sources, func(s LockedSource) bool { return s.Source == name })
+	if i < 0 {
+		return LockedSource{}, false
+	}
+	return l.Sources[i], true
+}
+
+// Compare returns what became of a locked source; all is new in one that is not
+// locked.
+func (l *Lock) Compare(b *Bundle) Change {
+	locked, _ := l.find(b.lockName)
+	return locked.compare(b.Certs)
+}
+
+func (s LockedSource) compare(now *certs.Set) Change {
+	var change Change
+	was := map[string]bool{}
+	for _, c := range s.Certificates {
+		was[c.Fingerprint] = true
+		if f, err := certs.ParseFingerprint(c.Fingerprint); err == nil && !now.Has(f) {
+			change.Gone = append(change.Gone, c)
+		}
+	}
+	for c := range now.All() {
+		if !was[c.Fingerprint().String()] {
+			change.New = append(change.New, c)
+		}
+	}
+	return change
+}
+
+// lockName is what a source is called in a lock: as on the command line, but
+// for secrets, aliases and needless parts of a path.
+func (s *source) lockName() string {
+	if s.path == "" {
+		return s.public()
+	}
+	name := filepath.ToSlash(filepath.Clean(s.path))
+	if path.IsAbs(name) || strings.HasPrefix(name, "../") {
+		return name
+	}
+	return "./" + name
+}
+
+// checkLocked refuses a source that cannot be locked, or is not.
+func (opt Options) checkLocked(s *source) error {
+	if opt.Lock == nil {
+		return nil
+	}
+	if s.stdin {
+		return usagef("standard input cannot be locked")
+	}
+	if _, ok := opt.Lock.find(s.lockName()); !ok {
+		return hinted{refusedf("%s is not in the lock", s.spec), "add it: certgraft lock " + strings.Join(append(opt.Lock.Names(), s.lockName()), " ")}
+	}
+	return nil
+}
+
+// applyLock makes of a bundle what the policy allows.
+func (l *loader) applyLock(b *Bundle, s *source) error {
+	if l.opt.Lock == nil {
+		return nil
+	}
+	locked, _ := l.opt.Lock.find(b.lockName) // checked before it was loaded
+	change := locked.compare(b.Certs)
+	switch l.opt.Policy {
+	case Any:
+		for _, c := range change.Gone {
+			b.warn("%s is locked and gone", c.Subject)
+		}
+		return nil
+	case Additions:
+		if len(change.Gone) > 0 {
+			return goneError(change.Gone)
+		}
+		b.note("new since it was locked, installed", change.New)
+		return nil
+	}
+	return l.applyExact(b, s, locked, change)
+}
+
+// applyExact picks the locked certificates out of what was loaded, else of the
+// cache, else of the snapshot.
+func (l *loader) applyExact(b *Bundle, s *source, locked LockedSource, change Change) error {
+	others := &certs.Set{}
+	if len(change.Gone) > 0 {
+		others = l.elsewhere(s)
+	}
+	exact := &certs.Set{}
+	var nowhere []LockedCert
+	for _, c := range locked.Certificates {
+		f, _ := certs.ParseFingerprint(c.Fingerprint) // checked when the lock was read
+		switch {
+		case b.Certs.Has(f):
+			exact.Add(b.Certs.Get(f), b.Source)
+		case others.Has(f):
+			exact.Add(others.Get(f), b.Source)
+		default:
+			nowhere = append(nowhere, c)
+		}
+	}
+	if len(nowhere) > 0 {
+		return goneError(nowhere)
+	}
+	b.note("new since it was locked, left out", change.New)
+	if len(change.Gone) > 0 {
+		b.warn("%d of the locked certificates are gone and were taken from the cache or the snapshot", len(change.Gone))
+	}
+	b.Certs = exact
+	return nil
+}
+
+// elsewhere returns what the cache and the snapshot have of a source.
+func (l *loader) elsewhere(s *source) *certs.Set {
+	all := &certs.Set{}
+	if s.path != "" || s.stdin {
+		return all
+	}
+	urls := []string{s.url}
+	if s.provider != nil {
+		urls, _ = s.provider.urls(s.region) // checked when the argument was parsed
+		snapshot, _, _ := s.provider.Snapshot()
+		for c := range snapshot.All() {
+			all.Add(c, "")
+		}
+	}
+	if cached := l.fromCache(s, urls); cached != nil {
+		for c := range cached.Certs.All() {
+			all.Add(c, "")
+		}
+	}
+	return all
+}
+
+func (b *Bundle) note(what string, list []*certs.Certificate) {
+	for _, c := range list {
+		b.warn("%s: %s", what, c.Subject())
+	}
+}
+
+func goneError(gone []LockedCert) error {
+	var names []string
+	for _, c := range gone {
+		names = append(names, c.Subject+" ("+c.Fingerprint[:16]+"…)")
+	}
+	return hinted{refusedf("the lock has what the source no longer has: %s", strings.Join(names, "; ")),
+		"look at what changed (certgraft lock --check), and take it over with certgraft lock --update"}
+}

@@ -1,0 +1,198 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/certgraft/certgraft/bundles"
+)
+
+// lockOptions are the flags of certgraft lock.
+type lockOptions struct {
+	fetch         fetchOptions
+	file          string
+	check, update bool
+	within        int // days
+}
+
+func lockCommand(p *printer) *cli.Command {
+	o := &lockOptions{}
+	return &cli.Command{
+		Name:         "lock",
+		Usage:        "write down what sources hold, and compare it with what they hold now",
+		ArgsUsage:    "SOURCE…",
+		Description:  "certgraft lock aws-rds ./corp.pem     write certgraft.lock\ncertgraft lock --check                what is new, gone, or expires soon: exit status 5\ncertgraft lock --update               take it over\ncertgraft install --lock certgraft.lock",
+		Flags:        o.flags(),
+		BashComplete: completeSources,
+		Action: func(c *cli.Context) error {
+			specs := c.Args().Slice()
+			switch {
+			case o.check && o.update:
+				return usagef("lock: --check and --update exclude each other")
+			case (o.check || o.update) && len(specs) > 0:
+				return usagef("lock: --check and --update take the sources from the lock")
+			case !o.check && !o.update && len(specs) == 0:
+				return withHint(usagef("lock: a source is missing"), usageLine(c))
+			case o.within < 0:
+				return usagef("lock: --within is a number of days")
+			}
+			return o.run(c.Context, p, specs)
+		},
+	}
+}
+
+func (o *lockOptions) flags() []cli.Flag {
+	return append([]cli.Flag{
+		&cli.StringFlag{Name: "lock", Category: targetFlags, Usage: "the lock is `FILE`", Value: bundles.LockFile, EnvVars: []string{"CERTGRAFT_LOCK"}, TakesFile: true, Destination: &o.file},
+		&cli.BoolFlag{Name: "check", Category: targetFlags, Usage: "change nothing, and say what has changed since; exit status 5 if anything has", Destination: &o.check},
+		&cli.BoolFlag{Name: "update", Category: targetFlags, Usage: "write down what the locked sources hold now", Destination: &o.update},
+		&cli.IntFlag{Name: "within", Category: targetFlags, Usage: "with --check: name what expires within `DAYS`", Value: 90, Destination: &o.within},
+	}, o.fetch.flags()...)
+}
+
+// lockResult is the JSON of certgraft lock; docs/json.md describes it.
+type lockResult struct {
+	Schema  int                `json:"schema"` // 1
+	Lock    string             `json:"lock"`
+	Changed bool               `json:"changed"` // since it was locked, or by this run
+	Sources []lockSourceResult `json:"sources"`
+}
+
+// lockSourceResult is what became of one locked source.
+type lockSourceResult struct {
+	Source       string               `json:"source"`
+	Origin       string               `json:"origin"`
+	Set          string               `json:"set"` // digest of what it holds now
+	Certificates int                  `json:"certificates"`
+	New          []bundles.LockedCert `json:"new"`
+	Gone         []bundles.LockedCert `json:"gone"`
+	Expiring     []bundles.LockedCert `json:"expiring"`
+	Warnings     []string             `json:"warnings"`
+}
+
+func (o *lockOptions) run(ctx context.Context, p *printer, specs []string) error {
+	now, err := p.env.now()
+	if err != nil {
+		return err
+	}
+	before := &bundles.Lock{}
+	if o.check || o.update {
+		if before, err = bundles.ReadLock(o.file, o.fetch.plainHTTP); err != nil {
+			return err
+		}
+		specs = before.Names()
+	}
+	loaded, err := o.load(ctx, p, specs)
+	if err != nil {
+		return err
+	}
+	after := bundles.NewLock(loaded)
+	result := o.compare(before, loaded, now)
+	if !o.check {
+		data, err := after.Encode()
+		if err == nil {
+			err = replaceFile(o.file, data)
+		}
+		if err != nil {
+			return fmt.Errorf("write the lock: %w", err)
+		}
+	}
+	if err := p.result(result, func(w io.Writer) { o.text(w, result) }); err != nil {
+		return err
+	}
+	if o.check && (result.Changed || result.expiring() > 0) {
+		return reportedError{withHint(fmt.Errorf("the lock %s is not what its sources hold now", o.file), "certgraft lock --update takes it over"), exitFound}
+	}
+	return nil
+}
+
+// load reads the sources as they are upstream: a lock that is made of, or
+// compared with, a stand-in says nothing.
+func (o *lockOptions) load(ctx context.Context, p *printer, specs []string) ([]*bundles.Bundle, error) {
+	fetch, done, err := o.fetch.options(p)
+	if err != nil {
+		return nil, err
+	}
+	fetch.NoFallback = !fetch.Offline
+	if slices.Contains(specs, "-") {
+		return nil, usagef("lock: standard input cannot be locked")
+	}
+	loaded, err := bundles.Load(ctx, fetch, specs...)
+	done()
+	return loaded, err
+}
+
+func (o *lockOptions) compare(before *bundles.Lock, loaded []*bundles.Bundle, now time.Time) lockResult {
+	result := lockResult{Schema: 1, Lock: o.file, Sources: []lockSourceResult{}}
+	soon := now.AddDate(0, 0, o.within)
+	for _, b := range loaded {
+		change := before.Compare(b)
+		one := lockSourceResult{
+			Source: b.Source, Origin: string(b.Origin), Set: b.Certs.Digest(), Certificates: b.Certs.Len(),
+			New: []bundles.LockedCert{}, Gone: orEmpty(change.Gone), Expiring: []bundles.LockedCert{}, Warnings: orEmpty(b.Warnings),
+		}
+		for _, c := range change.New {
+			one.New = append(one.New, bundles.Locked(c))
+		}
+		for c := range b.Certs.All() {
+			if soon.After(c.NotAfter()) {
+				one.Expiring = append(one.Expiring, bundles.Locked(c))
+			}
+		}
+		result.Changed = result.Changed || len(one.New)+len(one.Gone) > 0
+		result.Sources = append(result.Sources, one)
+	}
+	return result
+}
+
+func (r lockResult) expiring() int {
+	n := 0
+	for _, s := range r.Sources {
+		n += len(s.Expiring)
+	}
+	return n
+}
+
+// text writes the result as a list that a pull request can show.
+func (o *lockOptions) text(w io.Writer, r lockResult) {
+	for _, s := range r.Sources {
+		fmt.Fprintf(w, "- **%s**: %s\n", s.Source, s.summary())
+		lines(w, "new", s.New)
+		lines(w, "gone", s.Gone)
+		if o.check {
+			lines(w, "expires", s.Expiring)
+		}
+	}
+	if !o.check {
+		fmt.Fprintf(w, "wrote %s\n", o.file)
+	}
+}
+
+func (s lockSourceResult) summary() string {
+	var parts []string
+	for _, part := range []struct {
+		n    int
+		what string
+	}{{len(s.New), "new"}, {len(s.Gone), "gone"}, {len(s.Expiring), "expired or soon to expire"}} {
+		if part.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", part.n, part.what))
+		}
+	}
+	if len(parts) == 0 {
+		parts = []string{"unchanged"}
+	}
+	return strings.Join(append(parts, plural(s.Certificates, "certificate")), ", ")
+}
+
+// lines writes a line for each certificate.
+func lines(w io.Writer, what string, list []bundles.LockedCert) {
+	for _, c := range list {
+		fmt.Fprintf(w, "  - %s: %s, until %s, `%s`\n", what, c.Subject, c.NotAfter.Format(time.DateOnly), c.Fingerprint[:16])
+	}
+}
