@@ -11,7 +11,7 @@ FLAGS    ?=
 HOT      := runtime/... internal/... bytes strings slices path syscall crypto/internal/... crypto/sha1 crypto/sha256 encoding/base64 golang.org/x/crypto/... \
             github.com/klauspost/... github.com/certgraft/certgraft/certs github.com/certgraft/certgraft/rootfs github.com/certgraft/certgraft/installer github.com/certgraft/certgraft/image
 INLINE   := -gcflags=all=-l $(foreach p,$(HOT),-gcflags=$(p)=)
-COVERED  := certs bundles rootfs installer image
+COVERED  := certs bundles rootfs installer image keystore probe
 LEAST    := 85
 
 .PHONY: help build test e2e bench fuzz lint demo cover clean
@@ -26,7 +26,7 @@ test: ## unit tests, script tests, the direction of imports
 	$(GO) test $(FLAGS) ./...
 
 e2e: build ## real distributions, engines, servers and clients; as root on Debian
-	$(GO) test -tags e2e -count=1 -timeout 25m $(FLAGS) ./e2e/...
+	$(GO) test -tags e2e -count=1 -timeout 40m $(FLAGS) ./e2e/...
 
 bench: build ## measure side by side with the real tools, as root on Debian
 	$(GO) test -run '^$$' -bench . -benchmem ./certs ./rootfs ./installer

@@ -30,7 +30,7 @@ func fuzzAnswer(f *testing.F, protocol string) {
 			f.Add([]byte(said.String()))
 		}
 	}
-	for _, junk := range []string{"\x1b[31mred\r\n", "220 \x1b]0;x\x07\r\n250 \xff\r\n", "E\x00\x00\x00\x0aM\x1b[1m\x00", "\x06\x00\x00\x00\xff\x00\x00\x1b[m"} {
+	for _, junk := range []string{"\x1b[31mred\r\n", "220 \x1b]0;x\x07\r\n250 \xff\r\n", "E\x00\x00\x00\x0aM\x1b[1m\x00", "\x06\x00\x00\x00\xff\x00\x00\x1b[m", strings.Repeat("\x1b", 100) + "\r\n"} {
 		f.Add([]byte(junk))
 	}
 	start := protocolNamed(protocol).start

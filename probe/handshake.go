@@ -176,12 +176,24 @@ func (s *Session) handshake(ctx context.Context, c *conn, highest uint16) (heard
 		return tap.heard, err
 	}
 	if err != nil && !asked {
-		s.Raw = nil
+		s.unfinished(highest, err)
 		return tap.heard, err
 	}
 	s.TLS = &TLS{Version: versionName(state.Version, err), Cipher: cipherName(state.CipherSuite, err), ALPN: state.NegotiatedProtocol, ClientCertificate: asked}
 	s.judgeTLS(state.Version, err)
 	return tap.heard, err
+}
+
+// unfinished decides what a handshake is worth that failed behind the
+// certificates: if it was this side that gave up, and trying an older TLS did
+// not help, they are judged all the same.
+func (s *Session) unfinished(highest uint16, err error) {
+	if !failedHere(err) || highest > tls.VersionTLS12 {
+		s.Raw = nil
+		return
+	}
+	s.TLS = &TLS{Version: "TLS 1.2 or older"}
+	s.fail("tls", &Fault{TLSFails, "the TLS handshake fails: " + strings.TrimPrefix(err.Error(), "tls: "), "try openssl s_client"})
 }
 
 func versionName(version uint16, err error) string {

@@ -2,7 +2,9 @@ package probe
 
 import (
 	"bufio"
+	"bytes"
 	"context"
+	"crypto"
 	"crypto/tls"
 	"encoding/binary"
 	"errors"
@@ -340,6 +342,30 @@ func TestCertificateThatNobodyReads(t *testing.T) {
 	report := judged(connected(t, "tls", nil, tlsConfig(leaf, damaged)), Circumstances{Trust: trusting(t, root)})
 	if report.Verdict.Status != Trusted || len(report.Caveats) != 1 || !strings.Contains(report.Caveats[0], "certificate 2 cannot be read") {
 		t.Errorf("%+v %q", report.Verdict, report.Caveats)
+	}
+}
+
+// borrowed is a key that signs wrongly, as one that does not belong to the
+// certificate would.
+type borrowed struct{ crypto.Signer }
+
+func (b borrowed) Sign(random io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	wrong := bytes.Clone(digest)
+	wrong[0]++
+	return b.Signer.Sign(random, wrong, opts)
+}
+
+func TestServerWithoutTheKeyOfItsCertificate(t *testing.T) {
+	root := newRoot(t, "Root")
+	leaf := root.leaf(t)
+	leaf.key = borrowed{leaf.key}
+	report := judged(connected(t, "tls", nil, tlsConfig(leaf)), Circumstances{Trust: trusting(t, root)})
+	if report.Verdict.Cause != TLSFails || report.Verdict.Status != Undecided || len(report.Chain) != 2 {
+		t.Errorf("%+v", report.Verdict)
+	}
+	verdict := judged(connected(t, "tls", nil, tlsConfig(leaf)), Circumstances{}).Verdict
+	if verdict.Cause != UnknownIssuer || verdict.Status != NotTrusted || len(verdict.Also) != 1 || verdict.Also[0].Cause != TLSFails {
+		t.Errorf("%+v", verdict)
 	}
 }
 
