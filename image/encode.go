@@ -20,8 +20,8 @@ func encodeLayer(w io.Writer, l *layer) error {
 	}
 	e := encoder{buf: make([]byte, 0, 64<<10), w: z}
 	e.number(int64(len(l.Entries)))
-	for i := range l.Entries {
-		e.entry(&l.Entries[i])
+	for _, n := range l.Entries {
+		e.entry(n)
 	}
 	e.flush()
 	return errors.Join(e.err, z.Close())
@@ -94,7 +94,7 @@ func decodeLayer(data []byte) (*layer, error) {
 	if n < 0 || n > int64(len(plain)) {
 		return nil, io.ErrUnexpectedEOF
 	}
-	l.Entries = make([]entry, 0, n)
+	l.Entries = make([]*entry, 0, n)
 	for range n {
 		l.Entries = append(l.Entries, d.entry())
 	}
@@ -109,8 +109,8 @@ type decoder struct {
 	failed bool
 }
 
-func (d *decoder) entry() entry {
-	e := entry{Name: d.text()}
+func (d *decoder) entry() *entry {
+	e := &entry{Name: d.text()}
 	e.Type, e.Mode, e.UID, e.GID = byte(d.number()), d.number(), int(d.number()), int(d.number())
 	e.Size, e.Sec, e.Nsec = d.number(), d.number(), int(d.number())
 	bits := d.number()

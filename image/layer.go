@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"path"
 	"strings"
@@ -25,7 +26,7 @@ const DefaultMaxLayerSize = 128 << 30
 // layer is what is kept of a layer: what it says of each name, in its order,
 // and the contents of some files.
 type layer struct {
-	Entries []entry
+	Entries []*entry
 }
 
 // entry is what a layer says of one name.
@@ -70,8 +71,8 @@ func (lr layerReader) read(ctx context.Context, r io.Reader, d Descriptor) (*lay
 	return l, nil
 }
 
-func (lr layerReader) entry(h *tar.Header, content io.Reader) (entry, error) {
-	e := entry{
+func (lr layerReader) entry(h *tar.Header, content io.Reader) (*entry, error) {
+	e := &entry{
 		Name: cleanName(h.Name), Type: h.Typeflag, Mode: h.Mode, UID: h.Uid, GID: h.Gid, Size: h.Size,
 		Link: h.Linkname, Sec: h.ModTime.Unix(), Nsec: h.ModTime.Nanosecond(),
 	}
@@ -103,6 +104,9 @@ func (lr layerReader) entry(h *tar.Header, content io.Reader) (entry, error) {
 // cleanName returns the name that an entry stands for: below the root, whatever
 // the archive says.
 func cleanName(name string) string {
+	if plain := strings.TrimSuffix(strings.TrimPrefix(name, "./"), "/"); fs.ValidPath(plain) && plain != "." {
+		return plain // as most are: this allocates nothing
+	}
 	if name = path.Clean("/" + name)[1:]; name != "" {
 		return name
 	}

@@ -122,7 +122,7 @@ func (r *reader) refetch(ctx context.Context, w wanted, n *node) ([]byte, error)
 	l := r.layer(w.Digest)
 	dir := path.Dir(n.head.Name)
 	err = walk(ctx, body, w.Descriptor, r.layers.max, func(i int, _ *tar.Header, content io.Reader) (bool, error) {
-		e := &l.Entries[i]
+		e := l.Entries[i]
 		if e.Kept || e.Type != tar.TypeReg || path.Dir(e.Name) != dir || e != n.head && e.Size > smallFile {
 			return true, nil
 		}

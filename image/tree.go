@@ -47,7 +47,7 @@ func stackLayers(layers []*layer) (*node, error) {
 			return nil, err
 		}
 		s := stacker{root: root}
-		if err := s.stack(root, upper, "."); err != nil {
+		if err := s.stack(root, upper); err != nil {
 			return nil, err
 		}
 		s.finish()
@@ -59,39 +59,45 @@ func stackLayers(layers []*layer) (*node, error) {
 // what engines do: links in it are followed, links of lower layers are not.
 func treeOf(l *layer, number int) (*node, error) {
 	root := newDir()
-	for i := range l.Entries {
-		if err := add(root, &l.Entries[i], number, i); err != nil {
+	at, dir := "", root // archives have the names of a directory one after another
+	for i, e := range l.Entries {
+		dirName, base := path.Split(e.Name)
+		if dirName != at {
+			var err error
+			if dir, err = mkdirs(root, dirName); err != nil {
+				return nil, err
+			}
+			at = dirName
+		}
+		if err := add(root, dir, base, &node{head: e, layer: number, ordinal: i}); err != nil {
 			return nil, err
 		}
 	}
 	return root, nil
 }
 
-func add(root *node, e *entry, number, ordinal int) error {
+// add enters n, of one entry, into the directory that it is in.
+func add(root, dir *node, base string, n *node) error {
+	e := n.head
 	if e.Name == "." {
 		if e.Type == tar.TypeDir {
-			root.head, root.layer, root.ordinal = e, number, ordinal
+			root.head, root.layer, root.ordinal = e, n.layer, n.ordinal
 		}
 		return nil
-	}
-	dirName, base := path.Split(e.Name)
-	dir, err := mkdirs(root, dirName)
-	if err != nil {
-		return err
 	}
 	if strings.HasPrefix(base, whiteout) {
 		hide(dir, base)
 		return nil
 	}
 	old := dir.children[base]
-	n := &node{head: e, layer: number, ordinal: ordinal}
 	switch {
 	case e.Type == tar.TypeLink:
+		var err error
 		if n, err = hardLink(root, e); err != nil {
 			return err
 		}
 	case e.Type == tar.TypeDir && old != nil && old.isDir():
-		old.head, old.layer, old.ordinal = e, number, ordinal
+		old.head, old.layer, old.ordinal = e, n.layer, n.ordinal
 		return nil
 	case e.Type == tar.TypeDir:
 		n.children = map[string]*node{}
@@ -203,7 +209,7 @@ func (s *stacker) finish() {
 	}
 }
 
-func (s *stacker) stack(lower, upper *node, name string) error {
+func (s *stacker) stack(lower, upper *node) error {
 	if upper.head != nil {
 		lower.head, lower.layer, lower.ordinal = upper.head, upper.layer, upper.ordinal
 	}
@@ -217,27 +223,27 @@ func (s *stacker) stack(lower, upper *node, name string) error {
 		})
 	}
 	for base, up := range upper.children {
-		if err := s.place(lower, up, base, path.Join(name, base), upper.opaque); err != nil {
+		if err := s.place(lower, up, base, upper.opaque); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s *stacker) place(dir, up *node, base, name string, covered bool) error {
+func (s *stacker) place(dir, up *node, base string, covered bool) error {
 	down := dir.children[base]
 	switch {
 	case up.gone:
 		s.later = append(s.later, func() { delete(dir.children, base) })
 		return nil
 	case up.isDir() && down != nil && down.isDir() && !covered && !up.opaque:
-		return s.stack(down, up, name)
+		return s.stack(down, up)
 	case up.isDir():
 		fresh := newDir()
 		if up.opaque && up.head == nil && down != nil && !covered {
 			fresh.head, fresh.layer, fresh.ordinal = dirHead(down), down.layer, down.ordinal
 		}
-		if err := s.stack(fresh, &node{head: up.head, layer: up.layer, ordinal: up.ordinal, children: up.children}, name); err != nil {
+		if err := s.stack(fresh, &node{head: up.head, layer: up.layer, ordinal: up.ordinal, children: up.children}); err != nil {
 			return err
 		}
 		s.later = append(s.later, func() { dir.children[base] = fresh })
@@ -245,7 +251,7 @@ func (s *stacker) place(dir, up *node, base, name string, covered bool) error {
 	case up.link != "":
 		target := lookup(s.root, up.link)
 		if target == nil || target.isDir() {
-			return fmt.Errorf("%s is a hard link to %s, which no layer has", name, up.link)
+			return fmt.Errorf("%s is a hard link to %s, which no layer has", up.head.Name, up.link)
 		}
 		up = target
 	}

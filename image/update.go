@@ -193,7 +193,7 @@ func (u *updater) ownLayer(it *item) int {
 	if n == 0 || it.plan[n-1] != "" {
 		return 0
 	}
-	if slices.ContainsFunc(u.reader.layer(it.manifest.Layers[n-1].Digest).Entries, func(e entry) bool { return e.Marked }) {
+	if slices.ContainsFunc(u.reader.layer(it.manifest.Layers[n-1].Digest).Entries, func(e *entry) bool { return e.Marked }) {
 		return 1
 	}
 	return 0
