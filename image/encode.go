@@ -35,18 +35,19 @@ type encoder struct {
 
 func (e *encoder) entry(n *entry) {
 	e.text(n.Name)
-	for _, v := range []int64{int64(n.Type), n.Mode, int64(n.UID), int64(n.GID), n.Size, n.Sec, int64(n.Nsec), flags(n)} {
+	for _, v := range []int64{int64(n.Type), int64(n.Mode), int64(n.UID), int64(n.GID), n.Size, n.Sec, int64(n.Nsec), flags(n)} {
 		e.number(v)
 	}
-	e.text(n.Link)
-	e.number(int64(len(n.Xattrs)))
-	for _, key := range slices.Sorted(maps.Keys(n.Xattrs)) {
+	if n.More == nil {
+		return
+	}
+	e.text(n.More.Link)
+	e.number(int64(len(n.More.Xattrs)))
+	for _, key := range slices.Sorted(maps.Keys(n.More.Xattrs)) {
 		e.text(key)
-		e.text(n.Xattrs[key])
+		e.text(n.More.Xattrs[key])
 	}
-	if n.Kept {
-		e.text(string(n.Data))
-	}
+	e.text(string(n.More.Data))
 }
 
 func flags(n *entry) int64 {
@@ -56,6 +57,9 @@ func flags(n *entry) int64 {
 	}
 	if n.Kept {
 		bits |= 2
+	}
+	if n.More != nil {
+		bits |= 4
 	}
 	return bits
 }
@@ -111,25 +115,29 @@ type decoder struct {
 
 func (d *decoder) entry() *entry {
 	e := &entry{Name: d.text()}
-	e.Type, e.Mode, e.UID, e.GID = byte(d.number()), d.number(), int(d.number()), int(d.number())
-	e.Size, e.Sec, e.Nsec = d.number(), d.number(), int(d.number())
+	e.Type, e.Mode, e.UID, e.GID = byte(d.number()), uint32(d.number()), uint32(d.number()), uint32(d.number())
+	e.Size, e.Sec, e.Nsec = d.number(), d.number(), int32(d.number())
 	bits := d.number()
 	e.Marked, e.Kept = bits&1 != 0, bits&2 != 0
-	e.Link = d.text()
+	if bits&4 != 0 {
+		e.More = d.extra()
+	}
+	return e
+}
+
+func (d *decoder) extra() *extra {
+	more := &extra{Link: d.text()}
 	for range d.number() {
 		if d.failed {
 			break
 		}
-		if e.Xattrs == nil {
-			e.Xattrs = map[string]string{}
-		}
 		key := d.text()
-		e.Xattrs[key] = d.text()
+		more.Xattrs = withRecord(more.Xattrs, key, d.text())
 	}
-	if e.Kept {
-		e.Data = bytes.Clone(d.bytes())
+	if data := d.bytes(); len(data) > 0 {
+		more.Data = bytes.Clone(data)
 	}
-	return e
+	return more
 }
 
 func (d *decoder) number() int64 {

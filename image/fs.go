@@ -57,7 +57,7 @@ func (t *tree) ReadLink(name string) (string, error) {
 	if !n.isLink() {
 		return "", &fs.PathError{Op: "readlink", Path: name, Err: syscall.EINVAL}
 	}
-	return n.head.Link, nil
+	return n.head.more().Link, nil
 }
 
 // ReadFile implements [fs.ReadFileFS]. The result is the caller's.
@@ -71,7 +71,7 @@ func (t *tree) ReadFile(name string) ([]byte, error) {
 	case n.head.Type != tar.TypeReg:
 		return nil, &fs.PathError{Op: "read", Path: name, Err: syscall.EINVAL}
 	case n.head.Kept:
-		return bytes.Clone(n.head.Data), nil
+		return bytes.Clone(n.head.more().Data), nil
 	}
 	data, err := t.content(n)
 	if err != nil {

@@ -15,7 +15,8 @@ import (
 
 // Bounds on what is kept of one layer.
 const (
-	maxKept    = 64 << 20  // of one file: no trust store comes near it
+	maxKept    = 64 << 20 // of one file: no trust store comes near it
+	maxAllKept = 256 << 20
 	maxHeaders = 512 << 20 // of all that is said of names
 	maxEntries = 8 << 20
 )
@@ -29,20 +30,51 @@ type layer struct {
 	Entries []*entry
 }
 
-// entry is what a layer says of one name.
+// entry is what a layer says of one name. Images have hundreds of thousands, so
+// that what few of them have is apart.
 type entry struct {
 	Name     string // slash-separated and unrooted, "." being the root
-	Type     byte   // as in [tar.Header]
-	Mode     int64
-	UID, GID int
+	More     *extra // nil for most
 	Size     int64
-	Link     string
 	Sec      int64 // modification time
-	Nsec     int
-	Xattrs   map[string]string // PAX records that hold extended attributes
-	Marked   bool              // the marker of a layer of certgraft's own is here
-	Kept     bool              // Data is the content
-	Data     []byte
+	Nsec     int32
+	Mode     uint32
+	UID, GID uint32
+	Type     byte // as in [tar.Header]
+	Marked   bool // the marker of a layer of certgraft's own is here
+	Kept     bool // the content is in More
+}
+
+// extra is what only links, files with extended attributes and files that were
+// kept have.
+type extra struct {
+	Link   string
+	Xattrs map[string]string // PAX records
+	Data   []byte
+}
+
+// more returns what the entry has beside what all have, to be read.
+func (e *entry) more() extra {
+	if e.More == nil {
+		return extra{}
+	}
+	return *e.More
+}
+
+// add returns the same to be changed.
+func (e *entry) add() *extra {
+	if e.More == nil {
+		e.More = &extra{}
+	}
+	return e.More
+}
+
+// keep makes data the content of the entry.
+func (e *entry) keep(data []byte) {
+	e.Kept = true
+	if len(data) > 0 {
+		e.add().Data = data
+	}
 }
 
 // Prefixes of PAX records.
@@ -60,9 +92,16 @@ type layerReader struct {
 // read reads the layer that d names from r, to its end, and verifies it.
 func (lr layerReader) read(ctx context.Context, r io.Reader, d Descriptor) (*layer, error) {
 	l := &layer{}
+	room := int64(maxAllKept)
 	err := walk(ctx, r, d, lr.max, func(_ int, h *tar.Header, content io.Reader) (bool, error) {
-		e, err := lr.entry(h, content)
+		e := newEntry(h)
 		l.Entries = append(l.Entries, e)
+		if e.Type != tar.TypeReg || h.Size > min(maxKept, room) || lr.keep == nil || !lr.keep(e.Name) {
+			return true, nil
+		}
+		room -= h.Size
+		data, err := io.ReadAll(content)
+		e.keep(data)
 		return true, err
 	})
 	if err != nil {
@@ -71,10 +110,13 @@ func (lr layerReader) read(ctx context.Context, r io.Reader, d Descriptor) (*lay
 	return l, nil
 }
 
-func (lr layerReader) entry(h *tar.Header, content io.Reader) (*entry, error) {
+func newEntry(h *tar.Header) *entry {
 	e := &entry{
-		Name: cleanName(h.Name), Type: h.Typeflag, Mode: h.Mode, UID: h.Uid, GID: h.Gid, Size: h.Size,
-		Link: h.Linkname, Sec: h.ModTime.Unix(), Nsec: h.ModTime.Nanosecond(),
+		Name: cleanName(h.Name), Type: h.Typeflag, Mode: uint32(h.Mode), UID: uint32(h.Uid), GID: uint32(h.Gid), Size: h.Size,
+		Sec: h.ModTime.Unix(), Nsec: int32(h.ModTime.Nanosecond()),
+	}
+	if h.Linkname != "" {
+		e.add().Link = h.Linkname
 	}
 	if h.Typeflag == tar.TypeGNUSparse || h.Typeflag == tar.TypeCont {
 		e.Type = tar.TypeReg
@@ -84,21 +126,10 @@ func (lr layerReader) entry(h *tar.Header, content io.Reader) (*entry, error) {
 		case key == markerRecord:
 			e.Marked = true
 		case strings.HasPrefix(key, xattrRecord):
-			if e.Xattrs == nil {
-				e.Xattrs = map[string]string{}
-			}
-			e.Xattrs[key] = value
+			e.add().Xattrs = withRecord(e.add().Xattrs, key, value)
 		}
 	}
-	if e.Type != tar.TypeReg || h.Size > maxKept || lr.keep == nil || !lr.keep(e.Name) {
-		return e, nil
-	}
-	var err error
-	e.Kept = true
-	if e.Data, err = io.ReadAll(content); err != nil {
-		return e, fmt.Errorf("%s: %w", h.Name, err)
-	}
-	return e, nil
+	return e
 }
 
 // cleanName returns the name that an entry stands for: below the root, whatever
@@ -116,8 +147,8 @@ func cleanName(name string) string {
 // header returns the entry as an archive would have it under that name.
 func (e *entry) header(name string) *tar.Header {
 	return &tar.Header{
-		Name: name, Typeflag: e.Type, Mode: e.Mode, Uid: e.UID, Gid: e.GID, Size: e.Size, Linkname: e.Link,
-		ModTime: time.Unix(e.Sec, int64(e.Nsec)).UTC(), PAXRecords: maps.Clone(e.Xattrs),
+		Name: name, Typeflag: e.Type, Mode: int64(e.Mode), Uid: int(e.UID), Gid: int(e.GID), Size: e.Size, Linkname: e.more().Link,
+		ModTime: time.Unix(e.Sec, int64(e.Nsec)).UTC(), PAXRecords: maps.Clone(e.more().Xattrs),
 	}
 }
 

@@ -130,7 +130,7 @@ func (r *reader) refetch(ctx context.Context, w wanted, n *node) ([]byte, error)
 		if err != nil {
 			return false, err
 		}
-		e.Kept, e.Data = true, data
+		e.keep(data)
 		return true, nil
 	})
 	if err != nil {
@@ -140,7 +140,7 @@ func (r *reader) refetch(ctx context.Context, w wanted, n *node) ([]byte, error)
 		return nil, fmt.Errorf("read layer %s: it changed while it was read", w.Digest)
 	}
 	r.cache.store(w.Digest, l)
-	return n.head.Data, nil
+	return n.head.more().Data, nil
 }
 
 // smallFile is the size up to which a file is kept since its neighbour was read.

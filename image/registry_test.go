@@ -391,7 +391,7 @@ func TestCacheIsBounded(t *testing.T) {
 	cache, err := OpenCache(t.TempDir(), (&Locations{}).log())
 	must(t, err)
 	defer cache.Close()
-	l := &layer{Entries: []*entry{{Name: "x", Kept: true, Data: big(t, "x")}}}
+	l := &layer{Entries: []*entry{{Name: "x", Kept: true, More: &extra{Data: big(t, "x")}}}}
 	cache.max = 7 << 19
 	for i, name := range []Digest{"sha256:a", "sha256:b", "sha256:c"} {
 		cache.store(name, l)

@@ -25,7 +25,7 @@ func (u *updater) replayOwn(ctx context.Context, it *item, own int, root *rootfs
 	}
 	content := func(n *node) ([]byte, error) {
 		if n.head.Kept {
-			return n.head.Data, nil
+			return n.head.more().Data, nil
 		}
 		return u.reader.refetch(ctx, u.wanted(it, true)[top], n)
 	}
@@ -55,7 +55,7 @@ func replayOne(root *rootfs.Overlay, n *node, name string, content func(*node) (
 		}
 		return replay(root, n, name, content)
 	case n.isLink():
-		return root.Symlink(n.head.Link, name)
+		return root.Symlink(n.head.more().Link, name)
 	}
 	data, err := content(n)
 	if err != nil {

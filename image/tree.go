@@ -11,13 +11,12 @@ import (
 type node struct {
 	head     *entry           // nil for a directory that no layer has an entry for
 	layer    int              // that head is of, counted from the lowest
-	ordinal  int              // of head in its layer
 	children map[string]*node // of a directory, else nil
 
 	// Only of what one layer makes of a root:
-	gone   bool   // a whiteout: what lower layers have here is out of sight
-	opaque bool   // of a directory: what lower layers have in it is out of sight
-	link   string // of a hard link to what the layer itself does not have
+	gone      bool // a whiteout: what lower layers have here is out of sight
+	opaque    bool // of a directory: what lower layers have in it is out of sight
+	elsewhere bool // a hard link to what the layer itself does not have
 }
 
 func newDir() *node { return &node{children: map[string]*node{}} }
@@ -60,7 +59,7 @@ func stackLayers(layers []*layer) (*node, error) {
 func treeOf(l *layer, number int) (*node, error) {
 	root := newDir()
 	at, dir := "", root // archives have the names of a directory one after another
-	for i, e := range l.Entries {
+	for _, e := range l.Entries {
 		dirName, base := path.Split(e.Name)
 		if dirName != at {
 			var err error
@@ -69,7 +68,7 @@ func treeOf(l *layer, number int) (*node, error) {
 			}
 			at = dirName
 		}
-		if err := add(root, dir, base, &node{head: e, layer: number, ordinal: i}); err != nil {
+		if err := add(root, dir, base, &node{head: e, layer: number}); err != nil {
 			return nil, err
 		}
 	}
@@ -81,7 +80,7 @@ func add(root, dir *node, base string, n *node) error {
 	e := n.head
 	if e.Name == "." {
 		if e.Type == tar.TypeDir {
-			root.head, root.layer, root.ordinal = e, n.layer, n.ordinal
+			root.head, root.layer = e, n.layer
 		}
 		return nil
 	}
@@ -97,7 +96,7 @@ func add(root, dir *node, base string, n *node) error {
 			return err
 		}
 	case e.Type == tar.TypeDir && old != nil && old.isDir():
-		old.head, old.layer, old.ordinal = e, n.layer, n.ordinal
+		old.head, old.layer = e, n.layer
 		return nil
 	case e.Type == tar.TypeDir:
 		n.children = map[string]*node{}
@@ -127,13 +126,13 @@ func hide(dir *node, base string) {
 }
 
 func hardLink(root *node, e *entry) (*node, error) {
-	target := cleanName(e.Link)
+	target := cleanName(e.more().Link)
 	found := lookup(root, target)
 	switch {
 	case found == nil || found.gone:
-		return &node{head: e, link: target}, nil
+		return &node{head: e, elsewhere: true}, nil
 	case found.isDir():
-		return nil, fmt.Errorf("%s is a hard link to the directory %s", e.Name, e.Link)
+		return nil, fmt.Errorf("%s is a hard link to the directory %s", e.Name, e.more().Link)
 	}
 	return found, nil
 }
@@ -165,10 +164,10 @@ func mkdirs(root *node, name string) (*node, error) {
 			if links++; links > maxLinks {
 				return nil, fmt.Errorf("%s leads through too many links", name)
 			}
-			if strings.HasPrefix(next.head.Link, "/") {
+			if strings.HasPrefix(next.head.more().Link, "/") {
 				at, trail = root, trail[:1]
 			}
-			rest = append(strings.Split(next.head.Link, "/"), rest...)
+			rest = append(strings.Split(next.head.more().Link, "/"), rest...)
 			continue
 		case !next.isDir():
 			return nil, fmt.Errorf("%s lies below a file of the same layer", name)
@@ -211,7 +210,7 @@ func (s *stacker) finish() {
 
 func (s *stacker) stack(lower, upper *node) error {
 	if upper.head != nil {
-		lower.head, lower.layer, lower.ordinal = upper.head, upper.layer, upper.ordinal
+		lower.head, lower.layer = upper.head, upper.layer
 	}
 	if upper.opaque {
 		s.later = append(s.later, func() {
@@ -241,17 +240,18 @@ func (s *stacker) place(dir, up *node, base string, covered bool) error {
 	case up.isDir():
 		fresh := newDir()
 		if up.opaque && up.head == nil && down != nil && !covered {
-			fresh.head, fresh.layer, fresh.ordinal = dirHead(down), down.layer, down.ordinal
+			fresh.head, fresh.layer = dirHead(down), down.layer
 		}
-		if err := s.stack(fresh, &node{head: up.head, layer: up.layer, ordinal: up.ordinal, children: up.children}); err != nil {
+		if err := s.stack(fresh, &node{head: up.head, layer: up.layer, children: up.children}); err != nil {
 			return err
 		}
 		s.later = append(s.later, func() { dir.children[base] = fresh })
 		return nil
-	case up.link != "":
-		target := lookup(s.root, up.link)
+	case up.elsewhere:
+		to := cleanName(up.head.more().Link)
+		target := lookup(s.root, to)
 		if target == nil || target.isDir() {
-			return fmt.Errorf("%s is a hard link to %s, which no layer has", up.head.Name, up.link)
+			return fmt.Errorf("%s is a hard link to %s, which no layer has", up.head.Name, to)
 		}
 		up = target
 	}
