@@ -98,7 +98,7 @@ func decodeLayer(data []byte) (*layer, error) {
 	if n < 0 || n > int64(len(plain)) {
 		return nil, io.ErrUnexpectedEOF
 	}
-	l.Entries = make([]*entry, 0, n)
+	l.Entries = slices.Grow(l.Entries, int(n))
 	for range n {
 		l.Entries = append(l.Entries, d.entry())
 	}
