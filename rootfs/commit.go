@@ -15,7 +15,7 @@ import (
 
 // A commit has two phases. First everything new is staged: directories are
 // made, files and links are written under names that no reader looks at. Then
-// all of it goes to disk, the names are switched by rename(2), one by one, and
+// all of it goes to disk, the names are switched by rename(2), one each, and
 // the directories are synced. A failure in the first phase takes the staged
 // files away again; one in the second puts the old files back. A process that
 // is killed leaves each name old or new; what it staged is swept by the next.
@@ -127,7 +127,7 @@ func (c *committer) stage(changes []Change) error {
 			return err
 		}
 	}
-	return c.stageAll()
+	return c.each(c.stageOne)
 }
 
 // prepare finds out all that staging takes, so that it can be done at the same
@@ -138,14 +138,18 @@ func (c *committer) prepare(j *job) error {
 	}
 	j.staged, j.attrs = c.stagingName(j.Name), c.attrsOf(j.Change)
 	dir, _ := split(j.staged)
+	if _, err := c.handle(dir); err != nil {
+		return err
+	}
+	dir, _ = split(j.Name)
 	_, err := c.handle(dir)
 	return err
 }
 
-// stageAll writes files on one processor and makes links on another: they are
-// equally many where there are many, and in different directories, and nothing
-// in a commit takes longer.
-func (c *committer) stageAll() error {
+// each does something with files on one processor and with links on another:
+// they are equally many where there are many, and in different directories, and
+// nothing in a commit takes longer.
+func (c *committer) each(do func(*job) error) error {
 	isFile := func(j *job) bool { return j.Mode.IsRegular() }
 	isLink := func(j *job) bool { return !isFile(j) }
 	var failed error
@@ -153,11 +157,11 @@ func (c *committer) stageAll() error {
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		defer func() { panicked = recover() }() // the caller is to see it
-		failed = c.stageThose(isLink)
+		failed = c.eachOf(isLink, do)
 	})
 	err := func() error {
 		defer wg.Wait()
-		return c.stageThose(isFile)
+		return c.eachOf(isFile, do)
 	}()
 	if panicked != nil {
 		panic(panicked)
@@ -165,12 +169,12 @@ func (c *committer) stageAll() error {
 	return errors.Join(err, failed)
 }
 
-func (c *committer) stageThose(which func(*job) bool) error {
+func (c *committer) eachOf(which func(*job) bool, do func(*job) error) error {
 	for _, j := range c.work {
-		if j.staged == "" || !which(j) {
+		if j.Removed || !which(j) {
 			continue
 		}
-		if err := c.stageOne(j); err != nil {
+		if err := do(j); err != nil {
 			return err
 		}
 	}
@@ -294,12 +298,8 @@ func (c *committer) dirs() []string {
 
 // apply switches the names: first what is new, then, deepest first, what goes.
 func (c *committer) apply() error {
-	for _, j := range c.work {
-		if !j.Removed {
-			if err := c.switchName(j); err != nil {
-				return err
-			}
-		}
+	if err := c.each(c.switchName); err != nil {
+		return err
 	}
 	for _, j := range slices.Backward(c.work) {
 		if j.Removed {

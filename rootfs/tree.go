@@ -159,15 +159,20 @@ func (t *tree) Lstat(name string) (fs.FileInfo, error) {
 
 // ReadLink implements [fs.ReadLinkFS].
 func (t *tree) ReadLink(name string) (string, error) {
-	dir, base, err := t.in(name)
+	dir, base, err := t.at(name)
 	if err != nil {
 		return "", err
 	}
-	target, err := dir.Readlink(base)
-	if err != nil {
-		return "", renamed(err, name)
+	for size := 256; ; size *= 2 {
+		target := make([]byte, size)
+		n, err := unix.Readlinkat(dir, base, target)
+		switch {
+		case err != nil:
+			return "", &fs.PathError{Op: "readlink", Path: name, Err: err}
+		case n < size: // else it may be longer
+			return string(target[:n]), nil
+		}
 	}
-	return target, nil
 }
 
 // Open implements [fs.FS].

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"testing/fstest"
 )
@@ -59,6 +60,28 @@ func TestTreeFollowsNoLink(t *testing.T) {
 	}
 	if _, err := tr.ReadFile("etc/bundle/x"); !errors.Is(err, fs.ErrNotExist) && err == nil {
 		t.Error("a file has no files in it")
+	}
+}
+
+func TestTreeReadsLongLinks(t *testing.T) {
+	dir, root := makeRoot(t)
+	for _, length := range []int{1, 255, 256, 257, 1000} {
+		want := strings.Repeat("x", length)
+		name := filepath.Join(dir, "long")
+		if err := os.Symlink(want, name); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := newTree(root).ReadLink("long"); err != nil || got != want {
+			t.Errorf("%d characters: got %d, %v", length, len(got), err)
+		}
+		if err := os.Remove(name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"etc/bundle", "etc/nothing", "nothing/x", "../x"} {
+		if got, err := newTree(root).ReadLink(name); err == nil {
+			t.Errorf("%s leads to %q", name, got)
+		}
 	}
 }
 
