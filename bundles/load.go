@@ -86,12 +86,6 @@ type loader struct {
 // [ErrUnreachable], or none of them where a local file cannot be read; all that
 // fail are in it.
 func Load(ctx context.Context, opt Options, specs ...string) ([]*Bundle, error) {
-	if opt.Offline {
-		go func() { // while the catalogue is decoded
-			snapshots()
-			mozillaDER()
-		}()
-	}
 	catalogue, err := Catalog(opt)
 	if err != nil {
 		return nil, err
@@ -115,6 +109,13 @@ func Load(ctx context.Context, opt Options, specs ...string) ([]*Bundle, error) 
 	}
 	wg.Wait()
 	return loaded, errors.Join(errs...)
+}
+
+// Preload decodes the certificates in this program, for those who know that
+// they will [Load] some and have something else to do meanwhile.
+func Preload() {
+	snapshots()
+	mozillaDER()
 }
 
 var errTimeout = errors.New("the time for downloads is up")

@@ -10,8 +10,11 @@ package command
 import (
 	"context"
 	"io"
+	"slices"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/certgraft/certgraft/bundles"
 )
 
 // Categories under which the help lists the flags. The library sorts them by
@@ -31,6 +34,9 @@ const (
 // certgraft run is the command's.
 func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	p := newPrinter(stdin, stdout, stderr, processEnviron())
+	if slices.Contains(args, "--offline") {
+		go bundles.Preload() // while the command line is read
+	}
 	app := newApp(p)
 	dropFlags(app, args)
 	args, err := permute(app, args)
