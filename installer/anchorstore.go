@@ -99,6 +99,7 @@ func (s anchorStore) install(e *edit, want []wanted) error {
 		}
 	}
 	report := StoreReport{Name: s.id, Path: "/" + localDir, Added: len(added), Present: len(want) - len(added), Total: len(want)}
+	total := func() (int, error) { return report.Total, nil }
 	if s.hasBundle(e, before) {
 		real, err := e.root.Resolve(toolsBundle)
 		if err != nil {
@@ -106,7 +107,7 @@ func (s anchorStore) install(e *edit, want []wanted) error {
 		}
 		e.covered = append(e.covered, real)
 		report.Path = "/" + real
-		if report.Total, err = s.installBundle(e, before, after, real, want, added); err != nil {
+		if total, err = s.installBundle(e, before, after, real, want, added); err != nil {
 			return err
 		}
 	}
@@ -114,6 +115,9 @@ func (s anchorStore) install(e *edit, want []wanted) error {
 		if err := s.installLinks(e, before, after, want); err != nil {
 			return err
 		}
+	}
+	if report.Total, err = total(); err != nil {
+		return err
 	}
 	e.report.hooks = true
 	e.report.add(report)
@@ -151,16 +155,17 @@ func (s anchorStore) addAnchors(e *edit, a *anchors, want []wanted) (added []wan
 }
 
 // installBundle leaves the bundle that the tool would make of the anchors, or,
-// where it was not the tool that made it, adds to it.
-func (s anchorStore) installBundle(e *edit, before *state, after *anchors, real string, want, added []wanted) (total int, err error) {
+// where it was not the tool that made it, adds to it. What it returns waits
+// until the bundle was read back, and says how many it holds.
+func (s anchorStore) installBundle(e *edit, before *state, after *anchors, real string, want, added []wanted) (total func() (int, error), err error) {
 	if !before.bundle {
 		s.nameUnexplained(e, before)
-		_, total, err := e.extend(s.id, real, want, s.style)
-		return total, err
+		_, n, err := e.extend(s.id, real, want, s.style)
+		return func() (int, error) { return n, nil }, err
 	}
 	if before.data == nil {
 		if err := e.create(s.id, real, s.wide); err != nil {
-			return 0, err
+			return nil, err
 		}
 	}
 	for _, w := range added {
@@ -168,9 +173,9 @@ func (s anchorStore) installBundle(e *edit, before *state, after *anchors, real 
 	}
 	data := after.concat(s.each)
 	if err := e.root.WriteFile(real, data, 0o644); err != nil {
-		return 0, err
+		return nil, err
 	}
-	return e.readBack(real, want, nil)
+	return e.readBackMeanwhile(real, want, nil), nil
 }
 
 // installLinks leaves the links that the tool would, or, where it was not the

@@ -192,11 +192,31 @@ func storeOf(store, name string) string { return store + ":/" + name }
 // readBack reads a bundle that was written as programs do, finds in it what is
 // wanted and what was there before, and returns how many it holds.
 func (e *edit) readBack(name string, want []wanted, before *certs.Set) (int, error) {
+	return e.readBackMeanwhile(name, want, before)()
+}
+
+// readBackMeanwhile does the same on another processor: what it returns waits
+// for the outcome.
+func (e *edit) readBackMeanwhile(name string, want []wanted, before *certs.Set) func() (int, error) {
 	data, err := e.root.Content(name)
 	if err != nil {
-		return 0, fmt.Errorf("read the bundle back: %w", err)
+		return func() (int, error) { return 0, fmt.Errorf("read the bundle back: %w", err) }
 	}
-	blocks, err := e.reader.scan(data, -1)
+	var held int
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		held, err = e.reader.helper().checkBundle(name, data, want, before)
+	}()
+	return func() (int, error) {
+		<-done
+		return held, err
+	}
+}
+
+// checkBundle finds what is wanted, and what was there before, in a bundle.
+func (r *reader) checkBundle(name string, data []byte, want []wanted, before *certs.Set) (int, error) {
+	blocks, err := r.scan(data, -1)
 	if err != nil {
 		return 0, fmt.Errorf("/%s was edited and cannot be read, %w: nothing was changed; please report this", name, err)
 	}

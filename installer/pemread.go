@@ -229,13 +229,17 @@ func decodeBase64(dst, text []byte) ([]byte, error) {
 	return der, nil
 }
 
+// helper returns a reader that remembers what r does, and the other way round,
+// for use at the same time.
+func (r *reader) helper() *reader { return &reader{memory: r.memory} }
+
 // ahead starts to read files on another processor: those with which parse is
 // called, for r to know them when it comes to them. The work is done when wait
 // has returned.
 func (r *reader) ahead() (parse func(data []byte), wait func()) {
 	const usual = 512 // anchors: more make the caller wait
 	files, done := make(chan []byte, usual), make(chan struct{})
-	helper := &reader{memory: r.memory}
+	helper := r.helper()
 	go func() {
 		defer close(done)
 		for data := range files {
