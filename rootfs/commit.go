@@ -152,21 +152,27 @@ func (c *committer) prepare(j *job) error {
 func (c *committer) each(do func(*job) error) error {
 	isFile := func(j *job) bool { return j.Mode.IsRegular() }
 	isLink := func(j *job) bool { return !isFile(j) }
-	var failed error
-	var panicked any
+	return together(func() error { return c.eachOf(isFile, do) }, func() error { return c.eachOf(isLink, do) })
+}
+
+// together does several things at the same time. All have ended when it returns
+// their errors, or panics as one of them did.
+func together(work ...func() error) error {
+	errs, panics := make([]error, len(work)), make([]any, len(work))
 	var wg sync.WaitGroup
-	wg.Go(func() {
-		defer func() { panicked = recover() }() // the caller is to see it
-		failed = c.eachOf(isLink, do)
-	})
-	err := func() error {
-		defer wg.Wait()
-		return c.eachOf(isFile, do)
-	}()
-	if panicked != nil {
-		panic(panicked)
+	for i, do := range work {
+		wg.Go(func() {
+			defer func() { panics[i] = recover() }()
+			errs[i] = do()
+		})
 	}
-	return errors.Join(err, failed)
+	wg.Wait()
+	for _, p := range panics {
+		if p != nil {
+			panic(p)
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func (c *committer) eachOf(which func(*job) bool, do func(*job) error) error {
@@ -312,12 +318,24 @@ func (c *committer) apply() error {
 	if c.opt.NoSync {
 		return nil
 	}
+	return c.syncDirs()
+}
+
+// syncDirs syncs the directories at the same time: one write of the file
+// system's journal is enough for all.
+func (c *committer) syncDirs() error {
+	var work []func() error
 	for _, dir := range c.dirs() {
-		if err := c.syncDir(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		above, _ := split(dir)
+		_, err := c.handle(above)
+		if gone(err) != nil {
 			return err
 		}
+		if err == nil {
+			work = append(work, func() error { return gone(c.syncDir(dir)) })
+		}
 	}
-	return nil
+	return together(work...)
 }
 
 func (c *committer) switchName(j *job) error {
