@@ -1,16 +1,14 @@
 package image
 
 import (
+	"archive/tar"
 	"bytes"
-	"io"
 	"io/fs"
 	"maps"
 	"path"
 	"slices"
 	"strings"
 	"syscall"
-
-	"archive/tar"
 )
 
 // tree is the root of an image as a file system. Names must be free of links:
@@ -96,15 +94,11 @@ func (t *tree) ReadDir(name string) ([]fs.DirEntry, error) {
 	return entries, nil
 }
 
-// Open implements [fs.FS].
+// Open implements [fs.FS], for files: an overlay lists directories by ReadDir.
 func (t *tree) Open(name string) (fs.File, error) {
 	n, err := t.find("open", name)
 	if err != nil {
 		return nil, err
-	}
-	if n.isDir() {
-		entries, err := t.ReadDir(name)
-		return &openDir{info: n.info(path.Base(name)), entries: entries}, err
 	}
 	data, err := t.ReadFile(name)
 	if err != nil {
@@ -120,26 +114,3 @@ type openFile struct {
 
 func (f *openFile) Stat() (fs.FileInfo, error) { return f.info, nil }
 func (f *openFile) Close() error               { return nil }
-
-type openDir struct {
-	info    fs.FileInfo
-	entries []fs.DirEntry
-}
-
-func (d *openDir) Stat() (fs.FileInfo, error) { return d.info, nil }
-func (d *openDir) Close() error               { return nil }
-
-func (d *openDir) Read([]byte) (int, error) {
-	return 0, &fs.PathError{Op: "read", Path: d.info.Name(), Err: syscall.EISDIR}
-}
-
-func (d *openDir) ReadDir(n int) ([]fs.DirEntry, error) {
-	if n <= 0 {
-		n = len(d.entries)
-	} else if len(d.entries) == 0 {
-		return nil, io.EOF
-	}
-	head := d.entries[:min(n, len(d.entries))]
-	d.entries = d.entries[len(head):]
-	return head, nil
-}

@@ -60,6 +60,11 @@ func TestRoundTrips(t *testing.T) {
 // docker makes an archive as docker save of old engines writes it.
 func docker(t *testing.T, tags []string, layers ...[]byte) string {
 	t.Helper()
+	return dockerPacked(t, "", tags, layers...)
+}
+
+func dockerPacked(t *testing.T, packed string, tags []string, layers ...[]byte) string {
+	t.Helper()
 	l := roottest.NewLayout(t)
 	d := l.Image(roottest.Image{Docker: true, Layers: layers, Config: map[string]any{"config": map[string]any{"Cmd": []string{"x"}}}})
 	raw, err := os.ReadFile(blob(l, d.Digest()))
@@ -71,7 +76,7 @@ func docker(t *testing.T, tags []string, layers ...[]byte) string {
 	names := []string{}
 	for i, layer := range layers {
 		name := string(rune('a'+i)) + "/layer.tar"
-		entries = append(entries, roottest.File("store"+name, string(layer)), roottest.Link(name, "../store"+name))
+		entries = append(entries, roottest.File("store"+name, string(roottest.Pack(t, packed, layer))), roottest.Link(name, "../store"+name))
 		names = append(names, name)
 	}
 	manifest, err := json.Marshal([]map[string]any{{"Config": "c.json", "RepoTags": tags, "Layers": names}})
@@ -132,6 +137,17 @@ func TestPacked(t *testing.T) {
 	}
 	if len(slices.Compact(seen)) != 1 {
 		t.Errorf("%q", seen)
+	}
+}
+
+// Some tools write archives with compressed layers.
+func TestDockerArchiveWithPackedLayers(t *testing.T) {
+	for _, packed := range []string{"gzip", "zstd"} {
+		img := get(t, &image.Locations{}, "docker-archive:"+dockerPacked(t, packed, nil, base(t)...))
+		result := update(t, img, appendBundle("new"), image.Options{})
+		if got := bundleOf(t, result.Image); got != "old\nnew\n" || !strings.HasSuffix(result.Parts[0].Layer.MediaType, "."+packed) {
+			t.Errorf("%s: %q %s", packed, got, result.Parts[0].Layer.MediaType)
+		}
 	}
 }
 
