@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -115,17 +116,17 @@ func benchInstall(t *testing.T, disk bool) (ours, theirs time.Duration) {
 	})
 }
 
-// spread moves a root to a directory whose subdirectories ext4 lays out far
-// from each other and from what other tests have removed a moment ago: it is
-// slow to give away inodes that were freed within the last minutes, which no
-// build of an image comes upon.
+// spread copies a root to a directory whose subdirectories ext4 lays out far
+// from each other, by their names, and so from what this and other tests have
+// removed a moment ago: it is slow to give away inodes that were freed within
+// the last minutes, which no build of an image comes upon.
 func spread(t *testing.T, root string) string {
 	t.Helper()
 	dir := t.TempDir()
 	if out, err := try(t, "chattr", "+T", dir); err != nil {
 		t.Logf("no ext4: %v %s", err, out)
 	}
-	base := filepath.Join(dir, "root")
+	base := filepath.Join(dir, strconv.FormatInt(time.Now().UnixNano(), 36))
 	run(t, "cp", "-a", root, base)
 	return base
 }
