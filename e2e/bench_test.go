@@ -65,6 +65,18 @@ func TestBench(t *testing.T) {
 
 func ms(d time.Duration) string { return fmt.Sprintf("%.1f ms", float64(d.Microseconds())/1000) }
 
+// median runs a measurement n times, each after a sync.
+func median(t *testing.T, n int, measure func() time.Duration) time.Duration {
+	t.Helper()
+	var all []time.Duration
+	for range n {
+		run(t, "sync")
+		all = append(all, measure())
+	}
+	slices.Sort(all)
+	return all[n/2]
+}
+
 // medians measures two things n times each, in turns, so that what else the
 // machine does meanwhile is borne by both.
 func medians(n int, ours, theirs func() time.Duration) (time.Duration, time.Duration) {
@@ -143,7 +155,7 @@ func benchKeystore(t *testing.T) (ours, theirs time.Duration) {
 		write(t, filepath.Join(root, fmt.Sprintf("tmp/%03d.pem", i)), pem)
 	}
 	bundle := write(t, filepath.Join(root, "tmp/bundle.pem"), pems.String())
-	ours = median(7, func() time.Duration {
+	ours = median(t, 7, func() time.Duration {
 		start := time.Now()
 		run(t, certgraft, "install", "--quiet", "--stores", "java", "--root", root, bundle)
 		took := time.Since(start)
@@ -162,7 +174,7 @@ func benchP11Kit(t *testing.T) (ours, theirs time.Duration) {
 	root := f.root(t)
 	f.layMozilla(t, root)
 	f.tool(t, root)
-	ours = median(7, func() time.Duration {
+	ours = median(t, 7, func() time.Duration {
 		start := time.Now()
 		run(t, certgraft, "install", "--offline", "--quiet", "--root", root, "aws-rds")
 		took := time.Since(start)
@@ -170,7 +182,7 @@ func benchP11Kit(t *testing.T) (ours, theirs time.Duration) {
 		return took
 	})
 	run(t, certgraft, "bundle", "--offline", "--output", filepath.Join(root, f.trust[0], "anchors/rds.pem"), "aws-rds")
-	theirs = median(3, func() time.Duration {
+	theirs = median(t, 3, func() time.Duration {
 		start := time.Now()
 		f.tool(t, root)
 		return time.Since(start)
@@ -201,7 +213,7 @@ func benchStart(t *testing.T) (ours, theirs time.Duration) {
 // timed returns the median time of a command that succeeds.
 func timed(t *testing.T, n int, name string, args ...string) time.Duration {
 	t.Helper()
-	return median(n, func() time.Duration {
+	return median(t, n, func() time.Duration {
 		start := time.Now()
 		run(t, name, args...)
 		return time.Since(start)
