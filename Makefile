@@ -8,8 +8,8 @@ FUZZTIME ?= 30s
 FLAGS    ?=
 # Inlining is for what install and patch spend their time in; without it the rest
 # is a megabyte smaller and no slower.
-HOT      := runtime/... internal/... bytes strings slices path syscall crypto/internal/... crypto/sha1 crypto/sha256 encoding/base64 golang.org/x/crypto/... \
-            github.com/klauspost/... github.com/certgraft/certgraft/certs github.com/certgraft/certgraft/rootfs github.com/certgraft/certgraft/installer github.com/certgraft/certgraft/image
+HOT      := runtime/... internal/runtime/... internal/bytealg bytes strings crypto/internal/fips140/... crypto/sha1 crypto/sha256 encoding/base64 \
+            golang.org/x/crypto/cryptobyte/... github.com/klauspost/compress/... github.com/certgraft/certgraft/certs github.com/certgraft/certgraft/rootfs
 INLINE   := -gcflags=all=-l $(foreach p,$(HOT),-gcflags=$(p)=)
 COVERED  := certs bundles rootfs installer image keystore probe
 LEAST    := 85

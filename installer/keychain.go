@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -103,9 +102,6 @@ func (k Keychain) detection() *Detection {
 	return &Detection{ID: "macos", Name: "macOS", Family: keychainStore, Rule: "this is a Mac: its trust is in the keychain"}
 }
 
-// fingerprintLine is what security find-certificate -Z prints of each.
-var fingerprintLine = regexp.MustCompile(`(?m)^SHA-256 hash: ([0-9A-F]{64})$`)
-
 // held returns the fingerprints of what is in the keychain.
 func (k Keychain) held(ctx context.Context) (map[string]bool, error) {
 	out, err := k.run(ctx, "find-certificate", "-a", "-Z", k.path())
@@ -113,8 +109,10 @@ func (k Keychain) held(ctx context.Context) (map[string]bool, error) {
 		return nil, err
 	}
 	held := map[string]bool{}
-	for _, m := range fingerprintLine.FindAllStringSubmatch(string(out), -1) {
-		held[strings.ToLower(m[1])] = true
+	for line := range strings.Lines(string(out)) {
+		if hash, ok := strings.CutPrefix(line, "SHA-256 hash: "); ok {
+			held[strings.ToLower(strings.TrimSpace(hash))] = true
+		}
 	}
 	return held, nil
 }
