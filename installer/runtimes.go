@@ -132,7 +132,14 @@ type finder struct {
 	bundles []string        // that the stores see to
 }
 
+// lookedInto are the directories in which most of what is looked for would be.
+// Once they are listed, what is missing there costs nothing.
+var lookedInto = []string{".", "home", "opt", "root", "usr", "usr/lib", "usr/local", "usr/local/lib", "var"}
+
 func (e *edit) newFinder() (*finder, error) {
+	for _, dir := range lookedInto {
+		_, _ = e.root.ReadDir(dir) // one that is missing has nothing
+	}
 	bundles, err := e.bundleFiles()
 	return &finder{edit: e, path: e.searchPath(), sites: sync.OnceValue(e.sitePackages), bundles: bundles}, err
 }

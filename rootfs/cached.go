@@ -137,10 +137,20 @@ func (c *cached) leftBehind() (files, dirs []string) {
 	unlisted := map[string]bool{}
 	for name := range c.stats {
 		dir, _ := split(name)
-		unlisted[dir] = c.lists[dir] == nil
+		unlisted[dir] = c.lists[dir] == nil && !c.gone(dir)
 	}
 	maps.DeleteFunc(unlisted, func(_ string, is bool) bool { return !is })
 	return c.stale, slices.Sorted(maps.Keys(unlisted))
+}
+
+// gone reports whether a directory, or one above it, is known to be missing.
+func (c *cached) gone(dir string) bool {
+	for ; dir != "."; dir, _ = split(dir) {
+		if c.missing(dir) || errors.Is(c.stats[dir].err, fs.ErrNotExist) {
+			return true
+		}
+	}
+	return false
 }
 
 // keptFile is the size up to which contents are remembered.
