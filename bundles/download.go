@@ -31,7 +31,7 @@ func (l *loader) loadURLs(ctx context.Context, s *source) (*Bundle, error) {
 	}
 	switch {
 	case err == nil:
-		b.compare(s)
+		l.compare(b, s)
 		return b, nil
 	case canFallBack(err) && !l.opt.NoFallback:
 		return l.fallback(s, urls, err)
@@ -171,7 +171,7 @@ func (l *loader) fromCache(s *source, urls []string) *Bundle {
 	if pinned(b, s) != nil {
 		return nil
 	}
-	b.compare(s)
+	l.compare(b, s)
 	return b
 }
 
@@ -180,8 +180,9 @@ func (b *Bundle) warn(format string, args ...any) {
 }
 
 // compare names what is new and what is gone against what the catalogue knows.
-func (b *Bundle) compare(s *source) {
-	if s.provider == nil {
+// With a lock it is the lock that is compared with.
+func (l *loader) compare(b *Bundle, s *source) {
+	if s.provider == nil || l.opt.Lock != nil {
 		return
 	}
 	known := s.provider.known(s.region)

@@ -189,8 +189,22 @@ func Recorded(opt Options, spec string) (Record, error) {
 }
 
 func (l *loader) load(ctx context.Context, s *source) (*Bundle, error) {
+	read := func() (*Bundle, error) { return l.read(ctx, s) }
 	var b *Bundle
 	var err error
+	if l.opt.Lock != nil {
+		b, err = l.loadLocked(s, read)
+	} else {
+		b, err = read()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", s.spec, err)
+	}
+	return b, nil
+}
+
+// read returns what the source holds now, if that is what its pin demands.
+func (l *loader) read(ctx context.Context, s *source) (b *Bundle, err error) {
 	switch {
 	case s.stdin:
 		b, err = l.loadStdin(s)
@@ -200,13 +214,10 @@ func (l *loader) load(ctx context.Context, s *source) (*Bundle, error) {
 		b, err = l.loadURLs(ctx, s)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", s.spec, err)
+		return nil, err
 	}
 	b.lockName = s.lockName()
-	if err := errors.Join(b.checkSet(s.pinSet), l.applyLock(b, s)); err != nil {
-		return nil, fmt.Errorf("%s: %w", s.spec, err)
-	}
-	return b, nil
+	return b, b.checkSet(s.pinSet)
 }
 
 func (b *Bundle) checkSet(want string) error {

@@ -55,7 +55,7 @@ func TestLockPolicies(t *testing.T) {
 		{Exact, a.PEM(), "", ""},
 		{Additions, a.PEM() + b.PEM() + c.PEM(), "A B C", "installed: CN=C"},
 		{Additions, a.PEM() + c.PEM(), "", ""},
-		{Any, a.PEM() + c.PEM(), "A C", "CN=B,O=certgraft tests is locked and gone"},
+		{Any, a.PEM() + c.PEM(), "A C", "locked and gone: CN=B"},
 	} {
 		write(t, file, test.now)
 		loaded, err := Load(t.Context(), Options{Lock: lock, Policy: test.policy}, file)
@@ -93,8 +93,39 @@ func TestLockFromSnapshot(t *testing.T) {
 	if got := loaded[0].Certs.Digest(); got != lock.Sources[0].Set {
 		t.Errorf("set %s, locked %s", got, lock.Sources[0].Set)
 	}
-	if text := strings.Join(loaded[0].Warnings, "\n"); !strings.Contains(text, "left out: CN=Moved") || !strings.Contains(text, "from the cache or the snapshot") {
+	if text := strings.Join(loaded[0].Warnings, "\n"); !strings.Contains(text, "left out: CN=Moved") || !strings.Contains(text, "taken from the cache or the snapshot: ") {
 		t.Error(text)
+	}
+}
+
+// The locked certificates are taken from the cache, also where a run without the
+// lock has replaced the download in it, and where the source is gone altogether.
+func TestLockFromCache(t *testing.T) {
+	a, b := roottest.NewCA(t, "A"), roottest.NewCA(t, "B")
+	const address = "https://ca.example.com/ca.pem"
+	s := &server{answers: list(answer(200, a.PEM()), answer(200, a.PEM()), answer(200, b.PEM()), answer(200, b.PEM()), answer(404, ""))}
+	opt := Options{Transport: s, Cache: t.TempDir()}
+	lock := lockOf(t, opt, address)
+	load := func(lock *Lock) (string, error) {
+		opt := opt
+		opt.Lock = lock
+		loaded, err := Load(t.Context(), opt, address)
+		if err != nil {
+			return "", err
+		}
+		return commonNames(loaded[0]), nil
+	}
+	for i, want := range []struct {
+		lock  *Lock
+		names string
+	}{{lock, "A"}, {nil, "B"}, {lock, "A"}, {lock, "A"}} {
+		if names, err := load(want.lock); names != want.names {
+			t.Errorf("load %d: %q %v, want %s", i, names, err, want.names)
+		}
+	}
+	opt.Cache, opt.NoFallback = "", true
+	if names, err := load(lock); !errors.Is(err, ErrUnreachable) {
+		t.Errorf("without a cache: %q %v", names, err)
 	}
 }
 

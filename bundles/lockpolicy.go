@@ -1,0 +1,149 @@
+package bundles
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/certgraft/certgraft/certs"
+)
+
+// loadLocked loads a source and makes of it what the policy allows.
+func (l *loader) loadLocked(s *source, load func() (*Bundle, error)) (*Bundle, error) {
+	locked, _ := l.opt.Lock.find(s.lockName()) // checked before
+	kept := &certs.Set{}
+	if l.exact() {
+		kept = l.elsewhere(s, locked) // before a download replaces what the cache holds
+	}
+	b, err := load()
+	if err != nil {
+		if b = s.standIn(locked, kept, err); b == nil {
+			return nil, err
+		}
+	}
+	return b, l.applyLock(b, locked, kept)
+}
+
+func (l *loader) exact() bool { return l.opt.Policy == Exact || l.opt.Policy == "" }
+
+// applyLock takes out of a bundle what the policy does not allow.
+func (l *loader) applyLock(b *Bundle, locked LockedSource, kept *certs.Set) error {
+	change := locked.compare(b.Certs)
+	switch {
+	case l.exact():
+		return l.applyExact(b, locked, change, kept)
+	case l.opt.Policy == Additions && len(change.Gone) > 0:
+		return goneError(change.Gone)
+	}
+	b.note("new since it was locked, installed", newNames(change.New))
+	b.note("locked and gone", goneNames(change.Gone))
+	return nil
+}
+
+// applyExact picks the locked certificates out of what was loaded, else of what
+// was kept, and keeps them for the next time.
+func (l *loader) applyExact(b *Bundle, locked LockedSource, change Change, kept *certs.Set) error {
+	exact := &certs.Set{}
+	var nowhere, stood []LockedCert
+	for _, c := range locked.Certificates {
+		f, _ := certs.ParseFingerprint(c.Fingerprint) // checked when the lock was read
+		switch {
+		case b.Certs.Has(f):
+			exact.Add(b.Certs.Get(f), b.Source)
+		case kept.Has(f):
+			exact.Add(kept.Get(f), b.Source)
+			stood = append(stood, c)
+		default:
+			nowhere = append(nowhere, c)
+		}
+	}
+	if len(nowhere) > 0 {
+		return goneError(nowhere)
+	}
+	b.note("new since it was locked, left out", newNames(change.New))
+	b.note("gone since it was locked, taken from the cache or the snapshot", goneNames(stood))
+	b.Certs = exact
+	if len(b.URLs) > 0 {
+		l.fetcher.cache.write(setAddress(locked), nil, exact.AppendPEM(nil))
+	}
+	return nil
+}
+
+// setAddress is the name under which the cache keeps a locked set.
+func setAddress(locked LockedSource) string { return "set:" + locked.Set }
+
+// elsewhere returns what the cache and the snapshot have of a source.
+func (l *loader) elsewhere(s *source, locked LockedSource) *certs.Set {
+	all := &certs.Set{}
+	if s.path != "" || l.opt.NoFallback {
+		return all
+	}
+	add := func(list *certs.Set) {
+		for c := range list.All() {
+			all.Add(c, "")
+		}
+	}
+	if entry, ok := l.fetcher.cache.read(setAddress(locked)); ok {
+		taken, _, _ := certs.ParseAll(entry.body) // a damaged one is as good as none
+		for _, c := range taken {
+			all.Add(c, "")
+		}
+	}
+	urls := []string{s.url}
+	if s.provider != nil {
+		urls, _ = s.provider.urls(s.region) // checked when the argument was parsed
+		snapshot, _, _ := s.provider.Snapshot()
+		add(snapshot)
+	}
+	if cached := l.fromCache(s, urls); cached != nil {
+		add(cached.Certs)
+	}
+	return all
+}
+
+// standIn returns a bundle of what is kept, if the source could only not be
+// reached and all that is locked is kept.
+func (s *source) standIn(locked LockedSource, kept *certs.Set, cause error) *Bundle {
+	if !errors.Is(cause, ErrUnreachable) && !canFallBack(cause) {
+		return nil
+	}
+	b := s.newBundle(Cache)
+	b.URLs = locked.URLs
+	for _, c := range locked.Certificates {
+		f, _ := certs.ParseFingerprint(c.Fingerprint) // checked when the lock was read
+		if !kept.Has(f) {
+			return nil
+		}
+		b.Certs.Add(kept.Get(f), b.Source)
+	}
+	b.lockName = s.lockName()
+	b.warn("the locked certificates are used as they were kept: %s", reason(cause))
+	return b
+}
+
+func (b *Bundle) note(what string, names []string) {
+	if len(names) > 0 {
+		b.warn("%s: %s", what, strings.Join(names, "; "))
+	}
+}
+
+func newNames(list []*certs.Certificate) []string {
+	var names []string
+	for _, c := range list {
+		names = append(names, c.Subject())
+	}
+	return names
+}
+
+func goneNames(list []LockedCert) []string {
+	var names []string
+	for _, c := range list {
+		names = append(names, c.Subject+" ("+c.Fingerprint[:16]+"…)")
+	}
+	return slices.Clip(names)
+}
+
+func goneError(gone []LockedCert) error {
+	return hinted{refusedf("the lock has what the source no longer has: %s", strings.Join(goneNames(gone), "; ")),
+		"look at what changed (certgraft lock --check), and take it over with certgraft lock --update"}
+}
