@@ -19,6 +19,8 @@ type Inspection struct {
 	Installed    []Installed  `json:"installed"` // by certgraft
 	Differences  []Difference `json:"differences"`
 	Warnings     []string     `json:"warnings"`
+
+	record *record
 }
 
 // StoreState is the state of one file, or directory, that programs read their
@@ -51,8 +53,8 @@ type Difference struct {
 	Missing     []string `json:"missing"`
 }
 
-// expiresSoon is how far ahead an expiry is announced.
-const expiresSoon = 90 * 24 * time.Hour
+// ExpiresSoon is how far ahead an expiry is announced.
+const ExpiresSoon = 90 * 24 * time.Hour
 
 // Inspect looks at the stores of a root, as of now. A root that must not be
 // edited can be looked at.
@@ -66,7 +68,7 @@ func Inspect(root fs.ReadLinkFS, now time.Time, opt Options) (*Inspection, error
 	if err != nil {
 		return nil, err
 	}
-	out := &Inspection{Distribution: detection, Warnings: []string{}}
+	out := &Inspection{Distribution: detection, Warnings: []string{}, record: e.record}
 	if out.Stores, err = e.states(now); err != nil {
 		return nil, err
 	}
@@ -144,7 +146,7 @@ func (e *edit) judge(s StoreState, held *certs.Set, now time.Time) StoreState {
 		switch {
 		case now.After(c.NotAfter()):
 			s.Expired++
-		case now.Add(expiresSoon).After(c.NotAfter()):
+		case now.Add(ExpiresSoon).After(c.NotAfter()):
 			s.Expiring++
 		}
 		if e.record.cert(c.Fingerprint()) != nil {

@@ -24,6 +24,7 @@ var transports = []string{"docker://", "oci:", "oci-archive:", "docker-archive:"
 type inspectOptions struct {
 	now          time.Time
 	javaPassword string // file that holds it
+	html         string // file for the page, "-" for standard output
 }
 
 func inspectCommand(p *printer) *cli.Command {
@@ -32,14 +33,17 @@ func inspectCommand(p *printer) *cli.Command {
 		Name:        "inspect",
 		Usage:       "say which trust stores there are, what each holds, and where they disagree",
 		ArgsUsage:   "[ROOT|FILE]",
-		Description: "certgraft inspect                 the running system\ncertgraft inspect /mnt/root\ncertgraft inspect corp.pem",
-		Flags:       []cli.Flag{javaPasswordFlag(&o.javaPassword)},
+		Description: "certgraft inspect                 the running system\ncertgraft inspect /mnt/root\ncertgraft inspect corp.pem\ncertgraft inspect --html report.html / a page to read, print or keep",
+		Flags:       []cli.Flag{javaPasswordFlag(&o.javaPassword), o.htmlFlag()},
 		Action: func(c *cli.Context) error {
 			args, err := operands(c, 0, 1, "")
 			if err != nil {
 				return err
 			}
 			if o.now, err = p.env.now(); err != nil {
+				return err
+			}
+			if err := o.checkHTML(p, c.IsSet("html")); err != nil {
 				return err
 			}
 			if len(args) == 0 {
@@ -65,7 +69,7 @@ func (o *inspectOptions) inspectAny(p *printer, name string) error {
 	case info.IsDir():
 		return o.inspectRoot(p, name)
 	}
-	return inspectFile(p, name, o.now)
+	return o.inspectFile(p, name)
 }
 
 func (o *inspectOptions) inspectRoot(p *printer, dir string) error {
@@ -86,7 +90,8 @@ func (o *inspectOptions) inspectRoot(p *printer, dir string) error {
 	for _, w := range found.Warnings {
 		p.warn(w)
 	}
-	return p.result(found, func(w io.Writer) { inspectionText(w, found) })
+	page := func() *inspectPage { return rootPage(dir, found, o.now) }
+	return o.report(p, page, found, func(w io.Writer) { inspectionText(w, found) })
 }
 
 func inspectionText(w io.Writer, found *installer.Inspection) {
@@ -147,7 +152,7 @@ type fileResult struct {
 	Findings     []findingResult     `json:"findings"`
 }
 
-func inspectFile(p *printer, name string, now time.Time) error {
+func (o *inspectOptions) inspectFile(p *printer, name string) error {
 	data, err := os.ReadFile(name)
 	if err != nil {
 		return fmt.Errorf("inspect: %w", err)
@@ -162,7 +167,7 @@ func inspectFile(p *printer, name string, now time.Time) error {
 		if !set.Add(c, "") {
 			continue
 		}
-		_, remark := certs.Policy{Now: now}.Judge(c)
+		_, remark := certs.Policy{Now: o.now}.Judge(c)
 		out.Certificates = append(out.Certificates, certificateResult{
 			Fingerprint: c.Fingerprint().String(), Subject: c.Subject(), Issuer: c.Issuer(),
 			NotBefore: c.NotBefore(), NotAfter: c.NotAfter(), CA: c.IsCA(), Remark: remark,
@@ -173,7 +178,7 @@ func inspectFile(p *printer, name string, now time.Time) error {
 		out.Findings = append(out.Findings, findingResult{Line: f.Line, Verdict: f.Verdict.String(), Reason: f.Reason})
 		p.warn(name + ": " + f.Error())
 	}
-	return p.result(out, out.text)
+	return o.report(p, func() *inspectPage { return filePage(out, set, o.now) }, out, out.text)
 }
 
 func (r fileResult) text(w io.Writer) {

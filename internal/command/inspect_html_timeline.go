@@ -1,0 +1,205 @@
+package command
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/certgraft/certgraft/certs"
+)
+
+// The measures of the timeline, in units of its view box.
+const (
+	chartWidth  = 960
+	chartHeight = 236
+	chartBase   = 192 // where the bars stand
+	chartTall   = 146 // the tallest bar
+	widestBar   = 48
+	mostColumns = 56 // at which the years can still be read
+)
+
+// chartColumn is the years that share a bar.
+type chartColumn struct {
+	from, to int // years, both included
+	gap      bool
+	certs    []*certs.Certificate
+}
+
+// expiries writes the timeline, and the certificates that end first.
+func (c *inspectPage) expiries(h *htmlWriter) {
+	h.put("<section id=\"expiries\"><h2>When they expire</h2>\n")
+	if c.all.Len() == 0 {
+		h.put("<p>There is no certificate.</p></section>\n")
+		return
+	}
+	c.chart(h)
+	first := byExpiry(c.all.All())
+	urgent := 0
+	for _, cert := range first {
+		if at := lifeOf(cert, c.now); at == lifeExpired || at == lifeSoon {
+			urgent++
+		}
+	}
+	const most, least = 100, 5
+	shown := min(max(urgent, least), most)
+	if shown >= len(first) { // the list of what is held is as short
+		h.put("</section>\n")
+		return
+	}
+	h.put("<details%s><summary>%s</summary>\n", openIf(urgent > 0 && urgent <= 10), firstWords(urgent, shown))
+	c.table(h, first[:shown])
+	h.put("</details></section>\n")
+}
+
+func firstWords(urgent, shown int) string {
+	switch {
+	case urgent == 0:
+		return fmt.Sprintf("The %d that expire first", shown)
+	case urgent > shown:
+		return fmt.Sprintf("The first %d of %d that have expired or soon will", shown, urgent)
+	case urgent < shown:
+		return fmt.Sprintf("%d that have expired or soon will, and the next", urgent)
+	}
+	return fmt.Sprintf("%d that have expired or soon will", urgent)
+}
+
+// chart draws a bar for each year in which certificates expire.
+func (c *inspectPage) chart(h *htmlWriter) {
+	columns := chartColumns(slices.Collect(c.all.All()), c.now)
+	tallest := 1
+	for _, col := range columns {
+		tallest = max(tallest, len(col.certs))
+	}
+	pitch := min(widestBar, chartWidth/float64(len(columns)))
+	h.put("<figure><div class=\"wide\"><svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"Certificates by the year in which they expire\">\n", chartWidth, chartHeight)
+	for i, col := range columns {
+		c.column(h, col, float64(i)*pitch, pitch, chartTall/float64(tallest))
+	}
+	h.put("<line class=\"axis\" x1=\"0\" x2=\"%.1f\" y1=\"%d\" y2=\"%d\"/>\n", pitch*float64(len(columns)), chartBase, chartBase)
+	c.today(h, columns, pitch)
+	h.put("</svg></div>\n<figcaption>Certificates by the year in which they expire.")
+	for _, class := range c.chartClasses(slices.Collect(c.all.All())) {
+		h.put(" <span class=\"key %s\">%s</span>", class.name, class.words)
+	}
+	h.put("</figcaption></figure>\n")
+}
+
+// chartClass is the certificates that share a colour.
+type chartClass struct {
+	name, words string
+	count       int
+}
+
+// chartClasses counts the certificates of each colour that is used, the one at
+// the foot of a bar first.
+func (c *inspectPage) chartClasses(list []*certs.Certificate) []chartClass {
+	classes := []chartClass{
+		{name: "expired", words: "expired"}, {name: "soon", words: "within 90 days"}, {name: "early", words: "not valid yet"},
+		{name: "valid", words: "valid"}, {name: "ours", words: "valid, added by certgraft"},
+	}
+	for _, cert := range list {
+		name := string(lifeOf(cert, c.now))
+		if name == string(lifeValid) && c.recorded[cert.Fingerprint()] != nil {
+			name = "ours"
+		}
+		i := slices.IndexFunc(classes, func(k chartClass) bool { return k.name == name })
+		classes[i].count++
+	}
+	return slices.DeleteFunc(classes, func(k chartClass) bool { return k.count == 0 })
+}
+
+// column draws the bar, the number and the years at x.
+func (c *inspectPage) column(h *htmlWriter, col chartColumn, x, pitch, scale float64) {
+	middle := x + pitch/2
+	if col.gap {
+		h.put("<g><title>none from %d to %d</title><text x=\"%.1f\" y=\"%d\">⋯</text></g>\n", col.from, col.to, middle, chartBase+18)
+		return
+	}
+	h.put("<g>")
+	if n := len(col.certs); n > 0 {
+		var names []string
+		for _, cert := range byExpiry(slices.Values(col.certs)) {
+			names = append(names, nameOf(cert))
+		}
+		h.put("<title>%s, %s: %s</title>", col.years(), plural(n, "certificate"), some(names, 12))
+		h.put("<text class=\"count\" x=\"%.1f\" y=\"%.1f\">%d</text>", middle, chartBase-float64(n)*scale-5, n)
+	}
+	y := float64(chartBase)
+	for _, class := range c.chartClasses(col.certs) {
+		tall := float64(class.count) * scale
+		y -= tall
+		h.put("<rect class=\"%s\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"/>", class.name, x+pitch*0.12, y, pitch*0.76, tall)
+	}
+	if pitch > 36 && col.from == col.to {
+		h.put("<text x=\"%.1f\" y=\"%d\">%s</text></g>\n", middle, chartBase+18, col.years())
+		return
+	}
+	h.put("<text class=\"steep\" transform=\"translate(%.1f %d) rotate(-60)\">%s</text></g>\n", middle+4, chartBase+12, col.years())
+}
+
+// today draws a line at the moment of the page.
+func (c *inspectPage) today(h *htmlWriter, columns []chartColumn, pitch float64) {
+	year := c.now.UTC().Year()
+	i := slices.IndexFunc(columns, func(col chartColumn) bool { return col.from <= year && year <= col.to })
+	passed := (float64(year-columns[i].from) + float64(c.now.UTC().YearDay()-1)/366) / float64(columns[i].to-columns[i].from+1)
+	x := (float64(i) + passed) * pitch
+	anchor := "start"
+	at := x + 4
+	if x > chartWidth-90 {
+		anchor, at = "end", x-4
+	}
+	h.put("<line class=\"now\" x1=\"%.1f\" x2=\"%.1f\" y1=\"4\" y2=\"%d\"/>", x, x, chartBase)
+	h.put("<text class=\"now\" text-anchor=\"%s\" x=\"%.1f\" y=\"14\">%s</text>\n", anchor, at, c.now.UTC().Format(time.DateOnly))
+}
+
+func (col chartColumn) years() string {
+	if col.from == col.to {
+		return strconv.Itoa(col.from)
+	}
+	return fmt.Sprintf("%d–%d", col.from, col.to)
+}
+
+// chartColumns sorts the certificates into columns of as few years as there is
+// room for. Where none expires for long, a gap stands for the time: there are
+// roots that end next year, and roots that end in a hundred.
+func chartColumns(list []*certs.Certificate, now time.Time) []chartColumn {
+	var columns []chartColumn
+	for _, width := range []int{1, 2, 5, 10, 50, 100, 1000} {
+		if columns = columnsOf(list, now, width); len(columns) <= mostColumns {
+			break
+		}
+	}
+	return columns
+}
+
+func columnsOf(list []*certs.Certificate, now time.Time, width int) []chartColumn {
+	first := func(t time.Time) int { return t.UTC().Year() / width * width }
+	byYear := map[int][]*certs.Certificate{first(now): nil}
+	for _, c := range list {
+		byYear[first(c.NotAfter())] = append(byYear[first(c.NotAfter())], c)
+	}
+	var columns []chartColumn
+	next := 0
+	for i, from := range slices.Sorted(maps.Keys(byYear)) {
+		if i > 0 {
+			columns = append(columns, emptyColumns(next, from, width)...)
+		}
+		next = from + width
+		columns = append(columns, chartColumn{from: from, to: next - 1, certs: byYear[from]})
+	}
+	return columns
+}
+
+// emptyColumns fills the time from one year to the one before another.
+func emptyColumns(from, to, width int) []chartColumn {
+	if to-from > 2*width {
+		return []chartColumn{{from: from, to: to - 1, gap: true}}
+	}
+	var columns []chartColumn
+	for ; from < to; from += width {
+		columns = append(columns, chartColumn{from: from, to: from + width - 1})
+	}
+	return columns
+}
