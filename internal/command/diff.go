@@ -1,18 +1,19 @@
 package command
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/image"
 	"github.com/certgraft/certgraft/installer"
 	"github.com/certgraft/certgraft/keystore"
 	"github.com/certgraft/certgraft/rootfs"
@@ -21,6 +22,7 @@ import (
 // diffOptions are the flags of certgraft diff.
 type diffOptions struct {
 	javaPassword string // file that holds it
+	image        imageRootOptions
 }
 
 func diffCommand(p *printer) *cli.Command {
@@ -29,14 +31,14 @@ func diffCommand(p *printer) *cli.Command {
 		Name:        "diff",
 		Usage:       "say which certificates one of two trusts and the other does not",
 		ArgsUsage:   "A B",
-		Description: "certgraft diff / /mnt/root            two roots\ncertgraft diff old.pem new.pem         two files: bundles or Java trust stores\ncertgraft diff / corp.pem              exit status 5 if they differ",
-		Flags:       []cli.Flag{javaPasswordFlag(&o.javaPassword)},
+		Description: "certgraft diff / /mnt/root            two roots\ncertgraft diff old.pem new.pem         two files: bundles or Java trust stores\ncertgraft diff docker://app:1 docker://app:1-ca   two images\ncertgraft diff / corp.pem              exit status 5 if they differ",
+		Flags:       append([]cli.Flag{javaPasswordFlag(&o.javaPassword)}, o.image.flags()...),
 		Action: func(c *cli.Context) error {
-			args, err := operands(c, 2, 2, "a root or file to compare with")
+			args, err := operands(c, 2, 2, "a root, file or image to compare with")
 			if err != nil {
 				return err
 			}
-			return o.run(p, args[0], args[1])
+			return o.run(c.Context, p, args[0], args[1])
 		},
 	}
 }
@@ -68,16 +70,16 @@ type renewedCert struct {
 	SameKey bool       `json:"sameKey"`
 }
 
-func (o *diffOptions) run(p *printer, a, b string) error {
+func (o *diffOptions) run(ctx context.Context, p *printer, a, b string) error {
 	now, err := p.env.now()
 	if err != nil {
 		return err
 	}
-	ours, err := o.trusted(p, a)
+	ours, err := o.trusted(ctx, p, a)
 	if err != nil {
 		return err
 	}
-	theirs, err := o.trusted(p, b)
+	theirs, err := o.trusted(ctx, p, b)
 	if err != nil {
 		return err
 	}
@@ -93,9 +95,13 @@ func (o *diffOptions) run(p *printer, a, b string) error {
 }
 
 // trusted returns what a root trusts, or a file holds.
-func (o *diffOptions) trusted(p *printer, name string) (*certs.Set, error) {
-	if slices.ContainsFunc(transports, func(t string) bool { return strings.HasPrefix(name, t) }) {
-		return nil, withHint(usagef("diff %s: images are not read yet", name), "unpack the image and name the directory")
+func (o *diffOptions) trusted(ctx context.Context, p *printer, name string) (*certs.Set, error) {
+	if image.HasTransport(name) {
+		root, _, err := o.image.open(ctx, p, name)
+		if err != nil {
+			return nil, err
+		}
+		return trustedBy(p, name, root), nil
 	}
 	info, err := os.Stat(name)
 	switch {
@@ -115,15 +121,19 @@ func trustedByRoot(p *printer, dir string) (*certs.Set, error) {
 		return nil, err
 	}
 	defer closer.Close()
+	return trustedBy(p, dir, root), nil
+}
+
+func trustedBy(p *printer, name string, root fs.ReadLinkFS) *certs.Set {
 	set := &certs.Set{}
 	for c, err := range installer.Trusted(root) {
 		if err != nil {
-			p.warn(fmt.Sprintf("%s: %v", dir, err))
+			p.warn(fmt.Sprintf("%s: %v", name, err))
 			continue
 		}
 		set.Add(c, "")
 	}
-	return set, nil
+	return set
 }
 
 func (o *diffOptions) heldByFile(p *printer, name string) (*certs.Set, error) {

@@ -1,30 +1,29 @@
 package command
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/image"
 	"github.com/certgraft/certgraft/installer"
 	"github.com/certgraft/certgraft/rootfs"
 )
-
-// transports are the prefixes of images.
-var transports = []string{"docker://", "oci:", "oci-archive:", "docker-archive:", "docker-daemon:"}
 
 // inspectOptions are the flags of certgraft inspect.
 type inspectOptions struct {
 	now          time.Time
 	javaPassword string // file that holds it
 	html         string // file for the page, "-" for standard output
+	image        imageRootOptions
 }
 
 func inspectCommand(p *printer) *cli.Command {
@@ -32,9 +31,9 @@ func inspectCommand(p *printer) *cli.Command {
 	return &cli.Command{
 		Name:        "inspect",
 		Usage:       "say which trust stores there are, what each holds, and where they disagree",
-		ArgsUsage:   "[ROOT|FILE]",
-		Description: "certgraft inspect                 the running system\ncertgraft inspect /mnt/root\ncertgraft inspect corp.pem\ncertgraft inspect --html report.html / a page to read, print or keep",
-		Flags:       []cli.Flag{javaPasswordFlag(&o.javaPassword), o.htmlFlag()},
+		ArgsUsage:   "[ROOT|FILE|IMAGE]",
+		Description: "certgraft inspect                 the running system\ncertgraft inspect /mnt/root\ncertgraft inspect corp.pem\ncertgraft inspect docker://debian:13\ncertgraft inspect --html report.html / a page to read, print or keep",
+		Flags:       append([]cli.Flag{javaPasswordFlag(&o.javaPassword), o.htmlFlag()}, o.image.flags()...),
 		Action: func(c *cli.Context) error {
 			args, err := operands(c, 0, 1, "")
 			if err != nil {
@@ -49,16 +48,16 @@ func inspectCommand(p *printer) *cli.Command {
 			if len(args) == 0 {
 				return o.inspectRoot(p, "/")
 			}
-			return o.inspectAny(p, args[0])
+			return o.inspectAny(c.Context, p, args[0])
 		},
 	}
 }
 
 // inspectAny looks at what name is: an image by its prefix, else a directory or
 // a file that is there.
-func (o *inspectOptions) inspectAny(p *printer, name string) error {
-	if slices.ContainsFunc(transports, func(t string) bool { return strings.HasPrefix(name, t) }) {
-		return withHint(usagef("inspect %s: images are not read yet", name), "unpack the image and name the directory")
+func (o *inspectOptions) inspectAny(ctx context.Context, p *printer, name string) error {
+	if image.HasTransport(name) {
+		return o.inspectImage(ctx, p, name)
 	}
 	info, err := os.Stat(name)
 	switch {
@@ -83,14 +82,31 @@ func (o *inspectOptions) inspectRoot(p *printer, dir string) error {
 		return err
 	}
 	defer closer.Close()
+	return o.inspectTree(p, dir, root, opt)
+}
+
+// inspectImage looks into an image, with the environment of its programs.
+func (o *inspectOptions) inspectImage(ctx context.Context, p *printer, name string) error {
+	root, config, err := o.image.open(ctx, p, name)
+	if err != nil {
+		return err
+	}
+	opt := installer.Options{Environ: environOf(config.Env)}
+	if opt.JavaPassword, err = readPassword(o.javaPassword); err != nil {
+		return err
+	}
+	return o.inspectTree(p, name, root, opt)
+}
+
+func (o *inspectOptions) inspectTree(p *printer, name string, root fs.ReadLinkFS, opt installer.Options) error {
 	found, err := installer.Inspect(root, o.now, opt)
 	if err != nil {
-		return fmt.Errorf("inspect %s: %w", dir, err)
+		return fmt.Errorf("inspect %s: %w", name, err)
 	}
 	for _, w := range found.Warnings {
 		p.warn(w)
 	}
-	page := func() *inspectPage { return rootPage(dir, found, o.now) }
+	page := func() *inspectPage { return rootPage(name, found, o.now) }
 	return o.report(p, page, found, func(w io.Writer) { inspectionText(w, found) })
 }
 
