@@ -142,7 +142,7 @@ func (o *diffOptions) heldByFile(p *printer, name string) (*certs.Set, error) {
 		return nil, fmt.Errorf("diff: %w", err)
 	}
 	set := &certs.Set{}
-	if found, ok, err := o.heldByKeystore(data); ok || err != nil {
+	if found, ok, err := heldByKeystore(data, o.javaPassword); ok || err != nil {
 		if err != nil {
 			return nil, fmt.Errorf("diff %s: %w", name, err)
 		}
@@ -163,8 +163,8 @@ func (o *diffOptions) heldByFile(p *printer, name string) (*certs.Set, error) {
 
 // heldByKeystore returns the certificates of a Java trust store; ok is false for
 // what is none.
-func (o *diffOptions) heldByKeystore(data []byte) (set *certs.Set, ok bool, err error) {
-	password, err := readPassword(o.javaPassword)
+func heldByKeystore(data []byte, passwordFile string) (set *certs.Set, ok bool, err error) {
+	password, err := readPassword(passwordFile)
 	if err != nil {
 		return nil, false, err
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -15,26 +16,35 @@ import (
 	"github.com/certgraft/certgraft/bundles"
 	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/installer"
+	"github.com/certgraft/certgraft/keystore"
 	"github.com/certgraft/certgraft/probe"
 	"github.com/certgraft/certgraft/rootfs"
 )
 
 // trustOptions are the flags that say whose trust counts.
 type trustOptions struct {
-	fetch fetchOptions
-	root  string
-	with  cli.StringSlice
-	only  bool
+	fetch        fetchOptions
+	root         string
+	image        string
+	imageRoot    imageRootOptions
+	java         string // file of a trust store
+	javaPassword string // file that holds its password
+	with         cli.StringSlice
+	only         bool
 }
 
 func (o *trustOptions) flags() []cli.Flag {
 	flags := []cli.Flag{
 		&cli.StringFlag{Name: "root", Category: targetFlags, Usage: "trust what the root file system in `DIR` trusts", Value: "/", TakesFile: true, Destination: &o.root},
+		&cli.StringFlag{Name: "image", Category: targetFlags, Usage: "trust what the image `IMAGE` trusts", Destination: &o.image},
+		&cli.StringFlag{Name: "java", Category: targetFlags, Usage: "trust what the Java trust store in `FILE` trusts", TakesFile: true, Destination: &o.java},
+		javaPasswordFlag(&o.javaPassword),
 		&cli.StringSliceFlag{Name: "with", Category: targetFlags, Usage: "trust the certificates of `SOURCE` too, as if they were installed", TakesFile: true, Destination: &o.with},
 		&cli.BoolFlag{Name: "only", Category: targetFlags, Usage: "trust nothing but what --with names", Destination: &o.only},
 	}
 	// The timeout of this command is the server's; downloads keep their own.
 	o.fetch.timeout = time.Minute
+	flags = append(flags, o.imageRoot.flags()...)
 	return append(flags, slices.DeleteFunc(o.fetch.flags(), func(f cli.Flag) bool { return f.Names()[0] == "timeout" })...)
 }
 
@@ -60,17 +70,75 @@ func (o *trustOptions) load(ctx context.Context, p *printer, now time.Time) (*tr
 		return nil, withHint(usagef("--only trusts what --with names, and there is none"), "add --with SOURCE")
 	case o.root == "":
 		return nil, usagef("--root is empty")
-	case !o.only:
-		if err := t.loadRoot(p, o.root, now); err != nil {
-			return nil, err
-		}
+	case o.several():
+		return nil, usagef("--root, --image and --java exclude each other")
+	}
+	if err := o.loadStores(ctx, p, t, now); err != nil {
+		return nil, err
 	}
 	if err := o.loadSources(ctx, p, t, specs); err != nil {
 		t.Close()
 		return nil, err
 	}
-	t.words(o.root, o.only)
+	o.words(t)
 	return t, nil
+}
+
+// several reports whether more than one flag says whose trust counts.
+func (o *trustOptions) several() bool {
+	n := 0
+	for _, given := range []bool{o.root != "/", o.image != "", o.java != ""} {
+		if given {
+			n++
+		}
+	}
+	return n > 1
+}
+
+func (o *trustOptions) loadStores(ctx context.Context, p *printer, t *trust, now time.Time) error {
+	switch {
+	case o.only:
+		return nil
+	case o.image != "":
+		return o.loadImage(ctx, p, t, now)
+	case o.java != "":
+		return o.loadJava(t)
+	}
+	return t.loadRoot(p, o.root, now)
+}
+
+func (o *trustOptions) loadImage(ctx context.Context, p *printer, t *trust, now time.Time) error {
+	root, config, err := o.imageRoot.open(ctx, p, o.image)
+	if err != nil {
+		return err
+	}
+	found, err := installer.Inspect(root, now, installer.Options{Environ: environOf(config.Env)})
+	if err != nil {
+		return fmt.Errorf("read the trust stores of %s: %w", o.image, err)
+	}
+	t.root, t.fsys, t.set = o.image, root, found.Held()
+	if t.set.Len() == 0 {
+		t.warnings = append(t.warnings, o.image+" has no trust store with a certificate in it: its programs trust nobody, or only roots of their own")
+	}
+	return nil
+}
+
+func (o *trustOptions) loadJava(t *trust) error {
+	data, err := os.ReadFile(o.java)
+	if err != nil {
+		return fmt.Errorf("--java: %w", err)
+	}
+	held, ok, err := heldByKeystore(data, o.javaPassword)
+	if err == nil && !ok {
+		err = keystore.ErrFormat
+	}
+	if err != nil {
+		return fmt.Errorf("--java %s: %w", o.java, err)
+	}
+	for c := range held.All() {
+		t.set.Add(c, o.java)
+	}
+	return nil
 }
 
 func (t *trust) loadRoot(p *printer, dir string, now time.Time) error {
@@ -114,17 +182,23 @@ func (o *trustOptions) loadSources(ctx context.Context, p *printer, t *trust, sp
 }
 
 // words says whose trust it is, and how it would grow.
-func (t *trust) words(dir string, only bool) {
+func (o *trustOptions) words(t *trust) {
 	t.install = "certgraft install"
 	switch {
-	case only:
+	case o.only:
 		t.whose = strings.Join(t.with, ", ")
 		return
-	case dir == "/":
+	case o.image != "":
+		t.whose = "the image " + o.image
+		t.install = "certgraft patch --tag NEW " + o.image
+	case o.java != "":
+		t.whose = "the Java trust store " + o.java
+		t.install += " --stores java"
+	case o.root == "/":
 		t.whose = "this system"
 	default:
-		t.whose = "the root " + dir
-		t.install += " --root " + dir
+		t.whose = "the root " + o.root
+		t.install += " --root " + o.root
 	}
 	if len(t.with) > 0 {
 		t.whose += " with " + strings.Join(t.with, ", ")
