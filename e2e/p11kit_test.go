@@ -134,6 +134,12 @@ func TestP11Kit(t *testing.T) {
 			}
 			same(t, "inodes and times", times, stamps(t, root))
 
+			for _, x := range f.extracts {
+				if x.format == "java-cacerts" {
+					f.keytool(t, filepath.Join(root, x.file), len(ours[x.file]))
+				}
+			}
+
 			f.tool(t, root)
 			theirs := f.contents(t, root)
 			for _, x := range f.extracts {
@@ -149,6 +155,18 @@ func TestP11Kit(t *testing.T) {
 			f.tool(t, root)
 			same(t, "remove --all", before, snapshot(t, root))
 		})
+	}
+}
+
+// keytool reads a trust store that trust extract made and install edited, with
+// its password and without.
+func (f p11Family) keytool(t *testing.T, store string, entries int) {
+	t.Helper()
+	for _, password := range []string{"-storepass changeit", ""} {
+		out := run(t, "sh", "-c", "echo | keytool -list -keystore "+store+" "+password)
+		if n := strings.Count(out, "trustedCertEntry"); n != entries {
+			t.Errorf("keytool reads %d entries of %d", n, entries)
+		}
 	}
 }
 
