@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -168,14 +169,30 @@ type fileResult struct {
 	Findings     []findingResult     `json:"findings"`
 }
 
+// readFile returns the certificates of a file, a Java trust store among others.
+func (o *inspectOptions) readFile(data []byte) ([]*certs.Certificate, []*certs.Finding, error) {
+	held, isKeystore, err := heldByKeystore(data, o.javaPassword)
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case isKeystore:
+		return slices.Collect(held.All()), nil, nil
+	}
+	taken, findings, err := certs.ParseAll(data)
+	if err != nil {
+		err = refusedError{err}
+	}
+	return taken, findings, err
+}
+
 func (o *inspectOptions) inspectFile(p *printer, name string) error {
 	data, err := os.ReadFile(name)
 	if err != nil {
 		return fmt.Errorf("inspect: %w", err)
 	}
-	taken, findings, err := certs.ParseAll(data)
+	taken, findings, err := o.readFile(data)
 	if err != nil {
-		return refusedf("inspect %s: %w", name, err)
+		return fmt.Errorf("inspect %s: %w", name, err)
 	}
 	set := &certs.Set{}
 	out := fileResult{Path: name, Findings: []findingResult{}}
