@@ -38,7 +38,7 @@ func TestRunFirstProcess(t *testing.T) {
 }
 
 // What is typed at a terminal reaches the command once: the kernel sends it to
-// the whole job.
+// the whole job, and a shell in between would tell of it too.
 func TestRunTyped(t *testing.T) {
 	dir, corp := t.TempDir(), newAuthority(t, "Corp Root").caFile
 	count := write(t, filepath.Join(dir, "count.py"), `import signal, time
@@ -48,7 +48,7 @@ end = time.time() + 4
 while time.time() < end: time.sleep(0.1)
 print("seen", len(seen))
 `)
-	out := run(t, "sh", "-c", fmt.Sprintf(`(sleep 2; printf '\003'; sleep 4) | TMPDIR=%s script -qec "%s run %s -- python3 %s" /dev/null`, dir, certgraft, corp, count))
+	out := run(t, "sh", "-c", fmt.Sprintf(`(sleep 2; printf '\003'; sleep 4) | TMPDIR=%s script -qec "exec %s run %s -- python3 %s" /dev/null`, dir, certgraft, corp, count))
 	if !strings.Contains(out, "seen 1") {
 		t.Error(out)
 	}
