@@ -3,9 +3,7 @@ package rootfs
 import (
 	"errors"
 	"io/fs"
-	"os"
 	"strings"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -24,7 +22,7 @@ func (d disk) attrsOf(c Change) attrs {
 	if c.Prior == nil {
 		return a
 	}
-	if st, ok := c.Prior.Sys().(*syscall.Stat_t); ok {
+	if st, ok := c.Prior.Sys().(*unix.Stat_t); ok {
 		a.owned, a.uid, a.gid = true, int(st.Uid), int(st.Gid)
 	}
 	if c.Prior.Mode().IsRegular() && c.Mode.IsRegular() {
@@ -35,32 +33,50 @@ func (d disk) attrsOf(c Change) attrs {
 
 // apply gives an open file its attributes: owner first, since changing it
 // clears the setuid bits.
-func (a attrs) apply(f *os.File) error {
+func (a attrs) apply(f rawFile) error {
 	if err := a.applyOwner(f); err != nil {
 		return err
 	}
 	for name, value := range a.xattrs {
-		if err := unix.Fsetxattr(int(f.Fd()), name, value, 0); err != nil && !lostXattr(err) {
-			return &fs.PathError{Op: "setxattr", Path: f.Name(), Err: err}
+		if err := unix.Fsetxattr(f.fd, name, value, 0); err != nil && !lostXattr(err) {
+			return f.failed("setxattr", err)
 		}
 	}
-	return f.Chmod(a.mode)
+	if err := unix.Fchmod(f.fd, modeBits(a.mode)); err != nil {
+		return f.failed("chmod", err)
+	}
+	return nil
+}
+
+// modeBits returns the permission bits as chmod(2) takes them.
+func modeBits(mode fs.FileMode) uint32 {
+	bits := uint32(mode.Perm())
+	if mode&fs.ModeSetuid != 0 {
+		bits |= unix.S_ISUID
+	}
+	if mode&fs.ModeSetgid != 0 {
+		bits |= unix.S_ISGID
+	}
+	if mode&fs.ModeSticky != 0 {
+		bits |= unix.S_ISVTX
+	}
+	return bits
 }
 
 // applyOwner gives the file its owner, if it is not the one that it got: the
 // group may have come from the directory.
-func (a attrs) applyOwner(f *os.File) error {
+func (a attrs) applyOwner(f rawFile) error {
 	if !a.owned {
 		return nil
 	}
-	info, err := f.Stat()
-	if err != nil {
+	st, err := f.stat()
+	if err != nil || int(st.Uid) == a.uid && int(st.Gid) == a.gid {
 		return err
 	}
-	if st, ok := info.Sys().(*syscall.Stat_t); ok && int(st.Uid) == a.uid && int(st.Gid) == a.gid {
-		return nil
+	if err := unix.Fchown(f.fd, a.uid, a.gid); err != nil {
+		return f.failed("chown", err)
 	}
-	return f.Chown(a.uid, a.gid)
+	return nil
 }
 
 // keptXattr reports whether an extended attribute belongs to the file whatever
@@ -78,12 +94,11 @@ func lostXattr(err error) bool {
 
 // xattrs returns the extended attributes of the file at name.
 func (d disk) xattrs(name string) map[string][]byte {
-	f, err := d.openFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	fd, err := d.openFD(name, unix.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return nil
 	}
-	defer f.Close()
-	fd := int(f.Fd())
+	defer func() { _ = unix.Close(fd) }() // nothing was written
 	size, err := unix.Flistxattr(fd, nil)
 	if err != nil || size == 0 {
 		return nil

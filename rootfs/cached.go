@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io/fs"
 	"maps"
-	"path"
 	"slices"
 	"strings"
 )
@@ -46,9 +45,19 @@ func (c *cached) Lstat(name string) (fs.FileInfo, error) {
 // missing reports whether what was asked before tells that there is nothing at
 // name: half of all names that an edit asks for are those that it makes.
 func (c *cached) missing(name string) bool {
-	entry, listed := c.listed(name)
-	dir, _ := split(name)
-	return listed && entry == nil || errors.Is(c.stats[dir].err, fs.ErrNotExist)
+	for {
+		entry, listed := c.listed(name)
+		switch {
+		case listed:
+			return entry == nil
+		case name == ".":
+			return false
+		}
+		name, _ = split(name)
+		if s, asked := c.stats[name]; asked {
+			return errors.Is(s.err, fs.ErrNotExist)
+		}
+	}
 }
 
 // listed returns what the listing of its directory, if there was one, says of
@@ -123,7 +132,7 @@ func (c *cached) ReadDir(name string) ([]fs.DirEntry, error) {
 	}
 	entries = slices.DeleteFunc(entries, func(e fs.DirEntry) bool {
 		if isStaged(e.Name()) {
-			c.stale = append(c.stale, path.Join(name, e.Name()))
+			c.stale = append(c.stale, inDir(name, e.Name()))
 		}
 		return isStaged(e.Name())
 	})
@@ -145,12 +154,7 @@ func (c *cached) leftBehind() (files, dirs []string) {
 
 // gone reports whether a directory, or one above it, is known to be missing.
 func (c *cached) gone(dir string) bool {
-	for ; dir != "."; dir, _ = split(dir) {
-		if c.missing(dir) || errors.Is(c.stats[dir].err, fs.ErrNotExist) {
-			return true
-		}
-	}
-	return false
+	return errors.Is(c.stats[dir].err, fs.ErrNotExist) || c.missing(dir)
 }
 
 // keptFile is the size up to which contents are remembered.

@@ -11,12 +11,14 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // A commit has two phases. First everything new is staged: directories are
 // made, files and links are written under names that no reader looks at. Then
-// all of it goes to disk, the names are switched by rename(2), one each, and
-// the directories are synced. A failure in the first phase takes the staged
+// all of it goes to disk, the names are switched by rename(2), one each, links
+// are made where nothing was, and the directories are synced. A failure in the first phase takes the staged
 // files away again; one in the second puts the old files back. A process that
 // is killed leaves each name old or new; what it staged is swept by the next.
 
@@ -136,15 +138,20 @@ func (c *committer) prepare(j *job) error {
 	if j.Removed {
 		return nil
 	}
-	j.staged, j.attrs = c.stagingName(j.Name), c.attrsOf(j.Change)
-	dir, _ := split(j.staged)
-	if _, err := c.handle(dir); err != nil {
+	j.attrs = c.attrsOf(j.Change)
+	dir, _ := split(j.Name)
+	if _, err := c.handle(dir); err != nil || j.atOnce() {
 		return err
 	}
-	dir, _ = split(j.Name)
+	j.staged = c.stagingName(j.Name)
+	dir, _ = split(j.staged)
 	_, err := c.handle(dir)
 	return err
 }
+
+// atOnce reports whether the change is a link where nothing is: symlink(2) makes
+// it whole, so that it need not be staged.
+func (j *job) atOnce() bool { return j.Mode&fs.ModeSymlink != 0 && j.Prior == nil }
 
 // each does something with files on one processor and with links on another:
 // they are equally many where there are many, and in different directories, and
@@ -219,7 +226,10 @@ func (c *committer) keep(j *job) error {
 }
 
 func (c *committer) stageOne(j *job) error {
-	if j.Mode&fs.ModeSymlink != 0 {
+	switch {
+	case j.atOnce():
+		return nil
+	case j.Mode&fs.ModeSymlink != 0:
 		return c.symlink(j.Target, j.staged, j.attrs)
 	}
 	return c.create(j.staged, j.Data, j.attrs)
@@ -236,7 +246,7 @@ func (c *committer) stagingName(name string) string {
 		c.token = rand.Text()[:16] // nobody can guess the names of this commit
 	}
 	c.names++
-	return path.Join(dir, stagedPrefix+c.token+"-"+strconv.Itoa(c.names)+stagedSuffix)
+	return inDir(dir, stagedPrefix+c.token+"-"+strconv.Itoa(c.names)+stagedSuffix)
 }
 
 // flush brings what was staged to disk, before any name points to it.
@@ -280,7 +290,7 @@ func (c *committer) syncEach() error {
 }
 
 func deviceOf(info fs.FileInfo) uint64 {
-	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+	if st, ok := info.Sys().(*unix.Stat_t); ok {
 		return uint64(st.Dev) //nolint:unconvert // its type differs by system
 	}
 	return 0
@@ -290,9 +300,11 @@ func deviceOf(info fs.FileInfo) uint64 {
 func (c *committer) dirs() []string {
 	var dirs []string
 	for _, j := range c.work {
-		dirs = append(dirs, path.Dir(j.Name))
+		dir, _ := split(j.Name)
+		dirs = append(dirs, dir)
 		if j.staged != "" {
-			dirs = append(dirs, path.Dir(j.staged))
+			dir, _ = split(j.staged)
+			dirs = append(dirs, dir)
 		}
 	}
 	for _, dir := range c.made {
@@ -339,6 +351,11 @@ func (c *committer) syncDirs() error {
 }
 
 func (c *committer) switchName(j *job) error {
+	if j.atOnce() {
+		err := c.symlink(j.Target, j.Name, j.attrs)
+		j.done = err == nil
+		return err
+	}
 	err := c.rename(j.staged, j.Name)
 	if errors.Is(err, syscall.EBUSY) && j.Mode.IsRegular() {
 		err = c.writeInPlace(j)

@@ -33,12 +33,12 @@ func (d disk) create(name string, data []byte, a attrs) (err error) {
 	if err := d.try("create", name); err != nil {
 		return err
 	}
-	f, err := d.openFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := d.openRaw(name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	if _, err := f.Write(data); err != nil {
+	defer func() { err = errors.Join(err, f.close()) }()
+	if err := f.write(data); err != nil {
 		return err
 	}
 	return a.apply(f)
@@ -103,11 +103,20 @@ func (d disk) remove(name string) error {
 		return err
 	}
 	d.forget(name)
-	dir, base, err := d.in(name)
+	dir, base, err := d.at(name)
 	if err != nil {
 		return err
 	}
-	return renamed(dir.Remove(base), name)
+	err = unix.Unlinkat(dir, base, 0)
+	if errors.Is(err, unix.EISDIR) || errors.Is(err, unix.EPERM) { // the latter is what POSIX says of a directory
+		if asDir := unix.Unlinkat(dir, base, unix.AT_REMOVEDIR); !errors.Is(asDir, unix.ENOTDIR) {
+			err = asDir
+		}
+	}
+	if err != nil {
+		return &fs.PathError{Op: "remove", Path: name, Err: err}
+	}
+	return nil
 }
 
 // syncTree waits until all data of the file system that holds name is on disk,

@@ -6,7 +6,6 @@ import (
 	"os"
 	"path"
 	"slices"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -130,7 +129,7 @@ func (x *exporter) parents(dir string) error {
 	if err := x.mkdir(dir, info.Mode()); err != nil {
 		return err
 	}
-	st, ok := info.Sys().(*syscall.Stat_t)
+	st, ok := info.Sys().(*unix.Stat_t)
 	if !ok || int(st.Uid) == os.Geteuid() && int(st.Gid) == os.Getegid() {
 		return nil
 	}

@@ -25,7 +25,6 @@ import (
 	"maps"
 	"path"
 	"slices"
-	"strings"
 	"syscall"
 )
 
@@ -263,19 +262,19 @@ func (o *Overlay) readDir(name string) ([]fs.DirEntry, error) {
 	if len(o.children[name]) == 0 {
 		return slices.Clone(below), nil
 	}
-	byName := map[string]fs.DirEntry{}
-	for _, e := range below {
-		byName[e.Name()] = e
-	}
-	for base := range o.children[name] {
-		delete(byName, base)
-		if c := o.upper[path.Join(name, base)]; !c.Removed {
-			byName[base] = fs.FileInfoToDirEntry(info{c})
+	entries := make([]fs.DirEntry, 0, len(below)+len(o.children[name]))
+	for _, base := range slices.Sorted(maps.Keys(o.children[name])) {
+		for len(below) > 0 && below[0].Name() <= base {
+			if below[0].Name() < base {
+				entries = append(entries, below[0])
+			}
+			below = below[1:]
+		}
+		if c := o.upper[inDir(name, base)]; !c.Removed {
+			entries = append(entries, fs.FileInfoToDirEntry(info{c}))
 		}
 	}
-	return slices.SortedFunc(maps.Values(byName), func(a, b fs.DirEntry) int {
-		return strings.Compare(a.Name(), b.Name())
-	}), nil
+	return append(entries, below...), nil
 }
 
 // maxFile bounds what is read into memory. No trust store comes near it.
@@ -291,4 +290,9 @@ func pathError(op, name string, err error) error {
 }
 
 // rooted returns name as users know it.
-func rooted(name string) string { return path.Join("/", name) }
+func rooted(name string) string {
+	if fs.ValidPath(name) && name != "." {
+		return "/" + name
+	}
+	return path.Join("/", name)
+}

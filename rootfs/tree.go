@@ -5,7 +5,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path"
 	"slices"
 	"strings"
 
@@ -15,62 +14,63 @@ import (
 // tree is the directory behind an os.Root. It keeps the directories that were
 // visited open: os.Root walks a name from its start each time, and a thousand
 // names in /etc/ssl/certs are three thousand system calls more. Names must be
-// free of links.
+// free of links; each directory is opened in the one above it, and a link that
+// someone has put in its place is not followed.
 type tree struct {
-	root    *os.Root
-	dirs    map[string]*os.Root
-	handles map[string]*os.File // of directories in which files were opened
+	root *os.Root
+	dirs map[string]directory
 }
 
-func newTree(root *os.Root) *tree {
-	return &tree{root: root, dirs: map[string]*os.Root{".": root}, handles: map[string]*os.File{}}
-}
+// directory is an open directory: all that a descriptor of it is needed for.
+type directory int
+
+func newTree(root *os.Root) *tree { return &tree{root: root, dirs: map[string]directory{}} }
 
 // Close closes the root and every directory.
 func (t *tree) Close() error {
-	var errs []error
+	errs := []error{t.root.Close()}
 	for _, dir := range t.dirs {
-		errs = append(errs, dir.Close())
-	}
-	for _, f := range t.handles {
-		errs = append(errs, f.Close())
+		errs = append(errs, unix.Close(int(dir)))
 	}
 	return errors.Join(errs...)
 }
 
-// in returns the directory that holds name, and the name in it.
-func (t *tree) in(name string) (*os.Root, string, error) {
-	above, base := split(name)
-	dir, err := t.dir(above)
-	return dir, base, err
-}
-
-func (t *tree) dir(name string) (*os.Root, error) {
+// handle returns a directory to open files in.
+func (t *tree) handle(name string) (directory, error) {
 	if dir, ok := t.dirs[name]; ok {
 		return dir, nil
 	}
-	parent, base, err := t.in(name)
+	dir, err := t.openDirectory(name)
 	if err != nil {
-		return nil, err
-	}
-	dir, err := parent.OpenRoot(base + "/.") // a directory, or it is not opened: a FIFO would block
-	if err != nil {
-		return nil, renamed(err, name)
+		return 0, err
 	}
 	t.dirs[name] = dir
 	return dir, nil
+}
+
+func (t *tree) openDirectory(name string) (directory, error) {
+	if name != "." {
+		fd, err := t.openFD(name, unix.O_RDONLY|unix.O_DIRECTORY, 0)
+		return directory(fd), err
+	}
+	f, err := t.root.Open(".")
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return 0, &fs.PathError{Op: "open", Path: name, Err: err}
+	}
+	return directory(fd), nil
 }
 
 // forget closes a directory, and those in it, that is about to go.
 func (t *tree) forget(name string) {
 	for open, dir := range t.dirs {
 		if open == name || strings.HasPrefix(open, name+"/") {
-			_ = dir.Close()
+			_ = unix.Close(int(dir)) // nothing is written through it
 			delete(t.dirs, open)
-			if f := t.handles[open]; f != nil {
-				_ = f.Close()
-				delete(t.handles, open)
-			}
 		}
 	}
 }
@@ -109,50 +109,19 @@ func (t *tree) at(name string) (dir int, base string, err error) {
 		return 0, "", &fs.PathError{Op: "open", Path: name, Err: fs.ErrInvalid}
 	}
 	above, base := split(name)
-	f, err := t.handle(above)
-	if err != nil {
-		return 0, "", err
-	}
-	return int(f.Fd()), base, nil
-}
-
-// handle returns a directory to open files in.
-func (t *tree) handle(name string) (*os.File, error) {
-	if f, ok := t.handles[name]; ok {
-		return f, nil
-	}
-	dir, err := t.dir(name)
-	if err != nil {
-		return nil, err
-	}
-	f, err := dir.Open(".")
-	if err != nil {
-		return nil, renamed(err, name)
-	}
-	t.handles[name] = f
-	return f, nil
-}
-
-// renamed gives an error about a name in a directory its whole name.
-func renamed(err error, name string) error {
-	if p, ok := errors.AsType[*fs.PathError](err); ok {
-		return &fs.PathError{Op: p.Op, Path: name, Err: p.Err}
-	}
-	if l, ok := errors.AsType[*os.LinkError](err); ok {
-		return &os.LinkError{Op: l.Op, Old: l.Old, New: name, Err: l.Err}
-	}
-	return err
+	in, err := t.handle(above)
+	return int(in), base, err
 }
 
 // Lstat implements [fs.ReadLinkFS].
 func (t *tree) Lstat(name string) (fs.FileInfo, error) {
-	dir, base, err := t.in(name)
+	dir, base, err := t.at(name)
 	if err != nil {
 		return nil, err
 	}
-	info, err := dir.Lstat(base)
-	if err != nil {
-		return nil, renamed(err, name)
+	info := &statInfo{name: base}
+	if err := unix.Fstatat(dir, base, &info.st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+		return nil, &fs.PathError{Op: "lstat", Path: name, Err: err}
 	}
 	return info, nil
 }
@@ -175,33 +144,31 @@ func (t *tree) ReadLink(name string) (string, error) {
 	}
 }
 
-// Open implements [fs.FS].
+// Open implements [fs.FS]. It never waits for what someone has put there.
 func (t *tree) Open(name string) (fs.File, error) {
-	dir, base, err := t.in(name)
-	if err != nil {
-		return nil, err
-	}
-	f, err := dir.Open(base)
-	if err != nil {
-		return nil, renamed(err, name)
-	}
-	return f, nil
+	return t.openFile(name, unix.O_RDONLY|unix.O_NONBLOCK, 0)
 }
 
-// ReadFile implements [fs.ReadFileFS].
+// ReadFile implements [fs.ReadFileFS]. What is no regular file, or larger than
+// any trust store, is an error.
 func (t *tree) ReadFile(name string) ([]byte, error) {
-	fd, err := t.openFD(name, unix.O_RDONLY|unix.O_NONBLOCK, 0)
+	f, err := t.openRaw(name, unix.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
 	}
-	f := rawFile{fd, name}
 	defer f.close()
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
-		return nil, f.failed("stat", err)
-	}
-	if st.Size == 0 { // or it does not say, as in /proc
-		return io.ReadAll(f)
+	st, err := f.stat()
+	switch {
+	case err != nil:
+		return nil, err
+	case st.Mode&unix.S_IFMT == unix.S_IFDIR:
+		return nil, f.failed("read", unix.EISDIR)
+	case st.Mode&unix.S_IFMT != unix.S_IFREG:
+		return nil, f.failed("read", errNotRegular)
+	case st.Size > maxFile:
+		return nil, f.failed("read", errTooLarge)
+	case st.Size == 0: // or it does not say, as in /proc
+		return io.ReadAll(io.LimitReader(f, maxFile))
 	}
 	data := make([]byte, st.Size)
 	n, err := io.ReadFull(f, data)
@@ -210,34 +177,6 @@ func (t *tree) ReadFile(name string) ([]byte, error) {
 	}
 	return data[:n], err
 }
-
-// rawFile is a regular file that is read at once. An [os.File] asks first what
-// kind of file it is, and the garbage collector to close it.
-type rawFile struct {
-	fd   int
-	name string
-}
-
-func (f rawFile) Read(p []byte) (int, error) {
-	for {
-		n, err := unix.Read(f.fd, p)
-		switch {
-		case errors.Is(err, unix.EINTR):
-			continue
-		case err != nil:
-			return 0, f.failed("read", err)
-		case n == 0:
-			return 0, io.EOF
-		}
-		return n, nil
-	}
-}
-
-func (f rawFile) failed(op string, err error) error {
-	return &fs.PathError{Op: op, Path: f.name, Err: err}
-}
-
-func (f rawFile) close() { _ = unix.Close(f.fd) } // nothing was written
 
 // ReadDir implements [fs.ReadDirFS].
 func (t *tree) ReadDir(name string) ([]fs.DirEntry, error) {
@@ -251,10 +190,18 @@ func (t *tree) ReadDir(name string) ([]fs.DirEntry, error) {
 		return nil, renamed(err, name)
 	}
 	for i, e := range entries {
-		entries[i] = dirEntry{e, t, path.Join(name, e.Name())}
+		entries[i] = dirEntry{e, t, name}
 	}
 	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
 	return entries, nil
+}
+
+// renamed gives an error about a name in a directory its whole name.
+func renamed(err error, name string) error {
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
+		return &fs.PathError{Op: p.Op, Path: name, Err: p.Err}
+	}
+	return err
 }
 
 // dirEntry looks at what it names only when it is asked to. Those of a
@@ -262,10 +209,19 @@ func (t *tree) ReadDir(name string) ([]fs.DirEntry, error) {
 type dirEntry struct {
 	fs.DirEntry
 	tree *tree
-	name string
+	dir  string
 }
 
 // Info implements [fs.DirEntry].
-func (e dirEntry) Info() (fs.FileInfo, error) { return e.tree.Lstat(e.name) }
+func (e dirEntry) Info() (fs.FileInfo, error) { return e.tree.Lstat(inDir(e.dir, e.Name())) }
+
+// inDir returns the path of a name in a directory, as [path.Join] does, which
+// looks at each byte of what is clean already.
+func inDir(dir, base string) string {
+	if dir == "." {
+		return base
+	}
+	return dir + "/" + base
+}
 
 var _ io.Closer = (*tree)(nil)
