@@ -28,21 +28,35 @@ type reader struct {
 type memory struct {
 	mu     sync.Mutex
 	parsed map[string]parsed // by DER
-	files  map[string]file   // by content: an anchor is met as itself and behind two links
+	files  map[stretch]file  // an anchor is met as itself and behind two links
+}
+
+// stretch is a stretch of memory. What a file holds is known by where it is: what
+// is read of an overlay stays there and is not changed.
+type stretch struct {
+	start *byte
+	size  int
+}
+
+func stretchOf(data []byte) stretch {
+	if len(data) == 0 {
+		return stretch{}
+	}
+	return stretch{&data[0], len(data)}
 }
 
 // known returns what was remembered of a file.
 func (m *memory) known(data []byte) (file, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	f, ok := m.files[string(data)]
+	f, ok := m.files[stretchOf(data)]
 	return f, ok
 }
 
 func (m *memory) remember(data []byte, f file) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.files[string(data)] = f
+	m.files[stretchOf(data)] = f
 }
 
 type file struct {
@@ -56,7 +70,7 @@ type parsed struct {
 }
 
 func newReader() *reader {
-	return &reader{memory: &memory{parsed: map[string]parsed{}, files: map[string]file{}}}
+	return &reader{memory: &memory{parsed: map[string]parsed{}, files: map[stretch]file{}}}
 }
 
 // block is one PEM block of a file.

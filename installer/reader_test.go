@@ -71,7 +71,7 @@ func TestReadAhead(t *testing.T) {
 	}
 	wait()
 	for i, text := range texts {
-		if _, known := ahead.files[string(text)]; !known {
+		if _, known := ahead.files[stretchOf(text)]; !known {
 			t.Errorf("file %d was not read ahead", i)
 		}
 		got, gotErr := ahead.read(text)

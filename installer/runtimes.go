@@ -81,11 +81,11 @@ func (e *edit) glob(patterns ...string) []string {
 // program finds the programs of that name.
 func program(name string) func(f *finder) []string {
 	return func(f *finder) []string {
-		var patterns []string
-		for _, dir := range append(programDirs, f.path...) {
-			patterns = append(patterns, path.Join(dir, name))
+		var found []string
+		for _, dir := range f.bins() {
+			found = append(found, path.Join(dir, name))
 		}
-		return f.glob(patterns...)
+		return found
 	}
 }
 
@@ -127,7 +127,7 @@ func lonelyBun(f *finder) []string {
 type finder struct {
 	*edit
 
-	path    []string        // directories of PATH, as names for io/fs
+	bins    func() []string // directories with programs
 	sites   func() []string // directories with Python's modules
 	bundles []string        // that the stores see to
 }
@@ -141,7 +141,8 @@ func (e *edit) newFinder() (*finder, error) {
 		_, _ = e.root.ReadDir(dir) // one that is missing has nothing
 	}
 	bundles, err := e.bundleFiles()
-	return &finder{edit: e, path: e.searchPath(), sites: sync.OnceValue(e.sitePackages), bundles: bundles}, err
+	bins := func() []string { return e.glob(slices.Concat(programDirs, e.searchPath())...) }
+	return &finder{edit: e, bins: sync.OnceValue(bins), sites: sync.OnceValue(e.sitePackages), bundles: bundles}, err
 }
 
 // sitePackages returns the directories with Python's modules.
@@ -153,7 +154,7 @@ func (e *edit) sitePackages() []string {
 		}
 	}
 	var patterns []string
-	for _, home := range homes {
+	for _, home := range e.glob(homes...) {
 		patterns = append(patterns, home+"/lib/python3*/site-packages", home+"/lib64/python3*/site-packages", home+"/lib/python3*/dist-packages")
 	}
 	return append(e.glob(patterns...), "var/task", "opt/python") // the last two are those of AWS Lambda

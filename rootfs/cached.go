@@ -17,6 +17,7 @@ type cached struct {
 	links map[string]string
 	lists map[string][]fs.DirEntry
 	files map[string][]byte // small ones: an anchor is read as itself, as its link and as its hash link
+	asked map[string]int    // names in a directory that were looked at
 	stale []string          // staged files in the directories that were listed
 }
 
@@ -26,7 +27,7 @@ type stated struct {
 }
 
 func newCached(fsys fs.ReadLinkFS) *cached {
-	return &cached{ReadLinkFS: fsys, stats: map[string]stated{}, links: map[string]string{}, lists: map[string][]fs.DirEntry{}, files: map[string][]byte{}}
+	return &cached{ReadLinkFS: fsys, stats: map[string]stated{}, links: map[string]string{}, lists: map[string][]fs.DirEntry{}, asked: map[string]int{}, files: map[string][]byte{}}
 }
 
 // Lstat implements [fs.ReadLinkFS].
@@ -38,8 +39,20 @@ func (c *cached) Lstat(name string) (fs.FileInfo, error) {
 		}
 		s.info, s.err = c.ReadLinkFS.Lstat(name)
 		c.stats[name] = s
+		c.listOften(name)
 	}
 	return s.info, s.err
+}
+
+// oftenAsked is the number of names in one directory after which the directory
+// is listed: one call more then answers for all of them.
+const oftenAsked = 8
+
+func (c *cached) listOften(name string) {
+	dir, _ := split(name)
+	if c.asked[dir]++; c.asked[dir] == oftenAsked {
+		_, _ = c.ReadDir(dir) // else it goes on name by name
+	}
 }
 
 // missing reports whether what was asked before tells that there is nothing at
@@ -164,6 +177,11 @@ const keptFile = 1 << 20
 func (c *cached) ReadFile(name string) ([]byte, error) {
 	if data, ok := c.files[name]; ok {
 		return data, nil
+	}
+	if _, checks := c.ReadLinkFS.(*tree); !checks {
+		if info, err := c.Lstat(name); err == nil && info.Size() > maxFile {
+			return nil, &fs.PathError{Op: "read", Path: name, Err: errTooLarge}
+		}
 	}
 	data, err := fs.ReadFile(c.ReadLinkFS, name)
 	data = slices.Clip(data)

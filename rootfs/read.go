@@ -103,21 +103,30 @@ func (o *Overlay) ReadFile(name string) ([]byte, error) {
 // files and change none: it is not copied for them, so that changing it changes
 // what others read.
 func (o *Overlay) Content(name string) ([]byte, error) {
-	real, st, err := o.find("read", name, true)
+	if !fs.ValidPath(name) {
+		return nil, &fs.PathError{Op: "read", Path: name, Err: fs.ErrInvalid}
+	}
+	real, err := o.resolve("read", name, true)
+	if err != nil {
+		return nil, err
+	}
+	kind, err := o.typeOf(real)
 	switch {
 	case err != nil:
-		return nil, err
-	case st.IsDir():
+		return nil, pathError("read", name, cause(err))
+	case kind.IsDir():
 		return nil, pathError("read", name, syscall.EISDIR)
-	case !st.Mode().IsRegular():
+	case !kind.IsRegular():
 		return nil, pathError("read", name, errNotRegular)
-	case st.Size() > maxFile:
-		return nil, pathError("read", name, errTooLarge)
 	}
 	if c, ok := o.upper[real]; ok {
 		return slices.Clip(c.Data), nil
 	}
-	return o.lower.ReadFile(real)
+	data, err := o.lower.ReadFile(real)
+	if err != nil {
+		return nil, pathError("read", name, cause(err))
+	}
+	return data, nil
 }
 
 func (o *Overlay) find(op, name string, follow bool) (string, fs.FileInfo, error) {

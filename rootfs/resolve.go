@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -19,7 +20,7 @@ func (o *Overlay) Resolve(name string) (string, error) { return o.resolve("resol
 // follow is set.
 func (o *Overlay) resolve(op, name string, follow bool) (string, error) {
 	if next, ok := o.known(name); ok {
-		isLink, err := o.step(op, name, next, nil)
+		isLink, _, err := o.step(op, name, next, nil)
 		switch {
 		case err != nil:
 			return "", err
@@ -44,9 +45,12 @@ func (o *Overlay) resolve(op, name string, follow bool) (string, error) {
 		if at != "." {
 			next = at + "/" + elem
 		}
-		isLink, err := o.step(op, name, next, rest)
+		isLink, missing, err := o.step(op, name, next, rest)
 		if err != nil {
 			return "", err
+		}
+		if missing && !lastElement(rest) && !slices.Contains(rest, "..") {
+			return path.Join(next, path.Join(rest...)), nil // there is nothing below it
 		}
 		if !isLink || !follow && lastElement(rest) {
 			at = next
@@ -118,21 +122,21 @@ func (o *Overlay) remember(name, at string, via []string) {
 	}
 }
 
-// step looks at one name on the way: whether it is a link, and whether it can
-// be passed if it is not.
-func (o *Overlay) step(op, whole, name string, rest []string) (isLink bool, err error) {
+// step looks at one name on the way: whether it is a link, or missing, and
+// whether it can be passed if it is not.
+func (o *Overlay) step(op, whole, name string, rest []string) (isLink, missing bool, err error) {
 	kind, err := o.typeOf(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
-		return false, nil
+		return false, true, nil
 	case err != nil:
-		return false, err
+		return false, false, err
 	case kind&fs.ModeSymlink != 0:
-		return true, nil
+		return true, false, nil
 	case !kind.IsDir() && !lastElement(rest):
-		return false, pathError(op, whole, syscall.ENOTDIR)
+		return false, false, pathError(op, whole, syscall.ENOTDIR)
 	}
-	return false, nil
+	return false, false, nil
 }
 
 // lastElement reports whether nothing but empty elements follows.
