@@ -147,7 +147,7 @@ func (c *cached) ReadDir(name string) ([]fs.DirEntry, error) {
 		if isStaged(e.Name()) {
 			c.stale = append(c.stale, inDir(name, e.Name()))
 		}
-		return isStaged(e.Name())
+		return isStaged(e.Name()) || isJournal(e.Name())
 	})
 	c.lists[name] = entries
 	return entries, nil

@@ -11,16 +11,15 @@ import (
 	"strings"
 	"sync"
 	"syscall"
-
-	"golang.org/x/sys/unix"
 )
 
 // A commit has two phases. First everything new is staged: directories are
 // made, files and links are written under names that no reader looks at. Then
 // all of it goes to disk, the names are switched by rename(2), one each, links
-// are made where nothing was, and the directories are synced. A failure in the first phase takes the staged
-// files away again; one in the second puts the old files back. A process that
-// is killed leaves each name old or new; what it staged is swept by the next.
+// are made where nothing was, and the directories are synced. A failure in the
+// first phase takes the staged files away again; one in the second puts the old
+// files back. A process that is killed leaves each name old or new, and a
+// journal by which the next one puts the old files back before it starts.
 
 // Staged files are named .certgraft-*.tmp.
 const (
@@ -39,11 +38,14 @@ type committer struct {
 	result  *Result
 	overlay *Overlay // what the edit looked at
 
-	token string          // in the names of staged files, which are
-	names int             // numbered
-	made  []string        // directories, in the order they were made
-	going map[string]bool // directories that are to be removed
-	work  []*job
+	token   string          // in the names of staged files, which are
+	names   int             // numbered
+	making  []Change        // directories that are to be made
+	made    []string        // those that were, in that order
+	going   map[string]bool // directories that are to be removed
+	work    []*job
+	journal string // name of the journal while there is one
+	devices int    // file systems that the commit writes to
 }
 
 // job is the change of one name.
@@ -64,7 +66,13 @@ func (c *committer) commit(changes []Change) error {
 	if len(changes) == 0 {
 		return nil
 	}
-	err := c.stage(changes)
+	err := c.plan(changes)
+	if err == nil {
+		err = c.writeJournal()
+	}
+	if err == nil {
+		err = c.stage()
+	}
 	if err == nil {
 		err = c.flush()
 	}
@@ -88,40 +96,67 @@ func (c *committer) commit(changes []Change) error {
 func (c *committer) sweep() {
 	files, dirs := c.overlay.lower.leftBehind()
 	for _, dir := range dirs {
-		f, err := c.openDir(dir)
-		if err != nil {
-			continue // not there, or no directory
+		files = append(files, c.stagedIn(dir)...)
+	}
+	for _, name := range files {
+		if err := c.remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			c.warn("a file that an interrupted run left behind stays: %v", explain(c.dir, err))
 		}
-		names, _ := f.Readdirnames(-1) // as many as can be read
-		_ = f.Close()
+	}
+}
+
+// stagedIn returns the staged files in a directory, of which there may be a
+// million.
+func (c *committer) stagedIn(dir string) (files []string) {
+	f, err := c.openDir(dir)
+	if err != nil {
+		return nil // not there, or no directory
+	}
+	defer f.Close()
+	for {
+		names, err := f.Readdirnames(1024)
 		for _, base := range names {
 			if isStaged(base) {
 				files = append(files, path.Join(dir, base))
 			}
 		}
-	}
-	for _, name := range files {
-		if err := c.remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			c.result.Warnings = append(c.result.Warnings, fmt.Sprintf("a file that an interrupted run left behind stays: %v", explain(c.dir, err)))
+		if err != nil { // as many as can be read
+			return files
 		}
 	}
 }
 
-// stage makes everything new, in names that are not read.
-func (c *committer) stage(changes []Change) error {
+// plan decides what is to be done, and under which names it is staged.
+func (c *committer) plan(changes []Change) error {
 	c.going = map[string]bool{}
 	for _, ch := range changes {
 		c.going[ch.Name] = ch.Removed
 	}
 	for _, ch := range changes {
-		j := &job{Change: ch}
 		if ch.Mode.IsDir() && !ch.Removed {
-			if err := c.makeDir(j); err != nil {
-				return err
-			}
+			c.making = append(c.making, ch)
 			continue
 		}
+		j := &job{Change: ch}
 		c.work = append(c.work, j)
+		if !ch.Removed && !j.atOnce() {
+			j.staged = c.stagingName(ch.Name)
+		}
+		if err := c.planBackup(j); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// stage makes everything new, in names that are not read.
+func (c *committer) stage() error {
+	for _, ch := range c.making {
+		if err := c.makeDir(ch); err != nil {
+			return err
+		}
+	}
+	for _, j := range c.work {
 		if err := c.keep(j); err != nil {
 			return err
 		}
@@ -143,7 +178,6 @@ func (c *committer) prepare(j *job) error {
 	if _, err := c.handle(dir); err != nil || j.atOnce() {
 		return err
 	}
-	j.staged = c.stagingName(j.Name)
 	dir, _ = split(j.staged)
 	_, err := c.handle(dir)
 	return err
@@ -194,32 +228,35 @@ func (c *committer) eachOf(which func(*job) bool, do func(*job) error) error {
 	return nil
 }
 
-func (c *committer) makeDir(j *job) error {
-	if j.Prior != nil { // a file or link is in its place
-		return &fs.PathError{Op: "mkdir", Path: j.Name, Err: syscall.ENOTDIR}
+func (c *committer) makeDir(ch Change) error {
+	if ch.Prior != nil { // a file or link is in its place
+		return &fs.PathError{Op: "mkdir", Path: ch.Name, Err: syscall.ENOTDIR}
 	}
-	if err := c.mkdir(j.Name, j.Mode); err != nil {
+	if err := c.mkdir(ch.Name, ch.Mode); err != nil {
 		return err
 	}
-	c.made = append(c.made, j.Name)
+	c.made = append(c.made, ch.Name)
 	return nil
+}
+
+// planBackup notes what it takes to put the old file back.
+func (c *committer) planBackup(j *job) (err error) {
+	switch {
+	case j.Prior == nil || j.Prior.IsDir():
+	case j.Prior.Mode()&fs.ModeSymlink != 0:
+		j.target, err = c.ReadLink(j.Name)
+	default:
+		j.backup = c.stagingName(j.Name)
+	}
+	return err
 }
 
 // keep sees to it that the old file can be put back.
 func (c *committer) keep(j *job) error {
-	switch {
-	case j.Prior == nil || j.Prior.IsDir():
-		return nil
-	case j.Prior.Mode()&fs.ModeSymlink != 0:
-		var err error
-		j.target, err = c.ReadLink(j.Name)
-		return err
-	}
-	backup := c.stagingName(j.Name)
-	if err := c.link(j.Name, backup); err == nil {
-		j.backup = backup
+	if j.backup == "" || c.link(j.Name, j.backup) == nil {
 		return nil
 	}
+	j.backup = ""
 	var err error // a mount point, or a file system without hard links
 	j.old, err = c.ReadFile(j.Name)
 	return err
@@ -249,71 +286,6 @@ func (c *committer) stagingName(name string) string {
 	return inDir(dir, stagedPrefix+c.token+"-"+strconv.Itoa(c.names)+stagedSuffix)
 }
 
-// flush brings what was staged to disk, before any name points to it.
-func (c *committer) flush() error {
-	if c.opt.NoSync {
-		return nil
-	}
-	seen := map[uint64]bool{}
-	for _, dir := range c.dirs() {
-		info, err := c.Lstat(dir)
-		if err != nil {
-			return err
-		}
-		device := deviceOf(info)
-		if seen[device] {
-			continue
-		}
-		seen[device] = true
-		err = c.syncTree(dir)
-		if errors.Is(err, syscall.ENOSYS) || errors.Is(err, syscall.ENOTSUP) {
-			return c.syncEach()
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// syncEach syncs file by file, where the system cannot sync all at once.
-func (c *committer) syncEach() error {
-	for _, j := range c.work {
-		if j.staged == "" || !j.Mode.IsRegular() {
-			continue
-		}
-		if err := c.syncDir(j.staged); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func deviceOf(info fs.FileInfo) uint64 {
-	if st, ok := info.Sys().(*unix.Stat_t); ok {
-		return uint64(st.Dev) //nolint:unconvert // its type differs by system
-	}
-	return 0
-}
-
-// dirs returns the directories that hold a changed name.
-func (c *committer) dirs() []string {
-	var dirs []string
-	for _, j := range c.work {
-		dir, _ := split(j.Name)
-		dirs = append(dirs, dir)
-		if j.staged != "" {
-			dir, _ = split(j.staged)
-			dirs = append(dirs, dir)
-		}
-	}
-	for _, dir := range c.made {
-		dirs = append(dirs, path.Dir(dir))
-	}
-	slices.Sort(dirs)
-	return slices.Compact(dirs)
-}
-
 // apply switches the names: first what is new, then, deepest first, what goes.
 func (c *committer) apply() error {
 	if err := c.each(c.switchName); err != nil {
@@ -327,27 +299,7 @@ func (c *committer) apply() error {
 			j.done = true
 		}
 	}
-	if c.opt.NoSync {
-		return nil
-	}
-	return c.syncDirs()
-}
-
-// syncDirs syncs the directories at the same time: one write of the file
-// system's journal is enough for all.
-func (c *committer) syncDirs() error {
-	var work []func() error
-	for _, dir := range c.dirs() {
-		above, _ := split(dir)
-		_, err := c.handle(above)
-		if gone(err) != nil {
-			return err
-		}
-		if err == nil {
-			work = append(work, func() error { return gone(c.syncDir(dir)) })
-		}
-	}
-	return together(work...)
+	return c.conclude()
 }
 
 func (c *committer) switchName(j *job) error {
@@ -382,15 +334,26 @@ func (c *committer) writeInPlace(j *job) error {
 	return c.remove(j.staged)
 }
 
-// finish takes the backups away. All names are switched by then: one that
-// stays is swept by the next run.
+// finish takes the backups away, and then the list of them. All names are
+// switched by then: one that stays is swept by the next run.
 func (c *committer) finish() {
+	var names []string
 	for _, j := range c.work {
-		if j.backup == "" {
-			continue
-		}
-		if err := c.remove(j.backup); err != nil {
-			c.result.Warnings = append(c.result.Warnings, fmt.Sprintf("all is done, but a copy of an old file is left: %v", explain(c.dir, err)))
+		if j.backup != "" {
+			names = append(names, j.backup)
 		}
 	}
+	if c.journal != "" {
+		names = append(names, c.journal)
+	}
+	for _, name := range names {
+		if err := c.remove(name); err != nil {
+			c.warn("all is done, but a copy of an old file is left: %v", explain(c.dir, err))
+			return
+		}
+	}
+}
+
+func (c *committer) warn(format string, args ...any) {
+	c.result.Warnings = append(c.result.Warnings, fmt.Sprintf(format, args...))
 }

@@ -77,25 +77,45 @@ func commitWith(root *os.Root, dir string, hook func(op, name string) error) err
 	return c.commit(changes)
 }
 
-// Everything is on disk before the first name changes, and every directory
-// after the last.
+// The journal is first. Everything is on disk before the first name changes,
+// and every directory after the last, and after the journal is gone.
 func TestCommitOrder(t *testing.T) {
 	dir, root := makeRoot(t)
 	var ops []string
-	err := commitWith(root, dir, func(op, name string) error {
+	fsynced := map[string]bool{}
+	ended := false
+	see := func(op, name string) error {
+		ended = ended || op == "rename" && name == journalDone
 		if op == "symlink" && !isStaged(filepath.Base(name)) {
 			op = "appear"
 		}
-		ops = append(ops, op)
+		if ops = append(ops, op); op == "fsync" {
+			fsynced[name] = true
+			if !ended {
+				t.Errorf("%s is synced while there is a journal, which may come back", name)
+			}
+		}
 		return nil
-	})
-	if err != nil {
+	}
+	if err := commitWith(root, dir, see); err != nil {
 		t.Fatal(err)
 	}
+	for _, dir := range []string{".", "etc", "new", "new/dir"} {
+		if !fsynced[dir] {
+			t.Errorf("the names in %s are not on disk in the end", dir)
+		}
+	}
+	if ops[0] != "create" || ops[1] != "rename" {
+		t.Errorf("the journal is not first: %v", ops)
+	}
+	ops = ops[2:]
 	phase := map[string]int{"mkdir": 0, "create": 0, "symlink": 0, "link": 0, "syncfs": 1, "rename": 2, "appear": 2, "remove": 3, "fsync": 4}
 	at := 0
 	for i, op := range ops {
 		p := phase[op]
+		if op == "rename" && at == 3 { // the journal is over
+			continue
+		}
 		if op == "remove" && at == 4 {
 			continue // of the copies that were kept
 		}
@@ -130,7 +150,7 @@ func TestCommit(t *testing.T) {
 
 // Whatever operation fails, with whatever error, the root is as it was.
 func TestCommitRollsBack(t *testing.T) {
-	for _, cause := range []error{syscall.ENOSPC, syscall.EIO, syscall.EROFS, syscall.EPERM} {
+	for _, cause := range []error{syscall.ENOSPC, syscall.EIO, syscall.EROFS, syscall.EPERM, syscall.EDQUOT} {
 		total := 0
 		for n := 0; n == 0 || n < total; n++ {
 			dir, root := makeRoot(t)
@@ -207,7 +227,7 @@ func TestCommitSurvivesKill(t *testing.T) {
 		dir, root := makeRoot(t)
 		killed := dieAt(root, dir, n)
 		for name, line := range dump(t, root) {
-			if !isStaged(filepath.Base(name)) && line != was[name] && line != want[name] {
+			if !IsStaged(filepath.Base(name)) && line != was[name] && line != want[name] {
 				t.Errorf("killed at operation %d: %s is %q, neither old nor new", n, name, line)
 			}
 		}

@@ -20,6 +20,9 @@ func (c *committer) rollback() error {
 			errs = append(errs, c.undo(j))
 		}
 	}
+	if err := errors.Join(errs...); err != nil {
+		return err // what is needed to put the rest back stays, and the journal for the next run
+	}
 	for _, j := range c.work {
 		for _, name := range []string{j.staged, j.backup} {
 			if name != "" {
@@ -29,6 +32,9 @@ func (c *committer) rollback() error {
 	}
 	for _, dir := range slices.Backward(c.made) {
 		errs = append(errs, gone(c.root.Remove(dir)))
+	}
+	if c.journal != "" {
+		errs = append(errs, gone(c.root.Remove(c.journal)))
 	}
 	return errors.Join(errs...)
 }

@@ -168,7 +168,7 @@ func (t *tree) ReadFile(name string) ([]byte, error) {
 	case st.Size > maxFile:
 		return nil, f.failed("read", errTooLarge)
 	case st.Size == 0: // or it does not say, as in /proc
-		return io.ReadAll(io.LimitReader(f, maxFile))
+		return readBounded(f)
 	}
 	data := make([]byte, st.Size)
 	n, err := io.ReadFull(f, data)
@@ -176,6 +176,15 @@ func (t *tree) ReadFile(name string) ([]byte, error) {
 		err = nil
 	}
 	return data[:n], err
+}
+
+// readBounded reads a file that does not say how large it is.
+func readBounded(f rawFile) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err == nil && len(data) > maxFile {
+		err = f.failed("read", errTooLarge)
+	}
+	return data, err
 }
 
 // ReadDir implements [fs.ReadDirFS].

@@ -12,7 +12,7 @@ type Options struct {
 	DryRun      bool                  // change nothing, only return what would change
 	Output      string                // write the changes alone into this directory and leave the root as it is
 	ModTime     time.Time             // of everything in Output
-	Marker      string                // name of a file that tells an Output of an earlier run, which is renewed
+	Marker      string                // name of a file that tells an Output of an earlier run, which is renewed; the journal is beside it
 	LockTimeout time.Duration         // how long to wait for another process; 0 is a minute
 	NoSync      bool                  // leave it to the kernel when data reaches the disk
 	Unread      func(dir string) bool // directories whose readers take every file: nothing is staged in them
@@ -37,6 +37,10 @@ func Update(dir string, edit func(*Overlay) error) error {
 // Update is like the function [Update], with options. Another Update of the
 // same directory waits for this one, until its ctx is done or its time is up.
 func (opt Options) Update(ctx context.Context, dir string, edit func(*Overlay) error) (*Result, error) {
+	return opt.update(ctx, dir, edit, nil)
+}
+
+func (opt Options) update(ctx context.Context, dir string, edit func(*Overlay) error, before func(op, name string) error) (*Result, error) {
 	root, err := openRoot(dir)
 	if err != nil {
 		return nil, err
@@ -49,6 +53,10 @@ func (opt Options) Update(ctx context.Context, dir string, edit func(*Overlay) e
 		return nil, err
 	}
 	defer unlock()
+	c := &committer{disk: disk{tree: t, before: before}, dir: dir, opt: opt, result: result}
+	if err := c.recover(); err != nil {
+		return nil, err
+	}
 	overlay := NewOverlay(t)
 	if err := edit(overlay); err != nil {
 		return nil, err
@@ -60,7 +68,7 @@ func (opt Options) Update(ctx context.Context, dir string, edit func(*Overlay) e
 	case opt.Output != "":
 		return result, opt.export(t, result.Changes)
 	}
-	c := &committer{disk: disk{tree: t}, dir: dir, opt: opt, result: result, overlay: overlay}
+	c.overlay = overlay
 	if err := c.commit(result.Changes); err != nil {
 		return nil, err
 	}

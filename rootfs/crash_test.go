@@ -1,0 +1,292 @@
+package rootfs_test
+
+import (
+	"errors"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"testing/fstest"
+
+	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/installer"
+	"github.com/certgraft/certgraft/internal/roottest"
+	"github.com/certgraft/certgraft/keystore"
+	"github.com/certgraft/certgraft/rootfs"
+)
+
+// crash is an edit of a real root that is interrupted everywhere.
+type crash struct {
+	tree  fstest.MapFS
+	first func(*rootfs.Overlay) error // done before, in peace
+	edit  func(*rootfs.Overlay) error
+}
+
+// crashes are what certgraft does, on roots of each family.
+func crashes(t *testing.T) map[string]crash {
+	t.Helper()
+	data, err := os.ReadFile("../testdata/bundles/corp.pem")
+	must(t, err)
+	corp := crashSource(t, "corp.pem", string(data))
+	other := crashSource(t, "other.pem", roottest.NewCA(t, "Other Root").PEM())
+	renewed := crashSource(t, "corp.pem", roottest.NewCA(t, "Renewed Root").PEM())
+	install := func(opt installer.Options, sources ...installer.Source) func(*rootfs.Overlay) error {
+		return func(o *rootfs.Overlay) error { _, err := installer.Install(o, sources, opt); return err }
+	}
+	remove := func(o *rootfs.Overlay) error {
+		_, err := installer.Remove(o, installer.Selection{All: true}, installer.Options{})
+		return err
+	}
+	bookworm := roottest.TreeFile(t, "../testdata/roots/bookworm.before.txtar")
+	withJava := maps.Clone(bookworm)
+	jks, err := keystore.NewJKS(keystore.DefaultPassword).Encode()
+	must(t, err)
+	withJava["opt/java/openjdk/lib/security/cacerts"] = &fstest.MapFile{Data: jks, Mode: 0o644}
+	alpine := fstest.MapFS{
+		"etc/os-release":                    {Data: []byte("ID=alpine\n"), Mode: 0o644},
+		"etc/ssl/certs/ca-certificates.crt": {Data: []byte(roottest.NewCA(t, "Theirs").PEM()), Mode: 0o644},
+		"etc/ssl/cert.pem":                  {Data: []byte("certs/ca-certificates.crt"), Mode: fs.ModeSymlink | 0o777},
+	}
+	all := map[string]crash{
+		"install on Debian":        {withJava, nil, install(installer.Options{}, corp)},
+		"install more on Debian":   {bookworm, install(installer.Options{}, corp), install(installer.Options{}, other)},
+		"install --sync on Debian": {bookworm, install(installer.Options{}, corp, other), install(installer.Options{Sync: true}, renewed)},
+		"remove from Debian":       {withJava, install(installer.Options{}, corp), remove},
+		"append on Debian":         {bookworm, nil, install(installer.Options{Append: true}, corp)},
+		"install on Alpine":        {alpine, nil, install(installer.Options{}, corp)},
+		"remove from Alpine":       {alpine, install(installer.Options{}, corp, other), remove},
+		"install on scratch":       {fstest.MapFS{"bin/app": {Mode: 0o755}}, nil, install(installer.Options{}, corp)},
+		"remove from scratch":      {fstest.MapFS{"bin/app": {Mode: 0o755}}, install(installer.Options{}, corp), remove},
+	}
+	for _, distro := range []string{"fedora", "suse", "arch"} {
+		tree := roottest.TreeFile(t, "../testdata/roots/"+distro+".before.txtar")
+		all["install on "+distro] = crash{tree, nil, install(installer.Options{}, corp)}
+		all["remove from "+distro] = crash{tree, install(installer.Options{}, corp), remove}
+	}
+	return all
+}
+
+func crashSource(t *testing.T, name, pem string) installer.Source {
+	t.Helper()
+	taken, _, err := certs.ParseAll([]byte(pem))
+	must(t, err)
+	set := &certs.Set{}
+	for _, c := range taken {
+		set.Add(c, name)
+	}
+	return installer.Source{Name: name, Anchor: strings.TrimSuffix(name, ".pem"), SetDigest: set.Digest(), Certs: set}
+}
+
+var crashOptions = rootfs.Options{Marker: installer.RecordPath, Unread: installer.TakesEveryFile, NoSync: true}
+
+// inMemory makes a directory that is faster than the disk, where there is one.
+func inMemory(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "certgraft-test-") //nolint:usetesting // that is on the disk
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { must(t, os.RemoveAll(dir)) })
+	must(t, os.Chmod(dir, 0o755))
+	return dir
+}
+
+// fresh makes the root in which a crash begins.
+func (c crash) fresh(t *testing.T) string {
+	t.Helper()
+	dir := inMemory(t)
+	roottest.WriteTo(t, c.tree, dir)
+	if c.first != nil {
+		_, err := crashOptions.Update(t.Context(), dir, c.first)
+		must(t, err)
+	}
+	return dir
+}
+
+// killedAt runs the edit in a process, so to speak, that ends without any
+// clean-up before operation n. It returns whether it came to that, and how the
+// names stand that were made and not yet brought to disk.
+func (c crash) killedAt(t *testing.T, dir string, n int, opt rootfs.Options) (killed bool, unsynced map[uint64]bool) {
+	t.Helper()
+	type death struct{}
+	var mu sync.Mutex
+	var created []string
+	inodes := map[uint64]bool{}
+	note := func() { // what an operation created is there when the next begins
+		for _, name := range created {
+			if info, err := os.Lstat(filepath.Join(dir, name)); err == nil && info.Mode().IsRegular() {
+				inodes[info.Sys().(*syscall.Stat_t).Ino] = true
+			}
+		}
+	}
+	defer func() {
+		switch r := recover(); {
+		case r == any(death{}):
+			note()
+			killed, unsynced = true, inodes
+		case r != nil:
+			panic(r)
+		}
+	}()
+	seen := 0
+	_, err := rootfs.UpdateWith(t.Context(), dir, opt, func(op, name string) error {
+		mu.Lock()
+		defer mu.Unlock()
+		if seen++; seen > n {
+			panic(death{})
+		}
+		switch op {
+		case "create":
+			created = append(created, name)
+		case "syncfs":
+			created, inodes = nil, map[uint64]bool{}
+		case "rename":
+			note()
+			created = nil
+		}
+		return nil
+	}, c.edit)
+	must(t, err)
+	return false, nil
+}
+
+// whole returns how the root is before and after the edit.
+func (c crash) whole(t *testing.T) (was, want map[string]string) {
+	t.Helper()
+	dir := c.fresh(t)
+	was = dump(t, dir)
+	_, err := crashOptions.Update(t.Context(), dir, c.edit)
+	must(t, err)
+	return was, dump(t, dir)
+}
+
+// Killed before any operation, each name is old or new, and the next run
+// completes the work to the byte, also when it is killed itself.
+func TestCrashEverywhere(t *testing.T) {
+	for name, c := range crashes(t) {
+		t.Run(name, func(t *testing.T) {
+			was, want := c.whole(t)
+			for n := 0; ; n++ {
+				dir := c.fresh(t)
+				killed, _ := c.killedAt(t, dir, n, crashOptions)
+				oldOrNew(t, n, dir, was, want)
+				if killed {
+					c.killedAt(t, dir, n/2, crashOptions)
+					oldOrNew(t, n, dir, was, want)
+				}
+				_, err := crashOptions.Update(t.Context(), dir, c.edit)
+				must(t, err)
+				roottest.Same(t, "completed", want, dump(t, dir))
+				if t.Failed() {
+					t.Fatalf("killed before operation %d", n)
+				}
+				if !killed {
+					t.Logf("%d operations", n)
+					return
+				}
+			}
+		})
+	}
+}
+
+func oldOrNew(t *testing.T, n int, dir string, was, want map[string]string) {
+	t.Helper()
+	now := dump(t, dir)
+	for name, line := range now {
+		if !rootfs.IsStaged(path.Base(name)) && line != was[name] && line != want[name] {
+			t.Errorf("killed before operation %d: %s is neither old nor new: %.200q", n, name, line)
+		}
+	}
+	for name := range was {
+		if _, kept := want[name]; kept && now[name] == "" {
+			t.Errorf("killed before operation %d: %s is gone", n, name)
+		}
+	}
+}
+
+// Whatever operation fails, the error names a path and the root is as it was, or
+// all was done by then.
+func TestErrorEverywhere(t *testing.T) {
+	for name, c := range crashes(t) {
+		t.Run(name, func(t *testing.T) {
+			was, want := c.whole(t)
+			for n, more := 0, true; more; n++ {
+				dir := c.fresh(t)
+				var mu sync.Mutex
+				seen := 0
+				_, err := rootfs.UpdateWith(t.Context(), dir, crashOptions, func(string, string) error {
+					mu.Lock()
+					defer mu.Unlock()
+					if seen++; seen == n+1 {
+						return syscall.EDQUOT
+					}
+					return nil
+				}, c.edit)
+				more = seen > n
+				if err != nil && (!errors.Is(err, syscall.EDQUOT) || !strings.Contains(err.Error(), dir+"/")) {
+					t.Errorf("operation %d: %v does not say what and where", n, err)
+				}
+				now := dump(t, dir)
+				if err == nil {
+					maps.DeleteFunc(now, func(name, _ string) bool { return rootfs.IsStaged(path.Base(name)) }) // copies that are swept later
+					roottest.Same(t, "in spite of it", want, now)
+				} else {
+					roottest.Same(t, "after the failure", was, now)
+				}
+				if t.Failed() {
+					t.Fatalf("failed at operation %d: %v", n, err)
+				}
+			}
+		})
+	}
+}
+
+// When the power fails at any moment, what was not synced is lost: no name may
+// lead to it.
+func TestPowerLoss(t *testing.T) {
+	synced := crashOptions
+	synced.NoSync = false
+	c := crashes(t)["install on Debian"]
+	was, want := c.whole(t)
+	for n := 0; ; n++ {
+		dir := c.fresh(t)
+		killed, unsynced := c.killedAt(t, dir, n, synced)
+		lose(t, dir, unsynced)
+		oldOrNew(t, n, dir, was, want)
+		if !killed || t.Failed() {
+			break
+		}
+	}
+	// That this can fail shows where nothing is synced.
+	lost := false
+	for n := 0; !lost; n++ {
+		dir := c.fresh(t)
+		killed, unsynced := c.killedAt(t, dir, n, crashOptions)
+		lose(t, dir, unsynced)
+		lost = strings.HasSuffix(dump(t, dir)["etc/ssl/certs/ca-certificates.crt"], " ")
+		if !killed {
+			t.Fatal("nothing is lost without a sync: this test sees nothing")
+		}
+	}
+}
+
+// lose empties the files with those inodes, as a power failure does to what was
+// written and not synced.
+func lose(t *testing.T, dir string, inodes map[uint64]bool) {
+	t.Helper()
+	must(t, filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if err == nil && info.Mode().IsRegular() && inodes[info.Sys().(*syscall.Stat_t).Ino] {
+			err = os.Truncate(name, 0)
+		}
+		return err
+	}))
+}

@@ -1,0 +1,332 @@
+package rootfs
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// A journal is written before a commit touches anything. It says how to put each
+// name back. A process that was killed leaves it behind, and the next one puts
+// the root back to what it was before it looks at anything: half of an edit is
+// nothing that another could build on. What somebody else has written to a name
+// meanwhile is left alone. Once all names are switched it gets another name, and
+// from then on only says which copies of old files are to be deleted.
+
+// The journal is in the directory of [Options.Marker], or the nearest one above
+// it that stays; without a marker in the root itself.
+const (
+	journalName = ".certgraft-journal"
+	journalDone = ".certgraft-journal-done"
+)
+
+func isJournal(base string) bool { return base == journalName || base == journalDone }
+
+const journalVersion = 1
+
+type journal struct {
+	Version int         `json:"version"`
+	Made    []string    `json:"made,omitzero"` // directories, in the order they are made
+	Names   []journaled `json:"names"`
+}
+
+// journaled is one name that a commit switches.
+type journaled struct {
+	Name   string `json:"name"`
+	Staged string `json:"staged,omitzero"`
+	Backup string `json:"backup,omitzero"` // a hard link to the old file
+	Was    kept   `json:"was,omitzero"`
+	Sum    string `json:"sum,omitzero"`  // SHA-256 of the new file
+	Link   string `json:"link,omitzero"` // of the new link; with neither the name goes
+}
+
+// kept is what was at a name. The zero value is nothing.
+type kept struct {
+	Mode   fs.FileMode `json:"mode,omitzero"`
+	Target string      `json:"target,omitzero"`
+	Owned  bool        `json:"owned,omitzero"`
+	UID    int         `json:"uid,omitzero"`
+	GID    int         `json:"gid,omitzero"`
+	There  bool        `json:"there,omitzero"`
+}
+
+// writeJournal writes the journal of what was planned, whole or not at all.
+// Without a lock it might be another process's.
+func (c *committer) writeJournal() error {
+	if !c.result.locked {
+		return nil
+	}
+	j := journal{Version: journalVersion}
+	for _, dir := range c.making {
+		j.Made = append(j.Made, dir.Name)
+	}
+	for _, w := range c.work {
+		j.Names = append(j.Names, w.journaled())
+	}
+	data, err := json.Marshal(j)
+	if err != nil {
+		return fmt.Errorf("encode the journal: %w", err)
+	}
+	name, err := c.journalPlace()
+	if err != nil {
+		return err
+	}
+	staged := c.stagingName(name)
+	if err := c.create(staged, data, attrs{mode: 0o600}); err != nil {
+		return errors.Join(err, gone(c.root.Remove(staged)))
+	}
+	if err := c.rename(staged, name); err != nil {
+		return errors.Join(err, gone(c.root.Remove(staged)))
+	}
+	c.journal = name
+	return nil
+}
+
+func (j *job) journaled() journaled {
+	e := journaled{Name: j.Name, Staged: j.staged, Backup: j.backup}
+	if j.Prior != nil {
+		e.Was = kept{Mode: j.Prior.Mode(), Target: j.target, There: true}
+		if st, ok := j.Prior.Sys().(*unix.Stat_t); ok {
+			e.Was.Owned, e.Was.UID, e.Was.GID = true, int(st.Uid), int(st.Gid)
+		}
+	}
+	switch {
+	case j.Removed:
+	case j.Mode&fs.ModeSymlink != 0:
+		e.Link = j.Target
+	default:
+		e.Sum = sumOf(j.Data)
+	}
+	return e
+}
+
+func sumOf(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}
+
+// journalPlace returns where the journal of this commit is to be.
+func (c *committer) journalPlace() (string, error) {
+	places, err := c.opt.journals(c.overlay)
+	if err != nil {
+		return "", err
+	}
+	for _, name := range places {
+		if _, err := c.Lstat(path.Dir(name)); err == nil && !c.going[path.Dir(name)] {
+			return name, nil
+		}
+	}
+	return journalName, nil
+}
+
+// journals returns where a journal can be, the deepest place first.
+func (opt Options) journals(o *Overlay) ([]string, error) {
+	if opt.Marker == "" {
+		return []string{journalName}, nil
+	}
+	at, err := o.Resolve(opt.Marker)
+	var places []string
+	for err == nil && at != "." {
+		at = path.Dir(at)
+		places = append(places, path.Join(at, journalName))
+	}
+	return places, err
+}
+
+// endJournal says that all names are switched: they are not put back any more.
+func (c *committer) endJournal() error {
+	if c.journal == "" {
+		return nil
+	}
+	done := path.Join(path.Dir(c.journal), journalDone)
+	if err := c.rename(c.journal, done); err != nil {
+		return err
+	}
+	c.journal = done
+	return nil
+}
+
+// recover puts back what a process that was killed had done.
+func (c *committer) recover() error {
+	if !c.result.locked || c.opt.Output != "" {
+		return nil
+	}
+	places, err := c.opt.journals(NewOverlay(c.tree))
+	if err != nil {
+		return nil //nolint:nilerr // a marker that cannot be is the edit's to tell
+	}
+	for _, name := range places {
+		if err := c.recoverAt(name); err != nil {
+			return err
+		}
+		if err := c.recoverAt(path.Join(path.Dir(name), journalDone)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *committer) recoverAt(name string) error {
+	info, err := c.Lstat(name)
+	switch {
+	case err != nil: // as nearly always
+		return nil
+	case c.opt.DryRun:
+		c.warn("an earlier run was interrupted: the next one puts back what that had changed before it starts")
+		return nil
+	}
+	if err := c.recoverFrom(name, info); err != nil {
+		return pathHint{fmt.Errorf("put back what an interrupted run had changed: %w", explain(c.dir, err)),
+			"run it again; if it stays so, delete " + within(c.dir, name) + ": what was half done then stays"}
+	}
+	if path.Base(name) == journalName {
+		c.warn("an earlier run was interrupted: what it had changed was put back first")
+	}
+	return nil
+}
+
+func (c *committer) recoverFrom(name string, info fs.FileInfo) error {
+	if !trusted(info) {
+		return &fs.PathError{Op: "read", Path: name, Err: errors.New("it is not a journal that this user wrote")}
+	}
+	data, err := c.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	if len(data) == 0 { // the power failed before it was on disk, and with that before any name was switched
+		return c.remove(name)
+	}
+	var j journal
+	if err := json.Unmarshal(data, &j); err != nil || j.Version != journalVersion || !j.valid() {
+		return &fs.PathError{Op: "read", Path: name, Err: errors.New("it is damaged, or from another version of certgraft")}
+	}
+	undo := path.Base(name) == journalName
+	if undo {
+		err = c.restore(j)
+	}
+	if err == nil {
+		err = c.clear(j)
+	}
+	if err == nil && undo {
+		err = c.unmake(j.Made)
+	}
+	if err != nil {
+		return err
+	}
+	return c.remove(name)
+}
+
+// trusted reports whether only those who can write to the root anyway could
+// have written the journal.
+func trusted(info fs.FileInfo) bool {
+	st, ok := info.Sys().(*unix.Stat_t)
+	return ok && info.Mode().IsRegular() && info.Mode().Perm()&0o022 == 0 && (int(st.Uid) == os.Geteuid() || st.Uid == 0)
+}
+
+// valid reports whether all names are of files in the root, and all that would
+// be deleted is staged files.
+func (j journal) valid() bool {
+	for _, e := range j.Names {
+		for _, staged := range []string{e.Staged, e.Backup} {
+			if staged != "" && (!fs.ValidPath(staged) || !isStaged(path.Base(staged))) {
+				return false
+			}
+		}
+		if !fs.ValidPath(e.Name) || e.Name == "." {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(j.Made, func(dir string) bool { return !fs.ValidPath(dir) || dir == "." })
+}
+
+// restore puts back each name that is as the commit made it.
+func (c *committer) restore(j journal) error {
+	for _, dirs := range []bool{true, false} { // a directory before what was in it
+		for _, e := range j.Names {
+			if e.Was.Mode.IsDir() != dirs {
+				continue
+			}
+			if err := c.putBack(e); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// clear takes away what was staged, and the copies of old files.
+func (c *committer) clear(j journal) error {
+	for _, e := range j.Names {
+		for _, name := range []string{e.Staged, e.Backup} {
+			if name == "" {
+				continue
+			}
+			if err := gone(c.remove(name)); err != nil && !errors.Is(err, syscall.ENOTDIR) {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// unmake takes away the directories that were made, but for those that someone
+// else uses by now.
+func (c *committer) unmake(dirs []string) error {
+	for _, dir := range slices.Backward(dirs) {
+		err := gone(c.remove(dir))
+		if err != nil && !errors.Is(err, syscall.ENOTEMPTY) && !errors.Is(err, syscall.EEXIST) && !errors.Is(err, syscall.ENOTDIR) {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *committer) putBack(e journaled) error {
+	switch made, err := c.isAsMade(e); {
+	case err != nil || !made:
+		return err
+	case !e.Was.There:
+		return gone(c.remove(e.Name))
+	case e.Was.Mode.IsDir():
+		if err := c.mkdir(e.Name, e.Was.Mode); err != nil || !e.Was.Owned {
+			return err
+		}
+		return c.root.Lchown(e.Name, e.Was.UID, e.Was.GID)
+	case e.Was.Mode&fs.ModeSymlink != 0:
+		name := c.stagingName(e.Name)
+		if err := c.symlink(e.Was.Target, name, attrs{owned: e.Was.Owned, uid: e.Was.UID, gid: e.Was.GID}); err != nil {
+			return err
+		}
+		return c.rename(name, e.Name)
+	case e.Backup == "":
+		return nil
+	}
+	return gone(c.rename(e.Backup, e.Name)) // where there are no hard links it cannot be put back
+}
+
+// isAsMade reports whether what is at a name is what the commit put there.
+func (c *committer) isAsMade(e journaled) (bool, error) {
+	info, err := c.Lstat(e.Name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
+		return e.Sum == "" && e.Link == "", nil
+	case err != nil:
+		return false, err
+	case info.Mode()&fs.ModeSymlink != 0:
+		target, err := c.ReadLink(e.Name)
+		return e.Link != "" && target == e.Link, err
+	case !info.Mode().IsRegular() || e.Sum == "":
+		return false, nil
+	}
+	data, err := c.ReadFile(e.Name)
+	return err == nil && sumOf(data) == e.Sum, err
+}
