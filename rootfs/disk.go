@@ -137,7 +137,7 @@ func (d disk) syncDir(name string) error {
 }
 
 func (d disk) withDir(name string, do func(*os.File) error) error {
-	f, err := d.openFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	f, err := d.openFile(name, os.O_RDONLY|syscall.O_NONBLOCK)
 	if err != nil {
 		return err
 	}
@@ -151,7 +151,7 @@ func (d disk) withDir(name string, do func(*os.File) error) error {
 // openDir opens a directory, and never waits for what someone has put in its
 // place.
 func (d disk) openDir(name string) (*os.File, error) {
-	return d.openFile(name, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NONBLOCK, 0)
+	return d.openFile(name, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NONBLOCK)
 }
 
 // overwrite writes data into the file at name without replacing it, reserving
@@ -160,7 +160,7 @@ func (d disk) overwrite(name string, old, data []byte) (err error) {
 	if err := d.try("overwrite", name); err != nil {
 		return err
 	}
-	f, err := d.openFile(name, os.O_WRONLY, 0)
+	f, err := d.openFile(name, os.O_WRONLY)
 	if err != nil {
 		return err
 	}

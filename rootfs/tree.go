@@ -78,8 +78,8 @@ func (t *tree) forget(name string) {
 // openFile opens the file at name, and does not follow a link that someone has
 // put there. [os.Root.OpenFile] makes six system calls more, four of them to
 // find out that a file cannot be polled; with hundreds of files that counts.
-func (t *tree) openFile(name string, flag int, perm fs.FileMode) (*os.File, error) {
-	fd, err := t.openFD(name, flag, perm)
+func (t *tree) openFile(name string, flag int) (*os.File, error) {
+	fd, err := t.openFD(name, flag, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -146,7 +146,7 @@ func (t *tree) ReadLink(name string) (string, error) {
 
 // Open implements [fs.FS]. It never waits for what someone has put there.
 func (t *tree) Open(name string) (fs.File, error) {
-	return t.openFile(name, unix.O_RDONLY|unix.O_NONBLOCK, 0)
+	return t.openFile(name, unix.O_RDONLY|unix.O_NONBLOCK)
 }
 
 // ReadFile implements [fs.ReadFileFS]. What is no regular file, or larger than
@@ -156,7 +156,7 @@ func (t *tree) ReadFile(name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.close()
+	defer func() { _ = f.close() }() // nothing was written
 	st, err := f.stat()
 	switch {
 	case err != nil:
@@ -189,7 +189,7 @@ func readBounded(f rawFile) ([]byte, error) {
 
 // ReadDir implements [fs.ReadDirFS].
 func (t *tree) ReadDir(name string) ([]fs.DirEntry, error) {
-	f, err := t.openFile(name, os.O_RDONLY|unix.O_DIRECTORY, 0)
+	f, err := t.openFile(name, os.O_RDONLY|unix.O_DIRECTORY)
 	if err != nil {
 		return nil, err
 	}
