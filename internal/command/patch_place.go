@@ -18,6 +18,7 @@ type patchPlace struct {
 	tags     cli.StringSlice
 	inPlace  bool
 	fromFile string
+	shard    string
 }
 
 func (o *patchPlace) flags() []cli.Flag {
@@ -25,6 +26,7 @@ func (o *patchPlace) flags() []cli.Flag {
 		&cli.StringSliceFlag{Name: "tag", Aliases: []string{"t"}, Category: targetFlags, Usage: "write the image to `IMAGE`; may be given often", Destination: &o.tags},
 		&cli.BoolFlag{Name: "in-place", Category: targetFlags, Usage: "write the image to where it came from", Destination: &o.inPlace},
 		&cli.StringFlag{Name: "from-file", Category: targetFlags, Usage: "patch the images in `FILE`, a line for each: IMAGE and where to write it", TakesFile: true, Destination: &o.fromFile},
+		&cli.StringFlag{Name: "shard", Category: targetFlags, Usage: "with --from-file: patch part `I/N` of the list, I from 0 to N-1", EnvVars: []string{"CERTGRAFT_SHARD"}, Destination: &o.shard},
 	}
 }
 
@@ -41,8 +43,11 @@ func (o *patchPlace) jobs(p *printer, l *image.Locations, args []string) ([]patc
 		if o.inPlace || len(o.tags.Value()) > 0 {
 			return nil, nil, withHint(usagef("--from-file says where each image goes: it excludes --tag and --in-place"), "write a line for each image: IMAGE DESTINATION")
 		}
-		jobs, err := readJobs(l, o.fromFile)
+		jobs, err := o.list(p, l)
 		return jobs, args, err
+	}
+	if o.shard != "" {
+		return nil, nil, withHint(usagef("--shard is a part of a list"), "name the list with --from-file FILE, or unset CERTGRAFT_SHARD")
 	}
 	job, err := o.job(l, args[0])
 	if err != nil {

@@ -1,0 +1,63 @@
+package command
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/certgraft/certgraft/image"
+)
+
+// shard is one of several parts of a list of images. The zero value is the
+// whole list.
+type shard struct{ index, count int }
+
+// parseShard reads I/N. I counts from 0, as the JOB_COMPLETION_INDEX of a
+// Kubernetes Job does.
+func parseShard(text string) (shard, error) {
+	if text == "" {
+		return shard{}, nil
+	}
+	i, n, ok := strings.Cut(text, "/")
+	index, err := strconv.Atoi(i)
+	count, err2 := strconv.Atoi(n)
+	switch {
+	case !ok || err != nil || err2 != nil:
+		return shard{}, withHint(usagef("--shard %s: it is I/N, two numbers", text), "write 0/4 for the first of four parts")
+	case count < 1 || index < 0 || index >= count:
+		return shard{}, withHint(usagef("--shard %s: I is at least 0 and less than N", text), "the parts of four are 0/4, 1/4, 2/4 and 3/4")
+	}
+	return shard{index: index, count: count}, nil
+}
+
+// of returns the images at positions I, I+N, I+2N … of all. The position counts
+// images, not lines, so that a comment more moves nothing to another part; each
+// image is in exactly one part, and no part has two more than another.
+func (s shard) of(all []patchJob) []patchJob {
+	if s.count == 0 {
+		return all
+	}
+	var part []patchJob
+	for i := s.index; i < len(all); i += s.count {
+		part = append(part, all[i])
+	}
+	return part
+}
+
+// list returns the images of the list that are this run's to patch. All of the
+// list is read, so that a bad line is found whatever the part.
+func (o *patchPlace) list(p *printer, l *image.Locations) ([]patchJob, error) {
+	part, err := parseShard(o.shard)
+	if err != nil {
+		return nil, err
+	}
+	all, err := readJobs(l, o.fromFile)
+	if err != nil {
+		return nil, err
+	}
+	jobs := part.of(all)
+	if part.count > 0 {
+		p.note(fmt.Sprintf("part %s of %s: %d of %s", o.shard, o.fromFile, len(jobs), plural(len(all), "image")))
+	}
+	return jobs, nil
+}

@@ -1,0 +1,81 @@
+package command
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/certgraft/certgraft/image"
+)
+
+// The parts of a list are disjoint, come to the whole list, keep its order and
+// differ by one image at most, whatever their number.
+func TestShardsComeToTheList(t *testing.T) {
+	for images := range 12 {
+		var all []patchJob
+		for i := range images {
+			from, err := (&image.Locations{}).Parse(fmt.Sprintf("oci:img:%d", i))
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, patchJob{from: from})
+		}
+		for count := 1; count < 15; count++ {
+			in := map[string]int{} // image → the parts that it is in
+			for index := range count {
+				part, err := parseShard(fmt.Sprintf("%d/%d", index, count))
+				if err != nil {
+					t.Fatal(err)
+				}
+				jobs := part.of(all)
+				if least := images / count; len(jobs) < least || len(jobs) > least+1 {
+					t.Errorf("part %d/%d of %d has %d images", index, count, images, len(jobs))
+				}
+				for _, job := range jobs {
+					in[job.from.String()]++
+				}
+				if !slices.IsSortedFunc(jobs, func(a, b patchJob) int { return position(all, a) - position(all, b) }) {
+					t.Errorf("part %d/%d of %d is out of order", index, count, images)
+				}
+			}
+			for _, job := range all {
+				if in[job.from.String()] != 1 {
+					t.Errorf("of %d images in %d parts, %s is in %d", images, count, job.from, in[job.from.String()])
+				}
+			}
+			if len(in) != images {
+				t.Errorf("%d parts have %d images, want %d", count, len(in), images)
+			}
+		}
+	}
+}
+
+func position(all []patchJob, job patchJob) int {
+	return slices.IndexFunc(all, func(other patchJob) bool { return other.from.String() == job.from.String() })
+}
+
+// A comment or an empty line more moves no image to another part.
+func TestShardsCountImagesNotLines(t *testing.T) {
+	var parts []string
+	for _, between := range []string{"", "# a comment\n\n"} {
+		name := filepath.Join(t.TempDir(), "list")
+		if err := os.WriteFile(name, []byte("oci:a:1 oci:b:1\n"+between+"oci:a:2 oci:b:2\noci:a:3 oci:b:3\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		jobs, err := readJobs(&image.Locations{}, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		for _, job := range (shard{index: 1, count: 2}).of(jobs) {
+			names = append(names, job.from.String())
+		}
+		parts = append(parts, strings.Join(names, " "))
+	}
+	if parts[0] != "oci:a:2" || parts[0] != parts[1] {
+		t.Errorf("part 1/2 is %q, and %q with a comment before it", parts[0], parts[1])
+	}
+}
