@@ -14,7 +14,7 @@ INLINE   := -gcflags=all=-l $(foreach p,$(HOT),-gcflags=$(p)=)
 COVERED  := certs bundles rootfs installer image keystore probe
 LEAST    := 85
 
-.PHONY: help build test e2e bench fuzz lint demo cover clean
+.PHONY: help build test e2e bench fuzz lint demo cover release clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -55,5 +55,9 @@ cover: ## coverage of the packages that edit trust stores
 	  got=$$($(GO) test -cover ./$$p | sed -n 's/.*coverage: \([0-9]*\).*/\1/p'); \
 	  echo "$$p $$got%"; test "$${got:-0}" -ge $(LEAST) || { echo "$$p: below $(LEAST)%"; exit 1; }; done
 
+release: ## dist: binaries, archives, packages, SBOMs, checksums and the image of this commit; publishes nothing
+	$(GO) tool -modfile=tools/release/go.mod goreleaser release --snapshot --clean
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(GO) run ./internal/release dist dist/image
+
 clean: ## remove what was built
-	rm -rf build
+	rm -rf build dist
