@@ -34,13 +34,12 @@ func bundleCommand(p *printer) *cli.Command {
 		&cli.StringFlag{Name: "root", Category: sourceFlags, Usage: "the root file system in `DIR` for --with-system", Value: "/", TakesFile: true, Destination: &o.root},
 	}
 	return &cli.Command{
-		Name:         "bundle",
-		Usage:        "write certificates out, checked and re-encoded",
-		ArgsUsage:    "SOURCE…",
-		Description:  "certgraft bundle aws-rds > rds.pem\ncertgraft bundle --format split --output certs/ ./corp.pem",
-		Flags:        append(flags, o.source.flags()...),
-		BashComplete: completeSources,
-		Action:       withSources(func(ctx context.Context, specs []string) error { return o.run(ctx, p, specs) }),
+		Name:        "bundle",
+		Usage:       "write certificates out, checked and re-encoded",
+		ArgsUsage:   "SOURCE…",
+		Description: "certgraft bundle aws-rds > rds.pem\ncertgraft bundle --format split --output certs/ ./corp.pem",
+		Flags:       append(flags, o.source.flags()...),
+		Action:      withSources(func(ctx context.Context, specs []string) error { return o.run(ctx, p, specs) }),
 	}
 }
 

@@ -57,7 +57,6 @@ func newApp(p *printer) *cli.App {
 		Writer:                    p.out,
 		ErrWriter:                 p.err,
 		HideHelpCommand:           true,
-		EnableBashCompletion:      true,
 		DisableSliceFlagSeparator: true,
 		// Without a handler the library would end the process itself on any
 		// error that has an ExitCode method.

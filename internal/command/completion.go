@@ -6,12 +6,11 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v2"
-
-	"github.com/certgraft/certgraft/bundles"
 )
 
-// completions holds one script per shell. Each asks the program itself, with
-// --generate-bash-completion, what may follow.
+// completions holds one script per shell, made from the command tree and the
+// catalogue: go test ./internal/command -run TestGenerated -update. They start
+// no program, so that a key press costs nothing.
 //
 //go:embed completions
 var completions embed.FS
@@ -24,9 +23,6 @@ func completionCommand(p *printer) *cli.Command {
 		Usage:       "write the script that completes commands, flags and catalogue ids",
 		ArgsUsage:   "bash|zsh|fish",
 		Description: "For the current shell:  source <(certgraft completion bash)",
-		BashComplete: func(c *cli.Context) {
-			fmt.Fprintln(c.App.Writer, "bash\nzsh\nfish")
-		},
 		Action: func(c *cli.Context) error {
 			args, err := operands(c, 1, 1, "the shell, "+shells+",")
 			if err != nil {
@@ -41,17 +37,5 @@ func completionCommand(p *printer) *cli.Command {
 			}
 			return nil
 		},
-	}
-}
-
-// completeSources writes the flags of the command and the ids of the catalogue.
-func completeSources(c *cli.Context) {
-	cli.DefaultCompleteWithFlags(c.Command)(c)
-	catalogue, err := bundles.Catalog(bundles.Options{})
-	if err != nil {
-		return
-	}
-	for provider := range catalogue.All() {
-		fmt.Fprintln(c.App.Writer, provider.ID)
 	}
 }

@@ -33,7 +33,7 @@ func inspectCommand(p *printer) *cli.Command {
 		Name:        "inspect",
 		Usage:       "say which trust stores there are, what each holds, and where they disagree",
 		ArgsUsage:   "[ROOT|FILE|IMAGE]",
-		Description: "certgraft inspect                 the running system\ncertgraft inspect /mnt/root\ncertgraft inspect corp.pem\ncertgraft inspect docker://debian:13\ncertgraft inspect --html report.html / a page to read, print or keep",
+		Description: "certgraft inspect                 the running system\ncertgraft inspect /mnt/root\ncertgraft inspect corp.pem\ncertgraft inspect docker://debian:13\ncertgraft inspect --html report.html /   a page to read, print or keep",
 		Flags:       append([]cli.Flag{javaPasswordFlag(&o.javaPassword), o.htmlFlag()}, o.image.flags()...),
 		Action: func(c *cli.Context) error {
 			args, err := operands(c, 0, 1, "")

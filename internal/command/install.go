@@ -20,13 +20,12 @@ type installOptions struct {
 func installCommand(p *printer) *cli.Command {
 	o := &installOptions{}
 	return &cli.Command{
-		Name:         "install",
-		Usage:        "add certificates to every trust store of a root file system",
-		ArgsUsage:    "SOURCE…",
-		Description:  "certgraft install aws-rds\ncertgraft install --root /mnt ./corp.pem https://example.com/ca.pem@set:…\ncertgraft install --root . --output /out aws-rds:eu-west-1   (for COPY --from)",
-		Flags:        o.flags(),
-		BashComplete: completeSources,
-		Action:       withSources(func(ctx context.Context, specs []string) error { return o.run(ctx, p, specs) }),
+		Name:        "install",
+		Usage:       "add certificates to every trust store of a root file system",
+		ArgsUsage:   "SOURCE…",
+		Description: "certgraft install aws-rds\ncertgraft install --root /mnt ./corp.pem https://example.com/ca.pem@set:…\ncertgraft install --root . --output /out aws-rds:eu-west-1   (for COPY --from)",
+		Flags:       o.flags(),
+		Action:      withSources(func(ctx context.Context, specs []string) error { return o.run(ctx, p, specs) }),
 	}
 }
 

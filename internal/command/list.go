@@ -29,7 +29,6 @@ func listCommand(p *printer) *cli.Command {
 			catalogFlag(&o.catalog),
 			&cli.StringFlag{Name: "search", Category: sourceFlags, Usage: "only providers with `WORD` in id, title or alias", Destination: &o.search},
 		},
-		BashComplete: completeSources,
 		Action: func(c *cli.Context) error {
 			args, err := operands(c, 0, 1, "")
 			if err != nil {

@@ -24,12 +24,11 @@ type lockOptions struct {
 func lockCommand(p *printer) *cli.Command {
 	o := &lockOptions{}
 	return &cli.Command{
-		Name:         "lock",
-		Usage:        "write down what sources hold, and compare it with what they hold now",
-		ArgsUsage:    "SOURCE…",
-		Description:  "certgraft lock aws-rds ./corp.pem     write certgraft.lock\ncertgraft lock --check                what is new, gone, or expires soon: exit status 5\ncertgraft lock --update               take it over\ncertgraft install --lock certgraft.lock",
-		Flags:        o.flags(),
-		BashComplete: completeSources,
+		Name:        "lock",
+		Usage:       "write down what sources hold, and compare it with what they hold now",
+		ArgsUsage:   "SOURCE…",
+		Description: "certgraft lock aws-rds ./corp.pem     write certgraft.lock\ncertgraft lock --check                what is new, gone, or expires soon: exit status 5\ncertgraft lock --update               take it over\ncertgraft install --lock certgraft.lock",
+		Flags:       o.flags(),
 		Action: func(c *cli.Context) error {
 			specs := c.Args().Slice()
 			switch {

@@ -33,8 +33,7 @@ func patchCommand(p *printer) *cli.Command {
 		ArgsUsage: "IMAGE SOURCE…",
 		Description: "IMAGE is REGISTRY/REPOSITORY:TAG, oci:DIR[:TAG], oci-archive:FILE[:TAG], docker-archive:FILE (- for\nstandard input) or docker-daemon:NAME. Needs no container engine.\n" +
 			"certgraft patch registry.example.com/app:1 aws-rds --tag registry.example.com/app:1-ca\ndocker save app | certgraft patch docker-archive:- ./corp.pem | docker load",
-		Flags:        o.flags(),
-		BashComplete: completeSources,
+		Flags: o.flags(),
 		Action: func(c *cli.Context) error {
 			least, want := 2, "an image and a source"
 			if o.place.fromFile != "" {

@@ -7,14 +7,11 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// completionFlag, as the last argument, asks the library what may follow.
-const completionFlag = "--generate-bash-completion"
-
 // permute moves the flags of a command in front of its arguments, since the
 // library stops reading flags at the first argument: "install corp.pem --root
 // DIR" would then edit / instead of DIR. What follows "--" are arguments.
 func permute(app *cli.App, args []string) ([]string, error) {
-	if len(args) < 2 || args[len(args)-1] == completionFlag {
+	if len(args) < 2 {
 		return args, nil
 	}
 	cmd := app.Command(args[1])

@@ -29,7 +29,6 @@ func removeCommand(p *printer) *cli.Command {
 			&cli.BoolFlag{Name: "all", Category: targetFlags, Usage: "take out everything that certgraft installed", Destination: &o.all},
 			catalogFlag(&o.catalog),
 		}, o.target.flags()...),
-		BashComplete: completeSources,
 		Action: func(c *cli.Context) error {
 			specs := c.Args().Slice()
 			switch {

@@ -24,12 +24,11 @@ type runOptions struct {
 func runCommand(p *printer) *cli.Command {
 	o := &runOptions{}
 	return &cli.Command{
-		Name:         "run",
-		Usage:        "run a command that trusts more CAs, and leave nothing behind",
-		ArgsUsage:    "SOURCE… -- CMD…",
-		Description:  "certgraft run ./proxy.pem -- npm ci\nThe command sees the system's CAs and those of the sources, through a bundle in a directory that is gone\nafterwards and every variable of certgraft env; " + runBundle + " names the bundle. The status is the command's:\n127 or 126 if it cannot be started, 128+N if signal N ended it.",
-		Flags:        o.source.flags(),
-		BashComplete: completeSources,
+		Name:        "run",
+		Usage:       "run a command that trusts more CAs, and leave nothing behind",
+		ArgsUsage:   "SOURCE… -- CMD…",
+		Description: "certgraft run ./proxy.pem -- npm ci\nThe command sees the system's CAs and those of the sources, through a bundle in a directory that is gone\nafterwards and every variable of certgraft env; " + runBundle + " names the bundle. The status is the command's:\n127 or 126 if it cannot be started, 128+N if signal N ended it.",
+		Flags:       o.source.flags(),
 		Action: func(c *cli.Context) error {
 			specs, argv, err := splitCommand(c)
 			if err != nil {

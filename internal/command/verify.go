@@ -32,12 +32,11 @@ type verifyOptions struct {
 func verifyCommand(p *printer) *cli.Command {
 	o := &verifyOptions{}
 	return &cli.Command{
-		Name:         "verify",
-		Usage:        "connect to a server as a client would, and say why it is not trusted and what to do",
-		ArgsUsage:    "HOST[:PORT]|URL",
-		Description:  "certgraft verify db.example.com:5432\ncertgraft verify --root /mnt postgres://db.example.com/app\ncertgraft verify --with aws-rds --only db.example.com:3306\nNo data is sent, and nothing is installed from what the server sends. Exit status: 0 trusted, 5 not\ntrusted, 1 it could not be told.",
-		Flags:        append(o.flags(), o.trust.flags()...),
-		BashComplete: func(c *cli.Context) { cli.DefaultCompleteWithFlags(c.Command)(c) },
+		Name:        "verify",
+		Usage:       "connect to a server as a client would, and say why it is not trusted and what to do",
+		ArgsUsage:   "HOST[:PORT]|URL",
+		Description: "certgraft verify db.example.com:5432\ncertgraft verify --root /mnt postgres://db.example.com/app\ncertgraft verify --with aws-rds --only db.example.com:3306\nNo data is sent, and nothing is installed from what the server sends. Exit status: 0 trusted, 5 not\ntrusted, 1 it could not be told.",
+		Flags:       append(o.flags(), o.trust.flags()...),
 		Action: func(c *cli.Context) error {
 			args, err := operands(c, 1, 1, "a server (HOST, HOST:PORT or a URL)")
 			if err != nil {

@@ -1,12 +1,112 @@
 # Completion of certgraft for bash: source <(certgraft completion bash)
+# Made from the command tree by go test ./internal/command -run TestGenerated -update. Do not edit.
 _certgraft() {
-  local cur words
-  cur="${COMP_WORDS[COMP_CWORD]}"
-  words=("${COMP_WORDS[@]:0:COMP_CWORD}")
+  local ids='aiven alibaba-apsaradb amazon-roots aptible aws-keyspaces aws-rds aws-rds-china aws-rds-govcloud aws-rds-iso aws-redshift azure-cosmos-emulator azure-db azure-tls-roots cisco-umbrella clickhouse-cloud clickhouse-cloud-postgres cloudflare-gateway cloudflare-origin-ca cockroach-cloud confluent-cloud couchbase-capella crunchy-bridge datastax-astra digitalocean-db dod-pki elastic-cloud fly-io fortinet gcp-cloudsql gcp-cloudsql-instance gcp-memorystore google-roots heroku-postgres huawei-rds ibm-cloud-databases igtf kubernetes-cluster letsencrypt letsencrypt-staging mongodb-atlas mozilla neon netskope oracle-oci ovh-db planetscale railway redis-cloud render russian-trusted scaleway-db singlestore snowflake supabase tencent-cloud-db tidb-cloud timescale ubicloud-postgres us-fpki volcengine-rds yandex-cloud zscaler'
+  local regions='aws-rds:af-south-1 aws-rds:ap-east-1 aws-rds:ap-east-2 aws-rds:ap-northeast-1 aws-rds:ap-northeast-2 aws-rds:ap-northeast-3 aws-rds:ap-south-1 aws-rds:ap-south-2 aws-rds:ap-southeast-1 aws-rds:ap-southeast-2 aws-rds:ap-southeast-3 aws-rds:ap-southeast-4 aws-rds:ap-southeast-5 aws-rds:ap-southeast-6 aws-rds:ap-southeast-7 aws-rds:ca-central-1 aws-rds:ca-west-1 aws-rds:eu-central-1 aws-rds:eu-central-2 aws-rds:eu-north-1 aws-rds:eu-south-1 aws-rds:eu-south-2 aws-rds:eu-west-1 aws-rds:eu-west-2 aws-rds:eu-west-3 aws-rds:il-central-1 aws-rds:me-central-1 aws-rds:me-south-1 aws-rds:mx-central-1 aws-rds:sa-east-1 aws-rds:us-east-1 aws-rds:us-east-2 aws-rds:us-west-1 aws-rds:us-west-2 aws-rds-china:cn-north-1 aws-rds-china:cn-northwest-1 aws-rds-govcloud:us-gov-east-1 aws-rds-govcloud:us-gov-west-1 aws-redshift:china gcp-cloudsql:africa-south1 gcp-cloudsql:asia-east1 gcp-cloudsql:asia-east2 gcp-cloudsql:asia-northeast1 gcp-cloudsql:asia-northeast2 gcp-cloudsql:asia-northeast3 gcp-cloudsql:asia-south1 gcp-cloudsql:asia-south2 gcp-cloudsql:asia-southeast1 gcp-cloudsql:asia-southeast2 gcp-cloudsql:australia-southeast1 gcp-cloudsql:australia-southeast2 gcp-cloudsql:europe-central2 gcp-cloudsql:europe-north1 gcp-cloudsql:europe-southwest1 gcp-cloudsql:europe-west1 gcp-cloudsql:europe-west10 gcp-cloudsql:europe-west12 gcp-cloudsql:europe-west2 gcp-cloudsql:europe-west3 gcp-cloudsql:europe-west4 gcp-cloudsql:europe-west6 gcp-cloudsql:europe-west8 gcp-cloudsql:europe-west9 gcp-cloudsql:me-central1 gcp-cloudsql:me-central2 gcp-cloudsql:me-west1 gcp-cloudsql:northamerica-northeast1 gcp-cloudsql:northamerica-northeast2 gcp-cloudsql:northamerica-south1 gcp-cloudsql:southamerica-east1 gcp-cloudsql:southamerica-west1 gcp-cloudsql:us-central1 gcp-cloudsql:us-east1 gcp-cloudsql:us-east4 gcp-cloudsql:us-east5 gcp-cloudsql:us-south1 gcp-cloudsql:us-west1 gcp-cloudsql:us-west2 gcp-cloudsql:us-west3 gcp-cloudsql:us-west4 us-fpki:below'
+  local line=${COMP_LINE:0:COMP_POINT} cur prev cmd kind='' words='' flags='' operands='' i
+  local -a all
+  local IFS=$' \t\n'
+  read -ra all <<<"$line"
+  [[ $line == *[[:space:]] ]] && all+=('')
+  cur=${all[${#all[@]} - 1]} prev=${all[${#all[@]} - 2]} cmd=${all[1]}
   COMPREPLY=()
-  if [[ "$cur" == -* ]]; then
-    words+=("$cur")
+  if ((${#all[@]} == 2)); then
+    COMPREPLY=($(compgen -W 'install remove patch bundle run env inspect list verify lock diff completion version --help --version' -- "$cur"))
+    return
   fi
-  mapfile -t COMPREPLY < <(compgen -W "$("${words[@]}" --generate-bash-completion 2>/dev/null)" -- "$cur")
+  for ((i = 2; i < ${#all[@]} - 1; i++)); do
+    if [[ ${all[i]} == -- && $cmd == run ]]; then
+      ((i == ${#all[@]} - 2)) && COMPREPLY=($(compgen -c -- "$cur"))
+      return
+    fi
+  done
+  case $cmd in
+    install) flags='--append --dry-run --hooks --java-password-file --keep-going --lock-timeout --output --override-blocklist --root --stores --sync --user --with-mozilla --catalog --expired --lock --non-ca --policy --cache --download-ca --insecure --no-fallback --offline --timeout --help -h --json --quiet -q --verbose' ;;
+    remove) flags='--all --dry-run --hooks --java-password-file --lock-timeout --root --stores --user --catalog --help -h --json --quiet -q --verbose' ;;
+    patch) flags='--append --dry-run --from-file --in-place --keep-going --override-blocklist --stores --sync --tag -t --with-mozilla --annotation --env --jobs --keep-attestations --keep-other-platforms --label --max-layer-size --platform --require-full-scan --scan --catalog --expired --lock --non-ca --policy --cache --download-ca --insecure --no-fallback --offline --timeout --insecure-registry --registry-ca --help -h --json --metadata-file --quiet -q --verbose' ;;
+    bundle) flags='--catalog --expired --lock --non-ca --policy --root --with-system --cache --download-ca --insecure --no-fallback --offline --timeout --format --help -h --json --output --quiet -q --verbose' ;;
+    run) flags='--catalog --expired --lock --non-ca --policy --cache --download-ca --insecure --no-fallback --offline --timeout --help -h --json --quiet -q --verbose' ;;
+    env) flags='--root --all --format --help -h --json --quiet -q --verbose' ;;
+    inspect) flags='--java-password-file --platform --insecure-registry --registry-ca --help -h --html --json --quiet -q --verbose' ;;
+    list) flags='--catalog --search --help -h --json --quiet -q --verbose' ;;
+    verify) flags='--image --java --java-password-file --only --root --with --platform --catalog --ipv4 -4 --ipv6 -6 --proxy --servername --starttls --timeout --cache --download-ca --insecure --no-fallback --offline --insecure-registry --registry-ca --help -h --json --quiet -q --save-chain --verbose' ;;
+    lock) flags='--check --lock --update --within --catalog --cache --download-ca --insecure --no-fallback --offline --timeout --help -h --json --quiet -q --verbose' ;;
+    diff) flags='--java-password-file --platform --insecure-registry --registry-ca --help -h --json --quiet -q --verbose' ;;
+    completion) flags='--help -h --json --quiet -q --verbose' ;;
+    version) flags='--help -h --json --quiet -q --verbose' ;;
+  esac
+  case $cmd in
+    install) operands=sources ;;
+    remove) operands=sources ;;
+    patch) operands=image-sources ;;
+    bundle) operands=sources ;;
+    run) operands=sources ;;
+    env) operands= ;;
+    inspect) operands=image ;;
+    list) operands=ids ;;
+    verify) operands=hosts ;;
+    lock) operands=sources ;;
+    diff) operands=image ;;
+    completion) operands=shells ;;
+    version) operands= ;;
+  esac
+  if [[ $cur == --*=* ]]; then
+    prev=${cur%%=*} cur=${cur#*=}
+  fi
+  case "$cmd $prev" in
+    'install --output' | 'install --root' | 'install --cache' | 'remove --root' | 'patch --cache' | 'bundle --root' | 'bundle --cache' | 'run --cache' | 'env --root' | 'verify --root' | 'verify --cache' | 'lock --cache')
+      kind=dir words='' ;;
+    'install --java-password-file' | 'install --catalog' | 'install --lock' | 'install --download-ca' | 'remove --java-password-file' | 'remove --catalog' | 'patch --from-file' | 'patch --catalog' | 'patch --lock' | 'patch --download-ca' | 'patch --registry-ca' | 'patch --metadata-file' | 'bundle --catalog' | 'bundle --lock' | 'bundle --download-ca' | 'bundle --output' | 'run --catalog' | 'run --lock' | 'run --download-ca' | 'inspect --java-password-file' | 'inspect --registry-ca' | 'inspect --html' | 'list --catalog' | 'verify --java' | 'verify --java-password-file' | 'verify --with' | 'verify --catalog' | 'verify --download-ca' | 'verify --registry-ca' | 'verify --save-chain' | 'lock --lock' | 'lock --catalog' | 'lock --download-ca' | 'diff --java-password-file' | 'diff --registry-ca')
+      kind=file words='' ;;
+    'install --lock-timeout' | 'install --timeout' | 'remove --lock-timeout' | 'patch --tag' | 'patch -t' | 'patch --annotation' | 'patch --jobs' | 'patch --label' | 'patch --max-layer-size' | 'patch --timeout' | 'patch --insecure-registry' | 'bundle --timeout' | 'run --timeout' | 'inspect --insecure-registry' | 'list --search' | 'verify --image' | 'verify --servername' | 'verify --timeout' | 'verify --insecure-registry' | 'lock --within' | 'lock --timeout' | 'diff --insecure-registry')
+      kind=other words='' ;;
+    'patch --scan')
+      kind=words words='auto all' ;;
+    'install --hooks' | 'remove --hooks' | 'patch --env')
+      kind=words words='auto none' ;;
+    'install --stores' | 'remove --stores' | 'patch --stores')
+      kind=words words='auto system java php python ruby conda composer' ;;
+    'install --policy' | 'patch --policy' | 'bundle --policy' | 'run --policy')
+      kind=words words='exact additions any' ;;
+    'install --non-ca' | 'patch --non-ca' | 'bundle --non-ca' | 'run --non-ca')
+      kind=words words='keep skip fail' ;;
+    'patch --platform' | 'inspect --platform' | 'verify --platform' | 'diff --platform')
+      kind=words words='linux/amd64 linux/arm64 linux/arm/v7 linux/ppc64le linux/s390x linux/riscv64' ;;
+    'verify --proxy')
+      kind=words words='none http://' ;;
+    'bundle --format')
+      kind=words words='pem split der' ;;
+    'env --format')
+      kind=words words='sh dockerfile json compose' ;;
+    'install --expired' | 'patch --expired' | 'bundle --expired' | 'run --expired')
+      kind=words words='skip keep fail' ;;
+    'verify --starttls')
+      kind=words words='tls postgres postgres-direct mysql mssql mssql-strict mongodb redis amqp smtp smtps imap imaps pop3 pop3s ldap ldaps ftp ftps xmpp xmpp-server nats mqtts' ;;
+  esac
+  if [[ -z $kind && $cur == -* ]]; then
+    kind=words words=$flags
+  elif [[ -z $kind ]]; then
+    kind=$operands
+  fi
+  [[ $kind == *sources || $kind == ids ]] && words=$ids && [[ $cur == *:* ]] && words=$regions
+  [[ $kind == image* ]] && words="$words docker:// oci: oci-archive: docker-archive: docker-daemon:"
+  [[ $kind == shells ]] && words='bash zsh fish'
+  case $kind in
+    dir) COMPREPLY=($(compgen -d -- "$cur")) ;;
+    hosts) COMPREPLY=($(compgen -A hostname -- "$cur")) ;;
+    file | other) ;;
+    *)
+      COMPREPLY=($(compgen -W "$words" -- "$cur"))
+      [[ $COMP_WORDBREAKS == *:* && $cur == *:* ]] && COMPREPLY=("${COMPREPLY[@]#"${cur%"${cur##*:}"}"}")
+      ;;
+  esac
+  case $kind in
+    *sources | image) IFS=$'\n' && COMPREPLY+=($(compgen -f -- "${cur##*:}")) ;;
+  esac
+  case $kind,${COMPREPLY[0]} in
+    image*,*: | image*,*// | dir,*) compopt -o nospace 2>/dev/null ;;
+  esac
+  [[ $kind == dir ]] && compopt -o filenames 2>/dev/null
+  return 0
 }
 complete -o bashdefault -o default -F _certgraft certgraft

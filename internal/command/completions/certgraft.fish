@@ -1,10 +1,118 @@
 # Completion of certgraft for fish: certgraft completion fish | source
-function __certgraft_complete
+# Made from the command tree by go test ./internal/command -run TestGenerated -update. Do not edit.
+function __certgraft_is -d 'the command is one of these, or there is none yet'
     set -l words (commandline -opc)
-    set -l current (commandline -ct)
-    if string match -q -- '-*' $current
-        set words $words $current
+    if test (count $words) -lt 2
+        test (count $argv) -eq 0
+        return
     end
-    $words --generate-bash-completion 2>/dev/null
+    contains -- $words[2] $argv; and not contains -- -- $words
 end
-complete -c certgraft -a '(__certgraft_complete)'
+function __certgraft_sources
+    if string match -q '*:*' -- (commandline -ct)
+        string split ' ' -- 'aws-rds:af-south-1 aws-rds:ap-east-1 aws-rds:ap-east-2 aws-rds:ap-northeast-1 aws-rds:ap-northeast-2 aws-rds:ap-northeast-3 aws-rds:ap-south-1 aws-rds:ap-south-2 aws-rds:ap-southeast-1 aws-rds:ap-southeast-2 aws-rds:ap-southeast-3 aws-rds:ap-southeast-4 aws-rds:ap-southeast-5 aws-rds:ap-southeast-6 aws-rds:ap-southeast-7 aws-rds:ca-central-1 aws-rds:ca-west-1 aws-rds:eu-central-1 aws-rds:eu-central-2 aws-rds:eu-north-1 aws-rds:eu-south-1 aws-rds:eu-south-2 aws-rds:eu-west-1 aws-rds:eu-west-2 aws-rds:eu-west-3 aws-rds:il-central-1 aws-rds:me-central-1 aws-rds:me-south-1 aws-rds:mx-central-1 aws-rds:sa-east-1 aws-rds:us-east-1 aws-rds:us-east-2 aws-rds:us-west-1 aws-rds:us-west-2 aws-rds-china:cn-north-1 aws-rds-china:cn-northwest-1 aws-rds-govcloud:us-gov-east-1 aws-rds-govcloud:us-gov-west-1 aws-redshift:china gcp-cloudsql:africa-south1 gcp-cloudsql:asia-east1 gcp-cloudsql:asia-east2 gcp-cloudsql:asia-northeast1 gcp-cloudsql:asia-northeast2 gcp-cloudsql:asia-northeast3 gcp-cloudsql:asia-south1 gcp-cloudsql:asia-south2 gcp-cloudsql:asia-southeast1 gcp-cloudsql:asia-southeast2 gcp-cloudsql:australia-southeast1 gcp-cloudsql:australia-southeast2 gcp-cloudsql:europe-central2 gcp-cloudsql:europe-north1 gcp-cloudsql:europe-southwest1 gcp-cloudsql:europe-west1 gcp-cloudsql:europe-west10 gcp-cloudsql:europe-west12 gcp-cloudsql:europe-west2 gcp-cloudsql:europe-west3 gcp-cloudsql:europe-west4 gcp-cloudsql:europe-west6 gcp-cloudsql:europe-west8 gcp-cloudsql:europe-west9 gcp-cloudsql:me-central1 gcp-cloudsql:me-central2 gcp-cloudsql:me-west1 gcp-cloudsql:northamerica-northeast1 gcp-cloudsql:northamerica-northeast2 gcp-cloudsql:northamerica-south1 gcp-cloudsql:southamerica-east1 gcp-cloudsql:southamerica-west1 gcp-cloudsql:us-central1 gcp-cloudsql:us-east1 gcp-cloudsql:us-east4 gcp-cloudsql:us-east5 gcp-cloudsql:us-south1 gcp-cloudsql:us-west1 gcp-cloudsql:us-west2 gcp-cloudsql:us-west3 gcp-cloudsql:us-west4 us-fpki:below'
+    else
+        string split ' ' -- 'aiven alibaba-apsaradb amazon-roots aptible aws-keyspaces aws-rds aws-rds-china aws-rds-govcloud aws-rds-iso aws-redshift azure-cosmos-emulator azure-db azure-tls-roots cisco-umbrella clickhouse-cloud clickhouse-cloud-postgres cloudflare-gateway cloudflare-origin-ca cockroach-cloud confluent-cloud couchbase-capella crunchy-bridge datastax-astra digitalocean-db dod-pki elastic-cloud fly-io fortinet gcp-cloudsql gcp-cloudsql-instance gcp-memorystore google-roots heroku-postgres huawei-rds ibm-cloud-databases igtf kubernetes-cluster letsencrypt letsencrypt-staging mongodb-atlas mozilla neon netskope oracle-oci ovh-db planetscale railway redis-cloud render russian-trusted scaleway-db singlestore snowflake supabase tencent-cloud-db tidb-cloud timescale ubicloud-postgres us-fpki volcengine-rds yandex-cloud zscaler'
+    end
+end
+function __certgraft_images
+    string split ' ' -- 'docker:// oci: oci-archive: docker-archive: docker-daemon:'
+end
+function __certgraft_behind_dashes
+    set -l words (commandline -opc)
+    test (count $words) -gt 2; and test $words[2] = run; and contains -- -- $words
+end
+complete -c certgraft -n __certgraft_behind_dashes -F -a '(complete -C (commandline -ct))'
+complete -c certgraft -n '__certgraft_is bundle' -l format -x -a 'pem split der' -d 'pem (one file), split (a PEM file for each) or der (a DER file for each)'
+complete -c certgraft -n '__certgraft_is bundle' -l output -r -F -d 'write to PATH, - being standard output; a directory for split and der'
+complete -c certgraft -n '__certgraft_is bundle' -l root -x -a '(__fish_complete_directories)' -d 'the root file system in DIR for --with-system'
+complete -c certgraft -n '__certgraft_is bundle' -l with-system -d 'start with the certificates that the root trusts'
+complete -c certgraft -n '__certgraft_is completion' -f -a 'bash zsh fish'
+complete -c certgraft -n '__certgraft_is env version' -f
+complete -c certgraft -n '__certgraft_is env' -l all -d 'write the variables of runtimes too that are not in the root, or need none'
+complete -c certgraft -n '__certgraft_is env' -l format -x -a 'sh dockerfile json compose' -d 'sh, dockerfile, json or compose'
+complete -c certgraft -n '__certgraft_is env' -l root -x -a '(__fish_complete_directories)' -d 'look at the root file system in DIR'
+complete -c certgraft -n '__certgraft_is inspect diff' -F -a '(__certgraft_images)'
+complete -c certgraft -n '__certgraft_is inspect verify diff' -l platform -x -a 'linux/amd64 linux/arm64 linux/arm/v7 linux/ppc64le linux/s390x linux/riscv64' -d 'of an image for several: the one for OS/ARCH[/VARIANT]'
+complete -c certgraft -n '__certgraft_is inspect' -l html -r -F -d 'write a page for a browser to FILE too; - is standard output, and nothing else is written there'
+complete -c certgraft -n '__certgraft_is install patch bundle run lock' -l timeout -x -d 'give up downloading after DURATION'
+complete -c certgraft -n '__certgraft_is install patch bundle run verify lock' -l cache -x -a '(__fish_complete_directories)' -d 'keep downloads in DIR, a BuildKit cache mount say'
+complete -c certgraft -n '__certgraft_is install patch bundle run verify lock' -l download-ca -r -F -d 'trust the CAs in FILE for downloads too, a corporate proxy\'s say'
+complete -c certgraft -n '__certgraft_is install patch bundle run verify lock' -l insecure -d 'allow http URLs, which anyone on the way can change'
+complete -c certgraft -n '__certgraft_is install patch bundle run verify lock' -l no-fallback -d 'fail when a download fails, instead of using cache or snapshot'
+complete -c certgraft -n '__certgraft_is install patch bundle run verify lock' -l offline -d 'use cache and snapshots, do not touch the network'
+complete -c certgraft -n '__certgraft_is install patch bundle run' -l expired -x -a 'skip keep fail' -d 'expired certificates: skip, keep or fail'
+complete -c certgraft -n '__certgraft_is install patch bundle run' -l lock -r -F -d 'take only what the policy allows of what is locked in FILE; without a source, every locked one'
+complete -c certgraft -n '__certgraft_is install patch bundle run' -l non-ca -x -a 'keep skip fail' -d 'certificates that are not a CA\'s: keep, skip or fail'
+complete -c certgraft -n '__certgraft_is install patch bundle run' -l policy -x -a 'exact additions any' -d 'with a lock: exact (what is locked), additions (what is new too) or any (whatever the source has)'
+complete -c certgraft -n '__certgraft_is install patch' -l append -d 'only append to the bundle file: no anchors, no links'
+complete -c certgraft -n '__certgraft_is install patch' -l keep-going -d 'edit the other stores when one fails'
+complete -c certgraft -n '__certgraft_is install patch' -l sync -d 'take out what was installed before and the source no longer has'
+complete -c certgraft -n '__certgraft_is install patch' -l with-mozilla -d 'where there is no bundle yet, start it with the Mozilla roots'
+complete -c certgraft -n '__certgraft_is install remove bundle run lock' -F -a '(__certgraft_sources)'
+complete -c certgraft -n '__certgraft_is install remove inspect verify diff' -l java-password-file -r -F -d 'the password of Java trust stores is in FILE, where it is not the usual one'
+complete -c certgraft -n '__certgraft_is install remove patch bundle run env inspect list verify lock diff completion version' -l help -s h -d 'show help'
+complete -c certgraft -n '__certgraft_is install remove patch bundle run env inspect list verify lock diff completion version' -l json -d 'write the result as JSON'
+complete -c certgraft -n '__certgraft_is install remove patch bundle run env inspect list verify lock diff completion version' -l quiet -s q -d 'write no report, only errors'
+complete -c certgraft -n '__certgraft_is install remove patch bundle run env inspect list verify lock diff completion version' -l verbose -d 'say each step on standard error'
+complete -c certgraft -n '__certgraft_is install remove patch bundle run list verify lock' -l catalog -r -F -d 'also know the providers in FILE'
+complete -c certgraft -n '__certgraft_is install remove patch' -l stores -x -a 'auto system java php python ruby conda composer' -d 'edit only these STORES, separated by commas: auto, system, java …'
+complete -c certgraft -n '__certgraft_is install remove' -l dry-run -d 'say what would change and change nothing'
+complete -c certgraft -n '__certgraft_is install remove' -l hooks -x -a 'auto none' -d 'hooks of the distribution\'s own tool on the running root: auto or none'
+complete -c certgraft -n '__certgraft_is install remove' -l lock-timeout -x -d 'wait for another certgraft on the same root for DURATION'
+complete -c certgraft -n '__certgraft_is install remove' -l root -x -a '(__fish_complete_directories)' -d 'edit the root file system in DIR'
+complete -c certgraft -n '__certgraft_is install remove' -l user -d 'on a Mac: the login keychain in place of the system\'s'
+complete -c certgraft -n '__certgraft_is install' -l output -x -a '(__fish_complete_directories)' -d 'leave the root alone and write what would change into DIR'
+complete -c certgraft -n '__certgraft_is install' -l override-blocklist -d 'install certificates that the root has deselected'
+complete -c certgraft -n '__certgraft_is list' -f -a '(__certgraft_sources)'
+complete -c certgraft -n '__certgraft_is list' -l search -x -d 'only providers with WORD in id, title or alias'
+complete -c certgraft -n '__certgraft_is lock' -l check -d 'change nothing, and say what has changed since; exit status 5 if anything has'
+complete -c certgraft -n '__certgraft_is lock' -l lock -r -F -d 'the lock is FILE'
+complete -c certgraft -n '__certgraft_is lock' -l update -d 'write down what the locked sources hold now'
+complete -c certgraft -n '__certgraft_is lock' -l within -x -d 'with --check: name what expires within DAYS'
+complete -c certgraft -n '__certgraft_is patch inspect verify diff' -l insecure-registry -x -d 'speak plain http to HOST[:PORT] where it has no TLS'
+complete -c certgraft -n '__certgraft_is patch inspect verify diff' -l registry-ca -r -F -d 'trust the CAs in FILE for registries too'
+complete -c certgraft -n '__certgraft_is patch' -F -a '(__certgraft_images) (__certgraft_sources)'
+complete -c certgraft -n '__certgraft_is patch' -l annotation -x -d 'set the annotation KEY=VALUE in OCI manifests and indexes'
+complete -c certgraft -n '__certgraft_is patch' -l dry-run -d 'say what would change and write nothing'
+complete -c certgraft -n '__certgraft_is patch' -l env -x -a 'auto none' -d 'environment in the config: auto (what runtimes in the image need to see the system\'s CAs), none, or KEY=VALUE'
+complete -c certgraft -n '__certgraft_is patch' -l from-file -r -F -d 'patch the images in FILE, a line for each: IMAGE and where to write it'
+complete -c certgraft -n '__certgraft_is patch' -l in-place -d 'write the image to where it came from'
+complete -c certgraft -n '__certgraft_is patch' -l jobs -x -d 'move N layers at a time'
+complete -c certgraft -n '__certgraft_is patch' -l keep-attestations -d 'keep attestations of the images that were'
+complete -c certgraft -n '__certgraft_is patch' -l keep-other-platforms -d 'with --platform: keep the others as they are'
+complete -c certgraft -n '__certgraft_is patch' -l label -x -d 'set the label KEY=VALUE in the config'
+complete -c certgraft -n '__certgraft_is patch' -l max-layer-size -x -d 'read layers that unpack to up to BYTES'
+complete -c certgraft -n '__certgraft_is patch' -l metadata-file -r -F -d 'write the result as JSON to FILE as well'
+complete -c certgraft -n '__certgraft_is patch' -l override-blocklist -d 'install certificates that the image has deselected'
+complete -c certgraft -n '__certgraft_is patch' -l platform -x -a 'linux/amd64 linux/arm64 linux/arm/v7 linux/ppc64le linux/s390x linux/riscv64' -d 'patch only the images for OS/ARCH[/VARIANT] and drop the others'
+complete -c certgraft -n '__certgraft_is patch' -l require-full-scan -d 'fail if a layer was not read'
+complete -c certgraft -n '__certgraft_is patch' -l scan -x -a 'auto all' -d 'auto does not read layers that only copy to a place without trust stores; all reads everything'
+complete -c certgraft -n '__certgraft_is patch' -l tag -s t -x -d 'write the image to IMAGE; may be given often'
+complete -c certgraft -n '__certgraft_is remove' -l all -d 'take out everything that certgraft installed'
+complete -c certgraft -n '__certgraft_is verify' -f -a '(__fish_print_hostnames)'
+complete -c certgraft -n '__certgraft_is verify' -l image -x -d 'trust what the image IMAGE trusts'
+complete -c certgraft -n '__certgraft_is verify' -l ipv4 -s 4 -d 'use IPv4 only'
+complete -c certgraft -n '__certgraft_is verify' -l ipv6 -s 6 -d 'use IPv6 only'
+complete -c certgraft -n '__certgraft_is verify' -l java -r -F -d 'trust what the Java trust store in FILE trusts'
+complete -c certgraft -n '__certgraft_is verify' -l only -d 'trust nothing but what --with names'
+complete -c certgraft -n '__certgraft_is verify' -l proxy -x -a 'none http://' -d 'have the HTTP proxy at URL connect; none for none (default: of the environment, for https)'
+complete -c certgraft -n '__certgraft_is verify' -l root -x -a '(__fish_complete_directories)' -d 'trust what the root file system in DIR trusts'
+complete -c certgraft -n '__certgraft_is verify' -l save-chain -r -F -d 'write what the server sent to FILE, to look at, not to install'
+complete -c certgraft -n '__certgraft_is verify' -l servername -x -d 'ask for NAME, and have the certificate be for it'
+complete -c certgraft -n '__certgraft_is verify' -l starttls -x -a 'tls postgres postgres-direct mysql mssql mssql-strict mongodb redis amqp smtp smtps imap imaps pop3 pop3s ldap ldaps ftp ftps xmpp xmpp-server nats mqtts' -d 'speak PROTOCOL, tls for TLS at once: tls, postgres, postgres-direct, mysql, mssql, mssql-strict, mongodb, redis, amqp, smtp, smtps, imap, imaps, pop3, pop3s, ldap, ldaps, ftp, ftps, xmpp, xmpp-server, nats, mqtts'
+complete -c certgraft -n '__certgraft_is verify' -l timeout -x -d 'give the server up after DURATION'
+complete -c certgraft -n '__certgraft_is verify' -l with -r -F -d 'trust the certificates of SOURCE too, as if they were installed'
+complete -c certgraft -n '__certgraft_is' -f -a bundle -d 'write certificates out, checked and re-encoded'
+complete -c certgraft -n '__certgraft_is' -f -a completion -d 'write the script that completes commands, flags and catalogue ids'
+complete -c certgraft -n '__certgraft_is' -f -a diff -d 'say which certificates one of two trusts and the other does not'
+complete -c certgraft -n '__certgraft_is' -f -a env -d 'write the variables that make each runtime use the system\'s bundle'
+complete -c certgraft -n '__certgraft_is' -f -a inspect -d 'say which trust stores there are, what each holds, and where they disagree'
+complete -c certgraft -n '__certgraft_is' -f -a install -d 'add certificates to every trust store of a root file system'
+complete -c certgraft -n '__certgraft_is' -f -a list -d 'list the providers in the catalogue, or say all that is known of one'
+complete -c certgraft -n '__certgraft_is' -f -a lock -d 'write down what sources hold, and compare it with what they hold now'
+complete -c certgraft -n '__certgraft_is' -f -a patch -d 'add certificates to every trust store of an image that exists'
+complete -c certgraft -n '__certgraft_is' -f -a remove -d 'take out what install put in, and nothing else'
+complete -c certgraft -n '__certgraft_is' -f -a run -d 'run a command that trusts more CAs, and leave nothing behind'
+complete -c certgraft -n '__certgraft_is' -f -a verify -d 'connect to a server as a client would, and say why it is not trusted and what to do'
+complete -c certgraft -n '__certgraft_is' -f -a version -d 'write the version of certgraft and of what it was built with'
