@@ -124,11 +124,11 @@ zpty -w z 'compadd() {
   [[ ${@[(r)-[OAD]]} == -[OAD] ]] && { builtin compadd "$@"; return }
   local -a __hits; builtin compadd -O __hits "$@"; print -rl -- $__hits >>'$dir'/hits; builtin compadd "$@"
 }
-finish() { BUFFER=; touch '$dir'/done }; zle -N finish; bindkey "^X" finish; bindkey "^I" expand-or-complete; print ready'
+finish() { BUFFER=; touch '$dir'/done }; zle -N finish; bindkey "^T" finish; bindkey "^I" expand-or-complete; print ready'
 zpty -r z out '*ready*ready*'
 for line; do
   rm -f $dir/hits $dir/done
-  zpty -n -w z $line$'\t\x18'
+  zpty -n -w z $line$'\t\x14'
   integer i=0
   while [[ ! -e $dir/done ]] && ((i++ < 1200)); do zpty -r -t z out; sleep 0.02; done
   print -r -- "line $line"

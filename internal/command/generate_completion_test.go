@@ -46,7 +46,7 @@ func valueKind(t *testing.T, c commandDoc, f flagDoc) (kind string, words []stri
 				t.Errorf("%s --%s: %q is completed, and is not in its usage: %s", c.name, f.names[0], w, f.usage)
 			}
 		}
-		if words = append(flagValues[key], flagHints[key]...); words != nil {
+		if words = slices.Concat(flagValues[key], flagHints[key]); words != nil {
 			return "words", words
 		}
 	}

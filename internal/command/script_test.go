@@ -19,6 +19,22 @@ func TestMain(m *testing.M) {
 		"certgraft": func() {
 			os.Exit(command.Run(context.Background(), os.Args, os.Stdin, os.Stdout, os.Stderr))
 		},
+		// As the documentation calls it; see docs_place_test.go.
+		"certgraft-in-docs": func() {
+			args, err := docArgs(os.Args)
+			if err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				os.Exit(99)
+			}
+			args[0] = "certgraft"
+			os.Exit(docStatus(args, command.Run(context.Background(), args, os.Stdin, os.Stdout, os.Stderr)))
+		},
+		"docs-stub": func() {
+			if err := docStub(os.Args[1:]); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				os.Exit(1)
+			}
+		},
 		// status N COMMAND… succeeds if the command ends with status N.
 		"status": func() {
 			cmd := exec.Command(os.Args[2], os.Args[3:]...)

@@ -1,0 +1,222 @@
+package command_test
+
+import (
+	"archive/zip"
+	"bytes"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/certgraft/certgraft/internal/roottest"
+)
+
+// docWorld is what command lines of the documentation find outside: a registry,
+// and a proxy that leads to every server.
+type docWorld struct {
+	registry *roottest.Registry
+	proxy    string // HOST:PORT
+	ca, old  *roottest.CA
+	bin      string           // the programs that there are
+	pushed   map[string]bool  // images that are in the registry
+	layout   *roottest.Layout // with the image base
+}
+
+// docPrograms are programs that a command line may start and that need not do
+// their work for it: what they are given is looked at.
+var docPrograms = []string{"docker", "jq", "psql", "pip", "npm", "curl", "mvn", "bundle", "go", "apt-get", "git", "python3", "node", "java"}
+
+// docTools are the real ones.
+var docTools = []string{"bash", "sh", "cat", "ls", "mkdir", "cp", "env", "grep", "sed", "head", "sort", "true", "tee", "test", "xargs"}
+
+func newDocWorld(t *testing.T) *docWorld {
+	t.Helper()
+	w := &docWorld{registry: roottest.NewRegistry(t), ca: roottest.NewCA(t, "Corp Root"), old: roottest.NewCA(t, "Old Root"), bin: t.TempDir(), pushed: map[string]bool{}, layout: roottest.NewLayout(t)}
+	for _, name := range docTools {
+		path, err := exec.LookPath(name)
+		if err != nil {
+			t.Skipf("no %s here", name)
+		}
+		check(t, os.Symlink(path, filepath.Join(w.bin, name)))
+	}
+	for name, registered := range map[string]string{"certgraft": "certgraft-in-docs", "stub": "docs-stub"} {
+		path, err := exec.LookPath(registered)
+		check(t, err)
+		check(t, os.WriteFile(filepath.Join(w.bin, name), []byte("#!"+filepath.Join(w.bin, "bash")+"\nexec "+path+" \"$@\"\n"), 0o755))
+	}
+	for _, name := range docPrograms {
+		check(t, os.WriteFile(filepath.Join(w.bin, name), []byte("#!"+filepath.Join(w.bin, "bash")+"\nexec stub "+name+" \"$@\"\n"), 0o755))
+	}
+	corp := roottest.TarTree(t, roottest.TreeFile(t, "../../testdata/roots/bookworm.before.txtar"))
+	w.layout.Tag(w.layout.Image(roottest.Image{Packed: "gzip", Layers: [][]byte{corp}}), "base")
+	w.proxy = w.serve(t)
+	return w
+}
+
+func check(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// place makes a directory for the lines of one block: files of the names that
+// the documentation uses, and under live/ the root that / stands for.
+func (w *docWorld) place(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, root := range []string{"live", "live/mnt", "live/mnt/root", "live/base", "root"} {
+		roottest.WriteTo(t, roottest.TreeFile(t, "../../testdata/roots/bookworm.before.txtar"), filepath.Join(dir, root))
+	}
+	for name, text := range map[string]string{
+		"corp.pem": w.ca.PEM(), "proxy.pem": w.ca.PEM(), "ca.pem": w.ca.PEM(), "new.pem": w.ca.PEM(), "old.pem": w.old.PEM(), "rds.pem": w.old.PEM(),
+		"more-cas/one.pem": w.old.PEM(), "live/run/secrets/corp-ca.pem": w.ca.PEM(),
+		"live/run/secrets/corp.pem": w.ca.PEM(), "live/etc/corp/ca.pem": w.ca.PEM(),
+		"images.txt":   w.registry.Host + "/app:1 " + w.registry.Host + "/app:1-ca\n",
+		"home/.zfunc/": "", "home/.local/share/bash-completion/completions/": "", "home/.config/fish/completions/": "",
+		"live/var/cache/certgraft/": "", "live/tmp/": "",
+	} {
+		full := filepath.Join(dir, name)
+		if strings.HasSuffix(name, "/") {
+			check(t, os.MkdirAll(full, 0o755))
+			continue
+		}
+		check(t, os.MkdirAll(filepath.Dir(full), 0o755))
+		check(t, os.WriteFile(full, []byte(text), 0o644))
+	}
+	layout := roottest.OpenLayout(t, filepath.Join(dir, "image"))
+	tree := roottest.TarTree(t, roottest.TreeFile(t, "../../testdata/roots/bookworm.before.txtar"))
+	layout.Tag(layout.Image(roottest.Image{Packed: "gzip", Layers: [][]byte{tree}}), "1")
+	return dir
+}
+
+// shell runs a line as a shell would that finds the programs of the world, and
+// the files of dir; what begins with / is under dir/live.
+func (w *docWorld) shell(t *testing.T, dir, line string) (string, error) {
+	t.Helper()
+	line = regexp.MustCompile(`(^|[|;&(]\s*|\s-- )/certgraft `).ReplaceAllString(line, "${1}certgraft ")
+	line = regexp.MustCompile(`(>>?\s*)/([a-z])`).ReplaceAllString(line, "${1}"+dir+"/live/$2")
+	line = regexp.MustCompile(`\$\{\{[^}]*\}\}`).ReplaceAllString(line, "x")
+	w.push(t, dir, line)
+	if strings.Contains(line, "certgraft.lock") || strings.Contains(line, "lock --") {
+		w.lock(t, dir)
+	}
+	w.files(t, dir, line)
+	cmd := exec.CommandContext(t.Context(), filepath.Join(w.bin, "bash"), "-euo", "pipefail", "-c", line)
+	cmd.Dir = dir
+	cmd.Env = w.environ(dir)
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+func (w *docWorld) environ(dir string) []string {
+	return []string{
+		"PATH=" + w.bin, "HOME=" + filepath.Join(dir, "home"), "TMPDIR=" + filepath.Join(dir, "live/tmp"), "LC_ALL=C", "SOURCE_DATE_EPOCH=1800000000",
+		"CERTGRAFT_DOCS=" + dir, "CERTGRAFT_DOCS_PROXY=" + w.proxy, "CERTGRAFT_DOCS_REGISTRY=" + w.registry.Host, "CERTGRAFT_DOCS_LAYOUT=" + filepath.Join(dir, "image"),
+		"PIN=" + rdsPin(), "IMAGE=registry.example.com/app:1", "CI_REGISTRY_IMAGE=registry.example.com/app", "CI_COMMIT_SHORT_SHA=0123abcd", "GITHUB_SHA=0123abcd",
+	}
+}
+
+// docDirectories are directories of CAs that pages name.
+var docDirectories = []string{"/usr/share/igtf-policy/classic", "/usr/share/igtf-policy/mics", "/etc/corp/cas", "/certs"}
+
+var docFile = regexp.MustCompile(`^[\w./-]+\.(pem|crt|cer|json|zip)$`)
+
+// files makes the files that a line names and that the reader has from
+// elsewhere: a CA each, in the format that the name tells.
+func (w *docWorld) files(t *testing.T, dir, line string) {
+	t.Helper()
+	for _, word := range words(line) {
+		name := filepath.Join(dir, word)
+		if strings.HasPrefix(word, "/") {
+			name = filepath.Join(dir, "live", word)
+		}
+		if slices.Contains(docDirectories, word) {
+			name = filepath.Join(name, "ca.pem")
+		} else if !docFile.MatchString(word) {
+			continue
+		}
+		if _, err := os.Stat(name); err == nil {
+			continue
+		}
+		data := []byte(w.ca.PEM())
+		switch filepath.Ext(name) {
+		case ".json":
+			data, _ = json.Marshal(map[string]string{"certificate": w.ca.PEM()})
+		case ".zip":
+			data = zipped(t, "ca.pem", data)
+		}
+		check(t, os.MkdirAll(filepath.Dir(name), 0o755))
+		check(t, os.WriteFile(name, data, 0o644))
+	}
+}
+
+func zipped(t *testing.T, name string, data []byte) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	w, err := z.Create(name)
+	check(t, err)
+	_, err = w.Write(data)
+	check(t, err)
+	check(t, z.Close())
+	return b.Bytes()
+}
+
+// lock writes the lock that a line may need, as the page says to do before.
+func (w *docWorld) lock(t *testing.T, dir string) {
+	t.Helper()
+	if _, err := os.Stat(filepath.Join(dir, "certgraft.lock")); err == nil {
+		return
+	}
+	cmd := exec.CommandContext(t.Context(), filepath.Join(w.bin, "certgraft"), "lock", "aws-rds", "./corp.pem")
+	cmd.Dir, cmd.Env = dir, w.environ(dir)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("lock: %v\n%s", err, out)
+	}
+}
+
+// imageName finds the names of images in registries.
+var imageName = regexp.MustCompile(`(?:^|[\s"'=])(?:docker://)?((?:registry\.example\.com|ghcr\.io)/[a-z0-9/._-]+(?::[A-Za-z0-9._-]+)?)|docker://([a-z0-9/]+:[a-z0-9._-]+)`)
+
+// push puts the images that a line names into the registry, unless they are there.
+func (w *docWorld) push(t *testing.T, dir, line string) {
+	t.Helper()
+	line = strings.NewReplacer("$IMAGE", "registry.example.com/app:1", "$CI_REGISTRY_IMAGE", "registry.example.com/app", "$CI_COMMIT_SHORT_SHA", "0123abcd").Replace(line)
+	if strings.Contains(line, "images.txt") {
+		line += " registry.example.com/app:1"
+	}
+	for _, m := range imageName.FindAllStringSubmatch(line, -1) {
+		name := inRegistry(w.registry.Host, "docker://"+m[1]+m[2])
+		if w.pushed[name] {
+			continue
+		}
+		w.pushed[name] = true
+		cmd := exec.CommandContext(t.Context(), filepath.Join(w.bin, "certgraft"), "patch", "oci:image:1", "old.pem", "--tag", name)
+		cmd.Dir, cmd.Env = dir, w.environ(dir)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("push %s: %v\n%s", name, err, out)
+		}
+	}
+}
+
+var hubName = regexp.MustCompile(`^(docker://)?([a-z0-9-]+\.)+[a-z]+/`)
+
+// inRegistry returns the name of an image in the registry that there is.
+func inRegistry(host, name string) string {
+	bare := strings.TrimPrefix(name, "docker://")
+	switch {
+	case strings.HasPrefix(bare, host):
+		return bare
+	case hubName.MatchString(name):
+		_, rest, _ := strings.Cut(bare, "/")
+		return host + "/" + rest
+	case bare != name:
+		return host + "/" + bare
+	}
+	return name
+}
