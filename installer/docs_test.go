@@ -1,0 +1,78 @@
+package installer
+
+import (
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// Every store has its section in docs/stores.md, and what the tables in the code
+// name is named there.
+func TestStoresAreDocumented(t *testing.T) {
+	data, err := os.ReadFile("../docs/stores.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := string(data)
+	needs := func(what, text string) {
+		if !strings.Contains(page, text) {
+			t.Errorf("docs/stores.md does not have %s: %s", what, text)
+		}
+	}
+	for _, name := range storeNames() {
+		needs("the store", "\n## `"+name+"`\n")
+	}
+	for _, id := range slices.Sorted(maps.Keys(families)) {
+		needs("the family", "`"+id+"`")
+	}
+	for id := range refusedRoots {
+		needs("the refused root", "`"+id+"`")
+	}
+	for _, p := range slices.Concat(bundlePaths, keystorePaths) {
+		needs("the path", "`/"+p+"`")
+	}
+	for _, s := range []p11Store{fedora, arch, suse} {
+		for _, dir := range s.trust {
+			needs("the directory of "+s.id, "`/"+dir)
+		}
+		for _, b := range s.bundles {
+			needs("the bundle of "+s.id, b.path[strings.LastIndex(b.path, "/")+1:]+"`")
+		}
+		for _, d := range s.hashDirs {
+			needs("the directory of "+s.id, d.path[strings.LastIndex(d.path, "/")+1:])
+		}
+		needs("the tool of "+s.id, "| the tool | `"+s.rebuild+"`")
+	}
+	for _, s := range []dirStore{photon, flatcar, clearLinux, openwrt} {
+		needs("the anchors of "+s.id, "| anchors | `/"+s.anchors+"/*"+s.ext+"`")
+		needs("the bundle of "+s.id, "`/"+s.bundle+"`")
+	}
+	for _, v := range variables {
+		if v.extended {
+			needs("the variable", "`"+v.name+"`")
+		}
+	}
+}
+
+// A section is of a store that there is.
+func TestDocumentedStoresExist(t *testing.T) {
+	data, err := os.ReadFile("../docs/stores.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(data)) {
+		if name, ok := strings.CutPrefix(line, "## `"); ok && !slices.Contains(storeNames(), strings.Trim(name, "`\n")) {
+			t.Errorf("docs/stores.md describes a store that there is not: %s", line)
+		}
+	}
+}
+
+func storeNames() []string {
+	names := []string{keychainStore}
+	for _, row := range stores {
+		names = append(names, row.store.name())
+	}
+	return names
+}
