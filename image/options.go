@@ -18,6 +18,7 @@ type Options struct {
 	Scan         Scan                   // which layers are read
 	MaxLayerSize int64                  // to which a layer may unpack; 0 is [DefaultMaxLayerSize]
 	Cache        *Cache                 // what is known of layers; nil keeps nothing
+	CacheRepo    *CacheRepo             // the same in a registry; nil is none
 	Memory       *Memory                // what is known of layers in this program; nil is nothing yet
 	Jobs         int                    // layers that are read at a time; 0 is 4
 

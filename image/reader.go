@@ -15,9 +15,9 @@ import (
 type reader struct {
 	layers layerReader
 	cache  *Cache
-	jobs   int
-
+	repo   *CacheRepo
 	memory *Memory
+	jobs   int
 }
 
 // Memory is what is known of layers while a program runs. Several updates that
@@ -53,7 +53,7 @@ func newReader(opt Options) *reader {
 	}
 	return &reader{
 		layers: layerReader{keep: opt.Reads, max: opt.MaxLayerSize},
-		cache:  opt.Cache, jobs: jobs, memory: memory,
+		cache:  opt.Cache, repo: opt.CacheRepo, jobs: jobs, memory: memory,
 	}
 }
 
@@ -81,16 +81,36 @@ func (r *reader) readAll(ctx context.Context, all []wanted) error {
 func (r *reader) layer(digest Digest) *layer { return r.memory.layer(digest) }
 
 // knows reports whether a layer can be had without reading it.
-func (r *reader) knows(digest Digest) bool {
-	return r.layer(digest) != nil || r.cache.has(digest)
+func (r *reader) knows(ctx context.Context, digest Digest) bool {
+	return r.layer(digest) != nil || r.cache.has(digest) || r.recall(ctx, digest)
+}
+
+// recall takes what is known of a layer into memory, and reports whether
+// anything is.
+func (r *reader) recall(ctx context.Context, digest Digest) bool {
+	if r.layer(digest) != nil {
+		return true
+	}
+	l := r.cache.load(digest)
+	if l == nil {
+		if l = r.repo.load(ctx, digest); l == nil {
+			return false
+		}
+		r.cache.store(digest, l)
+	}
+	r.memory.keep(digest, l)
+	return true
+}
+
+// learn keeps what was read of a layer wherever that is kept.
+func (r *reader) learn(ctx context.Context, digest Digest, l *layer) {
+	r.memory.keep(digest, l)
+	r.cache.store(digest, l)
+	r.repo.store(ctx, digest, l)
 }
 
 func (r *reader) read(ctx context.Context, w wanted) error {
-	if r.layer(w.Digest) != nil {
-		return nil
-	}
-	if l := r.cache.load(w.Digest); l != nil {
-		r.memory.keep(w.Digest, l)
+	if r.recall(ctx, w.Digest) {
 		return nil
 	}
 	body, err := w.from.open(ctx, w.Descriptor)
@@ -102,8 +122,7 @@ func (r *reader) read(ctx context.Context, w wanted) error {
 	if err != nil {
 		return err
 	}
-	r.memory.keep(w.Digest, l)
-	r.cache.store(w.Digest, l)
+	r.learn(ctx, w.Digest, l)
 	return nil
 }
 
@@ -139,7 +158,7 @@ func (r *reader) refetch(ctx context.Context, w wanted, n *node) ([]byte, error)
 	if !n.head.Kept {
 		return nil, fmt.Errorf("read layer %s: it changed while it was read", w.Digest)
 	}
-	r.cache.store(w.Digest, l)
+	r.learn(ctx, w.Digest, l)
 	return n.head.more().Data, nil
 }
 

@@ -44,16 +44,23 @@ func (r *registryImage) Get(ctx context.Context) (*Image, error) {
 // repository returns the client of the repository, with leave to pull or to
 // push, and to pull from others.
 func (r *registryImage) repository(ctx context.Context, action string, others ...name.Repository) (*repository, error) {
-	repo := r.ref.Context()
+	repo, err := r.locations.repository(ctx, r.ref.Context(), action, others...)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", r.text, err)
+	}
+	return repo, nil
+}
+
+func (l *Locations) repository(ctx context.Context, repo name.Repository, action string, others ...name.Repository) (*repository, error) {
 	scopes := []string{repo.Scope(action)}
 	for _, o := range others {
 		scopes = append(scopes, o.Scope(transport.PullScope))
 	}
-	client, err := r.locations.client(ctx, repo, scopes...)
+	client, err := l.client(ctx, repo, scopes...)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", r.text, err)
+		return nil, err
 	}
-	return &repository{name: repo, client: client, locations: r.locations}, nil
+	return &repository{name: repo, client: client, locations: l}, nil
 }
 
 // repository reads and writes manifests and blobs, see "Endpoints" in the OCI

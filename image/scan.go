@@ -24,7 +24,7 @@ var runtimeWords = []string{"jdk", "jre", "java", "conda", "python", "venv", "no
 // plan decides for each layer of an image whether it is read: "" if so, else
 // the place to which it only copies. Only what the history says beyond doubt is
 // believed; see copyTo.
-func (u *updater) plan(it *item) []string {
+func (u *updater) plan(ctx context.Context, it *item) []string {
 	plan := make([]string, len(it.manifest.Layers))
 	if u.opt.Scan != ScanAuto {
 		return plan
@@ -46,7 +46,7 @@ func (u *updater) plan(it *item) []string {
 		return plan // the history is not of these layers
 	}
 	for i, to := range steps {
-		if to != "" && it.manifest.Layers[i].Size > smallLayer && !u.reader.knows(it.manifest.Layers[i].Digest) && aside(to) && !it.refersTo(to) {
+		if to != "" && it.manifest.Layers[i].Size > smallLayer && aside(to) && !it.refersTo(to) && !u.reader.knows(ctx, it.manifest.Layers[i].Digest) {
 			plan[i] = to
 		}
 	}

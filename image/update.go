@@ -75,7 +75,7 @@ func (u *updater) keep(mediaType string, data []byte) Descriptor {
 func (u *updater) readLayers(ctx context.Context, top *item) error {
 	var all []wanted
 	for it := range top.images() {
-		it.plan = u.plan(it)
+		it.plan = u.plan(ctx, it)
 		all = append(all, u.wanted(it, false)...)
 	}
 	if err := u.reader.readAll(ctx, all); err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/urfave/cli/v2"
 
@@ -23,6 +24,7 @@ type patchOptions struct {
 
 	dryRun       bool
 	metadataFile string
+	cacheRepo    string
 }
 
 func patchCommand(p *printer) *cli.Command {
@@ -52,6 +54,7 @@ func (o *patchOptions) flags() []cli.Flag {
 	flags := []cli.Flag{
 		&cli.BoolFlag{Name: "dry-run", Category: targetFlags, Usage: "say what would change and write nothing", Destination: &o.dryRun},
 		&cli.StringFlag{Name: "metadata-file", Category: outputFlags, Usage: "write the result as JSON to `FILE` as well", TakesFile: true, Destination: &o.metadataFile},
+		&cli.StringFlag{Name: "cache-repo", Category: imageFlags, Usage: "keep what is known of layers in `REGISTRY/REPOSITORY` too, for runners that start empty", Destination: &o.cacheRepo},
 	}
 	flags = append(flags, o.place.flags()...)
 	flags = append(flags, o.image.flags()...)
@@ -68,6 +71,9 @@ type patcher struct {
 	opt       image.Options
 	sources   []installer.Source
 	loaded    *editResult // what was said of the sources
+
+	mu       sync.Mutex
+	warnings []string // of the cache
 }
 
 func (o *patchOptions) run(ctx context.Context, p *printer, args []string) error {
@@ -83,7 +89,8 @@ func (o *patchOptions) run(ctx context.Context, p *printer, args []string) error
 	if err != nil {
 		return err
 	}
-	if opt.Cache, err = o.openCache(p); err != nil {
+	w := &patcher{o: o, p: p, locations: locations}
+	if err := w.openCaches(&opt); err != nil {
 		return err
 	}
 	defer func() { _ = opt.Cache.Close() }() // it was only read and replaced by renames
@@ -103,15 +110,30 @@ func (o *patchOptions) run(ctx context.Context, p *printer, args []string) error
 	progress, done := p.downloads()
 	defer done()
 	locations.Progress = progress
-	return (&patcher{o: o, p: p, locations: locations, opt: opt, sources: sources, loaded: loaded}).all(ctx, jobs)
+	w.opt, w.sources, w.loaded = opt, sources, loaded
+	return w.all(ctx, jobs)
 }
 
-// openCache opens what is known of layers, beside the downloads.
-func (o *patchOptions) openCache(p *printer) (*image.Cache, error) {
-	if o.source.fetch.cache == "" {
-		return nil, nil
+// openCaches opens what is known of layers: beside the downloads, and in a
+// registry. A dry run writes nothing there.
+func (w *patcher) openCaches(opt *image.Options) (err error) {
+	if w.o.cacheRepo != "" {
+		if opt.CacheRepo, err = w.locations.CacheRepo(w.o.cacheRepo, w.o.dryRun, w.warn); err != nil {
+			return fmt.Errorf("--cache-repo: %w", err)
+		}
 	}
-	return image.OpenCache(o.source.fetch.cache, p.log())
+	if w.o.source.fetch.cache != "" {
+		opt.Cache, err = image.OpenCache(w.o.source.fetch.cache, w.p.log())
+	}
+	return err
+}
+
+// warn says what no single image is to blame for.
+func (w *patcher) warn(message string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.p.warn(message)
+	w.warnings = append(w.warnings, message)
 }
 
 // all patches every image, and goes on when one fails. One that was named on
@@ -154,6 +176,9 @@ func (w *patcher) one(ctx context.Context, job patchJob) (*patchResult, error) {
 	if err != nil {
 		return nil, err
 	}
+	w.mu.Lock()
+	result.Warnings = append(result.Warnings, w.warnings...)
+	w.mu.Unlock()
 	result.updated(updated)
 	result.remarks(w.p)
 	if err := w.o.image.fullyRead(updated); err != nil {

@@ -80,6 +80,18 @@ func (r *Registry) Spoil(digest string, change func([]byte) []byte) {
 	}
 }
 
+// SpoilAll has every blob of a repository hold something else; what change
+// returns nil for is gone.
+func (r *Registry) SpoilAll(repo string, change func([]byte) []byte) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for digest, data := range r.blobs[repo] {
+		if r.blobs[repo][digest] = change(append([]byte{}, data...)); r.blobs[repo][digest] == nil {
+			delete(r.blobs[repo], digest)
+		}
+	}
+}
+
 // ServeHTTP implements [http.Handler].
 func (r *Registry) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	if r.Fault == nil || !r.Fault(w, req) {

@@ -1,0 +1,186 @@
+package image
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+)
+
+// CacheRepo keeps what is known of layers in a repository of a registry, so that
+// runners that start with an empty disk have it too. What is kept is what
+// [Cache] keeps, an OCI artifact for each layer, under a tag that is made of the
+// layer's digest. Who may write there decides what is believed of layers. What
+// is damaged, of another version or about another layer is taken for what is not
+// there, and a repository that cannot be read or written is done without. A nil
+// CacheRepo keeps nothing.
+type CacheRepo struct {
+	name      name.Repository
+	locations *Locations
+	readOnly  bool
+	warn      func(message string)
+
+	mu                sync.Mutex
+	noRead, noWriting bool // it failed once: it is not asked again
+}
+
+// Media types and annotation of the artifacts, see "Guidelines for Artifact
+// Usage" in the OCI image specification.
+const (
+	factsArtifact   = "application/vnd.certgraft.layer"
+	factsType       = "application/vnd.certgraft.layer.v1+zstd"
+	emptyType       = "application/vnd.oci.empty.v1+json"
+	layerAnnotation = "io.github.certgraft.layer"
+)
+
+// maxFacts bounds what is kept of one layer.
+const maxFacts = 128 << 20
+
+var errForeign = errors.New("it is not what is known of this layer")
+
+// CacheRepo returns the cache in the repository that text names, as
+// REGISTRY/REPOSITORY. It is told by warn, once for reading and once for writing,
+// that the repository is done without, and why; warn may be called from several
+// goroutines.
+func (l *Locations) CacheRepo(text string, readOnly bool, warn func(message string)) (*CacheRepo, error) {
+	repo, err := name.NewRepository(strings.TrimPrefix(text, "docker://"), name.WithDefaultRegistry("docker.io"))
+	if err != nil {
+		return nil, hinted{marked{fmt.Errorf("%q is not the name of a repository: %w", text, err), ErrUsage}, "write REGISTRY/REPOSITORY, without a tag"}
+	}
+	return &CacheRepo{name: repo, locations: l, readOnly: readOnly, warn: warn}, nil
+}
+
+// factsTag returns the tag of what is known of a layer. A tag has at most 128
+// characters, which a SHA-512 would not leave room for.
+func factsTag(digest Digest) string {
+	if len(digest) > 100 {
+		digest = digestOf([]byte(digest))
+	}
+	return cacheVersion + "-" + cacheName(digest)
+}
+
+// load returns what is known of a layer, or nil.
+func (c *CacheRepo) load(ctx context.Context, digest Digest) *layer {
+	if c == nil || c.without(&c.noRead) {
+		return nil
+	}
+	l, err := c.get(ctx, digest)
+	switch {
+	case err == nil:
+		return l
+	case isNotFound(err), ctx.Err() != nil:
+	case errors.Is(err, ErrUnreachable):
+		c.fail(&c.noRead, fmt.Sprintf("nothing is read from the cache %s: %s", c.name.Name(), err))
+	default:
+		c.locations.log().Warn("ignore what the cache in the registry has", "layer", digest, "error", err)
+	}
+	return nil
+}
+
+func (c *CacheRepo) get(ctx context.Context, digest Digest) (*layer, error) {
+	repo, err := c.locations.repository(ctx, c.name, transport.PullScope)
+	if err != nil {
+		return nil, err
+	}
+	d, raw, err := repo.manifest(ctx, factsTag(digest))
+	if err != nil {
+		return nil, err
+	}
+	m, err := parseManifest(d.MediaType, raw)
+	switch {
+	case err != nil:
+		return nil, err
+	case m.ArtifactType != factsArtifact, len(m.Layers) != 1, m.Annotations[layerAnnotation] != string(digest), m.Layers[0].MediaType != factsType:
+		return nil, errForeign
+	case m.Layers[0].Size > maxFacts:
+		return nil, fmt.Errorf("%d bytes are too many", m.Layers[0].Size)
+	}
+	body, err := repo.open(ctx, m.Layers[0])
+	if err != nil {
+		return nil, err
+	}
+	defer body.Close()
+	checked, err := newVerifier(body, m.Layers[0])
+	if err != nil {
+		return nil, err
+	}
+	data, err := io.ReadAll(checked)
+	if err != nil {
+		return nil, err
+	}
+	return decodeLayer(data)
+}
+
+// store keeps what is known of a layer.
+func (c *CacheRepo) store(ctx context.Context, digest Digest, l *layer) {
+	if c == nil || c.readOnly || c.without(&c.noWriting) {
+		return
+	}
+	if err := c.put(ctx, digest, l); err != nil && ctx.Err() == nil {
+		c.fail(&c.noWriting, fmt.Sprintf("nothing is kept in the cache %s: %s", c.name.Name(), err))
+	}
+}
+
+func (c *CacheRepo) put(ctx context.Context, digest Digest, l *layer) error {
+	var buf bytes.Buffer
+	if err := encodeLayer(&buf, l); err != nil {
+		return err
+	}
+	if buf.Len() > maxFacts {
+		return nil
+	}
+	img, err := artifactOf(digest, buf.Bytes())
+	if err != nil {
+		return err
+	}
+	repo, err := c.locations.repository(ctx, c.name, transport.PushScope)
+	if err != nil {
+		return err
+	}
+	p := &push{to: repo, img: img, sent: map[Digest]*sync.Once{}}
+	return p.manifest(ctx, img.Descriptor, img.raw, factsTag(digest))
+}
+
+// artifactOf returns the artifact that says facts of a layer.
+func artifactOf(digest Digest, facts []byte) (*Image, error) {
+	config := []byte("{}")
+	content := added{content: map[Digest][]byte{digestOf(config): config, digestOf(facts): facts}}
+	raw, err := encodeJSON(struct {
+		SchemaVersion int               `json:"schemaVersion"`
+		MediaType     string            `json:"mediaType"`
+		ArtifactType  string            `json:"artifactType"`
+		Config        Descriptor        `json:"config"`
+		Layers        []Descriptor      `json:"layers"`
+		Annotations   map[string]string `json:"annotations"`
+	}{
+		2, ociManifest, factsArtifact,
+		Descriptor{MediaType: emptyType, Digest: digestOf(config), Size: int64(len(config))},
+		[]Descriptor{{MediaType: factsType, Digest: digestOf(facts), Size: int64(len(facts))}},
+		map[string]string{layerAnnotation: string(digest)},
+	})
+	return &Image{raw: json.RawMessage(raw), from: content, Descriptor: Descriptor{MediaType: ociManifest, Digest: digestOf(raw), Size: int64(len(raw))}}, err
+}
+
+// without reports whether the repository failed before.
+func (c *CacheRepo) without(failed *bool) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return *failed
+}
+
+func (c *CacheRepo) fail(failed *bool, message string) {
+	c.mu.Lock()
+	before := *failed
+	*failed = true
+	c.mu.Unlock()
+	if !before && c.warn != nil {
+		c.warn(message)
+	}
+}
