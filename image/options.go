@@ -84,9 +84,12 @@ type Part struct {
 	Changes  []rootfs.Change // of the root, against the image before certgraft's own layer
 	Layer    *Descriptor     // the new layer; nil if there is none
 	Replaced bool            // it stands in the place of an earlier one
-	Env      []string        // variables that were set
-	Unread   []Unread        // layers that were not read
-	Subject  Digest          // the manifest says that it is about this one
+
+	LayerGone bool     // a layer of an earlier update went, and none is in its place
+	Env       []string // variables that were set
+	EnvGone   []string // variables as they were, that are set no more, or differently
+	Unread    []Unread // layers that were not read
+	Subject   Digest   // the manifest says that it is about this one
 }
 
 // Unread is a layer that was not read, since the history says that it only

@@ -52,7 +52,7 @@ func (u *updater) rewrite(it *item, c imageChange) error {
 		return fmt.Errorf("edit the manifest: %w", err)
 	}
 	if it.desc.MediaType == ociManifest {
-		if err := annotate(o, u.annotations(it, c)); err != nil {
+		if err := u.annotate(o, it, c); err != nil {
 			return fmt.Errorf("edit the manifest: %w", err)
 		}
 	}
@@ -68,6 +68,29 @@ func (u *updater) annotates(it *item) bool {
 		}
 	}
 	return false
+}
+
+// bare reports whether an image loses the last of what was patched into it.
+func (c imageChange) bare() bool { return c.own > 0 && !c.sameLayer && c.layer == nil }
+
+// annotate edits the annotations of a manifest. An image that is what it was
+// before its first patch does not name itself as its base.
+func (u *updater) annotate(o *object, it *item, c imageChange) error {
+	if !c.bare() {
+		return annotate(o, u.annotations(it, c))
+	}
+	all, err := o.child("annotations")
+	if err != nil {
+		return err
+	}
+	all.remove(baseDigest)
+	all.remove(baseName)
+	if len(all.keys) == 0 {
+		o.remove("annotations")
+	} else if err := o.set("annotations", all); err != nil {
+		return err
+	}
+	return annotate(o, u.opt.Annotations)
 }
 
 // annotations returns those to set: what was asked for, and what the image was

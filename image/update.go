@@ -154,7 +154,7 @@ func (u *updater) updateImage(ctx context.Context, it *item) error {
 	}
 	part := Part{
 		Platform: it.platform(), Was: it.desc.Digest, Changes: slices.Collect(root.Changes()),
-		Replaced: own > 0, Unread: it.unread(), Env: newEnv(it.config.Config.Env, config.Env),
+		Replaced: own > 0, Unread: it.unread(), Env: newEnv(it.config.Config.Env, config.Env), EnvGone: newEnv(config.Env, it.config.Config.Env),
 	}
 	if it.manifest.Subject != nil {
 		part.Subject = it.manifest.Subject.Digest
@@ -166,6 +166,7 @@ func (u *updater) updateImage(ctx context.Context, it *item) error {
 		}
 		part.Layer = &change.layer.desc
 	}
+	part.LayerGone = change.bare()
 	if err := u.rewrite(it, change); err != nil {
 		return err
 	}

@@ -29,6 +29,36 @@ type record struct {
 	Sources      []recordedSource `json:"sources"`
 	Stores       []recordedStore  `json:"stores"`
 	Directories  []string         `json:"directories,omitzero"` // made by certgraft
+	Environment  []SetVariable    `json:"environment,omitzero"` // in the config of the image, by certgraft patch
+}
+
+// SetVariable is an environment variable that was set in an image's config.
+type SetVariable struct {
+	Name  string  `json:"name"`
+	Value string  `json:"value"`
+	Prior *string `json:"prior,omitzero"` // the value that it had; nil if it was not set
+}
+
+// NoteEnviron enters variables that were set in the config of the image that has
+// the root, so that [Remove] can say what to undo. What a variable was before it
+// was first set stays in the record.
+func NoteEnviron(root *rootfs.Overlay, set []SetVariable) error {
+	if len(set) == 0 {
+		return nil
+	}
+	r, err := readRecord(root)
+	if err != nil {
+		return err
+	}
+	for _, v := range set {
+		i := slices.IndexFunc(r.Environment, func(old SetVariable) bool { return old.Name == v.Name })
+		if i < 0 {
+			r.Environment = append(r.Environment, v)
+			continue
+		}
+		r.Environment[i].Value = v.Value
+	}
+	return r.write(root)
 }
 
 // recordedCert is a certificate that was installed.
@@ -156,6 +186,7 @@ func (r *record) sort() {
 		slices.SortFunc(r.Stores[i].Replaced, func(a, b replacedLink) int { return cmp.Compare(a.Path, b.Path) })
 		slices.SortFunc(r.Stores[i].Repairs, func(a, b repair) int { return cmp.Compare(a.Path, b.Path) })
 	}
+	slices.SortFunc(r.Environment, func(a, b SetVariable) int { return cmp.Compare(a.Name, b.Name) })
 	slices.Sort(r.Directories)
 	r.Directories = slices.Compact(r.Directories)
 }

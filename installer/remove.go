@@ -109,7 +109,8 @@ func (e *edit) takeOut() error {
 	}
 	e.record.Certificates = slices.DeleteFunc(e.record.Certificates, func(c recordedCert) bool { return len(c.Sources) == 0 })
 	if len(e.record.Certificates) == 0 {
-		e.record.Sources, e.record.Stores = nil, nil
+		e.report.Unset = e.record.Environment
+		e.record.Sources, e.record.Stores, e.record.Environment = nil, nil, nil
 	}
 	return nil
 }

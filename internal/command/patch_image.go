@@ -137,7 +137,11 @@ func (o *patchEdit) run(root *rootfs.Overlay, config *image.Config, sources []in
 	if err != nil {
 		return err
 	}
+	before := slices.Clone(config.Env)
 	o.setEnv(config, report)
+	if err := installer.NoteEnviron(root, setVariables(before, config.Env)); err != nil {
+		return err
+	}
 	result.edited(config.Platform, report)
 	return nil
 }
@@ -172,6 +176,42 @@ func (o *patchEdit) setEnv(config *image.Config, report *installer.Report) {
 		}
 		return true
 	})
+}
+
+// setVariables returns what was set, and what it was.
+func setVariables(before, after []string) []installer.SetVariable {
+	var all []installer.SetVariable
+	old := environOf(before)
+	for _, kv := range after {
+		name, value, _ := strings.Cut(kv, "=")
+		prior, there := old[name]
+		if there && prior == value {
+			continue
+		}
+		v := installer.SetVariable{Name: name, Value: value}
+		if there {
+			v.Prior = &prior
+		}
+		all = append(all, v)
+	}
+	return all
+}
+
+// withoutVariables takes back what was set, and names what someone else has
+// changed since.
+func withoutVariables(env []string, set []installer.SetVariable) (_, left []string) {
+	for _, v := range set {
+		i := slices.Index(env, v.Name+"="+v.Value)
+		switch {
+		case i < 0:
+			left = append(left, v.Name)
+		case v.Prior != nil:
+			env[i] = v.Name + "=" + *v.Prior
+		default:
+			env = slices.Delete(env, i, i+1)
+		}
+	}
+	return env, left
 }
 
 func withVariable(env []string, key, value string) []string {

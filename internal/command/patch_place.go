@@ -25,8 +25,6 @@ func (o *patchPlace) flags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringSliceFlag{Name: "tag", Aliases: []string{"t"}, Category: targetFlags, Usage: "write the image to `IMAGE`; may be given often", Destination: &o.tags},
 		&cli.BoolFlag{Name: "in-place", Category: targetFlags, Usage: "write the image to where it came from", Destination: &o.inPlace},
-		&cli.StringFlag{Name: "from-file", Category: targetFlags, Usage: "patch the images in `FILE`, a line for each: IMAGE and where to write it", TakesFile: true, Destination: &o.fromFile},
-		&cli.StringFlag{Name: "shard", Category: targetFlags, Usage: "with --from-file: patch part `I/N` of the list, I from 0 to N-1", EnvVars: []string{"CERTGRAFT_SHARD"}, Destination: &o.shard},
 	}
 }
 
@@ -78,7 +76,7 @@ func (o *patchPlace) job(l *image.Locations, text string) (patchJob, error) {
 	case o.inPlace, len(tags) == 0 && image.IsStream(from):
 		job.to = []image.Location{from}
 	case len(tags) == 0:
-		return job, withHint(usagef("patch: where %s is to go is not said", text), "name it with --tag IMAGE, or overwrite the image with --in-place")
+		return job, withHint(usagef("where %s is to go is not said", text), "name it with --tag IMAGE, or overwrite the image with --in-place")
 	default:
 		job.to, err = parseAll(l, tags)
 	}

@@ -23,8 +23,8 @@ type patchResult struct {
 	Digest     image.Digest     `json:"digest"`
 	Changed    bool             `json:"changed"`
 	DryRun     bool             `json:"dryRun"`
-	References []string         `json:"references"` // where it was written, by digest in a registry
-	JudgedAt   time.Time        `json:"judgedAt"`   // the moment at which expiry was judged
+	References []string         `json:"references"`        // where it was written, by digest in a registry
+	JudgedAt   time.Time        `json:"judgedAt,omitzero"` // the moment at which expiry was judged, where it was
 	Sources    []sourceResult   `json:"sources"`
 	Platforms  []platformResult `json:"platforms"`
 	Dropped    []image.Dropped  `json:"dropped"`
@@ -43,8 +43,10 @@ type platformResult struct {
 	Distribution *installer.Detection    `json:"distribution,omitzero"`
 	Stores       []installer.StoreReport `json:"stores"`
 	Changes      []changeResult          `json:"changes"`
-	Layer        *layerResult            `json:"layer,omitzero"` // that was added
+	Layer        *layerResult            `json:"layer,omitzero"`        // that was added
+	LayerRemoved bool                    `json:"layerRemoved,omitzero"` // that of an earlier patch, and none is in its place
 	Env          []string                `json:"env"`
+	EnvRemoved   []string                `json:"envRemoved,omitzero"`
 	Unread       []image.Unread          `json:"unread"`
 	Warnings     []string                `json:"warnings"`
 	Notes        []string                `json:"notes"`
@@ -59,10 +61,9 @@ type layerResult struct {
 	Replaced  bool         `json:"replaced"` // it stands in the place of one of an earlier patch
 }
 
-func (w *patcher) newResult(job patchJob, img *image.Image) *patchResult {
-	now, _ := w.p.env.now() // it was read before
+func (w *imageEditor) newResult(job patchJob, img *image.Image) *patchResult {
 	return &patchResult{
-		Schema: 1, Image: job.from.String(), Was: img.Descriptor.Digest, DryRun: w.o.dryRun, References: []string{}, JudgedAt: now.Truncate(time.Second),
+		Schema: 1, Image: job.from.String(), Was: img.Descriptor.Digest, DryRun: w.o.dryRun, References: []string{}, JudgedAt: w.judgedAt,
 		Sources: w.loaded.Sources, Platforms: []platformResult{}, Dropped: []image.Dropped{}, Verdicts: w.loaded.Verdicts, Warnings: slices.Clone(w.loaded.Warnings),
 	}
 }
@@ -92,15 +93,16 @@ func (r *patchResult) updated(result *image.Result) {
 		if part.Left == "" {
 			one, edits = *edits[0], edits[1:]
 		}
-		one.Was, one.Digest, one.Env, one.Unread, one.Changes = part.Was, part.Now, orEmpty(part.Env), orEmpty(part.Unread), []changeResult{}
+		one.Was, one.Digest, one.Env, one.EnvRemoved, one.Unread, one.Changes = part.Was, part.Now, orEmpty(part.Env), part.EnvGone, orEmpty(part.Unread), []changeResult{}
 		for _, c := range part.Changes {
-			if part.Layer != nil {
+			if part.Layer != nil || part.LayerGone {
 				one.Changes = append(one.Changes, changeOf(c))
 			}
 		}
 		if part.Layer != nil {
 			one.Layer = &layerResult{Digest: part.Layer.Digest, Size: part.Layer.Size, MediaType: part.Layer.MediaType, Replaced: part.Replaced}
 		}
+		one.LayerRemoved = part.LayerGone
 		if part.Subject != "" {
 			one.Notes = append(one.Notes, "the manifest says that it is about "+string(part.Subject)+", which stays so")
 		}
@@ -144,7 +146,7 @@ func size(n int64) string {
 
 // report writes what was done: on standard output the names of the images
 // alone, unless an archive went there; on standard error all else.
-func (w *patcher) report(results []*patchResult) error {
+func (w *imageEditor) report(results []*patchResult) error {
 	if err := w.writeMetadata(results); err != nil {
 		return err
 	}
@@ -179,7 +181,7 @@ func (w *patcher) report(results []*patchResult) error {
 
 // name writes where an image is. Where standard output has the image itself
 // its digest is on standard error.
-func (w *patcher) name(ref string, digest image.Digest) error {
+func (w *imageEditor) name(ref string, digest image.Digest) error {
 	out, line := w.p.out, ref
 	if at, err := w.locations.Parse(ref); err == nil && image.IsStream(at) {
 		out, line = w.p.err, string(digest)
@@ -190,7 +192,7 @@ func (w *patcher) name(ref string, digest image.Digest) error {
 	return nil
 }
 
-func (w *patcher) writeMetadata(results []*patchResult) error {
+func (w *imageEditor) writeMetadata(results []*patchResult) error {
 	if w.o.metadataFile == "" {
 		return nil
 	}
@@ -239,6 +241,12 @@ func (r platformResult) rows() [][]string {
 	for _, kv := range r.Env {
 		rows = append(rows, []string{"  env", "set", kv})
 	}
+	for _, kv := range r.EnvRemoved {
+		rows = append(rows, []string{"  env", "removed", kv})
+	}
+	if r.LayerRemoved {
+		rows = append(rows, []string{"  layer", "removed", "of an earlier patch"})
+	}
 	if r.Layer != nil {
 		verb := "added"
 		if r.Layer.Replaced {
@@ -250,7 +258,10 @@ func (r platformResult) rows() [][]string {
 }
 
 func (r *patchResult) summary() string {
-	judged := ", certificates judged at " + r.JudgedAt.UTC().Format("2006-01-02 15:04:05 MST")
+	judged := ""
+	if !r.JudgedAt.IsZero() {
+		judged = ", certificates judged at " + r.JudgedAt.UTC().Format("2006-01-02 15:04:05 MST")
+	}
 	switch {
 	case !r.Changed:
 		return "nothing to do: " + r.Image + " is as wanted" + judged

@@ -16,6 +16,9 @@ type removeOptions struct {
 	target  targetOptions
 	catalog string
 	all     bool
+
+	image string // to edit in place of a root
+	patch imageTarget
 }
 
 func removeCommand(p *printer) *cli.Command {
@@ -24,11 +27,8 @@ func removeCommand(p *printer) *cli.Command {
 		Name:        "remove",
 		Usage:       "take out what install put in, and nothing else",
 		ArgsUsage:   "SOURCE…|--all",
-		Description: "Reads the root's own record and fetches nothing. A source is named as it was at install.",
-		Flags: append([]cli.Flag{
-			&cli.BoolFlag{Name: "all", Category: targetFlags, Usage: "take out everything that certgraft installed", Destination: &o.all},
-			catalogFlag(&o.catalog),
-		}, o.target.flags()...),
+		Description: "Reads the root's own record and fetches nothing. A source is named as it was at install.\ncertgraft remove --image registry.example.com/app:1-ca --all --tag registry.example.com/app:1-plain",
+		Flags:       append(o.flags(), o.target.flags()...),
 		Action: func(c *cli.Context) error {
 			specs := c.Args().Slice()
 			switch {
@@ -36,6 +36,12 @@ func removeCommand(p *printer) *cli.Command {
 				return usagef("remove: --all and a source exclude each other")
 			case !o.all && len(specs) == 0:
 				return withHint(usagef("remove: a source is missing"), usageLine(c))
+			}
+			if err := o.check(c); err != nil {
+				return err
+			}
+			if o.image != "" {
+				return o.runImage(c.Context, p, specs)
 			}
 			return o.run(c.Context, p, specs)
 		},
@@ -61,6 +67,9 @@ func (o *removeOptions) run(ctx context.Context, p *printer, specs []string) err
 	})
 	if err != nil {
 		return err
+	}
+	for _, v := range result.report.Unset {
+		result.Notes = append(result.Notes, v.Name+" was set in the image's config by certgraft patch, where only certgraft remove --image can undo it")
 	}
 	return result.finish(ctx, p, &o.target, updated)
 }

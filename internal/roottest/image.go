@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"testing/fstest"
 
@@ -112,6 +113,8 @@ type Layout struct {
 	t     testing.TB
 	Dir   string
 	Level int // of gzip
+
+	Compact bool // documents are without white space, as most tools write them
 }
 
 // NewLayout makes a layout in a new directory.
@@ -123,7 +126,7 @@ func NewLayout(t testing.TB) *Layout {
 // OpenLayout makes a layout in a directory, or goes on with the one in it.
 func OpenLayout(t testing.TB, dir string) *Layout {
 	t.Helper()
-	l := &Layout{t, dir, gzip.DefaultCompression}
+	l := &Layout{t: t, Dir: dir, Level: gzip.DefaultCompression}
 	must(t, os.MkdirAll(filepath.Join(l.Dir, "blobs/sha256"), 0o755))
 	must(t, os.WriteFile(filepath.Join(l.Dir, "oci-layout"), []byte(`{"imageLayoutVersion":"1.0.0"}`), 0o644))
 	return l
@@ -141,6 +144,9 @@ func (l *Layout) Blob(mediaType string, data []byte) Descriptor {
 func (l *Layout) JSON(mediaType string, v any) Descriptor {
 	l.t.Helper()
 	data, err := json.MarshalIndent(v, "", "   ")
+	if l.Compact {
+		data, err = json.Marshal(v)
+	}
 	must(l.t, err)
 	return l.Blob(mediaType, data)
 }
@@ -244,4 +250,49 @@ func pack(t testing.TB, how string, level int, data []byte) []byte {
 		return data
 	}
 	return buf.Bytes()
+}
+
+// OnTop makes an image of one in the layout, "oci:DIR:TAG", with one more layer,
+// names it by another tag and returns its location. The image is in an index of
+// one, or by itself.
+func (l *Layout) OnTop(from, tag string, layer []byte) string {
+	l.t.Helper()
+	var index map[string]any
+	l.load("index.json", &index)
+	for _, d := range index["manifests"].([]any) {
+		d := d.(map[string]any)
+		if names, _ := d["annotations"].(map[string]any); from != "oci:"+l.Dir+":"+fmt.Sprint(names["org.opencontainers.image.ref.name"]) {
+			continue
+		}
+		manifest := l.document(d)
+		if all, ok := manifest["manifests"].([]any); ok {
+			manifest = l.document(all[0].(map[string]any))
+		}
+		config := l.document(manifest["config"].(map[string]any))
+		rootfs := config["rootfs"].(map[string]any)
+		rootfs["diff_ids"] = append(rootfs["diff_ids"].([]any), fmt.Sprintf("sha256:%x", sha256.Sum256(layer)))
+		if history, ok := config["history"].([]any); ok {
+			config["history"] = append(history, map[string]any{"created_by": "more"})
+		}
+		manifest["config"] = l.JSON(manifest["config"].(map[string]any)["mediaType"].(string), config)
+		manifest["layers"] = append(manifest["layers"].([]any), l.Blob(OCILayer+"+gzip", pack(l.t, "gzip", l.Level, layer)))
+		return l.Tag(l.JSON(OCIManifest, manifest), tag)
+	}
+	l.t.Fatalf("no image %s", from)
+	return ""
+}
+
+func (l *Layout) load(name string, v any) {
+	l.t.Helper()
+	data, err := os.ReadFile(filepath.Join(l.Dir, name))
+	must(l.t, err)
+	must(l.t, json.Unmarshal(data, v))
+}
+
+// document returns what a descriptor names.
+func (l *Layout) document(d map[string]any) map[string]any {
+	l.t.Helper()
+	var v map[string]any
+	l.load("blobs/"+strings.Replace(d["digest"].(string), ":", "/", 1), &v)
+	return v
 }

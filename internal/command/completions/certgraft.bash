@@ -22,8 +22,8 @@ _certgraft() {
   done
   case $cmd in
     install) flags='--append --dry-run --hooks --java-password-file --keep-going --lock-timeout --output --override-blocklist --root --stores --sync --user --with-mozilla --catalog --expired --lock --non-ca --policy --cache --download-ca --insecure --no-fallback --offline --timeout --help -h --json --quiet -q --verbose' ;;
-    remove) flags='--all --dry-run --hooks --java-password-file --lock-timeout --root --stores --user --catalog --help -h --json --quiet -q --verbose' ;;
-    patch) flags='--append --dry-run --from-file --in-place --keep-going --override-blocklist --stores --sync --tag -t --with-mozilla --annotation --env --jobs --keep-attestations --keep-other-platforms --label --max-layer-size --platform --require-full-scan --scan --catalog --expired --lock --non-ca --policy --cache --download-ca --insecure --no-fallback --offline --timeout --insecure-registry --registry-ca --help -h --json --metadata-file --quiet -q --verbose' ;;
+    remove) flags='--all --dry-run --hooks --image --in-place --java-password-file --lock-timeout --root --stores --tag -t --user --annotation --cache --cache-repo --jobs --keep-attestations --keep-other-platforms --label --max-layer-size --platform --require-full-scan --scan --catalog --insecure-registry --registry-ca --help -h --json --metadata-file --quiet -q --verbose' ;;
+    patch) flags='--append --dry-run --from-file --in-place --keep-going --override-blocklist --shard --stores --sync --tag -t --with-mozilla --annotation --cache-repo --env --jobs --keep-attestations --keep-other-platforms --label --max-layer-size --platform --require-full-scan --scan --catalog --expired --lock --non-ca --policy --cache --download-ca --insecure --no-fallback --offline --timeout --insecure-registry --registry-ca --help -h --json --metadata-file --quiet -q --verbose' ;;
     bundle) flags='--catalog --expired --lock --non-ca --policy --root --with-system --cache --download-ca --insecure --no-fallback --offline --timeout --format --help -h --json --output --quiet -q --verbose' ;;
     run) flags='--catalog --expired --lock --non-ca --policy --cache --download-ca --insecure --no-fallback --offline --timeout --help -h --json --quiet -q --verbose' ;;
     env) flags='--root --all --format --help -h --json --quiet -q --verbose' ;;
@@ -54,13 +54,13 @@ _certgraft() {
     prev=${cur%%=*} cur=${cur#*=}
   fi
   case "$cmd $prev" in
-    'install --output' | 'install --root' | 'install --cache' | 'remove --root' | 'patch --cache' | 'bundle --root' | 'bundle --cache' | 'run --cache' | 'env --root' | 'verify --root' | 'verify --cache' | 'lock --cache')
+    'install --output' | 'install --root' | 'install --cache' | 'remove --root' | 'remove --cache' | 'patch --cache' | 'bundle --root' | 'bundle --cache' | 'run --cache' | 'env --root' | 'verify --root' | 'verify --cache' | 'lock --cache')
       kind=dir words='' ;;
-    'install --java-password-file' | 'install --catalog' | 'install --lock' | 'install --download-ca' | 'remove --java-password-file' | 'remove --catalog' | 'patch --from-file' | 'patch --catalog' | 'patch --lock' | 'patch --download-ca' | 'patch --registry-ca' | 'patch --metadata-file' | 'bundle --catalog' | 'bundle --lock' | 'bundle --download-ca' | 'bundle --output' | 'run --catalog' | 'run --lock' | 'run --download-ca' | 'inspect --java-password-file' | 'inspect --registry-ca' | 'inspect --html' | 'list --catalog' | 'verify --java' | 'verify --java-password-file' | 'verify --with' | 'verify --catalog' | 'verify --download-ca' | 'verify --registry-ca' | 'verify --save-chain' | 'lock --lock' | 'lock --catalog' | 'lock --download-ca' | 'diff --java-password-file' | 'diff --registry-ca')
+    'install --java-password-file' | 'install --catalog' | 'install --lock' | 'install --download-ca' | 'remove --java-password-file' | 'remove --catalog' | 'remove --registry-ca' | 'remove --metadata-file' | 'patch --from-file' | 'patch --catalog' | 'patch --lock' | 'patch --download-ca' | 'patch --registry-ca' | 'patch --metadata-file' | 'bundle --catalog' | 'bundle --lock' | 'bundle --download-ca' | 'bundle --output' | 'run --catalog' | 'run --lock' | 'run --download-ca' | 'inspect --java-password-file' | 'inspect --registry-ca' | 'inspect --html' | 'list --catalog' | 'verify --java' | 'verify --java-password-file' | 'verify --with' | 'verify --catalog' | 'verify --download-ca' | 'verify --registry-ca' | 'verify --save-chain' | 'lock --lock' | 'lock --catalog' | 'lock --download-ca' | 'diff --java-password-file' | 'diff --registry-ca')
       kind=file words='' ;;
-    'install --lock-timeout' | 'install --timeout' | 'remove --lock-timeout' | 'patch --tag' | 'patch -t' | 'patch --annotation' | 'patch --jobs' | 'patch --label' | 'patch --max-layer-size' | 'patch --timeout' | 'patch --insecure-registry' | 'bundle --timeout' | 'run --timeout' | 'inspect --insecure-registry' | 'list --search' | 'verify --image' | 'verify --servername' | 'verify --timeout' | 'verify --insecure-registry' | 'lock --within' | 'lock --timeout' | 'diff --insecure-registry')
+    'install --lock-timeout' | 'install --timeout' | 'remove --image' | 'remove --lock-timeout' | 'remove --tag' | 'remove -t' | 'remove --annotation' | 'remove --cache-repo' | 'remove --jobs' | 'remove --label' | 'remove --max-layer-size' | 'remove --insecure-registry' | 'patch --shard' | 'patch --tag' | 'patch -t' | 'patch --annotation' | 'patch --cache-repo' | 'patch --jobs' | 'patch --label' | 'patch --max-layer-size' | 'patch --timeout' | 'patch --insecure-registry' | 'bundle --timeout' | 'run --timeout' | 'inspect --insecure-registry' | 'list --search' | 'verify --image' | 'verify --servername' | 'verify --timeout' | 'verify --insecure-registry' | 'lock --within' | 'lock --timeout' | 'diff --insecure-registry')
       kind=other words='' ;;
-    'patch --scan')
+    'remove --scan' | 'patch --scan')
       kind=words words='auto all' ;;
     'install --hooks' | 'remove --hooks' | 'patch --env')
       kind=words words='auto none' ;;
@@ -70,7 +70,7 @@ _certgraft() {
       kind=words words='exact additions any' ;;
     'install --non-ca' | 'patch --non-ca' | 'bundle --non-ca' | 'run --non-ca')
       kind=words words='keep skip fail' ;;
-    'patch --platform' | 'inspect --platform' | 'verify --platform' | 'diff --platform')
+    'remove --platform' | 'patch --platform' | 'inspect --platform' | 'verify --platform' | 'diff --platform')
       kind=words words='linux/amd64 linux/arm64 linux/arm/v7 linux/ppc64le linux/s390x linux/riscv64' ;;
     'verify --proxy')
       kind=words words='none http://' ;;

@@ -137,11 +137,21 @@ _certgraft() {
   [[ $cmd == (patch) ]] && args+=(
     '--dry-run[say what would change and write nothing]'
     '--from-file=[patch the images in FILE, a line for each: IMAGE and where to write it]:FILE:_files'
-    '--in-place[write the image to where it came from]'
     '--override-blocklist[install certificates that the image has deselected]'
+    '--shard=[with --from-file: patch part I/N of the list, I from 0 to N-1]:I/N: '
+    '*--env=[environment in the config: auto (what runtimes in the image need to see the system'\''s CAs), none, or KEY=VALUE]:KEY=VALUE:(auto none)'
+    '1:image:_certgraft_images' '*:source:_certgraft_sources'
+  )
+  [[ $cmd == (remove) ]] && args+=(
+    '--all[take out everything that certgraft installed]'
+    '--image=[edit the image IMAGE in place of a root, and write it to --tag]:IMAGE: '
+    '--cache=[keep what is known of layers in DIR]:DIR:_directories'
+  )
+  [[ $cmd == (remove|patch) ]] && args+=(
+    '--in-place[write the image to where it came from]'
     '*'{-t,--tag}'=[write the image to IMAGE; may be given often]:IMAGE: '
     '*--annotation=[set the annotation KEY=VALUE in OCI manifests and indexes]:KEY=VALUE: '
-    '*--env=[environment in the config: auto (what runtimes in the image need to see the system'\''s CAs), none, or KEY=VALUE]:KEY=VALUE:(auto none)'
+    '--cache-repo=[keep what is known of layers in REGISTRY/REPOSITORY too, for runners that start empty]:REGISTRY/REPOSITORY: '
     '--jobs=[move N layers at a time]:N: '
     '--keep-attestations[keep attestations of the images that were]'
     '--keep-other-platforms[with --platform: keep the others as they are]'
@@ -151,14 +161,10 @@ _certgraft() {
     '--require-full-scan[fail if a layer was not read]'
     '--scan=[auto does not read layers that only copy to a place without trust stores; all reads everything]:SCAN:(auto all)'
     '--metadata-file=[write the result as JSON to FILE as well]:FILE:_files'
-    '1:image:_certgraft_images' '*:source:_certgraft_sources'
   )
-  [[ $cmd == (patch|inspect|verify|diff) ]] && args+=(
+  [[ $cmd == (remove|patch|inspect|verify|diff) ]] && args+=(
     '*--insecure-registry=[speak plain http to HOST(:PORT) where it has no TLS]:HOST: '
     '*--registry-ca=[trust the CAs in FILE for registries too]:FILE:_files'
-  )
-  [[ $cmd == (remove) ]] && args+=(
-    '--all[take out everything that certgraft installed]'
   )
   [[ $cmd == (verify) ]] && args+=(
     '--image=[trust what the image IMAGE trusts]:IMAGE: '

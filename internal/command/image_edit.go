@@ -1,0 +1,177 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/certgraft/certgraft/image"
+	"github.com/certgraft/certgraft/rootfs"
+)
+
+// imageTarget are the flags of the commands that edit an image.
+type imageTarget struct {
+	place    patchPlace
+	registry registryOptions
+	image    imageOptions
+
+	dryRun           bool
+	metadataFile     string
+	cache, cacheRepo string
+}
+
+func (o *imageTarget) flags() []cli.Flag {
+	flags := []cli.Flag{
+		&cli.StringFlag{Name: "metadata-file", Category: outputFlags, Usage: "write the result as JSON to `FILE` as well", TakesFile: true, Destination: &o.metadataFile},
+		&cli.StringFlag{Name: "cache-repo", Category: imageFlags, Usage: "keep what is known of layers in `REGISTRY/REPOSITORY` too, for runners that start empty", Destination: &o.cacheRepo},
+	}
+	flags = append(flags, o.place.flags()...)
+	flags = append(flags, o.image.flags()...)
+	return append(flags, o.registry.flags()...)
+}
+
+// imageEditor edits images, one after another, in the same way.
+type imageEditor struct {
+	o         *imageTarget
+	p         *printer
+	locations *image.Locations
+	jobs      []patchJob
+	opt       image.Options
+	edit      func(root *rootfs.Overlay, config *image.Config, result *patchResult) error
+	loaded    *editResult // what was said of the sources
+	judgedAt  time.Time   // the moment at which certificates were judged, where they were
+	done      func()      // clears the progress
+
+	mu       sync.Mutex
+	warnings []string // of the cache
+}
+
+// open reads the flags and arguments of an edit, and returns the arguments that
+// follow the image.
+func (o *imageTarget) open(p *printer, args []string) (*imageEditor, []string, error) {
+	locations, err := o.registry.locations(p)
+	if err != nil {
+		return nil, nil, err
+	}
+	w := &imageEditor{o: o, p: p, locations: locations, loaded: newEditResult(&targetOptions{})}
+	if w.jobs, args, err = o.place.jobs(p, locations, args); err != nil {
+		return nil, nil, err
+	}
+	if w.opt, err = o.image.options(p); err != nil {
+		return nil, nil, err
+	}
+	if err := w.openCaches(); err != nil {
+		return nil, nil, err
+	}
+	locations.Jobs, w.opt.Jobs = o.image.jobs, o.image.jobs
+	locations.Progress, w.done = p.downloads()
+	return w, args, nil
+}
+
+// openCaches opens what is known of layers: beside the downloads, and in a
+// registry. A dry run writes nothing there.
+func (w *imageEditor) openCaches() (err error) {
+	if w.o.cacheRepo != "" {
+		if w.opt.CacheRepo, err = w.locations.CacheRepo(w.o.cacheRepo, w.o.dryRun, w.warn); err != nil {
+			return fmt.Errorf("--cache-repo: %w", err)
+		}
+	}
+	if w.o.cache != "" {
+		w.opt.Cache, err = image.OpenCache(w.o.cache, w.p.log())
+	}
+	return err
+}
+
+func (w *imageEditor) close() {
+	w.done()
+	_ = w.opt.Cache.Close() // it was only read and replaced by renames
+}
+
+// warn says what no single image is to blame for.
+func (w *imageEditor) warn(message string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.p.warn(message)
+	w.warnings = append(w.warnings, message)
+}
+
+// all edits every image, and goes on when one fails. One that was named on the
+// command line fails by its own error.
+func (w *imageEditor) all(ctx context.Context) error {
+	results := []*patchResult{}
+	var errs []error
+	for _, job := range w.jobs {
+		result, err := w.one(ctx, job)
+		if err != nil && w.o.place.fromFile != "" {
+			err = fmt.Errorf("%s: %w", job.from, err)
+			result = &patchResult{Schema: 1, Image: job.from.String(), Error: err.Error()}
+		}
+		if err != nil {
+			errs = append(errs, err)
+		}
+		if result != nil {
+			results = append(results, result)
+		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	if err := w.report(results); err != nil {
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// one edits one image and puts it where it is wanted.
+func (w *imageEditor) one(ctx context.Context, job patchJob) (*patchResult, error) {
+	img, err := job.from.Get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	result := w.newResult(job, img)
+	updated, err := image.Update(ctx, img, func(root *rootfs.Overlay, config *image.Config) error {
+		return w.edit(root, config, result)
+	}, w.opt)
+	if err != nil {
+		return nil, err
+	}
+	w.mu.Lock()
+	result.Warnings = append(result.Warnings, w.warnings...)
+	w.mu.Unlock()
+	result.updated(updated)
+	result.remarks(w.p)
+	if err := w.o.image.fullyRead(updated); err != nil {
+		return nil, err
+	}
+	if w.o.dryRun {
+		return result, nil
+	}
+	if job.inPlace && updated.Changed {
+		if err := image.Unmoved(ctx, job.from, img); err != nil {
+			return nil, err
+		}
+	}
+	return result, w.put(ctx, job, updated, result)
+}
+
+// put writes an image to where it is wanted.
+func (w *imageEditor) put(ctx context.Context, job patchJob, updated *image.Result, result *patchResult) (err error) {
+	if slices.ContainsFunc(job.to, image.IsRegistry) && !image.IsRegistry(job.from) {
+		if updated.Image, err = image.Packed(ctx, updated.Image, w.o.image.jobs); err != nil {
+			return err
+		}
+		result.Digest = updated.Image.Descriptor.Digest
+	}
+	for _, to := range job.to {
+		if err := to.Put(ctx, updated.Image); err != nil {
+			return err
+		}
+		result.References = append(result.References, image.Pinned(to, updated.Image.Descriptor.Digest))
+	}
+	return nil
+}
