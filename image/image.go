@@ -51,9 +51,13 @@ type blobs interface {
 type added struct {
 	blobs
 	content map[Digest][]byte
+	streams map[Digest]editedLayer
 }
 
 func (a added) open(ctx context.Context, d Descriptor) (io.ReadCloser, error) {
+	if l, ok := a.streams[d.Digest]; ok {
+		return l.open(ctx)
+	}
 	if data, ok := a.content[d.Digest]; ok {
 		return io.NopCloser(bytes.NewReader(data)), nil
 	}
@@ -78,7 +82,8 @@ func isAdded(b blobs, digest Digest) bool {
 		if !ok {
 			return false
 		}
-		if _, ok := a.content[digest]; ok {
+		_, made := a.content[digest]
+		if _, edited := a.streams[digest]; made || edited {
 			return true
 		}
 		b = a.blobs

@@ -89,12 +89,19 @@ type layerReader struct {
 	max  int64                  // size of an unpacked layer
 }
 
+func (lr layerReader) most() int64 {
+	if lr.max <= 0 {
+		return DefaultMaxLayerSize
+	}
+	return lr.max
+}
+
 // read reads the layer that d names from r, to its end, and verifies it.
 func (lr layerReader) read(ctx context.Context, r io.Reader, d Descriptor) (*layer, error) {
 	l := &layer{}
 	room := int64(maxAllKept)
-	err := walk(ctx, r, d, lr.max, func(_ int, h *tar.Header, content io.Reader) (bool, error) {
-		e := newEntry(h)
+	err := walk(ctx, r, d, lr.most(), func(_ int, h *tar.Header, content io.Reader) (bool, error) {
+		e := newEntryOf(h)
 		l.Entries = append(l.Entries, e)
 		if e.Type != tar.TypeReg || h.Size > min(maxKept, room) || lr.keep == nil || !lr.keep(e.Name) {
 			return true, nil
@@ -110,7 +117,8 @@ func (lr layerReader) read(ctx context.Context, r io.Reader, d Descriptor) (*lay
 	return l, nil
 }
 
-func newEntry(h *tar.Header) *entry {
+// newEntryOf returns what a header says.
+func newEntryOf(h *tar.Header) *entry {
 	e := &entry{
 		Name: cleanName(h.Name), Type: h.Typeflag, Mode: uint32(h.Mode), UID: uint32(h.Uid), GID: uint32(h.Gid), Size: h.Size,
 		Sec: h.ModTime.Unix(), Nsec: int32(h.ModTime.Nanosecond()),
@@ -165,9 +173,6 @@ func walk(ctx context.Context, r io.Reader, d Descriptor, most int64, visit func
 		return layerError(d, err)
 	}
 	defer unpacked.Close()
-	if most <= 0 {
-		most = DefaultMaxLayerSize
-	}
 	bounded := &bounded{r: unpacked, done: ctx.Done(), why: ctx.Err, left: most}
 	more, err := walkEntries(bounded, visit)
 	if err != nil || !more {

@@ -19,6 +19,7 @@ type Options struct {
 	MaxLayerSize int64                  // to which a layer may unpack; 0 is [DefaultMaxLayerSize]
 	Cache        *Cache                 // what is known of layers; nil keeps nothing
 	CacheRepo    *CacheRepo             // the same in a registry; nil is none
+	Layer        LayerMode              // where changes go
 	Memory       *Memory                // what is known of layers in this program; nil is nothing yet
 	Jobs         int                    // layers that are read at a time; 0 is 4
 
@@ -56,11 +57,23 @@ const (
 	ScanAuto
 )
 
+// LayerMode says which layer has what an edit changes.
+type LayerMode int
+
+const (
+	// LayerAppend puts the changes on top, as a layer of their own.
+	LayerAppend LayerMode = iota
+	// LayerRewrite puts them into the layers that hold what is changed, so that
+	// there are no more layers than there were.
+	LayerRewrite
+)
+
 // Config is what an edit knows of an image beside its root, and may change.
 type Config struct {
 	Platform Platform
 	Created  time.Time // of the image; zero if it does not say
 	Env      []string  // as NAME=VALUE; what an edit changes here is written
+	Sources  []string  // that the history is to name for what is in the image then; nil is those of [Options], beside those named before
 }
 
 // An Edit changes the root of one image, and the environment in its config. It
@@ -85,11 +98,18 @@ type Part struct {
 	Layer    *Descriptor     // the new layer; nil if there is none
 	Replaced bool            // it stands in the place of an earlier one
 
-	LayerGone bool     // a layer of an earlier update went, and none is in its place
-	Env       []string // variables that were set
-	EnvGone   []string // variables as they were, that are set no more, or differently
-	Unread    []Unread // layers that were not read
-	Subject   Digest   // the manifest says that it is about this one
+	LayerGone bool        // a layer of an earlier update went, and none is in its place
+	Rewritten []Rewritten // layers that were edited
+	Env       []string    // variables that were set
+	EnvGone   []string    // variables as they were, that are set no more, or differently
+	Unread    []Unread    // layers that were not read
+	Subject   Digest      // the manifest says that it is about this one
+}
+
+// Rewritten is a layer in the place of another.
+type Rewritten struct {
+	Was   Digest
+	Layer Descriptor
 }
 
 // Unread is a layer that was not read, since the history says that it only

@@ -140,7 +140,7 @@ func (r *reader) refetch(ctx context.Context, w wanted, n *node) ([]byte, error)
 	defer body.Close()
 	l := r.layer(w.Digest)
 	dir := path.Dir(n.head.Name)
-	err = walk(ctx, body, w.Descriptor, r.layers.max, func(i int, _ *tar.Header, content io.Reader) (bool, error) {
+	err = walk(ctx, body, w.Descriptor, r.layers.most(), func(i int, _ *tar.Header, content io.Reader) (bool, error) {
 		e := l.Entries[i]
 		if e.Kept || e.Type != tar.TypeReg || path.Dir(e.Name) != dir || e != n.head && e.Size > smallFile {
 			return true, nil

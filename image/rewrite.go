@@ -22,10 +22,12 @@ const maxLayers = 127
 
 // imageChange is what becomes of one image.
 type imageChange struct {
-	own       int       // layers on top that go: 1 if an earlier one of ours is replaced
-	sameLayer bool      // the layers stay as they are
-	layer     *newLayer // that comes on top; nil is none
+	own       int               // layers on top that go: 1 if an earlier one of ours is replaced
+	sameLayer bool              // the layers stay as they are
+	layer     *newLayer         // that comes on top; nil is none
+	rewritten map[int]*newLayer // in the place of others
 	env       []string
+	sources   []string // that the history is to name, where it is known
 }
 
 // rewrite edits config and manifest of an image as they were written.
@@ -71,7 +73,9 @@ func (u *updater) annotates(it *item) bool {
 }
 
 // bare reports whether an image loses the last of what was patched into it.
-func (c imageChange) bare() bool { return c.own > 0 && !c.sameLayer && c.layer == nil }
+func (c imageChange) bare() bool {
+	return c.own > 0 && !c.sameLayer && c.layer == nil && len(c.rewritten) == 0
+}
 
 // annotate edits the annotations of a manifest. An image that is what it was
 // before its first patch does not name itself as its base.
@@ -98,7 +102,7 @@ func (u *updater) annotate(o *object, it *item, c imageChange) error {
 // first patch.
 func (u *updater) annotations(it *item, c imageChange) map[string]string {
 	all := map[string]string{}
-	if c.own == 0 || it.manifest.Annotations[baseDigest] == "" {
+	if c.own == 0 && u.rewrittenStep(it.config.History) < 0 || it.manifest.Annotations[baseDigest] == "" {
 		all[baseDigest] = string(it.desc.Digest)
 		if u.name != "" {
 			all[baseName] = u.name
@@ -117,6 +121,12 @@ func editLayers(o *object, c imageChange) error {
 		return err
 	}
 	layers = layers[:len(layers)-c.own]
+	for i, l := range c.rewritten {
+		var err error
+		if layers[i], err = relayer(layers[i], l.desc); err != nil {
+			return err
+		}
+	}
 	if c.layer != nil {
 		raw, err := encodeJSON(c.layer.desc)
 		if err != nil {
@@ -128,6 +138,33 @@ func editLayers(o *object, c imageChange) error {
 		return hinted{fmt.Errorf("the image would have %d layers, and engines mount up to %d", len(layers), maxLayers), "build it with fewer layers, or squash it"}
 	}
 	return o.set("layers", layers)
+}
+
+// relayer has a layer's descriptor, as it was written, name an edited layer. What
+// is said of its insides is not so any more.
+func relayer(raw json.RawMessage, to Descriptor) (json.RawMessage, error) {
+	o, err := parseObject(raw)
+	if err != nil {
+		return nil, err
+	}
+	notes, err := o.child("annotations")
+	if err != nil {
+		return nil, err
+	}
+	for _, key := range slices.Clone(notes.keys) {
+		if isLazy(key) {
+			notes.remove(key)
+		}
+	}
+	switch {
+	case len(notes.keys) > 0:
+		if err := o.set("annotations", notes); err != nil {
+			return nil, err
+		}
+	default:
+		o.remove("annotations")
+	}
+	return redirect(o.encode(), to)
 }
 
 // rewriteConfig returns the config that the image is to have, or nil if it
@@ -188,6 +225,9 @@ func editDiffIDs(o *object, c imageChange) error {
 		return err
 	}
 	ids = ids[:len(ids)-c.own]
+	for i, l := range c.rewritten {
+		ids[i] = l.diffID
+	}
 	if c.layer != nil {
 		ids = append(ids, c.layer.diffID)
 	}
@@ -197,8 +237,9 @@ func editDiffIDs(o *object, c imageChange) error {
 	return o.set("rootfs", rootfs)
 }
 
-// editHistory enters the new layer. An image that has no history gets none: one
-// entry for several layers would be about the wrong one.
+// editHistory enters the new layer, or that layers were edited, which is a step
+// without one. An image that has no history gets none: one entry for several
+// layers would be about the wrong one.
 func (u *updater) editHistory(o *object, it *item, c imageChange) error {
 	var steps []json.RawMessage
 	if err := o.get("history", &steps); err != nil || len(steps) == 0 {
@@ -208,13 +249,23 @@ func (u *updater) editHistory(o *object, it *item, c imageChange) error {
 	if i := u.ownStep(it.config.History); c.own > 0 && i >= 0 {
 		sources = unite(sourcesOf(it.config.History[i]), sources)
 		steps = slices.Delete(steps, i, i+1)
+	} else if i := u.rewrittenStep(it.config.History); len(c.rewritten) > 0 && i >= 0 {
+		sources = unite(sourcesOf(it.config.History[i]), sources)
+		steps = slices.Delete(steps, i, i+1)
 	}
-	if c.layer != nil {
-		raw, err := encodeJSON(history{
+	if c.sources != nil {
+		sources = c.sources
+	}
+	if c.layer != nil || len(c.rewritten) > 0 {
+		step := history{
 			Created:   u.modTime(it).UTC().Format(time.RFC3339),
-			CreatedBy: u.opt.program() + " patch " + strings.Join(sources, " "),
+			CreatedBy: strings.TrimSpace(u.opt.program() + " patch " + strings.Join(sources, " ")),
 			Comment:   "CA certificates",
-		})
+		}
+		if c.layer == nil {
+			step.Comment, step.EmptyLayer = "CA certificates, in the layers that hold their stores", true
+		}
+		raw, err := encodeJSON(step)
 		if err != nil {
 			return err
 		}
@@ -228,13 +279,23 @@ func (u *updater) editHistory(o *object, it *item, c imageChange) error {
 func (u *updater) ownStep(steps []history) int {
 	for i, step := range slices.Backward(steps) {
 		if !step.EmptyLayer {
-			if strings.HasPrefix(step.CreatedBy, u.opt.program()+" patch ") {
+			if u.isOurs(step) {
 				return i
 			}
 			return -1
 		}
 	}
 	return -1
+}
+
+// rewrittenStep returns the place of the step that says that layers were edited,
+// else -1.
+func (u *updater) rewrittenStep(steps []history) int {
+	return slices.IndexFunc(steps, func(step history) bool { return step.EmptyLayer && u.isOurs(step) })
+}
+
+func (u *updater) isOurs(step history) bool {
+	return strings.HasPrefix(step.CreatedBy+" ", u.opt.program()+" patch ")
 }
 
 // sourcesOf returns the sources that a step of ours names.

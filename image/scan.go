@@ -29,7 +29,18 @@ func (u *updater) plan(ctx context.Context, it *item) []string {
 	if u.opt.Scan != ScanAuto {
 		return plan
 	}
-	var steps []string // of each layer
+	for i, to := range it.copies() {
+		if to != "" && it.manifest.Layers[i].Size > smallLayer && aside(to) && !it.refersTo(to) && !u.reader.knows(ctx, it.manifest.Layers[i].Digest) {
+			plan[i] = to
+		}
+	}
+	return plan
+}
+
+// copies returns for each layer where it only copies to, as the history says, or
+// "". Without a history that is of these layers there is nothing.
+func (it *item) copies() []string {
+	var steps []string
 	workdir := ""
 	for _, h := range it.config.History {
 		if to, ok := cutStep(h.CreatedBy, "WORKDIR "); ok && h.EmptyLayer {
@@ -42,15 +53,10 @@ func (u *updater) plan(ctx context.Context, it *item) []string {
 			steps = append(steps, copyTo(h.CreatedBy, workdir))
 		}
 	}
-	if len(steps) != len(plan) {
-		return plan // the history is not of these layers
+	if len(steps) != len(it.manifest.Layers) {
+		return nil
 	}
-	for i, to := range steps {
-		if to != "" && it.manifest.Layers[i].Size > smallLayer && aside(to) && !it.refersTo(to) && !u.reader.knows(ctx, it.manifest.Layers[i].Digest) {
-			plan[i] = to
-		}
-	}
-	return plan
+	return steps
 }
 
 // cutStep returns what follows an instruction, as BuildKit or the classic

@@ -18,23 +18,32 @@ const maxWindow = 128 << 20
 // unpack returns what r holds once it is decompressed. What it is compressed
 // with is told from its first bytes: media types are wrong now and then.
 func unpack(r io.Reader, mediaType string) (io.ReadCloser, error) {
+	unpacked, _, err := unpackKind(r, mediaType)
+	return unpacked, err
+}
+
+// unpackKind also returns how it is compressed.
+func unpackKind(r io.Reader, mediaType string) (io.ReadCloser, compression, error) {
 	if strings.HasSuffix(mediaType, "+encrypted") {
-		return nil, hinted{fmt.Errorf("it is encrypted (%s)", mediaType), "patch the image before it is encrypted"}
+		return nil, plain, hinted{fmt.Errorf("it is encrypted (%s)", mediaType), "patch the image before it is encrypted"}
 	}
 	head := bufio.NewReaderSize(r, 64<<10)
-	switch kind, err := sniff(head); {
-	case err != nil:
-		return nil, err
-	case kind == gzipped:
-		return gzip.NewReader(head)
-	case kind == zstandard:
+	kind, err := sniff(head)
+	if err != nil {
+		return nil, plain, err
+	}
+	switch kind {
+	case gzipped:
+		z, err := gzip.NewReader(head)
+		return z, kind, err
+	case zstandard:
 		z, err := zstd.NewReader(head, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
 		if err != nil {
-			return nil, err
+			return nil, kind, err
 		}
-		return z.IOReadCloser(), nil
+		return z.IOReadCloser(), kind, nil
 	}
-	return io.NopCloser(head), nil
+	return io.NopCloser(head), kind, nil
 }
 
 // sniff tells how a stream is compressed, without consuming it.

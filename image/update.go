@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 
 	"github.com/certgraft/certgraft/rootfs"
@@ -16,7 +17,7 @@ import (
 // the digest stays the same. The same image and the same edit always come to
 // the same digest.
 func Update(ctx context.Context, img *Image, edit Edit, opt Options) (*Result, error) {
-	u := &updater{opt: opt, edit: edit, from: img.from, name: img.Reference, content: map[Digest][]byte{}, reader: newReader(opt), result: &Result{}}
+	u := &updater{opt: opt, edit: edit, from: img.from, name: img.Reference, content: map[Digest][]byte{}, streams: map[Digest]editedLayer{}, reader: newReader(opt), result: &Result{}}
 	top, err := u.load(ctx, img.Descriptor, img.raw, 0)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", img.Name, err)
@@ -31,7 +32,7 @@ func Update(ctx context.Context, img *Image, edit Edit, opt Options) (*Result, e
 		return nil, fmt.Errorf("%s: %w", img.Name, err)
 	}
 	u.result.Changed = top.desc.Digest != img.Descriptor.Digest
-	u.result.Image = &Image{Name: img.Name, Reference: img.Reference, Tags: img.Tags, Descriptor: top.desc, raw: top.raw, from: added{img.from, u.content}}
+	u.result.Image = &Image{Name: img.Name, Reference: img.Reference, Tags: img.Tags, Descriptor: top.desc, raw: top.raw, from: added{img.from, u.content, u.streams}}
 	return u.result, nil
 }
 
@@ -60,6 +61,7 @@ type updater struct {
 	name    string // of the image in a registry
 	from    blobs
 	content map[Digest][]byte // what was made
+	streams map[Digest]editedLayer
 	reader  *reader
 	result  *Result
 }
@@ -102,15 +104,21 @@ func (u *updater) wanted(it *item, all bool) []wanted {
 	return out
 }
 
-// tree returns the root that the first n layers of an image come to.
-func (u *updater) tree(ctx context.Context, it *item, n int) (*tree, error) {
+// layersOf returns what is known of the first n layers of an image; nil is one
+// that is not read.
+func (u *updater) layersOf(it *item, n int) []*layer {
 	layers := make([]*layer, n)
 	for i, d := range it.manifest.Layers[:n] {
 		if it.plan[i] == "" {
 			layers[i] = u.reader.layer(d.Digest)
 		}
 	}
-	root, err := stackLayers(layers)
+	return layers
+}
+
+// tree returns the root that the first n layers of an image come to.
+func (u *updater) tree(ctx context.Context, it *item, n int) (*tree, error) {
+	root, err := stackLayers(u.layersOf(it, n))
 	if err != nil {
 		return nil, err
 	}
@@ -159,12 +167,11 @@ func (u *updater) updateImage(ctx context.Context, it *item) error {
 	if it.manifest.Subject != nil {
 		part.Subject = it.manifest.Subject.Digest
 	}
-	change := imageChange{own: own, sameLayer: sameChanges(before, part.Changes), env: config.Env}
+	change := imageChange{own: own, sameLayer: sameChanges(before, part.Changes), env: config.Env, sources: config.Sources}
 	if !change.sameLayer && len(part.Changes) > 0 {
-		if change.layer, err = u.newLayer(it, base, part.Changes); err != nil {
+		if err := u.putChanges(ctx, it, base, &change, &part); err != nil {
 			return err
 		}
-		part.Layer = &change.layer.desc
 	}
 	part.LayerGone = change.bare()
 	if err := u.rewrite(it, change); err != nil {
@@ -172,6 +179,24 @@ func (u *updater) updateImage(ctx context.Context, it *item) error {
 	}
 	part.Now = it.desc.Digest
 	u.result.Parts = append(u.result.Parts, part)
+	return nil
+}
+
+// putChanges makes the layers that have what was changed.
+func (u *updater) putChanges(ctx context.Context, it *item, base *tree, change *imageChange, part *Part) (err error) {
+	if u.opt.Layer == LayerAppend {
+		if change.layer, err = u.newLayer(it, base, part.Changes); err != nil {
+			return err
+		}
+		part.Layer = &change.layer.desc
+		return nil
+	}
+	if change.rewritten, err = u.rewriteLayers(ctx, it, base, part.Changes, len(it.manifest.Layers)-change.own); err != nil {
+		return err
+	}
+	for _, i := range slices.Sorted(maps.Keys(change.rewritten)) {
+		part.Rewritten = append(part.Rewritten, Rewritten{Was: it.manifest.Layers[i].Digest, Layer: change.rewritten[i].desc})
+	}
 	return nil
 }
 

@@ -37,6 +37,7 @@ func Remove(root *rootfs.Overlay, selected Selection, opt Options) (*Report, err
 	if err := e.takeOut(); err != nil {
 		return nil, err
 	}
+	e.report.Sources = append([]string{}, e.sourceNames()...)
 	return e.report, e.record.write(root)
 }
 

@@ -9,6 +9,7 @@ type Report struct {
 	Warnings  []string
 	Notes     []string
 	Advice    []Advice
+	Sources   []string      // that something in the root is from
 	Unset     []SetVariable // that the image's config has for what is not there any more
 
 	java  bool        // the trust store of Debian's hook for Java was edited

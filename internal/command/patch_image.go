@@ -15,7 +15,7 @@ import (
 type imageOptions struct {
 	platforms, labels, annotations  cli.StringSlice
 	keepPlatforms, keepAttestations bool
-	scan                            string
+	scan, layer                     string
 	requireFullScan                 bool
 	maxLayerSize                    int64
 	jobs                            int
@@ -27,6 +27,7 @@ func (o *imageOptions) flags() []cli.Flag {
 		&cli.BoolFlag{Name: "keep-other-platforms", Category: imageFlags, Usage: "with --platform: keep the others as they are", Destination: &o.keepPlatforms},
 		&cli.BoolFlag{Name: "keep-attestations", Category: imageFlags, Usage: "keep attestations of the images that were", Destination: &o.keepAttestations},
 		&cli.StringFlag{Name: "scan", Category: imageFlags, Usage: "auto does not read layers that only copy to a place without trust stores; all reads everything", Value: "auto", Destination: &o.scan},
+		&cli.StringFlag{Name: "layer", Category: imageFlags, Usage: "append puts what changes on top as a layer; rewrite puts it into the layers that hold it, so that there are no more", Value: "append", Destination: &o.layer},
 		&cli.BoolFlag{Name: "require-full-scan", Category: imageFlags, Usage: "fail if a layer was not read", Destination: &o.requireFullScan},
 		&cli.Int64Flag{Name: "max-layer-size", Category: imageFlags, Usage: "read layers that unpack to up to `BYTES`", Value: image.DefaultMaxLayerSize, Destination: &o.maxLayerSize},
 		&cli.IntFlag{Name: "jobs", Category: imageFlags, Usage: "move `N` layers at a time", Value: 4, Destination: &o.jobs},
@@ -50,6 +51,13 @@ func (o *imageOptions) options(p *printer) (image.Options, error) {
 	case "all":
 	default:
 		return opt, usagef("--scan %s: it is auto or all", o.scan)
+	}
+	switch o.layer {
+	case "append":
+	case "rewrite":
+		opt.Layer = image.LayerRewrite
+	default:
+		return opt, usagef("--layer %s: it is append or rewrite", o.layer)
 	}
 	if o.jobs < 1 || o.maxLayerSize < 1 {
 		return opt, usagef("--jobs and --max-layer-size are at least 1")

@@ -44,6 +44,7 @@ type platformResult struct {
 	Stores       []installer.StoreReport `json:"stores"`
 	Changes      []changeResult          `json:"changes"`
 	Layer        *layerResult            `json:"layer,omitzero"`        // that was added
+	Rewritten    []rewrittenResult       `json:"rewritten,omitzero"`    // layers that were edited
 	LayerRemoved bool                    `json:"layerRemoved,omitzero"` // that of an earlier patch, and none is in its place
 	Env          []string                `json:"env"`
 	EnvRemoved   []string                `json:"envRemoved,omitzero"`
@@ -59,6 +60,14 @@ type layerResult struct {
 	Size      int64        `json:"size"`
 	MediaType string       `json:"mediaType"`
 	Replaced  bool         `json:"replaced"` // it stands in the place of one of an earlier patch
+}
+
+// rewrittenResult is a layer that was edited.
+type rewrittenResult struct {
+	Was       image.Digest `json:"was"`
+	Digest    image.Digest `json:"digest"`
+	Size      int64        `json:"size"`
+	MediaType string       `json:"mediaType"`
 }
 
 func (w *imageEditor) newResult(job patchJob, img *image.Image) *patchResult {
@@ -95,7 +104,7 @@ func (r *patchResult) updated(result *image.Result) {
 		}
 		one.Was, one.Digest, one.Env, one.EnvRemoved, one.Unread, one.Changes = part.Was, part.Now, orEmpty(part.Env), part.EnvGone, orEmpty(part.Unread), []changeResult{}
 		for _, c := range part.Changes {
-			if part.Layer != nil || part.LayerGone {
+			if part.Layer != nil || part.LayerGone || len(part.Rewritten) > 0 {
 				one.Changes = append(one.Changes, changeOf(c))
 			}
 		}
@@ -103,6 +112,9 @@ func (r *patchResult) updated(result *image.Result) {
 			one.Layer = &layerResult{Digest: part.Layer.Digest, Size: part.Layer.Size, MediaType: part.Layer.MediaType, Replaced: part.Replaced}
 		}
 		one.LayerRemoved = part.LayerGone
+		for _, l := range part.Rewritten {
+			one.Rewritten = append(one.Rewritten, rewrittenResult{l.Was, l.Layer.Digest, l.Layer.Size, l.Layer.MediaType})
+		}
 		if part.Subject != "" {
 			one.Notes = append(one.Notes, "the manifest says that it is about "+string(part.Subject)+", which stays so")
 		}
@@ -243,6 +255,9 @@ func (r platformResult) rows() [][]string {
 	}
 	for _, kv := range r.EnvRemoved {
 		rows = append(rows, []string{"  env", "removed", kv})
+	}
+	for _, l := range r.Rewritten {
+		rows = append(rows, []string{"  layer", "rewritten, " + size(l.Size), string(l.Digest)})
 	}
 	if r.LayerRemoved {
 		rows = append(rows, []string{"  layer", "removed", "of an earlier patch"})

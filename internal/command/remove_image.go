@@ -57,6 +57,7 @@ func (o *removeOptions) runImage(ctx context.Context, p *printer, specs []string
 		if err != nil {
 			return err
 		}
+		config.Sources = report.Sources
 		var left []string
 		config.Env, left = withoutVariables(config.Env, report.Unset)
 		for _, name := range left {
