@@ -84,6 +84,19 @@ func (c *CacheRepo) load(ctx context.Context, digest Digest) *layer {
 	return nil
 }
 
+// has reports whether a layer is likely to be known.
+func (c *CacheRepo) has(ctx context.Context, digest Digest) bool {
+	if c == nil || c.without(&c.noRead) {
+		return false
+	}
+	repo, err := c.locations.repository(ctx, c.name, transport.PullScope)
+	if err != nil {
+		return false // which reading says, too
+	}
+	there, err := repo.has(ctx, "manifests", factsTag(digest))
+	return err == nil && there != ""
+}
+
 func (c *CacheRepo) get(ctx context.Context, digest Digest) (*layer, error) {
 	repo, err := c.locations.repository(ctx, c.name, transport.PullScope)
 	if err != nil {

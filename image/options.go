@@ -21,6 +21,7 @@ type Options struct {
 	CacheRepo    *CacheRepo             // the same in a registry; nil is none
 	Layer        LayerMode              // where changes go
 	Memory       *Memory                // what is known of layers in this program; nil is nothing yet
+	Destinations []Location             // where the result is to be put: registries there get the layers while these are read
 	Jobs         int                    // layers that are read at a time; 0 is 4
 
 	ModTime     time.Time         // of what is added; zero is the time of the image itself

@@ -231,19 +231,20 @@ func (p *push) upload(ctx context.Context, d Descriptor, at *url.URL) error {
 			return err
 		}
 	}
-	body, err := p.img.from.open(ctx, d)
+	body, err := p.img.openVerified(ctx, d)
 	if err != nil {
 		return err
 	}
 	defer body.Close()
-	checked, err := newVerifier(body, d)
-	if err != nil {
-		return err
-	}
+	return p.to.uploadBody(ctx, d, at, body)
+}
+
+// uploadBody sends a blob to the place that the registry has named.
+func (r *repository) uploadBody(ctx context.Context, d Descriptor, at *url.URL, body io.Reader) error {
 	query := at.Query()
 	query.Set("digest", string(d.Digest))
 	at.RawQuery = query.Encode()
-	req, err := p.to.request(ctx, http.MethodPut, at, io.NopCloser(&meter{r: checked, d: d, to: p.to.locations}))
+	req, err := r.request(ctx, http.MethodPut, at, io.NopCloser(&meter{r: body, d: d, to: r.locations}))
 	if err != nil {
 		return err
 	}
@@ -251,7 +252,7 @@ func (p *push) upload(ctx context.Context, d Descriptor, at *url.URL) error {
 		req.Body = http.NoBody
 	}
 	req.Header.Set("Content-Type", "application/octet-stream")
-	resp, err := p.to.send(req, http.StatusCreated)
+	resp, err := r.send(req, http.StatusCreated)
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ type reader struct {
 	cache  *Cache
 	repo   *CacheRepo
 	memory *Memory
+	relay  *relay
 	jobs   int
 }
 
@@ -80,9 +81,17 @@ func (r *reader) readAll(ctx context.Context, all []wanted) error {
 
 func (r *reader) layer(digest Digest) *layer { return r.memory.layer(digest) }
 
-// knows reports whether a layer can be had without reading it.
-func (r *reader) knows(ctx context.Context, digest Digest) bool {
-	return r.layer(digest) != nil || r.cache.has(digest) || r.recall(ctx, digest)
+// knows says from where a layer can be had without reading it, or "".
+func (r *reader) knows(ctx context.Context, digest Digest) string {
+	switch {
+	case r.layer(digest) != nil:
+		return "it was read before"
+	case r.cache.has(digest):
+		return "it is in the cache"
+	case r.repo.has(ctx, digest):
+		return "it is in the cache repository"
+	}
+	return ""
 }
 
 // recall takes what is known of a layer into memory, and reports whether
@@ -118,7 +127,9 @@ func (r *reader) read(ctx context.Context, w wanted) error {
 		return layerError(w.Descriptor, err)
 	}
 	defer body.Close()
-	l, err := r.layers.read(ctx, body, w.Descriptor)
+	through, end := r.relay.through(ctx, body, w.Descriptor)
+	l, err := r.layers.read(ctx, through, w.Descriptor)
+	end(err)
 	if err != nil {
 		return err
 	}

@@ -22,16 +22,12 @@ var trustPlaces = []string{
 var runtimeWords = []string{"jdk", "jre", "java", "conda", "python", "venv", "node", "ruby", "cacert", "certs", "ssl"}
 
 // plan decides for each layer of an image whether it is read: "" if so, else
-// the place to which it only copies. Only what the history says beyond doubt is
-// believed; see copyTo.
+// the place to which it only copies.
 func (u *updater) plan(ctx context.Context, it *item) []string {
 	plan := make([]string, len(it.manifest.Layers))
-	if u.opt.Scan != ScanAuto {
-		return plan
-	}
-	for i, to := range it.copies() {
-		if to != "" && it.manifest.Layers[i].Size > smallLayer && aside(to) && !it.refersTo(to) && !u.reader.knows(ctx, it.manifest.Layers[i].Digest) {
-			plan[i] = to
+	if u.opt.Scan == ScanAuto {
+		for i, l := range u.decide(ctx, it) {
+			plan[i] = l.to
 		}
 	}
 	return plan

@@ -17,7 +17,8 @@ import (
 // the digest stays the same. The same image and the same edit always come to
 // the same digest.
 func Update(ctx context.Context, img *Image, edit Edit, opt Options) (*Result, error) {
-	u := &updater{opt: opt, edit: edit, from: img.from, name: img.Reference, content: map[Digest][]byte{}, streams: map[Digest]editedLayer{}, reader: newReader(opt), result: &Result{}}
+	u := newUpdater(img, edit, opt)
+	u.reader.relay = openRelay(ctx, img, opt)
 	top, err := u.load(ctx, img.Descriptor, img.raw, 0)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", img.Name, err)
@@ -64,6 +65,13 @@ type updater struct {
 	streams map[Digest]editedLayer
 	reader  *reader
 	result  *Result
+}
+
+func newUpdater(img *Image, edit Edit, opt Options) *updater {
+	return &updater{
+		opt: opt, edit: edit, from: img.from, name: img.Reference, content: map[Digest][]byte{}, streams: map[Digest]editedLayer{},
+		reader: newReader(opt), result: &Result{},
+	}
 }
 
 // keep takes what was made into the image and returns its descriptor.

@@ -134,9 +134,13 @@ func (w *imageEditor) one(ctx context.Context, job patchJob) (*patchResult, erro
 		return nil, err
 	}
 	result := w.newResult(job, img)
+	opt := w.opt
+	if !w.o.dryRun {
+		opt.Destinations = job.to
+	}
 	updated, err := image.Update(ctx, img, func(root *rootfs.Overlay, config *image.Config) error {
 		return w.edit(root, config, result)
-	}, w.opt)
+	}, opt)
 	if err != nil {
 		return nil, err
 	}

@@ -15,6 +15,8 @@ type patchOptions struct {
 	source sourceOptions
 	target imageTarget
 	edit   patchEdit
+
+	printPlan bool
 }
 
 func patchCommand(p *printer) *cli.Command {
@@ -45,6 +47,7 @@ func (o *patchOptions) flags() []cli.Flag {
 		&cli.BoolFlag{Name: "dry-run", Category: targetFlags, Usage: "say what would change and write nothing", Destination: &o.target.dryRun},
 		&cli.StringFlag{Name: "from-file", Category: targetFlags, Usage: "patch the images in `FILE`, a line for each: IMAGE and where to write it", TakesFile: true, Destination: &o.target.place.fromFile},
 		&cli.StringFlag{Name: "shard", Category: targetFlags, Usage: "with --from-file: patch part `I/N` of the list, I from 0 to N-1", EnvVars: []string{"CERTGRAFT_SHARD"}, Destination: &o.target.place.shard},
+		&cli.BoolFlag{Name: "print-plan", Category: imageFlags, Usage: "say which layers would be read and why, and do nothing", Destination: &o.printPlan},
 	}
 	flags = append(flags, o.target.flags()...)
 	flags = append(flags, o.edit.flags()...)
@@ -52,7 +55,7 @@ func (o *patchOptions) flags() []cli.Flag {
 }
 
 func (o *patchOptions) run(ctx context.Context, p *printer, args []string) error {
-	o.target.cache = o.source.fetch.cache
+	o.target.cache, o.target.place.nowhere = o.source.fetch.cache, o.printPlan
 	w, specs, err := o.target.open(p, args)
 	if err != nil {
 		return err
@@ -60,6 +63,9 @@ func (o *patchOptions) run(ctx context.Context, p *printer, args []string) error
 	defer w.close()
 	if err := o.edit.check(); err != nil {
 		return err
+	}
+	if o.printPlan {
+		return w.printPlan(ctx)
 	}
 	loaded := newEditResult(&targetOptions{})
 	sources, err := o.source.load(ctx, p, loaded, specs)

@@ -200,3 +200,11 @@ func (r *Registry) upload(w http.ResponseWriter, req *http.Request, repo string,
 	r.blobs[repo][query.Get("digest")] = body
 	w.WriteHeader(http.StatusCreated)
 }
+
+// Has reports whether a repository has a blob.
+func (r *Registry) Has(repo, digest string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, ok := r.blobs[repo][digest]
+	return ok
+}

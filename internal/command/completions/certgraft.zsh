@@ -140,6 +140,7 @@ _certgraft() {
     '--override-blocklist[install certificates that the image has deselected]'
     '--shard=[with --from-file: patch part I/N of the list, I from 0 to N-1]:I/N: '
     '*--env=[environment in the config: auto (what runtimes in the image need to see the system'\''s CAs), none, or KEY=VALUE]:KEY=VALUE:(auto none)'
+    '--print-plan[say which layers would be read and why, and do nothing]'
     '1:image:_certgraft_images' '*:source:_certgraft_sources'
   )
   [[ $cmd == (remove) ]] && args+=(
@@ -156,6 +157,7 @@ _certgraft() {
     '--keep-attestations[keep attestations of the images that were]'
     '--keep-other-platforms[with --platform: keep the others as they are]'
     '*--label=[set the label KEY=VALUE in the config]:KEY=VALUE: '
+    '--layer=[append puts what changes on top as a layer; rewrite puts it into the layers that hold it, so that there are no more]:LAYER: '
     '--max-layer-size=[read layers that unpack to up to BYTES]:BYTES: '
     '*--platform=[patch only the images for OS/ARCH(/VARIANT) and drop the others]:OS/ARCH:(linux/amd64 linux/arm64 linux/arm/v7 linux/ppc64le linux/s390x linux/riscv64)'
     '--require-full-scan[fail if a layer was not read]'

@@ -1,0 +1,130 @@
+package image
+
+import (
+	"context"
+	"fmt"
+	"strings"
+)
+
+// What is done to learn what a layer holds.
+const (
+	ActionKnown = "known" // nothing: it is known from before
+	ActionRead  = "read"  // it is downloaded and read
+	ActionSkip  = "skip"  // nothing: there can be no store in it
+)
+
+// PartPlan is what would be done for one image.
+type PartPlan struct {
+	Platform Platform
+	Digest   Digest // of its manifest
+	Left     string // why it would be left as it is, if it would
+	Layers   []LayerPlan
+}
+
+// LayerPlan is what would be done with one layer, and why.
+type LayerPlan struct {
+	Digest Digest `json:"digest"`
+	Size   int64  `json:"size"`
+	Action string `json:"action"`
+	Why    string `json:"why"`
+
+	to string // where it only copies to, of one that is not read
+}
+
+// Plan says which layers [Update] would read, without reading any. A layer that
+// is left out may be read all the same, where the others turn out to have a link
+// on the way to it or not the runtime that the image starts.
+func Plan(ctx context.Context, img *Image, opt Options) ([]PartPlan, error) {
+	u := newUpdater(img, nil, opt)
+	top, err := u.load(ctx, img.Descriptor, img.raw, 0)
+	if err == nil {
+		err = u.selectParts(top)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", img.Name, err)
+	}
+	var parts []PartPlan
+	first := map[Digest]Platform{}
+	for it := range top.all() {
+		switch {
+		case it.selected:
+			part := PartPlan{Platform: it.platform(), Digest: it.desc.Digest, Layers: u.decide(ctx, it)}
+			for i := range part.Layers {
+				part.Layers[i].shared(first, part.Platform)
+			}
+			parts = append(parts, part)
+		case it.left != "":
+			parts = append(parts, PartPlan{Platform: it.platform(), Digest: it.desc.Digest, Left: it.left})
+		}
+	}
+	return parts, ctx.Err()
+}
+
+// shared notes that a layer is read for another image, too.
+func (l *LayerPlan) shared(first map[Digest]Platform, p Platform) {
+	if l.Action != ActionRead {
+		return
+	}
+	if other, ok := first[l.Digest]; ok {
+		l.Action, l.Why = ActionKnown, "it is read for "+other.String()
+		return
+	}
+	first[l.Digest] = p
+}
+
+// decide says for each layer of an image whether it is read. Only what the
+// history says beyond doubt is believed; see copyTo.
+func (u *updater) decide(ctx context.Context, it *item) []LayerPlan {
+	copies := it.copies()
+	plan := make([]LayerPlan, len(it.manifest.Layers))
+	for i, d := range it.manifest.Layers {
+		plan[i] = LayerPlan{Digest: d.Digest, Size: d.Size, Action: ActionRead}
+		why, to := u.mayMatter(it, d, copies, i)
+		switch known := u.reader.knows(ctx, d.Digest); {
+		case known != "":
+			plan[i].Action, plan[i].Why = ActionKnown, known
+		case to != "":
+			plan[i].Action, plan[i].Why, plan[i].to = ActionSkip, "it only copies to "+to, to
+		default:
+			plan[i].Why = why
+		}
+	}
+	return plan
+}
+
+// mayMatter says why a layer is to be read, or where it only copies to if it is
+// not.
+func (u *updater) mayMatter(it *item, d Descriptor, copies []string, i int) (why, to string) {
+	switch {
+	case u.opt.Scan != ScanAuto:
+		return "every layer is to be read", ""
+	case d.Size <= smallLayer:
+		return "it is small", ""
+	case copies == nil:
+		return "the history does not have a step for each layer", ""
+	case copies[i] == "":
+		return "its step may do anything: " + it.step(i), ""
+	case !aside(copies[i]):
+		return "it copies to " + copies[i] + ", where stores may be", ""
+	case it.refersTo(copies[i]):
+		return "it copies to " + copies[i] + ", which the config names", ""
+	}
+	return "", copies[i]
+}
+
+// step returns the beginning of what the history says of a layer.
+func (it *item) step(layer int) string {
+	for _, h := range it.config.History {
+		if h.EmptyLayer {
+			continue
+		}
+		if layer--; layer < 0 {
+			words := strings.Join(strings.Fields(h.CreatedBy), " ")
+			if runes := []rune(words); len(runes) > 60 {
+				words = string(runes[:59]) + "…"
+			}
+			return words
+		}
+	}
+	return ""
+}
