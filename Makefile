@@ -6,6 +6,8 @@ GO       ?= go
 TAGS     := urfave_cli_no_docs,nethttpomithttp2
 FUZZTIME ?= 30s
 FLAGS    ?=
+BINARY   ?= build/certgraft
+RELEASE  ?= --snapshot
 # Inlining is for what install and patch spend their time in; without it the rest
 # is a megabyte smaller and no slower.
 HOT      := runtime/... internal/runtime/... internal/bytealg bytes strings crypto/internal/fips140/... crypto/sha1 crypto/sha256 encoding/base64 \
@@ -20,7 +22,7 @@ help: ## list the targets
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
 build: ## build/certgraft, one static binary
-	CGO_ENABLED=0 $(GO) build -trimpath -tags $(TAGS) $(INLINE) -ldflags '-s -w' -o build/certgraft .
+	CGO_ENABLED=0 $(GO) build -trimpath -tags $(TAGS) $(INLINE) -ldflags '-s -w' -o $(BINARY) .
 
 test: ## unit tests, script tests, the direction of imports
 	$(GO) test $(FLAGS) ./...
@@ -38,12 +40,14 @@ fuzz: ## each fuzz target for FUZZTIME
 	    echo "$$pkg $$target"; $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$pkg; \
 	  done; done
 
-lint: ## gofmt, vet, go fix, golangci-lint
+lint: ## gofmt, vet, go fix, golangci-lint, workflows and manifests, shellcheck
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo 'run gofmt -w .'; exit 1; }
 	$(GO) vet ./... && $(GO) vet -tags e2e ./e2e/...
 	GOOS=darwin $(GO) build -o /dev/null .
 	$(GO) fix -diff ./...
 	$(GO) tool -modfile=tools/go.mod golangci-lint run ./...
+	cd tools/manifests && $(GO) test -count=1 ./...
+	@if command -v shellcheck >/dev/null; then shellcheck .ci/run .github/action.sh; else echo 'no shellcheck: scripts are not checked'; fi
 
 demo: build ## needs no network
 	rm -rf build/demo-root && mkdir -p build/demo-root
@@ -56,7 +60,7 @@ cover: ## coverage of the packages that edit trust stores
 	  echo "$$p $$got%"; test "$${got:-0}" -ge $(LEAST) || { echo "$$p: below $(LEAST)%"; exit 1; }; done
 
 release: ## dist: binaries, archives, packages, SBOMs, checksums and the image of this commit; publishes nothing
-	$(GO) tool -modfile=tools/release/go.mod goreleaser release --snapshot --clean
+	$(GO) tool -modfile=tools/release/go.mod goreleaser release --clean $(RELEASE)
 	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(GO) run ./internal/release dist dist/image
 
 clean: ## remove what was built

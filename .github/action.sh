@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# What action.yml runs: gets certgraft and starts it. The inputs are in INPUT_…; words in them are
+# separated by white space, and nothing in them is run or expanded by the shell.
+set -euo pipefail
+set -f
+
+fail() {
+  echo "::error::certgraft: $*" >&2
+  exit 2
+}
+
+# download puts the program into a directory of the runner that is gone after the job.
+download() {
+  local os arch archive dir sums
+  [[ "$INPUT_VERSION" =~ ^v[0-9] ]] || fail "name the release with version: v1.2.3, or a program that is there with binary"
+  case "$(uname -s)" in
+    Linux) os=linux ;;
+    Darwin) os=darwin ;;
+    *) fail "no release runs on $(uname -s)" ;;
+  esac
+  case "$(uname -m)" in
+    x86_64 | amd64) arch=amd64 ;;
+    aarch64 | arm64) arch=arm64 ;;
+    armv7*) arch=armv7 ;;
+    ppc64le | s390x | riscv64) arch=$(uname -m) ;;
+    *) fail "no release is for $(uname -m)" ;;
+  esac
+  archive="certgraft_${INPUT_VERSION#v}_${os}_${arch}.tar.gz"
+  dir=$(mktemp -d "${RUNNER_TEMP:-/tmp}/certgraft.XXXXXX")
+  curl -fsSL --proto '=https' --retry 3 -o "$dir/$archive" "$INPUT_DOWNLOAD_URL/$INPUT_VERSION/$archive"
+  if [ -n "$INPUT_SHA256" ]; then
+    sums="$INPUT_SHA256  $archive"
+  else
+    sums=$(curl -fsSL --proto '=https' --retry 3 "$INPUT_DOWNLOAD_URL/$INPUT_VERSION/SHA256SUMS" | grep -F "  $archive") ||
+      fail "SHA256SUMS of $INPUT_VERSION does not name $archive"
+  fi
+  local check=(sha256sum -c -)
+  command -v sha256sum >/dev/null || check=(shasum -a 256 -c -) # macOS
+  (cd "$dir" && echo "$sums" | "${check[@]}" >&2) || fail "$archive is not what its checksum says"
+  tar -xzf "$dir/$archive" -C "$dir" certgraft
+  echo "$dir/certgraft"
+}
+
+patch_image() {
+  local tag metadata references
+  [ -n "$INPUT_IMAGE" ] || fail "mode patch needs image"
+  # shellcheck disable=SC2206 # words of inputs, and no globs
+  local args=("$INPUT_IMAGE" $INPUT_SOURCES $INPUT_ARGS)
+  for tag in $INPUT_TAGS; do args+=(--tag "$tag"); done
+  [ -n "$INPUT_TAGS" ] || args+=(--in-place)
+  metadata=$(mktemp "${RUNNER_TEMP:-/tmp}/certgraft-metadata.XXXXXX")
+  references=$("$certgraft" patch --metadata-file "$metadata" "${args[@]}")
+  {
+    echo "references<<END_OF_REFERENCES"
+    echo "$references"
+    echo "END_OF_REFERENCES"
+    echo "digest=$(sed -n 's/^  "digest": "\(sha256:[0-9a-f]*\)",$/\1/p' "$metadata")"
+    echo "metadata=$metadata"
+  } >> "$GITHUB_OUTPUT"
+}
+
+install_here() {
+  # shellcheck disable=SC2206 # words of inputs, and no globs
+  local command=("$certgraft" install $INPUT_SOURCES $INPUT_ARGS)
+  if [ "$(id -u)" != 0 ]; then command=(sudo "${command[@]}"); fi
+  "${command[@]}"
+}
+
+[ -n "${INPUT_SOURCES// /}" ] || fail "name what to trust with sources"
+certgraft=$INPUT_BINARY
+[ -n "$certgraft" ] || certgraft=$(download)
+case "$INPUT_MODE" in
+  patch) patch_image ;;
+  install) install_here ;;
+  *) fail "mode is patch or install, not $INPUT_MODE" ;;
+esac
