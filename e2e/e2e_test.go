@@ -39,6 +39,7 @@ func TestMain(m *testing.M) {
 	}
 	status := m.Run()
 	stopEngine()
+	removeRelease()
 	os.Exit(status)
 }
 

@@ -28,7 +28,7 @@ func cacheDir(t *testing.T) string {
 }
 
 // tarball returns an archive of a Debian root with more packages in it, which
-// is made once.
+// is made once. The label arm64 makes one of that architecture.
 func tarball(t *testing.T, suite, label string, packages ...string) string {
 	t.Helper()
 	name := filepath.Join(cacheDir(t), strings.TrimSuffix(suite+"-"+label, "-")+".tar")
@@ -36,6 +36,9 @@ func tarball(t *testing.T, suite, label string, packages ...string) string {
 		return name
 	}
 	args := []string{"-q", "--variant=minbase"}
+	if label == "arm64" {
+		args = append(args, "--arch="+label)
+	}
 	if len(packages) > 0 {
 		args = append(args, "--include="+strings.Join(packages, ","))
 	}

@@ -20,6 +20,12 @@ import (
 // ends, and returns its port.
 func tlsServer(t *testing.T, a authority) int {
 	t.Helper()
+	return serveTLS(t, a, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "hello") }))
+}
+
+// serveTLS is tlsServer with another answer.
+func serveTLS(t *testing.T, a authority, handler http.Handler) int {
+	t.Helper()
 	cert, err := tls.LoadX509KeyPair(a.certFile, a.keyFile)
 	if err != nil {
 		t.Fatal(err)
@@ -29,7 +35,7 @@ func tlsServer(t *testing.T, a authority) int {
 		t.Fatal(err)
 	}
 	server := &http.Server{
-		Handler:           http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "hello") }),
+		Handler:           handler,
 		ReadHeaderTimeout: 10 * time.Second,
 		ErrorLog:          log.New(io.Discard, "", 0), // clients that refuse are the point
 	}

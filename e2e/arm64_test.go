@@ -1,0 +1,95 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const binfmt = "/proc/sys/fs/binfmt_misc"
+
+// foreign makes the kernel run the programs of another architecture under
+// qemu-user, if it does not yet, for as long as the test runs.
+func foreign(t *testing.T, arch string) {
+	t.Helper()
+	if _, err := os.Stat(filepath.Join(binfmt, "register")); errors.Is(err, fs.ErrNotExist) {
+		run(t, "mount", "-t", "binfmt_misc", "binfmt_misc", binfmt)
+		t.Cleanup(func() { run(t, "umount", binfmt) })
+	}
+	entry := filepath.Join(binfmt, "qemu-"+arch)
+	if _, err := os.Stat(entry); err == nil {
+		return
+	}
+	line := strings.TrimSpace(read(t, "/usr/lib/binfmt.d/qemu-"+arch+".conf"))
+	if err := os.WriteFile(filepath.Join(binfmt, "register"), []byte(line), 0o200); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.WriteFile(entry, []byte("-1"), 0o644) })
+}
+
+// arm64 returns a Debian root of that architecture with ca-certificates, which
+// is the same package on all: it comes from the other root, with few roots
+// chosen, since to configure it takes minutes under emulation.
+func arm64(t *testing.T) string {
+	t.Helper()
+	root, donor := unpack(t, tarball(t, "bookworm", "arm64", "openssl")), debian(t, "bookworm")
+	for _, name := range []string{"usr/share/ca-certificates", "usr/sbin/update-ca-certificates", "etc/ca-certificates", "usr/local/share/ca-certificates"} {
+		run(t, "cp", "-a", "-T", filepath.Join(donor, name), filepath.Join(root, name))
+	}
+	write(t, filepath.Join(root, "etc/ca-certificates.conf"), goldenConf)
+	chroot(t, root, "update-ca-certificates", "--fresh")
+	return root
+}
+
+// The release's arm64 binary works on an arm64 Debian, run inside it; the
+// distribution's own tool, run inside it too, finds nothing to change.
+func TestARM64(t *testing.T) {
+	dist, version := firstRelease(t)
+	foreign(t, "aarch64")
+	root := arm64(t)
+	if out := chroot(t, root, "dpkg", "--print-architecture"); out != "arm64\n" {
+		t.Fatalf("the root is %s", out)
+	}
+	before := snapshot(t, root)
+	run(t, "tar", "-C", filepath.Join(root, "tmp"), "-xzf", filepath.Join(dist, "certgraft_"+version+"_linux_arm64.tar.gz"), "certgraft")
+	corp := newAuthority(t, "Corp Root")
+	write(t, filepath.Join(root, "tmp/corp.pem"), read(t, corp.caFile))
+	write(t, filepath.Join(root, "tmp/server.crt"), read(t, corp.certFile))
+	if out := chroot(t, root, "/tmp/certgraft", "version"); !strings.HasPrefix(out, "certgraft v"+version+" linux/arm64 ") {
+		t.Errorf("version: %s", out)
+	}
+	install := []string{"/tmp/certgraft", "install", "--offline", "aws-rds", "/tmp/corp.pem"}
+	t.Log(chroot(t, root, install...))
+	if out := chroot(t, root, "openssl", "verify", "/tmp/server.crt"); !strings.Contains(out, "OK") {
+		t.Errorf("openssl: %s", out)
+	}
+	installed := snapshot(t, filepath.Join(root, "etc/ssl/certs"))
+	if out := chroot(t, root, "update-ca-certificates", "--fresh"); !strings.Contains(out, "added") {
+		t.Fatalf("update-ca-certificates did not run: %s", out)
+	}
+	same(t, "update-ca-certificates after install", installed, snapshot(t, filepath.Join(root, "etc/ssl/certs")))
+	if out := chroot(t, root, install...); !strings.Contains(out, "nothing to do") {
+		t.Errorf("the second install: %s", out)
+	}
+
+	// Architectures agree: what the amd64 binary does to the same root from
+	// outside is the same to the byte.
+	other := arm64(t)
+	run(t, certgraft, "install", "--root", other, "--offline", "aws-rds", filepath.Join(root, "tmp/corp.pem"))
+	for _, dir := range []string{"etc/ssl/certs", "usr/local/share"} {
+		same(t, "amd64 and arm64", snapshot(t, filepath.Join(other, dir)), snapshot(t, filepath.Join(root, dir)))
+	}
+
+	chroot(t, root, "/tmp/certgraft", "remove", "--all")
+	for _, name := range []string{"certgraft", "corp.pem", "server.crt"} {
+		if err := os.Remove(filepath.Join(root, "tmp", name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	same(t, "remove --all", before, snapshot(t, root))
+}

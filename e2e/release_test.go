@@ -1,0 +1,294 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// released is a release of the commit that is checked out, for two of the
+// platforms: made once, and left to the process's end.
+var released struct {
+	once   sync.Once
+	dir    string // with a clone in it, and dist in that
+	tool   string // goreleaser
+	commit string
+	err    error
+}
+
+func firstRelease(t *testing.T) (dist, version string) {
+	t.Helper()
+	released.once.Do(func() {
+		if released.dir, released.err = os.MkdirTemp("", "certgraft-release-"); released.err != nil {
+			return
+		}
+		released.commit = strings.TrimSpace(run(t, "git", "rev-parse", "HEAD"))
+		released.tool = filepath.Join(released.dir, "goreleaser")
+		if released.err = command("..", nil, "go", "build", "-modfile=tools/release/go.mod", "-o", released.tool, "github.com/goreleaser/goreleaser/v2"); released.err == nil {
+			released.err = makeRelease(filepath.Join(released.dir, "clone"))
+		}
+	})
+	if released.err != nil {
+		t.Fatal(released.err)
+	}
+	dist = filepath.Join(released.dir, "clone", "dist")
+	var about struct{ Version string }
+	if err := json.Unmarshal([]byte(read(t, filepath.Join(dist, "metadata.json"))), &about); err != nil {
+		t.Fatal(err)
+	}
+	return dist, about.Version
+}
+
+func removeRelease() {
+	if released.dir != "" {
+		_ = os.RemoveAll(released.dir)
+	}
+}
+
+// makeRelease does what make release does, in a new clone, for two platforms.
+func makeRelease(clone string, env ...string) error {
+	if err := command(".", nil, "git", "clone", "-q", "..", clone); err != nil {
+		return err
+	}
+	if err := command(clone, nil, "git", "checkout", "-q", "--detach", released.commit); err != nil {
+		return err
+	}
+	config, err := os.ReadFile(filepath.Join(clone, ".goreleaser.yaml"))
+	if err != nil {
+		return err
+	}
+	var kept []string
+	for line := range strings.Lines(string(config)) {
+		if name := strings.TrimSpace(line); strings.HasPrefix(name, "- linux_") || strings.HasPrefix(name, "- darwin_") {
+			if name != "- linux_amd64" && name != "- linux_arm64" {
+				continue
+			}
+		}
+		kept = append(kept, line)
+	}
+	if err := os.WriteFile(clone+".yaml", []byte(strings.Join(kept, "")), 0o644); err != nil {
+		return err
+	}
+	if err := command(clone, env, released.tool, "release", "--snapshot", "--clean", "-f", clone+".yaml"); err != nil {
+		return err
+	}
+	return command(clone, env, "sh", "-c", "SOURCE_DATE_EPOCH=$(git log -1 --format=%ct) go run ./internal/release dist dist/image")
+}
+
+// command runs a command that may take long, in a directory.
+func command(dir string, env []string, name string, args ...string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), env...)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s %s: %w\n%s", name, strings.Join(args, " "), err, out)
+	}
+	return nil
+}
+
+// A second release, of a clone elsewhere, with a build cache and a time zone of
+// its own and files that only their owner reads, has the same bytes: binaries,
+// archives, packages, SBOMs, checksums and image.
+func TestReleaseIsReproducible(t *testing.T) {
+	dist, _ := firstRelease(t)
+	again := filepath.Join(t.TempDir(), "another", "place")
+	run(t, "mkdir", "-p", filepath.Dir(again))
+	cache := t.TempDir()
+	umask := syscall.Umask(0o077)
+	err := makeRelease(again, "GOCACHE="+cache, "TZ=Asia/Tokyo", "LC_ALL=C")
+	syscall.Umask(umask)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, got := checksums(t, dist), checksums(t, filepath.Join(again, "dist"))
+	if len(want) < 20 {
+		t.Errorf("a release has only %d files: %v", len(want), want)
+	}
+	same(t, "the second release", want, got)
+	t.Logf("%d files are the same", len(want))
+}
+
+// checksums returns the SHA-256 of each file of a release, but for those in
+// which goreleaser notes how and when it ran.
+func checksums(t *testing.T, dist string) map[string]string {
+	t.Helper()
+	sums := map[string]string{}
+	for name := range strings.Lines(run(t, "find", dist, "-type", "f", "-printf", "%P\n")) {
+		name = strings.TrimSpace(name)
+		if name == "metadata.json" || name == "artifacts.json" || name == "config.yaml" {
+			continue
+		}
+		sums[name] = fmt.Sprintf("%x", sha256.Sum256([]byte(read(t, filepath.Join(dist, name)))))
+	}
+	return sums
+}
+
+func TestReleaseArchive(t *testing.T) {
+	dist, version := firstRelease(t)
+	run(t, "sh", "-c", "cd "+dist+" && sha256sum --quiet -c SHA256SUMS")
+	archive := filepath.Join(dist, "certgraft_"+version+"_linux_amd64.tar.gz")
+	dir := t.TempDir()
+	run(t, "tar", "-C", dir, "-xzf", archive)
+	out := run(t, filepath.Join(dir, "certgraft"), "version")
+	if !strings.HasPrefix(out, "certgraft v"+version+" linux/amd64 ") || !strings.Contains(out, "\ncommit "+released.commit+" of ") {
+		t.Errorf("version of the release: %s", out)
+	}
+	stamp := strings.TrimSpace(run(t, "git", "log", "-1", "--format=%ct", released.commit))
+	for line := range strings.Lines(run(t, "tar", "-tvzf", archive, "--numeric-owner", "--full-time", "--utc")) {
+		fields := strings.Fields(line)
+		if at, err := time.Parse(time.DateTime, fields[3]+" "+fields[4]); err != nil || fmt.Sprint(at.Unix()) != stamp || fields[1] != "0/0" {
+			t.Errorf("in the archive: %s, want the commit's time %s and root", line, stamp)
+		}
+	}
+	sbom := read(t, filepath.Join(dist, "certgraft_"+version+"_linux_amd64.cdx.json"))
+	for _, module := range []string{"pkg:golang/github.com/urfave/cli/v2@", "pkg:golang/std@", "pkg:golang/github.com/certgraft/certgraft@v" + version} {
+		if !strings.Contains(sbom, module) {
+			t.Errorf("the SBOM has no %s", module)
+		}
+	}
+}
+
+func TestReleaseDeb(t *testing.T) {
+	dist, version := firstRelease(t)
+	root := debian(t, "bookworm")
+	run(t, "cp", filepath.Join(dist, "certgraft_"+version+"_linux_amd64.deb"), filepath.Join(root, "tmp/certgraft.deb"))
+	before := snapshot(t, filepath.Join(root, "usr"))
+	chroot(t, root, "dpkg", "-i", "/tmp/certgraft.deb")
+	if out := chroot(t, root, "certgraft", "version"); !strings.HasPrefix(out, "certgraft v"+version) {
+		t.Errorf("version: %s", out)
+	}
+	if out := chroot(t, root, "certgraft", "install", "--offline", "aws-rds:eu-west-1"); !strings.Contains(out, "3 added") {
+		t.Errorf("install: %s", out)
+	}
+	chroot(t, root, "certgraft", "remove", "--all")
+	chroot(t, root, "dpkg", "--verify", "certgraft")
+	chroot(t, root, "dpkg", "-P", "certgraft")
+	same(t, "after the package is purged", before, snapshot(t, filepath.Join(root, "usr")))
+}
+
+func TestReleaseRPM(t *testing.T) {
+	dist, version := firstRelease(t)
+	file := filepath.Join(dist, "certgraft_"+version+"_linux_amd64.rpm")
+	run(t, "rpm", "-K", "--nosignature", file)
+	names := run(t, "rpm", "-qpl", file)
+	for _, want := range []string{"/usr/bin/certgraft\n", "/usr/share/bash-completion/completions/certgraft\n", "/usr/share/zsh/site-functions/_certgraft\n"} {
+		if !strings.Contains(names, want) {
+			t.Errorf("the package has no %s", want)
+		}
+	}
+	if out := run(t, "rpm", "-qp", "--qf", "%{BUILDHOST} %{ARCH} %{LICENSE}", file); out != "certgraft x86_64 Apache-2.0" {
+		t.Errorf("the package says %s", out)
+	}
+	root := t.TempDir()
+	run(t, "rpm", "--root", root, "--initdb")
+	run(t, "rpm", "--root", root, "--force-debian", "-i", "--nosignature", file)
+	if out := run(t, filepath.Join(root, "usr/bin/certgraft"), "version"); !strings.HasPrefix(out, "certgraft v"+version) {
+		t.Errorf("version: %s", out)
+	}
+	run(t, "rpm", "--root", root, "-V", "certgraft")
+}
+
+// There is no apk on Debian: the package is taken apart as apk does it. It is
+// two archives, and the first has the checksum of the second.
+func TestReleaseAPK(t *testing.T) {
+	dist, version := firstRelease(t)
+	data := []byte(read(t, filepath.Join(dist, "certgraft_"+version+"_linux_amd64.apk")))
+	second := bytes.LastIndex(data, []byte{0x1f, 0x8b, 8}) // where the archive of the files begins, unless they have the same bytes
+	var info string
+	for ; second > 0; second = bytes.LastIndex(data[:second], []byte{0x1f, 0x8b, 8}) {
+		if out, err := pipe(bytes.NewReader(data[:second]), "tar", "-xzOf", "-", ".PKGINFO"); err == nil {
+			if info = out; strings.Contains(info, fmt.Sprintf("datahash = %x\n", sha256.Sum256(data[second:]))) {
+				break
+			}
+		}
+	}
+	if second <= 0 {
+		t.Fatalf("no archive has the checksum in .PKGINFO:\n%s", info)
+	}
+	for _, want := range []string{"pkgname = certgraft\n", "arch = x86_64\n", "license = Apache-2.0\n"} {
+		if !strings.Contains(info, want) {
+			t.Errorf(".PKGINFO has no %q:\n%s", want, info)
+		}
+	}
+	root := t.TempDir()
+	if out, err := pipe(bytes.NewReader(data[second:]), "tar", "-C", root, "-xzf", "-"); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if out := run(t, filepath.Join(root, "usr/bin/certgraft"), "version"); !strings.HasPrefix(out, "certgraft v"+version) {
+		t.Errorf("version: %s", out)
+	}
+}
+
+func pipe(in io.Reader, name string, args ...string) (string, error) {
+	cmd := exec.Command(name, args...)
+	cmd.Stdin = in
+	out, err := cmd.Output()
+	return string(out), err
+}
+
+// loadRelease puts the release's image into the engine, as certgraft:release.
+func loadRelease(t *testing.T, dist, version string) {
+	t.Helper()
+	archive := filepath.Join(t.TempDir(), "image.tar")
+	run(t, "skopeo", "copy", "-q", "oci:"+filepath.Join(dist, "image")+":"+version, "docker-archive:"+archive+":certgraft:release")
+	docker(t, "load", "-q", "-i", archive)
+}
+
+// The image is read by skopeo and by the engine, runs, gives its binary to a
+// build as Dockerfile.example takes it, and can be patched itself.
+func TestReleaseImage(t *testing.T) {
+	dist, version := firstRelease(t)
+	image := "oci:" + filepath.Join(dist, "image") + ":" + version
+	for _, arch := range []string{"amd64", "arm64"} {
+		var about struct {
+			Architecture string
+			Labels       map[string]string
+			Layers       []string
+		}
+		text := run(t, "skopeo", "inspect", "--override-arch", arch, image)
+		if err := json.Unmarshal([]byte(text), &about); err != nil {
+			t.Fatal(err)
+		}
+		if about.Architecture != arch || len(about.Layers) != 1 || about.Labels["org.opencontainers.image.version"] != version {
+			t.Errorf("%s: skopeo says %s", arch, text)
+		}
+	}
+	loadRelease(t, dist, version)
+	if out := docker(t, "run", "--rm", "--network", "none", "certgraft:release", "version"); !strings.HasPrefix(out, "certgraft v"+version+" linux/amd64") {
+		t.Errorf("version: %s", out)
+	}
+	docker(t, "run", "--rm", "--network", "none", "--read-only", "--user", "65532", "certgraft:release", "bundle", "--offline", "aws-rds")
+
+	b := makeBases(t)
+	importImage(t, filepath.Join(b.dir, "debian.tar"), "debian:e2e")
+	b.certgraft = "certgraft:release"
+	corp := newAuthority(t, "Corp Root")
+	docker(t, append([]string{"build", "--network=none"}, b.buildArgs(t, "debian", "release-debian", corp.caFile)...)...)
+	checkLayers(t, b.debian, "release-debian")
+	context := t.TempDir()
+	write(t, filepath.Join(context, "Dockerfile"), "FROM scratch\nCOPY --from=certgraft:release /certgraft /usr/bin/certgraft\nENTRYPOINT [\"/usr/bin/certgraft\"]\n")
+	docker(t, "build", "--network=none", "-t", "release-copy", context)
+	if out := docker(t, "run", "--rm", "--network", "none", "release-copy", "version"); !strings.HasPrefix(out, "certgraft v"+version) {
+		t.Errorf("version: %s", out)
+	}
+
+	patched := "oci:" + filepath.Join(t.TempDir(), "patched") + ":1"
+	run(t, certgraft, "patch", "--offline", image, corp.caFile, "--tag", patched)
+	if out := run(t, certgraft, "inspect", patched, "--platform", "linux/arm64"); !strings.Contains(out, "/etc/ssl/certs/ca-certificates.crt") {
+		t.Errorf("the patched image: %s", out)
+	}
+}
