@@ -42,7 +42,8 @@ type committer struct {
 	names   int             // numbered
 	making  []Change        // directories that are to be made
 	made    []string        // those that were, in that order
-	going   map[string]bool // directories that are to be removed
+	going   map[string]bool // names that are to be removed
+	leaving []string        // those that are directories
 	work    []*job
 	journal string // name of the journal while there is one
 	devices int    // file systems that the commit writes to
@@ -133,8 +134,12 @@ func (c *committer) plan(changes []Change) error {
 		c.going[ch.Name] = ch.Removed
 	}
 	for _, ch := range changes {
-		if ch.Mode.IsDir() && !ch.Removed {
+		switch {
+		case ch.Mode.IsDir() && !ch.Removed:
 			c.making = append(c.making, ch)
+			continue
+		case ch.Removed && ch.Prior.IsDir():
+			c.leaving = append(c.leaving, ch.Name)
 			continue
 		}
 		j := &job{Change: ch}
@@ -242,7 +247,7 @@ func (c *committer) makeDir(ch Change) error {
 // planBackup notes what it takes to put the old file back.
 func (c *committer) planBackup(j *job) (err error) {
 	switch {
-	case j.Prior == nil || j.Prior.IsDir():
+	case j.Prior == nil:
 	case j.Prior.Mode()&fs.ModeSymlink != 0:
 		j.target, err = c.ReadLink(j.Name)
 	default:
@@ -286,13 +291,17 @@ func (c *committer) stagingName(name string) string {
 	return inDir(dir, stagedPrefix+c.token+"-"+strconv.Itoa(c.names)+stagedSuffix)
 }
 
-// apply switches the names: first what is new, then, deepest first, what goes.
+// apply switches the names: first what is new, then what goes. Directories go
+// when all is done: on a full disk they could not be made again.
 func (c *committer) apply() error {
 	if err := c.each(c.switchName); err != nil {
 		return err
 	}
-	for _, j := range slices.Backward(c.work) {
-		if j.Removed {
+	for _, links := range []bool{true, false} { // none leads to what is gone already
+		for _, j := range slices.Backward(c.work) {
+			if !j.Removed || links != (j.Prior.Mode()&fs.ModeSymlink != 0) {
+				continue
+			}
 			if err := c.remove(j.Name); err != nil {
 				return err
 			}
@@ -334,8 +343,8 @@ func (c *committer) writeInPlace(j *job) error {
 	return c.remove(j.staged)
 }
 
-// finish takes the backups away, and then the list of them. All names are
-// switched by then: one that stays is swept by the next run.
+// finish takes the backups away, then the directories that go, then the list of
+// them. All names are switched by then: what stays is swept by the next run.
 func (c *committer) finish() {
 	var names []string
 	for _, j := range c.work {
@@ -343,12 +352,14 @@ func (c *committer) finish() {
 			names = append(names, j.backup)
 		}
 	}
+	slices.Reverse(c.leaving)
+	names = append(names, c.leaving...)
 	if c.journal != "" {
 		names = append(names, c.journal)
 	}
 	for _, name := range names {
 		if err := c.remove(name); err != nil {
-			c.warn("all is done, but a copy of an old file is left: %v", explain(c.dir, err))
+			c.warn("all is done, but something is left that the next run takes away: %v", explain(c.dir, err))
 			return
 		}
 	}

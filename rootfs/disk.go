@@ -68,7 +68,10 @@ func (d disk) mkdir(name string, mode fs.FileMode) error {
 	if err := d.root.Mkdir(name, mode.Perm()); err != nil {
 		return err
 	}
-	return d.root.Chmod(name, mode.Perm()) // whatever the umask
+	if err := d.root.Chmod(name, mode.Perm()); err != nil { // whatever the umask
+		return errors.Join(err, d.root.Remove(name))
+	}
+	return nil
 }
 
 func (d disk) link(old, name string) error {

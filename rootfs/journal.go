@@ -20,7 +20,8 @@ import (
 // the root back to what it was before it looks at anything: half of an edit is
 // nothing that another could build on. What somebody else has written to a name
 // meanwhile is left alone. Once all names are switched it gets another name, and
-// from then on only says which copies of old files are to be deleted.
+// from then on only says which copies of old files, and which directories, are to
+// be deleted.
 
 // The journal is in the directory of [Options.Marker], or the nearest one above
 // it that stays; without a marker in the root itself.
@@ -35,7 +36,8 @@ const journalVersion = 1
 
 type journal struct {
 	Version int         `json:"version"`
-	Made    []string    `json:"made,omitzero"` // directories, in the order they are made
+	Made    []string    `json:"made,omitzero"`  // directories, in the order they are made
+	Going   []string    `json:"going,omitzero"` // directories, in the order opposite to that in which they go
 	Names   []journaled `json:"names"`
 }
 
@@ -65,7 +67,7 @@ func (c *committer) writeJournal() error {
 	if !c.result.locked {
 		return nil
 	}
-	j := journal{Version: journalVersion}
+	j := journal{Version: journalVersion, Going: c.leaving}
 	for _, dir := range c.making {
 		j.Made = append(j.Made, dir.Name)
 	}
@@ -209,15 +211,16 @@ func (c *committer) recoverFrom(name string, info fs.FileInfo) error {
 	if err := json.Unmarshal(data, &j); err != nil || j.Version != journalVersion || !j.valid() {
 		return &fs.PathError{Op: "read", Path: name, Err: errors.New("it is damaged, or from another version of certgraft")}
 	}
-	undo := path.Base(name) == journalName
-	if undo {
+	dirs := j.Going
+	if path.Base(name) == journalName {
+		dirs = j.Made
 		err = c.restore(j)
 	}
 	if err == nil {
 		err = c.clear(j)
 	}
-	if err == nil && undo {
-		err = c.unmake(j.Made)
+	if err == nil {
+		err = c.unmake(dirs)
 	}
 	if err != nil {
 		return err
@@ -245,19 +248,14 @@ func (j journal) valid() bool {
 			return false
 		}
 	}
-	return !slices.ContainsFunc(j.Made, func(dir string) bool { return !fs.ValidPath(dir) || dir == "." })
+	return !slices.ContainsFunc(slices.Concat(j.Made, j.Going), func(dir string) bool { return !fs.ValidPath(dir) || dir == "." })
 }
 
 // restore puts back each name that is as the commit made it.
 func (c *committer) restore(j journal) error {
-	for _, dirs := range []bool{true, false} { // a directory before what was in it
-		for _, e := range j.Names {
-			if e.Was.Mode.IsDir() != dirs {
-				continue
-			}
-			if err := c.putBack(e); err != nil {
-				return err
-			}
+	for _, e := range j.Names {
+		if err := c.putBack(e); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -278,8 +276,7 @@ func (c *committer) clear(j journal) error {
 	return nil
 }
 
-// unmake takes away the directories that were made, but for those that someone
-// else uses by now.
+// unmake takes directories away, but for those that someone else uses by now.
 func (c *committer) unmake(dirs []string) error {
 	for _, dir := range slices.Backward(dirs) {
 		err := gone(c.remove(dir))
@@ -296,11 +293,6 @@ func (c *committer) putBack(e journaled) error {
 		return err
 	case !e.Was.There:
 		return gone(c.remove(e.Name))
-	case e.Was.Mode.IsDir():
-		if err := c.mkdir(e.Name, e.Was.Mode); err != nil || !e.Was.Owned {
-			return err
-		}
-		return c.root.Lchown(e.Name, e.Was.UID, e.Was.GID)
 	case e.Was.Mode&fs.ModeSymlink != 0:
 		name := c.stagingName(e.Name)
 		if err := c.symlink(e.Was.Target, name, attrs{owned: e.Was.Owned, uid: e.Was.UID, gid: e.Was.GID}); err != nil {

@@ -10,15 +10,8 @@ import (
 // a failure: each name that can be restored is.
 func (c *committer) rollback() error {
 	var errs []error
-	for _, j := range c.work { // by name: a directory before what was in it
-		if j.Prior != nil && j.Prior.IsDir() {
-			errs = append(errs, c.undo(j))
-		}
-	}
 	for _, j := range c.work {
-		if j.Prior == nil || !j.Prior.IsDir() {
-			errs = append(errs, c.undo(j))
-		}
+		errs = append(errs, c.undo(j))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return err // what is needed to put the rest back stays, and the journal for the next run
@@ -54,8 +47,6 @@ func (c *committer) undo(j *job) error {
 		return nil
 	case j.Prior == nil:
 		return gone(c.root.Remove(j.Name))
-	case j.Prior.IsDir():
-		return errors.Join(c.root.Mkdir(j.Name, 0o700), c.restoreDir(j))
 	case slices.Contains(c.result.InPlace, j.Name):
 		return disk{tree: c.tree}.overwrite(j.Name, nil, j.old)
 	case j.backup != "":
@@ -69,14 +60,4 @@ func (c *committer) undo(j *job) error {
 		return errors.Join(plain.symlink(j.target, name, plain.attrsOf(old)), c.root.Rename(name, j.Name))
 	}
 	return errors.Join(plain.create(name, j.old, plain.attrsOf(old)), c.root.Rename(name, j.Name))
-}
-
-func (c *committer) restoreDir(j *job) error {
-	a := c.attrsOf(j.Change)
-	if a.owned {
-		if err := c.root.Lchown(j.Name, a.uid, a.gid); err != nil {
-			return err
-		}
-	}
-	return c.root.Chmod(j.Name, j.Prior.Mode().Perm())
 }
