@@ -54,7 +54,7 @@ type job struct {
 	Change
 	staged string // where the new file or link is, until it is renamed
 	attrs  attrs  // what it is to have
-	backup string // a hard link to the old file, "" if none could be made
+	backup string // the old file or link, by a hard link, or moved there if it goes; "" if that could not be done
 	old    []byte // contents of the old file, where there is no backup
 	target string // of the old link
 	done   bool
@@ -67,10 +67,8 @@ func (c *committer) commit(changes []Change) error {
 	if len(changes) == 0 {
 		return nil
 	}
-	err := c.plan(changes)
-	if err == nil {
-		err = c.writeJournal()
-	}
+	c.plan(changes)
+	err := c.writeJournal()
 	if err == nil {
 		err = c.stage()
 	}
@@ -128,7 +126,7 @@ func (c *committer) stagedIn(dir string) (files []string) {
 }
 
 // plan decides what is to be done, and under which names it is staged.
-func (c *committer) plan(changes []Change) error {
+func (c *committer) plan(changes []Change) {
 	c.going = map[string]bool{}
 	for _, ch := range changes {
 		c.going[ch.Name] = ch.Removed
@@ -147,11 +145,10 @@ func (c *committer) plan(changes []Change) error {
 		if !ch.Removed && !j.atOnce() {
 			j.staged = c.stagingName(ch.Name)
 		}
-		if err := c.planBackup(j); err != nil {
-			return err
+		if ch.Prior != nil {
+			j.backup = c.stagingName(ch.Name)
 		}
 	}
-	return nil
 }
 
 // stage makes everything new, in names that are not read.
@@ -244,26 +241,22 @@ func (c *committer) makeDir(ch Change) error {
 	return nil
 }
 
-// planBackup notes what it takes to put the old file back.
-func (c *committer) planBackup(j *job) (err error) {
-	switch {
-	case j.Prior == nil:
-	case j.Prior.Mode()&fs.ModeSymlink != 0:
-		j.target, err = c.ReadLink(j.Name)
-	default:
-		j.backup = c.stagingName(j.Name)
-	}
-	return err
-}
-
-// keep sees to it that the old file can be put back.
+// keep sees to it that the old file or link can be put back.
 func (c *committer) keep(j *job) error {
-	if j.backup == "" || c.link(j.Name, j.backup) == nil {
+	if j.backup == "" || j.Removed || c.link(j.Name, j.backup) == nil {
 		return nil
 	}
+	return c.remember(j) // a mount point, or a file system without hard links
+}
+
+// remember holds what there is no backup of.
+func (c *committer) remember(j *job) (err error) {
 	j.backup = ""
-	var err error // a mount point, or a file system without hard links
-	j.old, err = c.ReadFile(j.Name)
+	if j.Prior.Mode()&fs.ModeSymlink != 0 {
+		j.target, err = c.ReadLink(j.Name)
+	} else {
+		j.old, err = c.ReadFile(j.Name)
+	}
 	return err
 }
 
@@ -302,13 +295,27 @@ func (c *committer) apply() error {
 			if !j.Removed || links != (j.Prior.Mode()&fs.ModeSymlink != 0) {
 				continue
 			}
-			if err := c.remove(j.Name); err != nil {
+			if err := c.putAside(j); err != nil {
 				return err
 			}
-			j.done = true
 		}
 	}
 	return c.conclude()
+}
+
+// putAside takes a name away. What it names gets that of the backup, so that it
+// takes no room to put it back.
+func (c *committer) putAside(j *job) error {
+	err := c.rename(j.Name, j.backup)
+	if errors.Is(err, syscall.EXDEV) { // something is mounted in between
+		if err = c.remember(j); err == nil {
+			err = c.remove(j.Name)
+		}
+	}
+	if err == nil {
+		j.done = true
+	}
+	return err
 }
 
 func (c *committer) switchName(j *job) error {

@@ -45,20 +45,10 @@ type journal struct {
 type journaled struct {
 	Name   string `json:"name"`
 	Staged string `json:"staged,omitzero"`
-	Backup string `json:"backup,omitzero"` // a hard link to the old file
-	Was    kept   `json:"was,omitzero"`
-	Sum    string `json:"sum,omitzero"`  // SHA-256 of the new file
-	Link   string `json:"link,omitzero"` // of the new link; with neither the name goes
-}
-
-// kept is what was at a name. The zero value is nothing.
-type kept struct {
-	Mode   fs.FileMode `json:"mode,omitzero"`
-	Target string      `json:"target,omitzero"`
-	Owned  bool        `json:"owned,omitzero"`
-	UID    int         `json:"uid,omitzero"`
-	GID    int         `json:"gid,omitzero"`
-	There  bool        `json:"there,omitzero"`
+	Backup string `json:"backup,omitzero"` // the old file or link
+	Was    bool   `json:"was,omitzero"`    // there was something, which can be put back where Backup is
+	Sum    string `json:"sum,omitzero"`    // SHA-256 of the new file
+	Link   string `json:"link,omitzero"`   // of the new link; with neither the name goes
 }
 
 // writeJournal writes the journal of what was planned, whole or not at all.
@@ -94,13 +84,7 @@ func (c *committer) writeJournal() error {
 }
 
 func (j *job) journaled() journaled {
-	e := journaled{Name: j.Name, Staged: j.staged, Backup: j.backup}
-	if j.Prior != nil {
-		e.Was = kept{Mode: j.Prior.Mode(), Target: j.target, There: true}
-		if st, ok := j.Prior.Sys().(*unix.Stat_t); ok {
-			e.Was.Owned, e.Was.UID, e.Was.GID = true, int(st.Uid), int(st.Gid)
-		}
-	}
+	e := journaled{Name: j.Name, Staged: j.staged, Backup: j.backup, Was: j.Prior != nil}
 	switch {
 	case j.Removed:
 	case j.Mode&fs.ModeSymlink != 0:
@@ -291,18 +275,12 @@ func (c *committer) putBack(e journaled) error {
 	switch made, err := c.isAsMade(e); {
 	case err != nil || !made:
 		return err
-	case !e.Was.There:
+	case !e.Was:
 		return gone(c.remove(e.Name))
-	case e.Was.Mode&fs.ModeSymlink != 0:
-		name := c.stagingName(e.Name)
-		if err := c.symlink(e.Was.Target, name, attrs{owned: e.Was.Owned, uid: e.Was.UID, gid: e.Was.GID}); err != nil {
-			return err
-		}
-		return c.rename(name, e.Name)
 	case e.Backup == "":
 		return nil
 	}
-	return gone(c.rename(e.Backup, e.Name)) // where there are no hard links it cannot be put back
+	return gone(c.rename(e.Backup, e.Name)) // where no backup could be made it cannot be put back
 }
 
 // isAsMade reports whether what is at a name is what the commit put there.
