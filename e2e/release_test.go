@@ -31,16 +31,7 @@ var released struct {
 
 func firstRelease(t *testing.T) (dist, version string) {
 	t.Helper()
-	released.once.Do(func() {
-		if released.dir, released.err = os.MkdirTemp("", "certgraft-release-"); released.err != nil {
-			return
-		}
-		released.commit = strings.TrimSpace(run(t, "git", "rev-parse", "HEAD"))
-		released.tool = filepath.Join(released.dir, "goreleaser")
-		if released.err = command("..", nil, "go", "build", "-modfile=tools/release/go.mod", "-o", released.tool, "github.com/goreleaser/goreleaser/v2"); released.err == nil {
-			released.err = makeRelease(filepath.Join(released.dir, "clone"))
-		}
-	})
+	released.once.Do(func() { released.err = startRelease() })
 	if released.err != nil {
 		t.Fatal(released.err)
 	}
@@ -50,6 +41,21 @@ func firstRelease(t *testing.T) (dist, version string) {
 		t.Fatal(err)
 	}
 	return dist, about.Version
+}
+
+func startRelease() (err error) {
+	if released.dir, err = os.MkdirTemp("", "certgraft-release-"); err != nil {
+		return err
+	}
+	commit, err := exec.Command("git", "rev-parse", "HEAD").Output()
+	if err != nil {
+		return fmt.Errorf("a release is made of a commit: git rev-parse HEAD: %w", err)
+	}
+	released.commit, released.tool = strings.TrimSpace(string(commit)), filepath.Join(released.dir, "goreleaser")
+	if err := command("..", nil, "go", "build", "-modfile=tools/release/go.mod", "-o", released.tool, "github.com/goreleaser/goreleaser/v2"); err != nil {
+		return err
+	}
+	return makeRelease(filepath.Join(released.dir, "clone"))
 }
 
 func removeRelease() {
