@@ -68,7 +68,7 @@ func (d disk) mkdir(name string, mode fs.FileMode) error {
 	if err := d.root.Mkdir(name, mode.Perm()); err != nil {
 		return err
 	}
-	if err := d.root.Chmod(name, mode.Perm()); err != nil { // whatever the umask
+	if err := d.chmodDir(name, mode.Perm()); err != nil { // whatever the umask
 		return errors.Join(err, d.root.Remove(name))
 	}
 	return nil
