@@ -120,7 +120,7 @@ func npmPackage(t *testing.T, name, dir string) {
 	archive := filepath.Join(cacheDir(t), "npm-"+strings.NewReplacer("/", "-", "@", "").Replace(name)+".tgz")
 	if _, err := os.Stat(archive); err != nil {
 		tmp := t.TempDir()
-		run(t, "npm", "pack", "--silent", "--pack-destination", tmp, name)
+		run(t, "npm", "pack", "--silent", "--cafile", "/etc/ssl/certs/ca-certificates.crt", "--pack-destination", tmp, name)
 		run(t, "sh", "-c", `mv "$1"/*.tgz "$2"`, "sh", tmp, archive)
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/certgraft/certgraft/internal/roottest"
@@ -21,9 +22,10 @@ type docWorld struct {
 	registry *roottest.Registry
 	proxy    string // HOST:PORT
 	ca, old  *roottest.CA
-	bin      string           // the programs that there are
-	pushed   map[string]bool  // images that are in the registry
-	layout   *roottest.Layout // with the image base
+	bin      string // the programs that there are
+
+	mu     sync.Mutex
+	pushed map[string]bool // images that are in the registry
 }
 
 // docPrograms are programs that a command line may start and that need not do
@@ -35,7 +37,7 @@ var docTools = []string{"bash", "sh", "cat", "ls", "mkdir", "cp", "env", "grep",
 
 func newDocWorld(t *testing.T) *docWorld {
 	t.Helper()
-	w := &docWorld{registry: roottest.NewRegistry(t), ca: roottest.NewCA(t, "Corp Root"), old: roottest.NewCA(t, "Old Root"), bin: t.TempDir(), pushed: map[string]bool{}, layout: roottest.NewLayout(t)}
+	w := &docWorld{registry: roottest.NewRegistry(t), ca: roottest.NewCA(t, "Corp Root"), old: roottest.NewCA(t, "Old Root"), bin: t.TempDir(), pushed: map[string]bool{}}
 	for _, name := range docTools {
 		path, err := exec.LookPath(name)
 		if err != nil {
@@ -51,8 +53,6 @@ func newDocWorld(t *testing.T) *docWorld {
 	for _, name := range docPrograms {
 		check(t, os.WriteFile(filepath.Join(w.bin, name), []byte("#!"+filepath.Join(w.bin, "bash")+"\nexec stub "+name+" \"$@\"\n"), 0o755))
 	}
-	corp := roottest.TarTree(t, roottest.TreeFile(t, "../../testdata/roots/bookworm.before.txtar"))
-	w.layout.Tag(w.layout.Image(roottest.Image{Packed: "gzip", Layers: [][]byte{corp}}), "base")
 	w.proxy = w.serve(t)
 	return w
 }
@@ -65,11 +65,14 @@ func check(t testing.TB, err error) {
 }
 
 // place makes a directory for the lines of one block: files of the names that
-// the documentation uses, and under live/ the root that / stands for.
-func (w *docWorld) place(t *testing.T) string {
+// the documentation uses, and under live/ the root that / stands for, and what else the block names.
+func (w *docWorld) place(t *testing.T, block string) string {
 	t.Helper()
 	dir := t.TempDir()
-	for _, root := range []string{"live", "live/mnt", "live/mnt/root", "live/base", "root"} {
+	for root, named := range map[string]string{"live": "", "live/mnt": "/mnt", "live/mnt/root": "/mnt/root", "live/base": "/base", "root": "./root"} {
+		if !strings.Contains(block, named) {
+			continue
+		}
 		roottest.WriteTo(t, roottest.TreeFile(t, "../../testdata/roots/bookworm.before.txtar"), filepath.Join(dir, root))
 	}
 	for name, text := range map[string]string{
@@ -101,6 +104,7 @@ func (w *docWorld) shell(t *testing.T, dir, line string) (string, error) {
 	line = regexp.MustCompile(`(^|[|;&(]\s*|\s-- )/certgraft `).ReplaceAllString(line, "${1}certgraft ")
 	line = regexp.MustCompile(`(>>?\s*)/([a-z])`).ReplaceAllString(line, "${1}"+dir+"/live/$2")
 	line = regexp.MustCompile(`\$\{\{[^}]*\}\}`).ReplaceAllString(line, "x")
+	line = regexp.MustCompile(`\$\(params\.(\w+)\)`).ReplaceAllString(line, "registry.example.com/app:$1")
 	w.push(t, dir, line)
 	if strings.Contains(line, "certgraft.lock") || strings.Contains(line, "lock --") {
 		w.lock(t, dir)
@@ -190,6 +194,8 @@ func (w *docWorld) push(t *testing.T, dir, line string) {
 	if strings.Contains(line, "images.txt") {
 		line += " registry.example.com/app:1"
 	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	for _, m := range imageName.FindAllStringSubmatch(line, -1) {
 		name := inRegistry(w.registry.Host, "docker://"+m[1]+m[2])
 		if w.pushed[name] {

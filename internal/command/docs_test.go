@@ -1,9 +1,12 @@
 package command_test
 
 import (
+	"os"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/certgraft/certgraft/internal/command"
@@ -22,43 +25,73 @@ var parsedOnly = []struct{ text, why string }{
 // parsed, and run in a place of its own with what it names: files, roots, images
 // in a registry, servers behind a proxy.
 func TestDocumentedCommands(t *testing.T) {
-	world := newDocWorld(t)
-	ran, inline := 0, 0
-	skipped := map[string]int{}
-	for _, file := range docFiles(t) {
-		block, dir := -1, ""
-		lines := docLines(t, file)
-		if strings.Contains(file, "Dockerfile") && len(lines) != 6 {
-			t.Errorf("%d command lines in %s, want 6", len(lines), file)
-		}
-		for _, l := range lines {
-			if !l.inline && block != l.block {
-				block, dir = l.block, world.place(t)
-			}
-			t.Run(l.at, func(t *testing.T) {
-				parseDocLine(t, l)
-				if l.inline {
-					inline++
-					return
-				}
-				if why := onlyParsed(l.text); why != "" {
-					skipped[why]++
-					t.Logf("parsed only, %s: %s", why, l.text)
-					return
-				}
-				ran++
-				out, err := world.shell(t, dir, l.text)
-				if err != nil {
-					t.Errorf("%s\n%v\n%s", l.text, err, out)
-				}
-				l.compare(t, out)
+	d := docRun{world: newDocWorld(t), skipped: map[string]int{}}
+	t.Run("pages", func(t *testing.T) {
+		for _, file := range docFiles(t) {
+			t.Run(filepath.Base(file), func(t *testing.T) {
+				t.Parallel()
+				d.page(t, file)
 			})
 		}
+	})
+	t.Logf("%d command lines run, %d in sentences parsed, not run: %v", d.ran, d.inline, d.skipped)
+	if d.ran < 90 {
+		t.Errorf("only %d command lines are found", d.ran)
 	}
-	t.Logf("%d command lines run, %d in sentences parsed, not run: %v", ran, inline, skipped)
-	if ran < 60 {
-		t.Errorf("only %d command lines are found", ran)
+}
+
+// docRun tries the command lines of pages, and counts them.
+type docRun struct {
+	world *docWorld
+
+	mu          sync.Mutex
+	ran, inline int
+	skipped     map[string]int // by the reason
+}
+
+func (d *docRun) count(n *int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	*n++
+}
+
+func (d *docRun) page(t *testing.T, file string) {
+	lines := docLines(t, file)
+	if strings.Contains(file, "Dockerfile") && len(lines) != 6 {
+		t.Errorf("%d command lines in %s, want 6", len(lines), file)
 	}
+	blocks := map[int]string{}
+	for _, l := range lines {
+		blocks[l.block] += l.text + "\n"
+	}
+	block, dir := -1, ""
+	for _, l := range lines {
+		if !l.inline && block != l.block {
+			block, dir = l.block, d.world.place(t, blocks[l.block])
+		}
+		t.Run(l.at, func(t *testing.T) { d.line(t, dir, l) })
+	}
+}
+
+func (d *docRun) line(t *testing.T, dir string, l docLine) {
+	parseDocLine(t, l)
+	if l.inline {
+		d.count(&d.inline)
+		return
+	}
+	if why := onlyParsed(l.text); why != "" {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.skipped[why]++
+		t.Logf("parsed only, %s: %s", why, l.text)
+		return
+	}
+	d.count(&d.ran)
+	out, err := d.world.shell(t, dir, l.text)
+	if err != nil {
+		t.Errorf("%s\n%v\n%s", l.text, err, out)
+	}
+	l.compare(t, out)
 }
 
 func onlyParsed(text string) string {
@@ -112,4 +145,62 @@ func TestDocumentedCommandsFindsMistakes(t *testing.T) {
 			t.Errorf("%s passes", text)
 		}
 	}
+}
+
+var (
+	pageLink = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	heading  = regexp.MustCompile(`(?m)^#+ (.*)$`)
+	unlinked = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
+)
+
+// Every link of a page leads to a file that is there, and to a heading in it;
+// every page of docs is linked from the README.
+func TestDocumentationLinks(t *testing.T) {
+	linked := map[string]bool{}
+	for _, file := range docFiles(t) {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range pageLink.FindAllStringSubmatch(string(data), -1) {
+			name, anchor, _ := strings.Cut(m[1], "#")
+			if strings.Contains(name, "://") {
+				continue
+			}
+			to := file
+			if name != "" {
+				to = filepath.Join(filepath.Dir(file), name)
+			}
+			text, err := os.ReadFile(to)
+			if info, e := os.Stat(to); e == nil && info.IsDir() {
+				err = nil
+			}
+			switch {
+			case err != nil:
+				t.Errorf("%s links to %s: %v", file, m[1], err)
+			case anchor != "" && !hasHeading(string(text), anchor):
+				t.Errorf("%s links to %s, and there is no such heading", file, m[1])
+			}
+			if filepath.Base(file) == "README.md" {
+				linked[filepath.Base(name)] = true
+			}
+		}
+	}
+	for _, file := range docFiles(t) {
+		if strings.Contains(file, "docs/") && !linked[filepath.Base(file)] {
+			t.Errorf("README.md does not link to %s", file)
+		}
+	}
+}
+
+// hasHeading reports whether a page has the heading that an anchor names, as
+// GitHub makes anchors of headings.
+func hasHeading(page, anchor string) bool {
+	for _, h := range heading.FindAllStringSubmatch(page, -1) {
+		slug := strings.ReplaceAll(unlinked.ReplaceAllString(strings.ToLower(strings.TrimSpace(h[1])), ""), " ", "-")
+		if slug == anchor {
+			return true
+		}
+	}
+	return false
 }

@@ -1,0 +1,71 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// Every Dockerfile of docs/recipes.md builds, as the page has it, on images of
+// those names, and trusts what it is to trust.
+func TestRecipeDockerfiles(t *testing.T) {
+	importRecipeBases(t)
+	corp := newAuthority(t, "Corp Root")
+	files := dockerfiles(read(t, "../docs/recipes.md"))
+	if len(files) < 6 {
+		t.Fatalf("only %d Dockerfiles are found", len(files))
+	}
+	for i, text := range files {
+		t.Run(fmt.Sprint(i), func(t *testing.T) {
+			context, tag := t.TempDir(), fmt.Sprint("recipe:", i)
+			file := write(t, filepath.Join(context, "Dockerfile"), text)
+			docker(t, "build", "--network=none", "--secret", "id=corp-ca,src="+corp.caFile, "-t", tag, "-f", file, context)
+			want := strings.Contains(text, `"install"`)
+			if has := strings.Contains(saved(t, tag), "certgraft-"); has != want {
+				t.Errorf("it has anchors of certgraft: %v, want %v\n%s", has, want, text)
+			}
+		})
+	}
+}
+
+// importRecipeBases makes images of the names that the recipes build on. They
+// are a Debian, but for that of certgraft; one has a program npm, which asks
+// whether it is told of a bundle.
+func importRecipeBases(t *testing.T) {
+	t.Helper()
+	dir := t.TempDir()
+	tool := t.TempDir()
+	run(t, "cp", certgraft, filepath.Join(tool, "certgraft"))
+	run(t, "tar", "-C", tool, "-cf", filepath.Join(dir, "certgraft.tar"), ".")
+	importImage(t, filepath.Join(dir, "certgraft.tar"), "ghcr.io/certgraft/certgraft:latest")
+
+	root := unpack(t, tarball(t, "trixie", "", "ca-certificates"))
+	npm := filepath.Join(root, "usr/bin/npm")
+	write(t, npm, "#!/bin/sh\ntest \"$1\" = ci && grep -q CERTIFICATE \"$NODE_EXTRA_CA_CERTS\"\n")
+	run(t, "chmod", "755", npm)
+	run(t, "tar", "-C", root, "--exclude=./dev/*", "-cf", filepath.Join(dir, "debian.tar"), ".")
+	importImage(t, filepath.Join(dir, "debian.tar"), "debian:13-slim")
+	for _, name := range []string{"node:24-slim", "alpine:3.22", "gcr.io/distroless/base-debian12"} {
+		docker(t, "tag", "debian:13-slim", name)
+	}
+}
+
+// dockerfiles returns the blocks of a page that are whole Dockerfiles.
+func dockerfiles(page string) (files []string) {
+	for _, block := range regexp.MustCompile("(?ms)^```dockerfile\n(FROM .*?)^```").FindAllStringSubmatch(page, -1) {
+		files = append(files, block[1])
+	}
+	return files
+}
+
+// saved lists the names in the layers of an image.
+func saved(t *testing.T, tag string) string {
+	t.Helper()
+	archive := filepath.Join(t.TempDir(), "image.tar")
+	docker(t, "save", "-o", archive, tag)
+	return run(t, "sh", "-c", `cd "$(mktemp -d)" && tar -xf "$1" && find . -name layer.tar -o -name '*.tar' | while read -r l; do tar -tf "$l"; done; rm -rf "$PWD"`, "sh", archive)
+}
