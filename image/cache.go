@@ -23,8 +23,8 @@ type Cache struct {
 	max  int64
 }
 
-// cacheVersion is part of the directory's name: it changes with [layer].
-const cacheVersion = "layers-v1"
+// cacheVersion is part of the directory's name: it changes with [factsWriter].
+const cacheVersion = "layers-v2"
 
 // DefaultCacheSize is the size that a cache is pruned to.
 const DefaultCacheSize = 512 << 20
@@ -63,7 +63,7 @@ func (c *Cache) load(digest Digest) *layer {
 	if err != nil {
 		return nil
 	}
-	l, err := decodeLayer(data)
+	l, err := openLayer(data)
 	if err != nil {
 		c.log.Warn("ignore a damaged file of the cache", "layer", digest, "error", err)
 		return nil
@@ -87,7 +87,7 @@ func (c *Cache) store(digest Digest, l *layer) {
 	if c == nil {
 		return
 	}
-	err := replaceFile(c.root, cacheName(digest), func(w io.Writer) error { return encodeLayer(w, l) })
+	err := replaceFile(c.root, cacheName(digest), func(w io.Writer) error { _, err := w.Write(l.packed); return err })
 	if err == nil {
 		err = c.prune()
 	}

@@ -1,7 +1,6 @@
 package image
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -35,7 +34,7 @@ type CacheRepo struct {
 // Usage" in the OCI image specification.
 const (
 	factsArtifact   = "application/vnd.certgraft.layer"
-	factsType       = "application/vnd.certgraft.layer.v1+zstd"
+	factsType       = "application/vnd.certgraft.layer.v2+zstd"
 	emptyType       = "application/vnd.oci.empty.v1+json"
 	layerAnnotation = "io.github.certgraft.layer"
 )
@@ -128,7 +127,7 @@ func (c *CacheRepo) get(ctx context.Context, digest Digest) (*layer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return decodeLayer(data)
+	return openLayer(data)
 }
 
 // store keeps what is known of a layer.
@@ -142,14 +141,10 @@ func (c *CacheRepo) store(ctx context.Context, digest Digest, l *layer) {
 }
 
 func (c *CacheRepo) put(ctx context.Context, digest Digest, l *layer) error {
-	var buf bytes.Buffer
-	if err := encodeLayer(&buf, l); err != nil {
-		return err
-	}
-	if buf.Len() > maxFacts {
+	if len(l.packed) > maxFacts {
 		return nil
 	}
-	img, err := artifactOf(digest, buf.Bytes())
+	img, err := artifactOf(digest, l.packed)
 	if err != nil {
 		return err
 	}

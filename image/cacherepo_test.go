@@ -48,7 +48,7 @@ func TestCacheRepo(t *testing.T) {
 	if _, down := r.Moved(); down < 3<<19 {
 		t.Errorf("cold: %d bytes of layers", down)
 	}
-	put := slices.DeleteFunc(facts.Requests(), func(s string) bool { return !strings.HasPrefix(s, "PUT manifests/layers-v1-sha256-") })
+	put := slices.DeleteFunc(facts.Requests(), func(s string) bool { return !strings.HasPrefix(s, "PUT manifests/layers-v2-sha256-") })
 	if len(put) != 2 {
 		t.Errorf("%q", put)
 	}

@@ -4,10 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"io/fs"
-	"maps"
 	"path"
-	"slices"
-	"strings"
 	"syscall"
 )
 
@@ -40,10 +37,10 @@ func (t *tree) Lstat(name string) (fs.FileInfo, error) {
 
 // info describes the node under a name.
 func (n *node) info(base string) fs.FileInfo {
-	if n.head == nil {
+	if !n.known {
 		return (&tar.Header{Name: base, Typeflag: tar.TypeDir, Mode: 0o755}).FileInfo()
 	}
-	return n.head.header(base).FileInfo()
+	return n.header(base).FileInfo()
 }
 
 // ReadLink implements [fs.ReadLinkFS].
@@ -55,7 +52,7 @@ func (t *tree) ReadLink(name string) (string, error) {
 	if !n.isLink() {
 		return "", &fs.PathError{Op: "readlink", Path: name, Err: syscall.EINVAL}
 	}
-	return n.head.more().Link, nil
+	return n.more().Link, nil
 }
 
 // ReadFile implements [fs.ReadFileFS]. The result is the caller's.
@@ -66,10 +63,10 @@ func (t *tree) ReadFile(name string) ([]byte, error) {
 		return nil, err
 	case n.isDir():
 		return nil, &fs.PathError{Op: "read", Path: name, Err: syscall.EISDIR}
-	case n.head.Type != tar.TypeReg:
+	case n.Type != tar.TypeReg:
 		return nil, &fs.PathError{Op: "read", Path: name, Err: syscall.EINVAL}
-	case n.head.Kept:
-		return bytes.Clone(n.head.more().Data), nil
+	case n.Kept:
+		return bytes.Clone(n.more().Data), nil
 	}
 	data, err := t.content(n)
 	if err != nil {
@@ -87,9 +84,9 @@ func (t *tree) ReadDir(name string) ([]fs.DirEntry, error) {
 	if !n.isDir() {
 		return nil, &fs.PathError{Op: "readdir", Path: name, Err: syscall.ENOTDIR}
 	}
-	entries := make([]fs.DirEntry, 0, len(n.children))
-	for _, base := range slices.SortedFunc(maps.Keys(n.children), strings.Compare) {
-		entries = append(entries, fs.FileInfoToDirEntry(n.children[base].info(base)))
+	var entries []fs.DirEntry
+	for base, child := range n.dir.all() {
+		entries = append(entries, fs.FileInfoToDirEntry(child.info(base)))
 	}
 	return entries, nil
 }

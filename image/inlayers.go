@@ -42,13 +42,17 @@ type linkedName struct {
 func (u *updater) rewriteLayers(ctx context.Context, it *item, base *tree, changes []rootfs.Change, n int) (map[int]*newLayer, error) {
 	p := &inLayers{it: it, base: base, copies: it.copies(), modTime: u.modTime(it), edits: map[int]*layerEdit{}, stale: map[string]bool{}, layers: u.layersOf(it, n)}
 	changes = visible(changes)
-	p.survey(changes)
+	if err := p.survey(changes); err != nil {
+		return nil, err
+	}
 	for _, c := range changes {
 		if err := p.place(c); err != nil {
 			return nil, hinted{err, "use --layer append, which puts what changed on top"}
 		}
 	}
-	p.finish()
+	if err := p.finish(); err != nil {
+		return nil, err
+	}
 	if err := p.check(); err != nil {
 		return nil, hinted{err, "use --layer append, which puts what changed on top"}
 	}
@@ -65,7 +69,7 @@ func (u *updater) rewriteLayers(ctx context.Context, it *item, base *tree, chang
 }
 
 // survey notes where in the layers something is said of the names that change.
-func (p *inLayers) survey(changes []rootfs.Change) {
+func (p *inLayers) survey(changes []rootfs.Change) error {
 	p.changes, p.covers, p.floor, p.links = map[string]rootfs.Change{}, map[string]bool{}, map[string]int{}, map[string][]linkedName{}
 	for _, c := range changes {
 		p.changes[c.Name] = c
@@ -76,12 +80,13 @@ func (p *inLayers) survey(changes []rootfs.Change) {
 	for number, l := range p.layers {
 		places, hidden := map[string]int{}, map[string]int{}
 		if l != nil {
-			for i, e := range l.Entries {
-				p.look(number, i, e, places, hidden)
+			if err := l.each(func(i int, e *entry) error { p.look(number, i, e, places, hidden); return nil }); err != nil {
+				return err
 			}
 		}
 		p.places, p.hidden = append(p.places, places), append(p.hidden, hidden)
 	}
+	return nil
 }
 
 func (p *inLayers) look(layer, i int, e *entry, places, hidden map[string]int) {
@@ -183,8 +188,8 @@ func (p *inLayers) lower(layer int, name string) bool {
 func (p *inLayers) home(name string) (int, error) {
 	home := p.floor[name]
 	for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
-		if n := lookup(p.base.root, dir); n != nil && n.head != nil {
-			home = max(home, n.layer)
+		if n := lookup(p.base.root, dir); n != nil && n.known {
+			home = max(home, int(n.layer))
 			break
 		}
 	}
@@ -207,32 +212,39 @@ func (p *inLayers) fits(i int) bool {
 
 // finish puts what is added in order, with the directories above that the layer
 // does not have, as the image has them.
-func (p *inLayers) finish() {
+func (p *inLayers) finish() error {
 	for number, edit := range p.edits {
 		have := map[string]bool{}
-		for _, e := range p.layers[number].Entries {
+		stale := lazy(p.it.manifest.Layers[number])
+		if err := p.layers[number].each(func(i int, e *entry) error {
 			if e.Type == tar.TypeDir && len(edit.added) > 0 {
 				have[e.Name] = true
 			}
-		}
-		for i, e := range p.layers[number].Entries {
-			if e.Name == tocName && lazy(p.it.manifest.Layers[number]) {
+			if stale && e.Name == tocName { // a table of contents that is none any more
 				edit.instead[i], p.stale[e.Name] = nil, true
 			}
+			return nil
+		}); err != nil {
+			return err
 		}
 		for _, a := range slices.Clone(edit.added) {
-			name := cleanName(a.header.Name)
-			have[name] = have[name] || a.header.Typeflag == tar.TypeDir
-			for dir := path.Dir(name); dir != "." && !have[dir]; dir = path.Dir(dir) {
-				have[dir] = true
-				if n := lookup(p.base.root, dir); n != nil && n.isDir() && n.head != nil {
-					h := n.head.header(dir + "/")
-					h.Format = tar.FormatPAX
-					edit.added = append(edit.added, newEntry{header: h})
-				}
-			}
+			p.addParents(edit, a, have)
 		}
 		slices.SortFunc(edit.added, func(a, b newEntry) int { return strings.Compare(a.header.Name, b.header.Name) })
+	}
+	return nil
+}
+
+func (p *inLayers) addParents(edit *layerEdit, a newEntry, have map[string]bool) {
+	name := cleanName(a.header.Name)
+	have[name] = have[name] || a.header.Typeflag == tar.TypeDir
+	for dir := path.Dir(name); dir != "." && !have[dir]; dir = path.Dir(dir) {
+		have[dir] = true
+		if n := lookup(p.base.root, dir); n != nil && n.isDir() && n.known {
+			h := n.header(dir + "/")
+			h.Format = tar.FormatPAX
+			edit.added = append(edit.added, newEntry{header: h})
+		}
 	}
 }
 
@@ -244,7 +256,10 @@ func (p *inLayers) check() error {
 		if d := p.it.manifest.Layers[number]; isForeign(d.MediaType) {
 			return fmt.Errorf("the layer %s may not be distributed (%s), so that it cannot be replaced", d.Digest, d.MediaType)
 		}
-		layers[number] = edit.apply(layers[number])
+		var err error
+		if layers[number], err = edit.apply(layers[number]); err != nil {
+			return err
+		}
 	}
 	root, err := stackLayers(layers)
 	if err != nil {
@@ -259,21 +274,28 @@ func (p *inLayers) check() error {
 }
 
 // apply returns what a layer says after the edit.
-func (edit *layerEdit) apply(l *layer) *layer {
-	out := &layer{}
-	for i, e := range l.Entries {
+func (edit *layerEdit) apply(l *layer) (*layer, error) {
+	w, err := newFactsWriter()
+	if err != nil {
+		return nil, err
+	}
+	err = l.each(func(i int, e *entry) error {
 		other, edited := edit.instead[i]
 		switch {
 		case !edited:
-			out.Entries = append(out.Entries, e)
+			w.add(e)
 		case other != nil:
-			out.Entries = append(out.Entries, other.entry())
+			w.add(other.entry())
 		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	for _, a := range edit.added {
-		out.Entries = append(out.Entries, a.entry())
+		w.add(a.entry())
 	}
-	return out
+	return w.layer()
 }
 
 func (n *newEntry) entry() *entry {
@@ -292,9 +314,9 @@ func holds(n *node, c rootfs.Change) bool {
 	case c.Mode.IsDir():
 		return n.isDir()
 	case c.Target != "":
-		return n.isLink() && n.head.more().Link == c.Target
+		return n.isLink() && n.more().Link == c.Target
 	}
-	return !n.isDir() && n.head.Kept && string(n.head.more().Data) == string(c.Data)
+	return !n.isDir() && n.Kept && string(n.more().Data) == string(c.Data)
 }
 
 var errDiffers = errors.New("it differs")
@@ -302,9 +324,9 @@ var errDiffers = errors.New("it differs")
 // sameRest reports what of a directory is not as it was, though nothing was to
 // change it.
 func (p *inLayers) sameRest(was, is *node, at string) error {
-	for base, n := range was.children {
+	for base, n := range was.dir.all() {
 		name := path.Join(at, base)
-		other := is.children[base]
+		other := is.dir.get(base)
 		switch {
 		case p.stale[name], p.has(name) && (other == nil || !other.isDir() || !n.isDir()):
 			continue
@@ -316,14 +338,21 @@ func (p *inLayers) sameRest(was, is *node, at string) error {
 			}
 		}
 	}
-	for base := range is.children {
-		if name := path.Join(at, base); was.children[base] == nil && !p.has(name) {
+	for base := range is.dir.all() {
+		if name := path.Join(at, base); was.dir.get(base) == nil && !p.has(name) {
 			return fmt.Errorf("/%s would come into sight", name)
 		}
 	}
 	return nil
 }
 
+// sameHead reports whether two names are described alike.
 func sameHead(a, b *node) bool {
-	return a.head == b.head || a.isDir() && a.head != nil && b.head != nil && *a.head == *b.head
+	if a.known != b.known {
+		return false
+	}
+	x, y := a.attrs, b.attrs
+	x.More, y.More = nil, nil
+	m, n := a.more(), b.more()
+	return x == y && m.Link == n.Link && maps.Equal(m.Xattrs, n.Xattrs) && string(m.Data) == string(n.Data)
 }

@@ -24,24 +24,23 @@ const (
 // DefaultMaxLayerSize is the size up to which an unpacked layer is read.
 const DefaultMaxLayerSize = 128 << 30
 
-// layer is what is kept of a layer: what it says of each name, in its order,
-// and the contents of some files.
-type layer struct {
-	Entries []*entry
+// entry is what a layer says of one name.
+type entry struct {
+	Name string // slash-separated and unrooted, "." being the root
+	attrs
+	Marked bool // the marker of a layer of certgraft's own is here
 }
 
-// entry is what a layer says of one name. Images have hundreds of thousands, so
+// attrs is what there is to say of a name. Images have hundreds of thousands, so
 // that what few of them have is apart.
-type entry struct {
-	Name     string // slash-separated and unrooted, "." being the root
+type attrs struct {
 	More     *extra // nil for most
 	Size     int64
 	Sec      int64 // modification time
 	Nsec     int32
-	Mode     uint32
 	UID, GID uint32
+	Mode     uint16
 	Type     byte // as in [tar.Header]
-	Marked   bool // the marker of a layer of certgraft's own is here
 	Kept     bool // the content is in More
 }
 
@@ -53,8 +52,8 @@ type extra struct {
 	Data   []byte
 }
 
-// more returns what the entry has beside what all have, to be read.
-func (e *entry) more() extra {
+// more returns what there is beside what all have, to be read.
+func (e *attrs) more() extra {
 	if e.More == nil {
 		return extra{}
 	}
@@ -62,7 +61,7 @@ func (e *entry) more() extra {
 }
 
 // add returns the same to be changed.
-func (e *entry) add() *extra {
+func (e *attrs) add() *extra {
 	if e.More == nil {
 		e.More = &extra{}
 	}
@@ -70,7 +69,7 @@ func (e *entry) add() *extra {
 }
 
 // keep makes data the content of the entry.
-func (e *entry) keep(data []byte) {
+func (e *attrs) keep(data []byte) {
 	e.Kept = true
 	if len(data) > 0 {
 		e.add().Data = data
@@ -98,31 +97,36 @@ func (lr layerReader) most() int64 {
 
 // read reads the layer that d names from r, to its end, and verifies it.
 func (lr layerReader) read(ctx context.Context, r io.Reader, d Descriptor) (*layer, error) {
-	l := &layer{}
+	facts, err := newFactsWriter()
+	if err != nil {
+		return nil, err
+	}
 	room := int64(maxAllKept)
-	err := walk(ctx, r, d, lr.most(), func(_ int, h *tar.Header, content io.Reader) (bool, error) {
+	err = walk(ctx, r, d, lr.most(), func(_ int, h *tar.Header, content io.Reader) (bool, error) {
 		e := newEntryOf(h)
-		l.Entries = append(l.Entries, e)
-		if e.Type != tar.TypeReg || h.Size > min(maxKept, room) || lr.keep == nil || !lr.keep(e.Name) {
-			return true, nil
+		if e.Type == tar.TypeReg && h.Size <= min(maxKept, room) && lr.keep != nil && lr.keep(e.Name) {
+			room -= h.Size
+			data, err := io.ReadAll(content)
+			if err != nil {
+				return false, err
+			}
+			e.keep(data)
 		}
-		room -= h.Size
-		data, err := io.ReadAll(content)
-		e.keep(data)
-		return true, err
+		facts.add(e)
+		return true, nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	return l, nil
+	return facts.layer()
 }
 
 // newEntryOf returns what a header says.
 func newEntryOf(h *tar.Header) *entry {
-	e := &entry{
-		Name: cleanName(h.Name), Type: h.Typeflag, Mode: uint32(h.Mode), UID: uint32(h.Uid), GID: uint32(h.Gid), Size: h.Size,
+	e := &entry{Name: cleanName(h.Name), attrs: attrs{
+		Type: h.Typeflag, Mode: uint16(h.Mode & 0o7777), UID: uint32(h.Uid), GID: uint32(h.Gid), Size: h.Size,
 		Sec: h.ModTime.Unix(), Nsec: int32(h.ModTime.Nanosecond()),
-	}
+	}}
 	if h.Linkname != "" {
 		e.add().Link = h.Linkname
 	}
@@ -152,8 +156,8 @@ func cleanName(name string) string {
 	return "."
 }
 
-// header returns the entry as an archive would have it under that name.
-func (e *entry) header(name string) *tar.Header {
+// header returns what is said as an archive would have it under that name.
+func (e *attrs) header(name string) *tar.Header {
 	return &tar.Header{
 		Name: name, Typeflag: e.Type, Mode: int64(e.Mode), Uid: int(e.UID), Gid: int(e.GID), Size: e.Size, Linkname: e.more().Link,
 		ModTime: time.Unix(e.Sec, int64(e.Nsec)).UTC(), PAXRecords: maps.Clone(e.more().Xattrs),

@@ -75,8 +75,8 @@ func archiveOf(base *tree, changes []rootfs.Change, modTime time.Time) ([]byte, 
 	}
 	for _, c := range changes {
 		for dir := path.Dir(c.Name); dir != "."; dir = path.Dir(dir) {
-			if n := lookup(base.root, dir); n != nil && n.isDir() && n.head != nil && headers[dir+"/"] == nil {
-				headers[dir+"/"] = n.head.header(dir + "/")
+			if n := lookup(base.root, dir); n != nil && n.isDir() && n.known && headers[dir+"/"] == nil {
+				headers[dir+"/"] = n.header(dir + "/")
 			}
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"path"
 	"sync"
 
@@ -13,12 +14,13 @@ import (
 
 // reader reads the layers of images, each once, however many images have it.
 type reader struct {
-	layers layerReader
-	cache  *Cache
-	repo   *CacheRepo
-	memory *Memory
-	relay  *relay
-	jobs   int
+	layers   layerReader
+	cache    *Cache
+	repo     *CacheRepo
+	memory   *Memory
+	relay    *relay
+	contents map[Digest]map[int32][]byte // of files that were read later, by the places of their entries
+	jobs     int
 }
 
 // Memory is what is known of layers while a program runs. Several updates that
@@ -54,7 +56,7 @@ func newReader(opt Options) *reader {
 	}
 	return &reader{
 		layers: layerReader{keep: opt.Reads, max: opt.MaxLayerSize},
-		cache:  opt.Cache, repo: opt.CacheRepo, jobs: jobs, memory: memory,
+		cache:  opt.Cache, repo: opt.CacheRepo, jobs: jobs, memory: memory, contents: map[Digest]map[int32][]byte{},
 	}
 }
 
@@ -141,36 +143,74 @@ func (r *reader) read(ctx context.Context, w wanted) error {
 // its layer. Small files of the same directory are likely to be read next, and
 // are kept as well.
 func (r *reader) refetch(ctx context.Context, w wanted, n *node) ([]byte, error) {
-	if n.head.Size > maxKept {
-		return nil, fmt.Errorf("%d bytes are too many for a file that is held whole", n.head.Size)
+	if data, ok := r.contents[w.Digest][n.place]; ok {
+		return data, nil
+	}
+	if n.Size > maxKept {
+		return nil, fmt.Errorf("%d bytes are too many for a file that is held whole", n.Size)
+	}
+	l := r.layer(w.Digest)
+	wanted, err := l.neighbours(n)
+	if err != nil {
+		return nil, layerError(w.Descriptor, err)
 	}
 	body, err := w.from.open(ctx, w.Descriptor)
 	if err != nil {
 		return nil, layerError(w.Descriptor, err)
 	}
 	defer body.Close()
-	l := r.layer(w.Digest)
-	dir := path.Dir(n.head.Name)
+	contents := map[int32][]byte{}
 	err = walk(ctx, body, w.Descriptor, r.layers.most(), func(i int, _ *tar.Header, content io.Reader) (bool, error) {
-		e := l.Entries[i]
-		if e.Kept || e.Type != tar.TypeReg || path.Dir(e.Name) != dir || e != n.head && e.Size > smallFile {
+		if !wanted[int32(i)] {
 			return true, nil
 		}
-		data, err := io.ReadAll(content)
-		if err != nil {
-			return false, err
-		}
-		e.keep(data)
-		return true, nil
+		var err error
+		contents[int32(i)], err = io.ReadAll(content)
+		return true, err
 	})
 	if err != nil {
 		return nil, err
 	}
-	if !n.head.Kept {
+	data, ok := contents[n.place]
+	if !ok {
 		return nil, fmt.Errorf("read layer %s: it changed while it was read", w.Digest)
 	}
-	r.learn(ctx, w.Digest, l)
-	return n.head.more().Data, nil
+	return data, r.add(ctx, w.Digest, l, contents)
+}
+
+// add keeps contents that were read later.
+func (r *reader) add(ctx context.Context, digest Digest, l *layer, contents map[int32][]byte) error {
+	if r.contents[digest] == nil {
+		r.contents[digest] = map[int32][]byte{}
+	}
+	maps.Copy(r.contents[digest], contents)
+	l, err := l.with(contents)
+	if err != nil {
+		return err
+	}
+	r.learn(ctx, digest, l)
+	return nil
+}
+
+// neighbours returns the places of a file and of small ones in its directory
+// that were not kept.
+func (l *layer) neighbours(n *node) (map[int32]bool, error) {
+	dir := ""
+	if err := l.each(func(i int, e *entry) error {
+		if int32(i) == n.place {
+			dir = path.Dir(e.Name)
+		}
+		return nil
+	}); err != nil {
+		return nil, err
+	}
+	places := map[int32]bool{n.place: true}
+	return places, l.each(func(i int, e *entry) error {
+		if !e.Kept && e.Type == tar.TypeReg && e.Size <= smallFile && path.Dir(e.Name) == dir {
+			places[int32(i)] = true
+		}
+		return nil
+	})
 }
 
 // smallFile is the size up to which a file is kept since its neighbour was read.

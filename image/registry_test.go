@@ -391,7 +391,7 @@ func TestCacheIsBounded(t *testing.T) {
 	cache, err := OpenCache(t.TempDir(), (&Locations{}).log())
 	must(t, err)
 	defer cache.Close()
-	l := &layer{Entries: []*entry{{Name: "x", Kept: true, More: &extra{Data: big(t, "x")}}}}
+	l := &layer{packed: big(t, "x")}
 	cache.max = 7 << 19
 	for i, name := range []Digest{"sha256:a", "sha256:b", "sha256:c"} {
 		cache.store(name, l)
@@ -399,7 +399,7 @@ func TestCacheIsBounded(t *testing.T) {
 		must(t, cache.root.Chtimes(cacheName(name), at, at))
 	}
 	cache.store("sha256:d", l)
-	if cache.load("sha256:a") != nil || cache.load("sha256:b") != nil || cache.load("sha256:d") == nil {
+	if cache.has("sha256:a") || cache.has("sha256:b") || !cache.has("sha256:d") {
 		t.Error("what was not used for the longest time is still there, or what is new is not")
 	}
 	var none *Cache

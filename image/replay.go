@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"maps"
 	"path"
-	"slices"
 
 	"github.com/certgraft/certgraft/rootfs"
 )
@@ -24,8 +22,8 @@ func (u *updater) replayOwn(ctx context.Context, it *item, own int, root *rootfs
 		return err
 	}
 	content := func(n *node) ([]byte, error) {
-		if n.head.Kept {
-			return n.head.more().Data, nil
+		if n.Kept {
+			return n.more().Data, nil
 		}
 		return u.reader.refetch(ctx, u.wanted(it, true)[top], n)
 	}
@@ -34,8 +32,8 @@ func (u *updater) replayOwn(ctx context.Context, it *item, own int, root *rootfs
 
 // replay makes what a layer does to the directory at, and below it.
 func replay(root *rootfs.Overlay, dir *node, at string, content func(*node) ([]byte, error)) error {
-	for _, base := range slices.Sorted(maps.Keys(dir.children)) {
-		if err := replayOne(root, dir.children[base], path.Join(at, base), content); err != nil {
+	for base, n := range dir.dir.all() {
+		if err := replayOne(root, n, path.Join(at, base), content); err != nil {
 			return err
 		}
 	}
@@ -48,20 +46,20 @@ func replayOne(root *rootfs.Overlay, n *node, name string, content func(*node) (
 	}
 	switch {
 	case n.isDir():
-		if n.head != nil {
-			if err := root.MkdirAll(name, fs.FileMode(n.head.Mode).Perm()); err != nil {
+		if n.known {
+			if err := root.MkdirAll(name, fs.FileMode(n.Mode).Perm()); err != nil {
 				return err
 			}
 		}
 		return replay(root, n, name, content)
 	case n.isLink():
-		return root.Symlink(n.head.more().Link, name)
+		return root.Symlink(n.more().Link, name)
 	}
 	data, err := content(n)
 	if err != nil {
 		return err
 	}
-	return root.WriteFile(name, data, fs.FileMode(n.head.Mode).Perm())
+	return root.WriteFile(name, data, fs.FileMode(n.Mode).Perm())
 }
 
 // clearFor takes away what is at name where n hides it instead of changing it.

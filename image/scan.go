@@ -168,7 +168,7 @@ func (u *updater) reconsider(ctx context.Context, it *item) error {
 func linked(root *node, to string) bool {
 	at := root
 	for elem := range strings.SplitSeq(strings.Trim(to, "/"), "/") {
-		if at = at.children[elem]; at == nil {
+		if at = at.dir.get(elem); at == nil {
 			return false
 		}
 		if at.isLink() {

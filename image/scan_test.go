@@ -3,6 +3,7 @@ package image
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"reflect"
 	"slices"
 	"strings"
@@ -150,12 +151,36 @@ func FuzzLayer(f *testing.F) {
 		if _, err := stackLayers([]*layer{l, l}); err != nil {
 			return
 		}
-		var packed bytes.Buffer
-		must(t, encodeLayer(&packed, l))
-		again, err := decodeLayer(packed.Bytes())
+		again, err := openLayer(l.packed)
 		must(t, err)
-		if !reflect.DeepEqual(again, l) {
+		same, err := l.with(nil)
+		must(t, err)
+		if !reflect.DeepEqual(again, l) || !reflect.DeepEqual(same, l) {
 			t.Error("the cache keeps something else")
 		}
+	})
+}
+
+// FuzzFacts: whatever a cache holds is read or refused.
+func FuzzFacts(f *testing.F) {
+	w, err := newFactsWriter()
+	must(f, err)
+	w.add(&entry{Name: "etc/x", attrs: attrs{Type: '0', Size: 3, Kept: true, More: &extra{Data: []byte("abc"), Xattrs: map[string]string{"a": "b"}}}})
+	l, err := w.layer()
+	must(f, err)
+	plain, err := unpack(bytes.NewReader(l.packed), "")
+	must(f, err)
+	data, err := io.ReadAll(plain)
+	must(f, err)
+	f.Add(data)
+	f.Add([]byte{0})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		packed := roottest.Pack(t, "zstd", data)
+		if l, err := openLayer(packed); err == nil {
+			_, err := l.with(map[int32][]byte{0: nil})
+			must(t, err)
+			_, _ = treeOf(l, 0)
+		}
+		_, _ = openLayer(data)
 	})
 }

@@ -9,9 +9,11 @@ import (
 
 // node is one name of a root, or of what one layer makes of it.
 type node struct {
-	head     *entry           // nil for a directory that no layer has an entry for
-	layer    int              // that head is of, counted from the lowest
-	children map[string]*node // of a directory, else nil
+	attrs
+	dir   *dir  // what is in a directory, else nil
+	place int32 // of the entry in its layer
+	layer int16 // that the entry is of, counted from the lowest
+	known bool  // there is an entry; a directory can be there without one
 
 	// Only of what one layer makes of a root:
 	gone      bool // a whiteout: what lower layers have here is out of sight
@@ -19,11 +21,16 @@ type node struct {
 	elsewhere bool // a hard link to what the layer itself does not have
 }
 
-func newDir() *node { return &node{children: map[string]*node{}} }
+func newDir() *node { return &node{dir: &dir{}} }
 
-func (n *node) isDir() bool { return n.children != nil }
+func (n *node) isDir() bool { return n.dir != nil }
 
-func (n *node) isLink() bool { return n.head != nil && n.head.Type == tar.TypeSymlink }
+func (n *node) isLink() bool { return n.known && n.Type == tar.TypeSymlink }
+
+// describe takes over what is said of another node.
+func (n *node) describe(by *node) {
+	n.attrs, n.place, n.layer, n.known = by.attrs, by.place, by.layer, by.known
+}
 
 // Names by which a layer takes something away, see "Whiteouts" in the OCI image
 // specification. Other names that start with .wh..wh. are aufs' own.
@@ -57,30 +64,58 @@ func stackLayers(layers []*layer) (*node, error) {
 // treeOf returns what a layer is unpacked to in an empty directory, which is
 // what engines do: links in it are followed, links of lower layers are not.
 func treeOf(l *layer, number int) (*node, error) {
-	root := newDir()
-	at, dir := "", root // archives have the names of a directory one after another
-	for _, e := range l.Entries {
+	b := builder{root: newDir(), shared: map[string]string{}}
+	at, dir := "", b.root // archives have the names of a directory one after another
+	err := l.each(func(i int, e *entry) error {
 		dirName, base := path.Split(e.Name)
 		if dirName != at {
+			dir.dir.trim()
 			var err error
-			if dir, err = mkdirs(root, dirName); err != nil {
-				return nil, err
+			if dir, err = b.mkdirs(dirName); err != nil {
+				return err
 			}
 			at = dirName
 		}
-		if err := add(root, dir, base, &node{head: e, layer: number}); err != nil {
-			return nil, err
-		}
+		n := b.node()
+		n.attrs, n.place, n.layer, n.known = e.attrs, int32(i), int16(number), true
+		return b.add(dir, b.text(base), e.Name, n)
+	})
+	return b.root, err
+}
+
+// builder makes the tree of one layer.
+type builder struct {
+	root   *node
+	free   []node            // nodes are made many at a time
+	shared map[string]string // names, many of which come again and again
+}
+
+func (b *builder) node() *node {
+	if len(b.free) == 0 {
+		b.free = make([]node, 256)
 	}
-	return root, nil
+	n := &b.free[0]
+	b.free = b.free[1:]
+	return n
+}
+
+// text returns a name that does not hold on to the path that it is of.
+func (b *builder) text(name string) string {
+	if old, ok := b.shared[name]; ok {
+		return old
+	}
+	name = strings.Clone(name)
+	if len(b.shared) < 4096 {
+		b.shared[name] = name
+	}
+	return name
 }
 
 // add enters n, of one entry, into the directory that it is in.
-func add(root, dir *node, base string, n *node) error {
-	e := n.head
-	if e.Name == "." {
-		if e.Type == tar.TypeDir {
-			root.head, root.layer = e, n.layer
+func (b *builder) add(dir *node, base, name string, n *node) error {
+	if name == "." {
+		if n.Type == tar.TypeDir {
+			b.root.describe(n)
 		}
 		return nil
 	}
@@ -88,21 +123,21 @@ func add(root, dir *node, base string, n *node) error {
 		hide(dir, base)
 		return nil
 	}
-	old := dir.children[base]
+	old := dir.dir.get(base)
 	switch {
-	case e.Type == tar.TypeLink:
+	case n.Type == tar.TypeLink:
 		var err error
-		if n, err = hardLink(root, e); err != nil {
+		if n, err = b.hardLink(name, n); err != nil {
 			return err
 		}
-	case e.Type == tar.TypeDir && old != nil && old.isDir():
-		old.head, old.layer = e, n.layer
+	case n.Type == tar.TypeDir && old != nil && old.isDir():
+		old.describe(n)
 		return nil
-	case e.Type == tar.TypeDir:
-		n.children = map[string]*node{}
+	case n.Type == tar.TypeDir:
+		n.dir = newDir().dir
 		n.opaque = old != nil && old.gone
 	}
-	dir.children[base] = n
+	dir.dir.set(base, n)
 	return nil
 }
 
@@ -117,30 +152,31 @@ func hide(dir *node, base string) {
 		return
 	}
 	name := strings.TrimPrefix(base, whiteout)
-	switch old := dir.children[name]; {
+	switch old := dir.dir.get(name); {
 	case old == nil:
-		dir.children[name] = &node{gone: true}
+		dir.dir.set(name, &node{gone: true})
 	case old.isDir():
 		old.opaque = true
 	}
 }
 
-func hardLink(root *node, e *entry) (*node, error) {
-	target := cleanName(e.more().Link)
-	found := lookup(root, target)
+func (b *builder) hardLink(name string, n *node) (*node, error) {
+	target := cleanName(n.more().Link)
+	found := lookup(b.root, target)
 	switch {
 	case found == nil || found.gone:
-		return &node{head: e, elsewhere: true}, nil
+		n.elsewhere = true
+		return n, nil
 	case found.isDir():
-		return nil, fmt.Errorf("%s is a hard link to the directory %s", e.Name, e.more().Link)
+		return nil, fmt.Errorf("%s is a hard link to the directory %s", name, n.more().Link)
 	}
 	return found, nil
 }
 
 // mkdirs returns the directory at name in what a layer makes, with its parents,
 // following the layer's own links.
-func mkdirs(root *node, name string) (*node, error) {
-	at, trail := root, []*node{root}
+func (b *builder) mkdirs(name string) (*node, error) {
+	at, trail := b.root, []*node{b.root}
 	rest := strings.Split(name, "/")
 	for links := 0; len(rest) > 0; {
 		elem := rest[0]
@@ -153,21 +189,21 @@ func mkdirs(root *node, name string) (*node, error) {
 			at = trail[len(trail)-1]
 			continue
 		}
-		next := at.children[elem]
+		next := at.dir.get(elem)
 		switch {
 		case next == nil || next.gone:
 			opaque := next != nil
 			next = newDir()
 			next.opaque = opaque
-			at.children[elem] = next
+			at.dir.set(b.text(elem), next)
 		case next.isLink():
 			if links++; links > maxLinks {
 				return nil, fmt.Errorf("%s leads through too many links", name)
 			}
-			if strings.HasPrefix(next.head.more().Link, "/") {
-				at, trail = root, trail[:1]
+			if strings.HasPrefix(next.more().Link, "/") {
+				at, trail = b.root, trail[:1]
 			}
-			rest = append(strings.Split(next.head.more().Link, "/"), rest...)
+			rest = append(strings.Split(next.more().Link, "/"), rest...)
 			continue
 		case !next.isDir():
 			return nil, fmt.Errorf("%s lies below a file of the same layer", name)
@@ -187,41 +223,60 @@ func lookup(root *node, name string) *node {
 	}
 	at := root
 	for elem := range strings.SplitSeq(name, "/") {
-		if at = at.children[elem]; at == nil {
+		if at = at.dir.get(elem); at == nil {
 			return nil
 		}
 	}
 	return at
 }
 
-// stacker lays what a layer makes over the layers below.
+// stacker lays what a layer makes over the layers below. What it makes becomes
+// part of the root.
 type stacker struct {
 	root *node
 	// Removals and additions wait until all of the layer was looked at: a hard
 	// link may be to what the layer takes away.
-	later []func()
+	later []placing
+}
+
+// placing is what is to be done with one name of a directory, or with all that
+// an opaque directory does not have itself.
+type placing struct {
+	dir   *node
+	base  string
+	node  *node // nil takes what is there away
+	cover *node // the opaque directory
 }
 
 func (s *stacker) finish() {
-	for _, do := range s.later {
-		do()
+	for _, p := range s.later {
+		switch {
+		case p.cover != nil:
+			var hidden []string
+			for base := range p.dir.dir.all() {
+				if p.cover.dir.get(base) == nil {
+					hidden = append(hidden, base)
+				}
+			}
+			for _, base := range hidden {
+				p.dir.dir.remove(base)
+			}
+		case p.node == nil:
+			p.dir.dir.remove(p.base)
+		default:
+			p.dir.dir.set(p.base, p.node)
+		}
 	}
 }
 
 func (s *stacker) stack(lower, upper *node) error {
-	if upper.head != nil {
-		lower.head, lower.layer = upper.head, upper.layer
+	if upper.known {
+		lower.describe(upper)
 	}
 	if upper.opaque {
-		s.later = append(s.later, func() {
-			for base := range lower.children {
-				if _, ours := upper.children[base]; !ours {
-					delete(lower.children, base)
-				}
-			}
-		})
+		s.later = append(s.later, placing{dir: lower, cover: upper})
 	}
-	for base, up := range upper.children {
+	for base, up := range upper.dir.all() {
 		if err := s.place(lower, up, base, upper.opaque); err != nil {
 			return err
 		}
@@ -230,39 +285,68 @@ func (s *stacker) stack(lower, upper *node) error {
 }
 
 func (s *stacker) place(dir, up *node, base string, covered bool) error {
-	down := dir.children[base]
+	down := dir.dir.get(base)
 	switch {
 	case up.gone:
-		s.later = append(s.later, func() { delete(dir.children, base) })
+		s.later = append(s.later, placing{dir: dir, base: base})
 		return nil
 	case up.isDir() && down != nil && down.isDir() && !covered && !up.opaque:
 		return s.stack(down, up)
 	case up.isDir():
-		fresh := newDir()
-		if up.opaque && up.head == nil && down != nil && !covered {
-			fresh.head, fresh.layer = dirHead(down), down.layer
+		if up.opaque && !up.known && down != nil && down.isDir() && !covered {
+			up.describe(down)
 		}
-		if err := s.stack(fresh, &node{head: up.head, layer: up.layer, children: up.children}); err != nil {
+		if err := s.adopt(up); err != nil {
 			return err
 		}
-		s.later = append(s.later, func() { dir.children[base] = fresh })
-		return nil
 	case up.elsewhere:
-		to := cleanName(up.head.more().Link)
-		target := lookup(s.root, to)
-		if target == nil || target.isDir() {
-			return fmt.Errorf("%s is a hard link to %s, which no layer has", up.head.Name, to)
+		var err error
+		if up, err = s.target(up, base); err != nil {
+			return err
 		}
-		up = target
 	}
-	s.later = append(s.later, func() { dir.children[base] = up })
+	s.later = append(s.later, placing{dir: dir, base: base, node: up})
 	return nil
 }
 
-// dirHead is what is kept of a directory of which all content goes.
-func dirHead(n *node) *entry {
-	if n.isDir() {
-		return n.head
+// adopt makes a directory of the layer, below which there is nothing, one of the
+// root.
+func (s *stacker) adopt(dir *node) error {
+	dir.opaque = false
+	var gone []string
+	linked := map[string]*node{}
+	for base, n := range dir.dir.all() {
+		switch {
+		case n.gone:
+			gone = append(gone, base)
+		case n.isDir():
+			if err := s.adopt(n); err != nil {
+				return err
+			}
+		case n.elsewhere:
+			target, err := s.target(n, base)
+			if err != nil {
+				return err
+			}
+			linked[base] = target
+		}
 	}
+	for _, base := range gone {
+		dir.dir.remove(base)
+	}
+	for base, n := range linked {
+		dir.dir.set(base, n)
+	}
+	dir.dir.trim()
 	return nil
+}
+
+// target returns what a hard link to a lower layer is to.
+func (s *stacker) target(link *node, base string) (*node, error) {
+	to := cleanName(link.more().Link)
+	target := lookup(s.root, to)
+	if target == nil || target.isDir() {
+		return nil, fmt.Errorf("%s is a hard link to %s, which no layer has", base, to)
+	}
+	return target, nil
 }

@@ -132,7 +132,7 @@ func (u *updater) tree(ctx context.Context, it *item, n int) (*tree, error) {
 	}
 	all := u.wanted(it, true)
 	return &tree{root: root, content: func(n *node) ([]byte, error) {
-		u.opt.log().Debug("read a layer again", "layer", all[n.layer].Digest, "for", n.head.Name)
+		u.opt.log().Debug("read a layer again", "layer", all[n.layer].Digest, "entry", n.place)
 		return u.reader.refetch(ctx, all[n.layer], n)
 	}}, nil
 }
@@ -227,7 +227,7 @@ func (u *updater) ownLayer(it *item) int {
 	if n == 0 || it.plan[n-1] != "" {
 		return 0
 	}
-	if slices.ContainsFunc(u.reader.layer(it.manifest.Layers[n-1].Digest).Entries, func(e *entry) bool { return e.Marked }) {
+	if u.reader.layer(it.manifest.Layers[n-1].Digest).marked {
 		return 1
 	}
 	return 0

@@ -1,0 +1,48 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"archive/tar"
+	"bytes"
+	"fmt"
+	"os/exec"
+	"syscall"
+	"testing"
+
+	"github.com/certgraft/certgraft/internal/roottest"
+)
+
+// An image of 300,000 files is patched in less than 64 MiB, read for the first
+// time and known.
+func TestPatchMemory(t *testing.T) {
+	const most = 64 << 20
+	var buf bytes.Buffer
+	w := tar.NewWriter(&buf)
+	for i := range 300_000 {
+		h := &tar.Header{Name: fmt.Sprintf("app/node_modules/@scope-%d/package-%d/lib/implementation-%d.js", i/100%50, i/10, i), Typeflag: tar.TypeReg, Mode: 0o644}
+		if err := w.WriteHeader(h); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	l := roottest.NewLayout(t)
+	base := roottest.Tar(t, roottest.Dir("etc/"), roottest.Dir("etc/ssl/"), roottest.Dir("etc/ssl/certs/"), roottest.File("etc/ssl/certs/ca-certificates.crt", ""))
+	from := l.Tag(l.Image(roottest.Image{Packed: "gzip", Layers: [][]byte{base, buf.Bytes()}}), "x")
+	buf.Reset()
+	corp := newAuthority(t, "Corp Root")
+	cache := t.TempDir()
+	for _, what := range []string{"cold", "warm"} {
+		cmd := exec.Command(certgraft, "patch", "--quiet", "--cache", cache, from, corp.caFile, "--tag", "oci:"+t.TempDir())
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		taken := cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss << 10
+		t.Logf("%s: %d MiB", what, taken>>20)
+		if taken > most {
+			t.Errorf("%s: %d MiB, more than %d", what, taken>>20, int64(most)>>20)
+		}
+	}
+}

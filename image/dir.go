@@ -1,0 +1,103 @@
+package image
+
+import (
+	"iter"
+	"slices"
+	"strings"
+)
+
+// dir is what a directory holds. A map for each would be most of what an image
+// takes in memory: names are kept sorted, as archives mostly have them, and those
+// that come out of order are aside until there are many.
+type dir struct {
+	sorted []named
+	loose  map[string]*node
+}
+
+// named is a node under a name. One node has several names where there are hard
+// links.
+type named struct {
+	name string
+	node *node
+}
+
+func (d *dir) search(name string) (int, bool) {
+	return slices.BinarySearchFunc(d.sorted, name, func(n named, name string) int { return strings.Compare(n.name, name) })
+}
+
+// get returns what is under a name, or nil.
+func (d *dir) get(name string) *node {
+	if d == nil {
+		return nil
+	}
+	if n, ok := d.loose[name]; ok {
+		return n
+	}
+	if i, ok := d.search(name); ok {
+		return d.sorted[i].node
+	}
+	return nil
+}
+
+// set puts n under a name, in the place of what is there.
+func (d *dir) set(name string, n *node) {
+	if len(d.sorted) == 0 || d.sorted[len(d.sorted)-1].name < name && d.loose[name] == nil {
+		delete(d.loose, name)
+		d.sorted = append(d.sorted, named{name, n})
+		return
+	}
+	if i, ok := d.search(name); ok {
+		d.sorted[i].node = n
+		return
+	}
+	if d.loose == nil {
+		d.loose = map[string]*node{}
+	}
+	if d.loose[name] = n; len(d.loose) > max(16, len(d.sorted)) {
+		d.merge()
+	}
+}
+
+func (d *dir) remove(name string) {
+	delete(d.loose, name)
+	if i, ok := d.search(name); ok {
+		d.sorted = slices.Delete(d.sorted, i, i+1)
+	}
+}
+
+// merge puts all names in order.
+func (d *dir) merge() {
+	if len(d.loose) == 0 {
+		return
+	}
+	all := make([]named, 0, len(d.sorted)+len(d.loose))
+	all = append(all, d.sorted...)
+	for name, n := range d.loose {
+		all = append(all, named{name, n})
+	}
+	slices.SortFunc(all, func(a, b named) int { return strings.Compare(a.name, b.name) })
+	d.sorted, d.loose = all, nil
+}
+
+// trim gives back the room that is left for more names.
+func (d *dir) trim() {
+	if cap(d.sorted)-len(d.sorted) > len(d.sorted)/8 {
+		d.sorted = append(make([]named, 0, len(d.sorted)), d.sorted...)
+	}
+}
+
+// all yields what is in the directory, by name. Meanwhile nothing may be added
+// or removed; what a name stands for may change.
+func (d *dir) all() iter.Seq2[string, *node] {
+	return func(yield func(string, *node) bool) {
+		if d == nil {
+			return
+		}
+		d.merge()
+		for _, n := range d.sorted {
+			if !yield(n.name, n.node) {
+				return
+			}
+		}
+	}
+}

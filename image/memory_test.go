@@ -1,0 +1,67 @@
+package image
+
+import (
+	"archive/tar"
+	"bytes"
+	"fmt"
+	"runtime"
+	"testing"
+)
+
+// modules writes a layer of n files as a package manager would lay them.
+func modules(t testing.TB, n int) []byte {
+	t.Helper()
+	var buf bytes.Buffer
+	w := tar.NewWriter(&buf)
+	for i := range n {
+		if i%10 == 0 {
+			must(t, w.WriteHeader(&tar.Header{Name: fmt.Sprintf("app/node_modules/@scope-%d/package-%d/lib/", i%50, i/10), Typeflag: tar.TypeDir, Mode: 0o755}))
+		}
+		must(t, w.WriteHeader(&tar.Header{Name: fmt.Sprintf("app/node_modules/@scope-%d/package-%d/lib/implementation-%d.js", i/10*10%50, i/10, i), Typeflag: tar.TypeReg, Mode: 0o644}))
+	}
+	must(t, w.Close())
+	return buf.Bytes()
+}
+
+func heap() uint64 {
+	runtime.GC()
+	runtime.GC() // what the first has finalized
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+// An image of hundreds of thousands of files fits: what is kept of each is small,
+// in the tree and in what the layers are kept as.
+func TestFilesTakeLittle(t *testing.T) {
+	const files = 50_000
+	data := modules(t, files)
+	d := Descriptor{MediaType: ociLayer, Digest: digestOf(data), Size: int64(len(data))}
+	before := heap()
+	l, err := (layerReader{}).read(t.Context(), bytes.NewReader(data), d)
+	must(t, err)
+	facts := heap() - before
+	root, err := stackLayers([]*layer{l})
+	must(t, err)
+	all := heap() - before
+	t.Logf("%d bytes for each file, %d of them packed", all/files, facts/files)
+	if all/files > 160 || facts/files > 25 {
+		t.Errorf("%d bytes for each file, %d of them packed", all/files, facts/files)
+	}
+	if lookup(root, "app/node_modules/@scope-0/package-0/lib/implementation-1.js") == nil {
+		t.Error("a file is missing")
+	}
+	runtime.KeepAlive(data)
+}
+
+func BenchmarkStackLayers(b *testing.B) {
+	data := modules(b, 50_000)
+	l, err := (layerReader{}).read(b.Context(), bytes.NewReader(data), Descriptor{MediaType: ociLayer, Digest: digestOf(data), Size: int64(len(data))})
+	must(b, err)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := stackLayers([]*layer{l}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
