@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
@@ -123,4 +124,22 @@ func (l *Locations) progress(verb string, d Descriptor, done int64) {
 	if l.Progress != nil && d.Size > smallLayer {
 		l.Progress(verb+" "+d.Digest.short(), done, d.Size)
 	}
+}
+
+// openRange reads a part of a blob, from one byte to before another. It is
+// [errNoRange] if the registry does not send parts.
+func (r *repository) openRange(ctx context.Context, d Descriptor, from, to int64) (io.ReadCloser, error) {
+	req, err := r.request(ctx, http.MethodGet, r.url("blobs", string(d.Digest)), nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Range", fmt.Sprintf("bytes=%d-%d", from, to-1))
+	resp, err := r.send(req, http.StatusOK, http.StatusPartialContent)
+	if err != nil {
+		return nil, err
+	}
+	if resp.StatusCode != http.StatusPartialContent || !strings.HasPrefix(resp.Header.Get("Content-Range"), fmt.Sprintf("bytes %d-%d/", from, to-1)) {
+		return nil, errors.Join(errNoRange, resp.Body.Close())
+	}
+	return readCloser{io.LimitReader(resp.Body, to-from), resp.Body}, nil
 }

@@ -19,6 +19,7 @@ import (
 type layer struct {
 	packed []byte
 	marked bool // it is one of certgraft's own
+	ranged bool // it is what a table of contents says: places are those in the table
 }
 
 // factsWindow is how far back the compression looks. It is also what reading

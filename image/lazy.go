@@ -1,18 +1,43 @@
 package image
 
 import (
+	"archive/tar"
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
 )
 
-// tocName is the name of the table of contents in an eStargz layer.
-const tocName = "stargz.index.json"
+// Layers with a table of contents at their end, which tools make that mount
+// layers before they are there: eStargz and zstd:chunked. The table says of each
+// file where in the layer it is, and is named by its digest in the manifest. See
+// the documents estargz.md of stargz-snapshotter and zstd-chunked of
+// containers/storage.
+const (
+	stargzDigest  = "containerd.io/snapshot/stargz/toc.digest"
+	chunkedDigest = "zstd-chunked.manifest-checksum" // behind the prefix of the tool, which changed
+	chunkedPlace  = "zstd-chunked.manifest-position"
 
-// isLazy reports whether an annotation of a layer says where in it something is,
-// as tools do that mount layers before they are there.
+	// tocName is the name of the table in an eStargz layer.
+	tocName = "stargz.index.json"
+	// footerSize is the size of what says where it is.
+	footerSize = 51
+	// maxContents bounds a table.
+	maxContents = 512 << 20
+)
+
+// isLazy reports whether an annotation of a layer says where in it something is.
 func isLazy(annotation string) bool {
-	for _, prefix := range []string{"containerd.io/snapshot/stargz/", "io.containers.estargz.", "io.github.containers.zstd-chunked."} {
+	for _, prefix := range []string{"containerd.io/snapshot/stargz/", "io.containers.estargz.", "io.github.containers.zstd-chunked.", "io.containers.zstd-chunked."} {
 		if strings.HasPrefix(annotation, prefix) {
 			return true
 		}
@@ -23,4 +48,317 @@ func isLazy(annotation string) bool {
 // lazy reports whether a layer has a table of contents.
 func lazy(d Descriptor) bool {
 	return slices.ContainsFunc(slices.Collect(maps.Keys(d.Annotations)), isLazy)
+}
+
+// chunkedNote returns an annotation of a zstd:chunked layer.
+func chunkedNote(d Descriptor, key string) string {
+	if v := d.Annotations["io.github.containers."+key]; v != "" {
+		return v
+	}
+	return d.Annotations["io.containers."+key]
+}
+
+// contentsKey is what is known of a layer by its table of contents is kept as.
+// The layer's own digest would not do: it was not verified, and another image
+// may name the same layer without the table, or with another.
+func contentsKey(d Descriptor) (Digest, bool) {
+	table := Digest(d.Annotations[stargzDigest])
+	if table == "" {
+		table = Digest(chunkedNote(d, chunkedDigest))
+	}
+	if _, err := table.newHash(); err != nil {
+		return "", false
+	}
+	return digestOf([]byte("contents " + string(d.Digest) + " " + string(table))), true
+}
+
+// ranger is where parts of blobs can be read.
+type ranger interface {
+	openRange(ctx context.Context, d Descriptor, from, to int64) (io.ReadCloser, error)
+}
+
+// errNoRange is what a registry that sends all of a blob comes to.
+var errNoRange = errors.New("it sends no parts of blobs")
+
+// contents reads layers by their tables of contents.
+type contents struct {
+	from ranger
+	keep func(name string) bool
+	d    Descriptor
+}
+
+// read returns what the table says of a layer, and the contents of the files
+// that are wanted. Whatever is odd is an error, and the layer is read whole.
+func (c contents) read(ctx context.Context) (*layer, error) {
+	facts, err := newFactsWriter()
+	if err != nil {
+		return nil, err
+	}
+	room := int64(maxAllKept)
+	found, err := c.survey(ctx, func(_ int32, e *entry) bool {
+		facts.add(e)
+		wanted := e.Type == tar.TypeReg && e.Size <= min(maxKept, room) && c.keep != nil && c.keep(e.Name)
+		if wanted {
+			room -= e.Size
+		}
+		return wanted
+	})
+	if err != nil {
+		return nil, err
+	}
+	l, err := facts.layer()
+	if err != nil {
+		return nil, err
+	}
+	files, err := c.fetch(ctx, found)
+	if err != nil {
+		return nil, err
+	}
+	if l, err = l.with(files); err != nil {
+		return nil, err
+	}
+	l.ranged = true
+	return l, nil
+}
+
+// survey reads the table, verified, calls want for each entry and returns the
+// files that it wants.
+func (c contents) survey(ctx context.Context, want func(place int32, e *entry) bool) ([]*lazyFile, error) {
+	table, end, check, err := c.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer table.Close()
+	s := contentsSurvey{want: want, end: end, zstd: c.d.Annotations[stargzDigest] == ""}
+	if err := decodeContents(table, s.entry); err != nil {
+		return nil, err
+	}
+	if err := check(); err != nil {
+		return nil, err
+	}
+	return s.finish()
+}
+
+// open opens the table. Once it was read, check says whether it is the one that
+// the manifest names. End is where files end.
+func (c contents) open(ctx context.Context) (table io.ReadCloser, end int64, check func() error, err error) {
+	if c.d.Annotations[stargzDigest] != "" {
+		return c.openStargz(ctx)
+	}
+	return c.openChunked(ctx)
+}
+
+func (c contents) openStargz(ctx context.Context) (io.ReadCloser, int64, func() error, error) {
+	at, err := c.stargzPlace(ctx)
+	if err != nil {
+		return nil, 0, nil, err
+	}
+	body, err := c.from.openRange(ctx, c.d, at, c.d.Size-footerSize)
+	if err != nil {
+		return nil, 0, nil, err
+	}
+	unpacked, err := gzip.NewReader(bufio.NewReader(body))
+	if err != nil {
+		return nil, 0, nil, errors.Join(err, body.Close())
+	}
+	archive := tar.NewReader(unpacked)
+	if h, err := archive.Next(); err != nil || h.Name != tocName || h.Size > maxContents {
+		return nil, 0, nil, errors.Join(errors.New("there is no table of contents where the footer says"), err, body.Close())
+	}
+	hashed, check, err := verified(archive, Digest(c.d.Annotations[stargzDigest]))
+	return readCloser{hashed, body}, at, check, err
+}
+
+// stargzPlace returns where the footer says that the table is: an empty gzip
+// member with "%016xSTARGZ" in its extra field.
+func (c contents) stargzPlace(ctx context.Context) (int64, error) {
+	if c.d.Size < footerSize {
+		return 0, errors.New("there is no footer")
+	}
+	body, err := c.from.openRange(ctx, c.d, c.d.Size-footerSize, c.d.Size)
+	if err != nil {
+		return 0, err
+	}
+	defer body.Close()
+	footer, err := io.ReadAll(io.LimitReader(body, footerSize+1))
+	if err != nil || len(footer) != footerSize || string(footer[12:16]) != "SG\x16\x00" || string(footer[32:38]) != "STARGZ" {
+		return 0, errors.Join(errors.New("the footer is of another format"), err)
+	}
+	at, err := strconv.ParseInt(string(footer[16:32]), 16, 64)
+	if err != nil || at < 0 || at >= c.d.Size-footerSize {
+		return 0, errors.Join(errors.New("the footer names no place"), err)
+	}
+	return at, nil
+}
+
+// openChunked opens the table of a zstd:chunked layer, whose digest is of what is
+// compressed.
+func (c contents) openChunked(ctx context.Context) (io.ReadCloser, int64, func() error, error) {
+	var at, packed, plain int64
+	var kind int
+	if n, _ := fmt.Sscanf(chunkedNote(c.d, chunkedPlace), "%d:%d:%d:%d", &at, &packed, &plain, &kind); n != 4 || kind != 1 ||
+		at < 0 || packed <= 0 || packed > maxContents || plain <= 0 || plain > maxContents || at+packed > c.d.Size {
+		return nil, 0, nil, errors.New("the place of the table of contents is odd")
+	}
+	body, err := c.from.openRange(ctx, c.d, at, at+packed)
+	if err != nil {
+		return nil, 0, nil, err
+	}
+	hashed, check, err := verified(body, Digest(chunkedNote(c.d, chunkedDigest)))
+	if err != nil {
+		return nil, 0, nil, errors.Join(err, body.Close())
+	}
+	z, err := newUnzstd(hashed)
+	if err != nil {
+		return nil, 0, nil, errors.Join(err, body.Close())
+	}
+	return readCloser{io.LimitReader(z, plain+1), closers{z.IOReadCloser(), body}}, at, func() error {
+		if _, err := io.Copy(io.Discard, hashed); err != nil {
+			return err
+		}
+		return check()
+	}, nil
+}
+
+func newUnzstd(r io.Reader) (*zstd.Decoder, error) {
+	return zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
+}
+
+type closers []io.Closer
+
+func (all closers) Close() error {
+	var errs []error
+	for _, c := range all {
+		errs = append(errs, c.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// verified returns a reader whose check says, once all was read, whether that was
+// what a digest names.
+func verified(r io.Reader, want Digest) (io.Reader, func() error, error) {
+	h, err := want.newHash()
+	if err != nil {
+		return nil, nil, err
+	}
+	hashed := io.TeeReader(r, h)
+	return hashed, func() error {
+		if _, err := io.Copy(io.Discard, hashed); err != nil {
+			return err
+		}
+		if !sums(h, want) {
+			return errNotDigest
+		}
+		return nil
+	}, nil
+}
+
+// fetch reads files, several that lie side by side at once.
+func (c contents) fetch(ctx context.Context, files []*lazyFile) (map[int32][]byte, error) {
+	var chunks []*lazyChunk
+	total := int64(0)
+	contents := map[int32][]byte{}
+	for _, f := range files {
+		contents[f.place] = make([]byte, f.size)
+		for i := range f.chunks {
+			f.chunks[i].data = contents[f.place][f.chunks[i].into:][:f.chunks[i].size]
+			chunks = append(chunks, &f.chunks[i])
+			total += f.chunks[i].end - f.chunks[i].at
+		}
+	}
+	slices.SortFunc(chunks, func(a, b *lazyChunk) int { return int(a.at - b.at) })
+	if total > c.d.Size/2 {
+		return nil, errors.New("most of the layer is wanted")
+	}
+	for len(chunks) > 0 {
+		n := 1
+		for n < len(chunks) && chunks[n].at-chunks[n-1].end <= maxGap {
+			n++
+		}
+		if err := c.fetchSpan(ctx, chunks[:n]); err != nil {
+			return nil, err
+		}
+		chunks = chunks[n:]
+	}
+	for _, f := range files {
+		if err := f.check(contents[f.place]); err != nil {
+			return nil, err
+		}
+	}
+	return contents, nil
+}
+
+// maxGap is what is read in vain rather than ask once more.
+const maxGap = 4 << 10
+
+// fetchSpan reads chunks that lie side by side. Some share their place: small
+// files that are compressed together.
+func (c contents) fetchSpan(ctx context.Context, chunks []*lazyChunk) error {
+	at, end := chunks[0].at, int64(0)
+	for _, k := range chunks {
+		end = max(end, k.end)
+	}
+	body, err := c.from.openRange(ctx, c.d, at, end)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	for len(chunks) > 0 {
+		first := chunks[0]
+		if _, err := io.CopyN(io.Discard, body, first.at-at); err != nil {
+			return err
+		}
+		packed, err := io.ReadAll(io.LimitReader(body, first.end-first.at))
+		if err != nil {
+			return err
+		}
+		at = first.end
+		for ; len(chunks) > 0 && chunks[0].at == first.at; chunks = chunks[1:] {
+			if err := chunks[0].unpack(packed); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func checkHash(h hash.Hash, data []byte, want Digest) error {
+	h.Write(data)
+	if !sums(h, want) {
+		return errNotDigest
+	}
+	return nil
+}
+
+func (k *lazyChunk) check() error {
+	if k.digest == "" {
+		return nil
+	}
+	h, err := k.digest.newHash()
+	if err != nil {
+		return err
+	}
+	return checkHash(h, k.data, k.digest)
+}
+
+// check says whether the content of a file is what the table names.
+func (f *lazyFile) check(data []byte) error {
+	named := true
+	for i := range f.chunks {
+		if err := f.chunks[i].check(); err != nil {
+			return err
+		}
+		named = named && f.chunks[i].digest != ""
+	}
+	switch {
+	case f.digest != "":
+		h, err := f.digest.newHash()
+		if err != nil {
+			return err
+		}
+		return checkHash(h, data, f.digest)
+	case !named:
+		return errors.New("the table of contents does not name the content of a file")
+	}
+	return nil
 }

@@ -10,6 +10,7 @@ import (
 const (
 	ActionKnown = "known" // nothing: it is known from before
 	ActionRead  = "read"  // it is downloaded and read
+	ActionParts = "parts" // its table of contents is read, and of the files those that matter
 	ActionSkip  = "skip"  // nothing: there can be no store in it
 )
 
@@ -36,6 +37,7 @@ type LayerPlan struct {
 // on the way to it or not the runtime that the image starts.
 func Plan(ctx context.Context, img *Image, opt Options) ([]PartPlan, error) {
 	u := newUpdater(img, nil, opt)
+	u.reader.relay = openRelay(ctx, img, opt)
 	top, err := u.load(ctx, img.Descriptor, img.raw, 0)
 	if err == nil {
 		err = u.selectParts(top)
@@ -80,11 +82,13 @@ func (u *updater) decide(ctx context.Context, it *item) []LayerPlan {
 	for i, d := range it.manifest.Layers {
 		plan[i] = LayerPlan{Digest: d.Digest, Size: d.Size, Action: ActionRead}
 		why, to := u.mayMatter(it, d, copies, i)
-		switch known := u.reader.knows(ctx, d.Digest); {
+		switch known := u.reader.knows(ctx, d); {
 		case known != "":
 			plan[i].Action, plan[i].Why = ActionKnown, known
 		case to != "":
 			plan[i].Action, plan[i].Why, plan[i].to = ActionSkip, "it only copies to "+to, to
+		case u.reader.inParts(wanted{d, u.from}) != nil:
+			plan[i].Action, plan[i].Why = ActionParts, "it has a table of contents: "+why
 		default:
 			plan[i].Why = why
 		}

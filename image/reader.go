@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"maps"
 	"path"
 	"sync"
@@ -14,13 +15,17 @@ import (
 
 // reader reads the layers of images, each once, however many images have it.
 type reader struct {
-	layers   layerReader
-	cache    *Cache
-	repo     *CacheRepo
-	memory   *Memory
-	relay    *relay
+	layers layerReader
+	cache  *Cache
+	repo   *CacheRepo
+	memory *Memory
+	relay  *relay
+	log    *slog.Logger
+	jobs   int
+	whole  bool  // no layer is read by its table of contents
+	least  int64 // the size above which one is
+
 	contents map[Digest]map[int32][]byte // of files that were read later, by the places of their entries
-	jobs     int
 }
 
 // Memory is what is known of layers while a program runs. Several updates that
@@ -56,7 +61,7 @@ func newReader(opt Options) *reader {
 	}
 	return &reader{
 		layers: layerReader{keep: opt.Reads, max: opt.MaxLayerSize},
-		cache:  opt.Cache, repo: opt.CacheRepo, jobs: jobs, memory: memory, contents: map[Digest]map[int32][]byte{},
+		cache:  opt.Cache, repo: opt.CacheRepo, jobs: jobs, memory: memory, log: opt.log(), whole: opt.Layer == LayerRewrite, least: smallLayer, contents: map[Digest]map[int32][]byte{},
 	}
 }
 
@@ -81,47 +86,76 @@ func (r *reader) readAll(ctx context.Context, all []wanted) error {
 	return group.Wait()
 }
 
-func (r *reader) layer(digest Digest) *layer { return r.memory.layer(digest) }
+// layer returns what is known of a layer, or nil.
+func (r *reader) layer(d Descriptor) *layer {
+	_, l := r.known(d)
+	return l
+}
+
+// known also returns what it is kept as.
+func (r *reader) known(d Descriptor) (Digest, *layer) {
+	for _, key := range r.keys(d) {
+		if l := r.memory.layer(key); l != nil {
+			return key, l
+		}
+	}
+	return "", nil
+}
+
+// keys returns what is known of a layer may be kept as. By its table of contents
+// it is known only where that does.
+func (r *reader) keys(d Descriptor) []Digest {
+	if key, ok := contentsKey(d); ok && !r.whole {
+		return []Digest{d.Digest, key}
+	}
+	return []Digest{d.Digest}
+}
 
 // knows says from where a layer can be had without reading it, or "".
-func (r *reader) knows(ctx context.Context, digest Digest) string {
-	switch {
-	case r.layer(digest) != nil:
-		return "it was read before"
-	case r.cache.has(digest):
-		return "it is in the cache"
-	case r.repo.has(ctx, digest):
-		return "it is in the cache repository"
+func (r *reader) knows(ctx context.Context, d Descriptor) string {
+	for _, key := range r.keys(d) {
+		switch {
+		case r.memory.layer(key) != nil:
+			return "it was read before"
+		case r.cache.has(key):
+			return "it is in the cache"
+		case r.repo.has(ctx, key):
+			return "it is in the cache repository"
+		}
 	}
 	return ""
 }
 
 // recall takes what is known of a layer into memory, and reports whether
 // anything is.
-func (r *reader) recall(ctx context.Context, digest Digest) bool {
-	if r.layer(digest) != nil {
+func (r *reader) recall(ctx context.Context, d Descriptor) bool {
+	if r.layer(d) != nil {
 		return true
 	}
-	l := r.cache.load(digest)
-	if l == nil {
-		if l = r.repo.load(ctx, digest); l == nil {
-			return false
+	for _, key := range r.keys(d) {
+		l := r.cache.load(key)
+		if l == nil {
+			if l = r.repo.load(ctx, key); l == nil {
+				continue
+			}
+			r.cache.store(key, l)
 		}
-		r.cache.store(digest, l)
+		l.ranged = key != d.Digest
+		r.memory.keep(key, l)
+		return true
 	}
-	r.memory.keep(digest, l)
-	return true
+	return false
 }
 
 // learn keeps what was read of a layer wherever that is kept.
-func (r *reader) learn(ctx context.Context, digest Digest, l *layer) {
-	r.memory.keep(digest, l)
-	r.cache.store(digest, l)
-	r.repo.store(ctx, digest, l)
+func (r *reader) learn(ctx context.Context, key Digest, l *layer) {
+	r.memory.keep(key, l)
+	r.cache.store(key, l)
+	r.repo.store(ctx, key, l)
 }
 
 func (r *reader) read(ctx context.Context, w wanted) error {
-	if r.recall(ctx, w.Digest) {
+	if r.recall(ctx, w.Descriptor) || r.readContents(ctx, w) {
 		return nil
 	}
 	body, err := w.from.open(ctx, w.Descriptor)
@@ -139,56 +173,110 @@ func (r *reader) read(ctx context.Context, w wanted) error {
 	return nil
 }
 
+// inParts returns where parts of a layer with a table of contents are read, or
+// nil: where all of it is to be read, where it is sent on meanwhile, and where it
+// is small.
+func (r *reader) inParts(w wanted) ranger {
+	from, ok := below(w.from).(ranger)
+	if _, lazy := contentsKey(w.Descriptor); !ok || !lazy || r.whole || r.relay != nil || w.Size <= r.least {
+		return nil
+	}
+	return from
+}
+
+// readContents reads a layer by its table of contents, and reports whether it
+// could.
+func (r *reader) readContents(ctx context.Context, w wanted) bool {
+	from := r.inParts(w)
+	if from == nil {
+		return false
+	}
+	l, err := contents{from: from, keep: r.layers.keep, d: w.Descriptor}.read(ctx)
+	if err != nil {
+		r.log.Debug("read a layer whole in spite of its table of contents", "layer", w.Digest, "error", err)
+		return false
+	}
+	key, _ := contentsKey(w.Descriptor)
+	r.learn(ctx, key, l)
+	return true
+}
+
 // refetch reads the content of a file that was not kept, in a second pass over
 // its layer. Small files of the same directory are likely to be read next, and
 // are kept as well.
 func (r *reader) refetch(ctx context.Context, w wanted, n *node) ([]byte, error) {
-	if data, ok := r.contents[w.Digest][n.place]; ok {
+	key, l := r.known(w.Descriptor)
+	if data, ok := r.contents[key][n.place]; ok {
 		return data, nil
 	}
 	if n.Size > maxKept {
 		return nil, fmt.Errorf("%d bytes are too many for a file that is held whole", n.Size)
 	}
-	l := r.layer(w.Digest)
-	wanted, err := l.neighbours(n)
+	places, err := l.neighbours(n)
 	if err != nil {
 		return nil, layerError(w.Descriptor, err)
 	}
+	read := r.rescan
+	if l.ranged {
+		read = r.rereadParts
+	}
+	found, err := read(ctx, w, places)
+	if err != nil {
+		return nil, err
+	}
+	data, ok := found[n.place]
+	if !ok {
+		return nil, fmt.Errorf("read layer %s: it changed while it was read", w.Digest)
+	}
+	return data, r.add(ctx, key, l, found)
+}
+
+// rescan reads files of a layer by their places.
+func (r *reader) rescan(ctx context.Context, w wanted, places map[int32]bool) (map[int32][]byte, error) {
 	body, err := w.from.open(ctx, w.Descriptor)
 	if err != nil {
 		return nil, layerError(w.Descriptor, err)
 	}
 	defer body.Close()
-	contents := map[int32][]byte{}
+	found := map[int32][]byte{}
 	err = walk(ctx, body, w.Descriptor, r.layers.most(), func(i int, _ *tar.Header, content io.Reader) (bool, error) {
-		if !wanted[int32(i)] {
+		if !places[int32(i)] {
 			return true, nil
 		}
 		var err error
-		contents[int32(i)], err = io.ReadAll(content)
+		found[int32(i)], err = io.ReadAll(content)
 		return true, err
 	})
-	if err != nil {
-		return nil, err
-	}
-	data, ok := contents[n.place]
+	return found, err
+}
+
+// rereadParts reads files of a layer by their places in its table of contents.
+func (r *reader) rereadParts(ctx context.Context, w wanted, places map[int32]bool) (map[int32][]byte, error) {
+	from, ok := below(w.from).(ranger)
 	if !ok {
-		return nil, fmt.Errorf("read layer %s: it changed while it was read", w.Digest)
+		return nil, fmt.Errorf("read layer %s: its table of contents is known, and it is read where there are no parts of it", w.Digest)
 	}
-	return data, r.add(ctx, w.Digest, l, contents)
+	c := contents{from: from, d: w.Descriptor}
+	files, err := c.survey(ctx, func(place int32, _ *entry) bool { return places[place] })
+	if err != nil {
+		return nil, layerError(w.Descriptor, err)
+	}
+	found, err := c.fetch(ctx, files)
+	return found, layerError(w.Descriptor, err)
 }
 
 // add keeps contents that were read later.
-func (r *reader) add(ctx context.Context, digest Digest, l *layer, contents map[int32][]byte) error {
-	if r.contents[digest] == nil {
-		r.contents[digest] = map[int32][]byte{}
+func (r *reader) add(ctx context.Context, key Digest, l *layer, found map[int32][]byte) error {
+	if r.contents[key] == nil {
+		r.contents[key] = map[int32][]byte{}
 	}
-	maps.Copy(r.contents[digest], contents)
-	l, err := l.with(contents)
+	maps.Copy(r.contents[key], found)
+	more, err := l.with(found)
 	if err != nil {
 		return err
 	}
-	r.learn(ctx, digest, l)
+	more.ranged = l.ranged
+	r.learn(ctx, key, more)
 	return nil
 }
 

@@ -16,7 +16,7 @@ func (u *updater) replayOwn(ctx context.Context, it *item, own int, root *rootfs
 		return nil
 	}
 	top := len(it.manifest.Layers) - 1
-	l := u.reader.layer(it.manifest.Layers[top].Digest)
+	l := u.reader.layer(it.manifest.Layers[top])
 	upper, err := treeOf(l, top)
 	if err != nil {
 		return err

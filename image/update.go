@@ -118,7 +118,7 @@ func (u *updater) layersOf(it *item, n int) []*layer {
 	layers := make([]*layer, n)
 	for i, d := range it.manifest.Layers[:n] {
 		if it.plan[i] == "" {
-			layers[i] = u.reader.layer(d.Digest)
+			layers[i] = u.reader.layer(d)
 		}
 	}
 	return layers
@@ -227,7 +227,7 @@ func (u *updater) ownLayer(it *item) int {
 	if n == 0 || it.plan[n-1] != "" {
 		return 0
 	}
-	if u.reader.layer(it.manifest.Layers[n-1].Digest).marked {
+	if u.reader.layer(it.manifest.Layers[n-1]).marked {
 		return 1
 	}
 	return 0

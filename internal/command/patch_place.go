@@ -74,7 +74,7 @@ func (o *patchPlace) job(l *image.Locations, text string) (patchJob, error) {
 		return job, usagef("--tag and --in-place exclude each other")
 	case o.inPlace && image.IsDigest(from):
 		return job, withHint(usagef("--in-place: %s is named by its digest, which stays what it is", text), "name it by its tag, or say where it is to go with --tag")
-	case o.nowhere:
+	case o.nowhere && !o.inPlace && len(tags) == 0:
 		return job, nil
 	case o.inPlace, len(tags) == 0 && image.IsStream(from):
 		job.to = []image.Location{from}

@@ -34,7 +34,9 @@ func (w *imageEditor) printPlan(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		parts, err := image.Plan(ctx, img, w.opt)
+		opt := w.opt
+		opt.Destinations = job.to
+		parts, err := image.Plan(ctx, img, opt)
 		if err != nil {
 			return err
 		}

@@ -22,6 +22,9 @@ type Registry struct {
 	// answered.
 	Fault func(w http.ResponseWriter, r *http.Request) bool
 
+	// NoRanges has blobs sent whole, whatever part of them is asked for.
+	NoRanges bool
+
 	mu        sync.Mutex
 	blobs     map[string]map[string][]byte // by repository and digest
 	manifests map[string]map[string]stored // by repository and tag or digest
@@ -164,16 +167,18 @@ func (r *Registry) blob(w http.ResponseWriter, req *http.Request, repo, digest s
 		refuse(w, http.StatusNotFound, "BLOB_UNKNOWN")
 		return
 	}
-	var from int
-	if _, err := fmt.Sscanf(req.Header.Get("Range"), "bytes=%d-", &from); err == nil {
-		w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", from, len(data)-1, len(data)))
+	from, to := 0, len(data)-1
+	n, _ := fmt.Sscanf(req.Header.Get("Range"), "bytes=%d-%d", &from, &to)
+	if n > 0 && !r.NoRanges {
+		w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", from, to, len(data)))
 		w.WriteHeader(http.StatusPartialContent)
 	} else {
+		from, to = 0, len(data)-1
 		w.Header().Set("Content-Length", fmt.Sprint(len(data)))
 	}
 	if req.Method == http.MethodGet {
-		r.down += len(data) - from
-		_, _ = w.Write(data[from:])
+		r.down += to + 1 - from
+		_, _ = w.Write(data[from : to+1])
 	}
 }
 

@@ -1,0 +1,246 @@
+package image
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/certgraft/certgraft/internal/roottest"
+	"github.com/certgraft/certgraft/rootfs"
+)
+
+// The layers in testdata were made by estargz 0.19 and skopeo 1.9.3 of one
+// archive: two files that do not compress, a bundle of several pieces, small
+// files, links of both kinds, a whiteout, an attribute.
+func lazyLayers(t testing.TB) map[string]Descriptor {
+	t.Helper()
+	return map[string]Descriptor{
+		"estargz.tgz": {MediaType: ociLayer + "+gzip", Annotations: map[string]string{stargzDigest: "sha256:7fae572a085498d3a0584aeaedc44107323ccc0a2620c4014e1e4ed93a6992fa"}},
+		"zstdchunked.zst": {MediaType: ociLayer + "+zstd", Annotations: map[string]string{
+			"io.containers.zstd-chunked.manifest-checksum": "sha256:36a149f159573da12f646caa90d5610584d6ea5aeca7b98d82ae26cc0f22e379",
+			"io.containers.zstd-chunked.manifest-position": "51229:950:3951:1",
+		}},
+	}
+}
+
+// lazyImage puts an image with such a layer into a registry.
+func lazyImage(t testing.TB, name string, change func(*Descriptor)) (*roottest.Registry, *Image, []byte) {
+	t.Helper()
+	data, err := os.ReadFile("testdata/" + name)
+	must(t, err)
+	d := lazyLayers(t)[name]
+	if change != nil {
+		change(&d)
+	}
+	l := roottest.NewLayout(t)
+	layer := l.Blob(d.MediaType, data)
+	layer["annotations"] = d.Annotations
+	config := l.JSON(ociConfig, map[string]any{"os": "linux", "architecture": "amd64", "rootfs": map[string]any{"diff_ids": []string{"sha256:" + strings.Repeat("1", 64)}}})
+	img, err := getFrom(t, &Locations{}, l.Tag(l.JSON(ociManifest, map[string]any{"schemaVersion": 2, "mediaType": ociManifest, "config": config, "layers": []any{layer}}), "x"))
+	must(t, err)
+	r := roottest.NewRegistry(t)
+	must(t, putTo(t, &Locations{}, r.Host+"/lazy:1", img))
+	locations, _ := patient()
+	img, err = getFrom(t, locations, r.Host+"/lazy:1")
+	must(t, err)
+	r.Moved()
+	r.Requests()
+	return r, img, data
+}
+
+// lazyUpdate returns the root as read with ranges or without, and what was moved.
+func lazyUpdate(t testing.TB, r *roottest.Registry, img *Image, opt Options, look func(*rootfs.Overlay)) (root map[string]string, down int) {
+	t.Helper()
+	opt.Reads = func(name string) bool { return strings.HasPrefix(name, "etc/ssl/certs/") }
+	u := newUpdater(img, func(o *rootfs.Overlay, _ *Config) error {
+		if look != nil {
+			look(o)
+		}
+		return nil
+	}, opt)
+	u.reader.least = 0
+	r.Moved()
+	top, err := u.load(t.Context(), img.Descriptor, img.raw, 0)
+	must(t, err)
+	must(t, u.selectParts(top))
+	must(t, u.readLayers(t.Context(), top))
+	_, down = r.Moved()
+	must(t, u.update(t.Context(), top))
+	for it := range top.images() {
+		base, err := u.tree(t.Context(), it, 1)
+		must(t, err)
+		root = roottest.Dump(t, rootfs.NewOverlay(base))
+	}
+	return root, down
+}
+
+// By its table of contents a layer is what it is when it is read whole, for a
+// part of the bytes; files that were not foreseen come by parts, too.
+func TestLazyLayers(t *testing.T) {
+	for name := range lazyLayers(t) {
+		t.Run(name, func(t *testing.T) {
+			r, img, data := lazyImage(t, name, nil)
+			want, down := lazyUpdate(t, r, img, Options{Layer: LayerRewrite}, nil)
+			if down < len(data) {
+				t.Errorf("whole: %d bytes", down)
+			}
+			got, down := lazyUpdate(t, r, img, Options{}, nil) // the bundle is most of what is fetched
+			if down > len(data)/2 {
+				t.Errorf("in parts: %d of %d bytes", down, len(data))
+			}
+			delete(want, tocName)
+			for path, line := range want {
+				if got[path] != line {
+					t.Errorf("%s\n is  %.200q\n not %.200q", path, got[path], line)
+				}
+			}
+			if len(got) != len(want) || !strings.Contains(got["etc/ssl/certs/ca-certificates.crt"], "line 11999 of a bundle") {
+				t.Errorf("%d names, want %d", len(got), len(want))
+			}
+		})
+	}
+}
+
+// Whatever is odd about a table of contents, the layer is read whole.
+func TestLazyLayersThatLie(t *testing.T) {
+	for name := range lazyLayers(t) {
+		for what, odd := range map[string]struct {
+			annotations func(map[string]string)
+			spoil       func(data []byte, at int) []byte // at is where the table is
+			noRanges    bool
+		}{
+			"no parts": {noRanges: true},
+			"another digest": {annotations: func(all map[string]string) {
+				for key, value := range all {
+					if strings.HasPrefix(value, "sha256:") {
+						all[key] = "sha256:" + strings.Repeat("0", 64)
+					}
+				}
+			}},
+			"no digest": {annotations: func(all map[string]string) {
+				for key, value := range all {
+					if strings.HasPrefix(value, "sha256:") {
+						all[key] = "sha256:0"
+					}
+				}
+			}},
+			"another table": {spoil: func(data []byte, at int) []byte { data[at+100] ^= 1; return data }},
+			"no footer":     {spoil: func(data []byte, at int) []byte { return append(data[:at], make([]byte, len(data)-at)...) }},
+		} {
+			t.Run(name+" "+what, func(t *testing.T) {
+				r, img, data := lazyImage(t, name, func(d *Descriptor) {
+					if odd.annotations != nil {
+						odd.annotations(d.Annotations)
+					}
+				})
+				r.NoRanges = odd.noRanges
+				m, err := parseManifest(img.Descriptor.MediaType, img.raw)
+				must(t, err)
+				c := contents{from: below(img.from).(ranger), d: m.Layers[0], keep: func(string) bool { return true }}
+				if odd.spoil != nil {
+					r.Spoil(string(m.Layers[0].Digest), func(b []byte) []byte { return odd.spoil(b, tableAt(t, name, data)) })
+				}
+				if _, err := c.read(t.Context()); err == nil {
+					t.Error("it is taken")
+				}
+				if odd.spoil != nil {
+					return // the layer is not what it says either
+				}
+				if _, down := lazyUpdate(t, r, img, Options{}, nil); down < len(data) {
+					t.Errorf("%d of %d bytes", down, len(data))
+				}
+			})
+		}
+	}
+}
+
+func tableAt(t *testing.T, name string, data []byte) int {
+	t.Helper()
+	if strings.HasPrefix(name, "zstd") {
+		return int(binary.LittleEndian.Uint64(data[len(data)-40:])) // the footer
+	}
+	var at int
+	if _, err := fmt.Sscanf(string(data[len(data)-footerSize+16:][:16]), "%x", &at); err != nil {
+		t.Fatal(err)
+	}
+	return at
+}
+
+// A file that is not what the table of contents says is found out.
+func TestLazyFilesThatLie(t *testing.T) {
+	for name := range lazyLayers(t) {
+		r, img, _ := lazyImage(t, name, nil)
+		m, err := parseManifest(img.Descriptor.MediaType, img.raw)
+		must(t, err)
+		c := contents{from: below(img.from).(ranger), d: m.Layers[0]}
+		files, err := c.survey(t.Context(), func(_ int32, e *entry) bool { return e.Name == "app/a.bin" })
+		must(t, err)
+		if _, err := c.fetch(t.Context(), files); err != nil {
+			t.Fatal(err)
+		}
+		r.Spoil(string(m.Layers[0].Digest), func(b []byte) []byte { b[files[0].chunks[0].at+1000] ^= 1; return b })
+		if _, err := c.fetch(t.Context(), files); err == nil {
+			t.Errorf("%s: it is taken", name)
+		}
+	}
+}
+
+// What is known by a table of contents is not kept as what is known of the layer
+// by its digest: another image may name that without the table.
+func TestLazyKey(t *testing.T) {
+	d := lazyLayers(t)["estargz.tgz"]
+	d.Digest = "sha256:" + Digest(strings.Repeat("1", 64))
+	one, ok := contentsKey(d)
+	d.Annotations[stargzDigest] = "sha256:" + strings.Repeat("2", 64)
+	two, _ := contentsKey(d)
+	if !ok || one == two || one == d.Digest {
+		t.Errorf("%s and %s", one, two)
+	}
+	delete(d.Annotations, stargzDigest)
+	if _, ok := contentsKey(d); ok {
+		t.Error("a layer without a table has a key")
+	}
+}
+
+// Files that were not foreseen come by parts, and are kept.
+func TestLazyRefetch(t *testing.T) {
+	for name := range lazyLayers(t) {
+		r, img, data := lazyImage(t, name, nil)
+		memory := &Memory{}
+		look := func(o *rootfs.Overlay) {
+			r.Moved()
+			got, err := fs.ReadFile(o, "etc/ssl/x.pem")
+			must(t, err)
+			if string(got) != "with attributes" {
+				t.Errorf("%q", got)
+			}
+			if _, down := r.Moved(); down > len(data)/3 {
+				t.Errorf("%s: %d of %d bytes", name, down, len(data))
+			}
+		}
+		lazyUpdate(t, r, img, Options{Memory: memory}, look)
+		lazyUpdate(t, r, img, Options{Memory: memory}, func(o *rootfs.Overlay) {
+			got, err := fs.ReadFile(o, "etc/ssl/x.pem")
+			must(t, err)
+			if _, down := r.Moved(); down > 1000 || string(got) != "with attributes" {
+				t.Errorf("%s: again %d bytes, %q", name, down, got)
+			}
+		})
+	}
+}
+
+// FuzzContents: a table of contents is read or refused.
+func FuzzContents(f *testing.F) {
+	f.Add([]byte(`{"version":1,"entries":[{"name":"a","type":"reg","size":5,"offset":1,"chunkSize":2,"chunkDigest":"x"},{"name":"a","type":"chunk","offset":3,"chunkOffset":2}]}`))
+	f.Add([]byte(`{"version":1,"entries":[{"name":"a/","type":"dir","modtime":"2019-08-20T10:30:43Z","xattrs":{"user.x":"eA=="}},{"name":"b","type":"symlink","linkName":"a"}]}`))
+	f.Fuzz(func(_ *testing.T, data []byte) {
+		s := contentsSurvey{want: func(int32, *entry) bool { return true }, end: 100}
+		if decodeContents(bytes.NewReader(data), s.entry) == nil {
+			_, _ = s.finish()
+		}
+	})
+}

@@ -1,0 +1,263 @@
+package image
+
+import (
+	"archive/tar"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/klauspost/compress/gzip"
+)
+
+// tableEntry is an entry of a table of contents, in either format.
+type tableEntry struct {
+	Type        string            `json:"type"`
+	Name        string            `json:"name"`
+	LinkName    string            `json:"linkName"`
+	Mode        int64             `json:"mode"`
+	Size        int64             `json:"size"`
+	UID         int               `json:"uid"`
+	GID         int               `json:"gid"`
+	ModTime     string            `json:"modtime"`
+	Xattrs      map[string][]byte `json:"xattrs"`
+	Digest      Digest            `json:"digest"`
+	Offset      int64             `json:"offset"`
+	EndOffset   int64             `json:"endOffset"`   // zstd:chunked
+	InnerOffset int64             `json:"innerOffset"` // eStargz: in what is compressed together
+	ChunkSize   int64             `json:"chunkSize"`   // 0 is the rest of the file
+	ChunkOffset int64             `json:"chunkOffset"`
+	ChunkDigest Digest            `json:"chunkDigest"`
+	ChunkType   string            `json:"chunkType"` // zstd:chunked: "" or zeros, of which there is nothing
+}
+
+var tableTypes = map[string]byte{
+	"reg": tar.TypeReg, "dir": tar.TypeDir, "symlink": tar.TypeSymlink, "hardlink": tar.TypeLink, "char": tar.TypeChar, "block": tar.TypeBlock, "fifo": tar.TypeFifo,
+}
+
+// lazyFile is a file whose content is wanted.
+type lazyFile struct {
+	place  int32 // of its entry in the table
+	size   int64
+	digest Digest
+	chunks []lazyChunk
+}
+
+// lazyChunk is a piece of a file: it is compressed by itself, or behind others.
+type lazyChunk struct {
+	at, end int64 // in the layer
+	skip    int64 // in what is there, once it is unpacked
+	into    int64 // the file
+	size    int64
+	digest  Digest
+	zstd    bool
+	data    []byte
+}
+
+// unpack takes the chunk out of what is compressed.
+func (k *lazyChunk) unpack(packed []byte) error {
+	var r io.Reader
+	if k.zstd {
+		z, err := newUnzstd(bytes.NewReader(packed))
+		if err != nil {
+			return err
+		}
+		defer z.Close()
+		r = z
+	} else {
+		z, err := gzip.NewReader(bytes.NewReader(packed))
+		if err != nil {
+			return err
+		}
+		r = z
+	}
+	if _, err := io.CopyN(io.Discard, r, k.skip); err != nil {
+		return err
+	}
+	_, err := io.ReadFull(r, k.data)
+	return err
+}
+
+// decodeContents reads a table of contents as a stream: those of large layers are
+// larger than all else that is held.
+func decodeContents(r io.Reader, visit func(*tableEntry) error) error {
+	dec := json.NewDecoder(r)
+	version := 0
+	err := eachMember(dec, func(key string) error {
+		switch key {
+		case "version":
+			return dec.Decode(&version)
+		case "entries":
+			return eachElement(dec, func() error {
+				var e tableEntry
+				if err := dec.Decode(&e); err != nil {
+					return err
+				}
+				return visit(&e)
+			})
+		}
+		var other json.RawMessage
+		return dec.Decode(&other)
+	})
+	if err == nil && version != 1 {
+		err = fmt.Errorf("the table of contents is of version %d", version)
+	}
+	return err
+}
+
+func eachMember(dec *json.Decoder, visit func(key string) error) error {
+	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
+		return errors.Join(errors.New("the table of contents is not a JSON object"), err)
+	}
+	for dec.More() {
+		t, err := dec.Token()
+		if err != nil {
+			return err
+		}
+		if err := visit(t.(string)); err != nil { // the decoder returns nothing else between { and :
+			return err
+		}
+	}
+	_, err := dec.Token()
+	return err
+}
+
+func eachElement(dec *json.Decoder, visit func() error) error {
+	if t, err := dec.Token(); err != nil || t != json.Delim('[') {
+		return errors.Join(errors.New("the table of contents has no list of entries"), err)
+	}
+	for dec.More() {
+		if err := visit(); err != nil {
+			return err
+		}
+	}
+	_, err := dec.Token()
+	return err
+}
+
+// contentsSurvey goes through a table of contents.
+type contentsSurvey struct {
+	want  func(place int32, e *entry) bool
+	zstd  bool
+	end   int64 // where files end in the layer
+	place int32 // of the next entry that is not a chunk
+	at    int64 // in the layer, of what was seen last
+	files []*lazyFile
+	file  *lazyFile // whose chunks follow, if it is wanted
+}
+
+var errOddTable = errors.New("the table of contents is odd")
+
+func (s *contentsSurvey) entry(e *tableEntry) error {
+	if e.Size < 0 || e.Offset < 0 || e.ChunkSize < 0 || e.ChunkOffset < 0 || e.InnerOffset < 0 || e.Offset > s.end || int(s.place) >= maxEntries {
+		return errOddTable
+	}
+	if e.Type == "chunk" {
+		if s.place == 0 {
+			return errOddTable
+		}
+		return s.chunk(e)
+	}
+	kind, ok := tableTypes[e.Type]
+	if !ok {
+		return fmt.Errorf("%w: it has a %q", errOddTable, e.Type)
+	}
+	made, err := e.entry(kind)
+	if err != nil {
+		return err
+	}
+	s.file = nil
+	if s.want(s.place, made) {
+		s.file = &lazyFile{place: s.place, size: e.Size, digest: e.Digest}
+		s.files = append(s.files, s.file)
+	}
+	s.place++
+	if kind != tar.TypeReg || e.Size == 0 {
+		return nil
+	}
+	return s.chunk(e)
+}
+
+// chunk notes where a piece of a file is. One ends where the next begins.
+func (s *contentsSurvey) chunk(e *tableEntry) error {
+	if e.ChunkType != "" && e.ChunkType != "data" {
+		if s.file != nil {
+			return fmt.Errorf("%w: a piece is %q", errOddTable, e.ChunkType)
+		}
+		return nil
+	}
+	if e.Offset < s.at {
+		return fmt.Errorf("%w: it is not in order", errOddTable)
+	}
+	if e.Offset > s.at {
+		s.close(e.Offset)
+	}
+	s.at = e.Offset
+	if s.file == nil {
+		return nil
+	}
+	size := e.ChunkSize
+	if size == 0 {
+		size = s.file.size - e.ChunkOffset
+	}
+	before := int64(0)
+	for _, k := range s.file.chunks {
+		before += k.size
+	}
+	if e.ChunkOffset != before || size <= 0 || before+size > s.file.size {
+		return fmt.Errorf("%w: the pieces of a file do not fit", errOddTable)
+	}
+	s.file.chunks = append(s.file.chunks, lazyChunk{at: e.Offset, skip: e.InnerOffset, into: e.ChunkOffset, size: size, digest: e.ChunkDigest, zstd: s.zstd})
+	return nil
+}
+
+func (s *contentsSurvey) close(at int64) {
+	for i := len(s.files) - 1; i >= 0; i-- {
+		f := s.files[i]
+		for j := len(f.chunks) - 1; j >= 0; j-- {
+			if f.chunks[j].end != 0 {
+				return
+			}
+			f.chunks[j].end = at
+		}
+	}
+}
+
+// finish returns the files, all of which must be there whole.
+func (s *contentsSurvey) finish() ([]*lazyFile, error) {
+	s.close(s.end)
+	for _, f := range s.files {
+		size := int64(0)
+		for _, k := range f.chunks {
+			size += k.size
+			if k.end <= k.at || k.end-k.at > maxKept {
+				return nil, errOddTable
+			}
+		}
+		if size != f.size {
+			return nil, fmt.Errorf("%w: a file is not whole", errOddTable)
+		}
+	}
+	return s.files, nil
+}
+
+// entry returns what a layer would say.
+func (e *tableEntry) entry(kind byte) (*entry, error) {
+	h := &tar.Header{Name: e.Name, Typeflag: kind, Linkname: e.LinkName, Mode: e.Mode, Uid: e.UID, Gid: e.GID}
+	if kind == tar.TypeReg {
+		h.Size = e.Size
+	}
+	h.ModTime = time.Unix(0, 0)
+	if e.ModTime != "" {
+		var err error
+		if h.ModTime, err = time.Parse(time.RFC3339Nano, e.ModTime); err != nil {
+			return nil, fmt.Errorf("%w: %w", errOddTable, err)
+		}
+	}
+	for key, value := range e.Xattrs {
+		h.PAXRecords = withRecord(h.PAXRecords, xattrRecord+key, string(value))
+	}
+	return newEntryOf(h), nil
+}
