@@ -32,6 +32,14 @@ func (a *archiveFile) Get(ctx context.Context) (*Image, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", a.text, err)
 	}
+	img, err := a.getFrom(ctx, f)
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return img, nil
+}
+
+func (a *archiveFile) getFrom(ctx context.Context, f *os.File) (*Image, error) {
 	t, err := indexArchive(ctx, f)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", a.text, err)
@@ -78,7 +86,7 @@ func spool(r io.Reader) (*os.File, error) {
 		err = errors.Join(dir.Remove(filepath.Base(f.Name())), dir.Close())
 	}
 	if err == nil {
-		_, err = io.Copy(f, unpacked)
+		_, err = io.Copy(f, &bounded{r: unpacked, left: DefaultMaxLayerSize})
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("keep the archive while it is read: %w", err), f.Close())
@@ -102,6 +110,7 @@ func indexArchive(ctx context.Context, f *os.File) (*tarFiles, error) {
 		return nil, err
 	}
 	t := &tarFiles{file: f, sizes: map[string]span{}, links: map[string]string{}}
+	held := 0
 	for r := tar.NewReader(f); ctx.Err() == nil; {
 		h, err := r.Next()
 		if errors.Is(err, io.EOF) {
@@ -109,6 +118,9 @@ func indexArchive(ctx context.Context, f *os.File) (*tarFiles, error) {
 		}
 		if err != nil {
 			return nil, fmt.Errorf("it is no tar archive, or damaged: %w", err)
+		}
+		if held += headerSize(h); held > maxHeaders {
+			return nil, errTooManyNames
 		}
 		name := cleanName(h.Name)
 		switch h.Typeflag {

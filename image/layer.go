@@ -10,6 +10,7 @@ import (
 	"maps"
 	"path"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -19,7 +20,13 @@ const (
 	maxAllKept = 256 << 20
 	maxHeaders = 512 << 20 // of all that is said of names
 	maxEntries = 8 << 20
+	maxName    = 4096 // PATH_MAX of Linux
+	// Directories of one layer that it has no entry for: a name of two thousand
+	// short elements makes as many, and an archive has millions of names.
+	maxImplied = 1 << 18
 )
+
+var errTooManyNames = errors.New("it has more names than any image needs")
 
 // DefaultMaxLayerSize is the size up to which an unpacked layer is read.
 const DefaultMaxLayerSize = 128 << 30
@@ -86,6 +93,29 @@ const (
 type layerReader struct {
 	keep func(name string) bool // files whose contents are kept
 	max  int64                  // size of an unpacked layer
+	room *room                  // for all layers of an image together; nil is no end of it
+}
+
+// room is how much more of the layers of one image is kept: bounds on each alone
+// are none on a hundred.
+type room struct{ contents, names atomic.Int64 }
+
+func newRoom() *room {
+	r := &room{}
+	r.contents.Store(2 * maxAllKept)
+	r.names.Store(2 * maxHeaders)
+	return r
+}
+
+func (r *room) forContent(size int64) bool { return r == nil || take(&r.contents, size) }
+func (r *room) forName(size int) bool      { return r == nil || take(&r.names, int64(size)) }
+
+func take(from *atomic.Int64, size int64) bool {
+	if from.Add(-size) >= 0 {
+		return true
+	}
+	from.Add(size)
+	return false
 }
 
 func (lr layerReader) most() int64 {
@@ -103,8 +133,11 @@ func (lr layerReader) read(ctx context.Context, r io.Reader, d Descriptor) (*lay
 	}
 	room := int64(maxAllKept)
 	err = walk(ctx, r, d, lr.most(), func(_ int, h *tar.Header, content io.Reader) (bool, error) {
+		if !lr.room.forName(headerSize(h)) {
+			return false, errTooManyNames
+		}
 		e := newEntryOf(h)
-		if e.Type == tar.TypeReg && h.Size <= min(maxKept, room) && lr.keep != nil && lr.keep(e.Name) {
+		if e.Type == tar.TypeReg && h.Size <= min(maxKept, room) && lr.keep != nil && lr.keep(e.Name) && lr.room.forContent(h.Size) {
 			room -= h.Size
 			data, err := io.ReadAll(content)
 			if err != nil {
@@ -203,7 +236,10 @@ func walkEntries(r io.Reader, visit func(i int, h *tar.Header, content io.Reader
 			continue
 		}
 		if held += headerSize(h); held > maxHeaders || i >= maxEntries {
-			return false, errors.New("it has more names than any image needs")
+			return false, errTooManyNames
+		}
+		if len(h.Name) > maxName || len(h.Linkname) > maxName {
+			return false, fmt.Errorf("a name in it, %.40q…, has %d bytes: systems take up to %d", h.Name, max(len(h.Name), len(h.Linkname)), maxName)
 		}
 		if more, err := visit(i, h, archive); err != nil || !more {
 			return false, err
@@ -238,7 +274,7 @@ type bounded struct {
 
 func (b *bounded) Read(p []byte) (int, error) {
 	select {
-	case <-b.done:
+	case <-b.done: // never, where there is none
 		return 0, b.why()
 	default:
 	}

@@ -60,7 +60,7 @@ func newReader(opt Options) *reader {
 		memory = &Memory{}
 	}
 	return &reader{
-		layers: layerReader{keep: opt.Reads, max: opt.MaxLayerSize},
+		layers: layerReader{keep: opt.Reads, max: opt.MaxLayerSize, room: newRoom()},
 		cache:  opt.Cache, repo: opt.CacheRepo, jobs: jobs, memory: memory, log: opt.log(), whole: opt.Layer == LayerRewrite, least: smallLayer, contents: map[Digest]map[int32][]byte{},
 	}
 }
@@ -212,7 +212,7 @@ func (r *reader) refetch(ctx context.Context, w wanted, n *node) ([]byte, error)
 	if n.Size > maxKept {
 		return nil, fmt.Errorf("%d bytes are too many for a file that is held whole", n.Size)
 	}
-	places, err := l.neighbours(n)
+	places, err := l.neighbours(n, r.layers.room)
 	if err != nil {
 		return nil, layerError(w.Descriptor, err)
 	}
@@ -281,8 +281,8 @@ func (r *reader) add(ctx context.Context, key Digest, l *layer, found map[int32]
 }
 
 // neighbours returns the places of a file and of small ones in its directory
-// that were not kept.
-func (l *layer) neighbours(n *node) (map[int32]bool, error) {
+// that were not kept, as many of those as there is room for.
+func (l *layer) neighbours(n *node, all *room) (map[int32]bool, error) {
 	dir := ""
 	if err := l.each(func(i int, e *entry) error {
 		if int32(i) == n.place {
@@ -292,10 +292,11 @@ func (l *layer) neighbours(n *node) (map[int32]bool, error) {
 	}); err != nil {
 		return nil, err
 	}
-	places := map[int32]bool{n.place: true}
+	places, left := map[int32]bool{n.place: true}, int64(maxAllKept)
 	return places, l.each(func(i int, e *entry) error {
-		if !e.Kept && e.Type == tar.TypeReg && e.Size <= smallFile && path.Dir(e.Name) == dir {
+		if !e.Kept && e.Type == tar.TypeReg && e.Size <= min(smallFile, left) && path.Dir(e.Name) == dir && all.forContent(e.Size) {
 			places[int32(i)] = true
+			left -= e.Size
 		}
 		return nil
 	})

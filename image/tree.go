@@ -64,7 +64,7 @@ func stackLayers(layers []*layer) (*node, error) {
 // treeOf returns what a layer is unpacked to in an empty directory, which is
 // what engines do: links in it are followed, links of lower layers are not.
 func treeOf(l *layer, number int) (*node, error) {
-	b := builder{root: newDir(), shared: map[string]string{}}
+	b := builder{root: newDir(), shared: map[string]string{}, implied: maxImplied}
 	at, dir := "", b.root // archives have the names of a directory one after another
 	err := l.each(func(i int, e *entry) error {
 		dirName, base := path.Split(e.Name)
@@ -88,6 +88,8 @@ type builder struct {
 	root   *node
 	free   []node            // nodes are made many at a time
 	shared map[string]string // names, many of which come again and again
+	// How many more directories may be made that no entry names.
+	implied int
 }
 
 func (b *builder) node() *node {
@@ -174,7 +176,7 @@ func (b *builder) hardLink(name string, n *node) (*node, error) {
 }
 
 // mkdirs returns the directory at name in what a layer makes, with its parents,
-// following the layer's own links.
+// following the layer's own links. How many it may make is in implied.
 func (b *builder) mkdirs(name string) (*node, error) {
 	at, trail := b.root, []*node{b.root}
 	rest := strings.Split(name, "/")
@@ -192,6 +194,9 @@ func (b *builder) mkdirs(name string) (*node, error) {
 		next := at.dir.get(elem)
 		switch {
 		case next == nil || next.gone:
+			if b.implied--; b.implied < 0 {
+				return nil, errTooManyNames
+			}
 			opaque := next != nil
 			next = newDir()
 			next.opaque = opaque

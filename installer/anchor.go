@@ -122,6 +122,10 @@ func (a *anchors) readable(r *reader, each func([]byte) []byte) bool {
 func (a *anchors) refuse(e *edit, want []wanted) error {
 	for _, line := range a.deselected {
 		data, err := readIfThere(e.root, path.Join(sharedDir, line))
+		if errors.Is(err, fs.ErrInvalid) {
+			e.warn("/%s deselects %q, which is not the name of a file that is looked at", caConf, line)
+			continue
+		}
 		if err != nil {
 			return fmt.Errorf("read a deselected certificate: %w", err)
 		}

@@ -18,6 +18,7 @@ type cached struct {
 	lists map[string][]fs.DirEntry
 	files map[string][]byte // small ones: an anchor is read as itself, as its link and as its hash link
 	asked map[string]int    // names in a directory that were looked at
+	room  int               // for more of them
 	stale []string          // staged files in the directories that were listed
 }
 
@@ -27,7 +28,7 @@ type stated struct {
 }
 
 func newCached(fsys fs.ReadLinkFS) *cached {
-	return &cached{ReadLinkFS: fsys, stats: map[string]stated{}, links: map[string]string{}, lists: map[string][]fs.DirEntry{}, asked: map[string]int{}, files: map[string][]byte{}}
+	return &cached{ReadLinkFS: fsys, stats: map[string]stated{}, links: map[string]string{}, lists: map[string][]fs.DirEntry{}, asked: map[string]int{}, files: map[string][]byte{}, room: keptFiles}
 }
 
 // Lstat implements [fs.ReadLinkFS].
@@ -170,8 +171,11 @@ func (c *cached) gone(dir string) bool {
 	return errors.Is(c.stats[dir].err, fs.ErrNotExist) || c.missing(dir)
 }
 
-// keptFile is the size up to which contents are remembered.
-const keptFile = 1 << 20
+// The size up to which the content of one file is remembered, and of all.
+const (
+	keptFile  = 1 << 20
+	keptFiles = 128 << 20
+)
 
 // ReadFile implements [fs.ReadFileFS]. The result is shared.
 func (c *cached) ReadFile(name string) ([]byte, error) {
@@ -185,7 +189,8 @@ func (c *cached) ReadFile(name string) ([]byte, error) {
 	}
 	data, err := fs.ReadFile(c.ReadLinkFS, name)
 	data = slices.Clip(data)
-	if err == nil && len(data) <= keptFile {
+	if err == nil && len(data) <= min(keptFile, c.room) {
+		c.room -= len(data)
 		c.files[name] = data
 	}
 	return data, err
