@@ -290,3 +290,74 @@ func lose(t *testing.T, dir string, inodes map[uint64]bool) {
 		return err
 	}))
 }
+
+// Directories on the way are swapped, at every operation, for links that lead out
+// of the root: what is there is neither read nor written.
+func TestSwappedWhileRunning(t *testing.T) {
+	for _, kind := range []string{"link", "FIFO"} {
+		t.Run(kind, func(t *testing.T) { swapEverywhere(t, kind) })
+	}
+}
+
+func swapEverywhere(t *testing.T, kind string) {
+	t.Helper()
+	for n, more := 0, true; more; n++ {
+		outside := inMemory(t)
+		dir := filepath.Join(outside, "root")
+		must(t, os.MkdirAll(filepath.Join(dir, "etc/ssl"), 0o755))
+		must(t, os.MkdirAll(filepath.Join(outside, "ssl/new"), 0o755))
+		for _, name := range []string{"root/etc/ssl/bundle", "ssl/bundle", "ssl/going"} {
+			must(t, os.WriteFile(filepath.Join(outside, name), []byte("of "+name), 0o644))
+		}
+		must(t, os.WriteFile(filepath.Join(dir, "etc/ssl/going"), nil, 0o644))
+		seen := 0
+		var mu sync.Mutex
+		_, err := rootfs.UpdateWith(t.Context(), dir, crashOptions, func(string, string) error {
+			mu.Lock()
+			defer mu.Unlock()
+			if seen++; seen != n+1 {
+				return nil
+			}
+			must(t, os.Rename(filepath.Join(dir, "etc/ssl"), filepath.Join(dir, "etc/away")))
+			if kind == "FIFO" {
+				return syscall.Mkfifo(filepath.Join(dir, "etc/ssl"), 0o644)
+			}
+			return os.Symlink(filepath.Join(outside, "ssl"), filepath.Join(dir, "etc/ssl"))
+		}, func(o *rootfs.Overlay) error {
+			data, err := o.ReadFile("etc/ssl/bundle")
+			if string(data) != "of root/etc/ssl/bundle" {
+				t.Errorf("%q was read", data)
+			}
+			return errors.Join(err, o.WriteFile("etc/ssl/bundle", []byte("new"), 0), o.WriteFile("etc/ssl/new/x", []byte("new"), 0o644),
+				o.Symlink("bundle", "etc/ssl/link"), o.Remove("etc/ssl/going"))
+		})
+		more = seen > n
+		if err != nil && !strings.Contains(err.Error(), dir) {
+			t.Errorf("operation %d: %v", n, err)
+		}
+		roottest.Same(t, "outside", map[string]string{
+			".": "drwxr-xr-x", "bundle": "-rw-r--r-- of ssl/bundle", "going": "-rw-r--r-- of ssl/going", "new": "drwxr-xr-x",
+		}, dump(t, filepath.Join(outside, "ssl")))
+		if t.Failed() {
+			t.Fatalf("swapped at operation %d", n)
+		}
+	}
+}
+
+// Directories that nobody may write to are written to by root, and keep their
+// mode; anyone else is told.
+func TestDirectoriesWithoutWritePermission(t *testing.T) {
+	dir := newRoot(t)
+	must(t, os.Mkdir(filepath.Join(dir, "closed"), 0o755))
+	must(t, os.WriteFile(filepath.Join(dir, "closed/file"), []byte("old"), 0o444))
+	must(t, os.Chmod(filepath.Join(dir, "closed"), 0o555))
+	was := dump(t, dir)
+	err := rootfs.Update(dir, func(o *rootfs.Overlay) error { return o.WriteFile("closed/file", []byte("new"), 0) })
+	if os.Geteuid() == 0 {
+		must(t, err)
+		was["closed/file"] = "-r--r--r-- new"
+	} else if !errors.Is(err, fs.ErrPermission) || !strings.Contains(err.Error(), "closed") || hint(err) == "" {
+		t.Errorf("%v, hint %q", err, hint(err))
+	}
+	roottest.Same(t, "after", was, dump(t, dir))
+}

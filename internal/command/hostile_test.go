@@ -1,0 +1,211 @@
+package command_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/certgraft/certgraft/internal/roottest"
+)
+
+// ended is how a command ended.
+type ended struct {
+	status int
+	out    string
+	most   int64 // bytes of memory that it had at most
+}
+
+// certgraft runs the program as a process of its own. One that has not ended
+// after minutes waits for something that never comes.
+func certgraft(t *testing.T, args ...string) ended {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "certgraft", args...)
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	err := cmd.Run()
+	if _, ok := errors.AsType[*exec.ExitError](err); err != nil && !ok {
+		t.Fatal(err)
+	}
+	if ctx.Err() != nil {
+		t.Fatalf("certgraft %s does not end: %s", strings.Join(args, " "), out.String())
+	}
+	return ended{cmd.ProcessState.ExitCode(), out.String(), cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss << 10}
+}
+
+// fast returns a directory in memory, where there is a file system for that.
+func fast(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "certgraft-test-") //nolint:usetesting // that is on the disk
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { must(t, os.RemoveAll(dir)) })
+	return dir
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// places are files that certgraft reads in a root.
+var places = []string{
+	"etc/os-release", "usr/lib/os-release", "etc/ca-certificates.conf", "usr/local/share/ca-certificates/x.crt", "usr/share/ca-certificates/mozilla/a.crt",
+	"etc/ssl/certs/ca-certificates.crt", "etc/ssl/certs/0a1b2c3d.0", "etc/ssl/certs/x.pem", "etc/ssl/cert.pem", "opt/java/openjdk/lib/security/cacerts",
+	"usr/local/share/certgraft/installed.json", "usr/local/share/certgraft/.certgraft-journal", "etc/php/8.2/cli/php.ini", "usr/lib/python3/dist-packages/certifi/cacert.pem",
+	"etc/pki/ca-trust/source/anchors/x.pem", "usr/share/pki/ca-trust-source/x.p11-kit", "var/lib/dpkg/status",
+}
+
+// rootWith makes a root like Debian's, or Fedora's where the place is one of it,
+// but for what make puts in one place.
+func rootWith(t *testing.T, place string, make func(name string)) string {
+	t.Helper()
+	tree := fstest.MapFS{
+		"etc/os-release": {Data: []byte("ID=debian\n"), Mode: 0o644}, "usr/sbin/update-ca-certificates": {Mode: 0o755},
+		"etc/ca-certificates.conf":                {Data: []byte("mozilla/a.crt\n"), Mode: 0o644},
+		"usr/share/ca-certificates/mozilla/a.crt": {Data: []byte(roottest.NewCA(t, "A").PEM()), Mode: 0o644},
+	}
+	if strings.Contains(place, "/pki/") {
+		tree["etc/os-release"].Data = []byte("ID=fedora\n")
+		tree["etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem"] = tree["usr/share/ca-certificates/mozilla/a.crt"]
+	}
+	maps.DeleteFunc(tree, func(name string, _ *fstest.MapFile) bool { return name == place })
+	dir := fast(t)
+	roottest.WriteTo(t, tree, dir)
+	name := filepath.Join(dir, place)
+	must(t, os.MkdirAll(filepath.Dir(name), 0o755))
+	make(name)
+	return dir
+}
+
+func corpFile(t *testing.T) string {
+	t.Helper()
+	name, err := filepath.Abs("../../testdata/bundles/corp.pem")
+	must(t, err)
+	return name
+}
+
+// onRoot are the commands that look at a root.
+func onRoot(t *testing.T, dir string) [][]string {
+	t.Helper()
+	return [][]string{
+		{"install", "--root", dir, corpFile(t)}, {"inspect", dir}, {"diff", dir, corpFile(t)}, {"env", "--root", dir}, {"remove", "--root", dir, "--all"},
+	}
+}
+
+// What is no file where one is expected is never waited for, nor read, nor
+// replaced.
+func TestNoFileWhereOneIsExpected(t *testing.T) {
+	for what, make := range map[string]func(name string){
+		"FIFO": func(name string) { must(t, syscall.Mkfifo(name, 0o644)) },
+		"socket": func(name string) {
+			dir := fast(t) // the path of a socket is short
+			l, err := net.Listen("unix", filepath.Join(dir, "s"))
+			must(t, err)
+			l.(*net.UnixListener).SetUnlinkOnClose(false)
+			must(t, errors.Join(l.Close(), os.Rename(filepath.Join(dir, "s"), name)))
+		},
+		"directory": func(name string) { must(t, os.MkdirAll(name, 0o755)) },
+		"loop":      func(name string) { must(t, os.Symlink(filepath.Base(name), name)) },
+	} {
+		t.Run(what, func(t *testing.T) {
+			for _, place := range places {
+				dir := rootWith(t, place, make)
+				was, err := os.Lstat(filepath.Join(dir, place))
+				must(t, err)
+				for _, args := range onRoot(t, dir) {
+					got := certgraft(t, args...)
+					if got.status > 1 && got.status != 5 {
+						t.Errorf("%s: %s: status %d: %s", place, args[0], got.status, got.out)
+					}
+					if got.status == 1 && !strings.Contains(got.out, filepath.Base(place)) {
+						t.Errorf("%s: %s: the file is not named: %s", place, args[0], got.out)
+					}
+				}
+				if now, err := os.Lstat(filepath.Join(dir, place)); err != nil || now.Mode() != was.Mode() {
+					t.Errorf("%s was replaced: %v", place, err)
+				}
+			}
+		})
+	}
+}
+
+// bounded fails if a command had more memory than any work of this kind needs.
+// The race detector alone takes several times what the program does.
+func bounded(t *testing.T, what string, got ended) {
+	t.Helper()
+	const most = 768 << 20
+	t.Logf("%s: status %d, %d MiB at most", what, got.status, got.most>>20)
+	if got.most > most {
+		t.Errorf("%s had %d MiB", what, got.most>>20)
+	}
+}
+
+// A file of ten gigabytes is refused unread, wherever it is.
+func TestTenGigabytes(t *testing.T) {
+	const size = 10 << 30
+	grow := func(name string) {
+		must(t, os.WriteFile(name, []byte("-----BEGIN CERTIFICATE-----\n"), 0o644))
+		must(t, os.Truncate(name, size))
+	}
+	for _, place := range places {
+		dir := rootWith(t, place, grow)
+		for _, args := range onRoot(t, dir) {
+			bounded(t, place+": "+args[0], certgraft(t, args...))
+		}
+		if info, err := os.Stat(filepath.Join(dir, place)); err != nil || info.Size() != size {
+			t.Errorf("%s was changed: %v", place, err)
+		}
+	}
+	source := filepath.Join(fast(t), "big.pem")
+	grow(source)
+	got := certgraft(t, "install", "--root", t.TempDir(), source)
+	if bounded(t, "a source", got); got.status != 3 || !strings.Contains(got.out, "larger than") {
+		t.Errorf("status %d: %s", got.status, got.out)
+	}
+}
+
+// Directories with a great many entries, each a million if CERTGRAFT_ALL is set,
+// take no more memory than the entries themselves.
+func TestManyEntries(t *testing.T) {
+	count := 25_000
+	if os.Getenv("CERTGRAFT_ALL") != "" {
+		count = 1_000_000
+	}
+	for _, in := range []struct{ dir, format string }{
+		{"etc/ssl/certs", "%08x.0"}, {"usr/local/share/ca-certificates", "%d.crt"}, {"etc", "%d"}, {"etc/pki/ca-trust/source/anchors", "%d.pem"},
+	} {
+		t.Run(filepath.Base(in.dir), func(t *testing.T) {
+			dir := rootWith(t, in.dir+"/x", func(name string) {
+				for i := range count {
+					must(t, os.WriteFile(filepath.Join(filepath.Dir(name), fmt.Sprintf(in.format, i)), nil, 0o644))
+				}
+			})
+			for _, args := range onRoot(t, dir) {
+				name, got := args[0], certgraft(t, args...)
+				t.Logf("%s: status %d, %d MiB at most", name, got.status, got.most>>20)
+				if limit := int64(512<<20 + 2048*count); got.most > limit {
+					t.Errorf("%s had %d MiB for %d entries", name, got.most>>20, count)
+				}
+				if got.status != 0 && name != "diff" {
+					t.Errorf("%s: status %d: %s", name, got.status, got.out)
+				}
+			}
+		})
+	}
+}
