@@ -17,6 +17,9 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
+// tarBlock is what an archive is made of.
+const tarBlock = 512
+
 // newLayer is a layer that was made.
 type newLayer struct {
 	desc   Descriptor
@@ -42,6 +45,7 @@ func (u *updater) newLayer(it *item, base *tree, changes []rootfs.Change) (*newL
 // the same archive gives the same bytes.
 func pack(archive []byte, kind compression) ([]byte, error) {
 	var buf bytes.Buffer
+	buf.Grow(len(archive) * 3 / 4) // of base64, which holds 6 bits in 8
 	var w io.WriteCloser
 	var err error
 	switch kind {
@@ -81,11 +85,14 @@ func archiveOf(base *tree, changes []rootfs.Change, modTime time.Time) ([]byte, 
 		}
 	}
 	var names []string
+	size := 0
 	for name := range headers {
 		names = append(names, name)
+		size += len(data[name]) + 4*tarBlock // a header, perhaps two more with its records, and padding
 	}
 	slices.Sort(names)
 	var buf bytes.Buffer
+	buf.Grow(size + 2*tarBlock)
 	w := tar.NewWriter(&buf)
 	for i, name := range names {
 		h := headers[name]

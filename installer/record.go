@@ -30,6 +30,9 @@ type record struct {
 	Stores       []recordedStore  `json:"stores"`
 	Directories  []string         `json:"directories,omitzero"` // made by certgraft
 	Environment  []SetVariable    `json:"environment,omitzero"` // in the config of the image, by certgraft patch
+
+	places  map[string]int // where each fingerprint stands in Certificates
+	indexed int            // how many of them places knows
 }
 
 // SetVariable is an environment variable that was set in an image's config.
@@ -178,6 +181,7 @@ func (r *record) sort() {
 		slices.Sort(r.Certificates[i].Stores)
 	}
 	slices.SortFunc(r.Certificates, func(a, b recordedCert) int { return cmp.Compare(a.Fingerprint, b.Fingerprint) })
+	r.indexed = 0
 	slices.SortFunc(r.Sources, func(a, b recordedSource) int { return cmp.Compare(a.Name, b.Name) })
 	r.Stores = slices.DeleteFunc(r.Stores, func(s recordedStore) bool { return len(s.Created) == 0 && len(s.Repairs) == 0 && len(s.Replaced) == 0 })
 	slices.SortFunc(r.Stores, func(a, b recordedStore) int { return cmp.Compare(a.Name, b.Name) })
@@ -193,19 +197,33 @@ func (r *record) sort() {
 
 // cert returns the entry of a certificate, or nil.
 func (r *record) cert(f certs.Fingerprint) *recordedCert {
-	want := f.String()
-	i := slices.IndexFunc(r.Certificates, func(c recordedCert) bool { return c.Fingerprint == want })
-	if i < 0 {
+	if r.places == nil || r.indexed != len(r.Certificates) {
+		r.index()
+	}
+	i, ok := r.places[f.String()]
+	if !ok {
 		return nil
 	}
 	return &r.Certificates[i]
+}
+
+// index notes where each certificate stands. Whoever takes some out changes how
+// many there are, and it is done anew.
+func (r *record) index() {
+	r.places, r.indexed = make(map[string]int, len(r.Certificates)), len(r.Certificates)
+	for i, c := range slices.Backward(r.Certificates) {
+		r.places[c.Fingerprint] = i
+	}
 }
 
 // note enters that c came from source.
 func (r *record) note(c *certs.Certificate, source string) {
 	entry := r.cert(c.Fingerprint())
 	if entry == nil {
-		r.Certificates = append(r.Certificates, recordedCert{Fingerprint: c.Fingerprint().String(), Subject: c.Subject(), Stores: []string{}})
+		fingerprint := c.Fingerprint().String()
+		r.places[fingerprint] = len(r.Certificates)
+		r.Certificates = append(r.Certificates, recordedCert{Fingerprint: fingerprint, Subject: c.Subject(), Stores: []string{}})
+		r.indexed = len(r.Certificates)
 		entry = &r.Certificates[len(r.Certificates)-1]
 	}
 	if !slices.Contains(entry.Sources, source) {
