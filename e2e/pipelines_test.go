@@ -62,7 +62,7 @@ func mirror(t *testing.T, version string) (url, ca, plain string) {
 	a := newAuthority(t, "Mirror CA")
 	server := httptest.NewServer(http.FileServer(http.Dir(dir)))
 	t.Cleanup(server.Close)
-	return fmt.Sprintf("https://localhost:%d", serveTLS(t, a, http.FileServer(http.Dir(dir)))), a.caFile, server.URL
+	return fmt.Sprintf("https://localhost:%d", serveTLS(t, a, "127.0.0.1", http.FileServer(http.Dir(dir)))), a.caFile, server.URL
 }
 
 // smallImage returns an image with an empty bundle in it, in a layout.

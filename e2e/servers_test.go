@@ -20,17 +20,23 @@ import (
 // ends, and returns its port.
 func tlsServer(t *testing.T, a authority) int {
 	t.Helper()
-	return serveTLS(t, a, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "hello") }))
+	return tlsServerAt(t, a, "127.0.0.1")
 }
 
-// serveTLS is tlsServer with another answer.
-func serveTLS(t *testing.T, a authority, handler http.Handler) int {
+// tlsServerAt is tlsServer at another address of this machine.
+func tlsServerAt(t *testing.T, a authority, address string) int {
+	t.Helper()
+	return serveTLS(t, a, address, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "hello") }))
+}
+
+// serveTLS is tlsServer at another address, with another answer.
+func serveTLS(t *testing.T, a authority, address string, handler http.Handler) int {
 	t.Helper()
 	cert, err := tls.LoadX509KeyPair(a.certFile, a.keyFile)
 	if err != nil {
 		t.Fatal(err)
 	}
-	listener, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{cert}})
+	listener, err := tls.Listen("tcp", net.JoinHostPort(address, "0"), &tls.Config{Certificates: []tls.Certificate{cert}})
 	if err != nil {
 		t.Fatal(err)
 	}

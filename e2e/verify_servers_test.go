@@ -28,12 +28,13 @@ type site struct{ root string }
 // newSite unpacks the root with all servers.
 func newSite(t *testing.T) *site {
 	t.Helper()
-	s := &site{unpack(t, tarball(t, "bookworm", "servers", "ca-certificates", "openssl", "mariadb-server", "redis-server", "nginx-light",
-		"postfix", "slapd", "dovecot-imapd", "dovecot-pop3d", "vsftpd", "nats-server", "prosody"))}
+	s := &site{unpack(t, tarball(t, "bookworm", "daemons", "ca-certificates", "openssl", "mariadb-server", "redis-server", "nginx-light",
+		"postfix", "slapd", "dovecot-imapd", "dovecot-pop3d", "vsftpd", "nats-server", "prosody", "mosquitto"))}
+	run(t, "cp", peer(t, "mongodb"), filepath.Join(s.root, "usr/bin/mongodb"))
 	run(t, "mknod", "-m", "666", filepath.Join(s.root, "dev/urandom"), "c", "1", "9")
 	run(t, "mknod", "-m", "666", filepath.Join(s.root, "dev/random"), "c", "1", "8")
 	run(t, "chmod", "0755", s.root, filepath.Dir(s.root))
-	for _, dir := range []string{"empty", "ldap", "prosody"} {
+	for _, dir := range []string{"empty", "ldap", "prosody", "mongodb"} {
 		if err := os.MkdirAll(filepath.Join(s.root, "srv/t", dir), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -96,14 +97,40 @@ type server struct {
 var servers = []server{
 	{"nginx", "tls", "", "", startNginx},
 	{"redis", "redis", "", "", startRedis},
-	{"mariadb", "mysql", "mysql", modeClient, startMariaDB},
+	{"mariadb", "mysql", "mysql", "", startMariaDB},
 	{"postfix", "smtp", "smtp", "", startPostfix},
-	{"slapd", "ldap", "ldap", modeOld, startSlapd},
-	{"dovecot imap", "imap", "imap", modeOld, startDovecot("imap")},
-	{"dovecot pop3", "pop3", "pop3", modeOld, startDovecot("pop3")},
-	{"vsftpd", "ftp", "ftp", modeOld, startVsftpd},
-	{"prosody", "xmpp", "xmpp", modeOld + modeClient + "wrong name", startProsody},
-	{"nats", "nats", "-", modeOld, startNATS},
+	{"slapd", "ldap", "ldap", "", startSlapd},
+	{"dovecot imap", "imap", "imap", "", startDovecot("imap")},
+	{"dovecot pop3", "pop3", "pop3", "", startDovecot("pop3")},
+	{"vsftpd", "ftp", "ftp", "", startVsftpd},
+	{"prosody", "xmpp", "xmpp", "", startProsody},
+	{"nats", "nats", "-", modeOld, startNATS},           // in Go, which begins with TLS 1.2
+	{"ferretdb", "mongodb", "", modeOld, startMongo},    // likewise
+	{"mosquitto", "mqtts", "", modeOld, startMosquitto}, // it has no setting for less than TLS 1.2
+}
+
+// oldTLS is OpenSSL's configuration for TLS 1.0 alone, for servers that have no
+// setting of their own for it.
+const oldTLS = `openssl_conf = init
+[init]
+ssl_conf = ssl
+[ssl]
+system_default = old
+[old]
+MinProtocol = TLSv1
+MaxProtocol = TLSv1
+CipherString = DEFAULT:@SECLEVEL=0
+`
+
+// openssl returns the environment of a server whose TLS OpenSSL's configuration
+// decides.
+func (s *site) openssl(t *testing.T, mode string) []string {
+	t.Helper()
+	if mode != modeOld {
+		return nil
+	}
+	s.configure(t, "openssl.cnf", oldTLS)
+	return []string{"env", "OPENSSL_CONF=/srv/t/openssl.cnf"}
 }
 
 // when returns text in one mode and nothing in others.
@@ -149,6 +176,9 @@ func startMariaDB(t *testing.T, s *site, port int, mode string) {
 	if mode == modeOld {
 		args = append(args, "--tls-version=TLSv1.0", "--ssl-cipher=DEFAULT:@SECLEVEL=0")
 	}
+	if mode == modeClient { // it asks; an account with REQUIRE X509 demands
+		args = append(args, "--ssl-ca=/srv/t/ca.pem")
+	}
 	s.daemon(t, port, args...)
 }
 
@@ -171,6 +201,7 @@ func startSlapd(t *testing.T, s *site, port int, mode string) {
 		"include /etc/ldap/schema/core.schema", "modulepath /usr/lib/ldap", "moduleload back_mdb", "pidfile /srv/t/slapd.pid",
 		when(mode != modeOff, "TLSCertificateFile /srv/t/cert.pem\nTLSCertificateKeyFile /srv/t/key.pem"),
 		when(mode == modeClient, "TLSCACertificateFile /srv/t/ca.pem\nTLSVerifyClient demand"),
+		when(mode == modeOld, "TLSCipherSuite NORMAL:-VERS-ALL:+VERS-TLS1.0:+SIGN-ALL"),
 		"database mdb", "suffix dc=test", "directory /srv/t/ldap", "",
 	}, "\n"))
 	s.daemon(t, port, "slapd", "-d", "0", "-h", fmt.Sprintf("ldap://127.0.0.1:%d/", port), "-f", "/srv/t/slapd.conf")
@@ -181,6 +212,9 @@ func startDovecot(protocol string) func(t *testing.T, s *site, port int, mode st
 		tls := "ssl = no"
 		if mode != modeOff {
 			tls = "ssl = yes\nssl_cert = </srv/t/cert.pem\nssl_key = </srv/t/key.pem"
+		}
+		if mode == modeOld {
+			tls += "\nssl_min_protocol = TLSv1\nssl_cipher_list = DEFAULT:@SECLEVEL=0\nimport_environment = OPENSSL_CONF"
 		}
 		s.configure(t, "dovecot.conf", fmt.Sprintf(`protocols = %[1]s
 listen = 127.0.0.1
@@ -205,7 +239,7 @@ userdb {
   args = uid=nobody gid=nogroup home=/tmp
 }
 `, protocol, port, tls, when(mode == modeClient, "ssl_ca = </srv/t/ca.pem\nssl_verify_client_cert = yes\nauth_ssl_require_client_cert = yes\nssl_require_crl = no")))
-		s.daemon(t, port, "dovecot", "-F", "-c", "/srv/t/dovecot.conf")
+		s.daemon(t, port, append(s.openssl(t, mode), "dovecot", "-F", "-c", "/srv/t/dovecot.conf")...)
 	}
 }
 
@@ -214,9 +248,10 @@ func startVsftpd(t *testing.T, s *site, port int, mode string) {
 		"listen=YES", "listen_ipv6=NO", "background=NO", "listen_address=127.0.0.1", fmt.Sprintf("listen_port=%d", port), "anonymous_enable=YES",
 		"secure_chroot_dir=/srv/t/empty", "seccomp_sandbox=NO", "isolate=NO", "isolate_network=NO",
 		when(mode != modeOff, "ssl_enable=YES\nallow_anon_ssl=YES\nrsa_cert_file=/srv/t/cert.pem\nrsa_private_key_file=/srv/t/key.pem"),
+		when(mode == modeOld, "ssl_tlsv1=YES\nssl_ciphers=DEFAULT:@SECLEVEL=0"),
 		when(mode == modeClient, "require_cert=YES\nvalidate_cert=YES\nca_certs_file=/srv/t/ca.pem"), "",
 	}, "\n"))
-	s.daemon(t, port, "vsftpd", "/srv/t/vsftpd.conf")
+	s.daemon(t, port, append(s.openssl(t, mode), "vsftpd", "/srv/t/vsftpd.conf")...)
 }
 
 func startProsody(t *testing.T, s *site, port int, mode string) {
@@ -229,9 +264,12 @@ c2s_require_encryption = false
 s2s_ports = { }
 modules_enabled = { %s "saslauth" }
 log = { error = "/srv/t/prosody.log" }
-ssl = { certificate = "/srv/t/cert.pem"; key = "/srv/t/key.pem" }
+ssl = { certificate = "/srv/t/cert.pem"; key = "/srv/t/key.pem"; %s %s }
 VirtualHost "localhost"
-`, port, when(mode != modeOff, `"tls";`)))
+VirtualHost "other.test"
+`, port, when(mode != modeOff, `"tls";`),
+		when(mode == modeOld, `protocol = "tlsv1"; ciphers = "DEFAULT:@SECLEVEL=0";`),
+		when(mode == modeClient, `verify = { "peer" }; cafile = "/srv/t/ca.pem";`)))
 	s.daemon(t, port, "prosody", "-F", "--config", "/srv/t/prosody.cfg.lua")
 }
 
@@ -244,4 +282,25 @@ func startNATS(t *testing.T, s *site, port int, mode string) {
 		args = append(args, "--tlsverify", "--tlscacert", "/srv/t/ca.pem")
 	}
 	s.daemon(t, port, args...)
+}
+
+// startMongo runs FerretDB, which speaks MongoDB's protocol.
+func startMongo(t *testing.T, s *site, port int, mode string) {
+	args := []string{"mongodb", fmt.Sprintf("127.0.0.1:%d", port), "/srv/t/mongodb"}
+	if mode != modeOff {
+		args = append(args, "/srv/t/cert.pem", "/srv/t/key.pem")
+	}
+	if mode == modeClient {
+		args = append(args, "/srv/t/ca.pem")
+	}
+	s.daemon(t, port, args...)
+}
+
+func startMosquitto(t *testing.T, s *site, port int, mode string) {
+	s.configure(t, "mosquitto.conf", strings.Join([]string{
+		"user root", "allow_anonymous true", fmt.Sprintf("listener %d 127.0.0.1", port),
+		when(mode != modeOff, "certfile /srv/t/cert.pem\nkeyfile /srv/t/key.pem"),
+		when(mode == modeClient, "cafile /srv/t/ca.pem\nrequire_certificate true"), "",
+	}, "\n"))
+	s.daemon(t, port, "mosquitto", "-c", "/srv/t/mosquitto.conf")
 }

@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -57,14 +58,31 @@ type verified struct {
 	Steps   []struct{ Name, Outcome, Detail string }
 }
 
+// step returns what is said of a step.
+func (v verified) step(name string) string {
+	for _, s := range v.Steps {
+		if s.Name == name {
+			return s.Detail
+		}
+	}
+	return ""
+}
+
 // verify runs certgraft verify --json, and checks its exit status against the
 // verdict's.
 func verify(t *testing.T, status int, args ...string) verified {
 	t.Helper()
+	return verifyIn(t, nil, status, args...)
+}
+
+// verifyIn is verify behind a command that runs another.
+func verifyIn(t *testing.T, wrap []string, status int, args ...string) verified {
+	t.Helper()
 	var stdout, stderr bytes.Buffer
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, certgraft, append([]string{"verify", "--json"}, args...)...)
+	line := slices.Concat(wrap, []string{certgraft, "verify", "--json"}, args)
+	cmd := exec.CommandContext(ctx, line[0], line[1:]...)
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	got := 0
 	if exit, ok := errors.AsType[*exec.ExitError](cmd.Run()); ok {
@@ -144,14 +162,26 @@ func agrees(t *testing.T, x situation, port int, starttls, ca string) {
 		args = append(args, "-starttls", starttls)
 	}
 	if starttls == "xmpp" {
-		args = append(args, "-xmpphost", "localhost")
+		args = append(args, "-xmpphost", x.asks())
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // some servers wait for the rest of what they take for a message
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "openssl", append([]string{"s_client"}, args...)...)
 	out, err := cmd.CombinedOutput()
 	if (err == nil) != (x.status == 0) {
 		t.Errorf("openssl s_client: %v, and certgraft ends with status %d\n%s", err, x.status, out)
+	}
+}
+
+// TestVerifyMongoWithoutTLS keeps what a server says to the greeting.
+func TestVerifyMongoWithoutTLS(t *testing.T) {
+	s, port := newSite(t), freePort(t)
+	startMongo(t, s, port, modeOff)
+	p := newTap(t, port)
+	v := verify(t, 5, "--only", "--with", newAuthority(t, "Root").caFile, "--timeout", "4s", "--starttls", "mongodb", p.address)
+	record(t, "answers/ferretdb", p.last())
+	if v.Verdict.Cause != "no-tls" {
+		t.Errorf("%+v", v.Verdict)
 	}
 }
 
@@ -262,10 +292,8 @@ func TestVerifyRoot(t *testing.T) {
 	}
 	run(t, certgraft, "install", "--root", root, corp.caFile)
 	v = verify(t, 0, "--root", root, "-4", address)
-	for _, s := range v.Steps {
-		if s.Name == "trust" && !strings.Contains(s.Detail, "/etc/ssl/certs/ca-certificates.crt, /etc/ssl/certs") {
-			t.Errorf("trusted by: %s", s.Detail)
-		}
+	if by := v.step("trust"); !strings.Contains(by, "/etc/ssl/certs/ca-certificates.crt, /etc/ssl/certs") {
+		t.Errorf("trusted by: %s", by)
 	}
 	before := snapshot(t, root)
 	verify(t, 0, "--root", root, "-4", address)

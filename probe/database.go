@@ -128,6 +128,19 @@ func helloAMQP(w *wire) (bool, error) {
 	return string(head) == "AMQP" || bytes.Equal(head[:3], []byte{1, 0, 0}), nil
 }
 
+// helloMQTT sends CONNECT of MQTT 3.1.1, without a name. A broker answers with
+// CONNACK, whatever it decides.
+func helloMQTT(w *wire) (bool, error) {
+	if err := w.send("\x10\x0c\x00\x04MQTT\x04\x02\x00\x0a\x00\x00"); err != nil {
+		return false, err
+	}
+	head, err := w.take(2)
+	if err != nil {
+		return false, err
+	}
+	return head[0] == 0x20 && head[1] >= 2, nil
+}
+
 // helloMongo sends the command hello as OP_MSG, MongoDB's message of opcode 2013.
 func helloMongo(w *wire) (bool, error) {
 	const message = 2013

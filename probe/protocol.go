@@ -50,7 +50,7 @@ var protocols = []*Protocol{
 	{Name: "xmpp", aliases: []string{"xmpp-client"}, port: 5222, start: startXMPP("jabber:client"), cure: "give the XMPP server a certificate for this host"},
 	{Name: "xmpp-server", port: 5269, start: startXMPP("jabber:server"), cure: "give the XMPP server a certificate for this host"},
 	{Name: "nats", aliases: []string{"tls+nats"}, port: 4222, start: startNATS, cure: "add a tls block to the NATS server's configuration"},
-	{Name: "mqtts", aliases: []string{"mqtt"}, port: 8883, cure: "add a TLS listener to the broker"},
+	{Name: "mqtts", aliases: []string{"mqtt"}, port: 8883, ports: []uint16{1883}, hello: helloMQTT, cure: "add a TLS listener to the broker"},
 }
 
 // ProtocolNames returns the names of all protocols, for help and completion.

@@ -102,6 +102,7 @@ var dialogues = []struct {
 	{"redis", nil, nil},
 	{"mongodb", nil, nil},
 	{"amqp", nil, nil},
+	{"mqtts", nil, nil},
 }
 
 // withoutStart answers a greeting, and hangs up on a TLS handshake; a server of
@@ -110,6 +111,7 @@ func withoutStart(protocol string) func(net.Conn) {
 	answers := map[string]string{
 		"redis":   "-NOAUTH Authentication required.\r\n",
 		"amqp":    "\x01\x00\x00\x00\x00\x01",
+		"mqtts":   "\x20\x02\x00\x05",
 		"mongodb": "\x30\x00\x00\x00\x07\x00\x00\x00\x01\x00\x00\x00\xdd\x07\x00\x00",
 	}
 	return func(c net.Conn) {

@@ -1,0 +1,215 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// tinyproxy runs a proxy on loopback until the test ends, behind a command that
+// runs another, and returns its URL without the scheme.
+func tinyproxy(t *testing.T, wrap []string, settings ...string) string {
+	t.Helper()
+	dir, port := t.TempDir(), freePort(t)
+	lines := append([]string{fmt.Sprintf("Port %d", port), "Listen 127.0.0.1", "Timeout 60", "LogLevel Error"}, settings...)
+	line := slices.Concat(wrap, []string{"tinyproxy", "-d", "-c", write(t, filepath.Join(dir, "conf"), strings.Join(lines, "\n")+"\n")})
+	cmd := exec.Command(line[0], line[1:]...)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	address := fmt.Sprintf("127.0.0.1:%d", port)
+	for range 100 {
+		if c, err := net.Dial("tcp", address); err == nil {
+			c.Close()
+			return address
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	t.Fatal("the proxy does not listen")
+	return ""
+}
+
+// TestVerifyThroughProxy has a real proxy connect to servers whose names only
+// the proxy knows.
+func TestVerifyThroughProxy(t *testing.T) {
+	a := newAuthority(t, "Corp Root", "db.test", "localhost", "127.0.0.1")
+	names := withHosts(t, "127.0.0.1 localhost db.test\n")
+	open := tinyproxy(t, names)
+	locked := tinyproxy(t, names, "BasicAuth me secret")
+	narrow := tinyproxy(t, names, "ConnectPort 1")
+	https, db, closed := tlsServer(t, a), postgres(t, a), freePort(t)
+	stranger := newAuthority(t, "Some Other Root").caFile
+	for _, x := range []struct {
+		name, proxy, ca, server, starttls string
+		port, status                      int
+		cause, says                       string
+	}{
+		{name: "trusted", proxy: open, port: https},
+		{name: "unknown CA", proxy: open, ca: stranger, port: https, status: 5, cause: "unknown-issuer"},
+		{name: "wrong name", proxy: open, server: "other.test", port: https, status: 5, cause: "wrong-name"},
+		{name: "STARTTLS", proxy: open, starttls: "postgres", port: db},
+		{name: "STARTTLS, unknown CA", proxy: open, ca: stranger, starttls: "postgres", port: db, status: 5, cause: "unknown-issuer"},
+		{name: "with a password", proxy: "me:secret@" + locked, port: https},
+		{name: "without a password", proxy: locked, port: https, status: 1, cause: "proxy", says: "wants a password"},
+		{name: "with a wrong password", proxy: "me:guess@" + locked, port: https, status: 1, cause: "proxy"},
+		{name: "a port that is not allowed", proxy: narrow, port: https, status: 1, cause: "proxy", says: "status 403"},
+		{name: "nothing listens behind it", proxy: open, port: closed, status: 1, cause: "proxy", says: "refuses to connect"},
+		{name: "no proxy there", proxy: fmt.Sprintf("127.0.0.1:%d", closed), port: https, status: 1, cause: "port-closed"},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			args := []string{"--only", "--with", a.caFile, "--proxy", "http://" + x.proxy}
+			if x.ca != "" {
+				args[2] = x.ca
+			}
+			if x.starttls != "" {
+				args = append(args, "--starttls", x.starttls)
+			}
+			if x.server != "" {
+				args = append(args, "--servername", x.server)
+			}
+			v := verify(t, x.status, append(args, fmt.Sprintf("db.test:%d", x.port))...)
+			if v.Verdict.Cause != x.cause || !strings.Contains(v.Verdict.Text, x.says) || strings.Contains(fmt.Sprint(v), "secret") {
+				t.Errorf("%+v", v)
+			}
+			if x.status != 1 && !strings.Contains(v.step("connect"), fmt.Sprintf("the proxy, which connects to db.test:%d", x.port)) {
+				t.Errorf("it is not said that there is a proxy: %+v", v.Steps)
+			}
+		})
+	}
+}
+
+// TestVerifyProxyOfTheEnvironment shows that it is used as curl uses it: for
+// HTTPS, and not for what NO_PROXY names.
+func TestVerifyProxyOfTheEnvironment(t *testing.T) {
+	a := newAuthority(t, "Corp Root", "db.test")
+	names := withHosts(t, "127.0.0.1 localhost db.test\n")
+	proxy := tinyproxy(t, names)
+	address := fmt.Sprintf("db.test:%d", tlsServer(t, a))
+	for _, x := range []struct {
+		env     []string
+		args    []string
+		through bool
+	}{
+		{[]string{"HTTPS_PROXY=http://" + proxy}, nil, true},
+		{[]string{"https_proxy=http://" + proxy}, nil, true},
+		{[]string{"HTTPS_PROXY=http://" + proxy, "NO_PROXY=db.test"}, nil, false},
+		{[]string{"HTTPS_PROXY=http://" + proxy}, []string{"--proxy", "none"}, false},
+		{[]string{"HTTP_PROXY=http://" + proxy}, nil, false},
+	} {
+		env := slices.Concat(names, []string{"env"}, x.env)
+		v := verifyIn(t, env, 0, slices.Concat([]string{"--only", "--with", a.caFile}, x.args, []string{address})...)
+		if through := strings.Contains(v.step("connect"), "the proxy"); through != x.through {
+			t.Errorf("%q %q: through the proxy %v, want %v", x.env, x.args, through, x.through)
+		}
+		out := run(t, env[0], append(env[1:], slices.Concat([]string{"curl", "-sv", "--cacert", a.caFile}, curlProxy(x.args), []string{"https://" + address + "/"})...)...)
+		if through := strings.Contains(out, "CONNECT"); through != x.through {
+			t.Errorf("curl, %q %q: through the proxy %v, and certgraft %v", x.env, x.args, through, x.through)
+		}
+	}
+}
+
+// curlProxy returns curl's words for ours.
+func curlProxy(args []string) []string {
+	if len(args) == 0 {
+		return nil
+	}
+	return []string{"--noproxy", "*"}
+}
+
+func TestVerifyIPv6(t *testing.T) {
+	if c, err := net.Listen("tcp", "[::1]:0"); err != nil {
+		t.Skip("this machine has no IPv6: ", err)
+	} else {
+		c.Close()
+	}
+	a := newAuthority(t, "Corp Root", "localhost", "::1")
+	port := tlsServerAt(t, a, "::1")
+	names := withHosts(t, "127.0.0.1 localhost\n::1 localhost\n")
+	for _, x := range []struct {
+		args   []string
+		status int
+		cause  string
+	}{
+		{args: []string{fmt.Sprintf("[::1]:%d", port)}},
+		{args: []string{fmt.Sprintf("https://[::1]:%d/path", port)}},
+		{args: []string{"-6", fmt.Sprintf("localhost:%d", port)}},
+		{args: []string{fmt.Sprintf("localhost:%d", port)}},
+		{args: []string{"-4", fmt.Sprintf("localhost:%d", port)}, status: 1, cause: "port-closed"},
+		{args: []string{"-4", fmt.Sprintf("[::1]:%d", port)}, status: 1, cause: "port-closed"},
+		{args: []string{"--servername", "::2", fmt.Sprintf("[::1]:%d", port)}, status: 5, cause: "wrong-name"},
+	} {
+		v := verifyIn(t, names, x.status, slices.Concat([]string{"--only", "--with", a.caFile}, x.args)...)
+		if v.Verdict.Cause != x.cause {
+			t.Errorf("%q: %+v", x.args, v.Verdict)
+		}
+		if x.status == 0 && !strings.Contains(v.step("connect"), "[::1]:") {
+			t.Errorf("%q: %+v", x.args, v.Steps)
+		}
+	}
+}
+
+// TestVerifyTriesEveryAddress has a name with an address that refuses, one that
+// does not answer, and one where the server is.
+func TestVerifyTriesEveryAddress(t *testing.T) {
+	a := newAuthority(t, "Corp Root", "db.test")
+	port := tlsServerAt(t, a, "127.0.0.4")
+	silent(t, [4]byte{127, 0, 0, 3}, port)
+	names := withHosts(t, "127.0.0.2 db.test\n127.0.0.3 db.test\n127.0.0.4 db.test\n127.0.0.2 gone.test\n127.0.0.3 gone.test\n")
+	v := verifyIn(t, names, 0, "--only", "--with", a.caFile, "--timeout", "8s", fmt.Sprintf("db.test:%d", port))
+	if got := v.step("resolve"); got != "127.0.0.2, 127.0.0.3, 127.0.0.4" {
+		t.Errorf("resolved to %s", got)
+	}
+	got := v.step("connect")
+	for _, want := range []string{
+		fmt.Sprintf("127.0.0.4:%d in", port), fmt.Sprintf("not 127.0.0.2:%d (refused", port), fmt.Sprintf("not 127.0.0.3:%d (no answer", port),
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%q is not in %q", want, got)
+		}
+	}
+	v = verifyIn(t, names, 1, "--only", "--with", a.caFile, "--timeout", "4s", fmt.Sprintf("gone.test:%d", port))
+	if v.Verdict.Cause != "port-closed" || !strings.Contains(v.Verdict.Text, "refused") || !strings.Contains(v.Verdict.Text, "no answer") {
+		t.Errorf("%+v", v.Verdict)
+	}
+	v = verifyIn(t, names, 1, "--only", "--with", a.caFile, "nowhere.test")
+	if v.Verdict.Cause != "name-unresolved" {
+		t.Errorf("%+v", v.Verdict)
+	}
+}
+
+// silent has an address drop what asks for a connection, until the test ends:
+// the queue of what listens there is full.
+func silent(t *testing.T, ip [4]byte, port int) {
+	t.Helper()
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = syscall.Close(fd) })
+	if err := errors.Join(syscall.Bind(fd, &syscall.SockaddrInet4{Port: port, Addr: ip}), syscall.Listen(fd, 0)); err != nil {
+		t.Fatal(err)
+	}
+	address := net.JoinHostPort(net.IP(ip[:]).String(), strconv.Itoa(port))
+	for range 10 {
+		c, err := net.DialTimeout("tcp", address, 500*time.Millisecond)
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return
+		}
+		if err == nil {
+			t.Cleanup(func() { c.Close() })
+		}
+	}
+	t.Fatalf("%s takes every connection", address)
+}
