@@ -127,7 +127,7 @@ func TestCacheRepoIsDoneWithout(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			facts := roottest.NewRegistry(t)
-			facts.Fault = fault
+			facts.Fault(fault)
 			l, _ := patient()
 			k := &knowing{locations: l, image: text, repo: facts.Host + "/facts"}
 			k.update(t, false)

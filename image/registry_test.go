@@ -180,7 +180,7 @@ func TestFaultsThatPass(t *testing.T) {
 		t.Run(what, func(t *testing.T) {
 			r, text := seeded(t)
 			l, waited := patient()
-			r.Fault = fault
+			r.Fault(fault)
 			img, err := patched(t, l, text)
 			must(t, err)
 			must(t, putTo(t, l, r.Host+"/moved:1", img))
@@ -201,7 +201,7 @@ func TestDownloadGoesOn(t *testing.T) {
 		r, text := seeded(t)
 		l, _ := patient()
 		var broken atomic.Int32
-		r.Fault = func(w http.ResponseWriter, req *http.Request) bool {
+		r.Fault(func(w http.ResponseWriter, req *http.Request) bool {
 			if !ranges {
 				req.Header.Del("Range")
 			}
@@ -210,7 +210,7 @@ func TestDownloadGoesOn(t *testing.T) {
 			}
 			r.Answer(&cut{ResponseWriter: w, left: 100_000}, req)
 			panic(http.ErrAbortHandler)
-		}
+		})
 		img, err := patched(t, l, text)
 		must(t, err)
 		if n := broken.Load(); n < 4 {
@@ -261,7 +261,7 @@ func TestFaultsThatStay(t *testing.T) {
 			l, _ := patient()
 			before, err := getFrom(t, l, text)
 			must(t, err)
-			r.Fault = c.fault
+			r.Fault(c.fault)
 			img, err := patched(t, l, text)
 			if err == nil {
 				err = putTo(t, l, text, img)
@@ -275,7 +275,7 @@ func TestFaultsThatStay(t *testing.T) {
 			}](err); c.hint != "" && (!ok || !strings.Contains(h.Hint(), c.hint)) {
 				t.Errorf("no hint of %q: %v", c.hint, err)
 			}
-			r.Fault = nil
+			r.Fault(nil)
 			if after, err := getFrom(t, l, text); err != nil || after.Descriptor.Digest != before.Descriptor.Digest {
 				t.Errorf("the tag was moved: %v", err)
 			}

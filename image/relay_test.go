@@ -76,7 +76,7 @@ func TestRelayFails(t *testing.T) {
 		t.Run(what, func(t *testing.T) {
 			r, text := seeded(t)
 			other := roottest.NewRegistry(t)
-			other.Fault = fault
+			other.Fault(fault)
 			moved(t, r, text, other.Host+"/x:1")
 		})
 	}

@@ -89,16 +89,16 @@ func TestPatchInRegistry(t *testing.T) {
 	if err := os.WriteFile(another, []byte(roottest.NewCA(t, "Another Root").PEM()), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	r.Fault = func(_ http.ResponseWriter, req *http.Request) bool {
+	r.Fault(func(_ http.ResponseWriter, req *http.Request) bool {
 		if req.Method == http.MethodGet && strings.Contains(req.URL.Path, "/blobs/") {
 			r.Retag("app", "2", "1") // someone pushes meanwhile
 		}
 		return false
-	}
+	})
 	if _, errs := run(t, 1, "patch", r.Host+"/app:1", another, "--in-place"); !strings.Contains(errs, "pushed anew meanwhile") {
 		t.Errorf("%s", errs)
 	}
-	r.Fault = nil
+	r.Fault(nil)
 	out, _ = run(t, 3, "patch", r.Host+"/app:1", corp, "--in-place", "--expired", "fail", "--non-ca", "fail", filepath.Join("..", "..", "go.mod"))
 	if out != "" {
 		t.Errorf("%q", out)

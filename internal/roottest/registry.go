@@ -18,14 +18,11 @@ type Registry struct {
 	*httptest.Server
 	Host string
 
-	// Fault, if it is set, sees each request first; if it returns true it has
-	// answered.
-	Fault func(w http.ResponseWriter, r *http.Request) bool
-
 	// NoRanges has blobs sent whole, whatever part of them is asked for.
 	NoRanges bool
 
 	mu        sync.Mutex
+	fault     func(w http.ResponseWriter, r *http.Request) bool
 	blobs     map[string]map[string][]byte // by repository and digest
 	manifests map[string]map[string]stored // by repository and tag or digest
 	requests  []string
@@ -95,9 +92,20 @@ func (r *Registry) SpoilAll(repo string, change func([]byte) []byte) {
 	}
 }
 
+// Fault sets what sees each request first, and has answered if it returns true;
+// nil is nothing. Requests that are given up may still be on their way.
+func (r *Registry) Fault(see func(w http.ResponseWriter, r *http.Request) bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.fault = see
+}
+
 // ServeHTTP implements [http.Handler].
 func (r *Registry) ServeHTTP(w http.ResponseWriter, req *http.Request) {
-	if r.Fault == nil || !r.Fault(w, req) {
+	r.mu.Lock()
+	fault := r.fault
+	r.mu.Unlock()
+	if fault == nil || !fault(w, req) {
 		r.Answer(w, req)
 	}
 }
