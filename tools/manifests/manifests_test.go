@@ -39,7 +39,7 @@ func workflows(t *testing.T) []string {
 // Workflows are right, their expressions too, and they call action.yml with
 // inputs that it has.
 func TestWorkflows(t *testing.T) {
-	linter, err := actionlint.NewLinter(io.Discard, &actionlint.LinterOptions{})
+	linter, err := actionlint.NewLinter(io.Discard, &actionlint.LinterOptions{Shellcheck: "shellcheck"})
 	if err != nil {
 		t.Fatal(err)
 	}
