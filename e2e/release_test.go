@@ -191,7 +191,7 @@ func TestReleaseRPM(t *testing.T) {
 	file := filepath.Join(dist, "certgraft_"+version+"_linux_amd64.rpm")
 	run(t, "rpm", "-K", "--nosignature", file)
 	names := run(t, "rpm", "-qpl", file)
-	for _, want := range []string{"/usr/bin/certgraft\n", "/usr/share/bash-completion/completions/certgraft\n", "/usr/share/zsh/site-functions/_certgraft\n"} {
+	for _, want := range []string{"/usr/bin/certgraft\n", "/usr/share/man/man1/certgraft.1\n", "/usr/share/bash-completion/completions/certgraft\n", "/usr/share/zsh/site-functions/_certgraft\n"} {
 		if !strings.Contains(names, want) {
 			t.Errorf("the package has no %s", want)
 		}
