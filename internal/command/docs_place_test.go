@@ -4,15 +4,16 @@ import (
 	"archive/zip"
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
+	"github.com/certgraft/certgraft/internal/command"
 	"github.com/certgraft/certgraft/internal/roottest"
 )
 
@@ -22,10 +23,8 @@ type docWorld struct {
 	registry *roottest.Registry
 	proxy    string // HOST:PORT
 	ca, old  *roottest.CA
-	bin      string // the programs that there are
-
-	mu     sync.Mutex
-	pushed map[string]bool // images that are in the registry
+	bin      string          // the programs that there are
+	pushed   map[string]bool // images that are in the registry
 }
 
 // docPrograms are programs that a command line may start and that need not do
@@ -110,11 +109,46 @@ func (w *docWorld) shell(t *testing.T, dir, line string) (string, error) {
 		w.lock(t, dir)
 	}
 	w.files(t, dir, line)
+	if plainLine.MatchString(line) {
+		return w.call(t, dir, words(line)...)
+	}
+	return w.start(t, dir, line)
+}
+
+// start runs a line in a shell.
+func (w *docWorld) start(t *testing.T, dir, line string) (string, error) {
+	t.Helper()
 	cmd := exec.CommandContext(t.Context(), filepath.Join(w.bin, "bash"), "-euo", "pipefail", "-c", line)
 	cmd.Dir = dir
 	cmd.Env = w.environ(dir)
 	out, err := cmd.CombinedOutput()
 	return string(out), err
+}
+
+// plainLine is a command line that needs no shell, nor a process of its own: net/http
+// looks at the proxy in the environment once.
+var plainLine = regexp.MustCompile(`^certgraft (bundle|diff|env|inspect|install|list|lock|patch|remove|verify|version) [^|&;<>$()~]*(#.*)?$`)
+
+// call runs a command line in this process, which is faster.
+func (w *docWorld) call(t *testing.T, dir string, args ...string) (string, error) {
+	t.Helper()
+	if slices.ContainsFunc(args, func(a string) bool { return strings.HasPrefix(a, "https://") }) && args[1] != "verify" {
+		return w.start(t, dir, strings.Join(args, " "))
+	}
+	t.Chdir(dir)
+	for _, variable := range w.environ(dir) {
+		name, value, _ := strings.Cut(variable, "=")
+		if name != "PATH" {
+			t.Setenv(name, value)
+		}
+	}
+	args, err := docArgs(args)
+	check(t, err)
+	var out bytes.Buffer
+	if status := docStatus(args, command.Run(t.Context(), args, strings.NewReader(""), &out, &out)); status != 0 {
+		err = fmt.Errorf("status %d", status)
+	}
+	return out.String(), err
 }
 
 func (w *docWorld) environ(dir string) []string {
@@ -177,9 +211,7 @@ func (w *docWorld) lock(t *testing.T, dir string) {
 	if _, err := os.Stat(filepath.Join(dir, "certgraft.lock")); err == nil {
 		return
 	}
-	cmd := exec.CommandContext(t.Context(), filepath.Join(w.bin, "certgraft"), "lock", "aws-rds", "./corp.pem")
-	cmd.Dir, cmd.Env = dir, w.environ(dir)
-	if out, err := cmd.CombinedOutput(); err != nil {
+	if out, err := w.call(t, dir, "certgraft", "lock", "aws-rds", "./corp.pem"); err != nil {
 		t.Fatalf("lock: %v\n%s", err, out)
 	}
 }
@@ -194,17 +226,13 @@ func (w *docWorld) push(t *testing.T, dir, line string) {
 	if strings.Contains(line, "images.txt") {
 		line += " registry.example.com/app:1"
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
 	for _, m := range imageName.FindAllStringSubmatch(line, -1) {
 		name := inRegistry(w.registry.Host, "docker://"+m[1]+m[2])
 		if w.pushed[name] {
 			continue
 		}
 		w.pushed[name] = true
-		cmd := exec.CommandContext(t.Context(), filepath.Join(w.bin, "certgraft"), "patch", "oci:image:1", "old.pem", "--tag", name)
-		cmd.Dir, cmd.Env = dir, w.environ(dir)
-		if out, err := cmd.CombinedOutput(); err != nil {
+		if out, err := w.call(t, dir, "certgraft", "patch", "oci:image:1", "old.pem", "--tag", name); err != nil {
 			t.Fatalf("push %s: %v\n%s", name, err, out)
 		}
 	}
