@@ -16,7 +16,7 @@ INLINE   := -gcflags=all=-l $(foreach p,$(HOT),-gcflags=$(p)=)
 COVERED  := certs bundles rootfs installer image keystore probe
 LEAST    := 85
 
-.PHONY: help build test e2e bench fuzz lint demo cover release clean
+.PHONY: help build test e2e bench fuzz lint demo cover docs release clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -62,6 +62,9 @@ cover: ## coverage of the packages that edit trust stores
 release: ## dist: binaries, archives, packages, SBOMs, checksums and the image of this commit; publishes nothing
 	$(GO) tool -modfile=tools/release/go.mod goreleaser release --clean $(RELEASE)
 	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(GO) run ./internal/release dist dist/image
+
+docs: ## write anew what is made from the command tree and the catalogue
+	$(GO) test ./internal/command ./bundles -run TestGenerated -update
 
 clean: ## remove what was built
 	rm -rf build dist
