@@ -2,7 +2,6 @@ package image
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -92,7 +91,7 @@ func (c *CacheRepo) has(ctx context.Context, digest Digest) bool {
 	if err != nil {
 		return false // which reading says, too
 	}
-	there, err := repo.has(ctx, "manifests", factsTag(digest))
+	there, err := repo.has(ctx, factsTag(digest))
 	return err == nil && there != ""
 }
 
@@ -173,7 +172,7 @@ func artifactOf(digest Digest, facts []byte) (*Image, error) {
 		[]Descriptor{{MediaType: factsType, Digest: digestOf(facts), Size: int64(len(facts))}},
 		map[string]string{layerAnnotation: string(digest)},
 	})
-	return &Image{raw: json.RawMessage(raw), from: content, Descriptor: Descriptor{MediaType: ociManifest, Digest: digestOf(raw), Size: int64(len(raw))}}, err
+	return &Image{raw: raw, from: content, Descriptor: Descriptor{MediaType: ociManifest, Digest: digestOf(raw), Size: int64(len(raw))}}, err
 }
 
 // without reports whether the repository failed before.

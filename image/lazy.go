@@ -166,7 +166,10 @@ func (c contents) openStargz(ctx context.Context) (io.ReadCloser, int64, func() 
 		return nil, 0, nil, errors.Join(errors.New("there is no table of contents where the footer says"), err, body.Close())
 	}
 	hashed, check, err := verified(archive, Digest(c.d.Annotations[stargzDigest]))
-	return readCloser{hashed, body}, at, check, err
+	if err != nil {
+		return nil, 0, nil, errors.Join(err, body.Close())
+	}
+	return readCloser{hashed, body}, at, check, nil
 }
 
 // stargzPlace returns where the footer says that the table is: an empty gzip

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/klauspost/compress/gzip"
@@ -214,9 +215,8 @@ func (s *contentsSurvey) chunk(e *tableEntry) error {
 }
 
 func (s *contentsSurvey) close(at int64) {
-	for i := len(s.files) - 1; i >= 0; i-- {
-		f := s.files[i]
-		for j := len(f.chunks) - 1; j >= 0; j-- {
+	for _, f := range slices.Backward(s.files) {
+		for j := range slices.Backward(f.chunks) {
 			if f.chunks[j].end != 0 {
 				return
 			}

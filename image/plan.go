@@ -28,8 +28,6 @@ type LayerPlan struct {
 	Size   int64  `json:"size"`
 	Action string `json:"action"`
 	Why    string `json:"why"`
-
-	to string // where it only copies to, of one that is not read
 }
 
 // Plan says which layers [Update] would read, without reading any. A layer that
@@ -74,8 +72,7 @@ func (l *LayerPlan) shared(first map[Digest]Platform, p Platform) {
 	first[l.Digest] = p
 }
 
-// decide says for each layer of an image whether it is read. Only what the
-// history says beyond doubt is believed; see copyTo.
+// decide says for each layer of an image whether it is read.
 func (u *updater) decide(ctx context.Context, it *item) []LayerPlan {
 	copies := it.copies()
 	plan := make([]LayerPlan, len(it.manifest.Layers))
@@ -86,7 +83,7 @@ func (u *updater) decide(ctx context.Context, it *item) []LayerPlan {
 		case known != "":
 			plan[i].Action, plan[i].Why = ActionKnown, known
 		case to != "":
-			plan[i].Action, plan[i].Why, plan[i].to = ActionSkip, "it only copies to "+to, to
+			plan[i].Action, plan[i].Why = ActionSkip, "it only copies to "+to
 		case u.reader.inParts(wanted{d, u.from}) != nil:
 			plan[i].Action, plan[i].Why = ActionParts, "it has a table of contents: "+why
 		default:
@@ -97,7 +94,7 @@ func (u *updater) decide(ctx context.Context, it *item) []LayerPlan {
 }
 
 // mayMatter says why a layer is to be read, or where it only copies to if it is
-// not.
+// not. Only what the history says beyond doubt is believed; see copyTo.
 func (u *updater) mayMatter(it *item, d Descriptor, copies []string, i int) (why, to string) {
 	switch {
 	case u.opt.Scan != ScanAuto:

@@ -26,7 +26,7 @@ func (r *registryImage) Put(ctx context.Context, img *Image) error {
 	if err != nil {
 		return err
 	}
-	there, err := repo.has(ctx, "manifests", r.ref.Identifier())
+	there, err := repo.has(ctx, r.ref.Identifier())
 	if err != nil {
 		return fmt.Errorf("%s: %w", r.text, err)
 	}
@@ -52,7 +52,7 @@ func Unmoved(ctx context.Context, at Location, img *Image) error {
 	if err != nil {
 		return err
 	}
-	there, err := repo.has(ctx, "manifests", r.ref.Identifier())
+	there, err := repo.has(ctx, r.ref.Identifier())
 	if err != nil {
 		return fmt.Errorf("%s: %w", r.text, err)
 	}
@@ -117,7 +117,7 @@ func (p *push) child(ctx context.Context, d Descriptor) error {
 	if p.sameRepo() && !isAdded(p.img.from, d.Digest) {
 		return nil
 	}
-	there, err := p.to.has(ctx, "manifests", string(d.Digest))
+	there, err := p.to.has(ctx, string(d.Digest))
 	if err != nil || there == d.Digest {
 		return err
 	}

@@ -123,10 +123,11 @@ func (r *repository) manifest(ctx context.Context, reference string) (Descriptor
 	return d, raw, err
 }
 
-// has returns the digest of what a name stands for, or "" if it is not there.
+// has returns the digest of the manifest that a name stands for, or "" if it is
+// not there.
 // Registries that do not answer HEAD are asked as for reading.
-func (r *repository) has(ctx context.Context, kind, reference string) (Digest, error) {
-	req, err := r.request(ctx, http.MethodHead, r.url(kind, reference), nil)
+func (r *repository) has(ctx context.Context, reference string) (Digest, error) {
+	req, err := r.request(ctx, http.MethodHead, r.url("manifests", reference), nil)
 	if err != nil {
 		return "", err
 	}
@@ -140,16 +141,14 @@ func (r *repository) has(ctx context.Context, kind, reference string) (Digest, e
 	switch {
 	case resp.StatusCode == http.StatusNotFound:
 		return "", nil
-	case resp.StatusCode == http.StatusOK && (digest != "" || kind == "blobs"):
+	case resp.StatusCode == http.StatusOK && digest != "":
 		return digest, nil
-	case kind == "manifests":
-		d, _, err := r.manifest(ctx, reference)
-		if isNotFound(err) {
-			return "", nil
-		}
-		return d.Digest, err
 	}
-	return "", nil
+	d, _, err := r.manifest(ctx, reference)
+	if isNotFound(err) {
+		return "", nil
+	}
+	return d.Digest, err
 }
 
 // hasBlob reports whether the repository has the blob.

@@ -3,6 +3,7 @@ package image
 import (
 	"archive/tar"
 	"bytes"
+	"slices"
 	"strings"
 	"testing"
 
@@ -64,7 +65,7 @@ func sparse(t *testing.T) []byte {
 // What is not edited keeps its bytes, whatever it is.
 func TestRetarKeepsTheRest(t *testing.T) {
 	data, starts := oddArchive(t)
-	ends := append(starts[1:len(starts):len(starts)], 0)
+	ends := slices.Clone(starts[1:])
 	edited := func(edit *layerEdit) []byte {
 		var out bytes.Buffer
 		must(t, retar(&out, bytes.NewReader(data), edit))

@@ -25,9 +25,10 @@ var runtimeWords = []string{"jdk", "jre", "java", "conda", "python", "venv", "no
 // the place to which it only copies.
 func (u *updater) plan(ctx context.Context, it *item) []string {
 	plan := make([]string, len(it.manifest.Layers))
-	if u.opt.Scan == ScanAuto {
-		for i, l := range u.decide(ctx, it) {
-			plan[i] = l.to
+	copies := it.copies()
+	for i, d := range it.manifest.Layers {
+		if _, to := u.mayMatter(it, d, copies, i); to != "" && u.reader.knows(ctx, d) == "" {
+			plan[i] = to
 		}
 	}
 	return plan
