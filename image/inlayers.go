@@ -2,7 +2,9 @@ package image
 
 import (
 	"archive/tar"
+	"bufio"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"maps"
@@ -251,6 +253,8 @@ func (p *inLayers) addParents(edit *layerEdit, a newEntry, have map[string]bool)
 // check makes the root of the edited layers: the changes are in it, and all else
 // is as it was.
 func (p *inLayers) check() error {
+	rest := p.rest(p.base.root)
+	p.base = nil // there is room for one tree
 	layers := slices.Clone(p.layers)
 	for number, edit := range p.edits {
 		if d := p.it.manifest.Layers[number]; isForeign(d.MediaType) {
@@ -270,7 +274,10 @@ func (p *inLayers) check() error {
 			return fmt.Errorf("/%s cannot be changed in the layer that holds it: another hides it", name)
 		}
 	}
-	return p.sameRest(p.base.root, root, ".")
+	if p.rest(root) != rest {
+		return errors.New("in the layers something else would change, too")
+	}
+	return nil
 }
 
 // apply returns what a layer says after the edit.
@@ -319,40 +326,34 @@ func holds(n *node, c rootfs.Change) bool {
 	return !n.isDir() && n.Kept && string(n.more().Data) == string(c.Data)
 }
 
-var errDiffers = errors.New("it differs")
-
-// sameRest reports what of a directory is not as it was, though nothing was to
-// change it.
-func (p *inLayers) sameRest(was, is *node, at string) error {
-	for base, n := range was.dir.all() {
-		name := path.Join(at, base)
-		other := is.dir.get(base)
-		switch {
-		case p.stale[name], p.has(name) && (other == nil || !other.isDir() || !n.isDir()):
-			continue
-		case other == nil, n.isDir() != other.isDir(), !p.has(name) && !sameHead(n, other):
-			return fmt.Errorf("/%s cannot be kept as it is in the layers: %w", name, errDiffers)
-		case n.isDir():
-			if err := p.sameRest(n, other, name); err != nil {
-				return err
-			}
-		}
-	}
-	for base := range is.dir.all() {
-		if name := path.Join(at, base); was.dir.get(base) == nil && !p.has(name) {
-			return fmt.Errorf("/%s would come into sight", name)
-		}
-	}
-	return nil
+// rest names all of a root that no change is about: two roots with the same rest
+// are alike but for the changes. It is a digest, since of an image with hundreds
+// of thousands of files two trees at a time are too many.
+func (p *inLayers) rest(root *node) Digest {
+	h := sha256.New()
+	w := bufio.NewWriter(h)
+	p.describe(w, root, ".")
+	_ = w.Flush() // a hash takes everything
+	return Digest(fmt.Sprintf("sha256:%x", h.Sum(nil)))
 }
 
-// sameHead reports whether two names are described alike.
-func sameHead(a, b *node) bool {
-	if a.known != b.known {
-		return false
+func (p *inLayers) describe(w *bufio.Writer, dir *node, at string) {
+	for base, n := range dir.dir.all() {
+		name := path.Join(at, base)
+		c, changed := p.changes[name]
+		switch {
+		case p.stale[name], changed && !c.Mode.IsDir():
+			continue
+		case !changed:
+			x, more := n.attrs, n.more()
+			x.More = nil
+			fmt.Fprintf(w, "%q %v %v %+v %q %d %x\n", name, n.isDir(), n.known, x, more.Link, len(more.Xattrs), sha256.Sum256(more.Data))
+			for _, key := range slices.Sorted(maps.Keys(more.Xattrs)) {
+				fmt.Fprintf(w, "%q %q\n", key, more.Xattrs[key])
+			}
+		}
+		if n.isDir() {
+			p.describe(w, n, name)
+		}
 	}
-	x, y := a.attrs, b.attrs
-	x.More, y.More = nil, nil
-	m, n := a.more(), b.more()
-	return x == y && m.Link == n.Link && maps.Equal(m.Xattrs, n.Xattrs) && string(m.Data) == string(n.Data)
 }

@@ -1,0 +1,52 @@
+package image
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/certgraft/certgraft/internal/roottest"
+	"github.com/certgraft/certgraft/rootfs"
+)
+
+// An edit of layers that does more, or less, than it should is found out before
+// anything is made of it.
+func TestInLayersCheck(t *testing.T) {
+	for what, c := range map[string]struct {
+		spoil func(p *inLayers)
+		want  string
+	}{
+		"as it should be": {func(*inLayers) {}, ""},
+		"another goes":    {func(p *inLayers) { p.edit(0).instead[2] = nil }, "something else"},
+		"another comes": {func(p *inLayers) {
+			p.edit(0).added = append(p.edit(0).added, newEntry{header: &tar.Header{Name: "etc/z", Typeflag: tar.TypeReg}})
+		}, "something else"},
+		"the change is lost": {func(p *inLayers) { delete(p.edit(0).instead, 1) }, "cannot be changed"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			data := roottest.Tar(t, roottest.Dir("etc/"), roottest.File("etc/b", "old"), roottest.File("etc/c", "c"))
+			l, err := layerReader{keep: func(string) bool { return true }}.read(context.Background(), bytes.NewReader(data), Descriptor{MediaType: ociLayer, Digest: digestOf(data), Size: int64(len(data))})
+			must(t, err)
+			root, err := stackLayers([]*layer{l})
+			must(t, err)
+			base := &tree{root: root}
+			o := rootfs.NewOverlay(base)
+			must(t, edit(o, nil))
+			it := &item{manifest: &manifest{Layers: []Descriptor{{MediaType: ociLayer}}}}
+			p := &inLayers{it: it, base: base, edits: map[int]*layerEdit{}, stale: map[string]bool{}, layers: []*layer{l}}
+			changes := slices.Collect(o.Changes())
+			must(t, p.survey(changes))
+			for _, c := range changes {
+				must(t, p.place(c))
+			}
+			must(t, p.finish())
+			c.spoil(p)
+			if err := p.check(); (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%v, want %q", err, c.want)
+			}
+		})
+	}
+}
