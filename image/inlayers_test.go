@@ -2,6 +2,8 @@ package image_test
 
 import (
 	"errors"
+	"math/rand/v2"
+	"path"
 	"slices"
 	"strings"
 	"testing"
@@ -149,6 +151,56 @@ func TestRewriteIsWhatAppendIs(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Random layers, edited at random: in the layers it comes to what it comes to on
+// top, or it is refused.
+func TestRewriteRandomLayers(t *testing.T) {
+	names := []string{"a", "b", "a/a", "a/b", "b/a", "b/c", "a/a/a", "a/a/b", "b/a/c"}
+	done := 0
+	for seed := range uint64(200) {
+		random := rand.New(rand.NewPCG(seed, 3))
+		pick := func() string { return names[random.IntN(len(names))] }
+		l := roottest.NewLayout(t)
+		img := roottest.Image{Packed: "gzip"}
+		for range 1 + random.IntN(3) {
+			var entries []roottest.Entry
+			for range random.IntN(8) {
+				name := pick()
+				entries = append(entries, []roottest.Entry{
+					roottest.File(name, name), roottest.File(name, "x"), roottest.Dir(name + "/"), roottest.Link(name, "/"+pick()), roottest.Hard(name, pick()),
+					roottest.File(path.Join(path.Dir(name), ".wh."+path.Base(name)), ""), roottest.File(name+"/.wh..wh..opq", ""),
+				}[random.IntN(7)])
+			}
+			img.Layers = append(img.Layers, roottest.Tar(t, entries...))
+		}
+		from := get(t, &image.Locations{}, l.Tag(l.Image(img), "x"))
+		targets := []string{pick(), pick(), pick()}
+		edit := func(r *rootfs.Overlay, _ *image.Config) error {
+			_ = r.WriteFile(targets[0], []byte("new"), 0o600) // what cannot be is left
+			_ = r.Remove(targets[1])
+			_ = r.Symlink("/new", targets[2])
+			return nil
+		}
+		opt := image.Options{Reads: func(string) bool { return true }}
+		want, err := image.Update(t.Context(), from, edit, opt)
+		if err != nil {
+			continue // an engine does not take it either
+		}
+		opt.Layer = image.LayerRewrite
+		got, err := image.Update(t.Context(), from, edit, opt)
+		if err != nil {
+			continue
+		}
+		done++
+		if a, b := dump(t, want.Image), dump(t, got.Image); !mapsEqual(a, b) {
+			t.Errorf("seed %d, %q: in the layers\n%v\non top\n%v", seed, targets, b, a)
+		}
+	}
+	if done < 40 {
+		t.Errorf("only %d could be done", done)
+	}
+	t.Logf("%d of 200", done)
 }
 
 func mapsEqual(a, b map[string]string) bool {
