@@ -113,6 +113,11 @@ var (
 	errUnchecked  = errors.New("signatures of this kind are not checked here")
 )
 
+// mostRSABits is the size from which OpenSSL refuses RSA keys
+// (OPENSSL_RSA_MAX_MODULUS_BITS): a server could keep others busy with one of a
+// million bits.
+const mostRSABits = 16384
+
 // signedBy returns nil if the key of parent made the signature of l, else
 // errNotSigned, or errUnchecked where that cannot be told here.
 func (l *link) signedBy(parent *link) error {
@@ -128,8 +133,8 @@ func (l *link) signedBy(parent *link) error {
 	}
 	switch key := parent.key.key.(type) {
 	case *rsa.PublicKey:
-		if key.N.BitLen() < 1024 {
-			return errUnchecked // crypto/rsa does not touch them
+		if n := key.N.BitLen(); n < 1024 || n > mostRSABits {
+			return errUnchecked // crypto/rsa does not touch the former
 		}
 		if l.algorithm.oid == oidPSS {
 			return holds(rsa.VerifyPSS(key, s.hash, digest, l.signature, nil) == nil)
