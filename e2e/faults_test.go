@@ -97,6 +97,45 @@ func TestBundleIsAMountPoint(t *testing.T) {
 	same(t, "remove --all", before, snapshot(t, root))
 }
 
+// A bundle that is mounted read-only, as engines mount secrets, cannot be written
+// at all: that is said, and nothing else was touched.
+func TestBundleIsAReadOnlyMountPoint(t *testing.T) {
+	root := debian(t, "bookworm")
+	bundle := filepath.Join(root, "etc/ssl/certs/ca-certificates.crt")
+	outside := write(t, filepath.Join(t.TempDir(), "bundle"), read(t, bundle))
+	run(t, "mount", "--bind", outside, bundle)
+	t.Cleanup(func() { run(t, "umount", bundle) })
+	run(t, "mount", "-o", "remount,bind,ro", bundle)
+	refusedUnchanged(t, root, []string{"ca-certificates.crt", "read-only"}, certgraft, "install", "--root", root, newAuthority(t, "Corp Root").caFile)
+}
+
+// In a root with neither /tmp, /proc, /dev, /sys nor os-release everything works,
+// also under a umask that takes all rights away, and what is made can be read by
+// all.
+func TestBareRoot(t *testing.T) {
+	root := t.TempDir()
+	run(t, "cp", certgraft, filepath.Join(root, "certgraft"))
+	write(t, filepath.Join(root, "corp.pem"), read(t, newAuthority(t, "Corp Root").caFile))
+	before := snapshot(t, root)
+	inside := func(command string) string {
+		return run(t, "env", "-i", "sh", "-c", "umask 077; exec /usr/sbin/chroot "+root+" /certgraft "+command)
+	}
+	inside("install /corp.pem")
+	for name, line := range snapshot(t, root) {
+		if _, old := before[name]; !old && !strings.HasPrefix(line, "-rw-r--r--") && !strings.HasPrefix(line, "drwxr-xr-x") && !strings.HasPrefix(line, "L") {
+			t.Errorf("%s: %s", name, line)
+		}
+	}
+	if out := inside("inspect"); !strings.Contains(out, "Corp Root") && !strings.Contains(out, "1 ") {
+		t.Error(out)
+	}
+	if out := inside("install /corp.pem"); !strings.Contains(out, "nothing to do") {
+		t.Error(out)
+	}
+	inside("remove --all")
+	same(t, "remove --all", before, snapshot(t, root))
+}
+
 // Twenty at once on one root all end up installed.
 func TestTwentyAtOnce(t *testing.T) {
 	root := debian(t, "bookworm")

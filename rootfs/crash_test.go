@@ -194,6 +194,29 @@ func TestCrashEverywhere(t *testing.T) {
 	}
 }
 
+// Killed while it writes a directory of its own, the next run writes it whole.
+func TestCrashOfOutput(t *testing.T) {
+	c := crashes(t)["install on Debian"]
+	dir := c.fresh(t)
+	was := dump(t, dir)
+	opt := crashOptions
+	opt.Output = filepath.Join(inMemory(t), "out")
+	_, err := opt.Update(t.Context(), dir, c.edit)
+	must(t, err)
+	want := dump(t, opt.Output)
+	for n, killed := 0, true; killed; n++ {
+		opt.Output = filepath.Join(inMemory(t), "out")
+		killed, _ = c.killedAt(t, dir, n, opt)
+		_, err := opt.Update(t.Context(), dir, c.edit)
+		must(t, err)
+		roottest.Same(t, "out", want, dump(t, opt.Output))
+		if t.Failed() {
+			t.Fatalf("killed before operation %d", n)
+		}
+	}
+	roottest.Same(t, "the root", was, dump(t, dir))
+}
+
 func oldOrNew(t *testing.T, n int, dir string, was, want map[string]string) {
 	t.Helper()
 	now := dump(t, dir)

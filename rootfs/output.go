@@ -14,7 +14,7 @@ import (
 // export writes the changes alone into a directory, so that copying it over
 // the root (COPY --from=stage /out/ /) makes them: with the directories above
 // each as they are in the root, or the copy would change those too.
-func (opt Options) export(root *tree, changes []Change) error {
+func (opt Options) export(root disk, changes []Change) error {
 	for _, ch := range changes {
 		if ch.Removed || ch.Prior != nil && ch.Prior.Mode().Type() != ch.Mode.Type() {
 			err := fmt.Errorf("/%s is to be removed or to become something else, which copying %s over the root cannot do", ch.Name, opt.Output)
@@ -30,13 +30,34 @@ func (opt Options) export(root *tree, changes []Change) error {
 	if err := opt.clear(root.root, out); err != nil {
 		return err
 	}
-	x := exporter{disk: disk{tree: to}, from: disk{tree: root}, done: map[string]bool{".": true}}
+	x := exporter{disk: disk{tree: to, before: root.before}, from: root, done: map[string]bool{".": true}}
+	return explainNil(opt.Output, x.writeAll(changes, opt.ModTime))
+}
+
+// outputMark is the name of an empty file in a directory that is being written.
+const outputMark = ".certgraft-output"
+
+// writeAll has a mark in the directory for as long as it is not whole, by which
+// the next run knows what one that was killed has left.
+func (x *exporter) writeAll(changes []Change, at time.Time) error {
+	if len(changes) == 0 {
+		return x.setTimes(at)
+	}
+	if err := x.create(outputMark, nil, attrs{mode: 0o600}); err != nil {
+		return err
+	}
 	for _, ch := range changes {
 		if err := x.write(ch); err != nil {
-			return explain(opt.Output, err)
+			return err
 		}
 	}
-	return explainNil(opt.Output, x.setTimes(opt.ModTime))
+	if err := x.setTimes(at); err != nil {
+		return err
+	}
+	if err := x.remove(outputMark); err != nil {
+		return err
+	}
+	return x.setTime(".", at)
 }
 
 func explainNil(dir string, err error) error {
@@ -52,21 +73,30 @@ func (opt Options) clear(root, out *os.Root) error {
 	if err != nil || len(entries) == 0 {
 		return explainNil(opt.Output, err)
 	}
-	if sameDir(root, out) || !opt.written(out) {
+	if sameDir(root, out) || !unfinished(out) && !opt.written(out) {
 		return pathHint{fmt.Errorf("%s is not empty and was not written by certgraft", opt.Output), "name a new directory with --output"}
 	}
 	for _, e := range entries {
+		if e.Name() == outputMark {
+			continue // goes last, or the rest could not be told from other files
+		}
 		if err := out.RemoveAll(e.Name()); err != nil {
 			return explain(opt.Output, err)
 		}
 	}
-	return nil
+	return explainNil(opt.Output, gone(out.Remove(outputMark)))
 }
 
 func sameDir(a, b *os.Root) bool {
 	x, errX := a.Stat(".")
 	y, errY := b.Stat(".")
 	return errX == nil && errY == nil && os.SameFile(x, y)
+}
+
+// unfinished reports whether a run was killed while it wrote the directory.
+func unfinished(out *os.Root) bool {
+	info, err := out.Lstat(outputMark)
+	return err == nil && trusted(info) && info.Size() == 0
 }
 
 // written reports whether all that is in a directory is from an earlier run: it

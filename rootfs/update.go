@@ -66,7 +66,7 @@ func (opt Options) update(ctx context.Context, dir string, edit func(*Overlay) e
 	case opt.DryRun:
 		return result, nil
 	case opt.Output != "":
-		return result, opt.export(t, result.Changes)
+		return result, opt.export(c.disk, result.Changes)
 	}
 	c.overlay = overlay
 	if err := c.commit(result.Changes); err != nil {

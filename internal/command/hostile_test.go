@@ -5,12 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"testing/fstest"
@@ -208,4 +210,56 @@ func TestManyEntries(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Twenty processes at once, each with a CA of its own, all end up installed, and
+// what five of them that are killed had begun does not stay.
+func TestTwentyAtOnce(t *testing.T) {
+	dir := rootWith(t, "etc/ssl/certs/ca-certificates.crt", func(name string) {
+		must(t, os.WriteFile(name, []byte(roottest.NewCA(t, "A").PEM()), 0o644))
+	})
+	was := roottest.Dump(t, os.DirFS(dir).(fs.ReadLinkFS))
+	var files, pems []string
+	for i := range 20 {
+		ca := roottest.NewCA(t, fmt.Sprint("Corp ", i))
+		pems = append(pems, ca.PEM())
+		files = append(files, filepath.Join(t.TempDir(), fmt.Sprintf("corp%d.pem", i)))
+		must(t, os.WriteFile(files[i], []byte(ca.PEM()), 0o644))
+	}
+	var wg sync.WaitGroup
+	for i, file := range files {
+		wg.Go(func() {
+			if i%4 == 3 {
+				killSoon(t, i, "install", "--root", dir, file)
+			}
+			if got := certgraft(t, "install", "--root", dir, file); got.status != 0 {
+				t.Errorf("%s: status %d: %s", file, got.status, got.out)
+			}
+		})
+	}
+	wg.Wait()
+	data, err := os.ReadFile(filepath.Join(dir, "etc/ssl/certs/ca-certificates.crt"))
+	must(t, err)
+	for i, pem := range pems {
+		if strings.Count(string(data), pem) != 1 {
+			t.Errorf("Corp %d is %d times in the bundle", i, strings.Count(string(data), pem))
+		}
+	}
+	if got := certgraft(t, "remove", "--root", dir, "--all"); got.status != 0 {
+		t.Errorf("status %d: %s", got.status, got.out)
+	}
+	roottest.Same(t, "remove --all", was, roottest.Dump(t, os.DirFS(dir).(fs.ReadLinkFS)))
+}
+
+// killSoon starts a command and kills it, wherever it is by then.
+func killSoon(t *testing.T, after int, args ...string) {
+	t.Helper()
+	cmd := exec.Command("certgraft", args...)
+	if err := cmd.Start(); err != nil {
+		t.Error(err)
+		return
+	}
+	time.Sleep(time.Duration(after) * 3 * time.Millisecond)
+	_ = cmd.Process.Kill() // it may have ended
+	_ = cmd.Wait()
 }
