@@ -27,7 +27,7 @@ func (opt Options) export(root disk, changes []Change) error {
 	}
 	to := newTree(out)
 	defer to.Close()
-	if err := opt.clear(root.root, out); err != nil {
+	if err := opt.clear(root.root, to); err != nil {
 		return err
 	}
 	x := exporter{disk: disk{tree: to, before: root.before}, from: root, done: map[string]bool{".": true}}
@@ -68,12 +68,13 @@ func explainNil(dir string, err error) error {
 }
 
 // clear empties a directory that an earlier run wrote, and refuses others.
-func (opt Options) clear(root, out *os.Root) error {
+func (opt Options) clear(root *os.Root, to *tree) error {
+	out := to.root
 	entries, err := fs.ReadDir(out.FS(), ".")
 	if err != nil || len(entries) == 0 {
 		return explainNil(opt.Output, err)
 	}
-	if sameDir(root, out) || !unfinished(out) && !opt.written(out) {
+	if sameDir(root, out) || !unfinished(to) && !opt.written(out) {
 		return pathHint{fmt.Errorf("%s is not empty and was not written by certgraft", opt.Output), "name a new directory with --output"}
 	}
 	for _, e := range entries {
@@ -94,7 +95,7 @@ func sameDir(a, b *os.Root) bool {
 }
 
 // unfinished reports whether a run was killed while it wrote the directory.
-func unfinished(out *os.Root) bool {
+func unfinished(out *tree) bool {
 	info, err := out.Lstat(outputMark)
 	return err == nil && trusted(info) && info.Size() == 0
 }
