@@ -30,9 +30,8 @@ test: ## unit tests, script tests, the direction of imports
 e2e: build ## real distributions, engines, servers and clients; as root on Debian
 	$(GO) test -tags e2e -count=1 -timeout 40m $(FLAGS) ./e2e/...
 
-bench: build ## measure side by side with the real tools, as root on Debian
-	$(GO) test -run '^$$' -bench . -benchmem ./certs ./rootfs ./installer
-	CERTGRAFT_BENCH=1 $(GO) test -tags e2e -count=1 -timeout 25m -v -run TestBench ./e2e/...
+bench: build ## measure side by side with the real tools, as root on Debian; PART=growth-size for one of the parts
+	CERTGRAFT_BENCH=$(or $(PART),1) $(GO) test -tags e2e -count=1 -timeout 35m -v -run TestBench ./e2e/...
 
 fuzz: ## each fuzz target for FUZZTIME
 	@set -e; for pkg in $$($(GO) list ./...); do \

@@ -194,9 +194,7 @@ crane index append --insecure -m "$1-amd64" -m "$1-arm64" -t "$1-by-hand" >/dev/
 // beside incert where it is installed, and returns the rows of a table.
 func benchPatch(t *testing.T) [][]string {
 	t.Helper()
-	bin := t.TempDir()
-	run(t, "env", "GOBIN="+bin, "go", "install", "github.com/google/go-containerregistry/cmd/crane@v0.22.1")
-	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
+	installCrane(t)
 	corp := newAuthority(t, "Corp Root")
 	r := startRegistry(t, nil)
 	name := benchImage(t, r.host)
@@ -208,7 +206,7 @@ func benchPatch(t *testing.T) [][]string {
 	auto := p.measure(t, patch, certgraft, ref, corp.caFile, "auto", "auto", "")
 	p.measure(t, patch, certgraft, ref, corp.caFile, "fill", "auto", cache)
 	known := p.measure(t, patch, certgraft, ref, corp.caFile, "known", "auto", cache)
-	rows := [][]string{
+	ways := [][]string{
 		{"way", "time", "ratio", "down", "up", "peak memory"},
 		hand.row("by hand: crane export, tar, crane append, crane index append", hand),
 		all.row("certgraft patch --scan all", hand),
@@ -217,7 +215,7 @@ func benchPatch(t *testing.T) [][]string {
 	}
 	if _, err := exec.LookPath("incert"); err == nil {
 		other := p.measure(t, `/usr/bin/time -a -o "$PEAKS" incert -image-url="$1" -ca-certs-file="$2" -dest-image-url="$1-incert"`, ref, corp.caFile)
-		rows = append(rows, other.row("incert", hand))
+		ways = append(ways, other.row("incert", hand))
 	}
 	for what, bad := range map[string]bool{
 		"--scan all is slower than 0.6 of by hand":    all.wall.Seconds() > 0.6*hand.wall.Seconds(),
@@ -231,24 +229,17 @@ func benchPatch(t *testing.T) [][]string {
 			t.Error(what)
 		}
 	}
-	return rows
+	return ways
 }
 
 // TestBenchPatch writes docs/benchmarks-patch.md. It runs only when asked for:
 // make bench.
 func TestBenchPatch(t *testing.T) {
-	if os.Getenv("CERTGRAFT_BENCH") == "" {
-		t.Skip("measured by make bench, not by a test run")
-	}
+	part(t, "patch")
 	var out strings.Builder
 	out.WriteString("# Benchmarks of patch\n\nOne run of `make bench`: an index of two platforms, each with Debian below and a layer of 1 GB on top, in a registry on the same machine.\n" +
 		"Bytes were counted on the way to the registry. Only the ratios of one run say something about another machine.\n\n")
-	for i, row := range benchPatch(t) {
-		fmt.Fprintf(&out, "| %s |\n", strings.Join(row, " | "))
-		if i == 0 {
-			fmt.Fprintln(&out, strings.Repeat("| --- ", len(row))+"|")
-		}
-	}
+	out.WriteString(rows(benchPatch(t)))
 	t.Log("\n" + out.String())
 	write(t, "../docs/benchmarks-patch.md", out.String())
 }

@@ -21,9 +21,7 @@ import (
 // ratios that are promised, and writes docs/benchmarks.md. It runs only when
 // asked for: make bench.
 func TestBench(t *testing.T) {
-	if os.Getenv("CERTGRAFT_BENCH") == "" {
-		t.Skip("measured by make bench, not by a test run")
-	}
+	part(t, "tools")
 	table := [][]string{{"what", "certgraft", "real tool", "ratio", "promised"}}
 	add := func(what string, ours, theirs time.Duration, most float64, promised string) {
 		ratio := float64(ours) / float64(theirs)
@@ -242,12 +240,8 @@ func writeBenchmarks(t *testing.T, table [][]string) {
 	t.Helper()
 	var out bytes.Buffer
 	fmt.Fprintf(&out, "# Benchmarks\n\nMedians of one run of `make bench`, certgraft beside the real tools. Both times of a row were measured in turns on the same machine, each\non a fresh copy of the same root after a sync; only their ratio says something about another.\n\n")
-	for i, row := range table {
-		fmt.Fprintf(&out, "| %s |\n", strings.Join(row, " | "))
-		if i == 0 {
-			fmt.Fprintln(&out, strings.Repeat("| --- ", len(row))+"|")
-		}
-	}
+	out.WriteString(rows(table))
+	fmt.Fprint(&out, "\nMore: [patch](benchmarks-patch.md), [as the work grows](benchmarks-growth.md), with the parts of the binary, allocations, and what a recipe adds to an image.\n")
 	t.Log("\n" + out.String())
 	write(t, "../docs/benchmarks.md", out.String())
 }

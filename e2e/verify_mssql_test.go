@@ -16,7 +16,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 )
@@ -37,7 +36,6 @@ const (
 // well is shown by the drivers that take it for one.
 type sqlServer struct {
 	port int
-	mu   sync.Mutex
 	did  chan clientDid
 }
 
