@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/http"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -23,6 +24,12 @@ type distribution struct {
 // certificate of a and a password.
 func startRegistry(t *testing.T, a *authority) distribution {
 	t.Helper()
+	return startProgram(t, a, "docker-registry")
+}
+
+// startProgram is startRegistry for another version.
+func startProgram(t *testing.T, a *authority, program string) distribution {
+	t.Helper()
 	dir, port := t.TempDir(), freePort(t)
 	config := fmt.Sprintf("version: 0.1\nlog:\n  level: error\nstorage:\n  filesystem:\n    rootdirectory: %s/data\nhttp:\n  addr: 127.0.0.1:%d\n", dir, port)
 	r := distribution{host: fmt.Sprintf("127.0.0.1:%d", port), dir: dir}
@@ -33,7 +40,8 @@ func startRegistry(t *testing.T, a *authority) distribution {
 		auth := base64.StdEncoding.EncodeToString([]byte("ci:secret"))
 		write(t, filepath.Join(dir, "config.json"), fmt.Sprintf(`{"auths":{%q:{"auth":%q}}}`, r.host, auth))
 	}
-	cmd := exec.Command("docker-registry", "serve", write(t, filepath.Join(dir, "config.yml"), config))
+	cmd := exec.Command(program, "serve", write(t, filepath.Join(dir, "config.yml"), config))
+	cmd.Env = append(os.Environ(), "OTEL_TRACES_EXPORTER=none") // it would send them somewhere
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
