@@ -125,18 +125,28 @@ func walk(v any, visit func(key string, value any)) {
 	}
 }
 
-// Every input of the action goes to its script, which reads no other.
+// Every input of the action goes to its script, which reads no other; every
+// output is one that the script writes.
 func TestActionInputs(t *testing.T) {
 	var action struct {
-		Inputs map[string]any
-		Runs   struct {
-			Steps []struct{ Env map[string]string }
+		Inputs  map[string]any
+		Outputs map[string]struct{ Value string }
+		Runs    struct {
+			Steps []struct {
+				ID  string
+				Env map[string]string
+			}
 		}
 	}
 	if err := yaml.Unmarshal(read(t, "action.yml"), &action); err != nil {
 		t.Fatal(err)
 	}
-	env := action.Runs.Steps[0].Env
+	env, script := action.Runs.Steps[0].Env, string(read(t, ".github/action.sh"))
+	for name, output := range action.Outputs {
+		if output.Value != "${{ steps."+action.Runs.Steps[0].ID+".outputs."+name+" }}" || !regexp.MustCompile(`echo "`+name+`(=|<<)`).MatchString(script) {
+			t.Errorf("output %s is %s, which action.sh does not write", name, output.Value)
+		}
+	}
 	for name := range action.Inputs {
 		variable := "INPUT_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
 		if env[variable] != "${{ inputs."+name+" }}" {
@@ -154,7 +164,7 @@ func TestActionInputs(t *testing.T) {
 			}
 		}
 	}
-	for _, variable := range regexp.MustCompile(`INPUT_[A-Z0-9_]+`).FindAllString(string(read(t, ".github/action.sh")), -1) {
+	for _, variable := range regexp.MustCompile(`INPUT_[A-Z0-9_]+`).FindAllString(script, -1) {
 		if _, ok := env[variable]; !ok {
 			t.Errorf("action.sh reads %s, which action.yml does not set", variable)
 		}
