@@ -41,7 +41,7 @@ func replay(root *rootfs.Overlay, dir *node, at string, content func(*node) ([]b
 }
 
 func replayOne(root *rootfs.Overlay, n *node, name string, content func(*node) ([]byte, error)) error {
-	if err := clearFor(root, n, name); err != nil || n.gone {
+	if err := clearFor(root, n, name); err != nil || n.gone() {
 		return err
 	}
 	switch {
@@ -70,7 +70,7 @@ func clearFor(root *rootfs.Overlay, n *node, name string) error {
 		return nil
 	case err != nil:
 		return err
-	case n.gone, info.IsDir() != n.isDir(), info.Mode()&fs.ModeSymlink != 0 && !n.isLink():
+	case n.gone(), info.IsDir() != n.isDir(), info.Mode()&fs.ModeSymlink != 0 && !n.isLink():
 		return removeAll(root, name)
 	}
 	return nil

@@ -16,10 +16,16 @@ type node struct {
 	known bool  // there is an entry; a directory can be there without one
 
 	// Only of what one layer makes of a root:
-	gone      bool // a whiteout: what lower layers have here is out of sight
-	opaque    bool // of a directory: what lower layers have in it is out of sight
-	elsewhere bool // a hard link to what the layer itself does not have
+	opaque bool // of a directory: what lower layers have in it is out of sight
 }
+
+// gone reports whether a node of what one layer makes is a whiteout: what lower
+// layers have here is out of sight.
+func (n *node) gone() bool { return !n.known && n.dir == nil }
+
+// elsewhere reports whether it is a hard link to what the layer itself does not
+// have: the others are the nodes that they are links to.
+func (n *node) elsewhere() bool { return n.known && n.Type == tar.TypeLink }
 
 func newDir() *node { return &node{dir: &dir{}} }
 
@@ -137,7 +143,7 @@ func (b *builder) add(dir *node, base, name string, n *node) error {
 		return nil
 	case n.Type == tar.TypeDir:
 		n.dir = newDir().dir
-		n.opaque = old != nil && old.gone
+		n.opaque = old != nil && old.gone()
 	}
 	dir.dir.set(base, n)
 	return nil
@@ -156,7 +162,7 @@ func hide(dir *node, base string) {
 	name := strings.TrimPrefix(base, whiteout)
 	switch old := dir.dir.get(name); {
 	case old == nil:
-		dir.dir.set(name, &node{gone: true})
+		dir.dir.set(name, &node{})
 	case old.isDir():
 		old.opaque = true
 	}
@@ -166,8 +172,7 @@ func (b *builder) hardLink(name string, n *node) (*node, error) {
 	target := cleanName(n.more().Link)
 	found := lookup(b.root, target)
 	switch {
-	case found == nil || found.gone:
-		n.elsewhere = true
+	case found == nil || found.gone():
 		return n, nil
 	case found.isDir():
 		return nil, fmt.Errorf("%s is a hard link to the directory %s", name, n.more().Link)
@@ -193,12 +198,13 @@ func (b *builder) mkdirs(name string) (*node, error) {
 		}
 		next := at.dir.get(elem)
 		switch {
-		case next == nil || next.gone:
+		case next == nil || next.gone():
 			if b.implied--; b.implied < 0 {
 				return nil, errTooManyNames
 			}
 			opaque := next != nil
-			next = newDir()
+			next = b.node()
+			next.dir = &dir{}
 			next.opaque = opaque
 			at.dir.set(b.text(elem), next)
 		case next.isLink():
@@ -292,7 +298,7 @@ func (s *stacker) stack(lower, upper *node) error {
 func (s *stacker) place(dir, up *node, base string, covered bool) error {
 	down := dir.dir.get(base)
 	switch {
-	case up.gone:
+	case up.gone():
 		s.later = append(s.later, placing{dir: dir, base: base})
 		return nil
 	case up.isDir() && down != nil && down.isDir() && !covered && !up.opaque:
@@ -304,7 +310,7 @@ func (s *stacker) place(dir, up *node, base string, covered bool) error {
 		if err := s.adopt(up); err != nil {
 			return err
 		}
-	case up.elsewhere:
+	case up.elsewhere():
 		var err error
 		if up, err = s.target(up, base); err != nil {
 			return err
@@ -322,13 +328,13 @@ func (s *stacker) adopt(dir *node) error {
 	linked := map[string]*node{}
 	for base, n := range dir.dir.all() {
 		switch {
-		case n.gone:
+		case n.gone():
 			gone = append(gone, base)
 		case n.isDir():
 			if err := s.adopt(n); err != nil {
 				return err
 			}
-		case n.elsewhere:
+		case n.elsewhere():
 			target, err := s.target(n, base)
 			if err != nil {
 				return err
