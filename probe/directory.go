@@ -110,7 +110,7 @@ func xmppOffered(d *xml.Decoder) (bool, error) {
 		case element.Name == xml.Name{Space: xmppStream, Local: "error"}:
 			return false, xmppRefusal(d, element)
 		case element.Name.Local != "features":
-			return false, nonsense{fmt.Sprintf("it said <%s> where XMPP has <features>", element.Name.Local)}
+			return false, nonsense{fmt.Sprintf("it said %s where XMPP has <features>", quote("<"+element.Name.Local+">"))}
 		}
 		var features struct {
 			StartTLS *struct{} `xml:"urn:ietf:params:xml:ns:xmpp-tls starttls"`

@@ -44,7 +44,7 @@ func FuzzOverlay(f *testing.F) {
 		o := rootfs.NewOverlay(tree)
 		linked := o.Symlink(target, second)
 		written := o.WriteFile(name, []byte("x"), 0o644)
-		if written == nil {
+		if written == nil && utf8.ValidString(name) { // io/fs has no other names
 			if data, err := o.ReadFile(name); err != nil || string(data) != "x" {
 				t.Errorf("%q reads %q, %v", name, data, err)
 			}
