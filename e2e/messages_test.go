@@ -48,17 +48,17 @@ func messages(t *testing.T, root string) {
 	good, other := issued(t, ca.Issue(t, "localhost"), caFile), issued(t, ca.Issue(t, "db.example.com"), caFile)
 	page := read(t, "../docs/troubleshooting.md")
 
-	section(t, root, page, "The CA is not known", tlsServer(t, good), postgres(t, good))
+	checkMessages(t, root, page, "The CA is not known", tlsServer(t, good), postgres(t, good))
 	run(t, certgraft, "install", "--root", root, caFile)
 	defer run(t, certgraft, "remove", "--root", root, "--all")
-	section(t, root, page, "The name is wrong", tlsServer(t, other), postgres(t, other))
-	section(t, root, page, "It has expired", tlsServer(t, issued(t, expired(t, ca), caFile)), 0)
-	section(t, root, page, "There is no TLS", plainServer(t), postgres(t, good, "ssl=off"))
+	checkMessages(t, root, page, "The name is wrong", tlsServer(t, other), postgres(t, other))
+	checkMessages(t, root, page, "It has expired", tlsServer(t, issued(t, expired(t, ca), caFile)), 0)
+	checkMessages(t, root, page, "There is no TLS", plainServer(t), postgres(t, good, "ssl=off"))
 }
 
-// section compares what programs print when they connect with the messages in
+// checkMessages compares what programs print when they connect with the messages in
 // the first table of a section.
-func section(t *testing.T, root, page, title string, https, database int) {
+func checkMessages(t *testing.T, root, page, title string, https, database int) {
 	t.Helper()
 	_, rest, ok := strings.Cut(page, "\n## "+title+"\n")
 	rest, _, _ = strings.Cut(rest, "\n## ")
