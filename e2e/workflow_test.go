@@ -48,7 +48,7 @@ func TestActionInWorkflow(t *testing.T) {
 	run(t, "cp", "-r", dist, filepath.Join(work, "dist"))
 	run(t, "sh", "-c", "rm "+work+"/.github/workflows/*")
 	write(t, filepath.Join(work, ".github/workflows/test.yml"), string(workflow))
-	act := filepath.Join(home, "act")
+	act := filepath.Join(t.TempDir(), "act") // not in home, where it makes a directory of that name
 	if err := command("..", nil, "go", "build", "-modfile=tools/act/go.mod", "-o", act, "github.com/nektos/act"); err != nil {
 		t.Fatal(err)
 	}
