@@ -47,21 +47,20 @@ func arm64(t *testing.T) string {
 	return root
 }
 
-// The release's arm64 binary works on an arm64 Debian, run inside it; the
+// The arm64 binary works on an arm64 Debian, run inside it; the
 // distribution's own tool, run inside it too, finds nothing to change.
 func TestARM64(t *testing.T) {
-	dist, version := firstRelease(t)
 	foreign(t, "aarch64")
 	root := arm64(t)
 	if out := chroot(t, root, "dpkg", "--print-architecture"); out != "arm64\n" {
 		t.Fatalf("the root is %s", out)
 	}
 	before := snapshot(t, root)
-	run(t, "tar", "-C", filepath.Join(root, "tmp"), "-xzf", filepath.Join(dist, "certgraft_"+version+"_linux_arm64.tar.gz"), "certgraft")
+	run(t, "env", "GOARCH=arm64", "make", "-C", "..", "build", "BINARY="+filepath.Join(root, "tmp/certgraft"))
 	corp := newAuthority(t, "Corp Root")
 	write(t, filepath.Join(root, "tmp/corp.pem"), read(t, corp.caFile))
 	write(t, filepath.Join(root, "tmp/server.crt"), read(t, corp.certFile))
-	if out := chroot(t, root, "/tmp/certgraft", "version"); !strings.HasPrefix(out, "certgraft v"+version+" linux/arm64 ") {
+	if out := chroot(t, root, "/tmp/certgraft", "version"); !strings.Contains(out, " linux/arm64 ") {
 		t.Errorf("version: %s", out)
 	}
 	install := []string{"/tmp/certgraft", "install", "--offline", "aws-rds", "/tmp/corp.pem"}

@@ -87,6 +87,15 @@ func rds(t *testing.T) []string {
 	return []string{"--offline", "aws-rds"}
 }
 
+// slow skips what takes minutes, most of them to build other programs, unless it
+// is asked for: make e2e SLOW=1, as the workflow does.
+func slow(t *testing.T) {
+	t.Helper()
+	if os.Getenv("CERTGRAFT_SLOW") == "" {
+		t.Skip("takes minutes: make e2e SLOW=1")
+	}
+}
+
 func write(t *testing.T, name, data string) string {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {

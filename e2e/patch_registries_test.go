@@ -80,6 +80,9 @@ func TestPatchInRegistries(t *testing.T) {
 		"distribution 3": func(a *authority) distribution { return startProgram(t, a, distribution3(t)) },
 	} {
 		t.Run(what, func(t *testing.T) {
+			if what == "distribution 3" {
+				slow(t)
+			}
 			plain, secure := start(nil), start(&a)
 			t.Setenv("DOCKER_CONFIG", secure.dir)
 			t.Setenv("HOME", "/nonexistent")

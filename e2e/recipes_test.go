@@ -54,6 +54,7 @@ var recipePackages = []string{
 // docs/recipes.md connect after install, and what is in docs/troubleshooting.md
 // is what programs print.
 func TestDocumentedPrograms(t *testing.T) {
+	slow(t)
 	root := unpack(t, tarball(t, "trixie", "recipes", recipePackages...))
 	write(t, filepath.Join(root, "etc/hosts"), "127.0.0.1 localhost\n")
 	run(t, "mount", "-t", "proc", "proc", filepath.Join(root, "proc"))

@@ -31,6 +31,7 @@ var released struct {
 
 func firstRelease(t *testing.T) (dist, version string) {
 	t.Helper()
+	slow(t)
 	released.once.Do(func() { released.err = startRelease() })
 	if released.err != nil {
 		t.Fatal(released.err)

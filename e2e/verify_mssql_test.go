@@ -237,6 +237,7 @@ func attempt(t *testing.T, args ...string) string {
 // TestVerifySQLServer compares with drivers that connect to the same server:
 // openssl s_client does not speak TDS.
 func TestVerifySQLServer(t *testing.T) {
+	slow(t)
 	made := materials(t)
 	stranger := newAuthority(t, "Some Other Root").caFile
 	for _, strict := range []bool{false, true} {

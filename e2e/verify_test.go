@@ -104,6 +104,9 @@ func TestVerifyRealServers(t *testing.T) {
 	s := newSite(t)
 	for _, kind := range servers {
 		t.Run(kind.name, func(t *testing.T) {
+			if kind.name == "ferretdb" {
+				slow(t)
+			}
 			for _, x := range situations {
 				if strings.Contains(kind.lacks, x.name) || x.mode != "" && strings.Contains(kind.lacks, x.mode) {
 					continue
@@ -175,6 +178,7 @@ func agrees(t *testing.T, x situation, port int, starttls, ca string) {
 
 // TestVerifyMongoWithoutTLS keeps what a server says to the greeting.
 func TestVerifyMongoWithoutTLS(t *testing.T) {
+	slow(t)
 	s, port := newSite(t), freePort(t)
 	startMongo(t, s, port, modeOff)
 	p := newTap(t, port)
