@@ -61,6 +61,7 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"mkimage": mkimage, "server": serve},
 		Setup: func(env *testscript.Env) error {
+			env.Setenv("GORACE", "atexit_sleep_ms=0") // the race detector sleeps for a second
 			env.Setenv("CORP", corp)
 			env.Setenv("SOURCE_DATE_EPOCH", "1800000000")
 			return os.Mkdir(filepath.Join(env.WorkDir, "root"), 0o755)
