@@ -7,6 +7,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// noAtime is the flag of open(2) with which reading a file leaves its time of
+// access alone.
+const noAtime = unix.O_NOATIME
+
 func syncfs(f *os.File) error { return unix.Syncfs(int(f.Fd())) }
 
 // reserve makes sure that size bytes can be written to f.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 )
@@ -19,6 +20,8 @@ import (
 type tree struct {
 	root *os.Root
 	dirs map[string]directory
+
+	othersOwn atomic.Bool // what is read: its times of access change
 }
 
 // directory is an open directory: all that a descriptor of it is needed for.
@@ -92,14 +95,27 @@ func (t *tree) openFD(name string, flag int, perm fs.FileMode) (int, error) {
 		return 0, err
 	}
 	for {
-		fd, err := unix.Openat(dir, base, flag|unix.O_NOFOLLOW|unix.O_CLOEXEC, uint32(perm.Perm()))
+		quiet := t.quietly(flag)
+		fd, err := unix.Openat(dir, base, flag|quiet|unix.O_NOFOLLOW|unix.O_CLOEXEC, uint32(perm.Perm()))
 		switch {
 		case err == nil:
 			return fd, nil
+		case errors.Is(err, unix.EPERM) && quiet != 0:
+			t.othersOwn.Store(true)
 		case !errors.Is(err, unix.EINTR):
 			return 0, &fs.PathError{Op: "open", Path: name, Err: err}
 		}
 	}
+}
+
+// quietly returns the flag with which reading leaves the root as it is, times of
+// access included: an inode whose time changes is one more to write to the disk.
+// Only the owner of a file may use it, or root.
+func (t *tree) quietly(flag int) int {
+	if flag&unix.O_ACCMODE != unix.O_RDONLY || t.othersOwn.Load() {
+		return 0
+	}
+	return noAtime
 }
 
 // at returns the descriptor of the directory that holds name, and the name in
