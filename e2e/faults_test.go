@@ -50,6 +50,26 @@ func TestDiskFull(t *testing.T) {
 	refusedUnchanged(t, root, []string{"no space left on device", "the disk is full", root}, append([]string{certgraft, "install", "--root", root}, rds(t)...)...)
 }
 
+// A quota ends before the disk does. That of a subvolume of Btrfs binds root too.
+func TestQuota(t *testing.T) {
+	if _, err := try(t, "modprobe", "btrfs"); err != nil && !strings.Contains(read(t, "/proc/filesystems"), "btrfs") {
+		t.Skip("this kernel has no Btrfs")
+	}
+	disk := filepath.Join(t.TempDir(), "disk")
+	run(t, "truncate", "-s", "128M", disk)
+	run(t, "mkfs.btrfs", "-q", disk)
+	root := filepath.Join(mount(t, "-o", "loop", disk), "root")
+	run(t, "btrfs", "subvolume", "create", root)
+	run(t, "btrfs", "quota", "enable", filepath.Dir(root))
+	bundle := write(t, filepath.Join(root, "etc/ssl/certs/ca-certificates.crt"), "# empty\n")
+	run(t, "sync", "-f", bundle)
+	run(t, "btrfs", "qgroup", "limit", "160K", root)
+	command := append([]string{certgraft, "install", "--root", root}, rds(t)...)
+	refusedUnchanged(t, root, []string{"disk quota exceeded", "the disk quota is used up", root}, command...)
+	run(t, "btrfs", "qgroup", "limit", "none", root)
+	run(t, command[0], command[1:]...)
+}
+
 func TestNotRoot(t *testing.T) {
 	root := debian(t, "bookworm")
 	for dir := root; dir != "/tmp" && dir != "/"; dir = filepath.Dir(dir) {

@@ -56,7 +56,9 @@ func advice(err error) string {
 	switch {
 	case errors.Is(err, syscall.EROFS):
 		return "the file system is read-only: nothing was changed; mount it for writing, or write the changes elsewhere with --output"
-	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+	case errors.Is(err, syscall.EDQUOT):
+		return "the disk quota is used up: nothing was changed; raise it or make room, and run it again"
+	case errors.Is(err, syscall.ENOSPC):
 		return "the disk is full: nothing was changed; make room and run it again"
 	case errors.Is(err, fs.ErrPermission) && os.Geteuid() != 0:
 		return "nothing was changed: run it as root; in a Dockerfile put the step before USER"
