@@ -37,8 +37,7 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if slices.Contains(args, "--offline") {
 		go bundles.Preload() // while the command line is read
 	}
-	app := newApp(p)
-	dropFlags(app, args)
+	app := newApp(p, asked(args))
 	args, err := permute(app, args)
 	if err == nil {
 		err = app.RunContext(ctx, args)
@@ -47,7 +46,38 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	return exitStatus(err)
 }
 
-func newApp(p *printer) *cli.App {
+// builder is a command that is put together when it is asked for.
+type builder struct {
+	name  string
+	build func(*printer) *cli.Command
+}
+
+// commands are those of the program, in the order of its help.
+var commands = []builder{
+	{"install", installCommand}, {"remove", removeCommand}, {"patch", patchCommand}, {"bundle", bundleCommand}, {"run", runCommand}, {"env", envCommand},
+	{"inspect", inspectCommand}, {"list", listCommand}, {"verify", verifyCommand}, {"lock", lockCommand}, {"diff", diffCommand},
+	{"completion", completionCommand}, {"version", versionCommand},
+}
+
+// asked returns the command that args name, and if it is none all of them: that
+// is for the help. To put a command together, and the library words the help of
+// each of its flags at every start, takes longer than many a command.
+func asked(args []string) []builder {
+	if len(args) < 2 {
+		return commands
+	}
+	if args[1] == "--version" {
+		return nil
+	}
+	i := slices.IndexFunc(commands, func(b builder) bool { return b.name == args[1] })
+	if i < 0 {
+		return commands
+	}
+	return commands[i : i+1]
+}
+
+// newApp returns the program with some of its commands.
+func newApp(p *printer, with []builder) *cli.App {
 	app := &cli.App{
 		Name:                      "certgraft",
 		Usage:                     "make containers trust the CAs they need",
@@ -68,28 +98,15 @@ func newApp(p *printer) *cli.App {
 			}
 			return cli.ShowAppHelp(c)
 		},
-		Commands: []*cli.Command{
-			installCommand(p), removeCommand(p), patchCommand(p), bundleCommand(p), runCommand(p), envCommand(p), inspectCommand(p),
-			listCommand(p), verifyCommand(p), lockCommand(p), diffCommand(p), completionCommand(p), versionCommand(p),
-		},
 	}
-	for _, c := range app.Commands {
+	for _, b := range with {
+		c := b.build(p)
 		c.OnUsageError = asUsage // the library does not pass the app's down
 		c.HideHelpCommand = true
 		c.Flags = append(c.Flags, p.flags()...)
+		app.Commands = append(app.Commands, c)
 	}
 	return app
-}
-
-// dropFlags takes the flags off the commands that are not asked for. The
-// library words the help of every flag of every command at each start, which
-// takes longer than many a command.
-func dropFlags(app *cli.App, args []string) {
-	for _, c := range app.Commands {
-		if len(args) < 2 || !c.HasName(args[1]) {
-			c.Flags = nil
-		}
-	}
 }
 
 func asUsage(_ *cli.Context, err error, _ bool) error { return usageError{err} }

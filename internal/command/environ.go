@@ -11,7 +11,6 @@ import (
 // reads is named here:
 //
 //	CERTGRAFT_CACHE    directory that keeps downloads (also a flag)
-//	CERTGRAFT_LOCK     lock file, as --lock
 //	CERTGRAFT_CATALOG  a company's own catalogue (also a flag)
 //	CERTGRAFT_LOCK     the lock that says what may be installed (also a flag)
 //	CERTGRAFT_SHARD    the part of a list of images to patch (also a flag)

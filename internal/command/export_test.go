@@ -11,7 +11,7 @@ import (
 // knows: a command or flag that there is not, a value that is missing. args[0]
 // is the program.
 func Parses(args []string) error {
-	app := newApp(newPrinter(nil, io.Discard, io.Discard, environ{}))
+	app := newApp(newPrinter(nil, io.Discard, io.Discard, environ{}), commands)
 	for _, c := range app.Commands {
 		c.Action = func(*cli.Context) error { return nil }
 	}

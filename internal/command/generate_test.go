@@ -92,7 +92,7 @@ var statuses = [][2]string{
 // documented reads the command tree.
 func documented(t *testing.T) program {
 	t.Helper()
-	app := newApp(newPrinter(nil, nil, nil, environ{}))
+	app := newApp(newPrinter(nil, nil, nil, environ{}), commands)
 	about, _ := splitDescription(app.Description)
 	p := program{usage: app.Usage, about: about, variables: variables(t)}
 	for _, c := range app.Commands {

@@ -21,7 +21,7 @@ func TestMac(t *testing.T) {
 		var out, problems bytes.Buffer
 		p := newPrinter(strings.NewReader(""), &out, &problems, environ{"HOME": home, "SOURCE_DATE_EPOCH": "1800000000"})
 		p.mac = true
-		app := newApp(p)
+		app := newApp(p, commands)
 		args, err := permute(app, append([]string{"certgraft"}, args...))
 		if err == nil {
 			err = app.RunContext(t.Context(), args)

@@ -7,7 +7,7 @@ import (
 )
 
 func TestPermute(t *testing.T) {
-	app := newApp(newPrinter(nil, nil, nil, environ{}))
+	app := newApp(newPrinter(nil, nil, nil, environ{}), commands)
 	for _, test := range []struct{ in, want string }{
 		{"install corp.pem --root /x", "install --root /x -- corp.pem"},
 		{"install --root /x corp.pem", "install --root /x -- corp.pem"},
@@ -37,9 +37,25 @@ func TestPermute(t *testing.T) {
 }
 
 func TestPermuteRefusesFlagsBeforeTheCommand(t *testing.T) {
-	app := newApp(newPrinter(nil, nil, nil, environ{}))
+	app := newApp(newPrinter(nil, nil, nil, environ{}), commands)
 	_, err := permute(app, strings.Fields("certgraft --root /x install a"))
 	if exitStatus(err) != exitUsage {
 		t.Errorf("got %v, want a usage error", err)
+	}
+}
+
+// Only what is asked for is put together, and it has the name it is known by.
+func TestCommandsAreBuiltByName(t *testing.T) {
+	p := newPrinter(nil, nil, nil, environ{})
+	for _, b := range commands {
+		app := newApp(p, asked([]string{"certgraft", b.name, "x"}))
+		if len(app.Commands) != 1 || app.Commands[0].Name != b.name {
+			t.Errorf("%s: %v", b.name, app.Commands)
+		}
+	}
+	for _, args := range [][]string{{"certgraft"}, {"certgraft", "--help"}, {"certgraft", "instal"}, {"certgraft", "--root", "/", "install"}} {
+		if got := len(newApp(p, asked(args)).Commands); got != len(commands) {
+			t.Errorf("%q: %d commands, not all", args, got)
+		}
 	}
 }
