@@ -166,10 +166,11 @@ func changed(tree fstest.MapFS, o *rootfs.Overlay) fstest.MapFS {
 func FuzzConf(f *testing.F) {
 	f.Add([]byte("# comment\n!mozilla/a.crt\nmozilla/b.crt\n../../../etc/passwd\n/abs\n\x00\n"))
 	corp := fuzzSource(f, []byte(roottest.NewCA(f, "Corp").PEM()))
+	shared := []byte(roottest.NewCA(f, "A").PEM())
 	f.Fuzz(func(t *testing.T, conf []byte) {
 		tree := fstest.MapFS{
 			"etc/os-release": {Data: []byte("ID=debian\n")}, "usr/sbin/update-ca-certificates": {Mode: 0o755}, "etc/ca-certificates.conf": {Data: conf},
-			"usr/share/ca-certificates/mozilla/a.crt": {Data: []byte(roottest.NewCA(t, "A").PEM())},
+			"usr/share/ca-certificates/mozilla/a.crt": {Data: shared},
 		}
 		o := rootfs.NewOverlay(tree)
 		if _, err := Install(o, []Source{corp}, Options{}); err != nil {
