@@ -13,7 +13,8 @@ import (
 const maxLinks = 40
 
 // Resolve returns the link-free name that name stands for. What does not exist
-// stands for itself, below what its parents resolve to.
+// stands for itself, below what its parents resolve to; nothing leads out of it
+// again.
 func (o *Overlay) Resolve(name string) (string, error) { return o.resolve("resolve", name, true) }
 
 // resolve walks name element by element. The last element is followed only if
@@ -49,7 +50,10 @@ func (o *Overlay) resolve(op, name string, follow bool) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if missing && !lastElement(rest) && !slices.Contains(rest, "..") {
+		switch {
+		case missing && slices.Contains(rest, ".."): // chroot(2) would not come back from there either
+			return "", pathError(op, name, fs.ErrNotExist)
+		case missing && !lastElement(rest):
 			return path.Join(next, path.Join(rest...)), nil // there is nothing below it
 		}
 		if !isLink || !follow && lastElement(rest) {
