@@ -49,11 +49,7 @@ type Source struct {
 	SetDigest string // of all certificates that it holds
 	Certs     *certs.Set
 	Held      *certs.Set // all that it holds, those too that are not to be installed; nil is Certs
-}
-
-// holds reports whether the source still has the certificate.
-func (s Source) holds(f certs.Fingerprint) bool {
-	return s.Certs.Has(f) || s.Held != nil && s.Held.Has(f)
+	StoodIn   bool       // a cache or a snapshot stood in for it: what it lost since is not known
 }
 
 // wanted is a certificate that is to be in the stores.
@@ -71,7 +67,7 @@ func Install(root *rootfs.Overlay, sources []Source, opt Options) (*Report, erro
 	}
 	want := e.note(sources)
 	if opt.Sync {
-		if err := e.sync(sources); err != nil {
+		if err := e.sync(byName(sources)); err != nil {
 			return nil, err
 		}
 	}
@@ -146,54 +142,6 @@ func replay(root, trial *rootfs.Overlay) error {
 		}
 	}
 	return nil
-}
-
-// note enters the sources into the record and returns what is wanted, each
-// certificate once.
-func (e *edit) note(sources []Source) []wanted {
-	var want []wanted
-	seen := map[certs.Fingerprint]bool{}
-	for _, s := range sources {
-		e.record.setSource(s.Name, s.SetDigest)
-		for c := range s.Certs.All() {
-			e.record.note(c, s.Name)
-			e.reader.know(c)
-			if !seen[c.Fingerprint()] {
-				seen[c.Fingerprint()] = true
-				want = append(want, wanted{c, s.Anchor})
-			}
-		}
-		if !e.opt.Sync {
-			e.nameGone(s)
-		}
-	}
-	return want
-}
-
-// nameGone names what was installed from a source that the source no longer
-// has. It stays: something may still need it.
-func (e *edit) nameGone(s Source) {
-	for _, c := range e.record.Certificates {
-		f, err := certs.ParseFingerprint(c.Fingerprint)
-		if err == nil && slices.Contains(c.Sources, s.Name) && !s.holds(f) {
-			e.tell("%s was installed from %s before and stays, though %s no longer has it; --sync takes it out", c.Subject, s.Name, s.Name)
-		}
-	}
-}
-
-// sync takes out what was installed from sources before and they no longer
-// have.
-func (e *edit) sync(sources []Source) error {
-	for _, s := range sources {
-		for i := range e.record.Certificates {
-			c := &e.record.Certificates[i]
-			f, err := certs.ParseFingerprint(c.Fingerprint)
-			if err == nil && !s.holds(f) {
-				c.Sources = slices.DeleteFunc(c.Sources, func(n string) bool { return n == s.Name })
-			}
-		}
-	}
-	return e.takeOut()
 }
 
 // warnIntermediates names what is trusted only by programs that take any

@@ -69,12 +69,18 @@ func judge(loaded []*bundles.Bundle, policy certs.Policy) ([]installer.Source, [
 		}
 		taken += kept.Len()
 		verdicts = append(verdicts, remarks...)
-		sources = append(sources, installer.Source{Name: b.Source, Anchor: b.Anchor, SetDigest: b.Certs.Digest(), Certs: kept, Held: b.Certs})
+		sources = append(sources, sourceOf(b, kept))
 	}
 	if taken == 0 && len(verdicts) > 0 {
 		return nil, verdicts, nothingLeft(verdicts, policy.Now)
 	}
 	return sources, verdicts, nil
+}
+
+// sourceOf returns what of a bundle is to be installed.
+func sourceOf(b *bundles.Bundle, kept *certs.Set) installer.Source {
+	stoodIn := b.Origin == bundles.Cache || b.Origin == bundles.Snapshot
+	return installer.Source{Name: b.Source, Anchor: b.Anchor, SetDigest: b.Certs.Digest(), Certs: kept, Held: b.Certs, StoodIn: stoodIn}
 }
 
 func judgeBundle(b *bundles.Bundle, policy certs.Policy) (*certs.Set, []verdict, error) {
