@@ -297,7 +297,7 @@ func (s dirStore) dropAnchors(e *edit, gone map[certs.Fingerprint]bool) error {
 		if err != nil {
 			return err
 		}
-		if err := e.dropLinksTo(dir, files); err != nil {
+		if _, err := e.dropLinksTo(dir, files); err != nil {
 			return err
 		}
 		if dir == s.anchors && n > 0 {

@@ -160,15 +160,19 @@ func (d hashDir) remove(e *edit, store string, gone map[certs.Fingerprint]bool) 
 	if err != nil {
 		return err
 	}
-	for _, m := range mirrors {
-		if err := m.drop(e, real, dropped); err != nil {
-			return err
-		}
-	}
 	if n > 0 {
 		e.report.add(StoreReport{Name: store, Path: "/" + real, Removed: n})
 	}
-	return e.dropLinksTo(real, dropped)
+	lost, err := e.dropLinksTo(real, dropped)
+	if err != nil {
+		return err
+	}
+	for _, m := range mirrors {
+		if err := m.drop(e, append(lost, dropped...)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // removeFiles takes away the files of a directory that drop picks, and returns
@@ -202,38 +206,41 @@ func (e *edit) removeFiles(dir string, drop func(name string, c *certs.Certifica
 }
 
 // dropLinksTo takes away the hash links to files that are gone. The last of the
-// numbers behind one moves to its place, so that no gap hides them.
-func (e *edit) dropLinksTo(dir string, files []string) error {
+// numbers behind one moves to its place, so that no gap hides them. It returns
+// the names that are no longer there.
+func (e *edit) dropLinksTo(dir string, files []string) (lost []string, err error) {
 	links, err := linksIn(e.root, dir)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	names := slices.Sorted(maps.Keys(links))
-	for _, name := range slices.Backward(names) {
+	for _, name := range slices.Backward(slices.Sorted(maps.Keys(links))) {
 		hash, id, isHash := splitHashName(name)
 		if !isHash || !slices.Contains(files, links[name]) {
 			continue
 		}
-		if err := e.closeGap(dir, hash, id); err != nil {
-			return err
+		last, err := e.closeGap(dir, hash, id)
+		if err != nil {
+			return nil, err
 		}
+		lost = append(lost, last)
 	}
-	return nil
+	return lost, nil
 }
 
-// closeGap takes HASH.ID away and moves the last of its numbers there.
-func (e *edit) closeGap(dir string, hash uint32, id int) error {
+// closeGap takes HASH.ID away, moves the last of its numbers there, and returns
+// the name of that one.
+func (e *edit) closeGap(dir string, hash uint32, id int) (lost string, err error) {
 	last := id
 	for isThere(e.root, path.Join(dir, hashName(hash, last+1))) {
 		last++
 	}
-	end := path.Join(dir, hashName(hash, last))
-	if target, err := e.root.ReadLink(end); err == nil && last > id {
+	lost = hashName(hash, last)
+	if target, err := e.root.ReadLink(path.Join(dir, lost)); err == nil && last > id {
 		if err := e.root.Symlink(target, path.Join(dir, hashName(hash, id))); err != nil {
-			return err
+			return "", err
 		}
 	}
-	return e.root.Remove(end)
+	return lost, e.root.Remove(path.Join(dir, lost))
 }
 
 // mirror is a directory with links to the names in a hash directory, which is
@@ -316,25 +323,34 @@ func (m mirror) link(e *edit, target, name string) error {
 	return e.root.Symlink(m.prefix+target, path.Join(m.dir, name))
 }
 
-// drop takes away the links to files that are gone.
-func (m mirror) drop(e *edit, dir string, files []string) error {
+// drop takes away the links to names that are gone, and reads the others back. A
+// hash link to a hash link stays where only what is behind that has changed.
+func (m mirror) drop(e *edit, lost []string) error {
 	links, err := linksIn(e.root, m.dir)
 	if err != nil {
 		return err
 	}
 	for _, name := range slices.Backward(slices.Sorted(maps.Keys(links))) {
 		base, ours := strings.CutPrefix(links[name], m.prefix)
-		if !ours {
-			continue
-		}
-		if target, err := e.root.ReadLink(path.Join(dir, base)); err == nil {
-			base = target
-		}
-		if !slices.Contains(files, base) {
+		if !ours || !slices.Contains(lost, base) {
 			continue
 		}
 		if err := e.dropMirrored(m.dir, name); err != nil {
 			return err
+		}
+	}
+	return m.readBack(e, lost)
+}
+
+// readBack looks whether a link still leads to what is gone.
+func (m mirror) readBack(e *edit, lost []string) error {
+	links, err := linksIn(e.root, m.dir)
+	if err != nil {
+		return err
+	}
+	for name, target := range links {
+		if base, ours := strings.CutPrefix(target, m.prefix); ours && slices.Contains(lost, base) {
+			return fmt.Errorf("/%s was edited and the link %s in it would lead nowhere: nothing was changed; please report this", m.dir, name)
 		}
 	}
 	return nil
@@ -342,7 +358,8 @@ func (m mirror) drop(e *edit, dir string, files []string) error {
 
 func (e *edit) dropMirrored(dir, name string) error {
 	if hash, id, isHash := splitHashName(name); isHash {
-		return e.closeGap(dir, hash, id)
+		_, err := e.closeGap(dir, hash, id)
+		return err
 	}
 	return e.root.Remove(path.Join(dir, name))
 }
