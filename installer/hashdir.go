@@ -188,7 +188,7 @@ func (e *edit) removeFiles(dir string, drop func(name string, c *certs.Certifica
 	n := 0
 	for _, entry := range entries {
 		name := path.Join(dir, entry.Name())
-		if !entry.Type().IsRegular() {
+		if !entry.Type().IsRegular() || !fs.ValidPath(entry.Name()) {
 			continue
 		}
 		data, err := e.root.ReadFile(name)
@@ -364,7 +364,8 @@ func (e *edit) dropMirrored(dir, name string) error {
 	return e.root.Remove(path.Join(dir, name))
 }
 
-// linksIn returns the links in a directory and their texts.
+// linksIn returns the links in a directory and their texts, but for those whose
+// names are not UTF-8.
 func linksIn(root *rootfs.Overlay, dir string) (map[string]string, error) {
 	links := map[string]string{}
 	entries, err := root.ReadDir(dir)
@@ -375,7 +376,7 @@ func linksIn(root *rootfs.Overlay, dir string) (map[string]string, error) {
 		return nil, fmt.Errorf("read the directory of links: %w", err)
 	}
 	for _, entry := range entries {
-		if entry.Type()&fs.ModeSymlink == 0 {
+		if entry.Type()&fs.ModeSymlink == 0 || !fs.ValidPath(entry.Name()) {
 			continue
 		}
 		if links[entry.Name()], err = root.ReadLink(dir + "/" + entry.Name()); err != nil {
@@ -389,8 +390,13 @@ func linksIn(root *rootfs.Overlay, dir string) (map[string]string, error) {
 // HASH.0, HASH.1 and so on, up to the first number that is missing.
 func (e *edit) found(dir string, c *certs.Certificate) bool {
 	for id := 0; ; id++ {
-		data, err := e.root.Content(dir + "/" + hashName(c.SubjectHash(), id))
-		if err != nil {
+		name := dir + "/" + hashName(c.SubjectHash(), id)
+		data, err := e.root.Content(name)
+		switch {
+		case err == nil:
+		case leadsUnread(e.root, name):
+			continue // OpenSSL can follow it
+		default:
 			return false
 		}
 		blocks, _ := e.reader.read(data)

@@ -91,3 +91,19 @@ func behindHash(root fs.FS, dir, hash string) string {
 		all.Write(data)
 	}
 }
+
+// OpenSSL follows a hash link to a name that is not UTF-8: it keeps its number,
+// and ours is behind it.
+func TestHashLinkToNameThatIsNotUTF8(t *testing.T) {
+	ours, other := roottest.NewCA(t, "Same"), roottest.NewCA(t, "Same")
+	link := "etc/ssl/certs/" + hash(t, other)
+	before := debianTree(map[string]string{"etc/ssl/certs/f\xf6o.pem": other.PEM()})
+	before[link+".0"] = &fstest.MapFile{Data: []byte("f\xf6o.pem"), Mode: fs.ModeSymlink | 0o777}
+	after, report := install(t, before, installer.Options{}, source(t, "s", ours.PEM()))
+	if string(after[link+".0"].Data) != "f\xf6o.pem" || after[link+".1"] == nil {
+		t.Errorf("HASH.0 is %v, HASH.1 %v", after[link+".0"], after[link+".1"])
+	}
+	if !strings.Contains(strings.Join(report.Warnings, "\n"), `"f\xf6o.pem"`) {
+		t.Errorf("warnings %q", report.Warnings)
+	}
+}
