@@ -117,6 +117,30 @@ func TestBundleIsAMountPoint(t *testing.T) {
 	same(t, "remove --all", before, snapshot(t, root))
 }
 
+// p11-kit reads every file of its directory of anchors, so that none is staged in
+// it. Where that is a volume of its own they are made at their names.
+func TestAnchorsAreAVolume(t *testing.T) {
+	root := t.TempDir()
+	write(t, filepath.Join(root, "etc/os-release"), "ID=fedora\n")
+	anchors := filepath.Join(root, "etc/pki/ca-trust/source/anchors")
+	theirs := write(t, filepath.Join(anchors, "certgraft-theirs.txt"), "theirs\n")
+	run(t, "mount", "-t", "tmpfs", "tmpfs", anchors)
+	t.Cleanup(func() { run(t, "umount", anchors) })
+	write(t, theirs, "theirs\n")
+	before := snapshot(t, root)
+	corp := newAuthority(t, "Corp Root")
+	other := write(t, filepath.Join(t.TempDir(), "other.pem"), read(t, newAuthority(t, "Other Root").caFile))
+	if out := run(t, certgraft, "install", "--root", root, corp.caFile); !strings.Contains(out, "was written in place") {
+		t.Error(out)
+	}
+	installed := snapshot(t, root)
+	run(t, certgraft, "install", "--root", root, other)
+	run(t, certgraft, "remove", "--root", root, "other.pem")
+	same(t, "the first one alone", installed, snapshot(t, root))
+	run(t, certgraft, "remove", "--root", root, "--all")
+	same(t, "remove --all", before, snapshot(t, root))
+}
+
 // A bundle that is mounted read-only, as engines mount secrets, cannot be written
 // at all: that is said, and nothing else was touched.
 func TestBundleIsAReadOnlyMountPoint(t *testing.T) {

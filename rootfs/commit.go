@@ -325,29 +325,18 @@ func (c *committer) switchName(j *job) error {
 		return err
 	}
 	err := c.rename(j.staged, j.Name)
-	if errors.Is(err, syscall.EBUSY) && j.Mode.IsRegular() {
+	inPlace := j.Mode.IsRegular() && (errors.Is(err, syscall.EBUSY) || errors.Is(err, syscall.EXDEV))
+	if inPlace {
 		err = c.writeInPlace(j)
 	}
 	if err != nil {
 		return err
 	}
 	j.done = true
+	if inPlace {
+		return c.remove(j.staged)
+	}
 	return nil
-}
-
-// writeInPlace is the way for a file that is a mount point, as container
-// engines bind /etc/resolv.conf and users their bundle: it cannot be replaced.
-func (c *committer) writeInPlace(j *job) error {
-	old, err := c.ReadFile(j.Name)
-	if err != nil {
-		return err
-	}
-	j.old = old
-	if err := c.overwrite(j.Name, old, j.Data); err != nil {
-		return errors.Join(err, c.overwrite(j.Name, nil, old))
-	}
-	c.result.InPlace = append(c.result.InPlace, j.Name)
-	return c.remove(j.staged)
 }
 
 // finish takes the backups away, then the directories that go, then the list of

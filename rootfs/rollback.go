@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"slices"
+	"syscall"
 )
 
 // rollback puts everything back as it was before the commit. It goes on after
@@ -52,12 +53,27 @@ func (c *committer) undo(j *job) error {
 	case j.backup != "":
 		return c.root.Rename(j.backup, j.Name)
 	}
-	name := c.stagingName(j.Name)
-	old := j.Change
+	return c.remake(j)
+}
+
+// remake makes an old file or link again of which there is no backup, at its
+// name where nothing can be moved to that.
+func (c *committer) remake(j *job) error {
+	old, plain := j.Change, disk{tree: c.tree}
 	old.Mode = j.Prior.Mode()
-	plain := disk{tree: c.tree}
-	if old.Mode&fs.ModeSymlink != 0 {
-		return errors.Join(plain.symlink(j.target, name, plain.attrsOf(old)), c.root.Rename(name, j.Name))
+	at := func(name string) error {
+		if old.Mode&fs.ModeSymlink != 0 {
+			return plain.symlink(j.target, name, plain.attrsOf(old))
+		}
+		return plain.create(name, j.old, plain.attrsOf(old))
 	}
-	return errors.Join(plain.create(name, j.old, plain.attrsOf(old)), c.root.Rename(name, j.Name))
+	staged := c.stagingName(j.Name)
+	if err := at(staged); err != nil {
+		return err
+	}
+	err := c.root.Rename(staged, j.Name)
+	if errors.Is(err, syscall.EXDEV) {
+		err = errors.Join(at(j.Name), c.root.Remove(staged))
+	}
+	return err
 }

@@ -1,0 +1,62 @@
+package rootfs
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+)
+
+// writeInPlace is the way where rename(2) is none: a file that is a mount point,
+// as container engines bind /etc/resolv.conf and users their bundle, cannot be
+// replaced, and into a directory that is one nothing can be moved that was not
+// to be staged there.
+func (c *committer) writeInPlace(j *job) error {
+	var err error
+	if j.Prior == nil {
+		err = c.createInPlace(j)
+	} else {
+		err = c.overwriteInPlace(j)
+	}
+	if err == nil {
+		c.result.InPlace = append(c.result.InPlace, j.Name)
+	}
+	return err
+}
+
+func (c *committer) overwriteInPlace(j *job) error {
+	old, err := c.ReadFile(j.Name)
+	if err != nil {
+		return err
+	}
+	j.old = old
+	if err := c.overwrite(j.Name, old, j.Data); err != nil {
+		return errors.Join(err, c.overwrite(j.Name, nil, old))
+	}
+	return nil
+}
+
+// createInPlace makes a new file at its name. Should the process be killed
+// meanwhile, the next one knows by what is staged that it is half of that.
+func (c *committer) createInPlace(j *job) error {
+	err := c.create(j.Name, j.Data, j.attrs)
+	if errors.Is(err, fs.ErrExist) {
+		return err // it is somebody else's
+	}
+	if err == nil && !c.opt.NoSync {
+		err = c.syncDir(j.Name)
+	}
+	if err != nil {
+		return errors.Join(err, gone(c.root.Remove(j.Name)))
+	}
+	return nil
+}
+
+// isHalf reports whether data, at a name where nothing was, is the start of the
+// file that is staged for it.
+func (c *committer) isHalf(e journaled, data []byte) bool {
+	if e.Was || e.Staged == "" {
+		return false
+	}
+	staged, err := c.ReadFile(e.Staged)
+	return err == nil && sumOf(staged) == e.Sum && bytes.HasPrefix(staged, data)
+}
