@@ -160,11 +160,15 @@ func (x *exporter) parents(dir string) error {
 	if err := x.mkdir(dir, info.Mode()); err != nil {
 		return err
 	}
-	st, ok := info.Sys().(*unix.Stat_t)
-	if !ok || int(st.Uid) == os.Geteuid() && int(st.Gid) == os.Getegid() {
+	if st, ok := info.Sys().(*unix.Stat_t); ok && (int(st.Uid) != os.Geteuid() || int(st.Gid) != os.Getegid()) {
+		if err := x.root.Lchown(dir, int(st.Uid), int(st.Gid)); err != nil {
+			return err
+		}
+	}
+	if info.Mode()&(fs.ModeSetuid|fs.ModeSetgid|fs.ModeSticky) == 0 {
 		return nil
 	}
-	return x.root.Lchown(dir, int(st.Uid), int(st.Gid))
+	return x.chmodDir(dir, info.Mode()) // last: a new owner takes bits away
 }
 
 // setTimes gives everything the same time, what is deepest first: writing into

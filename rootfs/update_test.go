@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -159,6 +161,29 @@ func TestOutput(t *testing.T) {
 	_, err := opt.Update(t.Context(), dir, edit)
 	must(t, err)
 	roottest.Same(t, "the root", was, dump(t, dir))
+}
+
+// Copying Output over the root sets the modes of its directories too: they are
+// the root's, all bits of them, whoever owns them.
+func TestOutputKeepsModesOfDirectories(t *testing.T) {
+	dir, out := t.TempDir(), filepath.Join(t.TempDir(), "out")
+	modes := map[string]fs.FileMode{"usr": 0o755, "usr/local": fs.ModeSetgid | 0o775, "usr/local/share": fs.ModeSticky | fs.ModeSetgid | 0o777}
+	for _, name := range slices.Sorted(maps.Keys(modes)) {
+		must(t, errors.Join(os.Mkdir(filepath.Join(dir, name), 0o755), os.Chmod(filepath.Join(dir, name), modes[name])))
+	}
+	if os.Geteuid() == 0 {
+		must(t, os.Chown(filepath.Join(dir, "usr/local"), 1, 50))
+	}
+	must(t, os.Chmod(filepath.Join(dir, "usr/local"), modes["usr/local"]))
+	_, err := rootfs.Options{Output: out}.Update(t.Context(), dir, func(o *rootfs.Overlay) error { return o.WriteFile("usr/local/share/new", nil, 0o644) })
+	must(t, err)
+	for name, mode := range modes {
+		info, err := os.Stat(filepath.Join(out, name))
+		must(t, err)
+		if info.Mode() != mode|fs.ModeDir {
+			t.Errorf("%s is %v, want %v", name, info.Mode(), mode)
+		}
+	}
 }
 
 func TestOutputRefuses(t *testing.T) {
