@@ -41,7 +41,11 @@ func TestReadOnlyRoot(t *testing.T) {
 	root := debian(t, "bookworm")
 	ro := mount(t, "--bind", root)
 	run(t, "mount", "-o", "remount,bind,ro", ro)
-	refusedUnchanged(t, ro, []string{"read-only", "nothing was changed", ro}, certgraft, "install", "--root", ro, newAuthority(t, "Corp Root").caFile)
+	command := []string{certgraft, "install", "--root", ro, newAuthority(t, "Corp Root").caFile}
+	refusedUnchanged(t, ro, []string{"read-only", "nothing was changed", ro}, command...)
+	if out := fails(t, 1, command[0], command[1:]...); strings.Contains(out, "putting back") {
+		t.Errorf("nothing could be made, and it is taken away: %s", out)
+	}
 }
 
 func TestDiskFull(t *testing.T) {

@@ -82,11 +82,10 @@ func (c *committer) commit(changes []Change) error {
 		c.finish()
 		return nil
 	}
-	err = explain(c.dir, err)
 	if undone := c.rollback(); undone != nil {
-		err = fmt.Errorf("%w; putting back what had been changed: %w", err, undone)
+		return c.halfDone(err, undone)
 	}
-	return err
+	return explain(c.dir, err)
 }
 
 // sweep takes away what a process that was killed had staged. That it did so

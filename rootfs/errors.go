@@ -23,20 +23,24 @@ func (h pathHint) Hint() string { return h.hint }
 // explain adds to an error of the operating system where it happened and what
 // to do about it. Nothing was changed when it is returned.
 func explain(dir string, err error) error {
-	var path *fs.PathError
-	var link *os.LinkError
-	switch { // names below an os.Root are relative to it
-	case errors.As(err, &path):
-		err = fmt.Errorf("%s %s: %w", verb(path.Op), within(dir, path.Path), path.Err)
-	case errors.As(err, &link):
-		err = fmt.Errorf("%s %s: %w", verb(link.Op), within(dir, link.New), link.Err)
-	default:
-		err = fmt.Errorf("%s: %w", dir, err)
-	}
+	err = locate(dir, err)
 	if hint := advice(err); hint != "" {
 		return pathHint{err, hint}
 	}
 	return err
+}
+
+// locate adds to an error of the operating system where it happened.
+func locate(dir string, err error) error {
+	var path *fs.PathError
+	var link *os.LinkError
+	switch { // names below an os.Root are relative to it
+	case errors.As(err, &path):
+		return fmt.Errorf("%s %s: %w", verb(path.Op), within(dir, path.Path), path.Err)
+	case errors.As(err, &link):
+		return fmt.Errorf("%s %s: %w", verb(link.Op), within(dir, link.New), link.Err)
+	}
+	return fmt.Errorf("%s: %w", dir, err)
 }
 
 // verb returns the name of an operation without the "at" of the system call.

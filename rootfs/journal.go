@@ -74,10 +74,10 @@ func (c *committer) writeJournal() error {
 	}
 	staged := c.stagingName(name)
 	if err := c.create(staged, data, attrs{mode: 0o600}); err != nil {
-		return errors.Join(err, gone(c.root.Remove(staged)))
+		return errors.Join(err, c.takeAway(staged))
 	}
 	if err := c.rename(staged, name); err != nil {
-		return errors.Join(err, gone(c.root.Remove(staged)))
+		return errors.Join(err, c.takeAway(staged))
 	}
 	c.journal = name
 	return nil

@@ -2,7 +2,9 @@ package rootfs
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
+	"path"
 	"slices"
 	"syscall"
 )
@@ -10,7 +12,7 @@ import (
 // rollback puts everything back as it was before the commit. It goes on after
 // a failure: each name that can be restored is.
 func (c *committer) rollback() error {
-	var errs []error
+	errs := []error{c.reopenJournal()}
 	for _, j := range c.work {
 		errs = append(errs, c.undo(j))
 	}
@@ -19,18 +21,49 @@ func (c *committer) rollback() error {
 	}
 	for _, j := range c.work {
 		for _, name := range []string{j.staged, j.backup} {
-			if name != "" {
-				errs = append(errs, gone(c.root.Remove(name)))
-			}
+			errs = append(errs, c.takeAway(name))
 		}
 	}
 	for _, dir := range slices.Backward(c.made) {
-		errs = append(errs, gone(c.root.Remove(dir)))
+		errs = append(errs, c.takeAway(dir))
 	}
-	if c.journal != "" {
-		errs = append(errs, gone(c.root.Remove(c.journal)))
+	return errors.Join(append(errs, c.takeAway(c.journal))...)
+}
+
+// reopenJournal says that names are to be put back after all, if it is this
+// process that dies meanwhile, or cannot.
+func (c *committer) reopenJournal() error {
+	if path.Base(c.journal) != journalDone {
+		return nil
 	}
-	return errors.Join(errs...)
+	name := path.Join(path.Dir(c.journal), journalName)
+	err := c.root.Rename(c.journal, name)
+	if err == nil {
+		c.journal = name
+	}
+	return err
+}
+
+// takeAway removes what may have been made. On a read-only file system removing
+// what is not there is another error than that it is not.
+func (c *committer) takeAway(name string) error {
+	if name == "" {
+		return nil
+	}
+	if _, err := c.Lstat(name); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return gone(c.root.Remove(name))
+}
+
+// halfDone is the error of a commit that failed, and of which something could
+// not be put back either.
+func (c *committer) halfDone(err, undone error) error {
+	err = fmt.Errorf("%w; putting back what had been changed: %w", locate(c.dir, err), locate(c.dir, undone))
+	if c.journal == "" {
+		return pathHint{err, "what is named, and more, may be changed by half: look at it, and run it again"}
+	}
+	return pathHint{err, "not all was put back: run it again when the reason is gone, which first puts back the rest"}
 }
 
 // gone passes over the error of taking away what is not there.

@@ -1,0 +1,40 @@
+package rootfs
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/certgraft/certgraft/internal/roottest"
+)
+
+// Where putting back fails, nobody says that nothing was changed.
+func TestPuttingBackFails(t *testing.T) {
+	dir, root := makeRoot(t)
+	was := dump(t, root)
+	link := filepath.Join(dir, "new/link")
+	err := commitWith(root, dir, func(op, _ string) error {
+		if info, err := os.Lstat(link); op != "fsync" || err != nil || info.IsDir() {
+			return nil
+		}
+		if err := errors.Join(os.Remove(link), os.MkdirAll(link+"/x", 0o755)); err != nil { // what was made cannot be taken away
+			t.Error(err)
+		}
+		return syscall.ENOSPC
+	})
+	hint, ok := errors.AsType[pathHint](err)
+	if !ok || !errors.Is(err, syscall.ENOSPC) || !errors.Is(err, syscall.ENOTEMPTY) {
+		t.Fatal(err)
+	}
+	if _, more := errors.AsType[pathHint](hint.error); more || strings.Contains(hint.hint, "nothing was changed") || !strings.Contains(hint.hint, "run it again") {
+		t.Errorf("%v: %s", err, hint.hint)
+	}
+	// The next run puts the rest back, as the hint says.
+	if err := errors.Join(os.RemoveAll(link), Update(dir, func(*Overlay) error { return nil })); err != nil {
+		t.Fatal(err)
+	}
+	roottest.Same(t, "put back", was, dump(t, root))
+}
