@@ -241,8 +241,8 @@ func (s anchorStore) remove(e *edit, gone map[certs.Fingerprint]bool) error {
 	if err != nil {
 		return err
 	}
-	report := StoreReport{Name: s.id, Path: "/" + localDir, Removed: len(dropped)}
 	left := before.anchors.without(dropped)
+	report := StoreReport{Name: s.id, Path: "/" + localDir, Removed: len(dropped), Total: left.alone(e.reader).Len()}
 	if err := s.removeFromBundle(e, before, left, gone, &report); err != nil {
 		return err
 	}

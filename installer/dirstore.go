@@ -300,9 +300,14 @@ func (s dirStore) dropAnchors(e *edit, gone map[certs.Fingerprint]bool) error {
 		if _, err := e.dropLinksTo(dir, files); err != nil {
 			return err
 		}
-		if dir == s.anchors && n > 0 {
-			e.report.add(StoreReport{Name: s.id, Path: "/" + dir, Removed: n})
+		if dir != s.anchors || n == 0 {
+			continue
 		}
+		left, err := s.alone(e)
+		if err != nil {
+			return err
+		}
+		e.report.add(StoreReport{Name: s.id, Path: "/" + dir, Removed: n, Total: left.Len()})
 	}
 	return nil
 }

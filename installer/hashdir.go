@@ -160,8 +160,8 @@ func (d hashDir) remove(e *edit, store string, gone map[certs.Fingerprint]bool) 
 	if err != nil {
 		return err
 	}
-	if n > 0 {
-		e.report.add(StoreReport{Name: store, Path: "/" + real, Removed: n})
+	if err := e.reportRemoved(store, real, n); err != nil {
+		return err
 	}
 	lost, err := e.dropLinksTo(real, dropped)
 	if err != nil {
@@ -172,6 +172,20 @@ func (d hashDir) remove(e *edit, store string, gone map[certs.Fingerprint]bool) 
 			return err
 		}
 	}
+	return nil
+}
+
+// reportRemoved says how many files of a directory went, if any, and what the
+// others hold.
+func (e *edit) reportRemoved(store, dir string, n int) error {
+	if n == 0 {
+		return nil
+	}
+	left, err := e.certificatesIn(dir)
+	if err != nil {
+		return err
+	}
+	e.report.add(StoreReport{Name: store, Path: "/" + dir, Removed: n, Total: left.Len()})
 	return nil
 }
 

@@ -320,8 +320,8 @@ func (s p11Store) dropAnchors(e *edit, gone map[certs.Fingerprint]bool) error {
 	n, err := e.removeFiles(dir, func(name string, c *certs.Certificate) bool {
 		return isOurs(name) && gone[c.Fingerprint()] && ours[c.Fingerprint()]
 	})
-	if n > 0 {
-		e.report.add(StoreReport{Name: s.id, Path: "/" + dir, Removed: n})
+	if err != nil {
+		return err
 	}
-	return err
+	return e.reportRemoved(s.id, dir, n)
 }

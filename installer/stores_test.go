@@ -422,3 +422,31 @@ func percent(data []byte) string {
 	}
 	return out.String()
 }
+
+// Removing says how many are left, of every store and as installing does.
+func TestRemoveSaysWhatIsLeft(t *testing.T) {
+	trees := map[string]fstest.MapFS{
+		"photon":                             tree(t, "-- etc/os-release --\nID=photon\n-- etc/ssl/certs/x --\n"),
+		"debian without a bundle of its own": debianTree(map[string]string{"etc/ssl/cert.pem": roottest.NewCA(t, "Old").PEM()}),
+	}
+	for _, name := range []string{"fedora", "arch", "suse", "bookworm"} {
+		trees[name] = roottest.TreeFile(t, "../testdata/roots/"+name+".before.txtar")
+	}
+	for name, before := range trees {
+		t.Run(name, func(t *testing.T) {
+			one, _ := install(t, before, installer.Options{}, corp(t))
+			_, installed := install(t, one, installer.Options{}, corp(t))
+			want := map[string]int{}
+			for _, s := range installed.Stores {
+				want[s.Path] = s.Total
+			}
+			two, _ := install(t, one, installer.Options{}, source(t, "other", roottest.NewCA(t, "Other").PEM()))
+			_, removed := remove(t, two, installer.Selection{Sources: []string{"other"}}, installer.Options{})
+			for _, s := range removed.Stores {
+				if s.Removed != 1 || s.Total != want[s.Path] {
+					t.Errorf("%s: %d removed, %d left, want %d", s.Path, s.Removed, s.Total, want[s.Path])
+				}
+			}
+		})
+	}
+}
