@@ -11,6 +11,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // hooksDir holds what else update-ca-certificates runs after a change.
@@ -70,11 +71,19 @@ func (e *edit) tellHooks() {
 	}
 }
 
+// heldOutput is how long to wait for the output of a program that has ended, or
+// was killed: what it has started may hold it for ever.
+const heldOutput = time.Second
+
 func runHook(ctx context.Context, name, lines string) error {
 	cmd := exec.CommandContext(ctx, name)
 	cmd.Dir = "/"
 	cmd.Stdin = strings.NewReader(lines)
+	cmd.WaitDelay = heldOutput
 	out, err := cmd.CombinedOutput()
+	if errors.Is(err, exec.ErrWaitDelay) {
+		return nil // it ended well
+	}
 	if err != nil && len(out) > 0 {
 		return fmt.Errorf("%w: %s", err, firstOf(out))
 	}
