@@ -62,7 +62,7 @@ func (k Keychain) Install(ctx context.Context, root *rootfs.Overlay, sources []S
 			continue
 		}
 		if err := k.trust(ctx, w.Certificate); err != nil {
-			return nil, errors.Join(err, k.distrustAll(ctx, added))
+			return nil, errors.Join(err, k.distrustAll(context.WithoutCancel(ctx), added))
 		}
 		e.record.added(w.Certificate, keychainStore)
 		added = append(added, w.Certificate)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/certgraft/certgraft/installer"
 	"github.com/certgraft/certgraft/internal/roottest"
@@ -109,5 +110,24 @@ func TestKeychainFailure(t *testing.T) {
 	}
 	if got := dryCalls(); strings.Count(got, "\n") != 1 {
 		t.Errorf("called\n%s", got)
+	}
+}
+
+// What was added before the user stopped it is taken out all the same.
+func TestKeychainIsStopped(t *testing.T) {
+	s := source(t, "s", roottest.NewCA(t, "One").PEM()+roottest.NewCA(t, "Two").PEM())
+	marker := filepath.Join(t.TempDir(), "marker")
+	tool, calls := standIn(t, "", "if [ \"$1\" = add-trusted-cert ] && [ -e "+marker+" ]; then touch "+marker+".2; exec sleep 20; fi\ntouch "+marker+"\n")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	go func() {
+		for _, err := os.Stat(marker + ".2"); err != nil; _, err = os.Stat(marker + ".2") {
+			time.Sleep(10 * time.Millisecond)
+		}
+		cancel()
+	}()
+	_, err := installer.Keychain{Tool: tool}.Install(ctx, rootfs.NewOverlay(fstest.MapFS{}), []installer.Source{s}, installer.Options{})
+	if err == nil || strings.Count(calls(), "delete-certificate -Z "+strings.ToUpper(fingerprints(s)[0])) != 1 {
+		t.Errorf("%v, called\n%s", err, calls())
 	}
 }
