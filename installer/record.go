@@ -28,8 +28,8 @@ type record struct {
 	Certificates []recordedCert   `json:"certificates"`
 	Sources      []recordedSource `json:"sources"`
 	Stores       []recordedStore  `json:"stores"`
-	Directories  []string         `json:"directories,omitzero"` // made by certgraft
-	Environment  []SetVariable    `json:"environment,omitzero"` // in the config of the image, by certgraft patch
+	Directories  []string         `json:"directories,omitempty"` // made by certgraft
+	Environment  []SetVariable    `json:"environment,omitempty"` // in the config of the image, by certgraft patch
 
 	places  map[string]int // where each fingerprint stands in Certificates
 	indexed int            // how many of them places knows
@@ -81,10 +81,10 @@ type recordedSource struct {
 // recordedStore is what was done to a store beside adding certificates.
 type recordedStore struct {
 	Name    string   `json:"name"`
-	Created []string `json:"created,omitzero"` // files and links that were not there
-	Repairs []repair `json:"repairs,omitzero"`
+	Created []string `json:"created,omitempty"` // files and links that were not there
+	Repairs []repair `json:"repairs,omitempty"`
 	// Links that led nowhere, or were missing before others, where ours stand.
-	Replaced []replacedLink `json:"replaced,omitzero"`
+	Replaced []replacedLink `json:"replaced,omitempty"`
 }
 
 // replacedLink is a link that another took the place of; Target is "" where
@@ -130,6 +130,9 @@ func (r *record) write(o *rootfs.Overlay) error {
 		return err
 	}
 	r.sort()
+	if r.Stores == nil {
+		r.Stores = []recordedStore{} // as when there were some
+	}
 	data, err := r.encode()
 	if err != nil {
 		return err

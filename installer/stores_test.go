@@ -450,3 +450,23 @@ func TestRemoveSaysWhatIsLeft(t *testing.T) {
 		})
 	}
 }
+
+// The record says how the root is, not what was there once.
+func TestRecordIsReproducible(t *testing.T) {
+	trees := map[string]fstest.MapFS{"empty": {}, "slim": debianTree(nil),
+		"repaired": debianTree(map[string]string{"etc/ssl/certs/ca-certificates.crt": strings.TrimSpace(roottest.NewCA(t, "Old").PEM())})}
+	for _, name := range []string{"fedora", "arch", "suse", "bookworm"} {
+		trees[name] = roottest.TreeFile(t, "../testdata/roots/"+name+".before.txtar")
+	}
+	for name, before := range trees {
+		t.Run(name, func(t *testing.T) {
+			once, _ := install(t, before, installer.Options{}, corp(t))
+			again, _ := install(t, once, installer.Options{}, source(t, "other", roottest.NewCA(t, "Other").PEM()))
+			again, _ = remove(t, again, installer.Selection{Sources: []string{"other"}}, installer.Options{})
+			want, got := string(once[installer.RecordPath].Data), string(again[installer.RecordPath].Data)
+			if got != want || strings.Contains(got, `"stores": null`) {
+				t.Errorf("the record is\n%s\nnot\n%s", got, want)
+			}
+		})
+	}
+}
