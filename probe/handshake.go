@@ -168,11 +168,7 @@ func (s *Session) handshake(ctx context.Context, c *conn, highest uint16) (heard
 	err = client.HandshakeContext(ctx)
 	state := client.ConnectionState()
 	if err != nil && s.Raw == nil {
-		s.Raw = certificatesIn(tap.heard)
-		if failedHere(err) && s.Raw != nil {
-			s.TLS = &TLS{Version: "TLS 1.2 or older", ClientCertificate: asked}
-			s.done("tls", "the certificate was read from a handshake that this program cannot finish")
-		}
+		s.overhear(tap.heard, asked, err)
 		return tap.heard, err
 	}
 	if err != nil && !asked {
@@ -182,6 +178,19 @@ func (s *Session) handshake(ctx context.Context, c *conn, highest uint16) (heard
 	s.TLS = &TLS{Version: versionName(state.Version, err), Cipher: cipherName(state.CipherSuite, err), ALPN: state.NegotiatedProtocol, ClientCertificate: asked}
 	s.judgeTLS(state.Version, err)
 	return tap.heard, err
+}
+
+// overhear takes the certificates out of a handshake that crypto/tls gave up
+// over them. Where it is the server that stopped, they are worth nothing: it has
+// not shown that it has the key.
+func (s *Session) overhear(heard []byte, asked bool, err error) {
+	if !failedHere(err) {
+		return
+	}
+	if s.Raw = certificatesIn(heard); s.Raw != nil {
+		s.TLS = &TLS{Version: "TLS 1.2 or older", ClientCertificate: asked}
+		s.done("tls", "the certificate was read from a handshake that this program cannot finish")
+	}
 }
 
 // unfinished decides what a handshake is worth that failed behind the

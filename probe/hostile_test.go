@@ -1,10 +1,18 @@
 package probe
 
 import (
+	"bufio"
 	"crypto/rsa"
+	"crypto/tls"
 	"errors"
+	"io"
 	"math/big"
+	"net"
+	"slices"
 	"testing"
+	"testing/synctest"
+
+	"golang.org/x/crypto/cryptobyte"
 )
 
 // A key of a million bits is not tried: one signature would take minutes.
@@ -13,5 +21,76 @@ func TestHugeKeyIsNotTried(t *testing.T) {
 	parent := &link{key: publicKey{key: &rsa.PublicKey{N: new(big.Int).SetBit(big.NewInt(1), 1<<20-1, 1), E: 1<<31 - 1}}}
 	if err := l.signedBy(parent); !errors.Is(err, errUnchecked) {
 		t.Errorf("%v, want %v", err, errUnchecked)
+	}
+}
+
+// handshakeRecord is a TLS 1.2 record with one message of a handshake.
+func handshakeRecord(kind uint8, body func(*cryptobyte.Builder)) []byte {
+	var b cryptobyte.Builder
+	b.AddUint8(22)
+	b.AddUint16(tls.VersionTLS12)
+	b.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) {
+		b.AddUint8(kind)
+		b.AddUint24LengthPrefixed(body)
+	})
+	return b.BytesOrPanic()
+}
+
+// certificateAlone begins a TLS 1.2 handshake and gets as far as the message
+// Certificate. Its hello agrees to staple an OCSP answer, so that the client
+// waits for that before it looks at the certificate.
+func certificateAlone(leaf *authority) []byte {
+	hello := handshakeRecord(2, func(b *cryptobyte.Builder) {
+		b.AddUint16(tls.VersionTLS12)
+		b.AddBytes(make([]byte, 32))
+		b.AddUint8(0) // no session
+		b.AddUint16(tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256)
+		b.AddUint8(0) // no compression
+		b.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) {
+			b.AddUint16(5) // status_request
+			b.AddUint16(0)
+		})
+	})
+	return slices.Concat(hello, handshakeRecord(11, func(b *cryptobyte.Builder) {
+		b.AddUint24LengthPrefixed(func(b *cryptobyte.Builder) {
+			b.AddUint24LengthPrefixed(func(b *cryptobyte.Builder) { b.AddBytes(leaf.der) })
+		})
+	}))
+}
+
+// A server that sends its certificate and then stops has not shown that the
+// certificate is its own: that is no verdict.
+func TestServerThatStopsBehindItsCertificate(t *testing.T) {
+	root := newRoot(t, "Root")
+	leaf := root.leaf(t)
+	for name, end := range map[string]struct {
+		sends string
+		hangs bool
+		cause Cause
+	}{
+		"closes": {"", false, Closes},
+		"alert":  {"\x15\x03\x03\x00\x02\x02\x50", false, TLSFails},
+		"hangs":  {"", true, Hangs},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				target, err := ParseTarget("127.0.0.1", "tls")
+				if err != nil {
+					t.Fatal(err)
+				}
+				opt := serving(t, func(c net.Conn) {
+					_, _ = bufio.NewReader(c).Peek(1)
+					go func() { _, _ = io.Copy(io.Discard, c) }()
+					_, _ = c.Write(append(certificateAlone(leaf), end.sends...))
+					if end.hangs {
+						_, _ = io.Copy(io.Discard, c)
+					}
+				})
+				report := judged(Connect(t.Context(), target, opt), Circumstances{Trust: trusting(t, root)})
+				if v := report.Verdict; v.Status != Undecided || v.Cause != end.cause || v.Cure == "" || len(report.Chain) > 0 {
+					t.Errorf("%+v, chain %+v", v, report.Chain)
+				}
+			})
+		})
 	}
 }

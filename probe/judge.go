@@ -136,7 +136,7 @@ func (j *judge) remark(p path) {
 			j.caveat("programs in Go do not read the certificate of %s: %s", l.Name(), quirk)
 		}
 	}
-	if cipher := j.session.TLS.Cipher; strings.Contains(cipher, "RC4") || strings.Contains(cipher, "3DES") {
+	if cipher := j.session.cipher(); strings.Contains(cipher, "RC4") || strings.Contains(cipher, "3DES") {
 		j.caveat("the server chose %s, which OpenSSL at level 2 does not have: a client that offers only better ones may be refused", cipher)
 	}
 	for _, odd := range j.session.odd {

@@ -83,3 +83,11 @@ func (s *Session) fail(name string, f *Fault) {
 	s.Steps = append(s.Steps, Step{Name: name, Outcome: Failed, Detail: f.Text})
 	s.fault = f
 }
+
+// cipher returns the cipher that was agreed on, "" if there was no handshake.
+func (s *Session) cipher() string {
+	if s.TLS == nil {
+		return ""
+	}
+	return s.TLS.Cipher
+}
