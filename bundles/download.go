@@ -51,21 +51,6 @@ func (s *source) packaged() (*Bundle, error) {
 
 var errOffline = errors.New("the network is not to be used")
 
-// errPin is a download whose certificates are not the pinned ones: the cache
-// or the snapshot may hold those.
-var errPin = errors.New("the download is not what was pinned")
-
-func pinned(b *Bundle, s *source) error {
-	want := s.pinSet
-	if want == "" && s.provider != nil && s.region == "" {
-		want = s.provider.Pin
-	}
-	if err := b.checkSet(want); err != nil {
-		return fmt.Errorf("%w: %w", errPin, err)
-	}
-	return nil
-}
-
 func canFallBack(err error) bool {
 	return errors.Is(err, errTransient) || errors.Is(err, errPin)
 }
@@ -111,44 +96,64 @@ func (b *Bundle) addDownload(s *source, urls []string, address string, data []by
 
 // fallback returns the bundle from the cache or the snapshot.
 func (l *loader) fallback(s *source, urls []string, cause error) (*Bundle, error) {
-	if b := l.fromCache(s, urls); b != nil {
-		if !errors.Is(cause, errOffline) {
-			b.warn("the cache is used: %s", reason(cause))
-		}
-		return b, nil
-	}
-	if s.provider == nil {
-		return nil, noFallback(cause, "and the cache does not have it")
-	}
-	b, err := s.fromSnapshot()
+	b, err := l.standby(s, urls)
 	if err != nil {
-		return nil, noFallback(cause, err.Error())
-	}
-	if err := pinned(b, s); err != nil {
-		return nil, err
+		return nil, noFallback(cause, err)
 	}
 	if !errors.Is(cause, errOffline) {
-		b.Warnings = slices.Insert(b.Warnings, 0, "the snapshot in this program is used: "+reason(cause))
+		b.Warnings = slices.Insert(b.Warnings, 0, b.Origin.words()+" is used: "+reason(cause))
 	}
 	return b, nil
 }
 
-func noFallback(cause error, why string) error {
-	if errors.Is(cause, errPin) {
+// standby returns what stands in for a download: the cache, else, for an id, the
+// snapshot. The error says why neither does.
+func (l *loader) standby(s *source, urls []string) (*Bundle, error) {
+	b, notCached := l.fromCache(s, urls)
+	if notCached == nil || s.provider == nil {
+		return b, notCached
+	}
+	b, err := s.fromSnapshot()
+	if err == nil {
+		err = pinned(b, s)
+	}
+	if err != nil && errors.Is(notCached, errPin) {
+		err = fmt.Errorf("%w; %w", notCached, err)
+	}
+	return b, err
+}
+
+// noFallback is the error where nothing stands in for a download: that of the
+// download comes first. Without one what stands in is refused for what it is.
+func noFallback(cause, why error) error {
+	switch offline := errors.Is(cause, errOffline); {
+	case errors.Is(cause, errPin):
 		return cause
+	case offline && errors.Is(why, ErrRefused):
+		return why
+	case offline:
+		return hinted{unreachablef("%w; %w", cause, why), "run it once with a network and --cache DIR, or name the file itself"}
+	case errors.Is(why, errNoCache):
+		return advised(cause)
 	}
-	err := unreachablef("%s; %s", reason(cause), why)
-	if errors.Is(cause, errOffline) {
-		return hinted{err, "run it once with a network and --cache DIR, or name the file itself"}
+	err := unreachablef("%w; %s", advised(cause), why)
+	if refused, ok := errors.AsType[hinted](why); ok {
+		return hinted{err, refused.hint}
 	}
-	if hint, ok := errors.AsType[hinted](cause); ok {
-		return hinted{err, hint.hint}
+	return err
+}
+
+// advised adds what to do about a failed download to an error that does not
+// know better.
+func advised(err error) error {
+	if is[hinted](err) {
+		return err
 	}
 	return hinted{err, "check the network and the proxy (https_proxy), or download the file elsewhere and name it"}
 }
 
 // reason says why a download failed, on one line, and for a TLS failure what
-// usually cures it.
+// usually cures it: a warning has no hint below it.
 func reason(cause error) string {
 	text := strings.TrimSpace(cause.Error())
 	if is[*tls.CertificateVerificationError](cause) || is[x509.UnknownAuthorityError](cause) {
@@ -157,22 +162,34 @@ func reason(cause error) string {
 	return text
 }
 
+// What is not in the cache.
+var (
+	errNoCache   = errors.New("there is no cache")
+	errNotCached = errors.New("the cache does not have it")
+)
+
 // fromCache returns the bundle if the cache has all its files and they are the
 // pinned ones.
-func (l *loader) fromCache(s *source, urls []string) *Bundle {
+func (l *loader) fromCache(s *source, urls []string) (*Bundle, error) {
+	if l.opt.Cache == "" {
+		return nil, errNoCache
+	}
 	b := s.newBundle(Cache)
 	for _, address := range urls {
 		b.URLs = append(b.URLs, redact(address))
 		entry, ok := l.fetcher.cache.read(address)
-		if !ok || b.addDownload(s, urls, address, entry.body) != nil {
-			return nil
+		if !ok {
+			return nil, errNotCached
+		}
+		if err := b.addDownload(s, urls, address, entry.body); err != nil {
+			return nil, fmt.Errorf("in the cache: %w", err)
 		}
 	}
-	if pinned(b, s) != nil {
-		return nil
+	if err := pinned(b, s); err != nil {
+		return nil, err
 	}
 	l.compare(b, s)
-	return b
+	return b, nil
 }
 
 func (b *Bundle) warn(format string, args ...any) {

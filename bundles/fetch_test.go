@@ -117,12 +117,13 @@ func list(answers ...func(*http.Request) (*http.Response, error)) []func(*http.R
 	return answers
 }
 
+// hint returns all hints of an error, a line each.
 func hint(err error) string {
 	var found string
 	var walk func(error)
 	walk = func(err error) {
-		if h, ok := err.(interface{ Hint() string }); ok && found == "" {
-			found = h.Hint()
+		if h, ok := err.(interface{ Hint() string }); ok {
+			found += h.Hint() + "\n"
 		}
 		switch e := err.(type) { //nolint:errorlint // this walks the tree itself
 		case interface{ Unwrap() error }:
@@ -175,7 +176,7 @@ func TestFallback(t *testing.T) {
 		{"region that is missing", Options{}, "aws-rds:mx-central-1", noHost, "", ErrUnreachable, "lacks Amazon RDS mx-central-1"},
 		{"offline", Options{Offline: true}, "aws-rds", nil, Snapshot, nil, ""},
 		{"offline, no snapshot", Options{Offline: true}, "supabase", nil, "", ErrUnreachable, "no snapshot"},
-		{"offline, URL", Options{Offline: true}, "https://example.com/x", nil, "", ErrUnreachable, "cache does not have it"},
+		{"offline, URL", Options{Offline: true}, "https://example.com/x", nil, "", ErrUnreachable, "there is no cache"},
 		{"not allowed", Options{NoFallback: true}, "aws-rds", noHost, "", ErrUnreachable, "no such host"},
 		{"404", Options{}, "aws-rds", answer(404, ""), "", ErrUnreachable, "404"},
 		{"HTML", Options{}, "aws-rds", answer(200, "<html>"), "", ErrRefused, "HTML"},

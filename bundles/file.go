@@ -37,11 +37,6 @@ func (s *source) fromFile(origin Origin, data []byte) (*Bundle, error) {
 	return b, b.add("", data)
 }
 
-func wrongBytes(got, want string) error {
-	return hinted{refusedf("its bytes are not the pinned ones: their SHA-256 is %s, the pin is %s", got, want),
-		"a pin of bytes breaks with every certificate that the publisher adds; @set:HEX pins the certificates"}
-}
-
 func digest(data []byte) string {
 	sum := sha256.Sum256(data)
 	return hex.EncodeToString(sum[:])

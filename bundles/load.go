@@ -146,17 +146,6 @@ func parseAll(c *Catalogue, opt Options, specs []string) ([]*source, error) {
 	return sources, errors.Join(errs...)
 }
 
-// checkPin refuses a pin of bytes where the source is several files.
-func (s *source) checkPin() error {
-	if s.pinBytes == "" || s.provider == nil {
-		return nil
-	}
-	if urls, err := s.provider.urls(s.region); err != nil || len(urls) != 1 {
-		return hinted{usagef("%s: @sha256 pins the bytes of one file, and this is %d", s.spec, len(urls)), "use @set:HEX, which pins the set of certificates"}
-	}
-	return nil
-}
-
 // Record is what the record of a root is searched for to find a source.
 type Record struct {
 	Name         string              // public name
@@ -218,14 +207,6 @@ func (l *loader) read(ctx context.Context, s *source) (b *Bundle, err error) {
 	}
 	b.lockName = s.lockName()
 	return b, b.checkSet(s.pinSet)
-}
-
-func (b *Bundle) checkSet(want string) error {
-	if got := b.Certs.Digest(); want != "" && got != want {
-		return hinted{refusedf("its certificates are not the pinned ones: their set digest is %s, the pin is %s", got, want),
-			"look at what changed before you change the pin: certgraft bundle --json --output /dev/null SOURCE"}
-	}
-	return nil
 }
 
 // newBundle returns an empty bundle for s.

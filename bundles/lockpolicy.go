@@ -95,7 +95,7 @@ func (l *loader) elsewhere(s *source, locked LockedSource) *certs.Set {
 		snapshot, _, _ := s.provider.Snapshot()
 		add(snapshot)
 	}
-	if cached := l.fromCache(s, urls); cached != nil {
+	if cached, err := l.fromCache(s, urls); err == nil {
 		add(cached.Certs)
 	}
 	return all

@@ -1,0 +1,64 @@
+package bundles
+
+import (
+	"errors"
+	"fmt"
+)
+
+// checkPin refuses a pin of bytes where the source is several files.
+func (s *source) checkPin() error {
+	if s.pinBytes == "" || s.provider == nil {
+		return nil
+	}
+	if urls, err := s.provider.urls(s.region); err != nil || len(urls) != 1 {
+		return hinted{usagef("%s: @sha256 pins the bytes of one file, and this is %d", s.spec, len(urls)), "use @set:HEX, which pins the set of certificates"}
+	}
+	return nil
+}
+
+// errPin is a bundle whose certificates are not the pinned ones: the cache or
+// the snapshot may hold those.
+var errPin = errors.New("not what was pinned")
+
+// pinned refuses a bundle that is not what the argument pins.
+func pinned(b *Bundle, s *source) error {
+	want := s.pinSet
+	if want == "" && s.provider != nil && s.region == "" {
+		want = s.provider.Pin
+	}
+	switch {
+	case s.pinBytes != "" && b.Origin == Snapshot:
+		return hinted{refusedf("a snapshot does not satisfy a pin of bytes"), "use @set:HEX, which pins the certificates, or run it once with a network and --cache DIR"}
+	case want != "" && b.Certs.Digest() != want:
+		err := refusedf("%s is not what was pinned: its set digest is %s, the pin is %s", b.Origin.words(), b.Certs.Digest(), want)
+		return hinted{classed{err, errPin}, lookFirst}
+	}
+	return nil
+}
+
+const lookFirst = "look at what changed before you change the pin: certgraft bundle --json --output /dev/null SOURCE"
+
+func (b *Bundle) checkSet(want string) error {
+	if got := b.Certs.Digest(); want != "" && got != want {
+		return hinted{refusedf("its certificates are not the pinned ones: their set digest is %s, the pin is %s", got, want), lookFirst}
+	}
+	return nil
+}
+
+func wrongBytes(got, want string) error {
+	return hinted{refusedf("its bytes are not the pinned ones: their SHA-256 is %s, the pin is %s", got, want),
+		"a pin of bytes breaks with every certificate that the publisher adds; @set:HEX pins the certificates"}
+}
+
+// words names where a bundle came from, in a sentence about it.
+func (o Origin) words() string {
+	switch o {
+	case Download:
+		return "the download"
+	case Cache:
+		return "the cache"
+	case Snapshot:
+		return "the snapshot in this program"
+	}
+	return fmt.Sprintf("the %s", string(o))
+}

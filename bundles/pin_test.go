@@ -1,0 +1,74 @@
+package bundles
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/certgraft/certgraft/internal/roottest"
+)
+
+var zeros = strings.Repeat("0", 64)
+
+// What is in this program are certificates, which have no bytes of a file: they
+// satisfy no pin of them, whatever its digest.
+func TestSnapshotDoesNotSatisfyAPinOfBytes(t *testing.T) {
+	load := func(opt Options) error {
+		_, err := Load(t.Context(), opt, "aws-rds@sha256:"+zeros)
+		return err
+	}
+	says(t, load(Options{Offline: true}), ErrRefused, "a snapshot does not satisfy a pin of bytes")
+	says(t, load(Options{Transport: &server{answers: list(noHost)}}), ErrUnreachable, "no such host; a snapshot does not satisfy a pin of bytes")
+}
+
+// The cache has the bytes as they were read.
+func TestCacheSatisfiesAPinOfBytes(t *testing.T) {
+	body := roottest.NewCA(t, "Root").PEM()
+	opt := Options{Cache: t.TempDir(), Transport: &server{answers: list(answer(200, body), noHost)}}
+	for _, origin := range []Origin{Download, Cache} {
+		loaded, err := Load(t.Context(), opt, "https://example.com/ca.pem@sha256:"+digest([]byte(body)))
+		if err != nil || loaded[0].Origin != origin {
+			t.Errorf("%s: %v", origin, err)
+		}
+	}
+}
+
+// A pin of the set with the network down: that is what is wrong, and then that
+// what would stand in is not what is pinned either.
+func TestPinOfTheSetWithoutNetwork(t *testing.T) {
+	body := roottest.NewCA(t, "Root").PEM()
+	opt := Options{Cache: t.TempDir(), Transport: &server{answers: list(answer(200, body), noHost, answer(200, body), noHost)}}
+	load := func(opt Options, spec string) error {
+		_, err := Load(t.Context(), opt, spec)
+		return err
+	}
+	for _, spec := range []string{"https://example.com/ca.pem", "aws-rds"} {
+		if err := load(opt, spec); err != nil {
+			t.Fatal(err)
+		}
+		says(t, load(opt, spec+"@set:"+zeros), ErrUnreachable, "no such host; the cache is not what was pinned: its set digest is ", zeros)
+		opt.Offline = true
+		says(t, load(opt, spec+"@set:"+zeros), ErrRefused, "the cache is not what was pinned")
+		opt.Offline = false
+	}
+	says(t, load(Options{Transport: &server{answers: list(noHost)}}, "aws-rds@set:"+zeros), ErrUnreachable, "no such host; the snapshot in this program is not what was pinned")
+	says(t, load(Options{Offline: true}, "aws-rds@set:"+zeros), ErrRefused, "the snapshot in this program is not what was pinned")
+}
+
+// says checks an error: its kind, its words in this order, and that it has a
+// hint.
+func says(t *testing.T, err, kind error, words ...string) {
+	t.Helper()
+	if err == nil || !errors.Is(err, kind) || hint(err) == "" {
+		t.Fatalf("%v, hint %q; want %v", err, hint(err), kind)
+	}
+	rest := err.Error()
+	for _, word := range words {
+		_, after, found := strings.Cut(rest, word)
+		if !found {
+			t.Errorf("%q is not in: %v", word, err)
+			return
+		}
+		rest = after
+	}
+}
