@@ -293,3 +293,24 @@ func FuzzLock(f *testing.F) {
 		}
 	})
 }
+
+// What stands in for a locked source says where it is from: the cache, or the
+// snapshot where that had to help.
+func TestLockSaysWhatStandsIn(t *testing.T) {
+	var pems string
+	snapshot, _ := mustFind(t, "aws-rds").snapshot("eu-west-1")
+	pems = string(snapshot.AppendPEM(nil))
+	gone := &server{answers: list(answer(200, pems), answer(404, ""))}
+	opt := Options{Transport: gone, Cache: t.TempDir()}
+	opt.Lock = lockOf(t, opt, "aws-rds:eu-west-1")
+	for _, want := range []Origin{Cache, Snapshot} {
+		loaded, err := Load(t.Context(), opt, "aws-rds:eu-west-1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if loaded[0].Origin != want || !strings.Contains(strings.Join(loaded[0].Warnings, "\n"), "404") {
+			t.Errorf("%s, want %s: %q", loaded[0].Origin, want, loaded[0].Warnings)
+		}
+		opt.Cache = ""
+	}
+}

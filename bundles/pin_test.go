@@ -2,6 +2,7 @@ package bundles
 
 import (
 	"errors"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -70,5 +71,55 @@ func says(t *testing.T, err, kind error, words ...string) {
 			return
 		}
 		rest = after
+	}
+}
+
+// A pin in an argument holds for what stands in for a locked source too.
+func TestPinHoldsForWhatIsLocked(t *testing.T) {
+	lock := lockOf(t, Options{Offline: true}, "aws-rds:eu-west-1")
+	load := func(pin string, answers ...func(*http.Request) (*http.Response, error)) (*Bundle, error) {
+		opt := Options{Lock: lock, Offline: answers == nil, Transport: &server{answers: answers}}
+		loaded, err := Load(t.Context(), opt, "aws-rds:eu-west-1"+pin)
+		if err != nil {
+			return nil, err
+		}
+		return loaded[0], nil
+	}
+	moved := answer(200, roottest.NewCA(t, "Moved").PEM())
+	for _, pin := range []string{"@set:" + zeros, "@sha256:" + zeros} {
+		for name, answers := range map[string][]func(*http.Request) (*http.Response, error){"moved": list(moved), "offline": nil} {
+			if b, err := load(pin, answers...); !errors.Is(err, ErrRefused) {
+				t.Errorf("%s, %s: %v %v", name, pin, b, err)
+			}
+		}
+		if b, err := load(pin, noHost); !errors.Is(err, ErrUnreachable) {
+			t.Errorf("no network, %s: %v %v", pin, b, err)
+		}
+	}
+	for _, answer := range list(moved, noHost) {
+		if b, err := load("@set:"+lock.Sources[0].Set, answer); err != nil || b.Origin != Snapshot {
+			t.Errorf("the right pin: %+v %v", b, err)
+		}
+	}
+}
+
+// What is locked and no longer published is taken from the cache, but not where
+// the argument pins a set that it is not in.
+func TestPinKeepsOutWhatIsKept(t *testing.T) {
+	a, b := roottest.NewCA(t, "A"), roottest.NewCA(t, "B")
+	const address = "https://example.com/ca.pem"
+	both := answer(200, a.PEM()+b.PEM())
+	opt := Options{Cache: t.TempDir(), Transport: &server{answers: list(both, both, answer(200, a.PEM()))}}
+	opt.Lock = lockOf(t, opt, address)
+	load := func(spec string) error {
+		_, err := Load(t.Context(), opt, spec)
+		return err
+	}
+	if err := load(address); err != nil {
+		t.Fatal(err)
+	}
+	says(t, load(address+"@set:"+snapshotDigest(t, a)), ErrRefused, "CN=B")
+	if err := load(address); err != nil {
+		t.Errorf("without a pin: %v", err)
 	}
 }
