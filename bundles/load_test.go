@@ -140,20 +140,6 @@ func TestRecorded(t *testing.T) {
 	}
 }
 
-// An http entry of the catalogue is downloaded, since its content is pinned;
-// other content is refused.
-func TestPinnedHTTPEntry(t *testing.T) {
-	ca, other := roottest.NewCA(t, "Root"), roottest.NewCA(t, "Other")
-	catalog := write(t, filepath.Join(t.TempDir(), "c.json"), `{"version":1,"providers":[{"id":"acme","title":"x","homepage":"https://x.example","kind":"static","urls":["http://x.example/ca.crt"],"pin":"`+
-		snapshotDigest(t, ca)+`","evidence":{"date":"","confidence":"","checksum":""}}]}`)
-	for body, kind := range map[string]error{string(ca.DER): nil, string(other.DER): ErrRefused} {
-		_, err := Load(t.Context(), Options{Catalog: []string{catalog}, Transport: &server{answers: list(answer(200, body))}}, "acme")
-		if !errors.Is(err, kind) {
-			t.Error(err)
-		}
-	}
-}
-
 func FuzzParseSource(f *testing.F) {
 	for _, seed := range []string{"aws-rds:eu-west-1@set:0", "https://u:p@h/x?y", "./x", "-", "@sha256:"} {
 		f.Add(seed)

@@ -21,7 +21,7 @@ func (l *loader) loadLocked(s *source, load func() (*Bundle, error)) (*Bundle, e
 		if b = s.standIn(locked, elsewhere, err); b == nil {
 			return nil, err
 		}
-	case s.pinSet != "" || s.pinBytes != "":
+	case s.pinSet != "" || s.pinBytes != "" || s.entryPin() != "":
 		elsewhere = &kept{} // what else is kept is not what is pinned
 	}
 	return b, l.applyLock(b, locked, elsewhere)

@@ -20,20 +20,30 @@ func (s *source) checkPin() error {
 // the snapshot may hold those.
 var errPin = errors.New("not what was pinned")
 
-// pinned refuses a bundle that is not what the argument pins.
+// pinned refuses a bundle that is not what the argument pins, or, whatever that
+// pins, not what the catalogue does: nothing else may vouch for such an entry.
 func pinned(b *Bundle, s *source) error {
-	want := s.pinSet
-	if want == "" && s.provider != nil && s.region == "" {
-		want = s.provider.Pin
-	}
+	got := b.Certs.Digest()
 	switch {
 	case s.pinBytes != "" && b.Origin == Snapshot:
 		return hinted{refusedf("a snapshot does not satisfy a pin of bytes"), "use @set:HEX, which pins the certificates, or run it once with a network and --cache DIR"}
-	case want != "" && b.Certs.Digest() != want:
-		err := refusedf("%s is not what was pinned: its set digest is %s, the pin is %s", b.Origin.words(), b.Certs.Digest(), want)
+	case s.entryPin() != "" && got != s.entryPin():
+		return hinted{refusedf("%s is not what the catalogue pins: its set digest is %s, the pin of the entry is %s", b.Origin.words(), got, s.entryPin()),
+			"something on the way may have changed it: compare it with what the publisher says (certgraft list " + s.provider.ID + " names the page)"}
+	case s.pinSet != "" && got != s.pinSet:
+		err := refusedf("%s is not what was pinned: its set digest is %s, the pin is %s", b.Origin.words(), got, s.pinSet)
 		return hinted{classed{err, errPin}, lookFirst}
 	}
 	return nil
+}
+
+// entryPin returns the set digest that the catalogue demands, or "". It is that
+// of the global bundle.
+func (s *source) entryPin() string {
+	if s.provider == nil || s.region != "" {
+		return ""
+	}
+	return s.provider.Pin
 }
 
 const lookFirst = "look at what changed before you change the pin: certgraft bundle --json --output /dev/null SOURCE"

@@ -3,6 +3,7 @@ package bundles
 import (
 	"errors"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -122,4 +123,36 @@ func TestPinKeepsOutWhatIsKept(t *testing.T) {
 	if err := load(address); err != nil {
 		t.Errorf("without a pin: %v", err)
 	}
+}
+
+// pinnedEntry is a catalogue with an http entry that pins the set of a CA.
+func pinnedEntry(t *testing.T, ca *roottest.CA) string {
+	t.Helper()
+	return write(t, filepath.Join(t.TempDir(), "c.json"), `{"version":1,"providers":[{"id":"acme","title":"x","homepage":"https://x.example","kind":"static","urls":["http://x.example/ca.crt"],"pin":"`+
+		snapshotDigest(t, ca)+`","evidence":{"date":"","confidence":"","checksum":""}}]}`)
+}
+
+// An http entry of the catalogue is downloaded, since its content is pinned;
+// other content is refused, whatever the argument pins. Nothing stands in: that
+// anyone on the way can change it is why it is pinned.
+func TestPinnedHTTPEntry(t *testing.T) {
+	ca, other := roottest.NewCA(t, "Root"), roottest.NewCA(t, "Other")
+	opt := Options{Catalog: []string{pinnedEntry(t, ca)}, Cache: t.TempDir()}
+	load := func(spec string, answers ...func(*http.Request) (*http.Response, error)) error {
+		opt.Transport = &server{answers: answers}
+		_, err := Load(t.Context(), opt, spec)
+		return err
+	}
+	right, wrong := answer(200, string(ca.DER)), answer(200, string(other.DER))
+	if err := load("acme", right); err != nil {
+		t.Error(err)
+	}
+	says(t, load("acme@set:"+snapshotDigest(t, other), wrong), ErrRefused, "the download is not what the catalogue pins")
+	says(t, load("acme@set:"+snapshotDigest(t, other), right), ErrRefused, "the download is not what was pinned")
+	if err := load("acme@set:"+snapshotDigest(t, ca), right); err != nil {
+		t.Error(err)
+	}
+	says(t, load("acme", wrong), ErrRefused, "the download is not what the catalogue pins")
+	opt.Lock = lockOf(t, Options{Catalog: opt.Catalog, Transport: &server{answers: list(right)}}, "acme")
+	says(t, load("acme", wrong), ErrRefused, "the download is not what the catalogue pins")
 }
