@@ -37,6 +37,7 @@ type Options struct {
 	Logger     *slog.Logger
 	Lock       *Lock                               // what the sources may have; every source has to be in it
 	Policy     Policy                              // how it is taken; "" is Exact
+	ToLock     bool                                // the sources are to be locked: those that cannot be are refused
 	Progress   func(url string, done, total int64) // total is -1 where unknown
 	Transport  http.RoundTripper                   // nil for a real one
 }
@@ -84,7 +85,8 @@ type loader struct {
 // Load reads the sources that specs name, concurrently, and returns a bundle
 // for each in the same order. Errors wrap [ErrUsage], [ErrRefused] or
 // [ErrUnreachable], or none of them where a local file cannot be read; all that
-// fail are in it.
+// fail are in it. Those that do not fail are returned all the same, with nil in
+// the places of the others.
 func Load(ctx context.Context, opt Options, specs ...string) ([]*Bundle, error) {
 	catalogue, err := Catalog(opt)
 	if err != nil {

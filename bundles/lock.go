@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"os"
 	"path"
 	"path/filepath"
@@ -112,7 +113,10 @@ func ReadLock(name string, insecure bool) (*Lock, error) {
 	if err == nil {
 		err = l.check(insecure)
 	}
-	if err != nil {
+	switch {
+	case is[hinted](err):
+		return nil, refusedf("%s: %w", name, err)
+	case err != nil:
 		return nil, hinted{refusedf("%s: %w", name, err), "restore it from version control, or write it anew with certgraft lock SOURCE…"}
 	}
 	return l, nil
@@ -138,13 +142,16 @@ func decodeLock(data []byte) (*Lock, error) {
 }
 
 func (l *Lock) check(insecure bool) error {
+	if len(l.Sources) == 0 {
+		return errors.New("it has no source")
+	}
 	seen := map[string]bool{}
 	for _, s := range l.Sources {
 		switch {
 		case s.Source == "" || seen[s.Source]:
 			return fmt.Errorf("source %q is there twice, or has no name", s.Source)
 		case strings.HasPrefix(s.Source, "http://") && !insecure:
-			return fmt.Errorf("%s is http, which anyone on the way can change: use https, or --insecure", s.Source)
+			return hinted{fmt.Errorf("source %s is http, which anyone on the way can change", s.Source), "lock its https URL, or allow http with --insecure: what is locked is compared all the same"}
 		}
 		seen[s.Source] = true
 		if err := s.check(); err != nil {
@@ -226,14 +233,27 @@ func (s *source) lockName() string {
 
 // checkLocked refuses a source that cannot be locked, or is not.
 func (opt Options) checkLocked(s *source) error {
-	if opt.Lock == nil {
+	switch {
+	case opt.Lock == nil && !opt.ToLock:
 		return nil
-	}
-	if s.stdin {
-		return usagef("standard input cannot be locked")
+	case s.stdin:
+		return hinted{usagef("standard input cannot be locked"), "write it to a file, and name that"}
+	case opt.ToLock:
+		return s.checkRefetch()
 	}
 	if _, ok := opt.Lock.find(s.lockName()); !ok {
 		return hinted{refusedf("%s is not in the lock", s.spec), "add it: certgraft lock " + strings.Join(append(opt.Lock.Names(), s.lockName()), " ")}
 	}
 	return nil
+}
+
+// checkRefetch refuses a URL that could not be fetched by what a lock says of
+// it: what may be secret is not written down.
+func (s *source) checkRefetch() error {
+	u, err := url.Parse(s.url)
+	if err != nil || u.User == nil && u.RawQuery == "" && !u.ForceQuery {
+		return nil
+	}
+	return hinted{usagef("%s cannot be locked: a lock holds no query, user or password, and by what is left of the URL it could not be fetched again", s.spec),
+		"lock a file: certgraft bundle --output ca.pem SOURCE, then certgraft lock ./ca.pem"}
 }
