@@ -61,6 +61,7 @@ type lockResult struct {
 	Lock    string             `json:"lock"`
 	Changed bool               `json:"changed"` // since it was locked, or by this run
 	Sources []lockSourceResult `json:"sources"`
+	Errors  []string           `json:"errors,omitzero"` // with --check: why others could not be compared
 }
 
 // lockSourceResult is what became of one locked source.
@@ -72,6 +73,7 @@ type lockSourceResult struct {
 	New          []bundles.LockedCert `json:"new"`
 	Gone         []bundles.LockedCert `json:"gone"`
 	Expiring     []bundles.LockedCert `json:"expiring"`
+	Findings     []findingResult      `json:"findings,omitzero"`
 	Warnings     []string             `json:"warnings"`
 }
 
@@ -88,27 +90,93 @@ func (o *lockOptions) run(ctx context.Context, p *printer, specs []string) error
 		specs = before.Names()
 	}
 	loaded, err := o.load(ctx, p, specs)
+	if o.check {
+		return o.report(p, o.compare(before, loaded, now), err)
+	}
 	if err != nil {
 		return err
 	}
-	after := bundles.NewLock(loaded)
-	result := o.compare(before, loaded, now)
-	if !o.check {
-		data, err := after.Encode()
-		if err == nil {
-			err = replaceFile(o.file, data)
-		}
-		if err != nil {
-			return fmt.Errorf("write the lock: %w", err)
-		}
+	if err := o.write(bundles.NewLock(loaded)); err != nil {
+		return err
 	}
+	return o.report(p, o.compare(before, loaded, now), nil)
+}
+
+func (o *lockOptions) write(lock *bundles.Lock) error {
+	data, err := lock.Encode()
+	if err == nil {
+		err = replaceFile(o.file, data)
+	}
+	if err != nil {
+		return fmt.Errorf("write the lock: %w", err)
+	}
+	return nil
+}
+
+// report writes the result, of what could be read if some could not. What was
+// found is said beside that, and is the status unless that has one of its own.
+func (o *lockOptions) report(p *printer, result lockResult, failed error) error {
+	if failed != nil {
+		result.Errors = strings.Split(failed.Error(), "\n")
+	}
+	if failed != nil && len(result.Sources) == 0 {
+		return failed
+	}
+	result.remarks(p)
 	if err := p.result(result, func(w io.Writer) { o.text(w, result) }); err != nil {
 		return err
 	}
-	if o.check && (result.Changed || result.expiring() > 0) {
-		return reportedError{withHint(fmt.Errorf("the lock %s is not what its sources hold now", o.file), "certgraft lock --update takes it over"), exitFound}
+	found := o.found(result)
+	switch {
+	case found == nil:
+		return failed
+	case failed == nil:
+		return found
+	case exitStatus(failed) != exitFailure:
+		return failed
 	}
-	return nil
+	p.failure(failed)
+	return found
+}
+
+// remarks writes what a user should know of the sources.
+func (r lockResult) remarks(p *printer) {
+	for _, s := range r.Sources {
+		for _, f := range s.Findings {
+			p.warn(fmt.Sprintf("%s: %s%s", s.Source, f.place(), f.Reason))
+		}
+		for _, w := range s.Warnings {
+			p.warn(s.Source + ": " + w)
+		}
+	}
+}
+
+// found is what --check found, which the result has told already, or nil.
+func (o *lockOptions) found(r lockResult) error {
+	var err error
+	switch {
+	case !o.check:
+		return nil
+	case r.Changed && o.fetch.offline && slices.ContainsFunc(r.Sources, lockSourceResult.notAsked):
+		err = withHint(fmt.Errorf("the lock %s is not what the cache and the snapshots hold; its sources were not asked", o.file), "run it again without --offline")
+	case r.Changed:
+		err = withHint(fmt.Errorf("the lock %s is not what its sources hold now", o.file), "certgraft lock --update takes it over")
+	case r.expiring() == 1:
+		err = withHint(fmt.Errorf("1 certificate of the lock %s has expired or expires within %d days", o.file, o.within), soonHint)
+	case r.expiring() > 0:
+		err = withHint(fmt.Errorf("%d certificates of the lock %s have expired or expire within %d days", r.expiring(), o.file, o.within), soonHint)
+	default:
+		return nil
+	}
+	return reportedError{err, exitFound}
+}
+
+const soonHint = "without -q they are listed: look for their successors; --within DAYS says how soon is soon"
+
+// notAsked reports whether a source that is another one than was locked is that
+// of a stand-in.
+func (s lockSourceResult) notAsked() bool {
+	return len(s.New)+len(s.Gone) > 0 && (s.Origin == string(bundles.Cache) || s.Origin == string(bundles.Snapshot))
 }
 
 // load reads the sources as they are upstream: a lock that is made of, or
@@ -118,10 +186,7 @@ func (o *lockOptions) load(ctx context.Context, p *printer, specs []string) ([]*
 	if err != nil {
 		return nil, err
 	}
-	fetch.NoFallback = !fetch.Offline
-	if slices.Contains(specs, "-") {
-		return nil, usagef("lock: standard input cannot be locked")
-	}
+	fetch.NoFallback, fetch.ToLock = !fetch.Offline, true
 	loaded, err := bundles.Load(ctx, fetch, specs...)
 	done()
 	return loaded, err
@@ -131,10 +196,16 @@ func (o *lockOptions) compare(before *bundles.Lock, loaded []*bundles.Bundle, no
 	result := lockResult{Schema: 1, Lock: o.file, Sources: []lockSourceResult{}}
 	soon := now.AddDate(0, 0, o.within)
 	for _, b := range loaded {
+		if b == nil {
+			continue // it could not be read
+		}
 		change := before.Compare(b)
 		one := lockSourceResult{
 			Source: b.Source, Origin: string(b.Origin), Set: b.Certs.Digest(), Certificates: b.Certs.Len(),
 			New: []bundles.LockedCert{}, Gone: orEmpty(change.Gone), Expiring: []bundles.LockedCert{}, Warnings: orEmpty(b.Warnings),
+		}
+		for _, f := range b.Findings {
+			one.Findings = append(one.Findings, findingResult{File: f.File, Line: f.Line, Verdict: f.Verdict.String(), Reason: f.Reason})
 		}
 		for _, c := range change.New {
 			one.New = append(one.New, bundles.Locked(c))
