@@ -1,6 +1,7 @@
 package bundles
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -17,15 +18,30 @@ import (
 // maxSize bounds every input: the largest bundle in use is below 1 MiB.
 const maxSize = 8 << 20
 
-func (l *loader) loadStdin(s *source) (*Bundle, error) {
+// loadStdin reads standard input. Nothing ends a read that waits for somebody to
+// write, so whoever is interrupted leaves it behind.
+func (l *loader) loadStdin(ctx context.Context, s *source) (*Bundle, error) {
 	if l.opt.Stdin == nil {
 		return nil, usagef("there is no standard input")
 	}
-	data, err := readBounded(l.opt.Stdin)
-	if err != nil {
-		return nil, err
+	type result struct {
+		data []byte
+		err  error
 	}
-	return s.fromFile(Stdin, data)
+	done := make(chan result, 1)
+	go func() {
+		data, err := readBounded(l.opt.Stdin)
+		done <- result{data, err}
+	}()
+	select {
+	case <-ctx.Done():
+		return nil, fmt.Errorf("read: %w", context.Cause(ctx))
+	case r := <-done:
+		if r.err != nil {
+			return nil, r.err
+		}
+		return s.fromFile(Stdin, r.data)
+	}
 }
 
 func (s *source) fromFile(origin Origin, data []byte) (*Bundle, error) {

@@ -100,14 +100,18 @@ func Load(ctx context.Context, opt Options, specs ...string) ([]*Bundle, error) 
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, opt.timeout(), errTimeout)
+	downloads, cancel := context.WithTimeoutCause(ctx, opt.timeout(), errTimeout)
 	defer cancel()
 	l := &loader{opt: opt, fetcher: fetcher}
 	loaded := make([]*Bundle, len(sources))
 	errs := make([]error, len(sources))
 	var wg sync.WaitGroup
 	for i, s := range sources {
-		wg.Go(func() { loaded[i], errs[i] = l.load(ctx, s) })
+		within := downloads
+		if s.stdin {
+			within = ctx // whoever writes there takes the time that it takes
+		}
+		wg.Go(func() { loaded[i], errs[i] = l.load(within, s) })
 	}
 	wg.Wait()
 	return loaded, errors.Join(errs...)
@@ -198,7 +202,7 @@ func (l *loader) load(ctx context.Context, s *source) (*Bundle, error) {
 func (l *loader) read(ctx context.Context, s *source) (b *Bundle, err error) {
 	switch {
 	case s.stdin:
-		b, err = l.loadStdin(s)
+		b, err = l.loadStdin(ctx, s)
 	case s.path != "":
 		b, err = l.loadPath(s)
 	default:
