@@ -3,6 +3,7 @@ package bundles
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // What kind of failure an error is, for the exit status. Other errors are
@@ -40,3 +41,16 @@ func (h hinted) Unwrap() error { return h.error }
 
 // Hint returns the advice to print below the error.
 func (h hinted) Hint() string { return h.hint }
+
+// together is several errors on one line.
+type together []error
+
+func (t together) Error() string {
+	var texts []string
+	for _, err := range t {
+		texts = append(texts, err.Error())
+	}
+	return strings.Join(texts, "; ")
+}
+
+func (t together) Unwrap() []error { return t }

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/certgraft/certgraft/certs"
 )
@@ -78,7 +79,7 @@ func (l *loader) loadPath(s *source) (*Bundle, error) {
 	info, err := os.Stat(s.path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, hinted{fmt.Errorf("no such file: %w", fs.ErrNotExist), "check the path; in a Dockerfile RUN step a file must be copied or mounted first"}
+		return nil, noSuchFile()
 	case err != nil:
 		return nil, fmt.Errorf("look at it: %w", withoutPath(err))
 	case info.IsDir():
@@ -89,6 +90,10 @@ func (l *loader) loadPath(s *source) (*Bundle, error) {
 		return nil, err
 	}
 	return s.fromFile(File, data)
+}
+
+func noSuchFile() error {
+	return hinted{classed{errors.New("no such file"), fs.ErrNotExist}, "check the path; in a Dockerfile RUN step a file must be copied or mounted first"}
 }
 
 func readFile(path string) ([]byte, error) {
@@ -110,8 +115,9 @@ func withoutPath(err error) error {
 
 // loadDir reads the files of a directory in order of their names, not those in
 // directories below. Links are followed: Kubernetes mounts secrets as links. A
-// file without a certificate is passed over and named; a private key in one
-// refuses all.
+// file without a certificate, and a link that leads nowhere, is passed over and
+// named; a private key in one refuses all. What is wrong with several is said of
+// each: an odd file must not hide the key behind it.
 func (l *loader) loadDir(s *source) (*Bundle, error) {
 	if s.pinBytes != "" {
 		return nil, hinted{usagef("@sha256 pins the bytes of one file, and this is a directory"), "use @set:HEX, which pins the set of certificates"}
@@ -121,36 +127,52 @@ func (l *loader) loadDir(s *source) (*Bundle, error) {
 		return nil, fmt.Errorf("read the directory: %w", withoutPath(err))
 	}
 	b := s.newBundle(File)
+	var failed together
 	for _, e := range entries {
-		path := filepath.Join(s.path, e.Name())
-		info, err := os.Stat(path)
-		switch {
-		case strings.HasPrefix(e.Name(), "."), err == nil && !info.Mode().IsRegular():
+		if strings.HasPrefix(e.Name(), ".") {
 			continue
-		case err == nil:
-			err = b.addFile(path, e.Name())
-		default:
-			err = fmt.Errorf("%s: %w", e.Name(), withoutPath(err))
 		}
-		if err != nil {
-			return nil, err
+		if err := b.addFile(filepath.Join(s.path, e.Name()), e.Name()); err != nil {
+			failed = append(failed, err)
 		}
 	}
-	if b.Certs.Len() == 0 {
+	switch {
+	case len(failed) > 0:
+		return nil, failed
+	case b.Certs.Len() == 0:
 		return nil, hinted{refusedf("no file in the directory holds a certificate"), "files in directories below it, and those whose names begin with a dot, are not read"}
 	}
 	return b, nil
 }
 
+// addFile adds one file of a directory.
 func (b *Bundle) addFile(path, name string) error {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ELOOP):
+		b.skip(name, "it is a link that leads nowhere")
+		return nil
+	case err != nil:
+		return fmt.Errorf("%s: %w", name, withoutPath(err))
+	case !info.Mode().IsRegular():
+		return nil
+	}
 	data, err := readFile(path)
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	err = b.add(name, data)
-	if errors.Is(err, certs.ErrNoCertificate) {
-		b.Findings = append(b.Findings, Finding{File: name, Finding: &certs.Finding{Verdict: certs.Skipped, Reason: err.Error()}})
+	err = b.parse(name, data)
+	switch {
+	case errors.Is(err, certs.ErrNoCertificate):
+		b.skip(name, err.Error())
 		return nil
+	case err != nil:
+		return refusal(name, err)
 	}
-	return err
+	return nil
+}
+
+// skip notes a file that was passed over.
+func (b *Bundle) skip(name, why string) {
+	b.Findings = append(b.Findings, Finding{File: name, Finding: &certs.Finding{Verdict: certs.Skipped, Reason: why}})
 }

@@ -4,12 +4,63 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/certgraft/certgraft/internal/roottest"
 )
+
+// A link that leads nowhere is passed over and named, as any file without a
+// certificate is: once.
+func TestDirectoryWithDanglingLinks(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "b.pem"), roottest.NewCA(t, "B").PEM())
+	write(t, filepath.Join(dir, "readme.txt"), "hello")
+	for name, target := range map[string]string{"a.pem": "nowhere", "loop.pem": "loop.pem"} {
+		if err := os.Symlink(target, filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	loaded, err := Load(t.Context(), Options{}, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found []string
+	for _, f := range loaded[0].Findings {
+		found = append(found, f.File+": "+f.Reason)
+	}
+	if text := strings.Join(found, "\n"); text != "a.pem: it is a link that leads nowhere\nloop.pem: it is a link that leads nowhere\nreadme.txt: no certificate: the content is not one that certificates come in" {
+		t.Error(text)
+	}
+}
+
+// A private key is named whatever else is wrong before it.
+func TestDirectoryNamesTheKey(t *testing.T) {
+	dir := t.TempDir()
+	ca := roottest.NewCA(t, "A")
+	write(t, filepath.Join(dir, "a.pem"), strings.Repeat("x", maxSize+1))
+	write(t, filepath.Join(dir, "b.pem"), ca.PEM())
+	write(t, filepath.Join(dir, "k.pem"), ca.KeyPEM(t))
+	write(t, filepath.Join(dir, "l.pem"), ca.KeyPEM(t))
+	_, err := Load(t.Context(), Options{}, dir)
+	says(t, err, ErrRefused, dir+": a.pem: it is larger", "; k.pem: line 1: it holds a private key", "; l.pem: line 1: it holds a private key")
+	if strings.Contains(err.Error(), "\n") {
+		t.Errorf("it is several lines: %v", err)
+	}
+}
+
+func TestMissingFileIsSaidOnce(t *testing.T) {
+	_, err := Load(t.Context(), Options{}, "./missing.pem")
+	says(t, err, fs.ErrNotExist, "./missing.pem: no such file")
+	if strings.HasSuffix(err.Error(), "exist") {
+		t.Error(err)
+	}
+}
 
 // Whoever waits for standard input can be interrupted; the time for downloads is
 // not for it.

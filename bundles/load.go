@@ -226,9 +226,16 @@ func (s *source) newBundle(origin Origin) *Bundle {
 
 // add parses one file of the source. The error is one of refusal.
 func (b *Bundle) add(file string, data []byte) error {
+	if err := b.parse(file, data); err != nil {
+		return refusal(file, err)
+	}
+	return nil
+}
+
+func (b *Bundle) parse(file string, data []byte) error {
 	taken, findings, err := certs.ParseAll(data)
 	if err != nil {
-		return refusal(file, err)
+		return err
 	}
 	for _, c := range taken {
 		b.Certs.Add(c, b.Source)
