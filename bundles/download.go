@@ -33,10 +33,26 @@ func (l *loader) loadURLs(ctx context.Context, s *source) (*Bundle, error) {
 	case err == nil:
 		l.compare(b, s)
 		return b, nil
-	case canFallBack(err) && !l.opt.NoFallback:
-		return l.fallback(s, urls, err)
+	case !canFallBack(err):
+		return nil, err
+	case l.opt.NoFallback:
+		return nil, advised(err)
 	}
-	return nil, err
+	return l.fallback(s, urls, err)
+}
+
+// located says where a download failed, unless the argument does, and what to
+// do where the address is at fault.
+func (s *source) located(address string, err error) error {
+	hint := "check the address, or look for the new one on the publisher's page"
+	if s.provider != nil {
+		hint = "look for the new address on the publisher's page, which certgraft list " + s.provider.ID + " names"
+		err = fmt.Errorf("get %s: %w", redact(address), err)
+	}
+	if errors.Is(err, errNotServed) {
+		return hinted{err, hint}
+	}
+	return err
 }
 
 // packaged returns the bundle of a provider that publishes at no URL: what is in
@@ -61,7 +77,7 @@ func (l *loader) download(ctx context.Context, s *source, urls []string) (*Bundl
 		b.URLs = append(b.URLs, redact(address))
 		data, err := l.fetcher.get(ctx, address)
 		if err != nil {
-			return nil, err
+			return nil, s.located(address, err)
 		}
 		if err := b.addDownload(s, urls, address, data); err != nil {
 			return nil, err
@@ -100,6 +116,7 @@ func (l *loader) fallback(s *source, urls []string, cause error) (*Bundle, error
 	if err != nil {
 		return nil, noFallback(cause, err)
 	}
+	b.standsIn = cause
 	if !errors.Is(cause, errOffline) {
 		b.Warnings = slices.Insert(b.Warnings, 0, b.Origin.words()+" is used: "+reason(cause))
 	}
@@ -132,15 +149,24 @@ func noFallback(cause, why error) error {
 	case offline && errors.Is(why, ErrRefused):
 		return why
 	case offline:
-		return hinted{unreachablef("%w; %w", cause, why), "run it once with a network and --cache DIR, or name the file itself"}
+		return notAsked(cause, why.Error())
 	case errors.Is(why, errNoCache):
 		return advised(cause)
 	}
-	err := unreachablef("%w; %s", advised(cause), why)
+	err := notAsked(cause, why.Error())
 	if refused, ok := errors.AsType[hinted](why); ok {
 		return hinted{err, refused.hint}
 	}
 	return err
+}
+
+// notAsked is the error of a source that could not be asked, where what stands
+// in for it lacks something.
+func notAsked(cause error, why string) error {
+	if errors.Is(cause, errOffline) {
+		return hinted{unreachablef("%w; %s", cause, why), "run it once with a network and --cache DIR, or name the file itself"}
+	}
+	return unreachablef("%w; %s", advised(cause), why)
 }
 
 // advised adds what to do about a failed download to an error that does not

@@ -80,9 +80,7 @@ func (opt Options) log() *slog.Logger {
 // checkRetry is the library's policy, but for what no second try changes: a
 // name that does not exist, and no network at all.
 func checkRetry(ctx context.Context, resp *http.Response, err error) (bool, error) {
-	if last, ok := ctx.Value(lastAttempt{}).(*error); ok && err != nil && ctx.Err() == nil {
-		*last = err
-	}
+	noteAttempt(ctx, resp, err)
 	if dns, ok := errors.AsType[*net.DNSError](err); ok && dns.IsNotFound {
 		return false, err
 	}
@@ -95,6 +93,20 @@ func checkRetry(ctx context.Context, resp *http.Response, err error) (bool, erro
 // lastAttempt is the key of the error of the last attempt, which says more than
 // that the time is up.
 type lastAttempt struct{}
+
+// noteAttempt keeps why an attempt failed, but for the time being up.
+func noteAttempt(ctx context.Context, resp *http.Response, err error) {
+	last, ok := ctx.Value(lastAttempt{}).(*error)
+	if !ok || ctx.Err() != nil {
+		return
+	}
+	switch {
+	case err != nil:
+		*last = err
+	case mayPass(resp.StatusCode):
+		*last = statusError(resp.StatusCode)
+	}
+}
 
 func is[E error](err error) bool {
 	_, ok := errors.AsType[E](err)
@@ -117,7 +129,7 @@ func (f *fetcher) fetch(ctx context.Context, address string) ([]byte, error) {
 	var last error
 	req, err := retryablehttp.NewRequestWithContext(context.WithValue(ctx, lastAttempt{}, &last), http.MethodGet, address, nil)
 	if err != nil {
-		return nil, usagef("%s is not a URL", redact(address))
+		return nil, usagef("it is not a URL")
 	}
 	req.Header.Set("User-Agent", "certgraft")
 	cached, haveCached := f.cache.read(address)
@@ -137,7 +149,7 @@ func (f *fetcher) fetch(ctx context.Context, address string) ([]byte, error) {
 		defer resp.Body.Close()
 	}
 	if err != nil {
-		return nil, failure(ctx, address, err, last)
+		return nil, failure(ctx, err, last)
 	}
 	switch {
 	case resp.StatusCode == http.StatusOK:
@@ -146,7 +158,7 @@ func (f *fetcher) fetch(ctx context.Context, address string) ([]byte, error) {
 	case resp.StatusCode == http.StatusNotModified && haveCached:
 		return cached.body, nil
 	}
-	return nil, statusError(address, resp.StatusCode)
+	return nil, statusError(resp.StatusCode)
 }
 
 func (f *fetcher) readBody(address string, r *http.Response) ([]byte, error) {
@@ -175,36 +187,42 @@ func (c *counter) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// statusError is the error of an answer that is no bundle. That the server is
-// overloaded or broken may pass; that it has no such file does not.
-func statusError(address string, status int) error {
-	err := unreachablef("get %s: %d %s", redact(address), status, http.StatusText(status))
-	if status == http.StatusTooManyRequests || status >= 500 {
-		return classed{err, errTransient}
+// errNotServed is an answer that no second try changes: a file that is not
+// there, say.
+var errNotServed = errors.New("the server does not serve it")
+
+// statusError is the error of an answer that is no bundle.
+func statusError(status int) error {
+	kind := errNotServed
+	if mayPass(status) {
+		kind = errTransient
 	}
-	return hinted{err, "open the publisher's page (certgraft list ID names it) and look for the new address"}
+	return classed{unreachablef("%d %s", status, http.StatusText(status)), kind}
 }
+
+// mayPass reports whether a status says that the server is overloaded or broken.
+func mayPass(status int) bool { return status == http.StatusTooManyRequests || status >= 500 }
 
 const proxyHint = "if a proxy here inspects TLS, name its CA with --download-ca FILE"
 
 // failure is the error of a request that got no answer. The library puts the
 // whole URL into its errors, which may hold a password or a token.
-func failure(ctx context.Context, address string, err, last error) error {
+func failure(ctx context.Context, err, last error) error {
 	cause := withoutURL(err)
 	if errors.Is(err, errPolicy) {
-		return hinted{refusedf("get %s: %w", redact(address), cause), "look at what the address serves, and download it elsewhere if it is right"}
+		return hinted{refusedf("%w", cause), "look at what the address serves, and download it elsewhere if it is right"}
 	}
 	if ctx.Err() != nil {
 		cause = context.Cause(ctx)
 		if !errors.Is(cause, errTimeout) {
-			return fmt.Errorf("get %s: %w", redact(address), cause)
+			return cause
 		}
 		if last != nil {
 			cause = fmt.Errorf("%w; the last attempt: %w", cause, withoutURL(last))
 		}
 		cause = hinted{cause, "allow more with --timeout, or use --offline"}
 	}
-	var out error = classed{unreachablef("get %s: %w", redact(address), cause), errTransient}
+	var out error = classed{unreachablef("%w", cause), errTransient}
 	if is[*tls.CertificateVerificationError](err) || is[x509.UnknownAuthorityError](err) {
 		out = hinted{out, proxyHint}
 	}

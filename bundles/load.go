@@ -68,6 +68,7 @@ type Bundle struct {
 	Gone     []Known              // known to the catalogue and no longer in the download
 
 	lockName string
+	standsIn error // why it is not a download, nil if the source was asked
 }
 
 // Finding is something odd in one of the files of a source.

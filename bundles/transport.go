@@ -5,10 +5,10 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/netip"
-	"os"
 	"strings"
 	"time"
 )
@@ -56,11 +56,11 @@ func downloadRoots(files []string) (*x509.CertPool, error) {
 }
 
 func addFile(pool *x509.CertPool, name string) error {
-	if _, err := os.Stat(name); err != nil {
-		return withoutPath(err)
-	}
 	data, err := readFile(name)
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return noSuchFile()
+	case err != nil:
 		return err
 	}
 	b := (&source{path: name}).newBundle(File)
