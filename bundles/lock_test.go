@@ -6,6 +6,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -312,5 +313,47 @@ func TestLockSaysWhatStandsIn(t *testing.T) {
 			t.Errorf("%s, want %s: %q", loaded[0].Origin, want, loaded[0].Warnings)
 		}
 		opt.Cache = ""
+	}
+}
+
+// A locked source that could not be asked has lost nothing: what stands in for
+// it lacks what is locked, and nobody is told to take that over.
+func TestLockedSourceThatWasNotAsked(t *testing.T) {
+	a, b := roottest.NewCA(t, "A"), roottest.NewCA(t, "B")
+	const address = "https://x.example/ca.pem"
+	cache := filepath.Join(t.TempDir(), "cache")
+	load := func(opt Options, answers ...func(*http.Request) (*http.Response, error)) (*Bundle, error) {
+		opt.Cache, opt.Transport = cache, &server{answers: answers}
+		loaded, err := Load(t.Context(), opt, address)
+		if err != nil {
+			return nil, err
+		}
+		return loaded[0], nil
+	}
+	lock := lockOf(t, Options{Transport: &server{answers: list(answer(200, a.PEM()+b.PEM()))}}, address)
+	if _, err := load(Options{}, answer(200, a.PEM())); err != nil {
+		t.Fatal(err)
+	}
+	for _, policy := range []Policy{Exact, Additions} {
+		for name, test := range map[string]struct {
+			opt        Options
+			text, hint string
+		}{
+			"no network": {Options{Lock: lock, Policy: policy}, "lookup example.com: no such host; the cache lacks what is locked: CN=B", "check the network"},
+			"offline":    {Options{Lock: lock, Policy: policy, Offline: true}, "the network is not to be used; the cache lacks what is locked: CN=B", "run it once with a network and --cache DIR"},
+		} {
+			_, err := load(test.opt, noHost)
+			says(t, err, ErrUnreachable, test.text)
+			if errors.Is(err, ErrRefused) || strings.Contains(hint(err), "--update") || !strings.Contains(hint(err), test.hint) {
+				t.Errorf("%s, %s: %v: %s", name, policy, err, hint(err))
+			}
+		}
+	}
+	got, err := load(Options{Lock: lock, Policy: Any}, noHost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := strings.Join(got.Warnings, "\n"); !strings.Contains(text, "locked, and lacking in the cache: CN=B") || strings.Contains(text, "gone") {
+		t.Error(text)
 	}
 }

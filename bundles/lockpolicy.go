@@ -50,10 +50,10 @@ func (l *loader) applyLock(b *Bundle, locked LockedSource, elsewhere *kept) erro
 	case l.exact():
 		return l.applyExact(b, locked, change, elsewhere)
 	case l.opt.Policy == Additions && len(change.Gone) > 0:
-		return goneError(change.Gone)
+		return b.goneError(change.Gone)
 	}
 	b.note("new since it was locked, installed", newNames(change.New))
-	b.note("locked and gone", goneNames(change.Gone))
+	b.note(b.lacks("locked and gone"), goneNames(change.Gone))
 	return nil
 }
 
@@ -76,10 +76,10 @@ func (l *loader) applyExact(b *Bundle, locked LockedSource, change Change, elsew
 		}
 	}
 	if len(nowhere) > 0 {
-		return goneError(nowhere)
+		return b.goneError(nowhere)
 	}
 	b.note("new since it was locked, left out", newNames(change.New))
-	b.note("gone since it was locked, taken from the cache or the snapshot", goneNames(stood))
+	b.note(b.lacks("gone since it was locked")+", taken from the cache or the snapshot", goneNames(stood))
 	b.Certs = exact
 	if len(b.URLs) > 0 {
 		l.fetcher.cache.write(setAddress(locked), nil, exact.AppendPEM(nil))
@@ -168,7 +168,19 @@ func goneNames(list []LockedCert) []string {
 	return slices.Clip(names)
 }
 
-func goneError(gone []LockedCert) error {
-	return hinted{refusedf("the lock has what the source no longer has: %s", strings.Join(goneNames(gone), "; ")),
+// lacks says of certificates that they are gone, if the source was asked.
+func (b *Bundle) lacks(gone string) string {
+	if b.standsIn == nil {
+		return gone
+	}
+	return "locked, and lacking in " + b.Origin.words()
+}
+
+func (b *Bundle) goneError(gone []LockedCert) error {
+	names := strings.Join(goneNames(gone), "; ")
+	if b.standsIn != nil {
+		return notAsked(b.standsIn, b.Origin.words()+" lacks what is locked: "+names)
+	}
+	return hinted{refusedf("the lock has what the source no longer has: %s", names),
 		"look at what changed (certgraft lock --check), and take it over with certgraft lock --update"}
 }
