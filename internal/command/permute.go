@@ -30,7 +30,10 @@ func permute(app *cli.App, args []string) ([]string, error) {
 			n = len(rest)
 		case isFlag(arg):
 			if takesValue(cmd, arg) {
-				n = min(2, len(rest))
+				if err := checkValue(cmd, rest); err != nil {
+					return args, err
+				}
+				n = 2
 			}
 			flags = append(flags, rest[:n]...)
 		default:
@@ -60,16 +63,36 @@ func flagName(arg string) string {
 	return name
 }
 
+// checkValue refuses a flag, the first of rest, that nothing follows which can
+// be its value: it would swallow the next flag, or the separator.
+func checkValue(cmd *cli.Command, rest []string) error {
+	missing := usagef("%s: its value is missing", rest[0])
+	switch {
+	case len(rest) < 2 || rest[1] == "--":
+		return withHint(missing, "write it behind the flag; of a shell variable that is not set nothing is left")
+	case isFlag(rest[1]) && knows(cmd, rest[1]):
+		return withHint(missing, "write "+rest[0]+"="+rest[1]+" if that is what is meant")
+	}
+	return nil
+}
+
+// knows reports whether arg is a flag of the command, or asks for its help.
+func knows(cmd *cli.Command, arg string) bool {
+	return slices.Contains(cli.HelpFlag.Names(), flagName(arg)) || flagOf(cmd, arg) != nil
+}
+
 // takesValue reports whether the argument after arg belongs to it.
 func takesValue(cmd *cli.Command, arg string) bool {
-	if strings.Contains(arg, "=") {
-		return false
-	}
+	doc, ok := flagOf(cmd, arg).(cli.DocGenerationFlag)
+	return ok && doc.TakesValue() && !strings.Contains(arg, "=")
+}
+
+// flagOf returns the flag that arg sets, nil if the command has none.
+func flagOf(cmd *cli.Command, arg string) cli.Flag {
 	for _, f := range cmd.Flags {
 		if slices.Contains(f.Names(), flagName(arg)) {
-			doc, ok := f.(cli.DocGenerationFlag)
-			return ok && doc.TakesValue()
+			return f
 		}
 	}
-	return false
+	return nil
 }

@@ -18,9 +18,10 @@ func TestPermute(t *testing.T) {
 		{"install -- --root /x", "install -- --root /x"},
 		{"run a --offline -- curl --offline -- x", "run --offline -- a -- curl --offline -- x"},
 		{"run a -- --root", "run -- a -- --root"},
-		{"install a --root", "install --root -- a"},
 		{"install --nonsense a", "install --nonsense -- a"},
-		{"install --root -- a", "install --root -- -- a"},
+		{"install --root=--dry-run a", "install --root=--dry-run -- a"},
+		{"install a --output - --dry-run", "install --output - --dry-run -- a"},
+		{"install a --timeout -5s", "install --timeout -5s -- a"},
 		{"list", "list --"},
 		{"nonsense --root /x", "nonsense --root /x"},
 		{"--help", "--help"},
@@ -32,6 +33,27 @@ func TestPermute(t *testing.T) {
 		}
 		if want := strings.Fields("certgraft " + test.want); !slices.Equal(got, want) {
 			t.Errorf("%s:\n got %q\nwant %q", test.in, got, want)
+		}
+	}
+}
+
+// A flag whose value is missing must not take the separator or the next flag
+// for it: an unset variable of a shell is enough for that.
+func TestPermuteMissingValue(t *testing.T) {
+	app := newApp(newPrinter(nil, nil, nil, environ{}), commands)
+	for _, test := range []struct{ in, want, hint string }{
+		{"install a --root", "--root: its value is missing", "shell variable"},
+		{"install --root R a --output", "--output: its value is missing", "shell variable"},
+		{"install --root -- a", "--root: its value is missing", "shell variable"},
+		{"run a --cache -- env", "--cache: its value is missing", "shell variable"},
+		{"install a --root R --output --dry-run", "--output: its value is missing", "write --output=--dry-run"},
+		{"install a --output -q", "--output: its value is missing", "write --output=-q"},
+		{"install a -output --root=R", "-output: its value is missing", "write -output=--root=R"},
+		{"install a --output --help", "--output: its value is missing", "write --output=--help"},
+	} {
+		_, err := permute(app, strings.Fields("certgraft "+test.in))
+		if exitStatus(err) != exitUsage || err.Error() != test.want || !strings.Contains(strings.Join(hints(err), "\n"), test.hint) {
+			t.Errorf("%s: %v, hints %q", test.in, err, hints(err))
 		}
 	}
 }
