@@ -104,9 +104,20 @@ func newApp(p *printer, with []builder) *cli.App {
 		c.OnUsageError = asUsage // the library does not pass the app's down
 		c.HideHelpCommand = true
 		c.Flags = append(c.Flags, p.flags()...)
+		forgetEmpty(c.Flags, p.env)
 		app.Commands = append(app.Commands, c)
 	}
 	return app
+}
+
+// forgetEmpty has a variable that is empty mean the same as none: to the library
+// it is a value, which takes the place of the default.
+func forgetEmpty(flags []cli.Flag, env environ) {
+	for _, f := range flags {
+		if s, ok := f.(*cli.StringFlag); ok {
+			s.EnvVars = slices.DeleteFunc(s.EnvVars, func(name string) bool { value, set := env[name]; return set && value == "" })
+		}
+	}
 }
 
 func asUsage(_ *cli.Context, err error, _ bool) error { return usageError{err} }

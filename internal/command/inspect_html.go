@@ -27,7 +27,7 @@ func (o *inspectOptions) htmlFlag() cli.Flag {
 func (o *inspectOptions) checkHTML(p *printer, given bool) error {
 	switch {
 	case given && o.html == "":
-		return usagef("inspect: --html wants the name of a file")
+		return usagef("inspect: --html is empty")
 	case o.html == "-" && p.json:
 		return usagef("inspect: --html - and --json both write to standard output")
 	case o.html == "" || o.html == "-":

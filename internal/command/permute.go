@@ -29,11 +29,9 @@ func permute(app *cli.App, args []string) ([]string, error) {
 			operands = append(operands, rest[1:]...)
 			n = len(rest)
 		case isFlag(arg):
-			if takesValue(cmd, arg) {
-				if err := checkValue(cmd, rest); err != nil {
-					return args, err
-				}
-				n = 2
+			var err error
+			if n, err = width(cmd, rest); err != nil {
+				return args, err
 			}
 			flags = append(flags, rest[:n]...)
 		default:
@@ -63,17 +61,31 @@ func flagName(arg string) string {
 	return name
 }
 
-// checkValue refuses a flag, the first of rest, that nothing follows which can
-// be its value: it would swallow the next flag, or the separator.
-func checkValue(cmd *cli.Command, rest []string) error {
-	missing := usagef("%s: its value is missing", rest[0])
+// width returns how many arguments the flag is that rest starts with: itself,
+// and its value. One that has no value or an empty one is refused: it would
+// swallow the next flag, or the separator, or count as a flag that is not given,
+// and install --output "$OUT" would edit the root itself.
+func width(cmd *cli.Command, rest []string) (int, error) {
+	flag, value, joined := strings.Cut(rest[0], "=")
+	missing := usagef("%s: its value is missing", flag)
+	unset := "a shell variable that is not set leaves nothing: give " + flag + " a value, or leave it out"
 	switch {
-	case len(rest) < 2 || rest[1] == "--":
-		return withHint(missing, "write it behind the flag; of a shell variable that is not set nothing is left")
-	case isFlag(rest[1]) && knows(cmd, rest[1]):
-		return withHint(missing, "write "+rest[0]+"="+rest[1]+" if that is what is meant")
+	case !takesValue(cmd, flag):
+		return 1, nil
+	case !joined && (len(rest) < 2 || rest[1] == "--"):
+		return 0, withHint(missing, unset)
+	case !joined:
+		value = rest[1]
 	}
-	return nil
+	switch {
+	case value == "":
+		return 0, withHint(usagef("%s is empty", flag), unset)
+	case joined:
+		return 1, nil
+	case isFlag(value) && knows(cmd, value):
+		return 0, withHint(missing, "write "+flag+"="+value+" if that is what is meant")
+	}
+	return 2, nil
 }
 
 // knows reports whether arg is a flag of the command, or asks for its help.
@@ -81,10 +93,10 @@ func knows(cmd *cli.Command, arg string) bool {
 	return slices.Contains(cli.HelpFlag.Names(), flagName(arg)) || flagOf(cmd, arg) != nil
 }
 
-// takesValue reports whether the argument after arg belongs to it.
+// takesValue reports whether arg is a flag that has a value.
 func takesValue(cmd *cli.Command, arg string) bool {
 	doc, ok := flagOf(cmd, arg).(cli.DocGenerationFlag)
-	return ok && doc.TakesValue() && !strings.Contains(arg, "=")
+	return ok && doc.TakesValue()
 }
 
 // flagOf returns the flag that arg sets, nil if the command has none.
