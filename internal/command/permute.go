@@ -54,7 +54,11 @@ func flagBeforeCommand(app *cli.App, args []string) error {
 	return nil
 }
 
-func isFlag(arg string) bool { return strings.HasPrefix(arg, "-") && arg != "-" }
+// isFlag tells flags from arguments: - is standard input, and -@set:HEX is it
+// with a pin.
+func isFlag(arg string) bool {
+	return strings.HasPrefix(arg, "-") && arg != "-" && !strings.HasPrefix(arg, "-@")
+}
 
 func flagName(arg string) string {
 	name, _, _ := strings.Cut(strings.TrimLeft(arg, "-"), "=")

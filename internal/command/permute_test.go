@@ -22,6 +22,8 @@ func TestPermute(t *testing.T) {
 		{"install --root=--dry-run a", "install --root=--dry-run -- a"},
 		{"install a --output - --dry-run", "install --output - --dry-run -- a"},
 		{"install a --timeout -5s", "install --timeout -5s -- a"},
+		{"install -@set:00 --root /x", "install --root /x -- -@set:00"},
+		{"install --root /x -@sha256:00", "install --root /x -- -@sha256:00"},
 		{"list", "list --"},
 		{"nonsense --root /x", "nonsense --root /x"},
 		{"--help", "--help"},
