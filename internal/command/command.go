@@ -37,6 +37,7 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if slices.Contains(args, "--offline") {
 		go bundles.Preload() // while the command line is read
 	}
+	args = helpFirst(args)
 	app := newApp(p, asked(args))
 	args, err := permute(app, args)
 	if err == nil {

@@ -39,6 +39,9 @@ func permute(app *cli.App, args []string) ([]string, error) {
 		}
 		rest = rest[n:]
 	}
+	if slices.ContainsFunc(flags, asksForHelp) {
+		return append(args[:2:2], "--help"), nil // the library takes an argument for a topic
+	}
 	return slices.Concat(args[:2], flags, []string{"--"}, operands), nil
 }
 
@@ -52,6 +55,21 @@ func flagBeforeCommand(app *cli.App, args []string) error {
 		return withHint(usagef("%s stands before the command", flagName(args[1])), "write the command first: certgraft COMMAND --"+flagName(args[1])+" …")
 	}
 	return nil
+}
+
+// helpFirst turns "certgraft help COMMAND" into what it means.
+func helpFirst(args []string) []string {
+	switch {
+	case len(args) < 2 || args[1] != "help":
+		return args
+	case len(args) == 2 || isFlag(args[2]):
+		return []string{args[0], "--help"}
+	}
+	return []string{args[0], args[2], "--help"}
+}
+
+func asksForHelp(arg string) bool {
+	return isFlag(arg) && slices.Contains(cli.HelpFlag.Names(), flagName(arg))
 }
 
 // isFlag tells flags from arguments: - is standard input, and -@set:HEX is it
@@ -93,9 +111,7 @@ func width(cmd *cli.Command, rest []string) (int, error) {
 }
 
 // knows reports whether arg is a flag of the command, or asks for its help.
-func knows(cmd *cli.Command, arg string) bool {
-	return slices.Contains(cli.HelpFlag.Names(), flagName(arg)) || flagOf(cmd, arg) != nil
-}
+func knows(cmd *cli.Command, arg string) bool { return asksForHelp(arg) || flagOf(cmd, arg) != nil }
 
 // takesValue reports whether arg is a flag that has a value.
 func takesValue(cmd *cli.Command, arg string) bool {
