@@ -158,10 +158,13 @@ type Record struct {
 	Name         string              // public name
 	Set          string              // the set digest that the argument pins, or ""
 	Fingerprints []certs.Fingerprint // of a file or directory that is there
+	Unknown      error               // why Name, which is the argument itself, is no source today
 }
 
 // Recorded returns what a source that was installed is recorded as. Nothing is
-// downloaded.
+// downloaded. A name that the catalogue does not know, and that is no file, may
+// be one in the record all the same: stdin, a file that is gone, an id of another
+// catalogue.
 func Recorded(opt Options, spec string) (Record, error) {
 	catalogue, err := Catalog(opt)
 	if err != nil {
@@ -169,7 +172,7 @@ func Recorded(opt Options, spec string) (Record, error) {
 	}
 	s, err := parseSource(catalogue, spec, true)
 	if err != nil {
-		return Record{}, err
+		return Record{Name: spec, Unknown: err}, nil
 	}
 	out := Record{Name: s.public(), Set: s.pinSet}
 	if s.path == "" {

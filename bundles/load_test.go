@@ -135,8 +135,11 @@ func TestRecorded(t *testing.T) {
 	if err != nil || got.Name != "corp.pem" || len(got.Fingerprints) != 1 {
 		t.Errorf("%+v %v", got, err)
 	}
-	if _, err := Recorded(Options{}, "nonsense"); !errors.Is(err, ErrUsage) {
-		t.Error(err)
+	for _, spec := range []string{"stdin", "acme:eu", "aws-rds:mars-1"} {
+		got, err := Recorded(Options{}, spec)
+		if err != nil || got.Name != spec || !errors.Is(got.Unknown, ErrUsage) {
+			t.Errorf("%s: %+v %v", spec, got, err)
+		}
 	}
 }
 

@@ -2,7 +2,12 @@ package command
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
 
 	"github.com/urfave/cli/v2"
 
@@ -59,10 +64,16 @@ func (o *removeOptions) run(ctx context.Context, p *printer, specs []string) err
 	}
 	result := newEditResult(&o.target)
 	updated, err := o.target.edit(ctx, p, func(r *rootfs.Overlay) (err error) {
-		result.report, err = installer.Remove(r, selection, opt)
+		if err := selection.known(r); err != nil {
+			return err
+		}
+		result.report, err = installer.Remove(r, selection.Selection, opt)
 		return err
 	}, func(k installer.Keychain, r *rootfs.Overlay) (err error) {
-		result.report, err = k.Remove(ctx, r, selection, opt)
+		if err := selection.known(r); err != nil {
+			return err
+		}
+		result.report, err = k.Remove(ctx, r, selection.Selection, opt)
 		return err
 	})
 	if err != nil {
@@ -74,21 +85,50 @@ func (o *removeOptions) run(ctx context.Context, p *printer, specs []string) err
 	return result.finish(ctx, p, &o.target, updated)
 }
 
+// removal is what the record is searched for.
+type removal struct {
+	installer.Selection
+
+	unknown map[string]error // names that only the record can know, and why
+}
+
 // selection turns the arguments into what the record is searched for: the name
 // of a source, or for a file the certificates in it.
-func (o *removeOptions) selection(specs []string) (installer.Selection, error) {
-	selection := installer.Selection{All: o.all}
+func (o *removeOptions) selection(specs []string) (removal, error) {
+	out := removal{Selection: installer.Selection{All: o.all}, unknown: map[string]error{}}
 	for _, spec := range specs {
 		recorded, err := bundles.Recorded(bundles.Options{Catalog: catalogFiles(o.catalog)}, spec)
 		if err != nil {
-			return selection, fmt.Errorf("remove: %w", err)
+			return out, fmt.Errorf("remove: %w", err)
+		}
+		if recorded.Unknown != nil {
+			out.unknown[recorded.Name] = fmt.Errorf("remove: %w", recorded.Unknown)
 		}
 		if recorded.Set != "" {
-			selection.Sets = append(selection.Sets, recorded.Set)
+			out.Sets = append(out.Sets, recorded.Set)
 			continue
 		}
-		selection.Sources = append(selection.Sources, recorded.Name)
-		selection.Fingerprints = append(selection.Fingerprints, recorded.Fingerprints...)
+		out.Sources = append(out.Sources, recorded.Name)
+		out.Fingerprints = append(out.Fingerprints, recorded.Fingerprints...)
 	}
-	return selection, nil
+	return out, nil
+}
+
+// known refuses names that neither the catalogue nor the record of root has. Of
+// a record that cannot be read package installer says what is wrong.
+func (r removal) known(root fs.FS) error {
+	var record struct {
+		Sources []struct{ Name string } `json:"sources"`
+	}
+	data, err := fs.ReadFile(root, installer.RecordPath)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) || err == nil && json.Unmarshal(data, &record) != nil {
+		return nil
+	}
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(r.unknown)) {
+		if !slices.ContainsFunc(record.Sources, func(s struct{ Name string }) bool { return s.Name == name }) {
+			errs = append(errs, r.unknown[name])
+		}
+	}
+	return errors.Join(errs...)
 }

@@ -53,7 +53,10 @@ func (o *removeOptions) runImage(ctx context.Context, p *printer, specs []string
 	}
 	defer w.close()
 	w.edit = func(root *rootfs.Overlay, config *image.Config, result *patchResult) error {
-		report, err := installer.Remove(root, selection, installer.Options{JavaPassword: password, Environ: environOf(config.Env)})
+		if err := selection.known(root); err != nil {
+			return err
+		}
+		report, err := installer.Remove(root, selection.Selection, installer.Options{JavaPassword: password, Environ: environOf(config.Env)})
 		if err != nil {
 			return err
 		}
