@@ -18,6 +18,10 @@ func main() {
 	// half of the time it takes. The limit keeps large inputs small too.
 	debug.SetGCPercent(800)
 	debug.SetMemoryLimit(48 << 20)
-	ctx, _ := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM) // as long as the process lives
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// The first signal ends what looks at the context and cleans up. The second
+	// ends the process, whatever it waits for: a root is safe from that as it is
+	// from SIGKILL.
+	context.AfterFunc(ctx, stop)
 	os.Exit(command.Run(ctx, os.Args, os.Stdin, os.Stdout, os.Stderr))
 }
