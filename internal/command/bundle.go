@@ -1,11 +1,8 @@
 package command
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -159,39 +156,4 @@ func anchorSource(set *certs.Set, c *certs.Certificate) string {
 		return sources[0]
 	}
 	return "bundle"
-}
-
-// replaceFile writes name by way of a new file in its directory, so that a
-// reader never sees half of it. A file with the same content is left alone.
-func replaceFile(name string, data []byte) error {
-	if old, err := os.ReadFile(name); err == nil && bytes.Equal(old, data) {
-		return nil
-	}
-	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
-		return writeInto(name, info, data)
-	}
-	tmp, err := os.CreateTemp(filepath.Dir(name), ".certgraft-*.tmp")
-	if err != nil {
-		return fmt.Errorf("write %s: %w", name, err)
-	}
-	_, err = tmp.Write(data)
-	err = errors.Join(err, tmp.Chmod(0o644), tmp.Close())
-	if err == nil {
-		err = os.Rename(tmp.Name(), name)
-	}
-	if err != nil {
-		return errors.Join(fmt.Errorf("write %s: %w", name, err), os.Remove(tmp.Name()))
-	}
-	return nil
-}
-
-// writeInto writes to what is not a regular file: /dev/stdout, a named pipe.
-func writeInto(name string, info fs.FileInfo, data []byte) error {
-	if info.IsDir() {
-		return withHint(fmt.Errorf("write %s: it is a directory", name), "name a file, or use --format split")
-	}
-	if err := os.WriteFile(name, data, 0o644); err != nil {
-		return fmt.Errorf("write %s: %w", name, err)
-	}
-	return nil
 }
