@@ -191,6 +191,40 @@ func TestAliasIsTakenOnce(t *testing.T) {
 	}
 }
 
+// What is made anew is read by libraries, with the password or without, and is
+// the same each time.
+func TestNewStores(t *testing.T) {
+	ours, more := cert(t, "Ours"), cert(t, "More")
+	for name, fresh := range map[string]func() keystore.Store{
+		"JKS":              func() keystore.Store { return keystore.NewJKS(keystore.DefaultPassword) },
+		"modern":           func() keystore.Store { return keystore.NewPKCS12(keystore.DefaultPassword) },
+		"without password": func() keystore.Store { return keystore.NewPKCS12("") },
+	} {
+		var files [2][]byte
+		for i := range files {
+			s := fresh()
+			add(t, s, "Ours", ours)
+			add(t, s, "ours", more)
+			files[i] = encode(t, s)
+		}
+		if !bytes.Equal(files[0], files[1]) {
+			t.Errorf("%s: two stores of the same certificates differ", name)
+		}
+		want := []string{string(ours.Raw), string(more.Raw)}
+		slices.Sort(want)
+		if got := read(t, name, files[0]); !slices.Equal(got, want) {
+			t.Errorf("%s: a library reads %d certificates", name, len(got))
+		}
+		entries := open(t, files[0]).Entries()
+		if len(entries) != 2 || entries[0].Alias != "ours" || entries[1].Alias != "ours-1" {
+			t.Errorf("%s: %+v", name, entries)
+		}
+		if _, err := keystore.Open(files[0], "wrong"); name != "without password" && !errors.Is(err, keystore.ErrPassword) {
+			t.Errorf("%s: another password: %v", name, err)
+		}
+	}
+}
+
 func TestKeysAreCarriedAlong(t *testing.T) {
 	ours := cert(t, "Ours")
 	ks := gojks.New()

@@ -77,6 +77,31 @@ func readMAC(in *cryptobyte.String) (*mac, error) {
 	return m, nil
 }
 
+// newMAC returns the MAC that Java gives a new store: SHA-256 and 10,000
+// iterations. The salt is made of what it is over, so that the same certificates
+// give the same bytes.
+func newMAC(data []byte) (*mac, error) {
+	salt := sha256.Sum256(data)
+	var b cryptobyte.Builder
+	b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
+		b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
+			b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
+				b.AddASN1ObjectIdentifier(asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 1})
+				b.AddASN1NULL()
+			})
+			b.AddASN1OctetString(nil) // the sum
+		})
+		b.AddASN1OctetString(salt[:20])
+		b.AddASN1Int64(10_000)
+	})
+	raw, err := b.Bytes()
+	if err != nil {
+		return nil, err
+	}
+	in := cryptobyte.String(raw)
+	return readMAC(&in)
+}
+
 // pbmac1 reads the parameters of RFC 9579, which derives the key as ciphers do
 // theirs.
 func (m *mac) pbmac1(id pkix.AlgorithmIdentifier) error {

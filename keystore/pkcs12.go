@@ -29,6 +29,7 @@ type pkcs12 struct {
 	password string
 	safes    []safe
 	mac      *mac // nil where the file has none
+	seal     bool // the MAC is made when the file is written
 }
 
 // safe is one of the parts of a file, plain or encrypted.
@@ -275,6 +276,11 @@ func (s *pkcs12) Encode() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if s.seal {
+		if s.mac, err = newMAC(authSafe); err != nil {
+			return nil, err
+		}
+	}
 	var b cryptobyte.Builder
 	b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
 		b.AddASN1Int64(3)
@@ -353,3 +359,9 @@ func sequence(content []byte) ([]byte, error) {
 	raw, err := b.Bytes()
 	return bytes.Clone(raw), err
 }
+
+// NewPKCS12 returns an empty PKCS#12 store. Without a password it has no MAC, as
+// the cacerts of a Java from 18 on: Java reads it with any password, and without.
+// The certificates are not encrypted with a password either: a Java that is given
+// none would see none.
+func NewPKCS12(password string) Store { return &pkcs12{password: password, seal: password != ""} }
