@@ -11,6 +11,8 @@ import (
 	"net/netip"
 	"strings"
 	"time"
+
+	"github.com/certgraft/certgraft/certs"
 )
 
 // errPolicy is a download that is refused whatever the server says.
@@ -36,17 +38,10 @@ func newTransport(opt Options) (http.RoundTripper, error) {
 	}, nil
 }
 
-// downloadRoots returns the CAs that vouch for downloads: the running system's,
-// or, in an image that has none, the Mozilla roots in this program; and those
-// in files, a corporate proxy's say.
+// downloadRoots returns the CAs that vouch for downloads: those of servers, and
+// those in files, a corporate proxy's say.
 func downloadRoots(files []string) (*x509.CertPool, error) {
-	pool, err := x509.SystemCertPool()
-	if err != nil || pool.Equal(x509.NewCertPool()) {
-		pool = x509.NewCertPool()
-		for c := range mozilla().All() {
-			pool.AddCert(c.X509())
-		}
-	}
+	pool := certs.ServerRoots()
 	for _, name := range files {
 		if err := addFile(pool, name); err != nil {
 			return nil, fmt.Errorf("--download-ca %s: %w", name, err)

@@ -34,7 +34,7 @@ type Locations struct {
 	Stdout io.Writer
 
 	Insecure   []string       // hosts, with ports where there are, of registries that may be spoken to in plain http
-	CAs        *x509.CertPool // that vouch for registries; nil is the system's
+	CAs        *x509.CertPool // that vouch for registries; nil is [certs.ServerRoots]
 	UserAgent  string
 	DockerHost string            // of the engine, as in DOCKER_HOST; "" is the usual sockets
 	Transport  http.RoundTripper // below all else; nil is one of its own

@@ -16,6 +16,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+
+	"github.com/certgraft/certgraft/certs"
 )
 
 // client returns an HTTP client that is logged in to a repository, for reading
@@ -57,7 +59,7 @@ func (l *Locations) transport() http.RoundTripper {
 		inner := l.Transport
 		if inner == nil {
 			t := http.DefaultTransport.(*http.Transport).Clone()
-			t.TLSClientConfig = &tls.Config{RootCAs: l.CAs, MinVersion: tls.VersionTLS12}
+			t.TLSClientConfig = l.tls()
 			t.ResponseHeaderTimeout = 5 * time.Minute // some registries take their time to finish a large upload
 			t.MaxIdleConnsPerHost = 16
 			inner = t
@@ -65,6 +67,15 @@ func (l *Locations) transport() http.RoundTripper {
 		l.base = transport.NewUserAgent(&retrying{inner: &guarded{inner: inner, plain: l.Insecure}, wait: l.waiter()}, l.UserAgent)
 	}
 	return l.base
+}
+
+// tls returns what connections to registries are made with.
+func (l *Locations) tls() *tls.Config {
+	roots := l.CAs
+	if roots == nil {
+		roots = certs.ServerRoots()
+	}
+	return &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
 }
 
 func (l *Locations) waiter() func(context.Context, time.Duration) error {

@@ -3,13 +3,13 @@ package command
 import (
 	"bufio"
 	"bytes"
-	"crypto/x509"
 	"fmt"
 	"os"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/image"
 )
 
@@ -163,10 +163,7 @@ func (o *registryOptions) locations(p *printer) (*image.Locations, error) {
 	if len(o.ca.Value()) == 0 {
 		return l, nil
 	}
-	pool, err := x509.SystemCertPool()
-	if err != nil {
-		pool = x509.NewCertPool()
-	}
+	pool := certs.ServerRoots()
 	for _, file := range o.ca.Value() {
 		data, err := os.ReadFile(file)
 		if err != nil {

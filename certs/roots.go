@@ -1,0 +1,18 @@
+package certs
+
+import "crypto/x509"
+
+// ServerRoots returns the CAs that vouch for servers: the running system's, or,
+// in an image that has none, the Mozilla roots in this program.
+func ServerRoots() *x509.CertPool {
+	pool, err := x509.SystemCertPool()
+	if err == nil && !pool.Equal(x509.NewCertPool()) {
+		return pool
+	}
+	pool = x509.NewCertPool()
+	roots, _ := MozillaRoots()
+	for c := range roots.All() {
+		pool.AddCert(c.X509())
+	}
+	return pool
+}
