@@ -188,7 +188,7 @@ func isNotFound(err error) bool {
 // registryError says what went wrong in talking to a registry, and what to do.
 func registryError(host string, err error) error {
 	if u, ok := errors.AsType[*url.Error](err); ok {
-		err = fmt.Errorf("%s %s: %w", strings.ToUpper(u.Op), u.URL, u.Err)
+		err = fmt.Errorf("%s %s: %w", strings.ToUpper(u.Op), redact(u.URL), u.Err)
 	}
 	err = marked{err, ErrUnreachable}
 	if _, ok := errors.AsType[interface {
@@ -201,6 +201,17 @@ func registryError(host string, err error) error {
 		return hinted{err, hint}
 	}
 	return err
+}
+
+// redact takes out of a URL what may be secret: blobs are often behind addresses
+// that are signed in their query, and who has one needs no password.
+func redact(text string) string {
+	u, err := url.Parse(text)
+	if err != nil {
+		return "a URL"
+	}
+	u.User, u.RawQuery, u.ForceQuery, u.Fragment, u.RawFragment = nil, "", false, "", ""
+	return u.String()
 }
 
 func registryHint(host string, err error) string {
