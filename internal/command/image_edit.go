@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -107,11 +108,12 @@ func (w *imageEditor) all(ctx context.Context) error {
 	var errs []error
 	for _, job := range w.jobs {
 		result, err := w.one(ctx, job)
-		if err != nil && w.o.place.fromFile != "" {
-			err = fmt.Errorf("%s: %w", job.from, err)
-			result = &patchResult{Schema: 1, Image: job.from.String(), Error: err.Error()}
-		}
 		if err != nil {
+			if w.o.place.fromFile != "" {
+				err = fmt.Errorf("%s: %w", job.from, err)
+				result = cmp.Or(result, &patchResult{Schema: 1, Image: job.from.String()})
+			}
+			result.failed(err)
 			errs = append(errs, err)
 		}
 		if result != nil {
@@ -127,7 +129,8 @@ func (w *imageEditor) all(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// one edits one image and puts it where it is wanted.
+// one edits one image and puts it where it is wanted. Beside an error there is a
+// result if the image was to be written.
 func (w *imageEditor) one(ctx context.Context, job patchJob) (*patchResult, error) {
 	img, err := job.from.Get(ctx)
 	if err != nil {

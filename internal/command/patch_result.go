@@ -18,7 +18,7 @@ import (
 type patchResult struct {
 	Schema     int              `json:"schema"` // 1; grows when a field changes its meaning
 	Image      string           `json:"image"`
-	Error      string           `json:"error,omitzero"` // of an image in a list that failed
+	Error      string           `json:"error,omitzero"` // of an image that failed: in a list, or while it was written
 	Was        image.Digest     `json:"was"`
 	Digest     image.Digest     `json:"digest"`
 	Changed    bool             `json:"changed"`
@@ -74,6 +74,13 @@ func (w *imageEditor) newResult(job patchJob, img *image.Image) *patchResult {
 	return &patchResult{
 		Schema: 1, Image: job.from.String(), Was: img.Descriptor.Digest, DryRun: w.o.dryRun, References: []string{}, JudgedAt: w.judgedAt,
 		Sources: w.loaded.Sources, Platforms: []platformResult{}, Dropped: []image.Dropped{}, Verdicts: w.loaded.Verdicts, Warnings: slices.Clone(w.loaded.Warnings),
+	}
+}
+
+// failed notes why an image is not everywhere where it is wanted.
+func (r *patchResult) failed(err error) {
+	if r != nil {
+		r.Error = err.Error()
 	}
 }
 
@@ -172,20 +179,26 @@ func (w *imageEditor) report(results []*patchResult) error {
 		return w.p.result(results, nil)
 	}
 	for _, r := range results {
-		if r.Error != "" {
-			continue
+		if err := w.reportOne(r); err != nil {
+			return err
 		}
-		if !w.p.quiet {
-			var buf bytes.Buffer
-			r.text(&buf)
-			if _, err := w.p.err.Write(buf.Bytes()); err != nil {
-				return fmt.Errorf("write the report: %w", err)
-			}
+	}
+	return nil
+}
+
+// reportOne says what became of an image. Of one that failed the error says
+// that, and only where it was written before is named.
+func (w *imageEditor) reportOne(r *patchResult) error {
+	if r.Error == "" && !w.p.quiet {
+		var buf bytes.Buffer
+		r.text(&buf)
+		if _, err := w.p.err.Write(buf.Bytes()); err != nil {
+			return fmt.Errorf("write the report: %w", err)
 		}
-		for _, ref := range r.References {
-			if err := w.name(ref, r.Digest); err != nil {
-				return err
-			}
+	}
+	for _, ref := range r.References {
+		if err := w.name(ref, r.Digest); err != nil {
+			return err
 		}
 	}
 	return nil
