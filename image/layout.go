@@ -180,6 +180,9 @@ func (l *layoutDir) putIndex(root *os.Root, img *Image) error {
 // of the one that had it. Without a tag it takes the place of the only image
 // without one.
 func enterImage(raw []byte, d Descriptor, tag string) ([]byte, error) {
+	if err := exact(raw, &manifest{}); err != nil {
+		return nil, err
+	}
 	o, err := parseObject(raw)
 	if err != nil {
 		return nil, err

@@ -21,8 +21,8 @@ type manifest struct {
 // be taken for either are refused: two readers would see two images.
 func parseManifest(mediaType string, raw []byte) (*manifest, error) {
 	var m manifest
-	if err := json.Unmarshal(raw, &m); err != nil {
-		return nil, fmt.Errorf("the manifest is not JSON: %w", err)
+	if err := exact(raw, &m); err != nil {
+		return nil, fmt.Errorf("the manifest: %w", err)
 	}
 	switch {
 	case m.MediaType != "" && m.MediaType != mediaType:
@@ -99,8 +99,8 @@ func (c *runConfig) platform() Platform {
 
 func parseConfig(raw []byte, layers []Descriptor) (*runConfig, error) {
 	var c runConfig
-	if err := json.Unmarshal(raw, &c); err != nil {
-		return nil, fmt.Errorf("the config is not JSON: %w", err)
+	if err := exact(raw, &c); err != nil {
+		return nil, fmt.Errorf("the config: %w", err)
 	}
 	if len(c.RootFS.DiffIDs) != len(layers) {
 		return nil, fmt.Errorf("the manifest has %d layers and the config %d", len(layers), len(c.RootFS.DiffIDs))

@@ -1,0 +1,81 @@
+package image
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strings"
+)
+
+// exact reads a document into v, and refuses it if it has a member twice, or one
+// whose name is that of a member of v but for the case. The encoding package
+// takes such a name, other readers do not, and an edit would leave the member as
+// it is and add another: one document would be two images.
+func exact(raw []byte, v any) error {
+	if err := json.Unmarshal(raw, v); err != nil {
+		return fmt.Errorf("it is not the JSON that was expected: %w", err)
+	}
+	if err := exactAs(raw, reflect.TypeOf(v)); err != nil {
+		return hinted{err, "no tool that is in use writes this: build the image again, and ask where it comes from"}
+	}
+	return nil
+}
+
+func exactAs(raw json.RawMessage, t reflect.Type) error {
+	switch t.Kind() {
+	case reflect.Pointer:
+		return exactAs(raw, t.Elem())
+	case reflect.Slice:
+		return exactElements(raw, t.Elem())
+	case reflect.Struct:
+		return exactMembers(raw, t)
+	}
+	return nil
+}
+
+func exactElements(raw json.RawMessage, t reflect.Type) error {
+	if t.Kind() != reflect.Struct {
+		return nil
+	}
+	var all []json.RawMessage
+	if err := json.Unmarshal(raw, &all); err != nil {
+		return err
+	}
+	for _, element := range all {
+		if err := exactAs(element, t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func exactMembers(raw json.RawMessage, t reflect.Type) error {
+	if string(raw) == "null" {
+		return nil
+	}
+	o, err := parseObject(raw)
+	if err != nil {
+		return err
+	}
+	for _, key := range o.keys {
+		for i := range t.NumField() {
+			name := memberName(t.Field(i))
+			switch {
+			case key == name:
+				if err := exactAs(o.values[key], t.Field(i).Type); err != nil {
+					return fmt.Errorf("%s: %w", key, err)
+				}
+			case strings.EqualFold(key, name):
+				return fmt.Errorf("it has the member %q, which some readers take for %q and others do not", key, name)
+			}
+		}
+	}
+	return nil
+}
+
+func memberName(f reflect.StructField) string {
+	if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); name != "" {
+		return name
+	}
+	return f.Name
+}
