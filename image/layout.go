@@ -78,7 +78,7 @@ func choose(all []Descriptor, tag string) (Descriptor, error) {
 	var names []string
 	for _, d := range all {
 		name := d.Annotations[refName]
-		if tag == "" || name == tag || d.Annotations[containerdName] == tag {
+		if tag == "" || d.named(tag) {
 			found = append(found, d)
 		}
 		if name != "" {
@@ -94,6 +94,16 @@ func choose(all []Descriptor, tag string) (Descriptor, error) {
 		return Descriptor{}, errors.New("it holds no image")
 	}
 	return Descriptor{}, hinted{marked{fmt.Errorf("it holds nothing with the tag %s", tag), ErrUsage}, "it has: " + strings.Join(names, ", ")}
+}
+
+// named reports whether an entry of a layout has the name: by the annotation of
+// the specification, or by that of containerd. With "" it has none.
+func (d Descriptor) named(tag string) bool {
+	name, full := d.Annotations[refName], d.Annotations[containerdName]
+	if tag == "" {
+		return name == "" && full == ""
+	}
+	return name == tag || full == tag
 }
 
 // layoutDir is an image in a directory.
@@ -177,8 +187,8 @@ func (l *layoutDir) putIndex(root *os.Root, img *Image) error {
 }
 
 // enterImage has the index of a layout name an image by its tag, in the place
-// of the one that had it. Without a tag it takes the place of the only image
-// without one.
+// of the one that had it, whose other names stay. Without a tag it takes the
+// place of the only image without one.
 func enterImage(raw []byte, d Descriptor, tag string) ([]byte, error) {
 	if err := exact(raw, &manifest{}); err != nil {
 		return nil, err
@@ -197,11 +207,12 @@ func enterImage(raw []byte, d Descriptor, tag string) ([]byte, error) {
 		if err := json.Unmarshal(entry, &was); err != nil {
 			return nil, err
 		}
-		if was.Annotations[refName] == tag || len(entries) == 1 && tag == "" {
+		if was.named(tag) || len(entries) == 1 && tag == "" {
 			place = i
 		}
 	}
-	if place == len(entries) {
+	added := place == len(entries)
+	if added {
 		entries = append(entries, json.RawMessage("{}"))
 	}
 	e, err := redirect(entries[place], d)
@@ -215,7 +226,7 @@ func enterImage(raw []byte, d Descriptor, tag string) ([]byte, error) {
 	if err := entry.set("mediaType", d.MediaType); err != nil {
 		return nil, err
 	}
-	if tag != "" {
+	if added && tag != "" {
 		if err := setAll(entry, "annotations", map[string]string{refName: tag}); err != nil {
 			return nil, err
 		}
