@@ -3,6 +3,7 @@ package image
 import (
 	"archive/tar"
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -269,7 +270,7 @@ func (c contents) fetch(ctx context.Context, files []*lazyFile) (map[int32][]byt
 			total += f.chunks[i].end - f.chunks[i].at
 		}
 	}
-	slices.SortFunc(chunks, func(a, b *lazyChunk) int { return int(a.at - b.at) })
+	slices.SortFunc(chunks, func(a, b *lazyChunk) int { return cmp.Compare(a.at, b.at) })
 	if total > c.d.Size/2 {
 		return nil, errors.New("most of the layer is wanted")
 	}

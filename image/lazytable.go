@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"time"
 
 	"github.com/klauspost/compress/gzip"
@@ -44,6 +43,7 @@ type lazyFile struct {
 	size   int64
 	digest Digest
 	chunks []lazyChunk
+	known  int64 // bytes of it that are in chunks
 }
 
 // lazyChunk is a piece of a file: it is compressed by itself, or behind others.
@@ -147,6 +147,13 @@ type contentsSurvey struct {
 	at    int64 // in the layer, of what was seen last
 	files []*lazyFile
 	file  *lazyFile // whose chunks follow, if it is wanted
+	open  []openChunk
+}
+
+// openChunk is a chunk of which it is not known yet where in the layer it ends.
+type openChunk struct {
+	file *lazyFile
+	i    int
 }
 
 var errOddTable = errors.New("the table of contents is odd")
@@ -203,40 +210,32 @@ func (s *contentsSurvey) chunk(e *tableEntry) error {
 	if size == 0 {
 		size = s.file.size - e.ChunkOffset
 	}
-	before := int64(0)
-	for _, k := range s.file.chunks {
-		before += k.size
-	}
-	if e.ChunkOffset != before || size <= 0 || before+size > s.file.size {
+	if e.ChunkOffset != s.file.known || size <= 0 || size > s.file.size-s.file.known {
 		return fmt.Errorf("%w: the pieces of a file do not fit", errOddTable)
 	}
+	s.file.known += size
+	s.open = append(s.open, openChunk{s.file, len(s.file.chunks)})
 	s.file.chunks = append(s.file.chunks, lazyChunk{at: e.Offset, skip: e.InnerOffset, into: e.ChunkOffset, size: size, digest: e.ChunkDigest, zstd: s.zstd})
 	return nil
 }
 
 func (s *contentsSurvey) close(at int64) {
-	for _, f := range slices.Backward(s.files) {
-		for j := range slices.Backward(f.chunks) {
-			if f.chunks[j].end != 0 {
-				return
-			}
-			f.chunks[j].end = at
-		}
+	for _, k := range s.open {
+		k.file.chunks[k.i].end = at
 	}
+	s.open = s.open[:0]
 }
 
 // finish returns the files, all of which must be there whole.
 func (s *contentsSurvey) finish() ([]*lazyFile, error) {
 	s.close(s.end)
 	for _, f := range s.files {
-		size := int64(0)
 		for _, k := range f.chunks {
-			size += k.size
 			if k.end <= k.at || k.end-k.at > maxKept {
 				return nil, errOddTable
 			}
 		}
-		if size != f.size {
+		if f.known != f.size {
 			return nil, fmt.Errorf("%w: a file is not whole", errOddTable)
 		}
 	}

@@ -126,7 +126,7 @@ func TestUpdateKeepsTheRest(t *testing.T) {
 			img.Layers = base(t)
 			history := []any{map[string]any{"created_by": "one"}, map[string]any{"created_by": "env", "empty_layer": true}, map[string]any{"created_by": "two", "x": 1.0}}
 			img.Config = map[string]any{
-				"history": history, "moby.buildkit.buildinfo.v1": "<kept & not escaped>", "vendor": map[string]any{"a": 12345678901234567},
+				"history": history, "moby.buildkit.buildinfo.v1": "<kept & not escaped>", "vendor": map[string]any{"a": int64(12345678901234567)},
 				"config": map[string]any{"Env": []any{"PATH=/bin"}, "Labels": map[string]any{"a": "b"}, "StopTimeout": 7, "Healthcheck": map[string]any{"StartInterval": 5}},
 			}
 			img.Manifest = map[string]any{

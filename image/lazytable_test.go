@@ -1,0 +1,84 @@
+package image
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"testing"
+	"time"
+
+	"github.com/klauspost/compress/gzip"
+)
+
+// A table of contents is gone through once, however many pieces it says a file
+// has, and however many files are empty.
+func TestTablesOfManyPieces(t *testing.T) {
+	const many = 200_000
+	for what, fill := range map[string]func(s *contentsSurvey) error{
+		"pieces": func(s *contentsSurvey) error {
+			return pieces(s, &tableEntry{Type: "reg", Name: "a", Size: many, ChunkSize: 1}, many)
+		},
+		"empty files": func(s *contentsSurvey) error {
+			for range many {
+				if err := s.entry(&tableEntry{Type: "reg", Name: "etc/empty"}); err != nil {
+					return err
+				}
+			}
+			return pieces(s, &tableEntry{Type: "reg", Name: "left out", Size: many, ChunkSize: 1}, many)
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			s := &contentsSurvey{want: func(_ int32, e *entry) bool { return e.Name != "left out" }, end: many}
+			start := time.Now()
+			must(t, fill(s))
+			files, err := s.finish()
+			must(t, err)
+			if took := time.Since(start); took > 5*time.Second { // a tenth of a second, or minutes
+				t.Errorf("%d files took %s", len(files), took)
+			}
+		})
+	}
+}
+
+// pieces enters a file of n bytes, each a piece of its own.
+func pieces(s *contentsSurvey, first *tableEntry, n int64) error {
+	if err := s.entry(first); err != nil {
+		return err
+	}
+	for i := int64(1); i < n; i++ {
+		if err := s.entry(&tableEntry{Type: "chunk", Offset: i, ChunkOffset: i, ChunkSize: 1}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// places are parts of a blob, by where they begin.
+type places map[int64][]byte
+
+func (p places) openRange(_ context.Context, _ Descriptor, from, to int64) (io.ReadCloser, error) {
+	return io.NopCloser(bytes.NewReader(p[from][:to-from])), nil
+}
+
+// Pieces are fetched in their order where they are far apart, on 32 bits too.
+func TestFetchFarApart(t *testing.T) {
+	packed := func(text string) []byte {
+		var buf bytes.Buffer
+		w := gzip.NewWriter(&buf)
+		_, err := w.Write([]byte(text))
+		must(t, err)
+		must(t, w.Close())
+		return buf.Bytes()
+	}
+	const far = 1<<31 + 5
+	p := places{0: packed("near"), far: packed("far")}
+	file := func(place int32, at int64, text string) *lazyFile {
+		k := lazyChunk{at: at, end: at + int64(len(p[at])), size: int64(len(text)), digest: digestOf([]byte(text))}
+		return &lazyFile{place: place, size: k.size, chunks: []lazyChunk{k}}
+	}
+	c := contents{from: p, d: Descriptor{Size: 1 << 33}}
+	got, err := c.fetch(t.Context(), []*lazyFile{file(1, far, "far"), file(0, 0, "near")})
+	if err != nil || string(got[0]) != "near" || string(got[1]) != "far" {
+		t.Errorf("%q %v", got, err)
+	}
+}
