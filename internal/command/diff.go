@@ -75,6 +75,9 @@ func (o *diffOptions) run(ctx context.Context, p *printer, a, b string) error {
 	if err != nil {
 		return err
 	}
+	if isImageStream(a) && isImageStream(b) {
+		return stdinTwice(a, b)
+	}
 	ours, err := o.trusted(ctx, p, a)
 	if err != nil {
 		return err

@@ -22,6 +22,12 @@ func (o *imageRootOptions) flags() []cli.Flag {
 	}, o.registry.flags()...)
 }
 
+// isImageStream reports whether a name is an image from standard input.
+func isImageStream(name string) bool {
+	at, err := (&image.Locations{}).Parse(name)
+	return err == nil && image.IsStream(at)
+}
+
 // open returns the root of an image, all of whose layers are read, and its
 // config.
 func (o *imageRootOptions) open(ctx context.Context, p *printer, name string) (fs.ReadLinkFS, *image.Config, error) {

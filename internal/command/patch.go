@@ -2,6 +2,8 @@ package command
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -64,6 +66,9 @@ func (o *patchOptions) run(ctx context.Context, p *printer, args []string) error
 	if err := o.edit.check(); err != nil {
 		return err
 	}
+	if err := w.readsOnce(specs); err != nil {
+		return err
+	}
 	if o.printPlan {
 		return w.printPlan(ctx)
 	}
@@ -82,4 +87,21 @@ func (o *patchOptions) run(ctx context.Context, p *printer, args []string) error
 		return o.edit.run(root, config, sources, result)
 	}
 	return w.all(ctx)
+}
+
+// readsOnce refuses standard input for an image and for a source.
+func (w *imageEditor) readsOnce(specs []string) error {
+	for _, job := range w.jobs {
+		if image.IsStream(job.from) && slices.ContainsFunc(specs, isStdin) {
+			return stdinTwice(job.from.String(), "a source")
+		}
+	}
+	return nil
+}
+
+// isStdin reports whether a source is standard input, with a pin or without.
+func isStdin(spec string) bool { return spec == "-" || strings.HasPrefix(spec, "-@") }
+
+func stdinTwice(a, b string) error {
+	return withHint(usagef("standard input is named twice: by %s and by %s", a, b), "it can be read once: keep one of the two in a file, and name that")
 }
