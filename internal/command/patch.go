@@ -31,17 +31,35 @@ func patchCommand(p *printer) *cli.Command {
 			"certgraft patch registry.example.com/app:1 aws-rds --tag registry.example.com/app:1-ca\ndocker save app | certgraft patch docker-archive:- ./corp.pem | docker load",
 		Flags: o.flags(),
 		Action: func(c *cli.Context) error {
-			least, want := 2, "an image and a source"
-			if o.target.place.fromFile != "" {
-				least, want = 1, "a source"
-			}
-			args, err := operands(c, least, -1, want)
-			if err != nil {
+			args := c.Args().Slice()
+			if err := o.check(c, len(args)); err != nil {
 				return err
 			}
 			return o.run(c.Context, p, args)
 		},
 	}
+}
+
+// check says what of the arguments is missing: a list has the images, and a lock
+// has the sources.
+func (o *patchOptions) check(c *cli.Context, args int) error {
+	images, least := 1, 2
+	if o.target.place.fromFile != "" {
+		images, least = 0, least-1
+	}
+	if o.source.lock != "" {
+		least--
+	}
+	what := "a source is"
+	switch {
+	case args >= least:
+		return nil
+	case least == 2 && args == 0:
+		what = "an image and a source are"
+	case args < images:
+		what = "an image is"
+	}
+	return withHint(usagef("patch: %s missing", what), usageLine(c))
 }
 
 func (o *patchOptions) flags() []cli.Flag {
