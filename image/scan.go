@@ -19,7 +19,7 @@ var trustPlaces = []string{
 }
 
 // runtimeWords tell a directory of a runtime with a trust store of its own.
-var runtimeWords = []string{"jdk", "jre", "java", "conda", "python", "venv", "node", "ruby", "cacert", "certs", "ssl"}
+var runtimeWords = []string{"jdk", "jre", "java", "conda", "python", "venv", "node", "ruby", "cert", "ssl"}
 
 // plan decides for each layer of an image whether it is read: "" if so, else
 // the place to which it only copies.

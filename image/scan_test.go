@@ -34,7 +34,7 @@ func TestCopyTo(t *testing.T) {
 func TestAside(t *testing.T) {
 	for to, want := range map[string]bool{
 		"/app": true, "/srv/www": true, "/opt/app": true, "/home/user/app": true, "/data": true,
-		"/": false, "/etc": false, "/etc/app": false, "/usr/src/app": false, "/opt": false, "/opt/java/x": false, "/var/www": false, "/lib": false, "/opt/jdk-21": false, "/app/.venv": false, "/opt/Python3": false, "/certs": false,
+		"/": false, "/etc": false, "/etc/app": false, "/usr/src/app": false, "/opt": false, "/opt/java/x": false, "/var/www": false, "/lib": false, "/opt/jdk-21": false, "/app/.venv": false, "/opt/Python3": false, "/certs": false, "/app/cert": false, "/app/Certificates": false, "/srv/cacert.pem": false,
 	} {
 		if got := aside(to); got != want {
 			t.Errorf("%s: %v", to, got)
