@@ -86,8 +86,8 @@ func (o *object) remove(key string) {
 	o.keys = slices.DeleteFunc(o.keys, func(k string) bool { return k == key })
 }
 
-// MarshalJSON is not used for encoding: the encoding package would compact and
-// escape what is to stay as it is.
+// encode returns the object as JSON. It is no MarshalJSON, since the encoding
+// package would compact and escape what is to stay as it is.
 func (o *object) encode() []byte {
 	var buf bytes.Buffer
 	buf.WriteByte('{')

@@ -124,8 +124,7 @@ func (r *repository) manifest(ctx context.Context, reference string) (Descriptor
 }
 
 // has returns the digest of the manifest that a name stands for, or "" if it is
-// not there.
-// Registries that do not answer HEAD are asked as for reading.
+// not there. Registries that do not answer HEAD are asked as for reading.
 func (r *repository) has(ctx context.Context, reference string) (Digest, error) {
 	req, err := r.request(ctx, http.MethodHead, r.url("manifests", reference), nil)
 	if err != nil {
