@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"strings"
 	"testing"
@@ -231,6 +232,50 @@ func TestLazyRefetch(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What is known of a layer by its table of contents serves where the layer has to
+// be read whole for a file that was not foreseen: in a registry that sends no
+// parts, and in a layout.
+func TestLazyRefetchWithoutParts(t *testing.T) {
+	for name := range lazyLayers(t) {
+		t.Run(name, func(t *testing.T) {
+			r, img, _ := lazyImage(t, name, nil)
+			copied := "oci:" + t.TempDir() + ":1"
+			must(t, putTo(t, &Locations{}, copied, img))
+			local, err := getFrom(t, &Locations{}, copied)
+			must(t, err)
+			for what, from := range map[string]*Image{"registry": img, "layout": local} {
+				memory, looked := &Memory{}, 0
+				r.NoRanges = false
+				want, _ := lazyUpdate(t, r, img, Options{}, nil)
+				learnLazily(t, img, memory)
+				r.NoRanges = true
+				got, _ := lazyUpdate(t, r, from, Options{Memory: memory}, func(o *rootfs.Overlay) {
+					looked++
+					data, err := fs.ReadFile(o, "etc/ssl/x.pem")
+					if err != nil || string(data) != "with attributes" {
+						t.Errorf("%s: %q %v", what, data, err)
+					}
+				})
+				if looked != 1 || !maps.Equal(got, want) {
+					t.Errorf("%s: %d names, want %d", what, len(got), len(want))
+				}
+			}
+		})
+	}
+}
+
+// learnLazily notes what the table of contents of an image's layer says, and the
+// files that are foreseen.
+func learnLazily(t testing.TB, img *Image, memory *Memory) {
+	t.Helper()
+	u := newUpdater(img, nil, Options{Memory: memory, Reads: func(name string) bool { return strings.HasPrefix(name, "etc/ssl/certs/") }})
+	u.reader.least = 0
+	top, err := u.load(t.Context(), img.Descriptor, img.raw, 0)
+	must(t, err)
+	must(t, u.selectParts(top))
+	must(t, u.readLayers(t.Context(), top))
 }
 
 // FuzzContents: a table of contents is read or refused.

@@ -4,7 +4,6 @@ import (
 	"archive/tar"
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"maps"
 	"path"
@@ -216,11 +215,7 @@ func (r *reader) refetch(ctx context.Context, w wanted, n *node) ([]byte, error)
 	if err != nil {
 		return nil, layerError(w.Descriptor, err)
 	}
-	read := r.rescan
-	if l.ranged {
-		read = r.rereadParts
-	}
-	found, err := read(ctx, w, places)
+	found, err := r.reread(ctx, w, l, places)
 	if err != nil {
 		return nil, err
 	}
@@ -229,40 +224,6 @@ func (r *reader) refetch(ctx context.Context, w wanted, n *node) ([]byte, error)
 		return nil, fmt.Errorf("read layer %s: it changed while it was read", w.Digest)
 	}
 	return data, r.add(ctx, key, l, found)
-}
-
-// rescan reads files of a layer by their places.
-func (r *reader) rescan(ctx context.Context, w wanted, places map[int32]bool) (map[int32][]byte, error) {
-	body, err := w.from.open(ctx, w.Descriptor)
-	if err != nil {
-		return nil, layerError(w.Descriptor, err)
-	}
-	defer body.Close()
-	found := map[int32][]byte{}
-	err = walk(ctx, body, w.Descriptor, r.layers.most(), func(i int, _ *tar.Header, content io.Reader) (bool, error) {
-		if !places[int32(i)] {
-			return true, nil
-		}
-		var err error
-		found[int32(i)], err = io.ReadAll(content)
-		return true, err
-	})
-	return found, err
-}
-
-// rereadParts reads files of a layer by their places in its table of contents.
-func (r *reader) rereadParts(ctx context.Context, w wanted, places map[int32]bool) (map[int32][]byte, error) {
-	from, ok := below(w.from).(ranger)
-	if !ok {
-		return nil, fmt.Errorf("read layer %s: its table of contents is known, and it is read where there are no parts of it", w.Digest)
-	}
-	c := contents{from: from, d: w.Descriptor}
-	files, err := c.survey(ctx, func(place int32, _ *entry) bool { return places[place] })
-	if err != nil {
-		return nil, layerError(w.Descriptor, err)
-	}
-	found, err := c.fetch(ctx, files)
-	return found, layerError(w.Descriptor, err)
 }
 
 // add keeps contents that were read later.
