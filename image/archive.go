@@ -28,7 +28,7 @@ func (a *archiveFile) String() string { return a.text }
 // Get implements [Location]. An archive that docker save wrote since Docker 25
 // has an OCI layout in it, which says more.
 func (a *archiveFile) Get(ctx context.Context) (*Image, error) {
-	f, err := a.openArchive()
+	f, err := a.openArchive(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", a.text, err)
 	}
@@ -52,12 +52,12 @@ func (a *archiveFile) getFrom(ctx context.Context, f *os.File) (*Image, error) {
 
 // openArchive returns the archive as a file that can be read from anywhere:
 // what comes from standard input, or is compressed, becomes one without a name.
-func (a *archiveFile) openArchive() (*os.File, error) {
+func (a *archiveFile) openArchive(ctx context.Context) (*os.File, error) {
 	if a.file == "-" {
 		if a.streams.Stdin == nil {
 			return nil, errors.New("there is no standard input")
 		}
-		return spool(a.streams.Stdin)
+		return spool(ctx, a.streams.Stdin)
 	}
 	f, err := os.Open(a.file)
 	if err != nil {
@@ -68,11 +68,11 @@ func (a *archiveFile) openArchive() (*os.File, error) {
 		return f, err
 	}
 	defer f.Close()
-	return spool(f)
+	return spool(ctx, f)
 }
 
-func spool(r io.Reader) (*os.File, error) {
-	unpacked, err := unpack(r, "")
+func spool(ctx context.Context, r io.Reader) (*os.File, error) {
+	unpacked, err := unpack(withContext(ctx, r), "")
 	if err != nil {
 		return nil, err
 	}

@@ -104,12 +104,13 @@ type savedBlobs struct {
 	names map[Digest]string
 }
 
-func (s savedBlobs) open(_ context.Context, d Descriptor) (io.ReadCloser, error) {
+func (s savedBlobs) open(ctx context.Context, d Descriptor) (io.ReadCloser, error) {
 	name, ok := s.names[d.Digest]
 	if !ok {
 		return nil, fmt.Errorf("the archive does not have %s", d.Digest)
 	}
-	return s.t.openFile(name)
+	f, err := s.t.openFile(name)
+	return fileOf(ctx, f, err)
 }
 
 // fromSaved makes the manifest that an archive of older engines lacks. Layers
@@ -127,7 +128,7 @@ func fromSaved(ctx context.Context, t *tarFiles, text string, one saved) (*Image
 	names := map[Digest]string{digestOf(rawConfig): one.Config}
 	layers := []Descriptor{}
 	for i, name := range one.Layers {
-		d, err := savedLayer(t, cleanName(name), config.RootFS.DiffIDs[i])
+		d, err := savedLayer(ctx, t, cleanName(name), config.RootFS.DiffIDs[i])
 		if err != nil {
 			return nil, err
 		}
@@ -149,7 +150,7 @@ func fromSaved(ctx context.Context, t *tarFiles, text string, one saved) (*Image
 	}, ctx.Err()
 }
 
-func savedLayer(t *tarFiles, name string, diffID Digest) (Descriptor, error) {
+func savedLayer(ctx context.Context, t *tarFiles, name string, diffID Digest) (Descriptor, error) {
 	at, err := t.find(name)
 	if err != nil {
 		return Descriptor{}, fmt.Errorf("a layer: %w", err)
@@ -167,7 +168,7 @@ func savedLayer(t *tarFiles, name string, diffID Digest) (Descriptor, error) {
 	if err != nil {
 		return d, err
 	}
-	if _, err := io.Copy(h, io.NewSectionReader(t.file, at.at, at.size)); err != nil {
+	if _, err := io.Copy(h, withContext(ctx, io.NewSectionReader(t.file, at.at, at.size))); err != nil {
 		return d, err
 	}
 	d.Digest = Digest(fmt.Sprintf("sha256:%x", h.Sum(nil)))

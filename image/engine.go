@@ -42,7 +42,7 @@ func (e *engine) Get(ctx context.Context) (*Image, error) {
 		return nil, err
 	}
 	defer resp.Body.Close()
-	f, err := spool(resp.Body)
+	f, err := spool(ctx, resp.Body)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", e.text, err)
 	}

@@ -210,7 +210,7 @@ func walk(ctx context.Context, r io.Reader, d Descriptor, most int64, visit func
 		return layerError(d, err)
 	}
 	defer unpacked.Close()
-	bounded := &bounded{r: unpacked, done: ctx.Done(), why: ctx.Err, left: most}
+	bounded := &bounded{r: withContext(ctx, unpacked), left: most}
 	more, err := walkEntries(bounded, visit)
 	if err != nil || !more {
 		return layerError(d, err)
@@ -263,21 +263,13 @@ func layerError(d Descriptor, err error) error {
 	return fmt.Errorf("read layer %s: %w", d.Digest, err)
 }
 
-// bounded ends what an unpacked layer holds where that is too much, and when
-// the work is called off.
+// bounded ends what an unpacked layer holds where that is too much.
 type bounded struct {
 	r    io.Reader
-	done <-chan struct{}
-	why  func() error
 	left int64
 }
 
 func (b *bounded) Read(p []byte) (int, error) {
-	select {
-	case <-b.done: // never, where there is none
-		return 0, b.why()
-	default:
-	}
 	n, err := b.r.Read(p)
 	if b.left -= int64(n); b.left < 0 {
 		return 0, hinted{errors.New("it unpacks to more than is read of one layer"), "if the image is meant to be that large, allow it with --max-layer-size"}

@@ -28,11 +28,12 @@ type files interface {
 // layout is an OCI image layout. It implements blobs.
 type layout struct{ files }
 
-func (l layout) open(_ context.Context, d Descriptor) (io.ReadCloser, error) {
+func (l layout) open(ctx context.Context, d Descriptor) (io.ReadCloser, error) {
 	if _, err := d.Digest.newHash(); err != nil {
 		return nil, err
 	}
-	return l.openFile(d.Digest.path())
+	f, err := l.openFile(d.Digest.path())
+	return fileOf(ctx, f, err)
 }
 
 func (l layout) readSmall(name string) ([]byte, error) {

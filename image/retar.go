@@ -152,7 +152,7 @@ func (l editedLayer) write(ctx context.Context, w io.Writer) (Digest, error) {
 		return "", err
 	}
 	h := sha256.New()
-	err = retar(io.MultiWriter(h, packed), &bounded{r: unpacked, done: ctx.Done(), why: ctx.Err, left: l.most}, l.edit)
+	err = retar(io.MultiWriter(h, packed), &bounded{r: withContext(ctx, unpacked), left: l.most}, l.edit)
 	if err == nil {
 		_, err = io.Copy(io.Discard, checked)
 	}

@@ -1,0 +1,35 @@
+package image
+
+import (
+	"context"
+	"io"
+)
+
+// ctxReader ends with the work that it is read for. What is read from a file or
+// from standard input knows nothing of that by itself.
+type ctxReader struct {
+	r    io.Reader
+	done <-chan struct{}
+	why  func() error
+}
+
+func withContext(ctx context.Context, r io.Reader) io.Reader {
+	return &ctxReader{r, ctx.Done(), ctx.Err}
+}
+
+func (c *ctxReader) Read(p []byte) (int, error) {
+	select {
+	case <-c.done: // never, where there is none
+		return 0, c.why()
+	default:
+		return c.r.Read(p)
+	}
+}
+
+// fileOf returns an open file, to be read while the work goes on.
+func fileOf(ctx context.Context, f io.ReadCloser, err error) (io.ReadCloser, error) {
+	if err != nil {
+		return nil, err
+	}
+	return readCloser{withContext(ctx, f), f}, nil
+}
