@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
@@ -19,24 +20,24 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// What waits for something that does not look at the context, here for standard
-// input, ends by the second signal.
+// What waits for something that does not look at the context, here for someone
+// to write into a FIFO, ends by the second signal.
 func TestSecondSignalEnds(t *testing.T) {
 	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
-		cmd := exec.CommandContext(t.Context(), os.Args[0], "bundle", "-")
-		cmd.Env = append(os.Environ(), beProgram+"=1")
-		stdin, err := cmd.StdinPipe()
-		if err != nil {
+		fifo := filepath.Join(t.TempDir(), "fifo")
+		if err := syscall.Mkfifo(fifo, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		defer stdin.Close()
+		cmd := exec.CommandContext(t.Context(), os.Args[0], "bundle", fifo)
+		cmd.Env = append(os.Environ(), beProgram+"=1")
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		// A pipe holds less: when this returns the program is reading.
-		if _, err := stdin.Write(make([]byte, 1<<20)); err != nil {
+		writer, err := os.OpenFile(fifo, os.O_WRONLY, 0) // waits until the program is there to read
+		if err != nil {
 			t.Fatal(err)
 		}
+		defer writer.Close()
 		ended := make(chan error, 1)
 		go func() { ended <- cmd.Wait() }()
 		if by := interrupt(t, cmd.Process, signal, ended); by != signal {

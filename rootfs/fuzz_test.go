@@ -44,9 +44,10 @@ func FuzzOverlay(f *testing.F) {
 		o := rootfs.NewOverlay(tree)
 		linked := o.Symlink(target, second)
 		written := o.WriteFile(name, []byte("x"), 0o644)
-		if written == nil && utf8.ValidString(name) { // io/fs has no other names
-			if data, err := o.ReadFile(name); err != nil || string(data) != "x" {
-				t.Errorf("%q reads %q, %v", name, data, err)
+		if real, err := o.Resolve(name); written == nil && (err != nil || utf8.ValidString(real)) { // io/fs has no other names
+			data, readErr := o.ReadFile(real)
+			if err != nil || readErr != nil || string(data) != "x" {
+				t.Errorf("%q lies at %q and reads %q, %v %v", name, real, data, err, readErr)
 			}
 		}
 		for c := range o.Changes() {
