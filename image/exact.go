@@ -58,11 +58,11 @@ func exactMembers(raw json.RawMessage, t reflect.Type) error {
 		return err
 	}
 	for _, key := range o.keys {
-		for i := range t.NumField() {
-			name := memberName(t.Field(i))
+		for field := range t.Fields() {
+			name := memberName(field)
 			switch {
 			case key == name:
-				if err := exactAs(o.values[key], t.Field(i).Type); err != nil {
+				if err := exactAs(o.values[key], field.Type); err != nil {
 					return fmt.Errorf("%s: %w", key, err)
 				}
 			case strings.EqualFold(key, name):
