@@ -14,6 +14,7 @@ type Circumstances struct {
 	Trust   *certs.Set // what the client trusts; the sources of each are the stores that hold it
 	Whose   string     // who trusts it, in words: "this system"
 	Now     time.Time
+	Clock   string          // what Now was taken from, SOURCE_DATE_EPOCH say; "" is the clock of this machine
 	Built   time.Time       // a moment that is past, if clocks are right
 	Install string          // the command that installs a source, up to its argument
 	Known   iter.Seq[Known] // where issuers that are not trusted are looked for

@@ -174,6 +174,13 @@ func TestDates(t *testing.T) {
 	wants(t, verdictOf(t, trust, future), NotYetValid, "not valid before 2026-06-03")
 	v := judged(presented(t, "db.test", future), Circumstances{Trust: trust, Built: today.AddDate(0, 6, 0)}).Verdict
 	wants(t, v, ClockOff, "set the clock")
+	for built, cause := range map[time.Time]Cause{{}: NotYetValid, today.AddDate(0, 6, 0): ClockOff} {
+		v := judged(presented(t, "db.test", future), Circumstances{Trust: trust, Built: built, Clock: "SOURCE_DATE_EPOCH"}).Verdict
+		wants(t, v, cause, "SOURCE_DATE_EPOCH is 2026-06-01", " SOURCE_DATE_EPOCH, ")
+		if strings.Contains(v.Text+v.Cure, "this machine") {
+			t.Errorf("it is not this machine's date: %+v", v)
+		}
+	}
 	soon := root.leaf(t, dates(today.AddDate(-1, 0, 0), today.AddDate(0, 0, 7)))
 	for _, s := range judged(presented(t, "db.test", soon), Circumstances{Trust: trust}).Steps {
 		if s.Name == "dates" && !strings.Contains(s.Detail, "7 days left") {

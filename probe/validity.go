@@ -23,14 +23,14 @@ func (j *judge) dates(p path) (*Fault, string) {
 			early = l
 		}
 	}
-	clock := j.Now.Format(time.DateTime + " MST")
+	clock := j.date() + " is " + j.Now.Format(time.DateTime+" MST")
 	switch {
 	case early != nil && j.Now.Before(j.Built):
-		return &Fault{ClockOff, fmt.Sprintf("%s is valid from %s, and this machine's date is %s, before this program was made", early.Name(), early.NotBefore().Format(time.DateOnly), clock),
-			"set the clock of this machine"}, ""
+		return &Fault{ClockOff, fmt.Sprintf("%s is valid from %s, and %s, before this program was made", early.Name(), early.NotBefore().Format(time.DateOnly), clock),
+			j.clockCure()}, ""
 	case early != nil:
-		return &Fault{NotYetValid, fmt.Sprintf("%s is not valid before %s; this machine's date is %s", early.Name(), early.NotBefore().Format(time.DateOnly), clock),
-			"check the clock of this machine, and that of the machine that issued the certificate"}, ""
+		return &Fault{NotYetValid, fmt.Sprintf("%s is not valid before %s; %s", early.Name(), early.NotBefore().Format(time.DateOnly), clock),
+			"check " + j.clock() + ", and the clock of the machine that issued the certificate"}, ""
 	case late != nil:
 		return j.expired(p, late, clock), ""
 	}
@@ -42,8 +42,31 @@ func (j *judge) dates(p path) (*Fault, string) {
 	return nil, detail
 }
 
+// date names what is taken for today.
+func (j *judge) date() string {
+	if j.Clock == "" {
+		return "this machine's date"
+	}
+	return j.Clock
+}
+
+// clock names where that is set.
+func (j *judge) clock() string {
+	if j.Clock == "" {
+		return "the clock of this machine"
+	}
+	return j.Clock
+}
+
+func (j *judge) clockCure() string {
+	if j.Clock == "" {
+		return "set the clock of this machine"
+	}
+	return "correct " + j.Clock + ", or unset it to have certificates judged as of now"
+}
+
 func (j *judge) expired(p path, l *link, clock string) *Fault {
-	f := &Fault{Expired, fmt.Sprintf("%s expired on %s; this machine's date is %s", l.Name(), l.NotAfter().Format(time.DateOnly), clock), "the server needs a new certificate"}
+	f := &Fault{Expired, fmt.Sprintf("%s expired on %s; %s", l.Name(), l.NotAfter().Format(time.DateOnly), clock), "the server needs a new certificate"}
 	switch {
 	case l == p.top() && len(p.links) > 1 && p.complete():
 		f.Text = "the root " + f.Text

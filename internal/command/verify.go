@@ -84,7 +84,7 @@ func (o *verifyOptions) run(ctx context.Context, p *printer, arg string) error {
 	}
 	defer trust.Close()
 	report := session.Judge(probe.Circumstances{
-		Trust: trust.set, Whose: trust.whose, Now: now, Built: newest(catalogue), Install: trust.install, Known: known(catalogue),
+		Trust: trust.set, Whose: trust.whose, Now: now, Clock: p.env.clock(), Built: newest(catalogue), Install: trust.install, Known: known(catalogue),
 	})
 	report.Caveats = append(report.Caveats, trust.caveats(p, report)...)
 	result := verifyResult{Schema: 1, Trust: trust.result(), Report: report, Warnings: trust.warnings}
@@ -98,6 +98,15 @@ func (o *verifyOptions) run(ctx context.Context, p *printer, arg string) error {
 		return err
 	}
 	return verdictStatus(report.Verdict)
+}
+
+// clock names what the moment of judgement is taken from where it is not the
+// clock.
+func (e environ) clock() string {
+	if _, ok, _ := e.epoch(); ok {
+		return "SOURCE_DATE_EPOCH"
+	}
+	return ""
 }
 
 // connection returns what to connect to, and how.
