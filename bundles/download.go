@@ -153,11 +153,11 @@ func noFallback(cause, why error) error {
 	case errors.Is(why, errNoCache):
 		return advised(cause)
 	}
-	err := notAsked(cause, why.Error())
-	if refused, ok := errors.AsType[hinted](why); ok {
-		return hinted{err, refused.hint}
+	err := unreachablef("%w; %s", cause, why)
+	if refused, ok := errors.AsType[hinted](why); ok && !errors.Is(why, errPin) { // the pin may well be right
+		err = hinted{err, refused.hint}
 	}
-	return err
+	return hinted{err, advice(cause)}
 }
 
 // notAsked is the error of a source that could not be asked, where what stands
@@ -169,13 +169,16 @@ func notAsked(cause error, why string) error {
 	return unreachablef("%w; %s", advised(cause), why)
 }
 
-// advised adds what to do about a failed download to an error that does not
-// know better.
-func advised(err error) error {
-	if is[hinted](err) {
-		return err
+// advised adds to the error of a failed download what to do about it.
+func advised(err error) error { return hinted{err, advice(err)} }
+
+// advice is what to do about a failed download: what its error knows, or what is
+// so of most.
+func advice(err error) string {
+	if known, ok := errors.AsType[hinted](err); ok {
+		return known.hint
 	}
-	return hinted{err, "check the network and the proxy (https_proxy), or download the file elsewhere and name it"}
+	return "check the network and the proxy (https_proxy), or download the file elsewhere and name it"
 }
 
 // reason says why a download failed, on one line, and for a TLS failure what

@@ -4,6 +4,8 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"net/http"
+	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,26 +23,38 @@ func TestWhatAFailedDownloadSays(t *testing.T) {
 		answer    func(*http.Request) (*http.Response, error)
 		err, hint string
 	}{
-		"a URL":           {Options{}, "https://x.example/ca.pem", noHost, "https://x.example/ca.pem: lookup example.com: no such host", network},
-		"a URL, 404":      {Options{}, "https://x.example/ca.pem", answer(404, ""), "https://x.example/ca.pem: 404 Not Found", "check the address, or look for the new one on the publisher's page"},
-		"an id, 404":      {Options{}, "rds", answer(404, ""), "rds: get " + rds + ": 404 Not Found", "look for the new address on the publisher's page, which certgraft list aws-rds names"},
-		"unknown CA":      {Options{}, "https://x.example/ca.pem", unknown, "https://x.example/ca.pem: tls: failed to verify certificate: x509: certificate signed by unknown authority", proxyHint},
-		"with a cache":    {Options{Cache: "."}, "https://x.example/ca.pem", noHost, "https://x.example/ca.pem: lookup example.com: no such host; the cache does not have it", network},
-		"no fallback":     {Options{NoFallback: true}, "aws-rds", noHost, "aws-rds: get " + rds + ": lookup example.com: no such host", network},
-		"offline":         {Options{Offline: true}, "https://x.example/ca.pem", nil, "https://x.example/ca.pem: the network is not to be used; there is no cache", "run it once with a network and --cache DIR, or name the file itself"},
-		"HTML":            {Options{}, "https://x.example/ca.pem", answer(200, "<html>"), "https://x.example/ca.pem: no certificate: it is an HTML page, not certificates", "look at the content: it should hold lines -----BEGIN CERTIFICATE-----, or be DER or PKCS#7"},
-		"no --catalog CA": {Options{DownloadCA: []string{"nowhere.pem"}}, "aws-rds", nil, "--download-ca nowhere.pem: no such file", "check the path; in a Dockerfile RUN step a file must be copied or mounted first"},
+		"a URL":          {Options{}, "https://x.example/ca.pem", noHost, "https://x.example/ca.pem: lookup example.com: no such host", network},
+		"a URL, 404":     {Options{}, "https://x.example/ca.pem", answer(404, ""), "https://x.example/ca.pem: 404 Not Found", "check the address, or look for the new one on the publisher's page"},
+		"an id, 404":     {Options{}, "rds", answer(404, ""), "rds: get " + rds + ": 404 Not Found", "look for the new address on the publisher's page, which certgraft list aws-rds names"},
+		"unknown CA":     {Options{}, "https://x.example/ca.pem", unknown, "https://x.example/ca.pem: tls: failed to verify certificate: x509: certificate signed by unknown authority", proxyHint},
+		"with a cache":   {Options{Cache: "."}, "https://x.example/ca.pem", noHost, "https://x.example/ca.pem: lookup example.com: no such host; the cache does not have it", network},
+		"no fallback":    {Options{NoFallback: true}, "aws-rds", noHost, "aws-rds: get " + rds + ": lookup example.com: no such host", network},
+		"offline":        {Options{Offline: true}, "https://x.example/ca.pem", nil, "https://x.example/ca.pem: the network is not to be used; there is no cache", "run it once with a network and --cache DIR, or name the file itself"},
+		"HTML":           {Options{}, "https://x.example/ca.pem", answer(200, "<html>"), "https://x.example/ca.pem: no certificate: it is an HTML page, not certificates", "look at the content: it should hold lines -----BEGIN CERTIFICATE-----, or be DER or PKCS#7"},
+		"pin of bytes":   {Options{}, "aws-rds@sha256:" + zeros, noHost, "aws-rds: get " + rds + ": lookup example.com: no such host; a snapshot does not satisfy a pin of bytes", network + "\nuse @set:HEX, which pins the certificates; the bytes of a download are kept by --cache DIR"},
+		"no download CA": {Options{DownloadCA: []string{"nowhere.pem"}}, "aws-rds", nil, "--download-ca nowhere.pem: no such file", "check the path; in a Dockerfile RUN step a file must be copied or mounted first"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if test.opt.DownloadCA == nil {
 				test.opt.Transport = &server{answers: list(test.answer)}
 			}
 			_, err := Load(t.Context(), test.opt, test.spec)
-			if err == nil || err.Error() != test.err || hint(err) != test.hint+"\n" {
-				t.Errorf("%v\n%s", err, hint(err))
+			if err == nil || err.Error() != test.err || shown(err) != test.hint {
+				t.Errorf("%v\n%s", err, shown(err))
 			}
 		})
 	}
+}
+
+// shown returns the hints as they are printed: each once, the outermost first.
+func shown(err error) string {
+	var lines []string
+	for line := range strings.Lines(hint(err)) {
+		if line = strings.TrimSpace(line); !slices.Contains(lines, line) {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, "\n")
 }
 
 // What a server answered is said, also when there was no time to ask it again.

@@ -26,7 +26,7 @@ func pinned(b *Bundle, s *source) error {
 	got := b.Certs.Digest()
 	switch {
 	case s.pinBytes != "" && b.Origin == Snapshot:
-		return hinted{refusedf("a snapshot does not satisfy a pin of bytes"), "use @set:HEX, which pins the certificates, or run it once with a network and --cache DIR"}
+		return hinted{refusedf("a snapshot does not satisfy a pin of bytes"), "use @set:HEX, which pins the certificates; the bytes of a download are kept by --cache DIR"}
 	case s.entryPin() != "" && got != s.entryPin():
 		return hinted{refusedf("%s is not what the catalogue pins: its set digest is %s, the pin of the entry is %s", b.Origin.words(), got, s.entryPin()),
 			"something on the way may have changed it: compare it with what the publisher says (certgraft list " + s.provider.ID + " names the page)"}
