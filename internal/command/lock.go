@@ -122,7 +122,7 @@ func (o *lockOptions) report(p *printer, result lockResult, failed error) error 
 	if failed != nil && len(result.Sources) == 0 {
 		return failed
 	}
-	result.remarks(p)
+	o.remarks(p, result)
 	if err := p.result(result, func(w io.Writer) { o.text(w, result) }); err != nil {
 		return err
 	}
@@ -140,8 +140,11 @@ func (o *lockOptions) report(p *printer, result lockResult, failed error) error 
 }
 
 // remarks writes what a user should know of the sources.
-func (r lockResult) remarks(p *printer) {
+func (o *lockOptions) remarks(p *printer, r lockResult) {
 	for _, s := range r.Sources {
+		if o.check && o.fetch.offline && s.notAsked() {
+			p.warn(s.Source + ": the lock is compared with the " + s.Origin + "; the source was not asked")
+		}
 		for _, f := range s.Findings {
 			p.warn(fmt.Sprintf("%s: %s%s", s.Source, f.place(), f.Reason))
 		}
