@@ -161,8 +161,11 @@ func (l *Lock) check(insecure bool) error {
 	return nil
 }
 
-// check recomputes the digest of the set.
+// check refuses what no source had, and recomputes the digest of the set.
 func (s LockedSource) check() error {
+	if len(s.Certificates) == 0 {
+		return errors.New("it has no certificate")
+	}
 	var prints []certs.Fingerprint
 	for _, c := range s.Certificates {
 		f, err := certs.ParseFingerprint(c.Fingerprint)
