@@ -263,8 +263,10 @@ func failedHere(err error) bool {
 // handshakeFault says why there are no certificates.
 func (s *Session) handshakeFault(err error, heard []byte) *Fault {
 	p := s.Target.Protocol
-	alert, isAlert := errors.AsType[tls.AlertError](err)
+	alert, isAlert := alertIn(err)
 	switch {
+	case isTimeout(err) && len(heard) > 0 && heard[0] == 0x16:
+		return &Fault{Hangs, "the server begins the TLS handshake and does not go on", "its log says why"}
 	case isTimeout(err):
 		return &Fault{Hangs, "the port is open but the server does not answer the TLS handshake", "does it speak TLS at once? name the protocol with --starttls: postgres, smtp …"}
 	case len(heard) > 0 && heard[0] != 0x16 && heard[0] != 0x15:
@@ -276,11 +278,26 @@ func (s *Session) handshakeFault(err error, heard []byte) *Fault {
 	case isAlert && alert == alertHandshakeFailure:
 		return &Fault{TLSFails, "the server refuses the handshake: no cipher in common, or it has no certificate", "look at the ciphers and the certificate in the server's configuration"}
 	case isAlert:
-		return &Fault{TLSFails, "the server refuses the handshake: " + alert.Error(), "its log says why"}
+		return &Fault{TLSFails, "the server refuses the handshake: " + strings.TrimPrefix(alert.Error(), "tls: "), "its log says why"}
 	case isClosed(err):
 		return &Fault{Closes, "the server hangs up in the TLS handshake", "does it speak TLS at once? name the protocol with --starttls; else its log says why"}
 	}
 	return &Fault{TLSFails, "the TLS handshake fails: " + strings.TrimPrefix(err.Error(), "tls: "), "try openssl s_client"}
+}
+
+// alertIn returns the alert by which the server ended the handshake. crypto/tls
+// has a type of its own for those, and this one for QUIC: they share the text.
+func alertIn(err error) (tls.AlertError, bool) {
+	remote, ok := errors.AsType[*net.OpError](err)
+	if !ok || remote.Op != "remote error" {
+		return 0, false
+	}
+	for alert := range 256 {
+		if a := tls.AlertError(alert); a.Error() == remote.Err.Error() {
+			return a, true
+		}
+	}
+	return 0, false
 }
 
 // Alerts of TLS (RFC 8446, section 6).

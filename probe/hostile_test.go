@@ -9,6 +9,7 @@ import (
 	"math/big"
 	"net"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 
@@ -67,10 +68,11 @@ func TestServerThatStopsBehindItsCertificate(t *testing.T) {
 		sends string
 		hangs bool
 		cause Cause
+		text  string
 	}{
-		"closes": {"", false, Closes},
-		"alert":  {"\x15\x03\x03\x00\x02\x02\x50", false, TLSFails},
-		"hangs":  {"", true, Hangs},
+		"closes": {"", false, Closes, "hangs up in the TLS handshake"},
+		"alert":  {"\x15\x03\x03\x00\x02\x02\x50", false, TLSFails, "refuses the handshake"},
+		"hangs":  {"", true, Hangs, "begins the TLS handshake and does not go on"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -87,10 +89,32 @@ func TestServerThatStopsBehindItsCertificate(t *testing.T) {
 					}
 				})
 				report := judged(Connect(t.Context(), target, opt), Circumstances{Trust: trusting(t, root)})
-				if v := report.Verdict; v.Status != Undecided || v.Cause != end.cause || v.Cure == "" || len(report.Chain) > 0 {
+				if v := report.Verdict; v.Status != Undecided || !strings.Contains(v.Text, end.text) || v.Cause != end.cause || v.Cure == "" || len(report.Chain) > 0 {
 					t.Errorf("%+v, chain %+v", v, report.Chain)
 				}
 			})
 		})
+	}
+}
+
+// What a server says when it refuses the handshake is told apart.
+func TestAlertsAreUnderstood(t *testing.T) {
+	for alert, want := range map[byte]struct {
+		cause Cause
+		text  string
+	}{
+		40:  {TLSFails, "no cipher in common"},
+		70:  {TLSTooOld, "no version of TLS in common"},
+		80:  {TLSFails, "refuses the handshake: internal error"},
+		112: {TLSFails, "does not know the name 127.0.0.1"},
+	} {
+		v := against(t, "tls", func(c net.Conn) {
+			_, _ = bufio.NewReader(c).Peek(1)
+			go func() { _, _ = io.Copy(io.Discard, c) }()
+			_, _ = c.Write([]byte{21, 3, 3, 0, 2, 2, alert})
+		}).Verdict
+		if v.Cause != want.cause || !strings.Contains(v.Text, want.text) || v.Cure == "" {
+			t.Errorf("alert %d: %+v", alert, v)
+		}
 	}
 }
