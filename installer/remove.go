@@ -11,10 +11,10 @@ import (
 
 // Selection says what is to be removed.
 type Selection struct {
-	All          bool
-	Sources      []string            // public names, as recorded
-	Sets         []string            // set digests, as recorded
-	Fingerprints []certs.Fingerprint // of certificates that no selected source names, whatever theirs
+	All     bool
+	Sources []string                       // public names, as recorded
+	Sets    []string                       // set digests, as recorded
+	Files   map[string][]certs.Fingerprint // what the files among Sources hold now: it goes where no source of that name is recorded
 }
 
 // Remove takes out of the stores of root what was installed from the selected
@@ -41,42 +41,60 @@ func Remove(root *rootfs.Overlay, selected Selection, opt Options) (*Report, err
 	return e.report, e.record.write(root)
 }
 
-// forget takes the selected sources off the certificates in the record.
+// forget takes the selected sources off the certificates in the record. What is
+// selected and not recorded is named.
 func (e *edit) forget(selected Selection) {
-	names, unknown := e.selectedSources(selected)
-	prints := map[string]bool{}
-	for _, f := range selected.Fingerprints {
-		prints[f.String()] = true
-	}
-	found := len(names) > 0
-	for i := range e.record.Certificates {
-		c := &e.record.Certificates[i]
-		before := len(c.Sources)
-		c.Sources = slices.DeleteFunc(c.Sources, func(s string) bool { return slices.Contains(names, s) })
-		if prints[c.Fingerprint] && before == len(c.Sources) || selected.All {
-			c.Sources, found = nil, true
-		}
-	}
-	if !found && len(unknown) > 0 {
+	names, prints, unknown := e.find(selected)
+	if len(unknown) > 0 {
 		e.tell("nothing was installed from %s: the record has %s", strings.Join(unknown, ", "), strings.Join(e.sourceNames(), ", "))
 	}
-	e.record.Sources = slices.DeleteFunc(e.record.Sources, func(s recordedSource) bool { return selected.All || slices.Contains(names, s.Name) })
+	var left []string // sources that lose certificates by what those are
+	for i := range e.record.Certificates {
+		c := &e.record.Certificates[i]
+		if selected.All || prints[c.Fingerprint] {
+			left = append(left, c.Sources...)
+			c.Sources = nil
+		}
+		c.Sources = slices.DeleteFunc(c.Sources, func(s string) bool { return slices.Contains(names, s) })
+	}
+	e.record.Sources = slices.DeleteFunc(e.record.Sources, func(s recordedSource) bool {
+		return slices.Contains(names, s.Name) || slices.Contains(left, s.Name) && !e.hasAny(s.Name)
+	})
 }
 
-// selectedSources returns the recorded names of the selected sources, and the
-// names that are not recorded.
-func (e *edit) selectedSources(selected Selection) (names, unknown []string) {
+// find looks up in the record what is selected: the names of sources, and the
+// fingerprints of certificates that files hold by whose names nothing is
+// recorded. What is neither is unknown.
+func (e *edit) find(selected Selection) (names []string, prints map[string]bool, unknown []string) {
+	prints = map[string]bool{}
 	for _, s := range e.record.Sources {
 		if selected.All || slices.Contains(selected.Sources, s.Name) || slices.Contains(selected.Sets, s.Set) {
 			names = append(names, s.Name)
 		}
 	}
 	for _, n := range selected.Sources {
-		if !slices.Contains(names, n) {
+		if slices.Contains(names, n) {
+			continue
+		}
+		held := slices.DeleteFunc(slices.Clone(selected.Files[n]), func(f certs.Fingerprint) bool { return e.record.cert(f) == nil })
+		for _, f := range held {
+			prints[f.String()] = true
+		}
+		if len(held) == 0 {
 			unknown = append(unknown, n)
 		}
 	}
-	return names, unknown
+	for _, set := range selected.Sets {
+		if !slices.ContainsFunc(e.record.Sources, func(s recordedSource) bool { return s.Set == set }) {
+			unknown = append(unknown, "@set:"+set)
+		}
+	}
+	return names, prints, unknown
+}
+
+// hasAny reports whether any certificate is recorded from a source.
+func (e *edit) hasAny(source string) bool {
+	return slices.ContainsFunc(e.record.Certificates, func(c recordedCert) bool { return slices.Contains(c.Sources, source) })
 }
 
 func (e *edit) sourceNames() []string {

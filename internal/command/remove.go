@@ -12,6 +12,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/certgraft/certgraft/bundles"
+	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/installer"
 	"github.com/certgraft/certgraft/rootfs"
 )
@@ -95,7 +96,7 @@ type removal struct {
 // selection turns the arguments into what the record is searched for: the name
 // of a source, or for a file the certificates in it.
 func (o *removeOptions) selection(specs []string) (removal, error) {
-	out := removal{Selection: installer.Selection{All: o.all}, unknown: map[string]error{}}
+	out := removal{Selection: installer.Selection{All: o.all, Files: map[string][]certs.Fingerprint{}}, unknown: map[string]error{}}
 	for _, spec := range specs {
 		recorded, err := bundles.Recorded(bundles.Options{Catalog: catalogFiles(o.catalog)}, spec)
 		if err != nil {
@@ -109,7 +110,7 @@ func (o *removeOptions) selection(specs []string) (removal, error) {
 			continue
 		}
 		out.Sources = append(out.Sources, recorded.Name)
-		out.Fingerprints = append(out.Fingerprints, recorded.Fingerprints...)
+		out.Files[recorded.Name] = append(out.Files[recorded.Name], recorded.Fingerprints...)
 	}
 	return out, nil
 }
