@@ -1,10 +1,12 @@
 package rootfs
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -32,6 +34,32 @@ func (opt Options) export(root disk, changes []Change) error {
 	}
 	x := exporter{disk: disk{tree: to, before: root.before}, from: root, done: map[string]bool{".": true}}
 	return explainNil(opt.Output, x.writeAll(changes, opt.ModTime))
+}
+
+// makeOutput makes the directory of Output, and returns what of it was not there,
+// what is deepest first.
+func (opt Options) makeOutput() (made []string, err error) {
+	if opt.Output == "" || opt.DryRun {
+		return nil, nil
+	}
+	for dir := filepath.Clean(opt.Output); ; dir = filepath.Dir(dir) {
+		if _, err := os.Lstat(dir); !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		made = append(made, dir)
+	}
+	if err := os.MkdirAll(opt.Output, 0o755); err != nil {
+		removeEmpty(made)
+		return nil, explain(opt.Output, err)
+	}
+	return made, nil
+}
+
+// removeEmpty takes directories away that nothing was written into.
+func removeEmpty(dirs []string) {
+	for _, dir := range dirs {
+		_ = os.Remove(dir) //nolint:forbidigo // it is in no root; one that is in use stays
+	}
 }
 
 // outputMark is the name of an empty file in a directory that is being written.
@@ -75,7 +103,7 @@ func (opt Options) clear(root *os.Root, to *tree) error {
 		return explainNil(opt.Output, err)
 	}
 	if sameDir(root, out) || !unfinished(to) && !opt.written(out) {
-		return pathHint{fmt.Errorf("%s is not empty and was not written by certgraft", opt.Output), "name a new directory with --output"}
+		return pathHint{fmt.Errorf("%s is not empty and was not written by certgraft, or was changed since", opt.Output), "name a new directory with --output"}
 	}
 	for _, e := range entries {
 		if e.Name() == outputMark {

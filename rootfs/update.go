@@ -41,6 +41,18 @@ func (opt Options) Update(ctx context.Context, dir string, edit func(*Overlay) e
 }
 
 func (opt Options) update(ctx context.Context, dir string, edit func(*Overlay) error, before func(op, name string) error) (*Result, error) {
+	made, err := opt.makeOutput()
+	if err != nil {
+		return nil, err
+	}
+	result, err := opt.updateRoot(ctx, dir, edit, before)
+	if err != nil {
+		removeEmpty(made)
+	}
+	return result, err
+}
+
+func (opt Options) updateRoot(ctx context.Context, dir string, edit func(*Overlay) error, before func(op, name string) error) (*Result, error) {
 	root, err := openRoot(dir)
 	if err != nil {
 		return nil, err
@@ -86,9 +98,6 @@ func (opt Options) lock(ctx context.Context, root *os.Root, dir string, result *
 	}
 	if opt.DryRun {
 		return func() {}, nil
-	}
-	if err := os.MkdirAll(opt.Output, 0o755); err != nil {
-		return nil, explain(opt.Output, err)
 	}
 	f, err := os.Open(opt.Output)
 	if err != nil {
