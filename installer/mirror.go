@@ -1,0 +1,132 @@
+package installer
+
+import (
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/certgraft/certgraft/rootfs"
+)
+
+// mirror is a directory with links to the names in a hash directory, which is
+// what OpenSSL looks into.
+type mirror struct {
+	dir    string
+	prefix string // what stands before the name in the text of a link
+	files  bool   // the files are linked too, not only the hash links
+	plain  bool   // a hash link leads to the file, not to the hash link
+}
+
+// mirrors returns the directories that the tool links names of dir into. How it
+// does is learned from the links that are there; without any it does not.
+func (d hashDir) mirrors(e *edit, dir string) ([]mirror, error) {
+	var found []mirror
+	for _, name := range d.copies {
+		real, ok, err := e.directory(name)
+		if err != nil {
+			return nil, err
+		}
+		if !ok || real == dir {
+			continue
+		}
+		links, err := linksIn(e.root, real)
+		if err != nil {
+			return nil, err
+		}
+		if m, ok := learn(e.root, real, links, dir); ok {
+			found = append(found, m)
+		}
+	}
+	return found, nil
+}
+
+func learn(root *rootfs.Overlay, at string, links map[string]string, dir string) (mirror, bool) {
+	m, ok := mirror{dir: at}, false
+	for _, name := range slices.Sorted(maps.Keys(links)) {
+		prefix, base := path.Split(links[name])
+		if from, err := root.Resolve(rootedIn(at, prefix)); prefix == "" || err != nil || from != dir {
+			continue
+		}
+		if _, _, isHash := splitHashName(name); isHash {
+			m.prefix, m.plain, ok = prefix, base != name, true
+		} else if strings.HasSuffix(name, ".pem") {
+			m.files = true
+		}
+	}
+	return m, ok
+}
+
+// rootedIn returns what a link's text in dir names, for io/fs.
+func rootedIn(dir, target string) string {
+	if !path.IsAbs(target) {
+		target = path.Join("/", dir, target)
+	}
+	return strings.TrimPrefix(path.Clean(target), "/")
+}
+
+// add links a new file and its hash links. What is there under a name stays.
+func (m mirror) add(e *edit, file string, links []string) error {
+	for _, name := range links {
+		target := name
+		if m.plain {
+			target = file
+		}
+		if err := m.link(e, target, name); err != nil {
+			return err
+		}
+	}
+	if m.files {
+		return m.link(e, file, file)
+	}
+	return nil
+}
+
+func (m mirror) link(e *edit, target, name string) error {
+	if isThere(e.root, path.Join(m.dir, name)) {
+		return nil
+	}
+	return e.root.Symlink(m.prefix+target, path.Join(m.dir, name))
+}
+
+// drop takes away the links to names that are gone, and reads the others back. A
+// hash link to a hash link stays where only what is behind that has changed.
+func (m mirror) drop(e *edit, lost []string) error {
+	links, err := linksIn(e.root, m.dir)
+	if err != nil {
+		return err
+	}
+	for _, name := range slices.Backward(slices.Sorted(maps.Keys(links))) {
+		base, ours := strings.CutPrefix(links[name], m.prefix)
+		if !ours || !slices.Contains(lost, base) {
+			continue
+		}
+		if err := e.dropMirrored(m.dir, name); err != nil {
+			return err
+		}
+	}
+	return m.readBack(e, lost)
+}
+
+// readBack looks whether a link still leads to what is gone.
+func (m mirror) readBack(e *edit, lost []string) error {
+	links, err := linksIn(e.root, m.dir)
+	if err != nil {
+		return err
+	}
+	for name, target := range links {
+		if base, ours := strings.CutPrefix(target, m.prefix); ours && slices.Contains(lost, base) {
+			return fmt.Errorf("/%s was edited and the link %s in it would lead nowhere: nothing was changed; please report this", m.dir, name)
+		}
+	}
+	return nil
+}
+
+func (e *edit) dropMirrored(dir, name string) error {
+	if hash, id, isHash := splitHashName(name); isHash {
+		_, err := e.closeGap(dir, hash, id)
+		return err
+	}
+	return e.root.Remove(path.Join(dir, name))
+}
