@@ -236,23 +236,31 @@ func (e *edit) dropLinksTo(dir string, files []string) (lost []string, err error
 		if err != nil {
 			return nil, err
 		}
-		lost = append(lost, last)
+		if last != "" {
+			lost = append(lost, last)
+		}
 	}
 	return lost, nil
 }
 
 // closeGap takes HASH.ID away, moves the last of its numbers there, and returns
-// the name of that one.
+// the name of that one. A file stays where it is: HASH.ID then leads to it.
 func (e *edit) closeGap(dir string, hash uint32, id int) (lost string, err error) {
 	last := id
 	for isThere(e.root, path.Join(dir, hashName(hash, last+1))) {
 		last++
 	}
 	lost = hashName(hash, last)
-	if target, err := e.root.ReadLink(path.Join(dir, lost)); err == nil && last > id {
-		if err := e.root.Symlink(target, path.Join(dir, hashName(hash, id))); err != nil {
-			return "", err
-		}
+	if last == id {
+		return lost, e.root.Remove(path.Join(dir, lost))
+	}
+	gap := path.Join(dir, hashName(hash, id))
+	target, err := e.root.ReadLink(path.Join(dir, lost))
+	if err != nil {
+		return "", e.root.Symlink(lost, gap)
+	}
+	if err := e.root.Symlink(target, gap); err != nil {
+		return "", err
 	}
 	return lost, e.root.Remove(path.Join(dir, lost))
 }

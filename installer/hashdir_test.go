@@ -58,6 +58,27 @@ func TestRemoveFromMirrorWithOthersLinks(t *testing.T) {
 	}
 }
 
+// A file of someone else behind our link, which is no link, stays and is found.
+func TestRemoveBeforeOthersHashFile(t *testing.T) {
+	for name, dir := range map[string]string{"arch": "etc/ssl/certs", "fedora": "etc/pki/tls/certs", "suse": "var/lib/ca-certificates/pem", "bookworm": "etc/ssl/certs"} {
+		t.Run(name, func(t *testing.T) {
+			tree := roottest.TreeFile(t, "../testdata/roots/"+name+".before.txtar")
+			a, other := roottest.NewCA(t, "Same"), roottest.NewCA(t, "Same")
+			if name == "bookworm" { // a link that the tool would take away, so that the others are not its own
+				tree[dir+"/odd.pem"] = &fstest.MapFile{Data: []byte("/usr/share/ca-certificates/mozilla/GTS_Root_R4.crt"), Mode: fs.ModeSymlink | 0o777}
+			}
+			tree, _ = install(t, tree, installer.Options{}, source(t, "a", a.PEM()))
+			file := path.Join(dir, hash(t, other)+".1")
+			tree[file] = &fstest.MapFile{Data: []byte(other.PEM()), Mode: 0o644}
+			tree, _ = remove(t, tree, installer.Selection{Sources: []string{"a"}}, installer.Options{})
+			if tree[file] == nil {
+				t.Error("the file is gone")
+			}
+			found(t, tree, dir, other)
+		})
+	}
+}
+
 // found checks that OpenSSL finds those CAs, all of one subject, in dir: it opens
 // HASH.0, HASH.1 and so on. No link there leads nowhere, or is behind a gap.
 func found(t *testing.T, tree fstest.MapFS, dir string, cas ...*roottest.CA) {

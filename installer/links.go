@@ -138,17 +138,8 @@ func (s anchorStore) dropHashLink(e *edit, hash uint32, id int) error {
 		}
 		return e.root.Remove(name)
 	}
-	last := id
-	for isThere(e.root, inCertDir(hashName(hash, last+1))) {
-		last++
-	}
-	end := inCertDir(hashName(hash, last))
-	if target, err := e.root.ReadLink(end); err == nil && last > id {
-		if err := e.root.Symlink(target, name); err != nil {
-			return err
-		}
-	}
-	return e.root.Remove(end)
+	_, err := e.closeGap(certDir, hash, id)
+	return err
 }
 
 // isThere reports whether there is anything at name, a link that leads nowhere
