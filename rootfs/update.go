@@ -21,7 +21,7 @@ type Options struct {
 // Result says what an update did.
 type Result struct {
 	Changes  []Change // by name; of a dry run, what would change
-	InPlace  []string // names that were mount points and were written in place: kill -9 could have left half
+	InPlace  []string // names that were mount points, or in one, and were written in place: kill -9 could have left half
 	Warnings []string // what could not be done and did not matter enough to fail
 
 	locked bool // nobody else commits to the root
