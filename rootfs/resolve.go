@@ -92,10 +92,10 @@ func (o *Overlay) known(name string) (string, bool) {
 	switch {
 	case !ok, base == "", base == ".", base == "..":
 		return "", false
-	case real == dir:
-		return name, true
 	case real == ".":
 		return base, true
+	case real == dir:
+		return name, true
 	}
 	return real + "/" + base, true
 }
