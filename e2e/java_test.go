@@ -247,3 +247,27 @@ func TestKeystorePassword(t *testing.T) {
 		t.Error("the system's store, which has the usual password, was left out")
 	}
 }
+
+// keytool lists the trust stores that bundle writes: PKCS#12 without a password,
+// JKS with the usual one, both with one of their own; and Java trusts by them.
+func TestBundleStores(t *testing.T) {
+	root := javaRoot(t, "bookworm")
+	corp := newAuthority(t, "Corp Root")
+	port := tlsServer(t, corp)
+	password := write(t, filepath.Join(t.TempDir(), "password"), "another one\n")
+	for _, s := range []struct {
+		format, password string
+		args             []string
+	}{
+		{"jks", "changeit", nil}, {"p12", "", nil},
+		{"jks", "another one", []string{"--password-file", password}}, {"p12", "another one", []string{"--password-file", password}},
+	} {
+		run(t, certgraft, append([]string{"bundle", "--format", s.format, "--output", filepath.Join(root, "tmp/store"), corp.caFile}, s.args...)...)
+		if found := aliases(t, root, "/tmp/store", s.password); len(found) != 1 || !strings.HasPrefix(found[0], "certgraft-") {
+			t.Errorf("%s with %q: %q", s.format, s.password, found)
+		}
+		if out, ok := javaAccepts(t, root, port, "-Djavax.net.ssl.trustStore=/tmp/store"); !ok {
+			t.Errorf("%s with %q: refused: %s", s.format, s.password, out)
+		}
+	}
+}

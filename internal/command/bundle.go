@@ -3,30 +3,33 @@ package command
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/installer"
+	"github.com/certgraft/certgraft/keystore"
 	"github.com/certgraft/certgraft/rootfs"
 )
 
 // bundleOptions are the flags of certgraft bundle.
 type bundleOptions struct {
 	source sourceOptions
-	format string
+	format bundleFormat
 	output string
 	root   string
 	system bool
+
+	formatName string
 }
 
 func bundleCommand(p *printer) *cli.Command {
 	o := &bundleOptions{}
 	flags := []cli.Flag{
-		&cli.StringFlag{Name: "format", Category: outputFlags, Usage: "pem (one file), split (a PEM file for each) or der (a DER file for each)", Value: "pem", Destination: &o.format},
+		&cli.StringFlag{Name: "format", Category: outputFlags, Usage: "pem (one file), split (a PEM file for each), der (a DER file for each), jks or p12 (a Java trust store) or configmap (for Kubernetes)", Value: "pem", Destination: &o.formatName},
 		&cli.StringFlag{Name: "output", Category: outputFlags, Usage: "write to `PATH`, - being standard output; a directory for split and der", Value: "-", TakesFile: true, Destination: &o.output},
+		&cli.StringFlag{Name: "name", Category: outputFlags, Usage: "with --format configmap: it is called `NAME` (default: " + configMapName + ")", Destination: &o.format.name},
+		&cli.StringFlag{Name: "password-file", Category: outputFlags, Usage: "with --format jks or p12: the password is in `FILE` (default: " + keystore.DefaultPassword + " for jks, none for p12)", TakesFile: true, Destination: &o.format.passwordFile},
 		&cli.BoolFlag{Name: "with-system", Category: sourceFlags, Usage: "start with the certificates that the root trusts", Destination: &o.system},
 		&cli.StringFlag{Name: "root", Category: sourceFlags, Usage: "the root file system in `DIR` for --with-system", Value: "/", TakesFile: true, Destination: &o.root},
 	}
@@ -34,7 +37,7 @@ func bundleCommand(p *printer) *cli.Command {
 		Name:        "bundle",
 		Usage:       "write certificates out, checked and re-encoded",
 		ArgsUsage:   "SOURCE…",
-		Description: "certgraft bundle aws-rds > rds.pem\ncertgraft bundle --format split --output certs/ ./corp.pem",
+		Description: "certgraft bundle aws-rds > rds.pem\ncertgraft bundle --format split --output certs/ ./corp.pem\ncertgraft bundle --format p12 --output truststore.p12 ./corp.pem\ncertgraft bundle --format configmap --with-system --output ca.yaml ./corp.pem",
 		Flags:       append(flags, o.source.flags()...),
 		Action:      withSources(func(ctx context.Context, specs []string) error { return o.run(ctx, p, specs) }),
 	}
@@ -51,16 +54,8 @@ type bundleResult struct {
 }
 
 func (o *bundleOptions) run(ctx context.Context, p *printer, specs []string) error {
-	write, known := map[string]func(string, *certs.Set) error{
-		"pem": p.writePEM, "split": writeSplit, "der": writeDER,
-	}[o.format]
-	switch {
-	case !known:
-		return usagef("--format %s: it is pem, split or der", o.format)
-	case o.format != "pem" && o.output == "-":
-		return withHint(usagef("--format %s writes a file for each certificate", o.format), "name a directory with --output")
-	case o.output == "-" && p.json:
-		return withHint(usagef("--json and the bundle both go to standard output"), "name a file with --output")
+	if err := o.check(p); err != nil {
+		return err
 	}
 	result := newEditResult(&targetOptions{})
 	sources, err := o.source.load(ctx, p, result, specs)
@@ -71,17 +66,53 @@ func (o *bundleOptions) run(ctx context.Context, p *printer, specs []string) err
 	if err != nil {
 		return err
 	}
+	result.Warnings = append(result.Warnings, leftOut(o.formatName, set)...)
 	result.remarks(p)
-	if err := write(o.output, set); err != nil {
+	if err := o.write(p, set); err != nil {
 		return err
 	}
 	if !p.json {
 		return nil
 	}
 	return p.result(bundleResult{
-		Format: o.format, Output: o.output, Certificates: set.Len(),
+		Format: o.formatName, Output: o.output, Certificates: set.Len(),
 		Sources: result.Sources, Verdicts: result.Verdicts, Warnings: result.Warnings,
 	}, nil)
+}
+
+// check refuses formats and flags that do not go together.
+func (o *bundleOptions) check(p *printer) error {
+	_, one := oneFile[o.formatName]
+	_, many := manyFiles[o.formatName]
+	switch {
+	case !one && !many:
+		return usagef("--format %s: it is pem, split, der, jks, p12 or configmap", o.formatName)
+	case many && o.output == "-":
+		return withHint(usagef("--format %s writes a file for each certificate", o.formatName), "name a directory with --output")
+	case o.output == "-" && p.json:
+		return withHint(usagef("--json and the bundle both go to standard output"), "name a file with --output")
+	case o.output == "-" && isStore(o.formatName) && isTerminal(p.out):
+		return withHint(usagef("--format %s would write bytes to the terminal", o.formatName), "name a file with --output")
+	}
+	return o.format.check(o.formatName)
+}
+
+// write writes set to where it is wanted.
+func (o *bundleOptions) write(p *printer, set *certs.Set) error {
+	if each, many := manyFiles[o.formatName]; many {
+		return writeEach(o.output, set, each)
+	}
+	data, err := oneFile[o.formatName](o.format, set)
+	if err != nil {
+		return err
+	}
+	if o.output != "-" {
+		return replaceFile(o.output, data)
+	}
+	if _, err := p.out.Write(data); err != nil {
+		return fmt.Errorf("write the bundle: %w", err)
+	}
+	return nil
 }
 
 // collect puts the certificates of all sources into one set, behind those of
@@ -113,40 +144,6 @@ func addSystem(set *certs.Set, root string) error {
 			return fmt.Errorf("read the trust stores of %s: %w", root, err)
 		}
 		set.Add(c, "system")
-	}
-	return nil
-}
-
-func (p *printer) writePEM(output string, set *certs.Set) error {
-	pem := set.AppendPEM(nil)
-	if output == "-" {
-		if _, err := p.out.Write(pem); err != nil {
-			return fmt.Errorf("write the bundle: %w", err)
-		}
-		return nil
-	}
-	return replaceFile(output, pem)
-}
-
-func writeSplit(dir string, set *certs.Set) error {
-	return writeEach(dir, set, ".crt", func(c *certs.Certificate) []byte { return c.AppendPEM(nil) })
-}
-
-func writeDER(dir string, set *certs.Set) error {
-	return writeEach(dir, set, ".der", func(c *certs.Certificate) []byte { return c.Raw })
-}
-
-// writeEach writes one file per certificate, named as anchors are.
-func writeEach(dir string, set *certs.Set, ext string, encode func(*certs.Certificate) []byte) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("make the output directory: %w", err)
-	}
-	for c := range set.All() {
-		name := certs.FileName(anchorSource(set, c), c, 16)
-		name = name[:len(name)-len(filepath.Ext(name))] + ext
-		if err := replaceFile(filepath.Join(dir, name), encode(c)); err != nil {
-			return err
-		}
 	}
 	return nil
 }

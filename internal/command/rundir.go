@@ -135,7 +135,7 @@ func fillRunDir(p *printer, dir string, set *certs.Set) error {
 	if err := errors.Join(os.Mkdir(at.Directory, 0o755), os.Mkdir(at.PHP, 0o755)); err != nil {
 		return err
 	}
-	store, err := javaStore(set)
+	store, err := trustStore(keystore.NewJKS(keystore.DefaultPassword), set)
 	if err != nil {
 		return err
 	}
@@ -176,20 +176,4 @@ func hashFile(taken map[string][]byte, dir string, c *certs.Certificate) string 
 			return name
 		}
 	}
-}
-
-// javaStore returns a trust store that every Java reads. Entries have the date
-// of their certificate, so that it is the same each time.
-func javaStore(set *certs.Set) ([]byte, error) {
-	store := keystore.NewJKS(keystore.DefaultPassword)
-	for c := range set.All() {
-		if c.EmptySubject() {
-			continue // Java loses the whole store over it
-		}
-		alias := strings.TrimSuffix(certs.FileName(anchorSource(set, c), c, 16), ".crt")
-		if err := store.Add(keystore.Entry{Alias: alias, Created: c.NotBefore(), Cert: c}); err != nil {
-			return nil, fmt.Errorf("make a Java trust store: %w", err)
-		}
-	}
-	return store.Encode()
 }

@@ -80,7 +80,7 @@ func readPassword(name string) (string, error) {
 	}
 	line, _, _ := strings.Cut(string(data), "\n")
 	if line = strings.TrimSuffix(line, "\r"); line == "" {
-		return "", usagef("--java-password-file %s: its first line is empty", name)
+		return "", usagef("the password file %s: its first line is empty", name)
 	}
 	return line, nil
 }

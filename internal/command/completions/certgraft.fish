@@ -23,8 +23,10 @@ function __certgraft_behind_dashes
     test (count $words) -gt 2; and test $words[2] = run; and contains -- -- $words
 end
 complete -c certgraft -n __certgraft_behind_dashes -F -a '(complete -C (commandline -ct))'
-complete -c certgraft -n '__certgraft_is bundle' -l format -x -a 'pem split der' -d 'pem (one file), split (a PEM file for each) or der (a DER file for each)'
+complete -c certgraft -n '__certgraft_is bundle' -l format -x -a 'pem split der' -d 'pem (one file), split (a PEM file for each), der (a DER file for each), jks or p12 (a Java trust store) or configmap (for Kubernetes)'
+complete -c certgraft -n '__certgraft_is bundle' -l name -x -d 'with --format configmap: it is called NAME (default: certgraft-ca)'
 complete -c certgraft -n '__certgraft_is bundle' -l output -r -F -d 'write to PATH, - being standard output; a directory for split and der'
+complete -c certgraft -n '__certgraft_is bundle' -l password-file -r -F -d 'with --format jks or p12: the password is in FILE (default: changeit for jks, none for p12)'
 complete -c certgraft -n '__certgraft_is bundle' -l root -x -a '(__fish_complete_directories)' -d 'the root file system in DIR for --with-system'
 complete -c certgraft -n '__certgraft_is bundle' -l with-system -d 'start with the certificates that the root trusts'
 complete -c certgraft -n '__certgraft_is completion' -f -a 'bash zsh fish'

@@ -53,8 +53,10 @@ _certgraft() {
   [[ $cmd == (bundle) ]] && args+=(
     '--root=[the root file system in DIR for --with-system]:DIR:_directories'
     '--with-system[start with the certificates that the root trusts]'
-    '--format=[pem (one file), split (a PEM file for each) or der (a DER file for each)]:FORMAT:(pem split der)'
+    '--format=[pem (one file), split (a PEM file for each), der (a DER file for each), jks or p12 (a Java trust store) or configmap (for Kubernetes)]:FORMAT:(pem split der)'
+    '--name=[with --format configmap: it is called NAME (default: certgraft-ca)]:NAME: '
     '--output=[write to PATH, - being standard output; a directory for split and der]:PATH:_files'
+    '--password-file=[with --format jks or p12: the password is in FILE (default: changeit for jks, none for p12)]:FILE:_files'
   )
   [[ $cmd == (completion) ]] && args+=(
     '1:shell:(bash zsh fish)'

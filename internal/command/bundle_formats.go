@@ -1,0 +1,162 @@
+package command
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/keystore"
+)
+
+// bundleFormat is what some formats are told.
+type bundleFormat struct {
+	name         string // of the ConfigMap
+	passwordFile string // of the trust store
+}
+
+// oneFile are the formats that are one file. Each gives the same bytes for the
+// same certificates.
+var oneFile = map[string]func(bundleFormat, *certs.Set) ([]byte, error){
+	"pem":       func(_ bundleFormat, set *certs.Set) ([]byte, error) { return set.AppendPEM(nil), nil },
+	"jks":       bundleFormat.jks,
+	"p12":       bundleFormat.pkcs12,
+	"configmap": bundleFormat.configMap,
+}
+
+// fileOfEach is a format with a file for each certificate.
+type fileOfEach struct {
+	ext    string
+	encode func(*certs.Certificate) []byte
+}
+
+var manyFiles = map[string]fileOfEach{
+	"split": {".crt", func(c *certs.Certificate) []byte { return c.AppendPEM(nil) }},
+	"der":   {".der", func(c *certs.Certificate) []byte { return c.Raw }},
+}
+
+// isStore reports whether a format is one of Java's.
+func isStore(format string) bool { return format == "jks" || format == "p12" }
+
+// check refuses what is not for this format.
+func (f bundleFormat) check(format string) error {
+	switch {
+	case f.name != "" && format != "configmap":
+		return usagef("--name is for --format configmap")
+	case f.passwordFile != "" && !isStore(format):
+		return usagef("--password-file is for --format jks and p12")
+	case f.name != "" && !isObjectName(f.name):
+		return withHint(usagef("--name %s: it is no name for an object of Kubernetes", f.name), "lower-case letters, digits, - and . as in RFC 1123, at most 253, a letter or digit at both ends")
+	}
+	return nil
+}
+
+// leftOut names the certificates that the format cannot hold.
+func leftOut(format string, set *certs.Set) (warnings []string) {
+	if !isStore(format) {
+		return nil
+	}
+	for c := range set.All() {
+		if c.EmptySubject() {
+			warnings = append(warnings, fmt.Sprintf("the certificate %s… has no subject, which Java cannot read: it was left out", c.Fingerprint().String()[:16]))
+		}
+	}
+	return warnings
+}
+
+// jks returns a trust store for every Java. It always has a password.
+func (f bundleFormat) jks(set *certs.Set) ([]byte, error) {
+	password, err := readPassword(f.passwordFile)
+	if err != nil {
+		return nil, err
+	}
+	if password == "" {
+		password = keystore.DefaultPassword
+	}
+	return trustStore(keystore.NewJKS(password), set)
+}
+
+// pkcs12 returns a trust store for Java 8u301, 11.0.12 and later, and for others
+// that read PKCS#12.
+func (f bundleFormat) pkcs12(set *certs.Set) ([]byte, error) {
+	password, err := readPassword(f.passwordFile)
+	if err != nil {
+		return nil, err
+	}
+	return trustStore(keystore.NewPKCS12(password), set)
+}
+
+// trustStore returns store with the certificates of set, named as anchors are.
+// Entries have the date of their certificate, so that it is the same each time.
+func trustStore(store keystore.Store, set *certs.Set) ([]byte, error) {
+	for c := range set.All() {
+		if c.EmptySubject() {
+			continue // Java loses the whole store over it
+		}
+		alias := strings.TrimSuffix(certs.FileName(anchorSource(set, c), c, 16), ".crt")
+		if err := store.Add(keystore.Entry{Alias: alias, Created: c.NotBefore(), Cert: c}); err != nil {
+			return nil, fmt.Errorf("make a Java trust store: %w", err)
+		}
+	}
+	return store.Encode()
+}
+
+// The names in a ConfigMap, unless another is wanted, and the most that one may
+// hold: https://kubernetes.io/docs/concepts/configuration/configmap/.
+const (
+	configMapName = "certgraft-ca"
+	configMapKey  = "ca-certificates.crt"
+	configMapMost = 1 << 20
+)
+
+// configMap returns a manifest. Its name is quoted: YAML takes 1e5 for a number.
+func (f bundleFormat) configMap(set *certs.Set) ([]byte, error) {
+	pem := set.AppendPEM(nil)
+	if len(pem) > configMapMost {
+		return nil, withHint(refusedf("a ConfigMap holds 1 MiB, and these %s are %d bytes", plural(set.Len(), "certificate"), len(pem)), "name fewer sources, or a region of one")
+	}
+	name := f.name
+	if name == "" {
+		name = configMapName
+	}
+	out := fmt.Appendf(nil, `apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: %q
+  labels:
+    app.kubernetes.io/managed-by: certgraft
+data:
+  %s: |
+`, name, configMapKey)
+	for line := range strings.Lines(string(pem)) {
+		out = append(append(out, "    "...), line...)
+	}
+	return out, nil
+}
+
+// isObjectName reports whether name is a DNS subdomain of RFC 1123, which the
+// names of objects in Kubernetes are.
+func isObjectName(name string) bool {
+	for label := range strings.SplitSeq(name, ".") {
+		if label == "" || strings.Trim(label, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" || label[0] == '-' || label[len(label)-1] == '-' {
+			return false
+		}
+	}
+	return len(name) <= 253
+}
+
+// writeEach writes one file per certificate, named as anchors are.
+func writeEach(dir string, set *certs.Set, format fileOfEach) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("make the output directory: %w", err)
+	}
+	for c := range set.All() {
+		name := certs.FileName(anchorSource(set, c), c, 16)
+		name = name[:len(name)-len(filepath.Ext(name))] + format.ext
+		if err := replaceFile(filepath.Join(dir, name), format.encode(c)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
