@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -78,12 +79,9 @@ func (o *diffOptions) run(ctx context.Context, p *printer, a, b string) error {
 	if isImageStream(a) && isImageStream(b) {
 		return stdinTwice(a, b)
 	}
-	ours, err := o.trusted(ctx, p, a)
-	if err != nil {
-		return err
-	}
+	ours, failed := o.trusted(ctx, p, a)
 	theirs, err := o.trusted(ctx, p, b)
-	if err != nil {
+	if err := errors.Join(failed, err); err != nil {
 		return err
 	}
 	result := compareSets(ours, theirs, now)
@@ -108,7 +106,7 @@ func (o *diffOptions) trusted(ctx context.Context, p *printer, name string) (*ce
 	}
 	info, err := os.Stat(name)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	case isMissing(err):
 		return nil, withHint(usagef("diff %s: no such file or directory", name), "for a registry image write docker://"+name)
 	case err != nil:
 		return nil, fmt.Errorf("diff: %w", err)
@@ -116,6 +114,12 @@ func (o *diffOptions) trusted(ctx context.Context, p *printer, name string) (*ce
 		return trustedByRoot(p, name)
 	}
 	return o.heldByFile(p, name)
+}
+
+// isMissing reports whether err is of a path that leads to nothing, by way of a
+// file even.
+func isMissing(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
 }
 
 func trustedByRoot(p *printer, dir string) (*certs.Set, error) {

@@ -2,7 +2,6 @@ package command
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -62,7 +61,7 @@ func (o *inspectOptions) inspectAny(ctx context.Context, p *printer, name string
 	}
 	info, err := os.Stat(name)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	case isMissing(err):
 		return withHint(usagef("inspect %s: no such file or directory", name), "for a registry image write docker://"+name)
 	case err != nil:
 		return fmt.Errorf("inspect: %w", err)

@@ -32,6 +32,7 @@ func installCommand(p *printer) *cli.Command {
 func (o *installOptions) flags() []cli.Flag {
 	flags := []cli.Flag{
 		&cli.StringFlag{Name: "output", Category: targetFlags, Usage: "leave the root alone and write what would change into `DIR`", TakesFile: true, Destination: &o.target.output},
+		&cli.StringFlag{Name: "stores", Category: targetFlags, Usage: "edit only these `STORES`, separated by commas: auto, system, java …", Value: "auto", Destination: &o.target.stores},
 		&cli.BoolFlag{Name: "append", Category: targetFlags, Usage: "only append to the bundle file: no anchors, no links", Destination: &o.appendOnly},
 		&cli.BoolFlag{Name: "with-mozilla", Category: targetFlags, Usage: "where there is no bundle yet, start it with the Mozilla roots", Destination: &o.withMozilla},
 		&cli.BoolFlag{Name: "override-blocklist", Category: targetFlags, Usage: "install certificates that the root has deselected", Destination: &o.overrideBlocklist},

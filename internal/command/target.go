@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,7 +20,7 @@ type targetOptions struct {
 	root, output string
 	dryRun       bool
 	lockTimeout  time.Duration
-	stores       string
+	stores       string // of install
 	javaPassword string // file that holds it
 	user         bool   // macOS: the login keychain
 	hooks        string
@@ -28,7 +29,6 @@ type targetOptions struct {
 func (o *targetOptions) flags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "root", Category: targetFlags, Usage: "edit the root file system in `DIR`", Value: "/", TakesFile: true, Destination: &o.root},
-		&cli.StringFlag{Name: "stores", Category: targetFlags, Usage: "edit only these `STORES`, separated by commas: auto, system, java …", Value: "auto", Destination: &o.stores},
 		javaPasswordFlag(&o.javaPassword),
 		&cli.BoolFlag{Name: "user", Category: targetFlags, Usage: "on a Mac: the login keychain in place of the system's", Destination: &o.user},
 		&cli.BoolFlag{Name: "dry-run", Category: targetFlags, Usage: "say what would change and change nothing", Destination: &o.dryRun},
@@ -54,6 +54,11 @@ func (o *targetOptions) installer(p *printer) (installer.Options, error) {
 	opt := p.rootOptions(o.live())
 	if o.stores != "auto" {
 		opt.Stores = splitList(o.stores)
+	}
+	for _, name := range opt.Stores {
+		if known := installer.StoreNames(); !slices.Contains(known, name) {
+			return opt, withHint(usagef("--stores %s: there is no such store", name), "stores: "+strings.Join(known, ", "))
+		}
 	}
 	switch o.hooks {
 	case "auto", "none":

@@ -22,7 +22,7 @@ _certgraft() {
   done
   case $cmd in
     install) flags='--append --dry-run --hooks --java-password-file --keep-going --lock-timeout --output --override-blocklist --root --stores --sync --user --with-mozilla --catalog --expired --lock --non-ca --policy --cache --download-ca --insecure --no-fallback --offline --timeout --help -h --json --quiet -q --verbose' ;;
-    remove) flags='--all --dry-run --hooks --image --in-place --java-password-file --lock-timeout --root --stores --tag -t --user --annotation --cache --cache-repo --jobs --keep-attestations --keep-other-platforms --label --layer --max-layer-size --platform --require-full-scan --scan --catalog --insecure-registry --registry-ca --help -h --json --metadata-file --quiet -q --verbose' ;;
+    remove) flags='--all --dry-run --hooks --image --in-place --java-password-file --lock-timeout --root --tag -t --user --annotation --cache --cache-repo --jobs --keep-attestations --keep-other-platforms --label --layer --max-layer-size --platform --require-full-scan --scan --catalog --insecure-registry --registry-ca --help -h --json --metadata-file --quiet -q --verbose' ;;
     patch) flags='--append --dry-run --from-file --in-place --keep-going --override-blocklist --shard --stores --sync --tag -t --with-mozilla --annotation --cache-repo --env --jobs --keep-attestations --keep-other-platforms --label --layer --max-layer-size --platform --print-plan --require-full-scan --scan --catalog --expired --lock --non-ca --policy --cache --download-ca --insecure --no-fallback --offline --timeout --insecure-registry --registry-ca --help -h --json --metadata-file --quiet -q --verbose' ;;
     bundle) flags='--catalog --expired --lock --non-ca --policy --root --with-system --cache --download-ca --insecure --no-fallback --offline --timeout --format --help -h --json --name --output --password-file --quiet -q --verbose' ;;
     run) flags='--catalog --expired --lock --non-ca --policy --cache --download-ca --insecure --no-fallback --offline --timeout --help -h --json --quiet -q --verbose' ;;
@@ -64,7 +64,7 @@ _certgraft() {
       kind=words words='auto all' ;;
     'install --hooks' | 'remove --hooks' | 'patch --env')
       kind=words words='auto none' ;;
-    'install --stores' | 'remove --stores' | 'patch --stores')
+    'install --stores' | 'patch --stores')
       kind=words words='auto system java php python ruby conda composer' ;;
     'install --policy' | 'patch --policy' | 'bundle --policy' | 'run --policy')
       kind=words words='exact additions any' ;;

@@ -82,6 +82,7 @@ _certgraft() {
   [[ $cmd == (install|patch) ]] && args+=(
     '--append[only append to the bundle file: no anchors, no links]'
     '--keep-going[edit the other stores when one fails]'
+    '--stores=[edit only these STORES, separated by commas: auto, system, java …]:STORES:(auto system java php python ruby conda composer)'
     '--sync[take out what was installed before and the source no longer has]'
     '--with-mozilla[where there is no bundle yet, start it with the Mozilla roots]'
   )
@@ -113,9 +114,6 @@ _certgraft() {
   )
   [[ $cmd == (install|remove|inspect|verify|diff) ]] && args+=(
     '--java-password-file=[the password of Java trust stores is in FILE, where it is not the usual one]:FILE:_files'
-  )
-  [[ $cmd == (install|remove|patch) ]] && args+=(
-    '--stores=[edit only these STORES, separated by commas: auto, system, java …]:STORES:(auto system java php python ruby conda composer)'
   )
   [[ $cmd == (install|remove|patch|bundle|run|env|inspect|list|verify|lock|diff|completion|version) ]] && args+=(
     '(-h --help)'{-h,--help}'[show help]'
