@@ -170,7 +170,7 @@ func Recorded(opt Options, spec string) (Record, error) {
 	if err != nil {
 		return Record{}, err
 	}
-	s, err := parseSource(catalogue, spec, true)
+	s, err := parseSource(catalogue, spec, opt.Insecure)
 	if err != nil {
 		return Record{Name: spec, Unknown: err}, nil
 	}

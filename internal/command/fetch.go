@@ -1,6 +1,8 @@
 package command
 
 import (
+	"errors"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -40,4 +42,23 @@ func (o *fetchOptions) options(p *printer) (bundles.Options, func(), error) {
 		DownloadCA: o.downloadCA.Value(), Timeout: o.timeout, Logger: p.log(), Progress: progress, Catalog: catalogFiles(o.catalog),
 	}
 	return opt, done, nil
+}
+
+// misused returns what is wrong with specs by themselves. An id need not be
+// known where a catalogue cannot be read.
+func (o *fetchOptions) misused(specs []string) error {
+	opt := bundles.Options{Insecure: o.plainHTTP, Catalog: catalogFiles(o.catalog)}
+	_, unread := bundles.Catalog(opt)
+	if unread != nil {
+		opt.Catalog = nil
+	}
+	var errs []error
+	for _, spec := range specs {
+		recorded, err := bundles.Recorded(opt, spec)
+		if err == nil && (unread == nil || strings.ContainsAny(spec, "@/")) {
+			err = recorded.Unknown
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
 }

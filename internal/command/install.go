@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"errors"
 
 	"github.com/urfave/cli/v2"
 
@@ -46,7 +47,7 @@ func (o *installOptions) flags() []cli.Flag {
 func (o *installOptions) run(ctx context.Context, p *printer, specs []string) error {
 	opt, err := o.target.installer(p)
 	if err != nil {
-		return err
+		return errors.Join(o.source.fetch.misused(specs), err)
 	}
 	opt.Append, opt.WithMozilla, opt.OverrideBlocklist = o.appendOnly, o.withMozilla, o.overrideBlocklist
 	opt.Sync, opt.KeepGoing = o.sync, o.keepGoing

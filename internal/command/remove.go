@@ -98,7 +98,7 @@ type removal struct {
 func (o *removeOptions) selection(specs []string) (removal, error) {
 	out := removal{Selection: installer.Selection{All: o.all, Files: map[string][]certs.Fingerprint{}}, unknown: map[string]error{}}
 	for _, spec := range specs {
-		recorded, err := bundles.Recorded(bundles.Options{Catalog: catalogFiles(o.catalog)}, spec)
+		recorded, err := bundles.Recorded(bundles.Options{Insecure: true, Catalog: catalogFiles(o.catalog)}, spec)
 		if err != nil {
 			return out, fmt.Errorf("remove: %w", err)
 		}

@@ -2,8 +2,11 @@ package command
 
 import (
 	"context"
+	"errors"
 	"math"
 	"runtime/debug"
+	"slices"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -43,6 +46,9 @@ func (o *sourceOptions) locked(fetch *bundles.Options, specs []string) ([]string
 		}
 		return specs, nil
 	}
+	if slices.ContainsFunc(specs, func(spec string) bool { return spec == "-" || strings.HasPrefix(spec, "-@") }) {
+		return nil, usagef("standard input cannot be locked")
+	}
 	var err error
 	if fetch.Lock, err = bundles.ReadLock(o.lock, fetch.Insecure); err != nil {
 		return nil, err
@@ -81,8 +87,18 @@ func withSources(run func(ctx context.Context, specs []string) error) cli.Action
 	}
 }
 
-// load fetches and judges the sources, before a root is locked or read.
+// load fetches and judges the sources, before a root is locked or read. Arguments
+// that are wrong by themselves are named beside a file that cannot be read: they
+// decide the status.
 func (o *sourceOptions) load(ctx context.Context, p *printer, result *editResult, specs []string) ([]installer.Source, error) {
+	sources, err := o.loadAll(ctx, p, result, specs)
+	if err != nil && exitStatus(err) != exitUsage {
+		err = errors.Join(o.fetch.misused(specs), err)
+	}
+	return sources, err
+}
+
+func (o *sourceOptions) loadAll(ctx context.Context, p *printer, result *editResult, specs []string) ([]installer.Source, error) {
 	now, err := p.env.now()
 	if err != nil {
 		return nil, err
