@@ -50,7 +50,7 @@ func splitCommand(c *cli.Context) (specs, argv []string, err error) {
 	switch {
 	case at < 0 || at == len(args)-1:
 		return nil, nil, withHint(usagef("run: the command is missing"), usageLine(c))
-	case at == 0:
+	case at == 0 && c.String("lock") == "": // which would name them
 		return nil, nil, withHint(usagef("run: a source is missing"), usageLine(c))
 	}
 	return args[:at], args[at+1:], nil

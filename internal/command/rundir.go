@@ -74,7 +74,8 @@ func newRunDir(base string) (*runDir, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The programs below may run as other users, as the methods of apt do.
+	// The programs below may run as other users, as the methods of apt do. So
+	// that they can read it the mode of all in here is set past the umask.
 	if err := os.Chmod(name, 0o755); err != nil {
 		return nil, errors.Join(err, os.Remove(name))
 	}
@@ -132,8 +133,10 @@ func sweepDir(p *printer, name string) {
 // fillRunDir writes the bundle in every form, and what configuration names it.
 func fillRunDir(p *printer, dir string, set *certs.Set) error {
 	at := runPlaces(dir)
-	if err := errors.Join(os.Mkdir(at.Directory, 0o755), os.Mkdir(at.PHP, 0o755)); err != nil {
-		return err
+	for _, inner := range []string{at.Directory, at.PHP} {
+		if err := errors.Join(os.Mkdir(inner, 0o755), os.Chmod(inner, 0o755)); err != nil {
+			return err
+		}
 	}
 	store, err := trustStore(keystore.NewJKS(keystore.DefaultPassword), set)
 	if err != nil {
@@ -157,7 +160,7 @@ func fillRunDir(p *printer, dir string, set *certs.Set) error {
 		files[hashFile(files, at.Directory, c)] = c.AppendPEM(nil)
 	}
 	for name, data := range files {
-		if err := os.WriteFile(name, data, 0o644); err != nil {
+		if err := writeMode(name, data, 0o644); err != nil {
 			return err
 		}
 	}
@@ -165,7 +168,15 @@ func fillRunDir(p *printer, dir string, set *certs.Set) error {
 	if len(before) > 0 {
 		mode = 0o600 // it may have passwords in it
 	}
-	return os.WriteFile(at.Wget, fmt.Appendf(before, "ca_certificate = %s\n", at.Bundle), mode)
+	return writeMode(at.Wget, fmt.Appendf(before, "ca_certificate = %s\n", at.Bundle), mode)
+}
+
+// writeMode writes a file that has this mode whatever the umask is.
+func writeMode(name string, data []byte, mode fs.FileMode) error {
+	if err := os.WriteFile(name, data, mode); err != nil {
+		return err
+	}
+	return os.Chmod(name, mode)
 }
 
 // hashFile returns the name under which OpenSSL looks for c.
