@@ -157,7 +157,7 @@ func (o *diffOptions) heldByFile(p *printer, name string) (*certs.Set, error) {
 	}
 	taken, findings, err := certs.ParseAll(data)
 	if err != nil {
-		return nil, refusedf("diff %s: %w", name, err)
+		return nil, fmt.Errorf("diff %s: %w", name, refusedFile(err))
 	}
 	for _, f := range findings {
 		p.warn(name + ": " + f.Error())

@@ -178,10 +178,7 @@ func (o *inspectOptions) readFile(data []byte) ([]*certs.Certificate, []*certs.F
 		return slices.Collect(held.All()), nil, nil
 	}
 	taken, findings, err := certs.ParseAll(data)
-	if err != nil {
-		err = refusedError{err}
-	}
-	return taken, findings, err
+	return taken, findings, refusedFile(err)
 }
 
 func (o *inspectOptions) inspectFile(p *printer, name string) error {

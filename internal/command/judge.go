@@ -72,7 +72,7 @@ func judge(loaded []*bundles.Bundle, policy certs.Policy) ([]installer.Source, [
 		sources = append(sources, sourceOf(b, kept))
 	}
 	if taken == 0 && len(verdicts) > 0 {
-		return nil, verdicts, nothingLeft(verdicts, policy.Now)
+		return nil, verdicts, nothingLeft(loaded, verdicts, policy)
 	}
 	return sources, verdicts, nil
 }
@@ -91,7 +91,7 @@ func judgeBundle(b *bundles.Bundle, policy certs.Policy) (*certs.Set, []verdict,
 		done := "kept"
 		switch action {
 		case certs.Fail:
-			return nil, nil, refusedf("%s: %s: %s", b.Source, c.Subject(), reason)
+			return nil, nil, withHint(refusedf("%s: %s: %s", b.Source, c.Subject(), reason), strings.Join(policyHints(policy, c, certs.Fail), "; "))
 		case certs.Skip:
 			done = "skipped"
 		default:
@@ -104,15 +104,40 @@ func judgeBundle(b *bundles.Bundle, policy certs.Policy) (*certs.Set, []verdict,
 	return kept, verdicts, nil
 }
 
-// nothingLeft says why none of the certificates is to be installed. A clock
-// that is wrong is the usual reason in a virtual machine.
-func nothingLeft(verdicts []verdict, now time.Time) error {
-	reasons := map[string]bool{}
+// nothingLeft says why none of the certificates is to be installed.
+func nothingLeft(loaded []*bundles.Bundle, verdicts []verdict, policy certs.Policy) error {
+	reasons, advice := map[string]bool{}, map[string]bool{}
 	for _, v := range verdicts {
 		reasons[v.Reason] = true
 	}
-	err := refusedf("no certificate is left to install: %s", firstOf(reasons))
-	return withHint(err, fmt.Sprintf("certificates were judged at %s: check the date of this machine, or SOURCE_DATE_EPOCH; --expired keep installs them all the same", now.Format(time.DateTime+" MST")))
+	for _, b := range loaded {
+		for c := range b.Certs.All() {
+			for _, hint := range policyHints(policy, c, certs.Skip) {
+				advice[hint] = true
+			}
+		}
+	}
+	if len(advice) == 0 {
+		advice["name a source that holds certificates of CAs"] = true
+	}
+	return withHint(refusedf("no certificate is left to install: %s", firstOf(reasons)), firstOf(advice))
+}
+
+// policyHints returns what to do about a certificate that is skipped, or fails.
+// A clock that is wrong is the usual reason in a virtual machine.
+func policyHints(policy certs.Policy, c *certs.Certificate, action certs.Action) (hints []string) {
+	cure := "keep installs such a certificate all the same"
+	if action == certs.Fail {
+		cure = "skip leaves such a certificate out, keep installs it all the same"
+	}
+	untimely := policy.Now.After(c.NotAfter()) || policy.Now.Before(c.NotBefore())
+	if untimely && policy.Expired == action {
+		hints = append(hints, fmt.Sprintf("certificates were judged at %s: check the date of this machine, or SOURCE_DATE_EPOCH; --expired %s", policy.Now.Format(time.DateTime+" MST"), cure))
+	}
+	if !c.IsCA() && policy.NonCA == action {
+		hints = append(hints, "--non-ca "+cure)
+	}
+	return hints
 }
 
 func firstOf(set map[string]bool) string {

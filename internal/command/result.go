@@ -221,6 +221,8 @@ func counts(s installer.StoreReport) string {
 func (r *editResult) summary() string {
 	what := plural(len(r.Changes), "change")
 	switch {
+	case !r.Changed && r.Output != "" && !r.DryRun: // an earlier one is renewed
+		return "nothing to do: " + r.place() + " is as wanted, and " + r.Output + " is empty"
 	case !r.Changed:
 		return "nothing to do: " + r.place() + " is as wanted"
 	case r.DryRun:
