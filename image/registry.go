@@ -83,9 +83,19 @@ func (r *repository) send(req *http.Request, want ...int) (*http.Response, error
 	}
 	if err := transport.CheckError(resp, want...); err != nil {
 		resp.Body.Close()
-		return nil, registryError(r.name.RegistryStr(), err)
+		return nil, registryError(r.name.RegistryStr(), r.unquoted(err))
 	}
 	return resp, nil
+}
+
+// unquoted leaves out of an error what another server says to which the registry
+// leads: it may quote the address that was signed.
+func (r *repository) unquoted(err error) error {
+	t, ok := errors.AsType[*transport.Error](err)
+	if !ok || t.Request == nil || t.Request.URL.Host == r.name.RegistryStr() {
+		return err
+	}
+	return &transport.Error{Errors: t.Errors, StatusCode: t.StatusCode, Request: t.Request}
 }
 
 func (r *repository) request(ctx context.Context, method string, at *url.URL, body io.Reader) (*http.Request, error) {
