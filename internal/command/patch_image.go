@@ -129,6 +129,17 @@ func (o *patchEdit) check() error {
 			return usagef("--env %s: it is auto, none or KEY=VALUE", value)
 		}
 	}
+	return checkStores(splitList(o.stores))
+}
+
+// checkStores refuses names of stores that there are nowhere.
+func checkStores(names []string) error {
+	known := installer.StoreNames()
+	for _, name := range names {
+		if !slices.Contains(known, name) {
+			return withHint(usagef("--stores %s: there is no such store", name), "stores: "+strings.Join(known, ", "))
+		}
+	}
 	return nil
 }
 
