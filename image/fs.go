@@ -13,6 +13,7 @@ import (
 type tree struct {
 	root    *node
 	content func(*node) ([]byte, error) // of a file that was not kept
+	unread  unreadPlaces
 }
 
 func (t *tree) find(op, name string) (*node, error) {
@@ -52,6 +53,7 @@ func (t *tree) ReadLink(name string) (string, error) {
 	if !n.isLink() {
 		return "", &fs.PathError{Op: "readlink", Path: name, Err: syscall.EINVAL}
 	}
+	t.unread.lead(t.root, name)
 	return n.more().Link, nil
 }
 
@@ -65,7 +67,9 @@ func (t *tree) ReadFile(name string) ([]byte, error) {
 		return nil, &fs.PathError{Op: "read", Path: name, Err: syscall.EISDIR}
 	case n.Type != tar.TypeReg:
 		return nil, &fs.PathError{Op: "read", Path: name, Err: syscall.EINVAL}
-	case n.Kept:
+	}
+	t.unread.touch(name)
+	if n.Kept {
 		return bytes.Clone(n.more().Data), nil
 	}
 	data, err := t.content(n)

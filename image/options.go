@@ -74,11 +74,13 @@ type Config struct {
 	Platform Platform
 	Created  time.Time // of the image; zero if it does not say
 	Env      []string  // as NAME=VALUE; what an edit changes here is written
+	Again    bool      // the edit ran on this image before, when less of it was read: what it came to then does not count
 	Sources  []string  // that the history is to name for what is in the image then; nil is those of [Options], beside those named before
 }
 
 // An Edit changes the root of one image, and the environment in its config. It
-// is called for one image at a time.
+// is called for one image at a time, and anew for the same image where it came
+// upon the place of a layer that was not read.
 type Edit func(root *rootfs.Overlay, config *Config) error
 
 // Result says what an update came to. Nothing is written anywhere yet: see

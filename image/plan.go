@@ -32,7 +32,7 @@ type LayerPlan struct {
 
 // Plan says which layers [Update] would read, without reading any. A layer that
 // is left out may be read all the same, where the others turn out to have a link
-// on the way to it or not the runtime that the image starts.
+// on the way to it or into it, or not the runtime that the image starts.
 func Plan(ctx context.Context, img *Image, opt Options) ([]PartPlan, error) {
 	u := newUpdater(img, nil, opt)
 	u.reader.relay = openRelay(ctx, img, opt)

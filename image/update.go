@@ -38,8 +38,10 @@ func Update(ctx context.Context, img *Image, edit Edit, opt Options) (*Result, e
 }
 
 // Root returns the root file system of the one image that img is, or that it
-// holds for the platform of opt.
+// holds for the platform of opt. Every layer of it is read, whatever opt says:
+// what is looked for in it is not known.
 func Root(ctx context.Context, img *Image, opt Options) (fs.ReadLinkFS, *Config, error) {
+	opt.Scan = ScanAll
 	var root *rootfs.Overlay
 	var config *Config
 	_, err := Update(ctx, img, func(r *rootfs.Overlay, c *Config) error {
@@ -131,7 +133,7 @@ func (u *updater) tree(ctx context.Context, it *item, n int) (*tree, error) {
 		return nil, err
 	}
 	all := u.wanted(it, true)
-	return &tree{root: root, content: func(n *node) ([]byte, error) {
+	return &tree{root: root, unread: it.unreadPlaces(), content: func(n *node) ([]byte, error) {
 		u.opt.log().Debug("read a layer again", "layer", all[n.layer].Digest, "entry", n.place)
 		return u.reader.refetch(ctx, all[n.layer], n)
 	}}, nil
@@ -154,30 +156,21 @@ func (u *updater) update(ctx context.Context, it *item) error {
 
 // updateImage runs the edit on one image and puts what changed on top of it.
 func (u *updater) updateImage(ctx context.Context, it *item) error {
-	own := u.ownLayer(it)
-	base, err := u.tree(ctx, it, len(it.manifest.Layers)-own)
+	e, err := u.runEdit(ctx, it)
 	if err != nil {
 		return err
 	}
-	root := rootfs.NewOverlay(base)
-	if err := u.replayOwn(ctx, it, own, root); err != nil {
-		return err
-	}
-	before := slices.Collect(root.Changes())
-	config := &Config{Platform: it.platform(), Created: it.created(), Env: slices.Clone(it.config.Config.Env)}
-	if err := u.edit(root, config); err != nil {
-		return err
-	}
+	own, config := e.own, e.config
 	part := Part{
-		Platform: it.platform(), Was: it.desc.Digest, Changes: slices.Collect(root.Changes()),
+		Platform: it.platform(), Was: it.desc.Digest, Changes: e.changes,
 		Replaced: own > 0, Unread: it.unread(), Env: newEnv(it.config.Config.Env, config.Env), EnvGone: newEnv(config.Env, it.config.Config.Env),
 	}
 	if it.manifest.Subject != nil {
 		part.Subject = it.manifest.Subject.Digest
 	}
-	change := imageChange{own: own, sameLayer: sameChanges(before, part.Changes), env: config.Env, sources: config.Sources}
+	change := imageChange{own: own, sameLayer: sameChanges(e.before, part.Changes), env: config.Env, sources: config.Sources}
 	if !change.sameLayer && len(part.Changes) > 0 {
-		if err := u.putChanges(ctx, it, base, &change, &part); err != nil {
+		if err := u.putChanges(ctx, it, e.base, &change, &part); err != nil {
 			return err
 		}
 	}

@@ -141,7 +141,12 @@ func (w *imageEditor) one(ctx context.Context, job patchJob) (*patchResult, erro
 	if !w.o.dryRun {
 		opt.Destinations = job.to
 	}
+	before := 0 // reports, of the images that were edited before this one
 	updated, err := image.Update(ctx, img, func(root *rootfs.Overlay, config *image.Config) error {
+		if config.Again {
+			result.reports = result.reports[:before]
+		}
+		before = len(result.reports)
 		return w.edit(root, config, result)
 	}, opt)
 	if err != nil {
