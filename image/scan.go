@@ -2,9 +2,11 @@ package image
 
 import (
 	"context"
+	"os"
 	"path"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // smallLayer is the size up to which a layer is always read: leaving it out
@@ -123,7 +125,7 @@ func (it *item) refersTo(dir string) bool {
 	inside := func(name string) bool {
 		return name == dir || strings.HasPrefix(name, strings.TrimSuffix(dir, "/")+"/")
 	}
-	if slices.ContainsFunc(slices.Concat(c.Entrypoint, c.Cmd), inside) {
+	if slices.ContainsFunc(slices.Concat(c.Entrypoint, c.Cmd), inside) || slices.ContainsFunc(it.programs(), inside) {
 		return true
 	}
 	for _, kv := range c.Env {
@@ -179,32 +181,75 @@ func linked(root *node, to string) bool {
 	return false
 }
 
-// startsUnseen reports whether the image starts java or python by its bare
-// name, and no directory of PATH has it in what was read.
+// startsUnseen reports whether the image starts java or python, and it is not
+// there in what was read: in no directory of PATH, or not where the path or a link
+// says.
 func (it *item) startsUnseen(seen *tree) bool {
 	c := it.config.Config
 	for _, args := range [][]string{c.Entrypoint, c.Cmd} {
-		if len(args) == 0 || strings.Contains(args[0], "/") {
-			continue
-		}
-		if (strings.HasPrefix(args[0], "java") || strings.HasPrefix(args[0], "python")) && !it.onPath(seen, args[0]) {
-			return true
-		}
-	}
-	return false
-}
-
-func (it *item) onPath(seen *tree, program string) bool {
-	for _, kv := range it.config.Config.Env {
-		dirs, ok := strings.CutPrefix(kv, "PATH=")
-		if !ok {
-			continue
-		}
-		for dir := range strings.SplitSeq(dirs, ":") {
-			if lookup(seen.root, cleanName(path.Join(dir, program))) != nil {
+		for i, word := range it.words(args) {
+			if (isRuntime(word) || i == 0 && maybeRuntime(word)) && !it.isSeen(seen, word) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// isRuntime reports whether a word is java or python, of whatever version.
+func isRuntime(word string) bool {
+	return slices.Contains([]string{"java", "python"}, strings.TrimRight(path.Base(word), "0123456789."))
+}
+
+// maybeRuntime reports whether a word, where it names a program, may be one of
+// them.
+func maybeRuntime(word string) bool {
+	return strings.HasPrefix(word, "java") || strings.HasPrefix(word, "python")
+}
+
+// words returns the words of arguments, each of which may be for a shell. The
+// image's variables are put in.
+func (it *item) words(args []string) []string {
+	var all []string
+	for _, arg := range args {
+		all = append(all, strings.FieldsFunc(os.Expand(arg, it.variable), func(r rune) bool {
+			return unicode.IsSpace(r) || strings.ContainsRune(";&|()<>{}=,:`\"'\\", r)
+		})...)
+	}
+	return all
+}
+
+// programs returns the absolute paths that the entrypoint and the command name.
+func (it *item) programs() []string {
+	var all []string
+	for _, word := range it.words(slices.Concat(it.config.Config.Entrypoint, it.config.Config.Cmd)) {
+		if path.IsAbs(word) {
+			all = append(all, path.Clean(word))
+		}
+	}
+	return all
+}
+
+// variable returns the value of a variable in the config.
+func (it *item) variable(name string) string {
+	for _, kv := range it.config.Config.Env {
+		if value, ok := strings.CutPrefix(kv, name+"="); ok {
+			return value
+		}
+	}
+	return ""
+}
+
+// isSeen reports whether a program is in what was read.
+func (it *item) isSeen(seen *tree, program string) bool {
+	dirs := strings.Split(it.variable("PATH"), ":")
+	switch {
+	case path.IsAbs(program):
+		dirs = []string{"/"}
+	case strings.Contains(program, "/"):
+		dirs = []string{it.config.Config.WorkingDir}
+	}
+	return slices.ContainsFunc(dirs, func(dir string) bool {
+		return lookup(seen.root, follow(seen.root, cleanName(path.Join(dir, program)))) != nil
+	})
 }

@@ -45,7 +45,7 @@ func TestAside(t *testing.T) {
 // A layer is not read only if the history, the config and the links of the
 // other layers all say that it cannot matter.
 func TestScanAuto(t *testing.T) {
-	etc := roottest.Tar(t, roottest.Dir("etc/"), roottest.File("etc/b", "old"), roottest.Dir("usr/bin/"), roottest.File("usr/bin/python3", ""))
+	etc := roottest.Tar(t, roottest.Dir("etc/"), roottest.File("etc/b", "old"), roottest.Dir("usr/bin/"), roottest.File("usr/bin/python3", ""), roottest.Link("usr/bin/python3.12", "python3"))
 	linked := roottest.Tar(t, roottest.Dir("etc/"), roottest.Link("app", "etc"))
 	add, app, workdir := "/bin/sh -c #(nop) ADD file:1 in / ", "COPY . /app # buildkit", map[string]any{"created_by": "WORKDIR /srv", "empty_layer": true}
 	step := func(by string) map[string]any { return map[string]any{"created_by": by} }
@@ -69,6 +69,15 @@ func TestScanAuto(t *testing.T) {
 		"a bundle is in it":         {etc, []any{step(add), step(app)}, map[string]any{"Env": []string{"SSL_CERT_FILE=/app/ca.pem"}}, ""},
 		"java is somewhere":         {etc, []any{step(add), step(app)}, map[string]any{"Cmd": []string{"java"}, "Env": []string{"PATH=/usr/bin"}}, ""},
 		"python is where PATH says": {etc, []any{step(add), step(app)}, map[string]any{"Cmd": []string{"python3"}, "Env": []string{"PATH=/usr/bin"}}, "/app"},
+		"a shell starts it":         {etc, []any{step(add), step(app)}, map[string]any{"Cmd": []string{"/bin/sh", "-c", "cd /; exec /app/rt/bin/java -jar x"}}, ""},
+		"a property is in it":       {etc, []any{step(add), step(app)}, map[string]any{"Cmd": []string{"run", "-Djavax.net.ssl.trustStore=/app/store"}}, ""},
+		"a variable leads into it":  {etc, []any{step(add), step(app)}, map[string]any{"Cmd": []string{"/bin/sh", "-c", "exec ${HOME}/run"}, "Env": []string{"HOME=/app"}}, ""},
+		"a shell starts java":       {etc, []any{step(add), step(app)}, map[string]any{"Cmd": []string{"/bin/sh", "-c", "A=1 java -jar /x.jar"}, "Env": []string{"PATH=/usr/bin"}}, ""},
+		"java by way of a link":     {roottest.Tar(t, roottest.Dir("etc/"), roottest.File("etc/b", ""), roottest.Link("usr/bin/java", "/app/rt/bin/java")), []any{step(add), step(app)}, map[string]any{"Cmd": []string{"java"}, "Env": []string{"PATH=/usr/bin"}}, ""},
+		"java from where it works":  {etc, []any{step(add), step(app)}, map[string]any{"Cmd": []string{"bin/java"}, "WorkingDir": "/app"}, ""},
+		"a shell starts python":     {etc, []any{step(add), step(app)}, map[string]any{"Cmd": []string{"/bin/sh", "-c", "exec python3 -m python_tool java.jar"}, "Env": []string{"PATH=/usr/bin"}}, "/app"},
+		"python by its path":        {etc, []any{step(add), step(app)}, map[string]any{"Cmd": []string{"$P/python3.12"}, "Env": []string{"P=/usr/bin"}}, "/app"},
+		"another program":           {etc, []any{step(add), step(app)}, map[string]any{"Cmd": []string{"./run", "--title", "our /application"}, "WorkingDir": "/app"}, "/app"},
 		"another variable":          {etc, []any{step(add), step(app)}, map[string]any{"Env": []string{"HOME=/app"}}, "/app"},
 	} {
 		t.Run(what, func(t *testing.T) {
