@@ -74,6 +74,7 @@ type Config struct {
 	Platform Platform
 	Created  time.Time // of the image; zero if it does not say
 	Env      []string  // as NAME=VALUE; what an edit changes here is written
+	Programs []string  // absolute paths that the entrypoint and the command name
 	Again    bool      // the edit ran on this image before, when less of it was read: what it came to then does not count
 	Sources  []string  // that the history is to name for what is in the image then; nil is those of [Options], beside those named before
 }

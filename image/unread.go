@@ -115,7 +115,7 @@ func (u *updater) tryEdit(ctx context.Context, it *item, again bool) (*editRun, 
 		return nil, err
 	}
 	e := &editRun{own: own, base: base, before: slices.Collect(root.Changes())}
-	e.config = &Config{Platform: it.platform(), Created: it.created(), Env: slices.Clone(it.config.Config.Env), Again: again}
+	e.config = &Config{Platform: it.platform(), Created: it.created(), Env: slices.Clone(it.config.Config.Env), Programs: it.programs(), Again: again}
 	err = u.edit(root, e.config)
 	e.changes = slices.Collect(root.Changes())
 	for _, c := range e.changes {

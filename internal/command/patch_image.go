@@ -147,7 +147,7 @@ func checkStores(names []string) error {
 func (o *patchEdit) run(root *rootfs.Overlay, config *image.Config, sources []installer.Source, result *patchResult) error {
 	opt := installer.Options{
 		Append: o.appendOnly, WithMozilla: o.withMozilla, OverrideBlocklist: o.overrideBlocklist, Sync: o.sync, KeepGoing: o.keepGoing,
-		Environ: environOf(config.Env),
+		Environ: withRuntime(environOf(config.Env), config.Programs),
 	}
 	if o.stores != "auto" {
 		opt.Stores = splitList(o.stores)
@@ -172,6 +172,17 @@ func environOf(env []string) map[string]string {
 		all[key] = value
 	}
 	return all
+}
+
+// withRuntime adds where the Java runtime is that an image starts by its path, if
+// the environment does not say.
+func withRuntime(environ map[string]string, programs []string) map[string]string {
+	for _, program := range programs {
+		if home, ok := strings.CutSuffix(program, "/bin/java"); ok && home != "" && environ["JAVA_HOME"] == "" {
+			environ["JAVA_HOME"] = home
+		}
+	}
+	return environ
 }
 
 // setEnv sets what was asked for, and the variables that runtimes in the image

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/certgraft/certgraft/internal/roottest"
+	"github.com/certgraft/certgraft/keystore"
 )
 
 // noise returns what does not compress to less than what is read in any case.
@@ -56,5 +57,23 @@ func TestPatchBundleBehindALink(t *testing.T) {
 	run(t, 0, "patch", to, corp, "--tag", to+"-amd64", "--platform", "linux/amd64")
 	if got := trusted(t, to+"-amd64"); !slices.Contains(got, "Old One") || !slices.Contains(got, "Old Two") || len(got) != 5 {
 		t.Errorf("%q", got)
+	}
+}
+
+// The trust store of the Java runtime that an image starts by its path is edited,
+// wherever that is.
+func TestPatchRuntimeOfTheCommand(t *testing.T) {
+	store, err := keystore.NewJKS(keystore.DefaultPassword).Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, cmd := range [][]string{{"/data/trust/bin/java", "-jar", "/x.jar"}, {"/bin/sh", "-c", "exec /data/trust/bin/java -jar /x.jar"}} {
+		l := roottest.NewLayout(t)
+		from := l.Tag(aside(t, l, "linux/amd64", map[string]any{"Cmd": cmd}, []roottest.Entry{roottest.File("etc/ssl/certs/ca-certificates.crt", roottest.NewCA(t, "Old").PEM())},
+			[]roottest.Entry{roottest.File("data/trust/bin/java", ""), roottest.File("data/trust/lib/security/cacerts", string(store))}), "x")
+		_, errs := run(t, 0, "patch", from, filepath.Join("..", "..", "testdata", "bundles", "corp.pem"), "--tag", "oci:"+l.Dir+":y")
+		if !strings.Contains(errs, "/data/trust/lib/security/cacerts") {
+			t.Errorf("%q: %s", cmd, errs)
+		}
 	}
 }
