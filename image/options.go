@@ -76,7 +76,8 @@ type Config struct {
 	Env      []string  // as NAME=VALUE; what an edit changes here is written
 	Programs []string  // absolute paths that the entrypoint and the command name
 	Again    bool      // the edit ran on this image before, when less of it was read: what it came to then does not count
-	Sources  []string  // that the history is to name for what is in the image then; nil is those of [Options], beside those named before
+	Sources  []string  // that something in the image is from then, of which the history names those of the layer; nil is those of [Options], beside those named before
+	Removed  []string  // that were taken out, which it names for a layer that does only that
 }
 
 // An Edit changes the root of one image, and the environment in its config. It

@@ -4,17 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
-)
-
-// Annotations that say what an image was made from, see "Pre-Defined Annotation
-// Keys" in the OCI image specification.
-const (
-	baseDigest = "org.opencontainers.image.base.digest"
-	baseName   = "org.opencontainers.image.base.name"
 )
 
 // maxLayers is what overlay file systems take.
@@ -27,7 +19,8 @@ type imageChange struct {
 	layer     *newLayer         // that comes on top; nil is none
 	rewritten map[int]*newLayer // in the place of others
 	env       []string
-	sources   []string // that the history is to name, where it is known
+	sources   []string // that something in the image is from then, where it is known
+	removed   []string // that were taken out
 }
 
 // rewrite edits config and manifest of an image as they were written.
@@ -72,44 +65,9 @@ func (u *updater) annotates(it *item) bool {
 	return false
 }
 
-// bare reports whether an image loses the last of what was patched into it.
+// bare reports whether certgraft's own layer goes and none is in its place.
 func (c imageChange) bare() bool {
 	return c.own > 0 && !c.sameLayer && c.layer == nil && len(c.rewritten) == 0
-}
-
-// annotate edits the annotations of a manifest. An image that is what it was
-// before its first patch does not name itself as its base.
-func (u *updater) annotate(o *object, it *item, c imageChange) error {
-	if !c.bare() {
-		return annotate(o, u.annotations(it, c))
-	}
-	all, err := o.child("annotations")
-	if err != nil {
-		return err
-	}
-	all.remove(baseDigest)
-	all.remove(baseName)
-	if len(all.keys) == 0 {
-		o.remove("annotations")
-	} else if err := o.set("annotations", all); err != nil {
-		return err
-	}
-	return annotate(o, u.opt.Annotations)
-}
-
-// annotations returns those to set: what was asked for, and what the image was
-// made from. An image that was patched before keeps naming the one before the
-// first patch.
-func (u *updater) annotations(it *item, c imageChange) map[string]string {
-	all := map[string]string{}
-	if c.own == 0 && u.rewrittenStep(it.config.History) < 0 || it.manifest.Annotations[baseDigest] == "" {
-		all[baseDigest] = string(it.desc.Digest)
-		if u.name != "" {
-			all[baseName] = u.name
-		}
-	}
-	maps.Copy(all, u.opt.Annotations)
-	return all
 }
 
 func editLayers(o *object, c imageChange) error {
@@ -245,33 +203,51 @@ func (u *updater) editHistory(o *object, it *item, c imageChange) error {
 	if err := o.get("history", &steps); err != nil || len(steps) == 0 {
 		return err
 	}
-	sources := u.opt.Sources
-	if i := u.ownStep(it.config.History); c.own > 0 && i >= 0 {
-		sources = unite(sourcesOf(it.config.History[i]), sources)
-		steps = slices.Delete(steps, i, i+1)
-	} else if i := u.rewrittenStep(it.config.History); len(c.rewritten) > 0 && i >= 0 {
-		sources = unite(sourcesOf(it.config.History[i]), sources)
-		steps = slices.Delete(steps, i, i+1)
+	var named []string
+	if i := u.staleStep(it.config.History, c); i >= 0 {
+		named, steps = sourcesOf(it.config.History[i]), slices.Delete(steps, i, i+1)
 	}
-	if c.sources != nil {
-		sources = c.sources
-	}
-	if c.layer != nil || len(c.rewritten) > 0 {
-		step := history{
-			Created:   u.modTime(it).UTC().Format(time.RFC3339),
-			CreatedBy: strings.TrimSpace(u.opt.program() + " patch " + strings.Join(sources, " ")),
-			Comment:   "CA certificates",
-		}
-		if c.layer == nil {
-			step.Comment, step.EmptyLayer = "CA certificates, in the layers that hold their stores", true
-		}
-		raw, err := encodeJSON(step)
+	if (c.layer != nil || len(c.rewritten) > 0) && !u.restores(it, c) {
+		raw, err := encodeJSON(u.newStep(it, c, named))
 		if err != nil {
 			return err
 		}
 		steps = append(steps, raw)
 	}
 	return o.set("history", steps)
+}
+
+// staleStep returns the place of the step of what is replaced, else -1.
+func (u *updater) staleStep(steps []history, c imageChange) int {
+	i := -1
+	if c.own > 0 {
+		i = u.ownStep(steps)
+	}
+	if i < 0 && len(c.rewritten) > 0 {
+		i = u.rewrittenStep(steps)
+	}
+	return i
+}
+
+// newStep returns the step of a change. In named are the sources that the step
+// before it named; of those that are left by a removal it names no others, which
+// are from other layers.
+func (u *updater) newStep(it *item, c imageChange, named []string) history {
+	verb, comment, sources := "patch", "CA certificates", unite(named, u.opt.Sources)
+	if c.sources != nil {
+		sources = slices.DeleteFunc(sources, func(s string) bool { return !slices.Contains(c.sources, s) })
+		if len(sources) == 0 {
+			verb, comment, sources = "remove", "CA certificates taken out", c.removed
+		}
+	}
+	if c.layer == nil {
+		comment += ", in the layers that hold their stores"
+	}
+	return history{
+		Created:   u.modTime(it).UTC().Format(time.RFC3339),
+		CreatedBy: strings.Join(append([]string{u.opt.program(), verb}, sources...), " "),
+		Comment:   comment, EmptyLayer: c.layer == nil,
+	}
 }
 
 // ownStep returns the place of the step of the topmost layer, if that is ours,
@@ -295,12 +271,12 @@ func (u *updater) rewrittenStep(steps []history) int {
 }
 
 func (u *updater) isOurs(step history) bool {
-	return strings.HasPrefix(step.CreatedBy+" ", u.opt.program()+" patch ")
+	return strings.HasPrefix(step.CreatedBy+" ", u.opt.program()+" patch ") || strings.HasPrefix(step.CreatedBy+" ", u.opt.program()+" remove ")
 }
 
-// sourcesOf returns the sources that a step of ours names.
+// sourcesOf returns the sources that a step of ours says are patched in.
 func sourcesOf(step history) []string {
-	if words := strings.Fields(step.CreatedBy); len(words) > 2 {
+	if words := strings.Fields(step.CreatedBy); len(words) > 2 && words[1] == "patch" {
 		return words[2:]
 	}
 	return nil

@@ -60,7 +60,7 @@ func (o *removeOptions) runImage(ctx context.Context, p *printer, specs []string
 		if err != nil {
 			return err
 		}
-		config.Sources = report.Sources
+		config.Sources, config.Removed = report.Sources, removedNames(selection.Selection)
 		var left []string
 		config.Env, left = withoutVariables(config.Env, report.Unset)
 		for _, name := range left {
@@ -70,4 +70,16 @@ func (o *removeOptions) runImage(ctx context.Context, p *printer, specs []string
 		return nil
 	}
 	return w.all(ctx)
+}
+
+// removedNames returns what the history calls that which was taken out.
+func removedNames(s installer.Selection) []string {
+	if s.All {
+		return []string{"--all"}
+	}
+	names := slices.Clone(s.Sources)
+	for _, set := range s.Sets {
+		names = append(names, "@set:"+set)
+	}
+	return names
 }

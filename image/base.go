@@ -1,0 +1,120 @@
+package image
+
+import (
+	"encoding/json"
+	"slices"
+)
+
+// Annotations that say what an image was made from, see "Pre-Defined Annotation
+// Keys" in the OCI image specification.
+const (
+	baseDigest = "org.opencontainers.image.base.digest"
+	baseName   = "org.opencontainers.image.base.name"
+
+	// basePrior has the values of the two that an image had before its first
+	// patch, as a JSON object, where it had any.
+	basePrior = "io.github.certgraft.base.prior"
+)
+
+// annotate edits the annotations of a manifest: sets those that were asked for,
+// and what the image was made from. An image that was patched before keeps
+// naming the one before its first patch, and one that is what it was then names
+// what that named.
+func (u *updater) annotate(o *object, it *item, c imageChange) error {
+	all, err := o.child("annotations")
+	if err != nil {
+		return err
+	}
+	switch _, based := all.values[baseDigest]; {
+	case u.restores(it, c):
+		err = debase(all)
+	case !based || !u.patched(it):
+		err = u.rebase(all, it.desc.Digest)
+	}
+	if err != nil {
+		return err
+	}
+	for _, key := range sortedKeys(u.opt.Annotations) {
+		if err := all.set(key, u.opt.Annotations[key]); err != nil {
+			return err
+		}
+	}
+	if len(all.keys) == 0 {
+		o.remove("annotations")
+		return nil
+	}
+	return o.set("annotations", all)
+}
+
+// rebase has annotations name an image as the base, digest and name together:
+// one without the other would be about another image.
+func (u *updater) rebase(all *object, digest Digest) error {
+	prior := &object{values: map[string]json.RawMessage{}}
+	for _, key := range []string{baseDigest, baseName} {
+		if raw, ok := all.values[key]; ok {
+			prior.keys, prior.values[key] = append(prior.keys, key), raw
+		}
+	}
+	if len(prior.keys) > 0 {
+		if err := all.set(basePrior, string(prior.encode())); err != nil {
+			return err
+		}
+	}
+	if err := all.set(baseDigest, digest); err != nil {
+		return err
+	}
+	if u.name == "" {
+		all.remove(baseName)
+		return nil
+	}
+	return all.set(baseName, u.name)
+}
+
+// debase gives annotations the base back that they named before the first patch.
+// The name goes behind the digest, as it stands in all that sort their keys.
+func debase(all *object) error {
+	var text string
+	if err := all.get(basePrior, &text); err != nil {
+		return err
+	}
+	all.remove(basePrior)
+	prior, err := parseObject([]byte(text))
+	if err != nil { // there was no base, or someone else wrote this
+		all.remove(baseDigest)
+		all.remove(baseName)
+		return nil
+	}
+	for _, key := range []string{baseDigest, baseName} {
+		raw, had := prior.values[key]
+		if !had {
+			all.remove(key)
+			continue
+		}
+		if _, there := all.values[key]; !there {
+			all.keys = slices.Insert(all.keys, slices.Index(all.keys, baseDigest)+1, key)
+		}
+		all.values[key] = raw
+	}
+	return nil
+}
+
+// patched reports whether an image was patched before, whoever built on it since.
+func (u *updater) patched(it *item) bool {
+	return u.rewrittenStep(it.config.History) >= 0 || u.marked(it, len(it.manifest.Layers))
+}
+
+// marked reports whether one of the first n layers of an image is certgraft's own.
+func (u *updater) marked(it *item, n int) bool {
+	return slices.ContainsFunc(u.layersOf(it, n), func(l *layer) bool { return l != nil && l.marked })
+}
+
+// restores reports whether a change leaves nothing of certgraft's in an image.
+func (u *updater) restores(it *item, c imageChange) bool {
+	switch {
+	case c.sameLayer || c.layer != nil || len(c.sources) > 0 || u.marked(it, len(it.manifest.Layers)-c.own):
+		return false
+	case len(c.rewritten) > 0:
+		return c.sources != nil
+	}
+	return c.own > 0
+}
