@@ -152,14 +152,22 @@ func (o *patchEdit) run(root *rootfs.Overlay, config *image.Config, sources []in
 	if o.stores != "auto" {
 		opt.Stores = splitList(o.stores)
 	}
+	_, err := root.Lstat(installer.RecordPath)
+	recorded := err == nil
 	report, err := installer.Install(root, sources, opt)
 	if err != nil {
 		return err
 	}
 	before := slices.Clone(config.Env)
 	o.setEnv(config, report)
-	if err := installer.NoteEnviron(root, setVariables(before, config.Env)); err != nil {
+	set := setVariables(before, config.Env)
+	if err := installer.NoteEnviron(root, set); err != nil {
 		return err
+	}
+	if !recorded && len(set) == 0 {
+		if err := dropIdleRecord(root); err != nil {
+			return err
+		}
 	}
 	result.edited(config.Platform, report)
 	return nil
@@ -172,6 +180,24 @@ func environOf(env []string) map[string]string {
 		all[key] = value
 	}
 	return all
+}
+
+// dropIdleRecord takes a new record out where nothing else changed: every store
+// had what was wanted, so that there is nothing to add, and nothing that could be
+// removed.
+func dropIdleRecord(root *rootfs.Overlay) error {
+	changes := slices.Collect(root.Changes())
+	for _, c := range changes {
+		if above := strings.HasPrefix(installer.RecordPath, c.Name+"/"); c.Removed || c.Prior != nil || !above && c.Name != installer.RecordPath {
+			return nil
+		}
+	}
+	for _, c := range slices.Backward(changes) {
+		if err := root.Remove(c.Name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // withRuntime adds where the Java runtime is that an image starts by its path, if
