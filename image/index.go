@@ -122,7 +122,7 @@ func (u *updater) rewriteIndex(it *item) error {
 
 // replace makes the edited manifest or index the item's.
 func (u *updater) replace(it *item, o *object) {
-	it.raw = o.encode()
+	it.raw = likeWritten(it.raw, o.encode())
 	d := u.keep(it.desc.MediaType, it.raw)
 	it.desc.Digest, it.desc.Size = d.Digest, d.Size
 }

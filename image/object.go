@@ -127,3 +127,29 @@ func rawBytes(values []json.RawMessage) [][]byte {
 	}
 	return out
 }
+
+// likeWritten returns a document with the white space of another, where that is
+// what an encoder makes: all on one line, or each member on its own, indented.
+// What is taken out again then leaves the bytes that were there before.
+func likeWritten(was, now []byte) []byte {
+	body := bytes.TrimRight(was, " \t\r\n")
+	again, errWas := layOut(body, body)
+	out, errNow := layOut(body, now)
+	if errWas != nil || errNow != nil || !bytes.Equal(again, body) {
+		return now
+	}
+	return append(out, was[len(body):]...)
+}
+
+// layOut writes a document as another is written, as far as its first lines tell.
+func layOut(like, data []byte) ([]byte, error) {
+	var buf bytes.Buffer
+	first, lines := bytes.CutPrefix(like, []byte("{\n"))
+	if !lines {
+		err := json.Compact(&buf, data)
+		return buf.Bytes(), err
+	}
+	indent := first[:len(first)-len(bytes.TrimLeft(first, " \t"))]
+	err := json.Indent(&buf, data, "", string(indent))
+	return buf.Bytes(), err
+}

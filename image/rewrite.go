@@ -144,7 +144,7 @@ func (u *updater) rewriteConfig(it *item, c imageChange) ([]byte, error) {
 	if !changed && c.sameLayer {
 		return nil, nil
 	}
-	return o.encode(), nil
+	return likeWritten(it.rawConfig, o.encode()), nil
 }
 
 // editSettings sets the environment and the labels where they are to change.

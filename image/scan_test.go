@@ -129,6 +129,26 @@ func TestObject(t *testing.T) {
 	}
 }
 
+// A document keeps the white space that encoders put there, and another is left
+// to be as it comes.
+func TestLikeWritten(t *testing.T) {
+	const now = `{"a":[1,{"b":"<\u0026 "}],"c":{},"d":[]}`
+	for was, want := range map[string]string{
+		`{"x":1}`:                      now,
+		"{\"x\":1}\n":                  now + "\n",
+		"{\n  \"x\": [\n    1\n  ]\n}": "{\n  \"a\": [\n    1,\n    {\n      \"b\": \"<\\u0026 \"\n    }\n  ],\n  \"c\": {},\n  \"d\": []\n}",
+		"{\n\t\"x\": 1\n}\n":           "{\n\t\"a\": [\n\t\t1,\n\t\t{\n\t\t\t\"b\": \"<\\u0026 \"\n\t\t}\n\t],\n\t\"c\": {},\n\t\"d\": []\n}\n",
+		`{"x": 1}`:                     now,
+		"{\n  \"x\": [1]\n}":           now,
+		"{\n":                          now,
+		"":                             now,
+	} {
+		if got := string(likeWritten([]byte(was), []byte(now))); got != want {
+			t.Errorf("%q: %q, want %q", was, got, want)
+		}
+	}
+}
+
 func FuzzObject(f *testing.F) {
 	f.Add([]byte(`{"a":1,"b":{"c":[]}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {

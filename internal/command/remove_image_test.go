@@ -40,7 +40,6 @@ func environment(t *testing.T, text string) []string {
 // for two platforms.
 func nodeImage(t *testing.T, l *roottest.Layout) string {
 	t.Helper()
-	l.Compact = true
 	img := roottest.Image{Packed: "gzip", Layers: [][]byte{roottest.Tar(t, roottest.Dir("etc/"), roottest.Dir("etc/ssl/"), roottest.Dir("etc/ssl/certs/"),
 		roottest.File("etc/ssl/certs/ca-certificates.crt", roottest.NewCA(t, "Base").PEM()), roottest.File("usr/bin/node", ""))},
 		Config: map[string]any{
@@ -55,9 +54,17 @@ func nodeImage(t *testing.T, l *roottest.Layout) string {
 const nodeVariable = "NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt"
 
 // An image that was patched, twice even, and loses all of it is the image that
-// it was.
+// it was, to the byte, however its documents were indented.
 func TestRemoveGivesTheImageBack(t *testing.T) {
-	l := roottest.NewLayout(t)
+	for _, compact := range []bool{true, false} {
+		l := roottest.NewLayout(t)
+		l.Compact = compact
+		removeGivesBack(t, l)
+	}
+}
+
+func removeGivesBack(t *testing.T, l *roottest.Layout) {
+	t.Helper()
 	base := nodeImage(t, l)
 	corp, out := filepath.Join("..", "..", "testdata", "bundles", "corp.pem"), "oci:"+l.Dir
 	run(t, 0, "patch", base, corp, "--tag", out+":one", "--env", "auto", "--env", "A=9", "--env", "NEW=x")
