@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -28,7 +29,7 @@ type cut struct {
 
 // open reads a bundle. A block over which a strict reader loses the whole file
 // is taken out; one that package certs can read is written anew. Everything
-// else stays as it is.
+// else stays as it is, and what could be read before can be read afterwards.
 func (r *reader) open(data []byte) (bundle, error) {
 	b := bundle{data: data, held: &certs.Set{}}
 	var err error
@@ -38,6 +39,9 @@ func (r *reader) open(data []byte) (bundle, error) {
 		if b.blocks, err = r.read(b.data); err != nil {
 			return b, err
 		}
+		if lost := r.lost(data, b.data); lost != nil {
+			return b, fmt.Errorf("%s would be lost", lost.Subject())
+		}
 	}
 	for _, bl := range b.blocks {
 		if bl.cert != nil {
@@ -45,6 +49,42 @@ func (r *reader) open(data []byte) (bundle, error) {
 		}
 	}
 	return b, nil
+}
+
+// lost returns a certificate that was read of a file, by OpenSSL up to the block
+// over which it gives up or by package certs, and is not read so any more; nil
+// if there is none.
+func (r *reader) lost(was, is []byte) *certs.Certificate {
+	strict, lenient := r.programsRead(is), &certs.Set{}
+	for b := range certs.Blocks(is) {
+		if b.Certificate != nil {
+			lenient.Add(b.Certificate, "")
+		}
+	}
+	for c := range r.programsRead(was).All() {
+		if !strict.Has(c.Fingerprint()) {
+			return c
+		}
+	}
+	for b := range certs.Blocks(was) {
+		if c := b.Certificate; c != nil && !strict.Has(c.Fingerprint()) && !lenient.Has(c.Fingerprint()) {
+			return c
+		}
+	}
+	return nil
+}
+
+// programsRead returns what OpenSSL reads of a file up to the block over which it
+// gives up. Node has that much even then.
+func (r *reader) programsRead(data []byte) *certs.Set {
+	set := &certs.Set{}
+	blocks, _ := r.read(data)
+	for _, b := range blocks {
+		if b.cert != nil {
+			set.Add(b.cert, "")
+		}
+	}
+	return set
 }
 
 // clean reports whether OpenSSL saw every block, so that nothing is left for
@@ -86,9 +126,18 @@ func (r *reader) fault(data []byte, b certs.Block) (cut, string) {
 		if found := r.rescue(b, text); found != nil {
 			c.Now += string(found.AppendPEM(nil))
 		}
+		if c.Now == "" && !lineStart(before) { // what follows is to start a line as before
+			c.Was = c.Was[:len(c.Was)-lineEnd(c.Was)]
+		}
 		return c, reason
 	}
 }
+
+// lineStart reports whether what follows text starts a line.
+func lineStart(text []byte) bool { return len(text) == 0 || text[len(text)-1] == '\n' }
+
+// lineEnd returns the length of the line end that text ends with.
+func lineEnd(text []byte) int { return len(text) - len(bytes.TrimRight(text, "\r\n")) }
 
 // poison says why strict readers lose a file with that block in it, "" if they
 // do not.

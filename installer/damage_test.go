@@ -1,0 +1,160 @@
+package installer_test
+
+import (
+	"crypto/x509"
+	"encoding/base64"
+	"fmt"
+	"math/rand"
+	"regexp"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"golang.org/x/crypto/cryptobyte"
+	"golang.org/x/crypto/cryptobyte/asn1"
+
+	"github.com/certgraft/certgraft/installer"
+	"github.com/certgraft/certgraft/internal/roottest"
+)
+
+// damages are what bundles that were put together by hand have in them.
+var damages = []func(pem string) string{
+	func(pem string) string { return pem },
+	func(pem string) string { return "<html><pre>-----BEGIN CERTIFICATE-----</pre></html>\n" + pem },
+	func(pem string) string { return pem + "see -----BEGIN CERTIFICATE-----\n# and so on\n" },
+	func(pem string) string { return "# a comment\n\n" + pem + "\n" },
+	func(pem string) string { return "text " + pem },
+	func(pem string) string { return strings.ReplaceAll(pem, "\n", "\r\n") },
+	func(pem string) string { return strings.Replace(pem, "\nMII", "\n!!!", 1) },
+}
+
+// However a bundle is damaged, install makes of it one that OpenSSL reads, with
+// all that it read of it before, and remove --all what it was.
+func TestDamagedBundles(t *testing.T) {
+	cas := make([]string, 6)
+	for i := range cas {
+		cas[i] = roottest.NewCA(t, fmt.Sprint("CA ", i)).PEM()
+	}
+	ours := roottest.NewCA(t, "Ours").PEM()
+	for seed := range int64(400) {
+		random := rand.New(rand.NewSource(seed))
+		var text strings.Builder
+		for range 1 + random.Intn(5) {
+			text.WriteString(damages[random.Intn(len(damages))](cas[random.Intn(len(cas))]))
+		}
+		before := bundleTree(text.String())
+		after, _ := roundTrip(t, before, installer.Options{}, source(t, "ours", ours))
+		damaged, repaired := opensslReads(t, text.String()), opensslReads(t, bundleOf(after))
+		if !repaired.whole || !repaired.certs["Ours"] {
+			t.Errorf("it cannot be read, or does not hold what was installed")
+		}
+		for name := range damaged.certs {
+			if !repaired.certs[name] {
+				t.Errorf("%s was read before and is lost", name)
+			}
+		}
+		if t.Failed() {
+			t.Fatalf("seed %d: the bundle was\n%q\nand is\n%q", seed, outline(text.String()), outline(bundleOf(after)))
+		}
+	}
+}
+
+const bundlePath = "etc/ssl/certs/ca-certificates.crt"
+
+func bundleTree(text string) fstest.MapFS {
+	return fstest.MapFS{bundlePath: {Data: []byte(text), Mode: 0o644}}
+}
+
+func bundleOf(tree fstest.MapFS) string { return string(tree[bundlePath].Data) }
+
+// outline is a bundle without most of the base64.
+func outline(text string) string {
+	return regexp.MustCompile(`[A-Za-z0-9+/=]{30,}`).ReplaceAllString(text, "M")
+}
+
+// reading is what OpenSSL reads of a file: the certificates up to the block over
+// which it gives up, if it does.
+type reading struct {
+	certs map[string]bool // by name
+	whole bool
+}
+
+// opensslReads is a second, simple model of PEM_X509_INFO_read_bio over a file.
+func opensslReads(t *testing.T, text string) reading {
+	t.Helper()
+	got := reading{certs: map[string]bool{}}
+	for lines := gets(text); ; {
+		label, rest, ok := beginning(lines)
+		if !ok {
+			got.whole = true
+			return got
+		}
+		body := ""
+		for lines = rest; ; lines = lines[1:] {
+			if len(lines) == 0 {
+				return got
+			}
+			if strings.HasPrefix(lines[0], "-----END ") {
+				break
+			}
+			if lines[0] == "" || strings.Contains(lines[0], ":") {
+				return got
+			}
+			body += lines[0]
+		}
+		if lines[0] != "-----END "+label+"-----" {
+			return got
+		}
+		lines = lines[1:]
+		c := decoded(body)
+		if c == nil {
+			return got
+		}
+		got.certs[c.Subject.CommonName] = true
+	}
+}
+
+// beginning finds the next BEGIN line. A byte order mark is passed over on the
+// first line that is looked at.
+func beginning(lines []string) (label string, rest []string, ok bool) {
+	for i, line := range lines {
+		if i == 0 {
+			line = strings.TrimPrefix(line, "\ufeff")
+		}
+		label, begins := strings.CutPrefix(line, "-----BEGIN ")
+		if label, ends := strings.CutSuffix(label, "-----"); begins && ends {
+			return label, lines[i+1:], true
+		}
+	}
+	return "", nil, false
+}
+
+// gets returns the lines as BIO_gets does: what is behind a NUL is lost, and a
+// line of nothing else ends the file.
+func gets(text string) (lines []string) {
+	for line := range strings.Lines(text) {
+		line, _, _ = strings.Cut(line, "\x00")
+		if line == "" {
+			break
+		}
+		lines = append(lines, strings.TrimRightFunc(line, func(r rune) bool { return r <= ' ' || r >= 0x80 }))
+	}
+	return lines
+}
+
+func decoded(body string) *x509.Certificate {
+	body, _, _ = strings.Cut(body, "-")
+	der, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(body), ""))
+	if err != nil {
+		return nil
+	}
+	rest, first := cryptobyte.String(der), cryptobyte.String(nil)
+	if !rest.ReadASN1Element(&first, asn1.SEQUENCE) {
+		return nil
+	}
+	c, err := x509.ParseCertificate(first)
+	if err != nil {
+		return nil
+	}
+	return c
+}
