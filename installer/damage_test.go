@@ -26,6 +26,9 @@ var damages = []func(pem string) string{
 	func(pem string) string { return "text " + pem },
 	func(pem string) string { return strings.ReplaceAll(pem, "\n", "\r\n") },
 	func(pem string) string { return strings.Replace(pem, "\nMII", "\n!!!", 1) },
+	strings.TrimSpace,
+	func(pem string) string { return "\ufeff" + pem },
+	func(pem string) string { return strings.TrimSpace(pem) + " # trusted since 2020\n" },
 }
 
 // However a bundle is damaged, install makes of it one that OpenSSL reads, with

@@ -111,9 +111,11 @@ func (r *reader) faults(data []byte) (cuts []cut, reasons []string) {
 // fault returns the change that one block needs, with the reason, "" if none.
 func (r *reader) fault(data []byte, b certs.Block) (cut, string) {
 	before, text := data[:b.Start], data[b.Start:b.End]
-	starts := b.Start == 0 || bytes.HasSuffix(before, []byte("\n")) || bytes.HasSuffix(before, []byte("\ufeff"))
-	glued := !starts && bytes.HasSuffix(before, []byte("-----"))
+	line, mark := bytes.CutSuffix(before[bytes.LastIndexByte(before, '\n')+1:], []byte("\ufeff"))
+	starts, glued := len(line) == 0, bytes.HasPrefix(line, []byte("-----END "))
 	switch reason := r.poison(b, text); {
+	case glued && mark && reason == "": // no line but the first of a file begins with one
+		return cut{Offset: b.Start - len("\ufeff"), Was: []byte("\ufeff"), Now: "\n"}, "it stood on the END line of the one before"
 	case glued && reason == "":
 		return cut{Offset: b.Start, Now: "\n"}, "it stood on the END line of the one before"
 	case reason == "", !starts && !glued && b.Certificate != nil: // OpenSSL does not see it in the middle of a line
