@@ -171,7 +171,11 @@ func (e *edit) repair(store, name string, data []byte, as style) (text []byte, o
 	}
 	text = patch(base, cuts)
 	if len(cuts) > 0 {
-		e.record.store(store).repaired(repair{Path: name, SHA256: digest(text), Cuts: cuts})
+		recorded := e.record.store(store)
+		if done, ok := recorded.repair(name); ok && done.SHA256 == digest(base) {
+			cuts = compose(base, done.Cuts, cuts)
+		}
+		recorded.repaired(repair{Path: name, SHA256: digest(text), Cuts: cuts})
 	}
 	whole, _ := e.reader.open(data)
 	for c := range whole.held.All() {

@@ -28,7 +28,14 @@ var damages = []func(pem string) string{
 	func(pem string) string { return strings.Replace(pem, "\nMII", "\n!!!", 1) },
 	strings.TrimSpace,
 	func(pem string) string { return "\ufeff" + pem },
+	func(pem string) string { return strings.Replace(pem, "-----END CERTIFICATE-----\n", "", 1) },
+	func(pem string) string { return " " + strings.ReplaceAll(strings.TrimSpace(pem), "\n", "\n ") + "\n" },
+	func(pem string) string { return "<html>\n-----BEGIN CERTIFICATE-----\n</html>\n" + pem },
+	func(pem string) string { return strings.Replace(pem, "\n-----END", "\n\n-----END", 1) },
+	func(pem string) string { return strings.Replace(pem, "\nMII", "\nFoo: bar\n\nMII", 1) },
 	func(pem string) string { return strings.TrimSpace(pem) + " # trusted since 2020\n" },
+	func(pem string) string { return strings.ReplaceAll(pem, "\n", "\r") },
+	func(pem string) string { return pem + "left over -----END CERTIFICATE-----\n" },
 }
 
 // However a bundle is damaged, install makes of it one that OpenSSL reads, with
@@ -45,19 +52,28 @@ func TestDamagedBundles(t *testing.T) {
 		for range 1 + random.Intn(5) {
 			text.WriteString(damages[random.Intn(len(damages))](cas[random.Intn(len(cas))]))
 		}
-		before := bundleTree(text.String())
-		after, _ := roundTrip(t, before, installer.Options{}, source(t, "ours", ours))
-		damaged, repaired := opensslReads(t, text.String()), opensslReads(t, bundleOf(after))
-		if !repaired.whole || !repaired.certs["Ours"] {
-			t.Errorf("it cannot be read, or does not hold what was installed")
+		if !t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) { repairs(t, text.String(), source(t, "ours", ours)) }) {
+			return
 		}
-		for name := range damaged.certs {
-			if !repaired.certs[name] {
-				t.Errorf("%s was read before and is lost", name)
-			}
-		}
+	}
+}
+
+// repairs installs a source into a root with that bundle.
+func repairs(t *testing.T, text string, ours installer.Source) {
+	t.Helper()
+	t.Cleanup(func() {
 		if t.Failed() {
-			t.Fatalf("seed %d: the bundle was\n%q\nand is\n%q", seed, outline(text.String()), outline(bundleOf(after)))
+			t.Logf("the bundle was %q", outline(text))
+		}
+	})
+	after, _ := roundTrip(t, bundleTree(text), installer.Options{}, ours)
+	was, is := opensslReads(t, text), opensslReads(t, bundleOf(after))
+	if !is.whole || !is.certs["Ours"] {
+		t.Errorf("it is now %q, which cannot be read, or does not hold what was installed", outline(bundleOf(after)))
+	}
+	for name := range was.certs {
+		if !is.certs[name] {
+			t.Errorf("%s was read before and is lost", name)
 		}
 	}
 }

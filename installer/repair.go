@@ -20,13 +20,6 @@ type bundle struct {
 	faults []string // why
 }
 
-// cut is a change to a file: at Offset of the file as it was, Was became Now.
-type cut struct {
-	Offset int    `json:"offset"`
-	Was    []byte `json:"was"` // base64 in JSON: it is damaged, and need not be text
-	Now    string `json:"now"`
-}
-
 // open reads a bundle. A block over which a strict reader loses the whole file
 // is taken out; one that package certs can read is written anew. Everything
 // else stays as it is, and what could be read before can be read afterwards.
@@ -34,8 +27,7 @@ func (r *reader) open(data []byte) (bundle, error) {
 	b := bundle{data: data, held: &certs.Set{}}
 	var err error
 	if b.blocks, err = r.read(data); err != nil || !clean(data, b.blocks) {
-		b.cuts, b.faults = r.faults(data)
-		b.data = patch(data, b.cuts)
+		b.mend(r)
 		if b.blocks, err = r.read(b.data); err != nil {
 			return b, err
 		}
@@ -49,6 +41,20 @@ func (r *reader) open(data []byte) (bundle, error) {
 		}
 	}
 	return b, nil
+}
+
+// mend makes the changes that make the bundle readable. What one leaves can be
+// damaged in its own right: a block without an END line hides what follows it.
+func (b *bundle) mend(r *reader) {
+	const most = 16 // more than any file needs that was not made to need them
+	for range most {
+		cuts, reasons := r.faults(b.data)
+		if len(cuts) == 0 {
+			return
+		}
+		b.cuts, b.faults = compose(b.data, b.cuts, cuts), append(b.faults, reasons...)
+		b.data = patch(b.data, cuts)
+	}
 }
 
 // lost returns a certificate that was read of a file, by OpenSSL up to the block
@@ -110,7 +116,7 @@ func (r *reader) faults(data []byte) (cuts []cut, reasons []string) {
 
 // fault returns the change that one block needs, with the reason, "" if none.
 func (r *reader) fault(data []byte, b certs.Block) (cut, string) {
-	before, text := data[:b.Start], data[b.Start:b.End]
+	before, text := data[:b.Start], unindented(data[b.Start:b.End])
 	line, mark := bytes.CutSuffix(before[bytes.LastIndexByte(before, '\n')+1:], []byte("\ufeff"))
 	starts, glued := len(line) == 0, bytes.HasPrefix(line, []byte("-----END "))
 	switch reason := r.poison(b, text); {
@@ -133,6 +139,15 @@ func (r *reader) fault(data []byte, b certs.Block) (cut, string) {
 		}
 		return c, reason
 	}
+}
+
+// unindented returns a block that has no END line without what indents the BEGIN
+// line of the next.
+func unindented(text []byte) []byte {
+	if short := bytes.TrimRight(text, " \t"); lineStart(short) {
+		return short
+	}
+	return text
 }
 
 // lineStart reports whether what follows text starts a line.
@@ -179,33 +194,6 @@ func claimsCertificate(text []byte) bool {
 func firstLine(text []byte) []byte {
 	line, _, _ := bytes.Cut(text, []byte("\n"))
 	return line
-}
-
-// patch makes the changes.
-func patch(data []byte, cuts []cut) []byte {
-	var out []byte
-	at := 0
-	for _, c := range cuts {
-		out = append(append(out, data[at:c.Offset]...), c.Now...)
-		at = c.Offset + len(c.Was)
-	}
-	return append(out, data[at:]...)
-}
-
-// unpatch undoes patch.
-func unpatch(data []byte, cuts []cut) []byte {
-	var out []byte
-	at, grown := 0, 0
-	for _, c := range cuts {
-		start := c.Offset + grown
-		if start < at || start+len(c.Now) > len(data) {
-			return data
-		}
-		out = append(append(out, data[at:start]...), c.Was...)
-		at = start + len(c.Now)
-		grown += len(c.Now) - len(c.Was)
-	}
-	return append(out, data[at:]...)
 }
 
 // without returns a file without the certificates in gone, each with what sets

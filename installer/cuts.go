@@ -1,0 +1,92 @@
+package installer
+
+import "slices"
+
+// cut is a change to a file: at Offset of the file as it was, Was became Now.
+type cut struct {
+	Offset int    `json:"offset"`
+	Was    []byte `json:"was"` // base64 in JSON: it is damaged, and need not be text
+	Now    string `json:"now"`
+}
+
+// patch makes the changes.
+func patch(data []byte, cuts []cut) []byte {
+	var out []byte
+	at := 0
+	for _, c := range cuts {
+		out = append(append(out, data[at:c.Offset]...), c.Now...)
+		at = c.Offset + len(c.Was)
+	}
+	return append(out, data[at:]...)
+}
+
+// unpatch undoes patch.
+func unpatch(data []byte, cuts []cut) []byte {
+	var out []byte
+	at, grown := 0, 0
+	for _, c := range cuts {
+		start := c.Offset + grown
+		if start < at || start+len(c.Now) > len(data) {
+			return data
+		}
+		out = append(append(out, data[at:start]...), c.Was...)
+		at = start + len(c.Now)
+		grown += len(c.Now) - len(c.Was)
+	}
+	return append(out, data[at:]...)
+}
+
+// compose returns the changes that first and then second make. data is what first
+// left. Changes that touch become one.
+func compose(data []byte, first, second []cut) []cut {
+	var all []cut
+	grown := 0 // by which data is longer, so far, than what it was made of
+	for len(first) > 0 || len(second) > 0 {
+		a, b, start, end := touching(len(data), grown, first, second)
+		part, was := data[start:end], start-grown
+		all = append(all, cut{
+			Offset: was,
+			Was:    unpatch(part, moved(first[:a], was)),
+			Now:    string(patch(part, moved(second[:b], start))),
+		})
+		for _, c := range first[:a] {
+			grown += len(c.Now) - len(c.Was)
+		}
+		first, second = first[a:], second[b:]
+	}
+	return all
+}
+
+// touching returns how many changes of first and of second there are at the next
+// place of a file that first left, and where in it that place starts and ends.
+func touching(size, grown int, first, second []cut) (a, b, start, end int) {
+	start = size
+	if len(first) > 0 {
+		start = first[0].Offset + grown
+	}
+	if len(second) > 0 {
+		start = min(start, second[0].Offset)
+	}
+	for end = start; ; {
+		switch {
+		case a < len(first) && first[a].Offset+grown <= end:
+			end = max(end, first[a].Offset+grown+len(first[a].Now))
+			grown += len(first[a].Now) - len(first[a].Was)
+			a++
+		case b < len(second) && second[b].Offset <= end:
+			end = max(end, second[b].Offset+len(second[b].Was))
+			b++
+		default:
+			return a, b, start, end
+		}
+	}
+}
+
+// moved returns changes as they are to a part of a file that starts at start.
+func moved(cuts []cut, start int) []cut {
+	cuts = slices.Clone(cuts)
+	for i := range cuts {
+		cuts[i].Offset -= start
+	}
+	return cuts
+}
