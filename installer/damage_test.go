@@ -5,6 +5,9 @@ import (
 	"encoding/base64"
 	"fmt"
 	"math/rand"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -36,7 +39,14 @@ var damages = []func(pem string) string{
 	func(pem string) string { return strings.TrimSpace(pem) + " # trusted since 2020\n" },
 	func(pem string) string { return strings.ReplaceAll(pem, "\n", "\r") },
 	func(pem string) string { return pem + "left over -----END CERTIFICATE-----\n" },
+	func(pem string) string { return utf16le(pem) },
+	func(pem string) string { return "\xff\xfe" + utf16le("# text\r\n") },
+	func(pem string) string { return utf16be(pem) },
 }
+
+func utf16le(text string) string { return strings.Join(strings.SplitAfter(text, ""), "\x00") + "\x00" }
+
+func utf16be(text string) string { return "\x00" + strings.Join(strings.SplitAfter(text, ""), "\x00") }
 
 // However a bundle is damaged, install makes of it one that OpenSSL reads, with
 // all that it read of it before, and remove --all what it was.
@@ -176,4 +186,28 @@ func decoded(body string) *x509.Certificate {
 		return nil
 	}
 	return c
+}
+
+// OpenSSL itself reads what was repaired.
+func TestDamagedBundlesWithOpenSSL(t *testing.T) {
+	openssl, err := exec.LookPath("openssl")
+	if err != nil {
+		t.Skip("there is no openssl here")
+	}
+	first, second, ours := roottest.NewCA(t, "First").PEM(), roottest.NewCA(t, "Second").PEM(), roottest.NewCA(t, "Ours").PEM()
+	for i, damage := range damages {
+		text := first + damage(second) + first
+		after, _ := install(t, bundleTree(text), installer.Options{}, source(t, "ours", ours))
+		dir := t.TempDir()
+		for name, text := range map[string]string{"bundle": bundleOf(after), "first": first, "ours": ours} {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		verify := exec.CommandContext(t.Context(), openssl, "verify", "-no-CApath", "-no-CAstore", "-CAfile", "bundle", "first", "ours")
+		verify.Dir, verify.Env = dir, []string{}
+		if out, err := verify.CombinedOutput(); err != nil {
+			t.Errorf("damage %d: %v: %s", i, err, out)
+		}
+	}
 }

@@ -134,9 +134,10 @@ type lineReader struct {
 }
 
 // next returns a line without what OpenSSL strips from its end, and where it
-// starts.
+// starts. BIO_gets takes lines for strings: what is behind a NUL is not seen, and
+// one that begins with a NUL is empty, which is the end of the file.
 func (l *lineReader) next() (start int, line []byte, ok bool) {
-	if l.at == len(l.data) {
+	if l.at == len(l.data) || l.data[l.at] == 0 {
 		return l.at, nil, false
 	}
 	start, line = l.at, l.data[l.at:]
@@ -144,6 +145,9 @@ func (l *lineReader) next() (start int, line []byte, ok bool) {
 		line = line[:i+1]
 	}
 	l.at += len(line)
+	if i := bytes.IndexByte(line, 0); i >= 0 {
+		line = line[:i]
+	}
 	for len(line) > 0 && (line[len(line)-1] <= ' ' || line[len(line)-1] >= 0x80) { // as a signed char, that is less too
 		line = line[:len(line)-1]
 	}

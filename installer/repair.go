@@ -93,25 +93,75 @@ func (r *reader) programsRead(data []byte) *certs.Set {
 	return set
 }
 
-// clean reports whether OpenSSL saw every block, so that nothing is left for
-// other readers to trip over.
+// clean reports whether OpenSSL saw every block and all that is behind them, so
+// that nothing is left for other readers to trip over.
 func clean(data []byte, blocks []block) bool {
-	return bytes.Count(data, []byte("-----BEGIN ")) == len(blocks) &&
+	return bytes.Count(data, []byte("-----BEGIN ")) == len(blocks) && !endsEarly(data) &&
 		!slices.ContainsFunc(blocks, func(b block) bool { return b.trailing })
+}
+
+// endsEarly reports whether OpenSSL takes a line for the end of the file. fgets
+// gives it at most 254 bytes of a line at once.
+func endsEarly(data []byte) bool {
+	const most = 254
+	for bytes.IndexByte(data, 0) >= 0 {
+		line := data[:min(most, len(data))]
+		if line[0] == 0 {
+			return true
+		}
+		if i := bytes.IndexByte(line, '\n'); i >= 0 {
+			line = line[:i+1]
+		}
+		data = data[len(line):]
+	}
+	return false
 }
 
 // faults returns the changes that make a bundle readable, and the reason for
 // each.
 func (r *reader) faults(data []byte) (cuts []cut, reasons []string) {
-	after := 0
-	for b := range certs.Blocks(data) {
-		c, reason := r.fault(data, b)
+	after, end := 0, 0
+	note := func(c cut, reason string) {
 		if reason != "" && c.Offset >= after {
 			cuts, reasons = append(cuts, c), append(reasons, reason)
 			after = c.Offset + len(c.Was)
 		}
 	}
+	for b := range certs.Blocks(data) {
+		note(gapFault(data, end, b.Start))
+		note(r.fault(data, b))
+		end = b.End
+	}
+	note(gapFault(data, end, len(data)))
 	return cuts, reasons
+}
+
+// gapFault returns the change that what stands between two blocks needs, "" if
+// none: DER or UTF-16 that someone joined to the others with cat, at which
+// OpenSSL stops.
+func gapFault(data []byte, start, end int) (cut, string) {
+	if !endsEarly(data[start:end]) {
+		return cut{}, ""
+	}
+	first, last := binaryLines(data[start:end])
+	c := cut{Offset: start + first, Was: bytes.Clone(data[start+first : start+last])}
+	found, _, _ := certs.ParseAll(c.Was) // where there is no certificate, nothing takes its place
+	for _, f := range found {
+		c.Now += string(f.AppendPEM(nil))
+	}
+	return c, "it is binary or UTF-16, and OpenSSL takes it for the end of the file"
+}
+
+// binaryLines returns where the first line of text that is binary starts, and
+// where the last of them ends.
+func binaryLines(text []byte) (first, last int) {
+	isControl := func(c rune) bool { return c < ' ' && c != '\t' && c != '\n' && c != '\v' && c != '\f' && c != '\r' }
+	first = 1 + bytes.LastIndexByte(text[:max(0, bytes.IndexFunc(text, isControl))], '\n')
+	last = bytes.LastIndexFunc(text, isControl) + 1
+	if i := bytes.IndexByte(text[last:], '\n'); i >= 0 {
+		return first, last + i + 1
+	}
+	return first, len(text)
 }
 
 // fault returns the change that one block needs, with the reason, "" if none.
