@@ -256,11 +256,11 @@ func (s anchorStore) remove(e *edit, gone map[certs.Fingerprint]bool) error {
 
 func (s anchorStore) removeFromBundle(e *edit, before *state, left *anchors, gone map[certs.Fingerprint]bool, report *StoreReport) error {
 	remade := ""
-	if before.bundle && before.data != nil {
-		real, err := e.root.Resolve(toolsBundle)
-		if err != nil {
-			return err
-		}
+	real, err := e.root.Resolve(toolsBundle)
+	if err != nil {
+		return err
+	}
+	if before.bundle && before.data != nil && s.addedTo(e, real, gone) {
 		data := left.concat(s.each)
 		remade, report.Path = real, "/"+real
 		report.Total = e.count(data)
@@ -279,6 +279,19 @@ func (s anchorStore) removeFromBundle(e *edit, before *state, left *anchors, gon
 		report.Path, report.Total, report.Removed = "/"+name, total, max(report.Removed, taken)
 	}
 	return e.removeCreated(s.id)
+}
+
+// addedTo reports whether all of gone that have an anchor of ours were added to the
+// bundle too. One that someone had put there before stays, though no anchor
+// explains it any more, so that the bundle is not what the tool would write.
+func (s anchorStore) addedTo(e *edit, bundle string, gone map[certs.Fingerprint]bool) bool {
+	there := e.record.in(storeOf(s.id, bundle))
+	for f := range e.record.in(s.id) {
+		if gone[f] && !there[f] {
+			return false
+		}
+	}
+	return true
 }
 
 func (s anchorStore) removeLinks(e *edit, before *state, left *anchors, dropped []string) error {
