@@ -19,6 +19,7 @@ var alpine = anchorStore{
 	local:    flatAnchors,
 	linkName: linkNamer("ca-cert-"),
 	refresh:  alpineLinks,
+	anew:     true,
 	links:    hasAlpineTool,
 	each:     func(data []byte) []byte { return append(slices.Clip(data), '\n') },
 	style:    style{after: "\n"},

@@ -19,6 +19,7 @@ type anchorStore struct {
 	local    func(root *rootfs.Overlay) ([]string, error)                          // paths of the local anchors, in the tool's order
 	linkName func(anchor string) string                                            // of the link to an anchor
 	refresh  func(e *edit, before map[string]string, a *anchors) map[string]string // the links that a run of the tool leaves
+	anew     bool                                                                  // it makes all links named by hash anew: c_rehash, not openssl rehash
 	links    func(root *rootfs.Overlay) bool                                       // the root is to have links
 	each     func(data []byte) []byte                                              // what the tool writes of an anchor into the bundle
 	style    style                                                                 // how that sets apart an anchor of ours

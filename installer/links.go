@@ -26,7 +26,7 @@ func (s anchorStore) remakeLinks(e *edit, before map[string]string, a *anchors) 
 // toolsLinks returns the links that a run of the tool would leave.
 func (s anchorStore) toolsLinks(e *edit, before map[string]string, a *anchors) (map[string]string, error) {
 	after := s.refresh(e, before, a)
-	return after, e.rehash(after)
+	return after, e.rehash(after, s.anew)
 }
 
 // applyLinks makes the links of /etc/ssl/certs those in after.

@@ -1,6 +1,7 @@
 package installer
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -18,8 +19,9 @@ import (
 // would (apps/rehash.c of OpenSSL 3), its quirks included: for each file that
 // holds exactly one certificate a link HASH.N to the bare name, files and links
 // taken in the order of their names. Links to lists of revoked certificates are
-// left alone.
-func (e *edit) rehash(links map[string]string) error {
+// left alone. With anew it is what c_rehash makes of them, which takes every link
+// away first.
+func (e *edit) rehash(links map[string]string, anew bool) error {
 	names, err := e.plainNames()
 	if err != nil {
 		return err
@@ -30,8 +32,15 @@ func (e *edit) rehash(links map[string]string) error {
 			return err
 		}
 	}
+	if anew {
+		maps.DeleteFunc(links, func(name, _ string) bool { _, _, isHash := splitHashName(name); return isHash })
+	}
 	for hash, b := range buckets {
-		b.apply(hash, links)
+		if anew {
+			b.number(hash, links)
+		} else {
+			b.apply(hash, links)
+		}
 	}
 	return nil
 }
@@ -200,6 +209,20 @@ func (b *bucket) apply(hash uint32, links map[string]string) {
 			links[hashName(hash, next)] = h.file
 		default:
 			delete(links, hashName(hash, h.id))
+		}
+	}
+}
+
+// number makes links where there are none. c_rehash takes files as the directory
+// has them, which is not known: those that had a link keep their order, and the
+// others follow.
+func (b *bucket) number(hash uint32, links map[string]string) {
+	slices.SortStableFunc(b.entries, func(x, y *hashed) int { return cmp.Compare(x.id, y.id) })
+	next := 0
+	for _, h := range b.entries {
+		if h.needed {
+			links[hashName(hash, next)] = h.file
+			next++
 		}
 	}
 }

@@ -1,0 +1,71 @@
+package installer_test
+
+import (
+	"fmt"
+	"io/fs"
+	"testing"
+	"testing/fstest"
+
+	"github.com/certgraft/certgraft/installer"
+	"github.com/certgraft/certgraft/internal/roottest"
+	"github.com/certgraft/certgraft/rootfs"
+)
+
+// On Alpine, where c_rehash makes the hash links, the CAs of one subject have
+// them without a gap whichever of them goes.
+func TestAlpineRemoveOneOfASubject(t *testing.T) {
+	old := roottest.NewCA(t, "Same")
+	before := debianTree(map[string]string{
+		"etc/ca-certificates.conf": "x.crt\n", "usr/share/ca-certificates/x.crt": old.PEM(), bundlePath: old.PEM() + "\n",
+	})
+	before["etc/os-release"] = &fstest.MapFile{Data: []byte("ID=alpine\n"), Mode: 0o644}
+	before["etc/ssl/certs/ca-cert-x.pem"] = link("/usr/share/ca-certificates/x.crt")
+	before["etc/ssl/certs/"+hash(t, old)+".0"] = link("ca-cert-x.pem")
+	removeEither(t, before, old)
+}
+
+// removeEither installs two CAs of one subject and removes them, the one or the
+// other first.
+func removeEither(t *testing.T, before fstest.MapFS, others ...*roottest.CA) {
+	t.Helper()
+	a, b := roottest.NewCA(t, "Same"), roottest.NewCA(t, "Same")
+	for _, order := range [][]*roottest.CA{{a, b}, {b, a}} {
+		tree := before
+		tree, _ = install(t, tree, installer.Options{}, source(t, "s1", a.PEM()))
+		tree, _ = install(t, tree, installer.Options{}, source(t, "s2", b.PEM()))
+		names := map[*roottest.CA]string{a: "s1", b: "s2"}
+		tree, _ = remove(t, tree, installer.Selection{Sources: []string{names[order[0]]}}, installer.Options{})
+		foundByHash(t, tree, append(others, order[1])...)
+		tree, _ = remove(t, tree, installer.Selection{Sources: []string{names[order[1]]}}, installer.Options{})
+		roottest.Same(t, "all removed", dump(t, before), dump(t, tree))
+	}
+}
+
+func link(target string) *fstest.MapFile {
+	return &fstest.MapFile{Data: []byte(target), Mode: fs.ModeSymlink | 0o777}
+}
+
+// foundByHash checks that OpenSSL finds those CAs in /etc/ssl/certs: it stops at
+// the first number that is missing or leads nowhere.
+func foundByHash(t *testing.T, tree fstest.MapFS, cas ...*roottest.CA) {
+	t.Helper()
+	for _, ca := range cas {
+		if !isFoundByHash(t, tree, ca) {
+			t.Errorf("%s is not found by its hash", ca.Cert.Subject)
+		}
+	}
+}
+
+func isFoundByHash(t *testing.T, tree fstest.MapFS, ca *roottest.CA) bool {
+	t.Helper()
+	root := rootfs.NewOverlay(tree) // which follows links from the root
+	for id := 0; ; id++ {
+		data, err := fs.ReadFile(root, fmt.Sprintf("etc/ssl/certs/%s.%d", hash(t, ca), id))
+		if err != nil {
+			return false
+		}
+		if string(data) == ca.PEM() {
+			return true
+		}
+	}
+}
