@@ -296,7 +296,7 @@ func (s anchorStore) addedTo(e *edit, bundle string, gone map[certs.Fingerprint]
 }
 
 func (s anchorStore) removeLinks(e *edit, before *state, left *anchors, dropped []string) error {
-	if before.links {
+	if before.links && len(e.record.store(s.id).Replaced) == 0 { // the tool would not leave what was there before
 		return s.remakeLinks(e, before.there, left)
 	}
 	for _, p := range dropped {

@@ -125,12 +125,19 @@ func (s anchorStore) dropLink(e *edit, link string) error {
 	return nil
 }
 
-// dropHashLink takes away HASH.ID. What stood in its place comes back; else the
-// last of the numbers behind it moves there, so that no gap hides them.
+// dropHashLink takes away HASH.ID. Another of ours that is behind it takes its
+// place; then what stood there comes back; else the last of the numbers behind it
+// moves there, so that no gap hides them.
 func (s anchorStore) dropHashLink(e *edit, hash uint32, id int) error {
 	name := inCertDir(hashName(hash, id))
 	recorded := e.record.store(s.id)
 	if i := slices.IndexFunc(recorded.Replaced, func(l replacedLink) bool { return l.Path == name }); i >= 0 {
+		if behind, target, ok := lastOfOurs(e.root, hash, id); ok {
+			if err := e.root.Symlink(target, name); err != nil {
+				return err
+			}
+			return s.dropHashLink(e, hash, behind)
+		}
 		was := recorded.Replaced[i].Target
 		recorded.Replaced = slices.Delete(recorded.Replaced, i, i+1)
 		if was != "" {
@@ -140,6 +147,21 @@ func (s anchorStore) dropHashLink(e *edit, hash uint32, id int) error {
 	}
 	_, err := e.closeGap(certDir, hash, id)
 	return err
+}
+
+// lastOfOurs returns the last of the numbers behind HASH.ID that leads to an anchor
+// of ours, and how.
+func lastOfOurs(root *rootfs.Overlay, hash uint32, id int) (last int, target string, ok bool) {
+	for id++; isThere(root, inCertDir(hashName(hash, id))); id++ {
+		link, err := root.ReadLink(inCertDir(hashName(hash, id)))
+		if err != nil || !fs.ValidPath(link) {
+			continue
+		}
+		if anchor, err := root.ReadLink(inCertDir(link)); err == nil && toAnchor(anchor) && isOurs(anchor) {
+			last, target, ok = id, link, true
+		}
+	}
+	return last, target, ok
 }
 
 // isThere reports whether there is anything at name, a link that leads nowhere

@@ -24,6 +24,23 @@ func TestAlpineRemoveOneOfASubject(t *testing.T) {
 	removeEither(t, before, old)
 }
 
+// Where a hash link was missing before ours, or led nowhere, what is ours is
+// found until all of it is gone, and the directory is then as it was.
+func TestDebianRemoveOneOfASubjectBehindAHole(t *testing.T) {
+	packaged, old := roottest.NewCA(t, "Packaged").PEM(), roottest.NewCA(t, "Same")
+	for name, first := range map[string]*fstest.MapFile{"a hole": nil, "a link into nothing": link("gone.pem")} {
+		t.Run(name, func(t *testing.T) {
+			before := model(t, debianTree(map[string]string{"etc/ca-certificates.conf": "x.crt\n", "usr/share/ca-certificates/x.crt": packaged}))
+			before["etc/ssl/certs/mine.pem"] = &fstest.MapFile{Data: []byte(old.PEM()), Mode: 0o644}
+			before["etc/ssl/certs/"+hash(t, old)+".1"] = link("mine.pem")
+			if first != nil {
+				before["etc/ssl/certs/"+hash(t, old)+".0"] = first
+			}
+			removeEither(t, before)
+		})
+	}
+}
+
 // removeEither installs two CAs of one subject and removes them, the one or the
 // other first.
 func removeEither(t *testing.T, before fstest.MapFS, others ...*roottest.CA) {
