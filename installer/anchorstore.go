@@ -163,7 +163,7 @@ func (s anchorStore) addAnchors(e *edit, a *anchors, want []wanted) (added []wan
 // until the bundle was read back, and says how many it holds.
 func (s anchorStore) installBundle(e *edit, before *state, after *anchors, real string, want, added []wanted) (total func() (int, error), err error) {
 	if !before.bundle {
-		s.nameUnexplained(e, before)
+		s.nameUnexplained(e, before, want)
 		_, n, err := e.extend(s.id, real, want, s.style)
 		return func() (int, error) { return n, nil }, err
 	}
@@ -206,8 +206,11 @@ func (s anchorStore) installLinks(e *edit, before *state, after *anchors, want [
 
 // nameUnexplained warns of certificates in the bundle that no anchor explains:
 // the tool will drop them, whatever this program does.
-func (s anchorStore) nameUnexplained(e *edit, before *state) {
+func (s anchorStore) nameUnexplained(e *edit, before *state, want []wanted) {
 	explained := before.anchors.explain(e.reader)
+	for _, w := range want { // it has an anchor now
+		explained.Add(w.Certificate, "")
+	}
 	held, _ := e.reader.open(before.data)
 	var names []string
 	for c := range held.held.All() {

@@ -24,7 +24,10 @@ func TestRemoveKeepsWhatWasInTheBundle(t *testing.T) {
 			tree[bundlePath] = &with
 			roundTrip(t, tree, installer.Options{}, source(t, "by-hand", byHand))
 			roundTrip(t, tree, installer.Options{}, source(t, "by-hand", byHand), source(t, "another", other))
-			after, _ := install(t, tree, installer.Options{}, source(t, "by-hand", byHand))
+			after, report := install(t, tree, installer.Options{}, source(t, "by-hand", byHand))
+			if text := strings.Join(report.Warnings, "\n"); strings.Contains(text, "will be lost") {
+				t.Errorf("it has an anchor now: %s", text)
+			}
 			after, _ = install(t, after, installer.Options{}, source(t, "another", other))
 			after, _ = remove(t, after, installer.Selection{Sources: []string{"by-hand"}}, installer.Options{})
 			if text := bundleOf(after); !strings.Contains(text, byHand) || !strings.Contains(text, other) {
