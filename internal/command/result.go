@@ -212,6 +212,8 @@ func counts(s installer.StoreReport) string {
 		return fmt.Sprintf("%d added, %d removed, %d now", s.Added, s.Removed, s.Total)
 	case s.Removed > 0:
 		return fmt.Sprintf("%d removed, %d now", s.Removed, s.Total)
+	case s.Added == 0 && s.Present == 0: // an install finds or adds what is wanted
+		return fmt.Sprintf("nothing to remove, %d now", s.Total)
 	case s.Present > 0:
 		return fmt.Sprintf("%d added, %d already there, %d now", s.Added, s.Present, s.Total)
 	}
@@ -223,6 +225,8 @@ func (r *editResult) summary() string {
 	switch {
 	case !r.Changed && r.Output != "" && !r.DryRun: // an earlier one is renewed
 		return "nothing to do: " + r.place() + " is as wanted, and " + r.Output + " is empty"
+	case !r.Changed && len(r.Sources) == 0: // certgraft remove, which loads none
+		return "nothing to do: nothing of what was named is installed in " + r.place()
 	case !r.Changed:
 		return "nothing to do: " + r.place() + " is as wanted"
 	case r.DryRun:
