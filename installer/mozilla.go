@@ -1,6 +1,10 @@
 package installer
 
-import "github.com/certgraft/certgraft/certs"
+import (
+	"fmt"
+
+	"github.com/certgraft/certgraft/certs"
+)
 
 // mozillaSource is the name under which the Mozilla roots are recorded.
 const mozillaSource = "mozilla"
@@ -13,14 +17,23 @@ func (e *edit) beginBundle(want []wanted) ([]wanted, error) {
 	switch {
 	case err != nil || len(want) == 0:
 		return want, err
+	case !first && e.opt.WithMozilla && isPublic(e.bundleHolds(e.bundleName())):
+		e.tell("this root has a bundle, to which --with-mozilla adds nothing")
 	case !first && e.opt.WithMozilla:
-		e.tell("this root has a bundle: --with-mozilla adds nothing to it")
+		e.tell("this root has a bundle, to which --with-mozilla adds nothing: for the public CAs install the source %s", mozillaSource)
 	case first && e.opt.WithMozilla:
 		return append(e.mozilla(), want...), nil
 	case first:
-		e.warn("this root had no bundle of CAs and now trusts only these %d; programs with built-in roots to fall back on stop using those: add --with-mozilla for the public CAs", len(want))
+		e.warn("this root had no bundle of CAs and now trusts only %s; programs with built-in roots to fall back on stop using those: for the public CAs install the source %s too", these(len(want)), mozillaSource)
 	}
 	return want, nil
+}
+
+func these(n int) string {
+	if n == 1 {
+		return "this one"
+	}
+	return fmt.Sprintf("these %d", n)
 }
 
 // hasNoBundle reports whether the root has neither a bundle nor anchors to make
@@ -54,8 +67,12 @@ func (e *edit) hasNoBundle() (bool, error) {
 // out.
 func (e *edit) mozilla() []wanted {
 	roots, constrained := certs.MozillaRoots()
-	if constrained > 0 {
-		e.tell("%d of the Mozilla roots are trusted for older certificates only, which a bundle cannot say, and were left out", constrained)
+	e.tell("%d of what was added are the Mozilla roots in this program", roots.Len())
+	switch {
+	case constrained == 1:
+		e.tell("1 Mozilla root is trusted for older certificates only, which a bundle cannot say, and was left out")
+	case constrained > 1:
+		e.tell("%d Mozilla roots are trusted for older certificates only, which a bundle cannot say, and were left out", constrained)
 	}
 	e.record.setSource(mozillaSource, roots.Digest())
 	var want []wanted

@@ -224,7 +224,11 @@ func (e *edit) hides(name string, held *certs.Set) string {
 	if isPublic(held) {
 		return ""
 	}
-	return fmt.Sprintf("it would hide the public CAs: %s holds %d certificates and not those; certgraft install --with-mozilla starts a bundle with them", name, held.Len())
+	holds := fmt.Sprintf("%d certificates", held.Len())
+	if held.Len() == 1 {
+		holds = "1 certificate"
+	}
+	return fmt.Sprintf("it would hide the public CAs: %s holds %s and not those; certgraft install %s adds them", name, holds, mozillaSource)
 }
 
 // isPublic reports whether a set holds the roots that programs bring along: half

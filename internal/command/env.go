@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"iter"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -75,14 +76,37 @@ func (o *envOptions) run(p *printer) error {
 
 // remarks says what is not written, and why.
 func (o *envOptions) remarks(p *printer, found *installer.Environment) {
-	for _, l := range found.LeftOut {
-		p.note(l.Name + " is left out: " + l.Reason)
+	for note := range notSet(found.LeftOut) {
+		p.note(note)
 	}
 	switch {
 	case found.Bundle == "":
 		p.warn(o.root + " has no bundle of CAs that a variable could name: run certgraft install first")
 	case len(found.Variables) == 0 && len(found.LeftOut) == 0:
 		p.note("what is in " + o.root + " needs no variable: it reads " + found.Bundle + "; --all writes every variable")
+	}
+}
+
+// notSet yields one line for all variables that are left out for the same reason.
+func notSet(all []installer.LeftOut) iter.Seq[string] {
+	var reasons []string
+	names := map[string][]string{}
+	for _, l := range all {
+		if names[l.Reason] == nil {
+			reasons = append(reasons, l.Reason)
+		}
+		names[l.Reason] = append(names[l.Reason], l.Name)
+	}
+	return func(yield func(string) bool) {
+		for _, reason := range reasons {
+			are := " is"
+			if len(names[reason]) > 1 {
+				are = " are"
+			}
+			if !yield(strings.Join(names[reason], ", ") + are + " left out: " + reason) {
+				return
+			}
+		}
 	}
 }
 
