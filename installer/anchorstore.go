@@ -223,7 +223,7 @@ func (s anchorStore) nameUnexplained(e *edit, before *state, want []wanted) {
 	}
 	for _, f := range before.anchors.files {
 		if in, _ := e.reader.open(f.data); len(in.faults) > 0 {
-			e.warn("%s is damaged (%s): programs cannot read the bundle with it, so it was left out; update-ca-certificates brings it back when it next runs, so repair or remove the file", f.path, in.faults[0])
+			e.warn("%s is damaged (%s) and %s, so in the bundle it is not as it is there; update-ca-certificates brings that back when it next runs: repair or remove the file", f.path, in.faults[0].why, in.faults[0].harm())
 		}
 	}
 }

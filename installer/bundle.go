@@ -162,8 +162,8 @@ func (e *edit) repair(store, name string, data []byte, as style) (text []byte, o
 	if err != nil {
 		return nil, nil, unreadable(name, err)
 	}
-	for _, why := range file.faults {
-		e.warn("/%s had a block that keeps programs from reading any of it, %s: it was taken out or written anew, and the record keeps it", name, why)
+	for _, f := range file.faults {
+		e.warn("/%s had a block that %s, %s: %s", name, f.harm(), f.why, f.done)
 	}
 	cuts := file.cuts
 	if n := len(file.data); n > 0 && file.data[n-1] != '\n' {

@@ -1,12 +1,26 @@
 package installer
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // cut is a change to a file: at Offset of the file as it was, Was became Now.
 type cut struct {
 	Offset int    `json:"offset"`
 	Was    []byte `json:"was"` // base64 in JSON: it is damaged, and need not be text
 	Now    string `json:"now"`
+}
+
+// done says what the change does to a block.
+func (c cut) done() string {
+	switch {
+	case strings.Contains(c.Now, "-----BEGIN "):
+		return "it was written anew, and the record keeps what it was"
+	case c.Now == "\n" && len(c.Was) <= len("\ufeff"):
+		return "it was set on a line of its own"
+	}
+	return "it was taken out, and the record keeps it"
 }
 
 // patch makes the changes.

@@ -211,3 +211,21 @@ func TestDamagedBundlesWithOpenSSL(t *testing.T) {
 		}
 	}
 }
+
+// A warning says what became of a block, and does not make it worse than it is.
+func TestDamagedBundleWarnings(t *testing.T) {
+	good, bad := roottest.NewCA(t, "Good").PEM(), roottest.NewCA(t, "Bad").PEM()
+	for _, test := range []struct{ what, text, want string }{
+		{"HTML", good + "<p>-----BEGIN CERTIFICATE-----</p>\n" + bad, "keeps some programs from reading it, line N: cut off: no END line: it was taken out, and the record keeps it"},
+		{"no END line", good + strings.Replace(bad, "-----END CERTIFICATE-----\n", "", 1), "keeps programs from reading any of it, line N: cut off: no END line: it was written anew, and the record keeps what it was"},
+		{"base64", good + strings.Replace(bad, "\nMII", "\n!!!", 1), "keeps programs from reading any of it, line N: damaged base64: '!' is not a character of it: it was taken out, and the record keeps it"},
+		{"UTF-16", good + utf16be(bad), "keeps some programs from reading it, it is binary or UTF-16, and OpenSSL takes it for the end of the file: it was written anew, and the record keeps what it was"},
+		{"glued", strings.TrimSpace(good) + bad, "keeps programs from reading any of it, it stood on the END line of the one before: it was set on a line of its own"},
+	} {
+		_, report := install(t, bundleTree(test.text), installer.Options{}, corp(t))
+		got := regexp.MustCompile(`line \d+`).ReplaceAllString(strings.Join(report.Warnings, "\n"), "line N")
+		if !strings.Contains(got, "/etc/ssl/certs/ca-certificates.crt had a block that "+test.want) {
+			t.Errorf("%s: %s", test.what, got)
+		}
+	}
+}

@@ -100,8 +100,12 @@ func (e *edit) states(now time.Time) ([]StoreState, error) {
 		}
 		s := StoreState{Path: "/" + name, Format: "PEM bundle", Aliases: e.aliases(name)}
 		file, err := e.reader.open(data)
-		for _, fault := range file.faults {
-			s.Problems = append(s.Problems, fault+": strict readers lose the whole file")
+		for _, f := range file.faults {
+			loss := ": some programs lose certificates over it"
+			if f.fatal {
+				loss = ": strict readers lose the whole file"
+			}
+			s.Problems = append(s.Problems, f.why+loss)
 		}
 		if err != nil {
 			s.Problems = append(s.Problems, err.Error())

@@ -16,8 +16,23 @@ type bundle struct {
 	data   []byte
 	blocks []block
 	held   *certs.Set
-	cuts   []cut    // what was changed to get it into that state
-	faults []string // why
+	cuts   []cut   // what was changed to get it into that state
+	faults []fault // why
+}
+
+// fault is what was wrong with a block, and what was done about it.
+type fault struct {
+	why   string
+	done  string
+	fatal bool // programs read nothing of the file
+}
+
+// harm says what it does to a file.
+func (f fault) harm() string {
+	if f.fatal {
+		return "keeps programs from reading any of it"
+	}
+	return "keeps some programs from reading it"
 }
 
 // open reads a bundle. A block over which a strict reader loses the whole file
@@ -48,11 +63,11 @@ func (r *reader) open(data []byte) (bundle, error) {
 func (b *bundle) mend(r *reader) {
 	const most = 16 // more than any file needs that was not made to need them
 	for range most {
-		cuts, reasons := r.faults(b.data)
+		cuts, faults := r.faults(b.data)
 		if len(cuts) == 0 {
 			return
 		}
-		b.cuts, b.faults = compose(b.data, b.cuts, cuts), append(b.faults, reasons...)
+		b.cuts, b.faults = compose(b.data, b.cuts, cuts), append(b.faults, faults...)
 		b.data = patch(b.data, cuts)
 	}
 }
@@ -117,13 +132,12 @@ func endsEarly(data []byte) bool {
 	return false
 }
 
-// faults returns the changes that make a bundle readable, and the reason for
-// each.
-func (r *reader) faults(data []byte) (cuts []cut, reasons []string) {
+// faults returns the changes that make a bundle readable, and what each is for.
+func (r *reader) faults(data []byte) (cuts []cut, faults []fault) {
 	after, end := 0, 0
 	note := func(c cut, reason string) {
 		if reason != "" && c.Offset >= after {
-			cuts, reasons = append(cuts, c), append(reasons, reason)
+			cuts, faults = append(cuts, c), append(faults, fault{reason, c.done(), r.isFatal(data, c)})
 			after = c.Offset + len(c.Was)
 		}
 	}
@@ -133,7 +147,15 @@ func (r *reader) faults(data []byte) (cuts []cut, reasons []string) {
 		end = b.End
 	}
 	note(gapFault(data, end, len(data)))
-	return cuts, reasons
+	return cuts, faults
+}
+
+// isFatal reports whether OpenSSL reads nothing of a file, and what c changes may
+// be why.
+func (r *reader) isFatal(data []byte, c cut) bool {
+	_, whole := r.read(data)
+	_, part := r.read(c.Was)
+	return whole != nil && (part != nil || len(c.Was) <= len("\ufeff"))
 }
 
 // gapFault returns the change that what stands between two blocks needs, "" if
