@@ -1,6 +1,7 @@
 package installer
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 
@@ -27,7 +28,7 @@ func (s envStore) remove(e *edit, gone map[certs.Fingerprint]bool) error {
 
 // envFiles returns the files that variables name and that are no system bundle,
 // each once. A variable that leads nowhere is warned of: programs that obey it
-// trust nobody.
+// trust nobody. So is one that names what cannot be extended.
 func (e *edit) envFiles() ([]string, error) {
 	system, err := e.bundleFiles()
 	if err != nil {
@@ -41,14 +42,33 @@ func (e *edit) envFiles() ([]string, error) {
 		}
 		real, err := e.root.Resolve(value)
 		switch {
-		case err != nil || !leadsToFile(e.root, real):
-			if err != nil || !exists(e.root, real) {
-				e.warn("%s names %s, which is not there: programs that obey it trust nobody", v.name, value)
-			}
-		case !slices.Contains(system, real) && !slices.Contains(files, real):
+		case err != nil || !exists(e.root, real):
+			e.warn("%s names %s, which is not there: programs that obey it trust nobody", v.name, value)
+		case slices.Contains(system, real) || slices.Contains(files, real) || e.isCertDir(real):
+		case !e.isPEM(real):
+			e.warn("%s names %s, which is no file of PEM certificates and was left as it is: programs that obey it do not see what is installed; name a bundle instead", v.name, value)
+		default:
 			files = append(files, real)
 		}
 	}
 	slices.Sort(files)
 	return files, nil
+}
+
+// isCertDir reports whether name is the directory of hash links, which others
+// look after.
+func (e *edit) isCertDir(name string) bool {
+	dir, err := e.root.Resolve(certDir)
+	return err == nil && name == dir
+}
+
+// isPEM reports whether PEM can be appended to what is at name. Behind DER or in a
+// keystore nobody would find it.
+func (e *edit) isPEM(name string) bool {
+	if !leadsToFile(e.root, name) {
+		return false
+	}
+	data, err := e.root.Content(name)
+	isDER := len(data) > 1 && data[0] == 0x30 && data[1] >= 0x80 // PKCS#12 too
+	return err != nil || !isDER && !bytes.HasPrefix(data, []byte{0xfe, 0xed, 0xfe, 0xed}) && !bytes.HasPrefix(data, []byte{0xce, 0xce, 0xce, 0xce})
 }
