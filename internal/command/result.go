@@ -141,7 +141,7 @@ func (r *editResult) edited(updated *rootfs.Result) {
 	r.Notes = append(r.Notes, r.report.Notes...)
 	r.Advice = append(r.Advice, r.report.Advice...)
 	for _, name := range updated.InPlace {
-		r.Notes = append(r.Notes, fmt.Sprintf("/%s is a mount point and was written in place: if this process had been killed meanwhile the file could be incomplete", name))
+		r.Notes = append(r.Notes, fmt.Sprintf("/%s is a mount point, or in one, and was written in place: if this process had been killed meanwhile the file could be incomplete", name))
 	}
 	for _, c := range updated.Changes {
 		r.Changes = append(r.Changes, changeOf(c))
