@@ -1,6 +1,7 @@
 package image
 
 import (
+	"archive/tar"
 	"context"
 	"path"
 	"slices"
@@ -114,6 +115,9 @@ func (u *updater) tryEdit(ctx context.Context, it *item, again bool) (*editRun, 
 	if err := u.replayOwn(ctx, it, own, root); err != nil {
 		return nil, err
 	}
+	if err := u.touchOwn(it, own, base); err != nil {
+		return nil, err
+	}
 	e := &editRun{own: own, base: base, before: slices.Collect(root.Changes())}
 	e.config = &Config{Platform: it.platform(), Created: it.created(), Env: slices.Clone(it.config.Config.Env), Programs: it.programs(), Again: again}
 	err = u.edit(root, e.config)
@@ -122,6 +126,21 @@ func (u *updater) tryEdit(ctx context.Context, it *item, again bool) (*editRun, 
 		base.touchFor(c)
 	}
 	return e, err
+}
+
+// touchOwn notes the places that an earlier update changed something in: what it
+// took away there is not seen to be away.
+func (u *updater) touchOwn(it *item, own int, base *tree) error {
+	if own == 0 {
+		return nil
+	}
+	top := it.manifest.Layers[len(it.manifest.Layers)-1]
+	return u.reader.layer(top).each(func(_ int, e *entry) error {
+		if e.Type != tar.TypeDir {
+			base.unread.touch(e.Name)
+		}
+		return nil
+	})
 }
 
 // touchFor notes the places that a change is in or above. A directory above the

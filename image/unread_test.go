@@ -127,3 +127,24 @@ func TestEditsOfUnreadPlaces(t *testing.T) {
 		})
 	}
 }
+
+// What an earlier update took away from a place that is not read now stays away.
+func TestUnreadPlacesOfAnEarlierUpdate(t *testing.T) {
+	lower := roottest.Tar(t, roottest.Dir("etc/"), roottest.Dir("opt/"), roottest.File("opt/bundle", "old\n"))
+	upper := roottest.Tar(t, roottest.Dir("opt/"), roottest.File("opt/x/gone", ""), roottest.File("opt/x/big", noise(2<<20)))
+	config := map[string]any{"history": []any{map[string]any{"created_by": "base"}, map[string]any{"created_by": "COPY x /opt/x # buildkit"}}}
+	l := roottest.NewLayout(t)
+	img := get(t, &image.Locations{}, l.Tag(l.Image(roottest.Image{Packed: "gzip", Layers: [][]byte{lower, upper}, Config: config}), "x"))
+	again := func(img *image.Image, edit image.Edit) *image.Result {
+		return update(t, update(t, img, edit, image.Options{}).Image, appendTo("etc/bundle"), image.Options{Scan: image.ScanAuto})
+	}
+	gone := again(img, func(r *rootfs.Overlay, _ *image.Config) error { return r.Remove("opt/x/gone") })
+	r, _, err := image.Root(t.Context(), gone.Image, image.Options{})
+	must(t, err)
+	if _, err := r.Lstat("opt/x/gone"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("it is back: %v", err)
+	}
+	if beside := again(img, appendTo("opt/bundle")); len(beside.Parts[0].Unread) != 1 {
+		t.Error("a layer was read that nothing led to")
+	}
+}
