@@ -1,6 +1,7 @@
 package command
 
 import (
+	"path"
 	"slices"
 	"strings"
 
@@ -187,8 +188,12 @@ func environOf(env []string) map[string]string {
 // removed.
 func dropIdleRecord(root *rootfs.Overlay) error {
 	changes := slices.Collect(root.Changes())
+	idle := map[string]bool{} // the record and the directories above it
+	for name := installer.RecordPath; name != "."; name = path.Dir(name) {
+		idle[name] = true
+	}
 	for _, c := range changes {
-		if above := strings.HasPrefix(installer.RecordPath, c.Name+"/"); c.Removed || c.Prior != nil || !above && c.Name != installer.RecordPath {
+		if c.Removed || c.Prior != nil || !idle[c.Name] {
 			return nil
 		}
 	}
