@@ -39,9 +39,9 @@ var damages = []func(pem string) string{
 	func(pem string) string { return strings.TrimSpace(pem) + " # trusted since 2020\n" },
 	func(pem string) string { return strings.ReplaceAll(pem, "\n", "\r") },
 	func(pem string) string { return pem + "left over -----END CERTIFICATE-----\n" },
-	func(pem string) string { return utf16le(pem) },
+	utf16le,
 	func(pem string) string { return "\xff\xfe" + utf16le("# text\r\n") },
-	func(pem string) string { return utf16be(pem) },
+	utf16be,
 }
 
 func utf16le(text string) string { return strings.Join(strings.SplitAfter(text, ""), "\x00") + "\x00" }
