@@ -20,9 +20,6 @@ func replaceFile(name string, data []byte) error {
 	if name == "" {
 		return withHint(errors.New("write: the name of the file is empty"), "name the file to write")
 	}
-	if old, err := os.ReadFile(name); err == nil && bytes.Equal(old, data) {
-		return nil
-	}
 	target, special := followLinks(name)
 	info, err := os.Stat(target)
 	switch {
@@ -63,6 +60,9 @@ func followLinks(name string) (target string, special bool) {
 // exchange writes a file that is there: in place where its name is taken by a
 // mount, or its directory is not to be written.
 func exchange(name string, info fs.FileInfo, data []byte) error {
+	if old, err := os.ReadFile(name); err == nil && bytes.Equal(old, data) {
+		return nil
+	}
 	err := writeNew(name, info, data)
 	for _, held := range []error{syscall.EBUSY, syscall.EXDEV, syscall.EROFS, fs.ErrPermission} {
 		if errors.Is(err, held) {
