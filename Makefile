@@ -10,7 +10,7 @@ BINARY   ?= build/certgraft
 RELEASE  ?= --snapshot
 # Inlining is for what install and patch spend their time in; without it the rest
 # is a megabyte smaller and no slower.
-HOT      := runtime/... internal/runtime/... internal/bytealg bytes strings crypto/internal/fips140/... crypto/sha1 crypto/sha256 encoding/base64 \
+HOT      := runtime/... internal/runtime/... internal/bytealg bytes strings crypto/internal/fips140/sha256 crypto/internal/fips140/aes/... crypto/sha1 crypto/sha256 encoding/base64 \
             golang.org/x/crypto/cryptobyte/... github.com/klauspost/compress/... github.com/certgraft/certgraft/certs github.com/certgraft/certgraft/rootfs
 INLINE   := -gcflags=all=-l $(foreach p,$(HOT),-gcflags=$(p)=)
 COVERED  := certs bundles rootfs installer image keystore probe
