@@ -118,7 +118,7 @@ func opensslReads(t *testing.T, text string) reading {
 			got.whole = true
 			return got
 		}
-		body := ""
+		var body strings.Builder
 		for lines = rest; ; lines = lines[1:] {
 			if len(lines) == 0 {
 				return got
@@ -129,13 +129,13 @@ func opensslReads(t *testing.T, text string) reading {
 			if lines[0] == "" || strings.Contains(lines[0], ":") {
 				return got
 			}
-			body += lines[0]
+			body.WriteString(lines[0])
 		}
 		if lines[0] != "-----END "+label+"-----" {
 			return got
 		}
 		lines = lines[1:]
-		c := decoded(body)
+		c := decoded(body.String())
 		if c == nil {
 			return got
 		}
