@@ -19,9 +19,10 @@ import (
 //	https_proxy …      read by net/http for downloads, and by verify for https
 //	DOCKER_HOST        the engine of docker-daemon:, XDG_RUNTIME_DIR where a user's own has its socket
 //	DOCKER_CONFIG, REGISTRY_AUTH_FILE, HOME  where the credentials for registries are
+//	TMPDIR, HOME       where run keeps its bundle, if it can
+//	SSL_CERT_FILE …    on the running system, files that programs are told to read are extended; run merges them, APT_CONFIG, WGETRC and the options of Java
 //
-// and, on the live root, those that redirect a runtime's trust (SSL_CERT_FILE,
-// NODE_EXTRA_CA_CERTS …), which package installer interprets.
+// The last are what package installer interprets.
 type environ map[string]string
 
 func processEnviron() environ {
