@@ -18,10 +18,19 @@ func main() {
 	// half of the time it takes. The limit keeps large inputs small too.
 	debug.SetGCPercent(800)
 	debug.SetMemoryLimit(48 << 20)
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// The first signal ends what looks at the context and cleans up. The second
-	// ends the process, whatever it waits for: a root is safe from that as it is
-	// from SIGKILL.
+	os.Exit(command.Run(untilSignal(), os.Args, os.Stdin, os.Stdout, os.Stderr))
+}
+
+// untilSignal returns a context that the first signal ends, for what looks at it
+// to clean up. The second ends the process, whatever that waits for: a root is
+// safe from it as it is from SIGKILL. Who started this with SIGINT ignored, as
+// shells do in the background, wants it to go on.
+func untilSignal() context.Context {
+	signals := []os.Signal{syscall.SIGTERM}
+	if !signal.Ignored(os.Interrupt) {
+		signals = append(signals, os.Interrupt)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), signals...)
 	context.AfterFunc(ctx, stop)
-	os.Exit(command.Run(ctx, os.Args, os.Stdin, os.Stdout, os.Stderr))
+	return ctx
 }

@@ -46,6 +46,39 @@ func TestSecondSignalEnds(t *testing.T) {
 	}
 }
 
+// A background job of a shell is started with SIGINT ignored, and goes on.
+func TestIgnoredInterrupt(t *testing.T) {
+	fifo := filepath.Join(t.TempDir(), "fifo")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), "sh", "-c", `trap "" INT; exec "$0" bundle - <"$1"`, os.Args[0], fifo)
+	cmd.Env = append(os.Environ(), beProgram+"=1")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	writer, err := os.OpenFile(fifo, os.O_WRONLY, 0) // waits until the program is there to read
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 10 {
+		if err := cmd.Process.Signal(os.Interrupt); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	pem, err := os.ReadFile("testdata/bundles/corp.pem")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := writer.Write(pem); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(writer.Close(), cmd.Wait()); err != nil {
+		t.Errorf("it did not end its work: %v", err)
+	}
+}
+
 // interrupt sends a signal until the process ends, and returns the signal that
 // ended it.
 func interrupt(t *testing.T, process *os.Process, signal syscall.Signal, ended <-chan error) syscall.Signal {

@@ -37,9 +37,10 @@ func (e statusError) Error() string {
 func (e statusError) Unwrap() error { return e.error }
 
 // catchSignals has all signals delivered that would end the process, so that the
-// directory of a run goes with it. What was ignored at the start, under nohup
-// say, stays ignored: the command inherits it. What stops and continues a job is
-// not caught: the shell has the whole job do so.
+// directory of a run goes with it. SIGHUP and SIGINT that were ignored at the
+// start, under nohup say, stay ignored, and the command inherits that; of others
+// Go does not tell. What stops and continues a job is not caught: the shell has
+// the whole job do so.
 func catchSignals() chan os.Signal {
 	caught := make(chan os.Signal, 16)
 	for n := syscall.Signal(1); n < 32; n++ {
