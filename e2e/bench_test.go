@@ -57,7 +57,7 @@ func TestBench(t *testing.T) {
 	if info.Size() >= 12<<20 {
 		t.Errorf("the binary has %d bytes", info.Size())
 	}
-	table = append(table, []string{"size of the static binary", fmt.Sprintf("%.1f MiB", float64(info.Size())/(1<<20)), "", "", "under 12 MiB"})
+	table = append(table, []string{"size of the static binary", fmt.Sprintf("%.2f MiB", float64(info.Size())/(1<<20)), "", "", "under 12 MiB"})
 	writeBenchmarks(t, table)
 }
 
