@@ -145,9 +145,7 @@ func (o *lockOptions) remarks(p *printer, r lockResult) {
 		if o.check && o.fetch.offline && s.notAsked() {
 			p.warn(s.Source + ": the lock is compared with the " + s.Origin + "; the source was not asked")
 		}
-		for _, f := range s.Findings {
-			p.warn(fmt.Sprintf("%s: %s%s", s.Source, f.place(), f.Reason))
-		}
+		p.warnFindings(s.Source, s.Findings)
 		for _, w := range s.Warnings {
 			p.warn(s.Source + ": " + w)
 		}
@@ -205,10 +203,7 @@ func (o *lockOptions) compare(before *bundles.Lock, loaded []*bundles.Bundle, no
 		change := before.Compare(b)
 		one := lockSourceResult{
 			Source: b.Source, Origin: string(b.Origin), Set: b.Certs.Digest(), Certificates: b.Certs.Len(),
-			New: []bundles.LockedCert{}, Gone: orEmpty(change.Gone), Expiring: []bundles.LockedCert{}, Warnings: orEmpty(b.Warnings),
-		}
-		for _, f := range b.Findings {
-			one.Findings = append(one.Findings, findingResult{File: f.File, Line: f.Line, Verdict: f.Verdict.String(), Reason: f.Reason})
+			New: []bundles.LockedCert{}, Gone: orEmpty(change.Gone), Expiring: []bundles.LockedCert{}, Findings: findingsOf(b), Warnings: orEmpty(b.Warnings),
 		}
 		for _, c := range change.New {
 			one.New = append(one.New, bundles.Locked(c))

@@ -50,6 +50,21 @@ type findingResult struct {
 	Reason  string `json:"reason"`
 }
 
+// findingsOf returns what is odd in the bytes of a bundle; nil if nothing is.
+func findingsOf(b *bundles.Bundle) (all []findingResult) {
+	for _, f := range b.Findings {
+		all = append(all, findingResult{File: f.File, Line: f.Line, Verdict: f.Verdict.String(), Reason: f.Reason})
+	}
+	return all
+}
+
+// warnFindings writes what is odd in the bytes of a source.
+func (p *printer) warnFindings(source string, all []findingResult) {
+	for _, f := range all {
+		p.warn(fmt.Sprintf("%s: %s%s", source, f.place(), f.Reason))
+	}
+}
+
 // changeResult is one name of the root that is written or removed.
 type changeResult struct {
 	Path   string `json:"path"`
@@ -68,10 +83,7 @@ func newEditResult(o *targetOptions) *editResult {
 // loaded notes what the sources held.
 func (r *editResult) loaded(p *printer, all []*bundles.Bundle, verdicts []verdict) {
 	for _, b := range all {
-		s := sourceResult{Source: b.Source, Origin: string(b.Origin), URLs: b.URLs, SHA256: b.Digest, Set: b.Certs.Digest(), Certificates: b.Certs.Len()}
-		for _, f := range b.Findings {
-			s.Findings = append(s.Findings, findingResult{File: f.File, Line: f.Line, Verdict: f.Verdict.String(), Reason: f.Reason})
-		}
+		s := sourceResult{Source: b.Source, Origin: string(b.Origin), URLs: b.URLs, SHA256: b.Digest, Set: b.Certs.Digest(), Certificates: b.Certs.Len(), Findings: findingsOf(b)}
 		p.log().Debug("loaded", "source", s.Source, "origin", s.Origin, "certificates", s.Certificates, "set", s.Set)
 		r.Sources = append(r.Sources, s)
 		for _, w := range b.Warnings {
@@ -84,9 +96,7 @@ func (r *editResult) loaded(p *printer, all []*bundles.Bundle, verdicts []verdic
 // remarks writes what a user should know of the sources.
 func (r *editResult) remarks(p *printer) {
 	for _, s := range r.Sources {
-		for _, f := range s.Findings {
-			p.warn(fmt.Sprintf("%s: %s%s", s.Source, f.place(), f.Reason))
-		}
+		p.warnFindings(s.Source, s.Findings)
 	}
 	for line := range groupVerdicts(r.Verdicts) {
 		p.warn(line)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -55,10 +54,8 @@ func (o *targetOptions) installer(p *printer) (installer.Options, error) {
 	if o.stores != "auto" {
 		opt.Stores = splitList(o.stores)
 	}
-	for _, name := range opt.Stores {
-		if known := installer.StoreNames(); !slices.Contains(known, name) {
-			return opt, withHint(usagef("--stores %s: there is no such store", name), "stores: "+strings.Join(known, ", "))
-		}
+	if err := checkStores(opt.Stores); err != nil {
+		return opt, err
 	}
 	switch o.hooks {
 	case "auto", "none":
