@@ -64,6 +64,24 @@ func NoteEnviron(root *rootfs.Overlay, set []SetVariable) error {
 	return r.write(root)
 }
 
+// RecordedSources returns the names of the sources from which something was
+// installed in root.
+func RecordedSources(root fs.FS) ([]string, error) {
+	r, err := readRecord(root)
+	if err != nil {
+		return nil, err
+	}
+	return r.sourceNames(), nil
+}
+
+func (r *record) sourceNames() []string {
+	var names []string
+	for _, s := range r.Sources {
+		names = append(names, s.Name)
+	}
+	return names
+}
+
 // recordedCert is a certificate that was installed.
 type recordedCert struct {
 	Fingerprint string   `json:"fingerprint"`

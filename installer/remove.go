@@ -37,7 +37,7 @@ func Remove(root *rootfs.Overlay, selected Selection, opt Options) (*Report, err
 	if err := e.takeOut(); err != nil {
 		return nil, err
 	}
-	e.report.Sources = append([]string{}, e.sourceNames()...)
+	e.report.Sources = append([]string{}, e.record.sourceNames()...)
 	return e.report, e.record.write(root)
 }
 
@@ -46,7 +46,7 @@ func Remove(root *rootfs.Overlay, selected Selection, opt Options) (*Report, err
 func (e *edit) forget(selected Selection) {
 	names, prints, unknown := e.find(selected)
 	if len(unknown) > 0 {
-		e.tell("nothing was installed from %s: the record has %s", strings.Join(unknown, ", "), strings.Join(e.sourceNames(), ", "))
+		e.tell("nothing was installed from %s: the record has %s", strings.Join(unknown, ", "), strings.Join(e.record.sourceNames(), ", "))
 	}
 	var left []string // sources that lose certificates by what those are
 	for i := range e.record.Certificates {
@@ -95,14 +95,6 @@ func (e *edit) find(selected Selection) (names []string, prints map[string]bool,
 // hasAny reports whether any certificate is recorded from a source.
 func (e *edit) hasAny(source string) bool {
 	return slices.ContainsFunc(e.record.Certificates, func(c recordedCert) bool { return slices.Contains(c.Sources, source) })
-}
-
-func (e *edit) sourceNames() []string {
-	var names []string
-	for _, s := range e.record.Sources {
-		names = append(names, s.Name)
-	}
-	return names
 }
 
 // takeOut removes the certificates that have no source left from the stores

@@ -2,7 +2,6 @@ package command
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -118,16 +117,13 @@ func (o *removeOptions) selection(specs []string) (removal, error) {
 // known refuses names that neither the catalogue nor the record of root has. Of
 // a record that cannot be read package installer says what is wrong.
 func (r removal) known(root fs.FS) error {
-	var record struct {
-		Sources []struct{ Name string } `json:"sources"`
-	}
-	data, err := fs.ReadFile(root, installer.RecordPath)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) || err == nil && json.Unmarshal(data, &record) != nil {
-		return nil
+	names, err := installer.RecordedSources(root)
+	if err != nil {
+		return nil //nolint:nilerr // as above
 	}
 	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(r.unknown)) {
-		if !slices.ContainsFunc(record.Sources, func(s struct{ Name string }) bool { return s.Name == name }) {
+		if !slices.Contains(names, name) {
 			errs = append(errs, r.unknown[name])
 		}
 	}
