@@ -39,7 +39,7 @@ func (f fault) harm() string {
 // is taken out; one that package certs can read is written anew. Everything
 // else stays as it is, and what could be read before can be read afterwards.
 func (r *reader) open(data []byte) (bundle, error) {
-	b := bundle{data: data, held: &certs.Set{}}
+	b := bundle{data: data, held: &certs.Set{}} // none of a bundle that cannot be read
 	var err error
 	if b.blocks, err = r.read(data); err != nil || !clean(data, b.blocks) {
 		b.mend(r)
@@ -50,11 +50,7 @@ func (r *reader) open(data []byte) (bundle, error) {
 			return b, fmt.Errorf("%s would be lost", lost.Subject())
 		}
 	}
-	for _, bl := range b.blocks {
-		if bl.cert != nil {
-			b.held.Add(bl.cert, "")
-		}
-	}
+	b.held = certificatesOf(b.blocks)
 	return b, nil
 }
 
@@ -98,8 +94,12 @@ func (r *reader) lost(was, is []byte) *certs.Certificate {
 // programsRead returns what OpenSSL reads of a file up to the block over which it
 // gives up. Node has that much even then.
 func (r *reader) programsRead(data []byte) *certs.Set {
-	set := &certs.Set{}
 	blocks, _ := r.read(data)
+	return certificatesOf(blocks)
+}
+
+func certificatesOf(blocks []block) *certs.Set {
+	set := &certs.Set{}
 	for _, b := range blocks {
 		if b.cert != nil {
 			set.Add(b.cert, "")
