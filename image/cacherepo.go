@@ -151,7 +151,7 @@ func (c *CacheRepo) put(ctx context.Context, digest Digest, l *layer) error {
 	if err != nil {
 		return err
 	}
-	p := &push{to: repo, img: img, sent: map[Digest]*sync.Once{}}
+	p := &push{to: repo, img: img}
 	return p.manifest(ctx, img.Descriptor, img.raw, factsTag(digest))
 }
 

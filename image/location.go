@@ -49,6 +49,7 @@ type Locations struct {
 	mu      sync.Mutex
 	base    http.RoundTripper
 	clients map[string]*http.Client
+	turns   map[string]chan struct{}                   // of blobs on their way into repositories
 	wait    func(context.Context, time.Duration) error // between tries; nil sleeps
 }
 

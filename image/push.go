@@ -8,7 +8,8 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"sync"
+	"slices"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
@@ -33,7 +34,7 @@ func (r *registryImage) Put(ctx context.Context, img *Image) error {
 	if there == img.Descriptor.Digest {
 		return nil
 	}
-	p := &push{to: repo, img: img, source: source, sent: map[Digest]*sync.Once{}}
+	p := &push{to: repo, img: img, source: source}
 	if err := p.manifest(ctx, img.Descriptor, img.raw, r.ref.Identifier()); err != nil {
 		return fmt.Errorf("push %s: %w", r.text, err)
 	}
@@ -67,9 +68,6 @@ type push struct {
 	to     *repository
 	img    *Image
 	source *repository // that it comes from, if it is from a registry
-
-	mu   sync.Mutex
-	sent map[Digest]*sync.Once
 }
 
 // sameRepo reports whether all that was not made here is there already.
@@ -77,12 +75,31 @@ func (p *push) sameRepo() bool {
 	return p.source != nil && p.source.name.Name() == p.to.name.Name()
 }
 
-// manifest sends all that a manifest names, and then the manifest.
+// manifest sends all that a manifest names, and then the manifest. A registry may
+// miss for a moment what it was just sent, since another program sends the same:
+// then all is looked for again.
 func (p *push) manifest(ctx context.Context, d Descriptor, raw []byte, reference string) error {
 	m, err := parseManifest(d.MediaType, raw)
 	if err != nil {
 		return err
 	}
+	for try := 1; ; try++ {
+		if err := p.named(ctx, m); err != nil {
+			return err
+		}
+		err := p.to.putManifest(ctx, d, raw, reference)
+		if err == nil || !isMissing(err) || try == tries {
+			return err
+		}
+		p.to.locations.log().Debug("send a manifest again", "manifest", d.Digest, "error", err)
+		if err := p.to.locations.waiter()(ctx, time.Second<<(try-1)/4); err != nil {
+			return err
+		}
+	}
+}
+
+// named sends all that a manifest names.
+func (p *push) named(ctx context.Context, m *manifest) error {
 	for _, child := range m.Manifests {
 		if err := p.child(ctx, child); err != nil {
 			return err
@@ -93,20 +110,27 @@ func (p *push) manifest(ctx context.Context, d Descriptor, raw []byte, reference
 	for _, blob := range blobsOf(m) {
 		group.Go(func() error { return p.blob(inner, blob) })
 	}
-	if err := group.Wait(); err != nil {
-		return err
-	}
-	return p.to.putManifest(ctx, d, raw, reference)
+	return group.Wait()
 }
 
-// blobsOf returns what an image's manifest names and a registry must have.
+// isMissing reports whether a registry refused a manifest since it does not have
+// what that names.
+func isMissing(err error) bool {
+	t, answered := errors.AsType[*transport.Error](err)
+	return answered && slices.ContainsFunc(t.Errors, func(d transport.Diagnostic) bool {
+		return d.Code == transport.ManifestBlobUnknownErrorCode || d.Code == transport.BlobUnknownErrorCode
+	})
+}
+
+// blobsOf returns what an image's manifest names and a registry must have, each
+// once.
 func blobsOf(m *manifest) []Descriptor {
 	var all []Descriptor
 	if m.Config != nil {
 		all = append(all, *m.Config)
 	}
 	for _, l := range m.Layers {
-		if !isForeign(l.MediaType) {
+		if !isForeign(l.MediaType) && !slices.ContainsFunc(all, func(d Descriptor) bool { return d.Digest == l.Digest }) {
 			all = append(all, l)
 		}
 	}
@@ -131,23 +155,15 @@ func (p *push) child(ctx context.Context, d Descriptor) error {
 // blob has the repository hold a blob: it is there, or in another repository
 // of the registry, or it is sent.
 func (p *push) blob(ctx context.Context, d Descriptor) error {
-	p.mu.Lock()
-	once := p.sent[d.Digest]
-	if once == nil {
-		once = &sync.Once{}
-		p.sent[d.Digest] = once
-	}
-	p.mu.Unlock()
-	var err error
-	once.Do(func() { err = p.sendBlob(ctx, d) })
-	return err
-}
-
-func (p *push) sendBlob(ctx context.Context, d Descriptor) error {
 	own := isAdded(p.img.from, d.Digest)
 	if p.sameRepo() && !own {
 		return nil
 	}
+	done, err := p.to.turn(ctx, d.Digest)
+	if err != nil {
+		return err
+	}
+	defer done()
 	there, err := p.to.hasBlob(ctx, d)
 	if err != nil || there {
 		return err
@@ -169,6 +185,44 @@ func (p *push) sendBlob(ctx context.Context, d Descriptor) error {
 		return fmt.Errorf("send %s: %w", d.Digest, err)
 	}
 	return nil
+}
+
+// turn waits until nothing else in this program sends the blob into the
+// repository, and keeps others from it until done is called. Two that send it at
+// once need it twice, and make some registries lose sight of it for a moment.
+func (r *repository) turn(ctx context.Context, digest Digest) (done func(), err error) {
+	turn := r.locations.turn(r.name.Name() + "@" + string(digest))
+	select {
+	case turn <- struct{}{}:
+		return func() { <-turn }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// tryTurn is turn for who does not wait: it is not ok where another sends the
+// blob.
+func (r *repository) tryTurn(digest Digest) (done func(), ok bool) {
+	turn := r.locations.turn(r.name.Name() + "@" + string(digest))
+	select {
+	case turn <- struct{}{}:
+		return func() { <-turn }, true
+	default:
+		return nil, false
+	}
+}
+
+// turn returns what the one who sends a blob puts something into.
+func (l *Locations) turn(blob string) chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.turns == nil {
+		l.turns = map[string]chan struct{}{}
+	}
+	if l.turns[blob] == nil {
+		l.turns[blob] = make(chan struct{}, 1)
+	}
+	return l.turns[blob]
 }
 
 // worthwhile reports whether an upload that failed may succeed: what broke off

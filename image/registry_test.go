@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/certgraft/certgraft/internal/roottest"
 	"github.com/certgraft/certgraft/rootfs"
 )
@@ -120,6 +122,47 @@ func TestPushMovesLittle(t *testing.T) {
 	}
 }
 
+// Images that are pushed into one repository at once send what they share once:
+// a registry that is sent a blob by two may not find it for a moment.
+func TestSharedBlobIsSentOnce(t *testing.T) {
+	r, text := seeded(t)
+	l, _ := patient()
+	img, err := patched(t, l, text)
+	must(t, err)
+	other := roottest.NewRegistry(t)
+	var asked atomic.Int32
+	both := make(chan struct{})
+	other.Fault(func(_ http.ResponseWriter, req *http.Request) bool {
+		if req.Method == http.MethodHead && strings.Contains(req.URL.Path, "/blobs/") {
+			if asked.Add(1) == 8 { // both images asked for each of their four blobs before one was sent
+				close(both)
+			}
+			select {
+			case <-both:
+			case <-time.After(50 * time.Millisecond):
+			}
+		}
+		return false
+	})
+	var group errgroup.Group
+	for _, tag := range []string{"1", "2"} {
+		group.Go(func() error { return putTo(t, l, other.Host+"/x:"+tag, img) })
+	}
+	must(t, group.Wait())
+	sent := 0
+	for _, request := range other.Requests() {
+		if strings.HasPrefix(request, "PUT blobs/") {
+			sent++
+		}
+	}
+	if m, err := parseManifest(img.Descriptor.MediaType, img.raw); err != nil || sent != len(blobsOf(m)) {
+		t.Errorf("%d blobs were sent of %d, %v", sent, len(blobsOf(m)), err)
+	}
+	if _, down := r.Moved(); down == 0 {
+		t.Error("nothing was copied")
+	}
+}
+
 // The tag is moved last.
 func TestPushOrder(t *testing.T) {
 	r, text := seeded(t)
@@ -151,6 +194,11 @@ func status(code int) func(http.ResponseWriter) {
 	return func(w http.ResponseWriter) { w.Header().Set("Retry-After", "86400"); w.WriteHeader(code) }
 }
 
+func unknownBlob(w http.ResponseWriter) {
+	w.WriteHeader(http.StatusBadRequest)
+	_, _ = w.Write([]byte(`{"errors":[{"code":"MANIFEST_BLOB_UNKNOWN","message":"blob unknown to registry"}]}`))
+}
+
 func reset(http.ResponseWriter) { panic(http.ErrAbortHandler) }
 
 // half sends the start of a blob and breaks off.
@@ -173,6 +221,7 @@ func TestFaultsThatPass(t *testing.T) {
 		"500 on an upload":      faulty(1, "PUT", "/uploads/", status(500)),
 		"reset on an upload":    faulty(1, "PUT", "/uploads/", reset),
 		"502 on the manifest":   faulty(2, "PUT", "/manifests/", status(502)),
+		"a blob out of sight":   faulty(2, "PUT", "/manifests/", unknownBlob),
 		"no HEAD for manifests": faulty(99, "HEAD", "/manifests/", status(405)),
 		"no HEAD for blobs":     faulty(99, "HEAD", "/blobs/", status(405)),
 		"mount refused":         faulty(9, "POST", "mount=", status(403)),
