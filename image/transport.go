@@ -140,6 +140,12 @@ const tries = 5
 
 func (r *retrying) RoundTrip(req *http.Request) (*http.Response, error) {
 	for try := 0; ; try++ {
+		if req.GetBody != nil { // at first too: what renews a token sends the same request twice
+			var err error
+			if req.Body, err = req.GetBody(); err != nil {
+				return nil, err
+			}
+		}
 		resp, err := r.inner.RoundTrip(req)
 		if try == tries-1 || !again(req, resp, err) {
 			return resp, err
@@ -152,11 +158,6 @@ func (r *retrying) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		if err := r.wait(req.Context(), pause); err != nil {
 			return nil, err
-		}
-		if req.GetBody != nil {
-			if req.Body, err = req.GetBody(); err != nil {
-				return nil, err
-			}
 		}
 	}
 }
