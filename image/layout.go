@@ -10,6 +10,8 @@ import (
 	"os"
 	"path"
 	"strings"
+	"syscall"
+	"time"
 )
 
 // Annotations by which an OCI layout names what is in it.
@@ -141,7 +143,7 @@ func (l *layoutDir) Put(ctx context.Context, img *Image) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", l.text, err)
 	}
-	if err := l.putIndex(root, img); err != nil {
+	if err := l.putIndex(ctx, root, img); err != nil {
 		return fmt.Errorf("%s: %w", l.text, err)
 	}
 	return nil
@@ -165,7 +167,20 @@ func putBlob(root *os.Root, d Descriptor, open func() (io.ReadCloser, error)) er
 	})
 }
 
-func (l *layoutDir) putIndex(root *os.Root, img *Image) error {
+// putIndex enters the image in the index. Another that does the same waits, or it
+// would lose what this one enters. That takes a moment: a lock that is not free
+// after a minute is held for something else, and is not waited for longer.
+func (l *layoutDir) putIndex(ctx context.Context, root *os.Root, img *Image) error {
+	lock, err := root.Open(".")
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	for try := 0; try < 6000 && errors.Is(syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB), syscall.EWOULDBLOCK); try++ {
+		if err := pause(ctx, 10*time.Millisecond); err != nil {
+			return err
+		}
+	}
 	raw, err := root.ReadFile("index.json")
 	if errors.Is(err, fs.ErrNotExist) {
 		raw, err = []byte(`{"schemaVersion":2,"mediaType":"`+ociIndex+`","manifests":[]}`), nil
@@ -173,18 +188,22 @@ func (l *layoutDir) putIndex(root *os.Root, img *Image) error {
 	if err != nil {
 		return err
 	}
-	if raw, err = enterImage(raw, img.Descriptor, l.tag); err != nil {
+	now, err := enterImage(raw, img.Descriptor, l.tag)
+	if err != nil {
 		return fmt.Errorf("index.json: %w", err)
 	}
-	for name, data := range map[string]string{"oci-layout": layoutMark, "index.json": string(raw)} {
-		if old, err := root.ReadFile(name); err == nil && (name == "oci-layout" || string(old) == data) {
-			continue
-		}
-		if err := replaceFile(root, name, func(w io.Writer) error { _, err := io.WriteString(w, data); return err }); err != nil {
+	put := func(name, data string) error {
+		return replaceFile(root, name, func(w io.Writer) error { _, err := io.WriteString(w, data); return err })
+	}
+	if _, err := root.ReadFile("oci-layout"); err != nil {
+		if err := put("oci-layout", layoutMark); err != nil {
 			return err
 		}
 	}
-	return nil
+	if string(now) == string(raw) {
+		return nil
+	}
+	return put("index.json", string(now))
 }
 
 // enterImage has the index of a layout name an image by its tag, in the place

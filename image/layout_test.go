@@ -2,10 +2,13 @@ package image_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/certgraft/certgraft/image"
 	"github.com/certgraft/certgraft/internal/roottest"
@@ -44,5 +47,51 @@ func TestInPlaceByContainerdName(t *testing.T) {
 	put(t, locations, "oci:"+l.Dir, was.Image)
 	if raw, err = os.ReadFile(index); err != nil || strings.Count(string(raw), `"digest"`) != 3 || !strings.Contains(string(raw), name) {
 		t.Errorf("%s %v", raw, err)
+	}
+}
+
+// Two that write a layout at once both have their image in its index.
+func TestLayoutIsWrittenByManyAtOnce(t *testing.T) {
+	l := roottest.NewLayout(t)
+	from := l.Tag(l.Image(roottest.Image{Layers: [][]byte{roottest.Tar(t, roottest.File("etc/x", "x"))}}), "x")
+	locations := &image.Locations{}
+	img := get(t, locations, from)
+	for range 10 {
+		dir := filepath.Join(t.TempDir(), "new")
+		var group errgroup.Group
+		for i := range 8 {
+			group.Go(func() error {
+				at, err := locations.Parse(fmt.Sprintf("oci:%s:%d", dir, i))
+				if err != nil {
+					return err
+				}
+				return at.Put(t.Context(), img)
+			})
+		}
+		must(t, group.Wait())
+		for i := range 8 {
+			if d := get(t, locations, fmt.Sprintf("oci:%s:%d", dir, i)).Descriptor.Digest; d != img.Descriptor.Digest {
+				t.Errorf("%s", d)
+			}
+		}
+	}
+}
+
+// A directory that could not become a layout has no index that says it is one.
+func TestIndexOfLayoutIsWrittenLast(t *testing.T) {
+	l := roottest.NewLayout(t)
+	locations := &image.Locations{}
+	img := get(t, locations, l.Tag(l.Image(roottest.Image{Layers: [][]byte{roottest.Tar(t, roottest.File("etc/x", "x"))}}), "x"))
+	for range 20 {
+		dir := t.TempDir()
+		must(t, os.Mkdir(filepath.Join(dir, "oci-layout"), 0o755))
+		at, err := locations.Parse("oci:" + dir)
+		must(t, err)
+		if err := at.Put(t.Context(), img); err == nil {
+			t.Error("no error")
+		}
+		if _, err := os.Stat(filepath.Join(dir, "index.json")); err == nil {
+			t.Fatal("there is an index")
+		}
 	}
 }
