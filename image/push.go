@@ -42,23 +42,30 @@ func (r *registryImage) Put(ctx context.Context, img *Image) error {
 }
 
 // Unmoved returns an error if the tag from which the image came stands for
-// another image now. An image that is not from a tag of a registry does not
-// move.
+// another image now, in a registry or in the directory of a layout. Elsewhere
+// nobody is asked.
 func Unmoved(ctx context.Context, at Location, img *Image) error {
-	r, ok := at.(*registryImage)
-	if !ok {
+	var there Digest
+	switch at := at.(type) {
+	case *registryImage:
+		repo, err := at.repository(ctx, transport.PullScope)
+		if err != nil {
+			return err
+		}
+		if there, err = repo.has(ctx, at.ref.Identifier()); err != nil {
+			return fmt.Errorf("%s: %w", at.text, err)
+		}
+	case *layoutDir:
+		now, err := at.Get(ctx)
+		if err != nil {
+			return err
+		}
+		there = now.Descriptor.Digest
+	default:
 		return nil
 	}
-	repo, err := r.repository(ctx, transport.PullScope)
-	if err != nil {
-		return err
-	}
-	there, err := repo.has(ctx, r.ref.Identifier())
-	if err != nil {
-		return fmt.Errorf("%s: %w", r.text, err)
-	}
 	if there != img.Descriptor.Digest {
-		return hinted{fmt.Errorf("%s was pushed anew meanwhile, and is %s now", r.text, there), "nothing was pushed: run it again"}
+		return hinted{fmt.Errorf("%s was pushed anew meanwhile, and is %s now", at, there), "nothing was pushed: run it again"}
 	}
 	return nil
 }

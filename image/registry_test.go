@@ -366,6 +366,24 @@ func TestUnmoved(t *testing.T) {
 	_ = r
 }
 
+// A layout that another program writes meanwhile keeps what that put there.
+func TestUnmovedInLayout(t *testing.T) {
+	l, _ := patient()
+	layout := roottest.NewLayout(t)
+	text := layout.Tag(layout.Image(roottest.Image{Layers: [][]byte{roottest.Tar(t, roottest.File("etc/b", "old"))}}), "x")
+	at, err := l.Parse(text)
+	must(t, err)
+	img, err := at.Get(t.Context())
+	must(t, err)
+	other, err := patched(t, l, text)
+	must(t, err)
+	must(t, Unmoved(t.Context(), at, img))
+	must(t, at.Put(t.Context(), other))
+	if err := Unmoved(t.Context(), at, img); err == nil || !strings.Contains(err.Error(), "anew meanwhile") {
+		t.Errorf("%v", err)
+	}
+}
+
 // Plain http is for loopback and for hosts that were named.
 func TestPlainHTTP(t *testing.T) {
 	asked := 0
