@@ -106,7 +106,11 @@ func (w *imageEditor) warn(message string) {
 func (w *imageEditor) all(ctx context.Context) error {
 	results := []*patchResult{}
 	var errs []error
-	for _, job := range w.jobs {
+	for i, job := range w.jobs {
+		if err := ctx.Err(); err != nil && i > 0 {
+			errs = append(errs, fmt.Errorf("stopped before %s: %w", job.from, err))
+			break
+		}
 		result, err := w.one(ctx, job)
 		if err != nil {
 			if w.o.place.fromFile != "" {
@@ -118,9 +122,6 @@ func (w *imageEditor) all(ctx context.Context) error {
 		}
 		if result != nil {
 			results = append(results, result)
-		}
-		if ctx.Err() != nil {
-			break
 		}
 	}
 	if err := w.report(results); err != nil {

@@ -1,0 +1,51 @@
+package command_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/certgraft/certgraft/internal/command"
+	"github.com/certgraft/certgraft/internal/roottest"
+)
+
+// cutter is a stream that ends the work as soon as it has a text.
+type cutter struct {
+	strings.Builder
+	at  string
+	end func()
+}
+
+func (c *cutter) Write(p []byte) (int, error) {
+	n, err := c.Builder.Write(p)
+	if strings.Contains(c.String(), c.at) {
+		c.end()
+	}
+	return n, err
+}
+
+// A list that was cut short is not done, whatever the image came to at which it
+// was.
+func TestPatchListCutShort(t *testing.T) {
+	l := roottest.NewLayout(t)
+	corp := filepath.Join("..", "..", "testdata", "bundles", "corp.pem")
+	image := l.Image(roottest.Image{Layers: [][]byte{roottest.Tar(t, roottest.File("etc/ssl/certs/ca-certificates.crt", ""))}})
+	attestation := l.Image(roottest.Image{Layers: [][]byte{[]byte("{}")}})
+	attestation["annotations"] = map[string]string{"vnd.docker.reference.type": "attestation-manifest", "vnd.docker.reference.digest": image.Digest()}
+	from := l.Tag(l.Index(roottest.OCIIndex, nil, image, attestation), "x")
+	list := filepath.Join(t.TempDir(), "list")
+	if err := os.WriteFile(list, []byte(strings.Repeat(from+" oci:"+t.TempDir()+"\n", 3)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	errs := &cutter{at: "dropped the attestation", end: cancel}
+	if got := command.Run(ctx, []string{"certgraft", "patch", "--from-file", list, corp, "--dry-run"}, strings.NewReader(""), &strings.Builder{}, errs); got != 1 {
+		t.Errorf("status %d\n%s", got, errs)
+	}
+	if !strings.Contains(errs.String(), "stopped before "+from+": context canceled") {
+		t.Errorf("%s", errs)
+	}
+}
