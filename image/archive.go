@@ -51,7 +51,8 @@ func (a *archiveFile) getFrom(ctx context.Context, f *os.File) (*Image, error) {
 }
 
 // openArchive returns the archive as a file that can be read from anywhere:
-// what comes from standard input, or is compressed, becomes one without a name.
+// what comes from standard input or a pipe, or is compressed, becomes one without
+// a name.
 func (a *archiveFile) openArchive(ctx context.Context) (*os.File, error) {
 	if a.file == "-" {
 		if a.streams.Stdin == nil {
@@ -63,9 +64,11 @@ func (a *archiveFile) openArchive(ctx context.Context) (*os.File, error) {
 	if err != nil {
 		return nil, hinted{err, "name an archive that is there"}
 	}
-	kind, err := sniff(bufio.NewReader(io.NewSectionReader(f, 0, 16)))
-	if err != nil || kind == plain {
-		return f, err
+	if info, err := f.Stat(); err != nil || info.Mode().IsRegular() {
+		kind, err := sniff(bufio.NewReader(io.NewSectionReader(f, 0, 16)))
+		if err != nil || kind == plain {
+			return f, err
+		}
 	}
 	defer f.Close()
 	return spool(ctx, f)
@@ -175,15 +178,32 @@ func (a *archiveFile) Put(ctx context.Context, img *Image) error {
 		}
 		return nil
 	}
-	root, err := os.OpenRoot(filepath.Dir(a.file))
-	if err != nil {
-		return fmt.Errorf("%s: %w", a.text, err)
-	}
-	defer root.Close()
-	if err := replaceFile(root, filepath.Base(a.file), write); err != nil {
+	if err := a.writeFile(write); err != nil {
 		return fmt.Errorf("%s: %w", a.text, err)
 	}
 	return nil
+}
+
+// writeFile writes the file: in place where it is a pipe or a device, else by way
+// of a new one. A link to it stays.
+func (a *archiveFile) writeFile(write func(io.Writer) error) error {
+	if info, err := os.Stat(a.file); err == nil && !info.Mode().IsRegular() {
+		f, err := os.OpenFile(a.file, os.O_WRONLY, 0)
+		if err != nil {
+			return err
+		}
+		return errors.Join(write(f), f.Close())
+	}
+	file, err := filepath.EvalSymlinks(a.file)
+	if err != nil {
+		file = a.file // it is not there
+	}
+	root, err := os.OpenRoot(filepath.Dir(file))
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	return replaceFile(root, filepath.Base(file), write)
 }
 
 // writeArchive writes an image as a layout in a tar archive. The same image
