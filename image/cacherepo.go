@@ -25,6 +25,7 @@ type CacheRepo struct {
 	readOnly  bool
 	warn      func(message string)
 
+	opening           sync.Mutex
 	mu                sync.Mutex
 	noRead, noWriting bool // it failed once: it is not asked again
 }
@@ -75,7 +76,7 @@ func (c *CacheRepo) load(ctx context.Context, digest Digest) *layer {
 		return l
 	case isNotFound(err), ctx.Err() != nil:
 	case errors.Is(err, ErrUnreachable):
-		c.fail(&c.noRead, fmt.Sprintf("nothing is read from the cache %s: %s", c.name.Name(), err))
+		c.fail(&c.noRead, err)
 	default:
 		c.locations.log().Warn("ignore what the cache in the registry has", "layer", digest, "error", err)
 	}
@@ -87,16 +88,32 @@ func (c *CacheRepo) has(ctx context.Context, digest Digest) bool {
 	if c == nil || c.without(&c.noRead) {
 		return false
 	}
-	repo, err := c.locations.repository(ctx, c.name, transport.PullScope)
+	repo, err := c.open(ctx, transport.PullScope, &c.noRead)
 	if err != nil {
-		return false // which reading says, too
+		return false
 	}
 	there, err := repo.has(ctx, factsTag(digest))
+	if errors.Is(err, ErrUnreachable) && ctx.Err() == nil {
+		c.fail(&c.noRead, err)
+	}
 	return err == nil && there != ""
 }
 
+// open returns the repository's client. Of several that open it at once one finds
+// that it fails, which may take long.
+func (c *CacheRepo) open(ctx context.Context, action string, failed *bool) (repo *repository, err error) {
+	c.opening.Lock()
+	if err = ErrUnreachable; !c.without(failed) {
+		if repo, err = c.locations.repository(ctx, c.name, action); err != nil && ctx.Err() == nil {
+			c.fail(failed, err)
+		}
+	}
+	c.opening.Unlock()
+	return repo, err
+}
+
 func (c *CacheRepo) get(ctx context.Context, digest Digest) (*layer, error) {
-	repo, err := c.locations.repository(ctx, c.name, transport.PullScope)
+	repo, err := c.open(ctx, transport.PullScope, &c.noRead)
 	if err != nil {
 		return nil, err
 	}
@@ -135,7 +152,7 @@ func (c *CacheRepo) store(ctx context.Context, digest Digest, l *layer) {
 		return
 	}
 	if err := c.put(ctx, digest, l); err != nil && ctx.Err() == nil {
-		c.fail(&c.noWriting, fmt.Sprintf("nothing is kept in the cache %s: %s", c.name.Name(), err))
+		c.fail(&c.noWriting, err)
 	}
 }
 
@@ -147,7 +164,7 @@ func (c *CacheRepo) put(ctx context.Context, digest Digest, l *layer) error {
 	if err != nil {
 		return err
 	}
-	repo, err := c.locations.repository(ctx, c.name, transport.PushScope)
+	repo, err := c.open(ctx, transport.PushScope, &c.noWriting)
 	if err != nil {
 		return err
 	}
@@ -182,12 +199,17 @@ func (c *CacheRepo) without(failed *bool) bool {
 	return *failed
 }
 
-func (c *CacheRepo) fail(failed *bool, message string) {
+func (c *CacheRepo) fail(failed *bool, err error) {
 	c.mu.Lock()
 	before := *failed
 	*failed = true
 	c.mu.Unlock()
-	if !before && c.warn != nil {
-		c.warn(message)
+	if before || c.warn == nil {
+		return
 	}
+	what := "nothing is read from the cache "
+	if failed == &c.noWriting {
+		what = "nothing is kept in the cache "
+	}
+	c.warn(what + c.name.Name() + ": " + err.Error())
 }

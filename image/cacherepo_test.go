@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/certgraft/certgraft/internal/roottest"
@@ -135,6 +136,44 @@ func TestCacheRepoIsDoneWithout(t *testing.T) {
 				t.Errorf("%q", k.warnings)
 			}
 		})
+	}
+}
+
+// One that is down is asked once for reading and once for writing, however many
+// layers there are: each time takes as long as a registry is waited for.
+func TestCacheRepoThatIsDownIsAskedOnce(t *testing.T) {
+	layout := roottest.NewLayout(t)
+	var layers [][]byte
+	for _, name := range []string{"etc/a", "etc/b", "etc/c", "etc/d"} {
+		layers = append(layers, roottest.Tar(t, roottest.File(name, "old")))
+	}
+	text := layout.Tag(layout.Image(roottest.Image{Layers: layers}), "x")
+	facts := roottest.NewRegistry(t)
+	var asked atomic.Int32
+	healthy := "" // what is answered all the same
+	facts.Fault(func(w http.ResponseWriter, req *http.Request) bool {
+		if req.URL.Path == healthy {
+			return false
+		}
+		asked.Add(1)
+		w.WriteHeader(http.StatusInternalServerError)
+		return true
+	})
+	l, _ := patient()
+	k := &knowing{locations: l, image: text, repo: facts.Host + "/facts"}
+	k.update(t, false)
+	if n := asked.Load(); n != 2*tries || len(k.warnings) != 2 {
+		t.Errorf("it was asked %d times: %q", n, k.warnings)
+	}
+	for _, healthy = range []string{"", "/v2/"} {
+		asked.Store(0)
+		repo, err := l.CacheRepo(k.repo, true, func(string) {})
+		must(t, err)
+		img, err := getFrom(t, l, text)
+		must(t, err)
+		if _, err := Plan(t.Context(), img, Options{CacheRepo: repo}); err != nil || asked.Load() != tries {
+			t.Errorf("for the plan it was asked %d times, %v", asked.Load(), err)
+		}
 	}
 }
 
