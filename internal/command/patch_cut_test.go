@@ -49,3 +49,25 @@ func TestPatchListCutShort(t *testing.T) {
 		t.Errorf("%s", errs)
 	}
 }
+
+// A line of a list that is longer than a reader of lines takes does not end it.
+func TestPatchListWithLongLine(t *testing.T) {
+	l := roottest.NewLayout(t)
+	from := l.Tag(l.Image(roottest.Image{Layers: [][]byte{roottest.Tar(t, roottest.File("etc/ssl/certs/ca-certificates.crt", ""))}}), "x")
+	to := "oci:" + t.TempDir()
+	list := filepath.Join(t.TempDir(), "list")
+	lines := []string{from + " " + to + ":1", "# " + strings.Repeat("x", 1<<17), from + " " + to + ":2", "", from + " " + to + ":3"}
+	if err := os.WriteFile(list, []byte(strings.Join(lines, "\r\n")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	corp := filepath.Join("..", "..", "testdata", "bundles", "corp.pem")
+	if out, _ := run(t, 0, "patch", "--from-file", list, corp); strings.Count(out, to) != 3 {
+		t.Errorf("%q", out)
+	}
+	if err := os.WriteFile(list, []byte(from+" "+to+"\n\none two three"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, errs := run(t, 2, "patch", "--from-file", list, corp); !strings.Contains(errs, list+":3: it has 3 words") {
+		t.Errorf("%s", errs)
+	}
+}

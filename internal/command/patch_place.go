@@ -1,8 +1,6 @@
 package command
 
 import (
-	"bufio"
-	"bytes"
 	"fmt"
 	"os"
 	"strings"
@@ -116,24 +114,24 @@ func readJobs(l *image.Locations, file string) ([]patchJob, error) {
 		return nil, fmt.Errorf("--from-file: %w", err)
 	}
 	var jobs []patchJob
-	for lines, n := bufio.NewScanner(bytes.NewReader(data)), 1; lines.Scan(); n++ {
-		words := strings.Fields(lines.Text())
+	for n, line := range strings.Split(string(data), "\n") {
+		words := strings.Fields(line)
 		if len(words) == 0 || strings.HasPrefix(words[0], "#") {
 			continue
 		}
 		if len(words) != 2 {
-			return nil, withHint(usagef("%s:%d: it has %s", file, n, plural(len(words), "word")), "write IMAGE DESTINATION")
+			return nil, withHint(usagef("%s:%d: it has %s", file, n+1, plural(len(words), "word")), "write IMAGE DESTINATION")
 		}
 		from, err := l.Parse(words[0])
 		if err != nil {
-			return nil, fmt.Errorf("%s:%d: %w", file, n, err)
+			return nil, fmt.Errorf("%s:%d: %w", file, n+1, err)
 		}
 		to, err := parseAll(l, words[1:])
 		if err != nil {
-			return nil, fmt.Errorf("%s:%d: %w", file, n, err)
+			return nil, fmt.Errorf("%s:%d: %w", file, n+1, err)
 		}
 		if image.IsStream(from) || image.IsStream(to[0]) {
-			return nil, usagef("%s:%d: - is not for lists", file, n)
+			return nil, usagef("%s:%d: - is not for lists", file, n+1)
 		}
 		jobs = append(jobs, patchJob{from: from, to: to})
 	}
