@@ -187,6 +187,9 @@ func (p *push) blob(ctx context.Context, d Descriptor) error {
 		}
 		at = nil
 		p.to.locations.log().Debug("send a blob again", "blob", d.Digest, "error", err)
+		if err = p.to.locations.waiter()(ctx, time.Second<<(try-1)); err != nil {
+			break
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("send %s: %w", d.Digest, err)

@@ -243,6 +243,20 @@ func TestFaultsThatPass(t *testing.T) {
 	}
 }
 
+// A registry that has no time for a blob is given some before it is sent again.
+func TestUploadIsNotRepeatedAtOnce(t *testing.T) {
+	r, text := seeded(t)
+	l, waited := patient()
+	l.Jobs = 1
+	img, err := patched(t, l, text)
+	must(t, err)
+	r.Fault(faulty(3, "PUT", "/uploads/", status(429)))
+	must(t, putTo(t, l, r.Host+"/app:2", img))
+	if d := time.Duration(waited.Load()); d != 7*time.Second {
+		t.Errorf("waited %v", d)
+	}
+}
+
 // A download that breaks off goes on from there, also where the server sends
 // it all again.
 func TestDownloadGoesOn(t *testing.T) {
