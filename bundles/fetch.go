@@ -53,8 +53,8 @@ func newFetcher(opt Options, sources []*source) (*fetcher, error) {
 		return nil, err
 	}
 	client := retryablehttp.NewClient()
-	client.HTTPClient = &http.Client{Transport: transport, CheckRedirect: checkRedirect}
-	client.Logger = quiet{opt.log()}
+	client.HTTPClient = &http.Client{Transport: &guarded{transport}, CheckRedirect: checkRedirect}
+	client.Logger = nil // it leaves all of a URL but the password in what it says
 	client.RetryMax, client.RetryWaitMin, client.RetryWaitMax = retries, shortestWait, longestWait
 	client.Backoff = func(least, most time.Duration, attempt int, r *http.Response) time.Duration {
 		// The default honours Retry-After whatever it asks for: a day, say.
@@ -64,11 +64,6 @@ func newFetcher(opt Options, sources []*source) (*fetcher, error) {
 	client.ErrorHandler = retryablehttp.PassthroughErrorHandler
 	return &fetcher{client: client, cache: newCache(opt), progress: opt.Progress, once: map[string]func() ([]byte, error){}}, nil
 }
-
-// quiet reports failed attempts at warning level: they will be tried again.
-type quiet struct{ *slog.Logger }
-
-func (q quiet) Error(msg string, args ...any) { q.Warn(msg, args...) }
 
 func (opt Options) log() *slog.Logger {
 	if opt.Logger == nil {
@@ -90,22 +85,29 @@ func checkRetry(ctx context.Context, resp *http.Response, err error) (bool, erro
 	return retryablehttp.DefaultRetryPolicy(ctx, resp, err)
 }
 
-// lastAttempt is the key of the error of the last attempt, which says more than
-// that the time is up.
-type lastAttempt struct{}
+// attemptsKey is the key of what is known of the attempts to download a URL.
+type attemptsKey struct{}
 
-// noteAttempt keeps why an attempt failed, but for the time being up.
+type attempts struct {
+	report func(error)
+	last   error // why the last one failed, which says more than that the time is up
+}
+
+// noteAttempt keeps and reports why an attempt failed, but for the time being up.
 func noteAttempt(ctx context.Context, resp *http.Response, err error) {
-	last, ok := ctx.Value(lastAttempt{}).(*error)
+	a, ok := ctx.Value(attemptsKey{}).(*attempts)
 	if !ok || ctx.Err() != nil {
 		return
 	}
 	switch {
 	case err != nil:
-		*last = err
+		a.last = withoutURL(err)
 	case mayPass(resp.StatusCode):
-		*last = statusError(resp.StatusCode)
+		a.last = statusError(resp.StatusCode)
+	default:
+		return
 	}
+	a.report(a.last)
 }
 
 func is[E error](err error) bool {
@@ -126,8 +128,10 @@ func (f *fetcher) get(ctx context.Context, address string) ([]byte, error) {
 }
 
 func (f *fetcher) fetch(ctx context.Context, address string) ([]byte, error) {
-	var last error
-	req, err := retryablehttp.NewRequestWithContext(context.WithValue(ctx, lastAttempt{}, &last), http.MethodGet, address, nil)
+	log := f.cache.log.With("url", redact(address))
+	log.Debug("download")
+	tried := &attempts{report: func(err error) { log.Warn("the download failed", "error", err) }}
+	req, err := retryablehttp.NewRequestWithContext(context.WithValue(ctx, attemptsKey{}, tried), http.MethodGet, address, nil)
 	if err != nil {
 		return nil, usagef("it is not a URL")
 	}
@@ -149,7 +153,7 @@ func (f *fetcher) fetch(ctx context.Context, address string) ([]byte, error) {
 		defer resp.Body.Close()
 	}
 	if err != nil {
-		return nil, failure(ctx, err, last)
+		return nil, failure(ctx, err, tried.last)
 	}
 	switch {
 	case resp.StatusCode == http.StatusOK:
@@ -218,7 +222,7 @@ func failure(ctx context.Context, err, last error) error {
 			return cause
 		}
 		if last != nil {
-			cause = fmt.Errorf("%w; the last attempt: %w", cause, withoutURL(last))
+			cause = fmt.Errorf("%w; the last attempt: %w", cause, last)
 		}
 		cause = hinted{cause, "allow more with --timeout, or use --offline"}
 	}
