@@ -91,7 +91,7 @@ func runEnviron(p *printer, dir string) []string {
 	places := runPlaces(dir)
 	for _, v := range installer.Variables(places, p.env) {
 		merged[v.Name] = v.Value
-		p.log().Debug("set", "name", v.Name, "value", v.Value)
+		p.log().Debug("set", "name", v.Name) // its value may have been there, and be secret
 	}
 	maps.Copy(merged, javaOverrides(p.env, installer.JavaOptions(places.Keystore)))
 	merged[runBundle] = places.Bundle
