@@ -232,9 +232,6 @@ func (l *loader) compare(b *Bundle, s *source) {
 		return
 	}
 	known := s.provider.known(s.region)
-	if len(known) == 0 {
-		return
-	}
 	seen := map[certs.Fingerprint]bool{}
 	var fresh, gone []string
 	for _, k := range known {
@@ -244,8 +241,11 @@ func (l *loader) compare(b *Bundle, s *source) {
 			gone = append(gone, k.Name)
 		}
 	}
+	if s.provider.ID == mozillaID { // the catalogue does not have these
+		gone = b.lacksMozilla()
+	}
 	for c := range b.Certs.All() {
-		if !seen[c.Fingerprint()] && !s.provider.Evidence.Partial {
+		if !seen[c.Fingerprint()] && len(known) > 0 && !s.provider.Evidence.Partial {
 			b.New = append(b.New, c)
 			fresh = append(fresh, c.Name())
 		}

@@ -271,6 +271,27 @@ func TestCompare(t *testing.T) {
 	}
 }
 
+// So is what is gone of the Mozilla roots, which are not in the catalogue. Those
+// with a constraint are not in this program either: they are not called new.
+func TestCompareMozilla(t *testing.T) {
+	text, lacking := roottest.NewCA(t, "Constrained").PEM(), ""
+	for c := range mozilla().All() {
+		if lacking == "" {
+			lacking = c.Name()
+			continue
+		}
+		text += string(c.AppendPEM(nil))
+	}
+	loaded, err := Load(t.Context(), Options{Transport: &server{answers: list(answer(200, text))}}, "mozilla")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "no longer published, though this program knows them: " + lacking
+	if got := loaded[0].Warnings; len(got) != 1 || got[0] != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 func mustFind(t *testing.T, id string) *Provider {
 	t.Helper()
 	c, err := Catalog(Options{})

@@ -71,6 +71,18 @@ var mozilla = sync.OnceValue(func() *certs.Set {
 	return roots
 })
 
+// lacksMozilla names the Mozilla roots in this program that the bundle has not.
+// That it has others means nothing: those with a constraint are not in here.
+func (b *Bundle) lacksMozilla() (names []string) {
+	for f := range mozillaDER() {
+		if !b.Certs.Has(f) {
+			names = append(names, embedded(f).Name())
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
 // Snapshot returns the certificates of the provider that are in this program,
 // in the order of the catalogue, and whether they are all that are known; if
 // not, the names of those that are missing.
