@@ -36,26 +36,32 @@ func (r reader) readDER(data []byte) bool {
 		if !ok {
 			return r.emit(nil, skipped("damaged DER: it ends too early or is not DER"))
 		}
-		one := r
-		if number > 1 || len(bytes.TrimLeft(rest, padding)) > 0 {
+		one, next := r, bytes.TrimLeft(rest, padding)
+		if number > 1 || len(next) > 0 {
 			one = r.within("certificate " + strconv.Itoa(number))
 		}
-		if !one.readElement(element) {
+		var done repairs
+		if len(next) < len(rest) {
+			done = repairs{cutOff}
+		}
+		if !one.readElement(element, done) {
 			return false
 		}
 		data = rest
 	}
 }
 
+const cutOff = "bytes after the certificate are cut off"
+
 // readElement reads a certificate, PKCS#7 or what else the element is.
-func (r reader) readElement(der []byte) bool {
+func (r reader) readElement(der []byte, done repairs) bool {
 	switch {
 	case isPrivateKeyDER(der):
 		return r.emit(nil, refusedKey())
 	case isPKCS7(der):
 		return r.readPKCS7(der)
 	}
-	return r.readCertificate(der, repairs{})
+	return r.readCertificate(der, done)
 }
 
 // readBehindDER reads what follows DER and is none, such as PEM that somebody

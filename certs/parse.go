@@ -188,7 +188,7 @@ func (r reader) readCertificate(der []byte, done repairs) bool {
 		if isPrivateKeyDER(bytes.TrimLeft(rest, padding)) {
 			return r.emit(nil, refusedKey())
 		}
-		done.add("bytes after the certificate are cut off")
+		done.add(cutOff)
 		c, err = ParseCertificate(first)
 	}
 	switch {

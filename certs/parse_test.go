@@ -82,10 +82,10 @@ func TestParse(t *testing.T) {
 		{"UTF-16, big end first, without a mark", utf16be(a)[2:], 1, "repaired: UTF-16"},
 
 		{"DER", der, 1, ""},
-		{"DER and a line feed", der + "\r\n", 1, ""},
+		{"DER and a line feed", der + "\r\n", 1, "repaired: bytes after the certificate are cut off"},
 		{"two in DER", der + string(other.DER), 2, ""},
-		{"two in DER, apart", der + "\n\n" + string(other.DER), 2, ""},
-		{"DER and PEM", der + "\n" + b, 2, ""},
+		{"two in DER, apart", der + "\n\n" + string(other.DER), 2, "repaired: certificate 1: bytes after the certificate are cut off"},
+		{"DER and PEM", der + "\n" + b, 2, "repaired: certificate 1: bytes after the certificate are cut off"},
 		{"DER and text", der + "hello", 1, "skipped: 5 bytes"},
 		{"DER and damaged DER", der + "\x30\x82\xff\xff", 1, "skipped: ends too early"},
 		{"DER and an odd sequence", der + "\x30\x03\x02\x01\x05", 1, "skipped: certificate 2: damaged"},
