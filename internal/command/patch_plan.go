@@ -42,19 +42,15 @@ func (w *imageEditor) printPlan(ctx context.Context) error {
 		}
 		results = append(results, newPlanResult(job.from.String(), img, parts))
 	}
-	if w.p.json {
-		if w.o.place.fromFile == "" {
-			return w.p.result(results[0], nil)
+	var v any = results
+	if w.o.place.fromFile == "" {
+		v = results[0]
+	}
+	return w.p.result(v, func(out io.Writer) {
+		for _, r := range results {
+			r.text(out)
 		}
-		return w.p.result(results, nil)
-	}
-	if w.p.quiet {
-		return nil
-	}
-	for _, r := range results {
-		r.text(w.p.err)
-	}
-	return nil
+	})
 }
 
 func newPlanResult(name string, img *image.Image, parts []image.PartPlan) *planResult {
