@@ -105,7 +105,7 @@ func (l *Locations) parseRegistry(text string) (Location, error) {
 		return nil, marked{errors.New("the name of an image is empty"), ErrUsage}
 	}
 	if scheme, _, ok := strings.Cut(text, "://"); ok && scheme != "docker" {
-		return nil, hinted{marked{fmt.Errorf("%q is not the name of an image", text), ErrUsage}, "leave out " + scheme + "://"}
+		return nil, hinted{marked{fmt.Errorf("%q is not the name of an image", redact(text)), ErrUsage}, "leave out " + scheme + "://"}
 	}
 	ref, err := name.ParseReference(strings.TrimPrefix(text, "docker://"), name.WithDefaultRegistry("docker.io"))
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -107,7 +108,7 @@ func (o *diffOptions) trusted(ctx context.Context, p *printer, name string) (*ce
 	info, err := os.Stat(name)
 	switch {
 	case isMissing(err):
-		return nil, withHint(usagef("diff %s: no such file or directory", name), "for a registry image write docker://"+name)
+		return nil, noSuchFile("diff", name)
 	case err != nil:
 		return nil, fmt.Errorf("diff: %w", err)
 	case info.IsDir():
@@ -120,6 +121,15 @@ func (o *diffOptions) trusted(ctx context.Context, p *printer, name string) (*ce
 // file even.
 func isMissing(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
+}
+
+// noSuchFile is the error of a name that is missing. A URL is not repeated: it
+// may hold a password.
+func noSuchFile(command, name string) error {
+	if strings.Contains(name, "://") {
+		return withHint(usagef("%s: a URL is not read here", command), "certgraft bundle URL --output FILE downloads certificates; for a registry image write docker://REGISTRY/REPOSITORY:TAG")
+	}
+	return withHint(usagef("%s %s: no such file or directory", command, name), "for a registry image write docker://"+name)
 }
 
 func trustedByRoot(p *printer, dir string) (*certs.Set, error) {

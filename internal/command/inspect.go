@@ -62,7 +62,7 @@ func (o *inspectOptions) inspectAny(ctx context.Context, p *printer, name string
 	info, err := os.Stat(name)
 	switch {
 	case isMissing(err):
-		return withHint(usagef("inspect %s: no such file or directory", name), "for a registry image write docker://"+name)
+		return noSuchFile("inspect", name)
 	case err != nil:
 		return fmt.Errorf("inspect: %w", err)
 	case info.IsDir():
