@@ -25,10 +25,19 @@ import (
 type diffOptions struct {
 	javaPassword string // file that holds it
 	image        imageRootOptions
+
+	warnings []string // that there were
+}
+
+// warn notes what is odd in one of the two, for the result too.
+func (o *diffOptions) warn(p *printer, name string, err error) {
+	message := name + ": " + err.Error()
+	p.warn(message)
+	o.warnings = append(o.warnings, message)
 }
 
 func diffCommand(p *printer) *cli.Command {
-	o := &diffOptions{}
+	o := &diffOptions{warnings: []string{}}
 	return &cli.Command{
 		Name:        "diff",
 		Usage:       "say which certificates one of two trusts and the other does not",
@@ -54,6 +63,8 @@ type diffResult struct {
 	OnlyA   []diffCert    `json:"onlyA"`
 	OnlyB   []diffCert    `json:"onlyB"`
 	Renewed []renewedCert `json:"renewed"` // one subject, another certificate in each
+
+	Warnings []string `json:"warnings"`
 }
 
 // diffCert is a certificate that one of the two has.
@@ -86,7 +97,7 @@ func (o *diffOptions) run(ctx context.Context, p *printer, a, b string) error {
 		return err
 	}
 	result := compareSets(ours, theirs, now)
-	result.A, result.B = a, b
+	result.A, result.B, result.Warnings = a, b, o.warnings
 	if err := p.result(result, result.text); err != nil {
 		return err
 	}
@@ -103,7 +114,7 @@ func (o *diffOptions) trusted(ctx context.Context, p *printer, name string) (*ce
 		if err != nil {
 			return nil, err
 		}
-		return trustedBy(p, name, root), nil
+		return o.trustedBy(p, name, root), nil
 	}
 	info, err := os.Stat(name)
 	switch {
@@ -112,7 +123,7 @@ func (o *diffOptions) trusted(ctx context.Context, p *printer, name string) (*ce
 	case err != nil:
 		return nil, fmt.Errorf("diff: %w", err)
 	case info.IsDir():
-		return trustedByRoot(p, name)
+		return o.trustedByRoot(p, name)
 	}
 	return o.heldByFile(p, name)
 }
@@ -132,20 +143,20 @@ func noSuchFile(command, name string) error {
 	return withHint(usagef("%s %s: no such file or directory", command, name), "for a registry image write docker://"+name)
 }
 
-func trustedByRoot(p *printer, dir string) (*certs.Set, error) {
+func (o *diffOptions) trustedByRoot(p *printer, dir string) (*certs.Set, error) {
 	root, closer, err := rootfs.ReadOnly(dir)
 	if err != nil {
 		return nil, err
 	}
 	defer closer.Close()
-	return trustedBy(p, dir, root), nil
+	return o.trustedBy(p, dir, root), nil
 }
 
-func trustedBy(p *printer, name string, root fs.ReadLinkFS) *certs.Set {
+func (o *diffOptions) trustedBy(p *printer, name string, root fs.ReadLinkFS) *certs.Set {
 	set := &certs.Set{}
 	for c, err := range installer.Trusted(root) {
 		if err != nil {
-			p.warn(fmt.Sprintf("%s: %v", name, err))
+			o.warn(p, name, err)
 			continue
 		}
 		set.Add(c, "")
@@ -170,7 +181,7 @@ func (o *diffOptions) heldByFile(p *printer, name string) (*certs.Set, error) {
 		return nil, fmt.Errorf("diff %s: %w", name, refusedFile(err))
 	}
 	for _, f := range findings {
-		p.warn(name + ": " + f.Error())
+		o.warn(p, name, f)
 	}
 	for _, c := range taken {
 		set.Add(c, "")
