@@ -157,6 +157,10 @@ func (c *committer) stage() error {
 			return err
 		}
 	}
+	if c.crowded { // by what was looked at
+		c.forget(".")
+		c.crowded = false
+	}
 	for _, j := range c.work {
 		if err := c.keep(j); err != nil {
 			return err
@@ -194,15 +198,20 @@ func (j *job) atOnce() bool { return j.Mode&fs.ModeSymlink != 0 && j.Prior == ni
 func (c *committer) each(do func(*job) error) error {
 	isFile := func(j *job) bool { return j.Mode.IsRegular() }
 	isLink := func(j *job) bool { return !isFile(j) }
-	return together(func() error { return c.eachOf(isFile, do) }, func() error { return c.eachOf(isLink, do) })
+	return c.together(func() error { return c.eachOf(isFile, do) }, func() error { return c.eachOf(isLink, do) })
 }
 
 // together does several things at the same time. All have ended when it returns
-// their errors, or panics as one of them did.
-func together(work ...func() error) error {
+// their errors, or panics as one of them did. Where one would close directories
+// of another, it is one after the other.
+func (c *committer) together(work ...func() error) error {
 	errs, panics := make([]error, len(work)), make([]any, len(work))
 	var wg sync.WaitGroup
 	for i, do := range work {
+		if c.crowded {
+			errs[i] = do()
+			continue
+		}
 		wg.Go(func() {
 			defer func() { panics[i] = recover() }()
 			errs[i] = do()

@@ -87,6 +87,9 @@ func (d disk) both(op string, do func(oldDir int, old string, dir int, name stri
 	if err := d.try(op, name); err != nil {
 		return err
 	}
+	if _, _, err := d.at(name); err != nil { // now there is room for both, if the other closes this
+		return err
+	}
 	oldDir, oldBase, err := d.at(old)
 	if err != nil {
 		return err

@@ -119,5 +119,5 @@ func (c *committer) syncDirs(dirs []string) error {
 			work = append(work, func() error { return gone(c.syncDir(dir)) })
 		}
 	}
-	return together(work...)
+	return c.together(work...)
 }

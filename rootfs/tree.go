@@ -18,8 +18,9 @@ import (
 // free of links; each directory is opened in the one above it, and a link that
 // someone has put in its place is not followed.
 type tree struct {
-	root *os.Root
-	dirs map[string]directory
+	root    *os.Root
+	dirs    map[string]directory
+	crowded bool // not all that were visited are open any more
 
 	othersOwn atomic.Bool // what is read: its times of access change
 }
@@ -47,9 +48,17 @@ func (t *tree) handle(name string) (directory, error) {
 	if err != nil {
 		return 0, err
 	}
+	if len(t.dirs) >= maxOpen {
+		t.crowded = true
+		t.forget(".")
+	}
 	t.dirs[name] = dir
 	return dir, nil
 }
+
+// maxOpen bounds the directories that are open: a process may have no more than
+// 1024 files.
+const maxOpen = 256
 
 func (t *tree) openDirectory(name string) (directory, error) {
 	if name != "." {
@@ -68,10 +77,11 @@ func (t *tree) openDirectory(name string) (directory, error) {
 	return directory(fd), nil
 }
 
-// forget closes a directory, and those in it, that is about to go.
+// forget closes a directory, and those in it: it is about to go, or there are
+// too many.
 func (t *tree) forget(name string) {
 	for open, dir := range t.dirs {
-		if open == name || strings.HasPrefix(open, name+"/") {
+		if name == "." || open == name || strings.HasPrefix(open, name+"/") {
 			_ = unix.Close(int(dir)) // nothing is written through it
 			delete(t.dirs, open)
 		}
