@@ -255,7 +255,7 @@ func dieAt(root *os.Root, dir string, n int) (killed bool) {
 
 // A file that is a mount point cannot be replaced and is written in place.
 func TestCommitWritesBusyFilesInPlace(t *testing.T) {
-	for what, after := range map[string]string{"appended": "old bundle\nmore\n", "replaced": "new\n", "shorter": "o"} {
+	for what, after := range map[string]string{"appended": "old bundle\nmore\n", "replaced": "new\n", "shorter": "o", "emptied": ""} {
 		t.Run(what, func(t *testing.T) {
 			dir, root := makeRoot(t)
 			o := NewOverlay(root.FS().(fs.ReadLinkFS))
