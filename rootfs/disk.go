@@ -2,6 +2,7 @@ package rootfs
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"syscall"
@@ -172,7 +173,11 @@ func (d disk) overwrite(name string, old, data []byte) (err error) {
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	if err := reserve(f, int64(len(data))); err != nil {
-		return errors.Join(err, f.Truncate(int64(len(old))))
+		size, unknown := f.Seek(0, io.SeekEnd)
+		if unknown == nil {
+			unknown = f.Truncate(size) // what was reserved behind the end
+		}
+		return errors.Join(err, unknown)
 	}
 	start := 0
 	if len(old) <= len(data) && string(data[:len(old)]) == string(old) {
