@@ -135,6 +135,10 @@ func (c *protection) pbes2(password string) (cipher.Block, []byte, error) {
 // with this safe alone to a library.
 func (p *safe) readOpaque(password string) error {
 	p.opaque = true
+	var derivation pbeParameters
+	if _, err := asn1.Unmarshal(p.cipher.id.Parameters.FullBytes, &derivation); err != nil || derivation.Iterations > longestDerivation {
+		return errDER
+	}
 	authSafe, err := sequence(p.raw)
 	if err != nil {
 		return err

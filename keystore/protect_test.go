@@ -1,0 +1,67 @@
+package keystore
+
+import (
+	"encoding/asn1"
+	"errors"
+	"testing"
+	"time"
+
+	"golang.org/x/crypto/cryptobyte"
+	der "golang.org/x/crypto/cryptobyte/asn1"
+)
+
+// Whatever the cipher, a file cannot keep others busy with its key derivation.
+func TestEndlessDerivation(t *testing.T) {
+	for name, last := range map[string]int{"3DES": 3, "RC2 of 128 bits": 5, "RC2 of 40 bits": 6} {
+		var b cryptobyte.Builder
+		b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
+			b.AddASN1ObjectIdentifier(asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 12, 1, last})
+			b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
+				b.AddASN1OctetString([]byte("salt"))
+				b.AddASN1Int64(1<<31 - 1)
+			})
+		})
+		algorithm := b.BytesOrPanic()
+		var file cryptobyte.Builder
+		file.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
+			b.AddASN1Int64(3)
+			addData(b, encrypted(t, algorithm))
+		})
+		done := make(chan error, 1)
+		go func() {
+			_, err := Open(file.BytesOrPanic(), DefaultPassword)
+			done <- err
+		}()
+		select {
+		case err := <-done:
+			if err == nil || errors.Is(err, ErrPassword) || errors.Is(err, ErrFormat) {
+				t.Errorf("%s: %v", name, err)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatalf("%s: it goes on and on", name)
+		}
+	}
+}
+
+// encrypted returns safes of which one is encrypted, with nobody's key.
+func encrypted(t *testing.T, algorithm []byte) []byte {
+	t.Helper()
+	explicit := der.Tag(0).ContextSpecific().Constructed()
+	var b cryptobyte.Builder
+	b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
+		b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
+			b.AddASN1ObjectIdentifier(oidEncryptedData)
+			b.AddASN1(explicit, func(b *cryptobyte.Builder) {
+				b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
+					b.AddASN1Int64(0)
+					b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
+						b.AddASN1ObjectIdentifier(oidData)
+						b.AddBytes(algorithm)
+						b.AddASN1(der.Tag(0).ContextSpecific(), func(b *cryptobyte.Builder) { b.AddBytes(make([]byte, 16)) })
+					})
+				})
+			})
+		})
+	})
+	return b.BytesOrPanic()
+}
