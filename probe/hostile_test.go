@@ -118,3 +118,13 @@ func TestAlertsAreUnderstood(t *testing.T) {
 		}
 	}
 }
+
+// A length that is negative where int has 32 bits is too much, too.
+func TestHugeLDAPMessage(t *testing.T) {
+	for _, length := range []string{"\x84\xff\xff\xff\xff", "\x84\x80\x00\x00\x00", "\x83\xff\xff\xff"} {
+		w := &wire{r: bufio.NewReader(strings.NewReader("\x30" + length)), w: io.Discard}
+		if err := startLDAP(w); !errors.Is(err, errTooMuch) {
+			t.Errorf("%q: %v", length, err)
+		}
+	}
+}

@@ -63,7 +63,7 @@ func (w *wire) Read(p []byte) (int, error) {
 
 // take reads exactly n bytes.
 func (w *wire) take(n int) ([]byte, error) {
-	if n > mostPlain {
+	if n < 0 || n > mostPlain {
 		return nil, errTooMuch
 	}
 	b := make([]byte, n)
