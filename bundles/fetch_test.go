@@ -407,6 +407,19 @@ func TestRedirectsStayPublic(t *testing.T) {
 	}
 }
 
+// Whoever a download is redirected to does not learn what was asked of the first.
+func TestRedirectKeepsTheToken(t *testing.T) {
+	s := &server{answers: []func(*http.Request) (*http.Response, error){
+		answer(http.StatusFound, "", "Location", "https://elsewhere.example/ca.pem"), answer(http.StatusOK, roottest.NewCA(t, "CA").PEM()),
+	}}
+	if _, err := Load(t.Context(), Options{Transport: s}, "https://user:password@example.com/ca.pem?token=secret"); err != nil {
+		t.Fatal(err)
+	}
+	if head := fmt.Sprint(s.requests[1].Header); strings.Contains(head, "secret") || strings.Contains(head, "password") || s.requests[1].Header.Get("Authorization") != "" {
+		t.Error(head)
+	}
+}
+
 // An image without any CA downloads with the Mozilla roots in the program.
 func TestDownloadRootsFallBack(t *testing.T) {
 	pool, err := downloadRoots(nil)

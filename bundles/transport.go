@@ -92,6 +92,7 @@ func addFile(pool *x509.CertPool, name string) error {
 // name to an address of this machine or its network.
 func checkRedirect(req *http.Request, via []*http.Request) error {
 	const most = 5
+	req.Header.Del("Referer") // which has the query, a token say
 	switch {
 	case len(via) > most:
 		return fmt.Errorf("%w: more than %d redirects", errPolicy, most)
