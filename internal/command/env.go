@@ -71,6 +71,7 @@ func (o *envOptions) run(p *printer) error {
 		return fmt.Errorf("look for runtimes in %s: %w", o.root, err)
 	}
 	o.remarks(p, found)
+	p.exact = true
 	return p.result(envResult{1, o.root, found}, func(w io.Writer) { text(w, found.Variables) })
 }
 

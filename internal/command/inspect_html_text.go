@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/installer"
@@ -38,19 +37,8 @@ func (h *htmlWriter) put(format string, args ...any) {
 	fmt.Fprintf(&h.buf, format, inert...)
 }
 
-// escapeHTML returns s as text for an element or an attribute, with what cannot
-// be seen replaced: it could turn the direction of a line.
-func escapeHTML(s string) string {
-	return html.EscapeString(strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsSpace(r):
-			return ' '
-		case unicode.IsPrint(r):
-			return r
-		}
-		return unicode.ReplacementChar
-	}, s))
-}
+// escapeHTML returns s as text for an element or an attribute.
+func escapeHTML(s string) string { return html.EscapeString(strings.Map(visible, s)) }
 
 // codes returns names as a list in a line.
 func codes(names []string) markup {

@@ -1,7 +1,6 @@
 package command
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -190,10 +189,8 @@ func (w *imageEditor) report(results []*patchResult) error {
 // that, and only where it was written before is named.
 func (w *imageEditor) reportOne(r *patchResult) error {
 	if r.Error == "" && !w.p.quiet {
-		var buf bytes.Buffer
-		r.text(&buf)
-		if _, err := w.p.err.Write(buf.Bytes()); err != nil {
-			return fmt.Errorf("write the report: %w", err)
+		if err := w.p.report(r.text); err != nil {
+			return err
 		}
 	}
 	for _, ref := range r.References {

@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"strings"
 	"text/tabwriter"
+	"unicode"
 
 	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
@@ -27,6 +28,8 @@ type printer struct {
 	mac      bool // the running system is macOS
 
 	json, quiet, verbose bool
+
+	exact bool // the result is for a shell, even where it is no JSON
 }
 
 func newPrinter(in io.Reader, out, err io.Writer, env environ) *printer {
@@ -106,7 +109,19 @@ func (p *printer) line(kind, sgr, message string) {
 	if p.colour {
 		kind = "\x1b[" + sgr + "m" + kind + "\x1b[0m"
 	}
-	fmt.Fprintf(p.err, "certgraft: %s: %s\n", kind, message)
+	fmt.Fprintf(p.err, "certgraft: %s: %s\n", kind, strings.Map(visible, message))
+}
+
+// visible replaces what could move a terminal's cursor, or turn the direction of
+// a line: names of files are anybody's.
+func visible(r rune) rune {
+	switch {
+	case r == '\n', unicode.IsPrint(r):
+		return r
+	case unicode.IsSpace(r):
+		return ' '
+	}
+	return unicode.ReplacementChar
 }
 
 // result writes v as JSON, or calls text to write it for people; nothing where
@@ -124,9 +139,23 @@ func (p *printer) result(v any, text func(io.Writer)) error {
 	case !p.quiet:
 		text(&buf)
 	}
-	_, err := p.out.Write(buf.Bytes())
+	data := buf.Bytes()
+	if !p.json && !p.exact {
+		data = bytes.Map(visible, data)
+	}
+	_, err := p.out.Write(data)
 	if err != nil {
 		return fmt.Errorf("write the result: %w", err)
+	}
+	return nil
+}
+
+// report writes text to standard error.
+func (p *printer) report(text func(io.Writer)) error {
+	var buf bytes.Buffer
+	text(&buf)
+	if _, err := p.err.Write(bytes.Map(visible, buf.Bytes())); err != nil {
+		return fmt.Errorf("write the report: %w", err)
 	}
 	return nil
 }
