@@ -42,10 +42,11 @@ func (e environ) epoch() (time.Time, bool, error) {
 		return time.Time{}, false, nil
 	}
 	seconds, err := strconv.ParseInt(value, 10, 64)
-	if err != nil {
-		return time.Time{}, false, usagef("SOURCE_DATE_EPOCH=%s is not a number of seconds", value)
+	at := time.Unix(seconds, 0).UTC()
+	if err != nil || at.UnixNano()/int64(time.Second) != seconds {
+		return time.Time{}, false, usagef("SOURCE_DATE_EPOCH=%s is not a number of seconds that a clock could show", value)
 	}
-	return time.Unix(seconds, 0).UTC(), true, nil
+	return at, true, nil
 }
 
 // now returns the moment at which certificates are judged.
