@@ -206,15 +206,16 @@ func (l *Lock) Compare(b *Bundle) Change {
 
 func (s LockedSource) compare(now *certs.Set) Change {
 	var change Change
-	was := map[string]bool{}
+	was := map[certs.Fingerprint]bool{}
 	for _, c := range s.Certificates {
-		was[c.Fingerprint] = true
-		if f, err := certs.ParseFingerprint(c.Fingerprint); err == nil && !now.Has(f) {
+		f, _ := certs.ParseFingerprint(c.Fingerprint) // checked when the lock was read
+		was[f] = true
+		if !now.Has(f) {
 			change.Gone = append(change.Gone, c)
 		}
 	}
 	for c := range now.All() {
-		if !was[c.Fingerprint().String()] {
+		if !was[c.Fingerprint()] {
 			change.New = append(change.New, c)
 		}
 	}

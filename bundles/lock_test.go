@@ -357,3 +357,24 @@ func TestLockedSourceThatWasNotAsked(t *testing.T) {
 		t.Error(text)
 	}
 }
+
+// A fingerprint in capitals, as other programs write them, is the same.
+func TestLockInCapitals(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(file, []byte(roottest.NewCA(t, "CA").PEM()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	loaded, err := Load(t.Context(), Options{}, file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lock := NewLock(loaded)
+	locked := &lock.Sources[0].Certificates[0].Fingerprint
+	*locked = strings.ToUpper(*locked)
+	if err := lock.check(false); err != nil {
+		t.Fatal(err)
+	}
+	if change := lock.Compare(loaded[0]); len(change.New)+len(change.Gone) > 0 {
+		t.Errorf("%d new, %d gone", len(change.New), len(change.Gone))
+	}
+}
