@@ -31,6 +31,18 @@ func TestMac(t *testing.T) {
 		}
 		return out.String()
 	}
+	if err := os.Mkdir(home, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if out := certgraft("install", "--user", "--dry-run", "../../testdata/bundles/corp.pem"); !strings.Contains(out, "would create file /usr/local/share/certgraft/installed.json") {
+		t.Error(out)
+	}
+	if made, err := os.ReadDir(home); err != nil || len(made) > 0 {
+		t.Errorf("a dry run made %v, %v", made, err)
+	}
+	if err := os.Remove(log); err != nil {
+		t.Fatal(err)
+	}
 	if out := certgraft("install", "--user", "../../testdata/bundles/corp.pem"); !strings.Contains(out, "login.keychain-db") || !strings.Contains(out, "3 added") {
 		t.Error(out)
 	}

@@ -101,7 +101,11 @@ func (o *targetOptions) keychain(p *printer) (k installer.Keychain, dir string, 
 		return k, "", false, usagef("--user: HOME is not set")
 	case o.user:
 		k.Home = p.env["HOME"]
-		return k, filepath.Join(k.Home, "Library/Application Support/certgraft"), true, os.MkdirAll(filepath.Join(k.Home, "Library/Application Support/certgraft"), 0o755)
+		dir = filepath.Join(k.Home, "Library/Application Support/certgraft")
+		if _, err = os.Stat(dir); isMissing(err) && o.dryRun {
+			return k, k.Home, true, nil // which has no record either
+		}
+		return k, dir, true, os.MkdirAll(dir, 0o755)
 	}
 	return k, "/", true, nil
 }
