@@ -17,8 +17,8 @@ import (
 	der "golang.org/x/crypto/cryptobyte/asn1"
 )
 
-// longestDerivation bounds the iterations of a key derivation that a file may
-// ask for; Java writes 10,000.
+// longestDerivation bounds the iterations that a file may ask for in a key
+// derivation, and in those of all its parts; Java writes 10,000.
 const longestDerivation = 10_000_000
 
 // digests maps the object identifiers of hash functions, and of the HMACs that

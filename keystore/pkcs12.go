@@ -79,7 +79,7 @@ func (s *pkcs12) readSafes(authSafe cryptobyte.String) error {
 	if !authSafe.ReadASN1(&list, der.SEQUENCE) {
 		return errDER
 	}
-	for !list.Empty() {
+	for iterations := 0; !list.Empty(); {
 		start := list
 		kind, content, ok := readContentInfo(&list)
 		if !ok {
@@ -88,6 +88,12 @@ func (s *pkcs12) readSafes(authSafe cryptobyte.String) error {
 		part := safe{raw: start[:len(start)-len(list)]}
 		if err := part.read(kind, content, s.password); err != nil {
 			return err
+		}
+		if part.cipher != nil {
+			iterations += part.cipher.iterations
+		}
+		if iterations > longestDerivation {
+			return fmt.Errorf("its parts ask for too many iterations: %w", ErrUnsupported)
 		}
 		s.safes = append(s.safes, part)
 	}

@@ -25,6 +25,8 @@ import (
 type protection struct {
 	algorithm []byte // AlgorithmIdentifier, DER
 	id        pkix.AlgorithmIdentifier
+
+	iterations int // that deriving its key takes
 }
 
 type pbkdf2Parameters struct {
@@ -105,6 +107,7 @@ func (c *protection) key(password string) (cipher.Block, []byte, error) {
 		if _, err := asn1.Unmarshal(c.id.Parameters.FullBytes, &p); err != nil || p.Iterations < 1 || p.Iterations > longestDerivation {
 			return nil, nil, errDER
 		}
+		c.iterations = p.Iterations
 		bmp := toBMP(password + "\x00")
 		block, err := des.NewTripleDESCipher(derive(sha1.New, 1, bmp, p.Salt, p.Iterations, 24))
 		return block, derive(sha1.New, 2, bmp, p.Salt, p.Iterations, 8), err
@@ -122,6 +125,7 @@ func (c *protection) pbes2(password string) (cipher.Block, []byte, error) {
 	if size == 0 {
 		return nil, nil, fmt.Errorf("a cipher %s: %w", p.Cipher.Algorithm, ErrUnsupported)
 	}
+	c.iterations = p.Derivation.Parameters.Iterations
 	key, err := p.Derivation.Parameters.key(password, size)
 	if err != nil {
 		return nil, nil, err
@@ -139,6 +143,7 @@ func (p *safe) readOpaque(password string) error {
 	if _, err := asn1.Unmarshal(p.cipher.id.Parameters.FullBytes, &derivation); err != nil || derivation.Iterations > longestDerivation {
 		return errDER
 	}
+	p.cipher.iterations = derivation.Iterations
 	authSafe, err := sequence(p.raw)
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package keystore
 
 import (
+	"bytes"
 	"encoding/asn1"
 	"errors"
 	"testing"
@@ -64,4 +65,37 @@ func encrypted(t *testing.T, algorithm []byte) []byte {
 		})
 	})
 	return b.BytesOrPanic()
+}
+
+// Nor can many parts, each with as many iterations as one may have.
+func TestManyDerivations(t *testing.T) {
+	const each = longestDerivation / 3
+	var b cryptobyte.Builder
+	b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
+		b.AddASN1ObjectIdentifier(asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 12, 1, 3})
+		b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
+			b.AddASN1OctetString([]byte("salt"))
+			b.AddASN1Int64(each)
+		})
+	})
+	c := &protection{algorithm: b.BytesOrPanic()}
+	if _, err := asn1.Unmarshal(c.algorithm, &c.id); err != nil {
+		t.Fatal(err)
+	}
+	var part cryptobyte.Builder
+	if err := c.add(&part, []byte{0x30, 0}, DefaultPassword); err != nil {
+		t.Fatal(err)
+	}
+	safes, err := sequence(bytes.Repeat(part.BytesOrPanic(), 5))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file cryptobyte.Builder
+	file.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
+		b.AddASN1Int64(3)
+		addData(b, safes)
+	})
+	if _, err := Open(file.BytesOrPanic(), DefaultPassword); !errors.Is(err, ErrUnsupported) {
+		t.Error(err)
+	}
 }
