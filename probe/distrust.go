@@ -93,8 +93,8 @@ func (j *judge) broken(p path) Fault {
 
 // intermediateMissing looks for a sign that the issuer that is not there is no
 // root: the key id names an issuer of the issuer, the server sends what would
-// come above it, a root of its owner's is trusted, the certificate says where to
-// fetch it, or it is called an intermediate.
+// come above it, the server's certificate says where to fetch it, or it is called
+// an intermediate. What a CA's certificate says where to fetch is mostly a root.
 func (j *judge) intermediateMissing(p path) bool {
 	top := p.top()
 	if top.authorityIssuer != nil && !bytes.Equal(top.authorityIssuer, issuerDER(top.Certificate)) {
@@ -105,7 +105,7 @@ func (j *judge) intermediateMissing(p path) bool {
 			return true
 		}
 	}
-	if len(top.caIssuers) > 0 {
+	if len(top.caIssuers) > 0 && !top.IsCA() {
 		return true
 	}
 	name := strings.ToLower(top.IssuerName())

@@ -82,6 +82,9 @@ func TestNotTrusted(t *testing.T) {
 	wants(t, verdictOf(t, trusting(t, middle), leaf), PartialChain, "Middle, an intermediate", "curl, Go")
 	wants(t, verdictOf(t, trust, root.leaf(t, func(c *x509.Certificate) { c.IssuingCertificateURL = []string{"http://ca.test/x.cer"} })),
 		MissingIntermediate, "http://ca.test/x.cer")
+	// An intermediate says so of its root, which servers do not send.
+	below := root.intermediate(t, "Below", func(c *x509.Certificate) { c.IssuingCertificateURL = []string{"http://ca.test/root.cer"} })
+	wants(t, verdictOf(t, trust, below.leaf(t), below), UnknownIssuer, "signed by Corp Root", "./ROOT.pem")
 	wants(t, verdictOf(t, trust, newRoot(t, "Corp Issuing CA").leaf(t)), MissingIntermediate)
 	self := issue(t, nil, "db.test", newKey(t), server)
 	wants(t, verdictOf(t, trust, self), SelfSigned, "signed by itself")
