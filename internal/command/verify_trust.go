@@ -190,15 +190,18 @@ func (o *trustOptions) words(t *trust) {
 		return
 	case o.image != "":
 		t.whose = "the image " + o.image
-		t.install = "certgraft patch --tag NEW " + o.image
+		t.install = "certgraft patch --tag NEW " + shellQuoted(o.image)
 	case o.java != "":
 		t.whose = "the Java trust store " + o.java
 		t.install += " --stores java"
+		if base := filepath.Base(o.java); base != "cacerts" && base != "jssecacerts" { // what install edits
+			t.install = "certgraft bundle --with-system --format jks --output NEW.jks"
+		}
 	case o.root == "/":
 		t.whose = "this system"
 	default:
 		t.whose = "the root " + o.root
-		t.install += " --root " + o.root
+		t.install += " --root " + shellQuoted(o.root)
 	}
 	if len(t.with) > 0 {
 		t.whose += " with " + strings.Join(t.with, ", ")
