@@ -61,7 +61,8 @@ type lockResult struct {
 	Lock    string             `json:"lock"`
 	Changed bool               `json:"changed"` // since it was locked, or by this run
 	Sources []lockSourceResult `json:"sources"`
-	Errors  []string           `json:"errors,omitzero"` // with --check: why others could not be compared
+	Dropped []string           `json:"dropped,omitzero"` // sources of the lock that was there
+	Errors  []string           `json:"errors,omitzero"`  // with --check: why others could not be compared
 }
 
 // lockSourceResult is what became of one locked source.
@@ -83,11 +84,12 @@ func (o *lockOptions) run(ctx context.Context, p *printer, specs []string) error
 		return err
 	}
 	before := &bundles.Lock{}
+	locked, err := bundles.ReadLock(o.file, o.fetch.plainHTTP)
 	if o.check || o.update {
-		if before, err = bundles.ReadLock(o.file, o.fetch.plainHTTP); err != nil {
+		if err != nil {
 			return err
 		}
-		specs = before.Names()
+		before, specs = locked, locked.Names()
 	}
 	loaded, err := o.load(ctx, p, specs)
 	if o.check {
@@ -96,10 +98,19 @@ func (o *lockOptions) run(ctx context.Context, p *printer, specs []string) error
 	if err != nil {
 		return err
 	}
-	if err := o.write(bundles.NewLock(loaded)); err != nil {
+	lock, result := bundles.NewLock(loaded), o.compare(before, loaded, now)
+	if locked != nil {
+		kept := lock.Names()
+		for _, name := range locked.Names() {
+			if !slices.Contains(kept, name) {
+				result.Dropped = append(result.Dropped, name)
+			}
+		}
+	}
+	if err := o.write(lock); err != nil {
 		return err
 	}
-	return o.report(p, o.compare(before, loaded, now), nil)
+	return o.report(p, result, nil)
 }
 
 func (o *lockOptions) write(lock *bundles.Lock) error {
@@ -115,7 +126,7 @@ func (o *lockOptions) write(lock *bundles.Lock) error {
 
 // report writes the result, of what could be read if some could not. What was
 // found is said beside that, and is the status unless that has one of its own.
-func (o *lockOptions) report(p *printer, result lockResult, failed error) error {
+func (o *lockOptions) report(p *printer, result *lockResult, failed error) error {
 	if failed != nil {
 		result.Errors = strings.Split(failed.Error(), "\n")
 	}
@@ -140,7 +151,7 @@ func (o *lockOptions) report(p *printer, result lockResult, failed error) error 
 }
 
 // remarks writes what a user should know of the sources.
-func (o *lockOptions) remarks(p *printer, r lockResult) {
+func (o *lockOptions) remarks(p *printer, r *lockResult) {
 	for _, s := range r.Sources {
 		if o.check && o.fetch.offline && s.notAsked() {
 			p.warn(s.Source + ": the lock is compared with the " + s.Origin + "; the source was not asked")
@@ -153,7 +164,7 @@ func (o *lockOptions) remarks(p *printer, r lockResult) {
 }
 
 // found is what --check found, which the result has told already, or nil.
-func (o *lockOptions) found(r lockResult) error {
+func (o *lockOptions) found(r *lockResult) error {
 	var err error
 	switch {
 	case !o.check:
@@ -193,8 +204,8 @@ func (o *lockOptions) load(ctx context.Context, p *printer, specs []string) ([]*
 	return loaded, err
 }
 
-func (o *lockOptions) compare(before *bundles.Lock, loaded []*bundles.Bundle, now time.Time) lockResult {
-	result := lockResult{Schema: 1, Lock: o.file, Sources: []lockSourceResult{}}
+func (o *lockOptions) compare(before *bundles.Lock, loaded []*bundles.Bundle, now time.Time) *lockResult {
+	result := &lockResult{Schema: 1, Lock: o.file, Sources: []lockSourceResult{}}
 	soon := now.AddDate(0, 0, o.within)
 	for _, b := range loaded {
 		if b == nil {
@@ -219,7 +230,7 @@ func (o *lockOptions) compare(before *bundles.Lock, loaded []*bundles.Bundle, no
 	return result
 }
 
-func (r lockResult) expiring() int {
+func (r *lockResult) expiring() int {
 	n := 0
 	for _, s := range r.Sources {
 		n += len(s.Expiring)
@@ -228,7 +239,7 @@ func (r lockResult) expiring() int {
 }
 
 // text writes the result as a list that a pull request can show.
-func (o *lockOptions) text(w io.Writer, r lockResult) {
+func (o *lockOptions) text(w io.Writer, r *lockResult) {
 	for _, s := range r.Sources {
 		fmt.Fprintf(w, "- **%s**: %s\n", s.Source, s.summary())
 		lines(w, "new", s.New)
@@ -236,6 +247,9 @@ func (o *lockOptions) text(w io.Writer, r lockResult) {
 		if o.check {
 			lines(w, "expires", s.Expiring)
 		}
+	}
+	if len(r.Dropped) > 0 {
+		fmt.Fprintf(w, "- no longer locked: %s\n", strings.Join(r.Dropped, ", "))
 	}
 	if !o.check {
 		fmt.Fprintf(w, "wrote %s\n", o.file)
