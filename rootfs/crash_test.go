@@ -217,6 +217,29 @@ func TestCrashOfOutput(t *testing.T) {
 	roottest.Same(t, "the root", was, dump(t, dir))
 }
 
+// What goes wrong on the way leaves nothing behind: another run may be someone
+// else's, to whom the directory would be a stranger's.
+func TestFailureOfOutput(t *testing.T) {
+	c := crashes(t)["install on Debian"]
+	dir := c.fresh(t)
+	full := errors.New("full")
+	for n, failed := 0, true; failed; n++ {
+		opt, left := crashOptions, n
+		opt.Output = filepath.Join(inMemory(t), "out")
+		_, err := rootfs.UpdateWith(t.Context(), dir, opt, func(string, string) error {
+			if left--; left < 0 {
+				return full
+			}
+			return nil
+		}, c.edit)
+		if failed = errors.Is(err, full); !failed {
+			must(t, err)
+		} else if _, err := os.Lstat(opt.Output); !errors.Is(err, fs.ErrNotExist) {
+			t.Fatalf("failed at operation %d: the directory is there: %v", n, err)
+		}
+	}
+}
+
 func oldOrNew(t *testing.T, n int, dir string, was, want map[string]string) {
 	t.Helper()
 	now := dump(t, dir)

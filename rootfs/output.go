@@ -33,7 +33,10 @@ func (opt Options) export(root disk, changes []Change) error {
 		return err
 	}
 	x := exporter{disk: disk{tree: to, before: root.before}, from: root, done: map[string]bool{".": true}}
-	return explainNil(opt.Output, x.writeAll(changes, opt.ModTime))
+	if err = x.writeAll(changes, opt.ModTime); err != nil {
+		_ = opt.clear(root.root, to)
+	}
+	return explainNil(opt.Output, err)
 }
 
 // makeOutput makes the directory of Output, and returns what of it was not there,
