@@ -78,6 +78,7 @@ func TestLoadRefuses(t *testing.T) {
 	}{
 		{"aws-rsd", ErrUsage, `no provider has the id "aws-rsd"`},
 		{"aws-rds:mars-1", ErrUsage, `no region "mars-1"`},
+		{"aws-rds:", ErrUsage, `no provider has the id "aws-rds:"`},
 		{"letsencrypt:eu", ErrUsage, `no region "eu"`},
 		{"http://example.com/ca.pem", ErrUsage, "http, which anyone"},
 		{"ftp://example.com/ca.pem", ErrUsage, "ftp"},

@@ -55,6 +55,9 @@ func parseSource(c *Catalogue, spec string, insecure bool) (*source, error) {
 		return s, s.setURL(spec, insecure)
 	}
 	id, region, _ := strings.Cut(spec, ":")
+	if region == "" {
+		id = spec // ID: is a region that is not set, and not the whole bundle
+	}
 	p, err := c.Find(id)
 	switch {
 	case err == nil:
