@@ -108,6 +108,9 @@ func (l *Locations) parseRegistry(text string) (Location, error) {
 		return nil, hinted{marked{fmt.Errorf("%q is not the name of an image", redact(text)), ErrUsage}, "leave out " + scheme + "://"}
 	}
 	ref, err := name.ParseReference(strings.TrimPrefix(text, "docker://"), name.WithDefaultRegistry("docker.io"))
+	if strings.IndexAny(text, "./") == 0 { // the library takes the file for a repository
+		err = errors.New("it is a path")
+	}
 	if err != nil {
 		hint := "write REGISTRY/REPOSITORY:TAG, oci:DIR, oci-archive:FILE, docker-archive:FILE or docker-daemon:NAME"
 		return nil, hinted{marked{fmt.Errorf("%q is not the name of an image: %w", text, err), ErrUsage}, hint}
