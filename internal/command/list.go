@@ -57,7 +57,8 @@ func (o *listOptions) run(p *printer, args []string) error {
 		return err
 	}
 	if len(args) == 1 {
-		provider, err := catalogue.Find(args[0])
+		id, _, _ := strings.Cut(args[0], ":") // its regions are in what is written
+		provider, err := catalogue.Find(id)
 		if err != nil {
 			return err
 		}
