@@ -81,7 +81,7 @@ func Install(root *rootfs.Overlay, sources []Source, opt Options) (*Report, erro
 	if err := e.installInto(stores, want); err != nil {
 		return nil, err
 	}
-	e.warnIntermediates(want)
+	e.warnUnrooted(want)
 	e.advise(want)
 	return e.report, e.record.write(root)
 }
@@ -144,11 +144,11 @@ func replay(root, trial *rootfs.Overlay) error {
 	return nil
 }
 
-// warnIntermediates names what is trusted only by programs that take any
+// warnUnrooted names what is trusted only by programs that take any
 // certificate of a store for an end of the chain.
-func (e *edit) warnIntermediates(want []wanted) {
-	intermediates := slices.DeleteFunc(slices.Clone(want), func(w wanted) bool { return !w.IsCA() || w.SelfIssued() })
-	if len(intermediates) == 0 {
+func (e *edit) warnUnrooted(want []wanted) {
+	below := slices.DeleteFunc(slices.Clone(want), func(w wanted) bool { return w.SelfIssued() })
+	if len(below) == 0 {
 		return // as for most: reading what the root trusts is for nothing
 	}
 	trusted := map[string]bool{}
@@ -157,9 +157,9 @@ func (e *edit) warnIntermediates(want []wanted) {
 			trusted[c.Subject()] = true
 		}
 	}
-	for _, w := range intermediates {
+	for _, w := range below {
 		if !trusted[w.Issuer()] {
-			e.warn("%s is an intermediate, and its root %s is not trusted here: OpenSSL and what is built on it (curl, psql, Ruby, PHP, Python before 3.13) go on to the root and fail; install the root too", w.Subject(), w.Issuer())
+			e.warn("%s is no root, and its issuer %s is not trusted here: OpenSSL and what is built on it (psql, Node, Ruby, PHP, Python before 3.13) go on to the root and fail; install the root too", w.Subject(), w.Issuer())
 		}
 	}
 }

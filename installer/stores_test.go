@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -335,7 +336,12 @@ func TestWarnings(t *testing.T) {
 	ca := roottest.NewCA(t, "Root")
 	sub := ca.Intermediate(t, "Sub")
 	_, report := install(t, fstest.MapFS{}, installer.Options{}, source(t, "s", sub.PEM()))
-	if !strings.Contains(strings.Join(report.Warnings, "\n"), "CN=Sub is an intermediate") {
+	if !strings.Contains(strings.Join(report.Warnings, "\n"), "CN=Sub is no root, and its issuer CN=Root") {
+		t.Errorf("%q", report.Warnings)
+	}
+	leaf := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: sub.Issue(t, "db.test").Certificate[0]})
+	_, report = install(t, fstest.MapFS{}, installer.Options{WithMozilla: true}, source(t, "s", string(leaf)))
+	if !strings.Contains(strings.Join(report.Warnings, "\n"), "is no root, and its issuer CN=Sub") {
 		t.Errorf("%q", report.Warnings)
 	}
 	_, report = install(t, fstest.MapFS{}, installer.Options{WithMozilla: true}, source(t, "s", sub.PEM()+ca.PEM()))
