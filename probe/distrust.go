@@ -16,8 +16,12 @@ func (j *judge) distrust(p path) Fault {
 	found := search(p, j.Known)
 	switch {
 	case j.trust.Has(top.Fingerprint()) && !p.complete():
-		return Fault{PartialChain, fmt.Sprintf("%s trusts %s, an intermediate, but not its issuer %s: OpenSSL wants the root", j.Whose, top.Name(), top.IssuerName()),
-			"install the root too; curl, Go and GnuTLS stop at the intermediate and are content"}
+		what := "an intermediate"
+		if len(p.links) == 1 {
+			what = "the server's own certificate"
+		}
+		return Fault{PartialChain, fmt.Sprintf("%s trusts %s, %s, but not its issuer %s: OpenSSL wants the root", j.Whose, top.Name(), what, top.IssuerName()),
+			"install the root too; curl, Go and GnuTLS stop at this one and are content"}
 	case found.best != nil:
 		return j.known(p, found.best)
 	case len(found.namesakes) > 0:

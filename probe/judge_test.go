@@ -80,6 +80,7 @@ func TestNotTrusted(t *testing.T) {
 	wants(t, verdictOf(t, trust, leaf, root), MissingIntermediate, "Middle")
 	wants(t, verdictOf(t, trusting(t, root), leaf, root), MissingIntermediate, "does not send the intermediate Middle")
 	wants(t, verdictOf(t, trusting(t, middle), leaf), PartialChain, "Middle, an intermediate", "curl, Go")
+	wants(t, verdictOf(t, trusting(t, leaf), leaf), PartialChain, "db.test, the server's own certificate", "install the root too")
 	wants(t, verdictOf(t, trust, root.leaf(t, func(c *x509.Certificate) { c.IssuingCertificateURL = []string{"http://ca.test/x.cer"} })),
 		MissingIntermediate, "http://ca.test/x.cer")
 	// An intermediate says so of its root, which servers do not send.
