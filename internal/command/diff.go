@@ -190,7 +190,8 @@ func (o *diffOptions) heldByFile(p *printer, name string) (*certs.Set, error) {
 }
 
 // heldByKeystore returns the certificates of a Java trust store; ok is false for
-// what is none.
+// what is none. An archive is refused: it is an image where it is named as one,
+// and what the files in it hold together is no bundle.
 func heldByKeystore(data []byte, passwordFile string) (set *certs.Set, ok bool, err error) {
 	password, err := readPassword(passwordFile)
 	if err != nil {
@@ -198,6 +199,8 @@ func heldByKeystore(data []byte, passwordFile string) (set *certs.Set, ok bool, 
 	}
 	s, err := keystore.Open(data, password, keystore.DefaultPassword)
 	switch {
+	case len(data) > 262 && string(data[257:262]) == "ustar":
+		return nil, false, withHint(usagef("it is a tar archive"), "for an image write docker-archive:FILE or oci-archive:FILE")
 	case errors.Is(err, keystore.ErrFormat):
 		return nil, false, nil
 	case errors.Is(err, keystore.ErrPassword):
