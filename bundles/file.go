@@ -105,10 +105,14 @@ func readFile(path string) ([]byte, error) {
 	return readBounded(f)
 }
 
-// withoutPath returns the cause of err: the path is in the message already.
+// withoutPath returns the cause of err: the path is in the message already. What
+// may not be read has a hint.
 func withoutPath(err error) error {
 	if p, ok := errors.AsType[*fs.PathError](err); ok {
-		return p.Err
+		err = p.Err
+	}
+	if errors.Is(err, fs.ErrPermission) {
+		return hinted{err, "run it as root; the mount of a build secret takes uid="}
 	}
 	return err
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -91,4 +92,12 @@ func TestStandardInputMayBeSlow(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// root may read everything, so the error is a made one.
+func TestWhatMayNotBeRead(t *testing.T) {
+	err := withoutPath(&fs.PathError{Op: "open", Path: "secret.pem", Err: syscall.EACCES})
+	if err.Error() != "permission denied" || !strings.Contains(hint(err), "uid=") {
+		t.Errorf("%v\n%s", err, hint(err))
+	}
 }
