@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -113,9 +114,11 @@ func (w *imageEditor) all(ctx context.Context) error {
 		}
 		result, err := w.one(ctx, job)
 		if err != nil {
-			if w.o.place.fromFile != "" {
-				err = fmt.Errorf("%s: %w", job.from, err)
-				result = cmp.Or(result, &patchResult{Schema: 1, Image: job.from.String()})
+			if from := job.from.String(); w.o.place.fromFile != "" {
+				if !strings.HasPrefix(err.Error(), from) {
+					err = fmt.Errorf("%s: %w", from, err)
+				}
+				result = cmp.Or(result, &patchResult{Schema: 1, Image: from})
 			}
 			result.failed(err)
 			errs = append(errs, err)
@@ -157,7 +160,11 @@ func (w *imageEditor) one(ctx context.Context, job patchJob) (*patchResult, erro
 	result.Warnings = append(result.Warnings, w.warnings...)
 	w.mu.Unlock()
 	result.updated(updated)
-	result.remarks(w.p)
+	of := ""
+	if w.o.place.fromFile != "" {
+		of = result.Image + ": "
+	}
+	result.remarks(w.p, of)
 	if err := w.o.image.fullyRead(updated); err != nil {
 		return nil, err
 	}

@@ -128,24 +128,25 @@ func (r *patchResult) updated(result *image.Result) {
 	}
 }
 
-// remarks writes what a user should know of the image.
-func (r *patchResult) remarks(p *printer) {
+// remarks writes what a user should know of the image; of names it in a list.
+func (r *patchResult) remarks(p *printer, of string) {
 	for _, one := range r.Platforms {
+		at := of + one.Platform + ": "
 		for _, w := range one.Warnings {
-			p.warn(one.Platform + ": " + w)
+			p.warn(at + w)
 		}
 		for _, u := range one.Unread {
-			p.note(fmt.Sprintf("%s: the layer that copies to %s (%s) was not read; --scan all reads it", one.Platform, u.Path, size(u.Size)))
+			p.note(fmt.Sprintf("%sthe layer that copies to %s (%s) was not read; --scan all reads it", at, u.Path, size(u.Size)))
 		}
 		for _, n := range one.Notes {
-			p.note(one.Platform + ": " + n)
+			p.note(at + n)
 		}
 		for _, a := range one.Advice {
-			p.note(one.Platform + ": " + a.String())
+			p.note(at + a.String())
 		}
 	}
 	for _, d := range r.Dropped {
-		p.note("dropped the " + d.What + ": " + d.Why)
+		p.note(of + "dropped the " + d.What + ": " + d.Why)
 	}
 }
 
