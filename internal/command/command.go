@@ -11,6 +11,7 @@ import (
 	"context"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -121,7 +122,12 @@ func forgetEmpty(flags []cli.Flag, env environ) {
 	}
 }
 
-func asUsage(_ *cli.Context, err error, _ bool) error { return usageError{err} }
+func asUsage(_ *cli.Context, err error, _ bool) error {
+	if strings.HasPrefix(err.Error(), "invalid value") {
+		err = withHint(err, "it is a number, or a time: 30s")
+	}
+	return usageError{err}
+}
 
 func unknownCommand(c *cli.Context) error {
 	name := c.Args().First()
