@@ -118,7 +118,7 @@ func (s *Session) plainFault(err error) *Fault {
 	case isTimeout(err):
 		return &Fault{Hangs, "the port is open but the server does not say what " + p.Name + " servers say", "is it " + p.Name + "? a server that begins with TLS waits like this: --starttls none"}
 	case isClosed(err):
-		return &Fault{Closes, "the server hangs up before TLS", "its log says why; it may not take connections from here"}
+		return &Fault{Closes, "the server hangs up before TLS", "its log says why; it may not take connections from here, or begin with TLS: --starttls none"}
 	}
 	return &Fault{Garbage, "before TLS: " + err.Error(), fmt.Sprintf("is it %s that listens on port %d? name the protocol with --starttls", p.Name, s.Target.Port)}
 }
