@@ -173,7 +173,9 @@ func (o *trustOptions) loadSources(ctx context.Context, p *printer, t *trust, sp
 	}
 	for _, b := range loaded {
 		t.with = append(t.with, b.Source)
-		t.warnings = append(t.warnings, b.Warnings...)
+		for _, w := range b.Warnings {
+			t.warnings = append(t.warnings, b.Source+": "+w)
+		}
 		for c := range b.Certs.All() {
 			t.set.Add(c, b.Source)
 		}
