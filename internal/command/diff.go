@@ -30,8 +30,8 @@ type diffOptions struct {
 }
 
 // warn notes what is odd in one of the two, for the result too.
-func (o *diffOptions) warn(p *printer, name string, err error) {
-	message := name + ": " + err.Error()
+func (o *diffOptions) warn(p *printer, name string, what any) {
+	message := fmt.Sprintf("%s: %v", name, what)
 	p.warn(message)
 	o.warnings = append(o.warnings, message)
 }
@@ -181,7 +181,7 @@ func (o *diffOptions) heldByFile(p *printer, name string) (*certs.Set, error) {
 		return nil, fmt.Errorf("diff %s: %w", name, refusedFile(err))
 	}
 	for _, f := range findings {
-		o.warn(p, name, f)
+		o.warn(p, name, findingResult{Line: f.Line, Verdict: f.Verdict.String(), Reason: f.Reason})
 	}
 	for _, c := range taken {
 		set.Add(c, "")

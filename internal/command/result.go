@@ -61,7 +61,7 @@ func findingsOf(b *bundles.Bundle) (all []findingResult) {
 // warnFindings writes what is odd in the bytes of a source.
 func (p *printer) warnFindings(source string, all []findingResult) {
 	for _, f := range all {
-		p.warn(fmt.Sprintf("%s: %s%s", source, f.place(), f.Reason))
+		p.warn(fmt.Sprintf("%s: %v", source, f))
 	}
 }
 
@@ -108,6 +108,9 @@ func (r *editResult) remarks(p *printer) {
 		p.note(n)
 	}
 }
+
+// String says it in a warning.
+func (f findingResult) String() string { return f.place() + f.Verdict + ": " + f.Reason }
 
 func (f findingResult) place() string {
 	switch {
