@@ -52,7 +52,7 @@ func flagBeforeCommand(app *cli.App, args []string) error {
 		return nil
 	}
 	if slices.ContainsFunc(args[2:], func(a string) bool { return app.Command(a) != nil }) {
-		return withHint(usagef("%s stands before the command", flagName(args[1])), "write the command first: certgraft COMMAND --"+flagName(args[1])+" …")
+		return withHint(usagef("--%s stands before the command", flagName(args[1])), "write the command first: certgraft COMMAND --"+flagName(args[1])+" …")
 	}
 	return nil
 }
