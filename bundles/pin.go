@@ -46,7 +46,7 @@ func (s *source) entryPin() string {
 	return s.provider.Pin
 }
 
-const lookFirst = "look at what changed before you change the pin: certgraft bundle --json --output /dev/null SOURCE"
+const lookFirst = "look before you change the pin: certgraft bundle --expired keep --output new.pem SOURCE && certgraft inspect new.pem"
 
 func (b *Bundle) checkSet(want string) error {
 	if got := b.Certs.Digest(); want != "" && got != want {
