@@ -66,7 +66,7 @@ func proxyPort(u *url.URL) string {
 // resolve finds the addresses of a name, or takes one as it is.
 func (s *Session) resolve(ctx context.Context, opt Options, host string) ([]string, error) {
 	if address, err := netip.ParseAddr(host); err == nil {
-		s.done("resolve", "it is an address")
+		s.done("resolve", host+" is an address")
 		return []string{address.String()}, nil
 	}
 	network := strings.Replace(opt.network(), "tcp", "ip", 1)
@@ -122,8 +122,11 @@ func (s *Session) connect(ctx context.Context, opt Options, addresses []string, 
 		last = err
 		failed = append(failed, address+" ("+connectReason(err)+")")
 	}
-	cure := "is the server running, does it listen on this address, and does a firewall let you through?"
-	f := &Fault{PortClosed, "no connection to " + strings.Join(failed, ", nor to "), cure}
+	f := &Fault{PortClosed, "no connection to ", "is the server running, does it listen on this address, and does a firewall let you through?"}
+	if opt.Proxy != nil {
+		f = &Fault{ProxyRefused, "no connection to the proxy ", proxyCure}
+	}
+	f.Text += strings.Join(failed, ", nor to ")
 	s.fail("connect", f)
 	return nil, errors.Join(errors.New(f.Text), last)
 }
@@ -145,6 +148,8 @@ func isTimeout(err error) bool {
 	return errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) || ok && timeout.Timeout()
 }
 
+const proxyCure = "check the proxy, or go without it: --proxy none"
+
 // throughProxy has an HTTP proxy connect to the target (RFC 9110, section 9.3.6).
 func (s *Session) throughProxy(ctx context.Context, c *conn, proxy *url.URL) error {
 	defer within(ctx, c)()
@@ -153,7 +158,7 @@ func (s *Session) throughProxy(ctx context.Context, c *conn, proxy *url.URL) err
 		password, _ := proxy.User.Password()
 		request += "Proxy-Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte(proxy.User.Username()+":"+password)) + "\r\n"
 	}
-	f := &Fault{Cause: ProxyRefused, Cure: "check the proxy, or go without it: --proxy none"}
+	f := &Fault{Cause: ProxyRefused, Cure: proxyCure}
 	status, err := connectThrough(c, request+"\r\n")
 	switch {
 	case err != nil:

@@ -1,11 +1,13 @@
 package probe
 
 import (
+	"context"
 	"crypto/tls"
 	"io"
 	"net"
 	"net/url"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -56,5 +58,21 @@ func TestProxy(t *testing.T) {
 		if v := report.Verdict; v.Cause != ProxyRefused || v.Status != Undecided || !strings.Contains(v.Text, word) || strings.Contains(v.Text, "secret") {
 			t.Errorf("%q: %+v", answer, v)
 		}
+	}
+}
+
+// A proxy that is not there is not the server.
+func TestProxyThatIsClosed(t *testing.T) {
+	target, err := ParseTarget("db.test", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused := func(context.Context, string, string) (net.Conn, error) { return nil, syscall.ECONNREFUSED }
+	report := judged(Connect(t.Context(), target, Options{Proxy: &url.URL{Scheme: "http", Host: "127.0.0.1:3128"}, Dial: refused}), Circumstances{})
+	if v := report.Verdict; v.Cause != ProxyRefused || !strings.HasPrefix(v.Text, "no connection to the proxy 127.0.0.1:3128 (refused") || !strings.Contains(v.Cure, "--proxy none") {
+		t.Errorf("%+v", v)
+	}
+	if detail := report.Steps[0].Detail; detail != "127.0.0.1 is an address" {
+		t.Errorf("resolve: %s", detail)
 	}
 }
