@@ -225,7 +225,7 @@ func redact(text string) string {
 
 func registryHint(host string, err error) string {
 	var unknown x509.UnknownAuthorityError
-	var dns *net.DNSError
+	var unconnected net.Error
 	t, isAnswer := errors.AsType[*transport.Error](err)
 	switch {
 	case isAnswer && (t.StatusCode == http.StatusUnauthorized || t.StatusCode == http.StatusForbidden):
@@ -238,8 +238,8 @@ func registryHint(host string, err error) string {
 		return "if the registry has a certificate of a company's own CA, name it with --registry-ca FILE"
 	case strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
 		return "if the registry has no TLS, say so with --insecure-registry " + host
-	case errors.As(err, &dns):
-		return "check the name of the registry, and the network"
+	case errors.As(err, &unconnected):
+		return "check the registry's name, the network and the proxy (https_proxy)"
 	}
 	return ""
 }
