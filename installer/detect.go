@@ -104,13 +104,13 @@ func (d *Detection) byRelease(root fs.FS, release map[string]string) {
 		if i > 0 {
 			key = "ID_LIKE"
 		}
-		switch {
-		case id == "":
-		case families[id] == "debian" && bareDebian(root, d):
+		switch family := families[id]; {
+		case family == "":
+		case family == "debian" && bareDebian(root, d):
 			d.Family = "bundle"
 			return
-		case families[id] != "":
-			d.Family, d.Rule = families[id], fmt.Sprintf("os-release has %s=%s", key, id)
+		default:
+			d.Family, d.Rule = family, fmt.Sprintf("os-release has %s=%s", key, id)
 			return
 		}
 	}
