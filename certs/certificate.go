@@ -139,6 +139,9 @@ func (c *Certificate) IssuerAndSerial() string {
 	return string(b.BytesOrPanic()) // parts of a certificate that was read
 }
 
+// PublicKey returns the DER encoding of the SubjectPublicKeyInfo.
+func (c *Certificate) PublicKey() string { return string(c.key) }
+
 // Quirk says why crypto/x509 refuses a certificate that OpenSSL takes; it is
 // "" for most. Programs in Go pass over such a certificate in a bundle.
 func (c *Certificate) Quirk() string {

@@ -17,6 +17,7 @@ type fields struct {
 	notBefore, notAfter time.Time
 	ca                  bool
 	serial              []byte            // contents of the INTEGER
+	key                 cryptobyte.String // DER of the SubjectPublicKeyInfo
 	usage               cryptobyte.String // the extended key usage, nil if there is none
 }
 
@@ -77,7 +78,7 @@ func (f *fields) walkTBS(tbs cryptobyte.String) (algorithm []byte, err error) {
 	var serial, alg, issuer, validity, subject, key cryptobyte.String
 	if !tbs.ReadASN1(&serial, asn1.INTEGER) || !tbs.ReadASN1Element(&alg, asn1.SEQUENCE) ||
 		!tbs.ReadASN1Element(&issuer, asn1.SEQUENCE) || !tbs.ReadASN1(&validity, asn1.SEQUENCE) ||
-		!tbs.ReadASN1Element(&subject, asn1.SEQUENCE) || !tbs.ReadASN1(&key, asn1.SEQUENCE) {
+		!tbs.ReadASN1Element(&subject, asn1.SEQUENCE) || !tbs.ReadASN1Element(&key, asn1.SEQUENCE) {
 		return nil, errors.New("damaged DER: a field of the certificate is missing")
 	}
 	switch {
@@ -88,7 +89,7 @@ func (f *fields) walkTBS(tbs cryptobyte.String) (algorithm []byte, err error) {
 	case !validKey(key):
 		return nil, errors.New("its public key is malformed" + byOpenSSL)
 	}
-	f.serial = serial
+	f.serial, f.key = serial, key
 	if f.issuer, err = parseName(issuer); err != nil {
 		return nil, fmt.Errorf("issuer: %w", err)
 	}
@@ -125,7 +126,7 @@ func (f *fields) readVersion(tbs *cryptobyte.String) error {
 // formed; what key it is does not matter.
 func validKey(key cryptobyte.String) bool {
 	var alg, bits cryptobyte.String
-	return key.ReadASN1Element(&alg, asn1.SEQUENCE) && validAlgorithm(alg) &&
+	return key.ReadASN1(&key, asn1.SEQUENCE) && key.ReadASN1Element(&alg, asn1.SEQUENCE) && validAlgorithm(alg) &&
 		key.ReadASN1(&bits, asn1.BIT_STRING) && validBitString(bits) && key.Empty()
 }
 

@@ -1,6 +1,8 @@
 package installer
 
 import (
+	"bytes"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -8,22 +10,27 @@ import (
 	"path"
 	"strings"
 
+	"golang.org/x/crypto/cryptobyte"
+	"golang.org/x/crypto/cryptobyte/asn1"
+
 	"github.com/certgraft/certgraft/certs"
 )
 
-// distrust is what a p11-kit trust policy does not want trusted.
-type distrust struct {
-	prints  map[certs.Fingerprint]string // the file that says so
-	serials map[string]string            // by issuer and serial number, DER
-}
+// distrust is what a p11-kit trust policy does not want trusted: the file that
+// says so, by public key, whatever else is certified with it, and by issuer and
+// serial number, in DER.
+type distrust map[string]string
 
 func (d distrust) why(c *certs.Certificate) (string, bool) {
-	if file, ok := d.prints[c.Fingerprint()]; ok {
+	if file, ok := d[c.PublicKey()]; ok {
 		return file, true
 	}
-	file, ok := d.serials[c.IssuerAndSerial()]
+	file, ok := d[c.IssuerAndSerial()]
 	return file, ok
 }
+
+// name adds what a file names; what is "" names nothing.
+func (d distrust) name(key, file string) { d[key] = file }
 
 // refuse returns an error if the trust policy of the root blocks what is wanted.
 func (s p11Store) refuse(e *edit, want []wanted) error {
@@ -47,15 +54,12 @@ func (s p11Store) refuse(e *edit, want []wanted) error {
 func blockedBy(c *certs.Certificate, file string) error { return blocked(c, "/"+file+" blocks it") }
 
 // blocklist reads the directories of blocked certificates, which older versions
-// of p11-kit name otherwise, and what the files beside them distrust.
+// of p11-kit name otherwise, and what the files of the other ones distrust.
 func (s p11Store) blocklist(e *edit) (distrust, error) {
-	d := distrust{prints: map[certs.Fingerprint]string{}, serials: map[string]string{}}
+	d := distrust{}
 	for _, dir := range s.trust {
-		if err := d.read(e, dir, true); err != nil {
-			return d, err
-		}
-		for _, sub := range []string{"blocklist", "blacklist"} {
-			if err := d.read(e, path.Join(dir, sub), false); err != nil {
+		for _, sub := range []string{"", "anchors", "blocklist", "blacklist"} {
+			if err := d.read(e, path.Join(dir, sub), sub == "" || sub == "anchors"); err != nil {
 				return d, err
 			}
 		}
@@ -86,7 +90,8 @@ func (d distrust) read(e *edit, dir string, onlyMarked bool) error {
 		if !onlyMarked {
 			d.add(data, name)
 		}
-		d.addMarked(string(data), name)
+		d.addBlocks(data, name, onlyMarked)
+		d.addObjects(string(data), name, onlyMarked)
 	}
 	return nil
 }
@@ -94,27 +99,56 @@ func (d distrust) read(e *edit, dir string, onlyMarked bool) error {
 func (d distrust) add(data []byte, file string) {
 	found, _, _ := certs.ParseAll(data) // what is none blocks nothing
 	for _, c := range found {
-		d.prints[c.Fingerprint()] = file
+		d.name(c.PublicKey(), file)
+		d.name(c.IssuerAndSerial(), file)
 	}
 }
 
-// addMarked reads the objects of a file in p11-kit's own format (persist.c) that
-// are marked as distrusted: by certificate, or by issuer and serial number.
-func (d distrust) addMarked(text, file string) {
-	const header = "[p11-kit-object-v1]"
-	if !strings.Contains(text, header) {
-		return
+// addBlocks reads the PEM blocks of a file, keys beside them or not, or only
+// those that their trust settings trust for nothing.
+func (d distrust) addBlocks(data []byte, file string, onlyMarked bool) {
+	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
+		var der cryptobyte.String
+		settings := cryptobyte.String(block.Bytes)
+		if settings.ReadASN1Element(&der, asn1.SEQUENCE) && (!onlyMarked || block.Type == "TRUSTED CERTIFICATE" && distrusts(settings)) {
+			d.add(der, file)
+		}
 	}
-	for object := range strings.SplitSeq(text, header) {
+}
+
+// distrusts reports whether p11-kit reads trust settings as trust for nothing
+// (build_openssl_extensions of parser.c): what they do not name is not trusted.
+func distrusts(settings cryptobyte.String) bool {
+	var all, trust, reject, use cryptobyte.String
+	var present bool
+	if !settings.ReadASN1(&all, asn1.SEQUENCE) || !all.ReadOptionalASN1(&trust, &present, asn1.SEQUENCE) ||
+		!all.ReadOptionalASN1(&reject, &present, asn1.Tag(0).ContextSpecific().Constructed()) {
+		return false // none
+	}
+	for trust.ReadASN1Element(&use, asn1.OBJECT_IDENTIFIER) {
+		if !bytes.Contains(reject, use) {
+			return false
+		}
+	}
+	return true
+}
+
+// addObjects reads the objects of a file in p11-kit's own format (persist.c), or
+// only those that are marked as distrusted: by certificate, by public key, or by
+// issuer and serial number.
+func (d distrust) addObjects(text, file string, onlyMarked bool) {
+	for _, object := range strings.Split(text, "[p11-kit-object-v1]")[1:] {
 		values := persisted(object)
-		if values["x-distrusted"] != "true" {
+		marked, class := values["x-distrusted"], values["class"]
+		if marked != "true" && (onlyMarked || class != "certificate") {
 			continue
 		}
 		d.add([]byte(object), file)
-		issuer, serial := unquote(values["issuer"]), unquote(values["serial-number"])
-		if issuer != "" && serial != "" {
-			d.serials[issuer+serial] = file
+		if block, _ := pem.Decode([]byte(object)); block != nil {
+			d.name(string(block.Bytes), file) // a public key, perhaps
 		}
+		d.name(unquote(values["public-key-info"]), file)
+		d.name(unquote(values["issuer"])+unquote(values["serial-number"]), file)
 	}
 }
 

@@ -1,6 +1,11 @@
 package installer_test
 
 import (
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/pem"
+	"slices"
 	"strings"
 	"testing"
 
@@ -78,6 +83,16 @@ func TestP11KitDistrusted(t *testing.T) {
 		"older name":             "-- usr/share/pki/ca-trust-source/blacklist/x --\nCA1\n",
 		"object with it":         "-- etc/pki/ca-trust/source/x.p11-kit --\n[p11-kit-object-v1]\nx-distrusted: true\nCA1\n",
 		"issuer and serial":      "-- usr/share/pki/ca-trust-source/ca-bundle.trust.p11-kit --\n" + object,
+		"object among anchors":   "-- etc/pki/ca-trust/source/anchors/x.p11-kit --\n[p11-kit-object-v1]\nx-distrusted: true\nCA1\n",
+		"object, not marked":     "-- etc/pki/ca-trust/source/blocklist/x.p11-kit --\n" + strings.NewReplacer("nss-trust", "certificate", "x-distrusted: true\n", "", ca.PEM(), "").Replace(object),
+		"public key":             "-- etc/pki/ca-trust/source/x.p11-kit --\n[p11-kit-object-v1]\nclass: certificate\npublic-key-info: \"" + percent(c.RawSubjectPublicKeyInfo) + "\"\nx-distrusted: true\n",
+		"public key, in PEM":     "-- etc/pki/ca-trust/source/x.p11-kit --\n[p11-kit-object-v1]\nclass: certificate\nx-distrusted: true\n" + string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: c.RawSubjectPublicKeyInfo})),
+		"the same key":           "-- etc/pki/ca-trust/source/blocklist/x --\n" + reissued(t, ca),
+		"rejected, blocked":      "-- etc/pki/ca-trust/source/blocklist/x --\n" + trustedPEM(ca, "300c a00a 06082b06010505070301"),
+		"rejected":               "-- etc/pki/ca-trust/source/x --\n" + trustedPEM(ca, "300c a00a 06082b06010505070301"),
+		"rejected among anchors": "-- etc/pki/ca-trust/source/anchors/x --\n" + trustedPEM(ca, "300c a00a 06082b06010505070304"),
+		"trusted and rejected":   "-- etc/pki/ca-trust/source/anchors/x --\n" + trustedPEM(ca, "3018 300a 06082b06010505070304 a00a 06082b06010505070304"),
+		"an alias alone":         "-- etc/pki/ca-trust/source/anchors/x --\n" + trustedPEM(ca, "3003 0c0178"),
 	} {
 		root := tree(t, fedora+archive, ca)
 		_, err := installer.Install(rootfs.NewOverlay(root), []installer.Source{source(t, "s", ca.PEM())}, installer.Options{})
@@ -92,6 +107,34 @@ func TestP11KitDistrusted(t *testing.T) {
 	if _, err := installer.Install(rootfs.NewOverlay(trusted), []installer.Source{source(t, "s", ca.PEM())}, installer.Options{}); err != nil {
 		t.Errorf("not distrusted: %v", err)
 	}
+	for _, settings := range []string{"", "300c 300a 06082b06010505070301", "300c 300a 06082b06010505070304", "3008 3006 0604551d2500", "3018 300a 06082b06010505070301 a00a 06082b06010505070304"} {
+		root := tree(t, fedora+"-- etc/pki/ca-trust/source/anchors/x --\n"+trustedPEM(ca, settings))
+		if _, err := installer.Install(rootfs.NewOverlay(root), []installer.Source{source(t, "s", ca.PEM())}, installer.Options{}); err != nil {
+			t.Errorf("trusted by settings %q: %v", settings, err)
+		}
+	}
+}
+
+// reissued returns another certificate for the key of ca.
+func reissued(t *testing.T, ca *roottest.CA) string {
+	t.Helper()
+	block, _ := pem.Decode([]byte(ca.KeyPEM(t)))
+	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := only(t, roottest.NewCA(t, "Reissued"))
+	der, err := x509.CreateCertificate(rand.Reader, again, only(t, ca), only(t, ca).PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+}
+
+// trustedPEM returns a certificate with OpenSSL's trust settings, in hexadecimal.
+func trustedPEM(ca *roottest.CA, settings string) string {
+	aux, _ := hex.DecodeString(strings.ReplaceAll(settings, " ", ""))
+	return string(pem.EncodeToMemory(&pem.Block{Type: "TRUSTED CERTIFICATE", Bytes: slices.Concat(ca.DER, aux)}))
 }
 
 // A damaged file is an error that names it, and with KeepGoing the others are
