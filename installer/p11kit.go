@@ -207,8 +207,9 @@ func (e *edit) freeName(dir string, w wanted, ext string) (string, error) {
 	return "", fmt.Errorf("no name is left for the anchor of %s", w.Subject())
 }
 
-// certificatesIn returns what the files of a directory hold, in whatever form;
-// none where there is no directory.
+// certificatesIn returns what p11-kit reads for sure in the files of a directory:
+// DER, and PEM that OpenSSL reads too, but for the old label. None where there is
+// no directory.
 func (e *edit) certificatesIn(dir string) (*certs.Set, error) {
 	set := &certs.Set{}
 	entries, err := e.root.ReadDir(dir)
@@ -227,9 +228,14 @@ func (e *edit) certificatesIn(dir string) (*certs.Set, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read an anchor: %w", err)
 		}
-		found, _, _ := certs.ParseAll(data) // what is none counts for nothing
-		for _, c := range found {
+		if c, err := certs.ParseCertificate(data); err == nil {
 			set.Add(c, "")
+		}
+		blocks, _ := e.reader.read(data)
+		for _, b := range blocks {
+			if b.cert != nil && b.label != "X509 CERTIFICATE" {
+				set.Add(b.cert, "")
+			}
 		}
 	}
 	return set, nil

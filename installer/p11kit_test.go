@@ -5,9 +5,11 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"encoding/pem"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/certgraft/certgraft/installer"
 	"github.com/certgraft/certgraft/internal/roottest"
@@ -135,6 +137,24 @@ func reissued(t *testing.T, ca *roottest.CA) string {
 func trustedPEM(ca *roottest.CA, settings string) string {
 	aux, _ := hex.DecodeString(strings.ReplaceAll(settings, " ", ""))
 	return string(pem.EncodeToMemory(&pem.Block{Type: "TRUSTED CERTIFICATE", Bytes: slices.Concat(ca.DER, aux)}))
+}
+
+// An anchor in a form that p11-kit does not read is none.
+func TestP11KitAnchorNotRead(t *testing.T) {
+	ca := roottest.NewCA(t, "Ours")
+	old := strings.ReplaceAll(ca.PEM(), "CERTIFICATE", "X509 CERTIFICATE")
+	for name, data := range map[string]string{"old label": old, "base64 alone": regexp.MustCompile("-----.*-----\n").ReplaceAllString(ca.PEM(), ""), "DER and more": string(ca.DER) + "\n"} {
+		root := fstest.MapFS{"etc/os-release": {Data: []byte("ID=fedora")}, "etc/pki/ca-trust/source/anchors/x.crt": {Data: []byte(data)}}
+		if _, report := install(t, root, installer.Options{}, source(t, "s", ca.PEM())); report.Stores[0].Added != 1 {
+			t.Errorf("%s: %+v", name, report.Stores[0])
+		}
+	}
+	for name, data := range map[string]string{"PEM": ca.PEM(), "DER": string(ca.DER), "settings": trustedPEM(ca, "300c 300a 06082b06010505070301")} {
+		root := fstest.MapFS{"etc/os-release": {Data: []byte("ID=fedora")}, "etc/pki/ca-trust/source/anchors/x.crt": {Data: []byte(data)}}
+		if _, report := install(t, root, installer.Options{}, source(t, "s", ca.PEM())); report.Stores[0].Present != 1 {
+			t.Errorf("%s: %+v", name, report.Stores[0])
+		}
+	}
 }
 
 // A damaged file is an error that names it, and with KeepGoing the others are
