@@ -110,11 +110,7 @@ func (a *anchors) readable(r *reader, each func([]byte) []byte) bool {
 		blocks, err := r.read(f.data)
 		return err != nil || !clean(f.data, blocks) || bytes.HasPrefix(part, []byte("\ufeff")) || len(part) > 0 && part[len(part)-1] != '\n'
 	})
-	if apart {
-		return true
-	}
-	whole, err := r.open(a.concat(each))
-	return err == nil && len(whole.cuts) == 0
+	return apart || r.passes(a.concat(each))
 }
 
 // refuse returns an error if the administrator of the root has deselected what

@@ -54,6 +54,12 @@ func (r *reader) open(data []byte) (bundle, error) {
 	return b, nil
 }
 
+// passes reports whether every reader passes a bundle as it is.
+func (r *reader) passes(data []byte) bool {
+	b, err := r.open(data)
+	return err == nil && len(b.cuts) == 0
+}
+
 // mend makes the changes that make the bundle readable. What one leaves can be
 // damaged in its own right: a block without an END line hides what follows it.
 func (b *bundle) mend(r *reader) {
