@@ -128,9 +128,9 @@ func (f *fetcher) get(ctx context.Context, address string) ([]byte, error) {
 }
 
 func (f *fetcher) fetch(ctx context.Context, address string) ([]byte, error) {
-	log := f.cache.log.With("url", redact(address))
-	log.Debug("download")
-	tried := &attempts{report: func(err error) { log.Warn("the download failed", "error", err) }}
+	logger := f.cache.log.With("url", redact(address))
+	logger.Debug("download")
+	tried := &attempts{report: func(err error) { logger.Warn("the download failed", "error", err) }}
 	req, err := retryablehttp.NewRequestWithContext(context.WithValue(ctx, attemptsKey{}, tried), http.MethodGet, address, nil)
 	if err != nil {
 		return nil, usagef("it is not a URL")

@@ -19,14 +19,9 @@ type download struct {
 	repo   *repository
 	d      Descriptor
 	body   io.ReadCloser
-	cancel context.CancelFunc
-	stall  *time.Timer
 	at     int64
 	failed int // times in a row that nothing came
 }
-
-// stallTime is how long a body may send nothing.
-const stallTime = time.Minute
 
 func newDownload(ctx context.Context, repo *repository, d Descriptor) (io.ReadCloser, error) {
 	b := &download{ctx: ctx, repo: repo, d: d}
@@ -38,10 +33,8 @@ func newDownload(ctx context.Context, repo *repository, d Descriptor) (io.ReadCl
 
 // connect asks for what was not read yet.
 func (b *download) connect() error {
-	ctx, cancel := context.WithCancel(b.ctx)
-	req, err := b.repo.request(ctx, http.MethodGet, b.repo.url("blobs", string(b.d.Digest)), nil)
+	req, err := b.repo.request(b.ctx, http.MethodGet, b.repo.url("blobs", string(b.d.Digest)), nil)
 	if err != nil {
-		cancel()
 		return err
 	}
 	if b.at > 0 {
@@ -49,10 +42,9 @@ func (b *download) connect() error {
 	}
 	resp, err := b.repo.send(req, http.StatusOK, http.StatusPartialContent) //nolint:bodyclose // disconnect does
 	if err != nil {
-		cancel()
 		return err
 	}
-	b.body, b.cancel, b.stall = resp.Body, cancel, time.AfterFunc(stallTime, cancel)
+	b.body = resp.Body
 	if resp.StatusCode == http.StatusPartialContent || b.at == 0 {
 		return nil
 	}
@@ -65,8 +57,6 @@ func (b *download) connect() error {
 
 func (b *download) disconnect() {
 	if b.body != nil {
-		b.stall.Stop()
-		b.cancel()
 		b.body.Close()
 		b.body = nil
 	}
@@ -85,7 +75,6 @@ func (b *download) Read(p []byte) (int, error) {
 			return 0, err
 		}
 	}
-	b.stall.Reset(stallTime)
 	n, err := b.body.Read(p)
 	b.at += int64(n)
 	if n > 0 {

@@ -51,6 +51,7 @@ type Locations struct {
 	clients map[string]*http.Client
 	turns   map[string]chan struct{}                   // of blobs on their way into repositories
 	wait    func(context.Context, time.Duration) error // between tries; nil sleeps
+	stall   time.Duration                              // that a body may send nothing; 0 is a minute
 }
 
 // Transports are the prefixes of locations. Without one it is a reference to a

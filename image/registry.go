@@ -121,7 +121,7 @@ func (r *repository) manifest(ctx context.Context, reference string) (Descriptor
 	raw, err := io.ReadAll(io.LimitReader(resp.Body, maxDocument+1))
 	switch {
 	case err != nil:
-		return Descriptor{}, nil, fmt.Errorf("read the manifest: %w", err)
+		return Descriptor{}, nil, registryError(r.name.RegistryStr(), fmt.Errorf("read the manifest: %w", err))
 	case len(raw) > maxDocument:
 		return Descriptor{}, nil, errors.New("read the manifest: it is larger than any is")
 	}

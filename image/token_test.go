@@ -31,7 +31,7 @@ func TestTokenRunsOut(t *testing.T) {
 				return true
 			}
 			manifest := req.Method == http.MethodPut && strings.Contains(req.URL.Path, "/manifests/")
-			if req.Header.Get("Authorization") == fmt.Sprintf("Bearer %d", tokens.Load()) && !(manifest && tokens.Load() == 1) {
+			if req.Header.Get("Authorization") == fmt.Sprintf("Bearer %d", tokens.Load()) && (!manifest || tokens.Load() != 1) {
 				return false
 			}
 			w.Header().Set("WWW-Authenticate", `Bearer realm="`+server.URL+`/token",service="x"`)

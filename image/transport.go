@@ -1,6 +1,7 @@
 package image
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -54,7 +55,7 @@ func (l *Locations) client(ctx context.Context, repo name.Repository, scopes ...
 }
 
 // transport returns what all requests go through: first the guard against
-// plain http, then what tries again.
+// plain http and the watch over what stalls, then what tries again.
 func (l *Locations) transport() http.RoundTripper {
 	if l.base == nil {
 		inner := l.Transport
@@ -65,7 +66,7 @@ func (l *Locations) transport() http.RoundTripper {
 			t.MaxIdleConnsPerHost = 16
 			inner = t
 		}
-		l.base = transport.NewUserAgent(&retrying{inner: &guarded{inner: inner, plain: l.Insecure}, wait: l.waiter()}, l.UserAgent)
+		l.base = transport.NewUserAgent(&retrying{inner: &guarded{inner: &unstalled{inner, cmp.Or(l.stall, stallTime)}, plain: l.Insecure}, wait: l.waiter()}, l.UserAgent)
 	}
 	return l.base
 }

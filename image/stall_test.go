@@ -1,0 +1,45 @@
+package image
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// silent sends nothing of a body until nobody waits for it.
+func silent(w http.ResponseWriter, r *http.Request) {
+	w.WriteHeader(http.StatusOK)
+	w.(http.Flusher).Flush()
+	<-r.Context().Done()
+}
+
+// A server that stops in the middle of a body is not waited for: a blob is read on
+// from there, and a manifest is an error.
+func TestStalls(t *testing.T) {
+	for what, want := range map[string]string{"/blobs/": "", "/manifests/": "read the manifest: nothing came for a minute"} {
+		t.Run(what, func(t *testing.T) {
+			r, text := seeded(t)
+			l, _ := patient()
+			l.stall = 50 * time.Millisecond
+			var left atomic.Int32
+			left.Store(2)
+			r.Fault(func(w http.ResponseWriter, req *http.Request) bool {
+				if req.Method != http.MethodGet || !strings.Contains(req.URL.Path, what) {
+					return false
+				}
+				if left.Add(-1) < 0 {
+					return false
+				}
+				silent(w, req)
+				return true
+			})
+			_, err := patched(t, l, text)
+			if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want) || !errors.Is(err, ErrUnreachable)) {
+				t.Errorf("%v, want %q", err, want)
+			}
+		})
+	}
+}
