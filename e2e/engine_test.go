@@ -16,8 +16,9 @@ import (
 // engine is a Docker engine of the tests' own: its data, socket and pid file
 // are in one directory, and it changes no network of the machine.
 type engine struct {
-	dir string
-	cmd *exec.Cmd
+	dir   string
+	cmd   *exec.Cmd
+	ended chan struct{}
 }
 
 var started struct {
@@ -56,7 +57,7 @@ func startEngine() (*engine, error) {
 		return nil, err
 	}
 	defer log.Close()
-	e := &engine{dir: dir, cmd: exec.Command("dockerd",
+	e := &engine{dir: dir, ended: make(chan struct{}), cmd: exec.Command("dockerd",
 		"--data-root", filepath.Join(dir, "data"), "--exec-root", filepath.Join(dir, "exec"),
 		"--host", "unix://"+filepath.Join(dir, "d.sock"), "--pidfile", filepath.Join(dir, "pid"),
 		"--iptables=false", "--ip6tables=false", "--bridge=none", "--storage-driver", "overlay2")}
@@ -64,11 +65,17 @@ func startEngine() (*engine, error) {
 	if err := e.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start dockerd: %w", err)
 	}
-	for range 300 {
+	go func() { _ = e.cmd.Wait(); close(e.ended) }()
+	alive := true
+	for end := time.Now().Add(2 * time.Minute); alive && time.Now().Before(end); {
 		if exec.Command("/usr/bin/docker", "-H", "unix://"+filepath.Join(dir, "d.sock"), "version").Run() == nil {
 			return e, nil
 		}
-		time.Sleep(100 * time.Millisecond)
+		select {
+		case <-e.ended:
+			alive = false
+		case <-time.After(100 * time.Millisecond):
+		}
 	}
 	text, _ := os.ReadFile(filepath.Join(dir, "log"))
 	return e, fmt.Errorf("dockerd does not answer:\n%s", text)
@@ -80,10 +87,8 @@ func stopEngine() {
 		return
 	}
 	_ = e.cmd.Process.Signal(syscall.SIGTERM)
-	done := make(chan struct{})
-	go func() { _ = e.cmd.Wait(); close(done) }()
 	select {
-	case <-done:
+	case <-e.ended:
 	case <-time.After(20 * time.Second):
 		_ = e.cmd.Process.Kill()
 	}

@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
 // distribution is a registry, of Debian's package, on loopback.
@@ -42,19 +41,13 @@ func startProgram(t *testing.T, a *authority, program string) distribution {
 	}
 	cmd := exec.Command(program, "serve", write(t, filepath.Join(dir, "config.yml"), config))
 	cmd.Env = append(os.Environ(), "OTEL_TRACES_EXPORTER=none") // it would send them somewhere
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	for range 100 {
-		resp, err := http.Get("http://127.0.0.1:" + fmt.Sprint(port) + "/v2/")
+	background(t, cmd, func() bool {
+		resp, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/v2/", port))
 		if err == nil {
 			resp.Body.Close()
-			return r
 		}
-		time.Sleep(100 * time.Millisecond)
-	}
-	t.Fatal("the registry does not answer")
+		return err == nil
+	})
 	return r
 }
 

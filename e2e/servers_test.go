@@ -63,40 +63,21 @@ func postgres(t *testing.T, a authority, options ...string) int {
 	run(t, "chmod", "0755", filepath.Dir(dir)) // PostgreSQL runs as another user
 	data := filepath.Join(dir, "data")
 	run(t, "chown", "postgres", dir)
-	run(t, "su", "postgres", "-c", bin+"/initdb -D "+data+" -A trust -U postgres")
+	run(t, "su", "postgres", "-c", bin+"/initdb -N -D "+data+" -A trust -U postgres")
 	for name, file := range map[string]string{"server.crt": a.certFile, "server.key": a.keyFile, "root.crt": a.caFile} {
 		run(t, "install", "-o", "postgres", "-m", "0600", file, filepath.Join(data, name))
 	}
 	port := freePort(t)
-	settings := " -c ssl=on"
+	settings := " -c ssl=on -c fsync=off"
 	for _, o := range options {
 		settings += " -c " + o
 	}
 	cmd := exec.Command("su", "postgres", "-c", fmt.Sprintf(
 		"exec %s/postgres -D %s -p %d -c listen_addresses=127.0.0.1 -c unix_socket_directories=''%s", bin, data, port, settings))
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_, _ = try(t, "su", "postgres", "-c", bin+"/pg_ctl -D "+data+" -m immediate stop")
-		_ = cmd.Wait()
+	background(t, cmd, func() bool {
+		out, err := try(t, bin+"/pg_isready", "-h", "127.0.0.1", "-p", fmt.Sprint(port))
+		return err == nil && strings.Contains(out, "accepting")
 	})
-	for range 100 {
-		if out, err := try(t, bin+"/pg_isready", "-h", "127.0.0.1", "-p", fmt.Sprint(port)); err == nil && strings.Contains(out, "accepting") {
-			return port
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
-	t.Fatal("PostgreSQL does not answer")
-	return 0
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	t.Cleanup(func() { _, _ = try(t, "su", "postgres", "-c", bin+"/pg_ctl -D "+data+" -m immediate stop") }) // su has it in a session of its own
+	return port
 }

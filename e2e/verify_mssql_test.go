@@ -315,17 +315,7 @@ func TestVerifyTDSPool(t *testing.T) {
 		"[global]\n[pool]\nserver = back\nuser = sa\npassword = x\ndatabase = master\nserver user = u\nserver password = p\nport = %d\nmin pool conn = 0\nmax pool conn = 2\n", port))
 	cmd := exec.Command("tdspool", "-c", conf, "pool")
 	cmd.Env = append(os.Environ(), "FREETDSCONF="+filepath.Join(dir, "freetds.conf"))
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	for range 100 {
-		if c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
-			c.Close()
-			break
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
+	background(t, cmd, listens(port))
 	tap := newTap(t, port)
 	v := verify(t, 5, "--only", "--with", newAuthority(t, "Root").caFile, "--starttls", "mssql", tap.address)
 	record(t, "answers/tdspool", tap.last())

@@ -4,14 +4,11 @@ package e2e
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 )
 
 // modes are ways to run a server.
@@ -30,7 +27,6 @@ func newSite(t *testing.T) *site {
 	t.Helper()
 	s := &site{unpack(t, tarball(t, "bookworm", "daemons", "ca-certificates", "openssl", "mariadb-server", "redis-server", "nginx-light",
 		"postfix", "slapd", "dovecot-imapd", "dovecot-pop3d", "vsftpd", "nats-server", "prosody", "mosquitto"))}
-	run(t, "cp", peer(t, "mongodb"), filepath.Join(s.root, "usr/bin/mongodb"))
 	run(t, "mknod", "-m", "666", filepath.Join(s.root, "dev/urandom"), "c", "1", "9")
 	run(t, "mknod", "-m", "666", filepath.Join(s.root, "dev/random"), "c", "1", "8")
 	run(t, "chmod", "0755", s.root, filepath.Dir(s.root))
@@ -52,36 +48,7 @@ func (s *site) configure(t *testing.T, name, text string) {
 // is open.
 func (s *site) daemon(t *testing.T, port int, args ...string) {
 	t.Helper()
-	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command("chroot", append([]string{s.root, "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C"}, args...)...)
-	cmd.Stdout, cmd.Stderr = log, log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan struct{})
-	go func() { _ = cmd.Wait(); log.Close(); close(ended) }()
-	t.Cleanup(func() {
-		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM)
-		select {
-		case <-ended:
-		case <-time.After(10 * time.Second):
-		}
-		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
-		<-ended
-	})
-	for range 200 {
-		if c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
-			c.Close()
-			return
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	text, _ := os.ReadFile(log.Name())
-	t.Fatalf("%s does not listen:\n%s", args[0], text)
+	background(t, exec.Command("chroot", append([]string{s.root, "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C"}, args...)...), listens(port))
 }
 
 // server is one kind of server: how it is run with the certificate in
@@ -286,6 +253,10 @@ func startNATS(t *testing.T, s *site, port int, mode string) {
 
 // startMongo runs FerretDB, which speaks MongoDB's protocol.
 func startMongo(t *testing.T, s *site, port int, mode string) {
+	program := filepath.Join(s.root, "usr/bin/mongodb")
+	if _, err := os.Stat(program); err != nil {
+		run(t, "cp", peer(t, "mongodb"), program)
+	}
 	args := []string{"mongodb", fmt.Sprintf("127.0.0.1:%d", port), "/srv/t/mongodb"}
 	if mode != modeOff {
 		args = append(args, "/srv/t/cert.pem", "/srv/t/key.pem")

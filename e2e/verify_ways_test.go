@@ -25,20 +25,8 @@ func tinyproxy(t *testing.T, wrap []string, settings ...string) string {
 	lines := append([]string{fmt.Sprintf("Port %d", port), "Listen 127.0.0.1", "Timeout 60", "LogLevel Error"}, settings...)
 	line := slices.Concat(wrap, []string{"tinyproxy", "-d", "-c", write(t, filepath.Join(dir, "conf"), strings.Join(lines, "\n")+"\n")})
 	cmd := exec.Command(line[0], line[1:]...)
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	address := fmt.Sprintf("127.0.0.1:%d", port)
-	for range 100 {
-		if c, err := net.Dial("tcp", address); err == nil {
-			c.Close()
-			return address
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	t.Fatal("the proxy does not listen")
-	return ""
+	background(t, cmd, listens(port))
+	return fmt.Sprintf("127.0.0.1:%d", port)
 }
 
 // TestVerifyThroughProxy has a real proxy connect to servers whose names only
@@ -203,7 +191,7 @@ func silent(t *testing.T, ip [4]byte, port int) {
 	}
 	address := net.JoinHostPort(net.IP(ip[:]).String(), strconv.Itoa(port))
 	for range 10 {
-		c, err := net.DialTimeout("tcp", address, 500*time.Millisecond)
+		c, err := net.DialTimeout("tcp", address, 2*time.Second)
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			return
 		}
