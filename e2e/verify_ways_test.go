@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/certgraft/certgraft/internal/roottest"
 )
 
 // tinyproxy runs a proxy on loopback until the test ends, behind a command that
@@ -37,7 +39,11 @@ func TestVerifyThroughProxy(t *testing.T) {
 	open := tinyproxy(t, names)
 	locked := tinyproxy(t, names, "BasicAuth me secret")
 	narrow := tinyproxy(t, names, "ConnectPort 1")
-	https, db, closed := tlsServer(t, a), postgres(t, a), freePort(t)
+	https, db := tlsServer(t, a), postgres(t, a)
+	closed, err := net.ResolveTCPAddr("tcp", roottest.ClosedPort(t))
+	if err != nil {
+		t.Fatal(err)
+	}
 	stranger := newAuthority(t, "Some Other Root").caFile
 	for _, x := range []struct {
 		name, proxy, ca, server, starttls string
@@ -53,8 +59,8 @@ func TestVerifyThroughProxy(t *testing.T) {
 		{name: "without a password", proxy: locked, port: https, status: 1, cause: "proxy", says: "wants a password"},
 		{name: "with a wrong password", proxy: "me:guess@" + locked, port: https, status: 1, cause: "proxy"},
 		{name: "a port that is not allowed", proxy: narrow, port: https, status: 1, cause: "proxy", says: "status 403"},
-		{name: "nothing listens behind it", proxy: open, port: closed, status: 1, cause: "proxy", says: "refuses to connect"},
-		{name: "no proxy there", proxy: fmt.Sprintf("127.0.0.1:%d", closed), port: https, status: 1, cause: "port-closed"},
+		{name: "nothing listens behind it", proxy: open, port: closed.Port, status: 1, cause: "proxy", says: "refuses to connect"},
+		{name: "no proxy there", proxy: closed.String(), port: https, status: 1, cause: "port-closed"},
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			args := []string{"--only", "--with", a.caFile, "--proxy", "http://" + x.proxy}

@@ -334,7 +334,7 @@ func TestSearchIsBounded(t *testing.T) {
 	}
 	start := time.Now()
 	wants(t, verdictOf(t, trusting(t, newRoot(t, "Other")), chain...), UnknownIssuer)
-	if took := time.Since(start); took > 5*time.Second {
+	if took := time.Since(start); took > 30*time.Second {
 		t.Errorf("it took %v", took)
 	}
 }

@@ -16,6 +16,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/certgraft/certgraft/internal/roottest"
 )
 
 func dialer(running *sync.WaitGroup, handle func(net.Conn)) func(context.Context, string, string) (net.Conn, error) {
@@ -382,13 +384,7 @@ func TestWeakCipherIsSaid(t *testing.T) {
 }
 
 func TestClosedPort(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := listener.Addr().String()
-	listener.Close()
-	target, err := ParseTarget(address, "")
+	target, err := ParseTarget(roottest.ClosedPort(t), "")
 	if err != nil {
 		t.Fatal(err)
 	}

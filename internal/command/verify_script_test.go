@@ -24,11 +24,15 @@ func serve(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: server VARIABLE KIND [FILE]")
 	}
+	t := &failing{ts: ts}
+	if args[1] == "closed" {
+		ts.Setenv(args[0], roottest.ClosedPort(t))
+		return
+	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	ts.Check(err)
 	ts.Defer(func() { listener.Close() })
 	ts.Setenv(args[0], listener.Addr().String())
-	t := &failing{ts: ts}
 	ca := roottest.NewCA(t, "Script Root")
 	issuer := ca
 	if args[1] == "chain" {
@@ -40,10 +44,6 @@ func serve(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if len(args) > 2 {
 		ts.Check(writeFile(ts.MkAbs(args[2]), ca.PEM()))
-	}
-	if args[1] == "closed" {
-		listener.Close()
-		return
 	}
 	go accept(listener, args[1], &tls.Config{Certificates: []tls.Certificate{leaf}})
 }
@@ -83,6 +83,7 @@ type failing struct {
 }
 
 func (f *failing) Helper()           {}
+func (f *failing) Cleanup(do func()) { f.ts.Defer(do) }
 func (f *failing) Fatal(args ...any) { f.ts.Fatalf("%v", args) }
 
 func writeFile(name, text string) error { return os.WriteFile(name, []byte(text), 0o644) }
