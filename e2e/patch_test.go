@@ -244,7 +244,6 @@ func sameTrees(t *testing.T, before, after string) {
 // For random stacks of layers, with links of both kinds, the root that is
 // edited is the root that an engine mounts.
 func TestRootIsWhatIsMounted(t *testing.T) {
-	checked := 0
 	for seed := range uint64(25) {
 		random := rand.New(rand.NewPCG(seed, 7))
 		l := roottest.NewLayout(t)
@@ -263,9 +262,8 @@ func TestRootIsWhatIsMounted(t *testing.T) {
 		}
 		root, _, err := image.Root(t.Context(), img, image.Options{})
 		if err != nil {
-			continue // an engine does not take it either
+			t.Fatalf("seed %d: %v", seed, err)
 		}
-		checked++
 		want := map[string]string{}
 		for name, line := range mounted(t, text) {
 			fields := strings.Fields(line)
@@ -304,9 +302,6 @@ func TestRootIsWhatIsMounted(t *testing.T) {
 			}
 			same(t, "root", want, got)
 		}
-	}
-	if checked < 10 {
-		t.Errorf("only %d stacks could be mounted", checked)
 	}
 }
 

@@ -32,7 +32,9 @@ func TestRunScratch(t *testing.T) {
 func TestRunFirstProcess(t *testing.T) {
 	corp := newAuthority(t, "Corp Root").caFile
 	first := []string{"unshare", "--pid", "--fork", "--mount-proc", "--kill-child", certgraft, "run", corp, "--", "sh", "-c"}
-	orphan := `test $PPID = 1 && sh -c 'sleep 0.1 &' && sleep 1 && ! grep -l 'State:.Z' /proc/[0-9]*/status && exit 7`
+	// What has ended stays in /proc until it is seen off.
+	orphan := `test $PPID = 1 || exit; orphan=$(sh -c 'sleep 0.1 >/dev/null & echo $!')
+for i in $(seq 600); do test -e /proc/$orphan || exit 7; sleep 0.1; done`
 	fails(t, 7, "env", append(first, orphan)...)
 	fails(t, 143, "env", append(first, `kill -TERM 1; exec sleep 60`)...)
 }
@@ -41,15 +43,21 @@ func TestRunFirstProcess(t *testing.T) {
 // the whole job, and a shell in between would tell of it too.
 func TestRunTyped(t *testing.T) {
 	dir, corp := t.TempDir(), newAuthority(t, "Corp Root").caFile
-	count := write(t, filepath.Join(dir, "count.py"), `import signal, time
-seen = []
-signal.signal(signal.SIGINT, lambda *_: seen.append(1))
-end = time.time() + 4
-while time.time() < end: time.sleep(0.1)
-print("seen", len(seen))
+	count := write(t, filepath.Join(dir, "count.py"), `import os, signal, sys
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+seen = 0
+for n in "12345": # two that are close to each other may be one
+    os.mkdir(sys.argv[1] + n)
+    patience = 60
+    while signal.sigtimedwait({signal.SIGINT}, patience):
+        seen, patience = seen + 1, 0.5
+print("seen", seen)
+os.mkdir(sys.argv[1] + "6")
 `)
-	out := run(t, "sh", "-c", fmt.Sprintf(`(sleep 2; printf '\003'; sleep 4) | TMPDIR=%s script -qec "exec %s run %s -- python3 %s" /dev/null`, dir, certgraft, corp, count))
-	if !strings.Contains(out, "seen 1") {
+	const typing = `(for n in 1 2 3 4 5 6; do for i in $(seq 600); do test -e "$1$n" && break; sleep 0.1; done; test $n = 6 || printf '\003'; done) |
+TMPDIR=$0 script -qec "exec $2 run $3 -- python3 $4 $1" /dev/null`
+	out := run(t, "sh", "-c", typing, dir, filepath.Join(dir, "counting"), certgraft, corp, count)
+	if !strings.Contains(out, "seen 5") {
 		t.Error(out)
 	}
 	if left, _ := filepath.Glob(filepath.Join(dir, "certgraft-run-*")); len(left) > 0 {

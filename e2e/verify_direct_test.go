@@ -19,9 +19,10 @@ func TestVerifyPostgreSQLDirect(t *testing.T) {
 	ca := s.serve(t, made["good"])
 	chroot(t, s.root, "chown", "-R", "postgres", "/srv/t")
 	port := freePort(t)
-	chroot(t, s.root, "su", "postgres", "-c", "/usr/lib/postgresql/17/bin/initdb -D /srv/t/pg -A trust -U postgres")
+	chroot(t, s.root, "su", "postgres", "-c", "/usr/lib/postgresql/17/bin/initdb -N -D /srv/t/pg -A trust -U postgres")
 	s.daemon(t, port, "su", "postgres", "-c", fmt.Sprintf("exec /usr/lib/postgresql/17/bin/postgres -D /srv/t/pg -p %d -c listen_addresses=127.0.0.1 "+
-		"-c unix_socket_directories= -c dynamic_shared_memory_type=mmap -c ssl=on -c ssl_cert_file=/srv/t/cert.pem -c ssl_key_file=/srv/t/key.pem", port))
+		"-c unix_socket_directories= -c fsync=off -c dynamic_shared_memory_type=mmap -c ssl=on -c ssl_cert_file=/srv/t/cert.pem -c ssl_key_file=/srv/t/key.pem", port))
+	chroot(t, s.root, "sh", "-c", fmt.Sprintf("until pg_isready -h 127.0.0.1 -p %d; do sleep 0.1; done", port)) // it listens before it serves
 	address := fmt.Sprintf("localhost:%d", port)
 	url := "postgres://" + address + "/postgres?sslnegotiation=direct"
 	verify(t, 0, "--only", "--with", ca, "-4", url)
