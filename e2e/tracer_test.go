@@ -59,7 +59,7 @@ func trace(t *testing.T, dirs []string, judge func(change) verdict, argv ...stri
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		var out bytes.Buffer
-		tr := &tracer{dirs: dirs, judge: judge, exits: map[int]verdict{}}
+		tr := &tracer{dirs: dirs, judge: judge, exits: map[int]verdict{}, seen: map[int]bool{}}
 		status, err := tr.run(&out, argv)
 		done <- outcome{traced{status, out.String()}, err}
 	}()
@@ -75,6 +75,8 @@ type tracer struct {
 	judge func(change) verdict
 	main  int
 	exits map[int]verdict // of calls that are to end otherwise than they would
+	seen  map[int]bool    // threads
+	alive int             // of them
 }
 
 const traceOptions = unix.PTRACE_O_TRACESYSGOOD | unix.PTRACE_O_TRACECLONE | unix.PTRACE_O_TRACEFORK | unix.PTRACE_O_TRACEVFORK | unix.PTRACE_O_TRACEEXEC | unix.PTRACE_O_EXITKILL
@@ -110,8 +112,12 @@ func (tr *tracer) loop() (status int, err error) {
 	if err := unix.PtraceSyscall(tr.main, 0); err != nil {
 		return 0, err
 	}
-	for {
+	tr.meet(tr.main)
+	for tr.alive > 0 { // other tests may have children that stay
 		pid, err := unix.Wait4(-1, &ws, unix.WALL, nil)
+		if err == nil && tr.seen[pid] && (ws.Exited() || ws.Signaled()) {
+			tr.alive--
+		}
 		switch {
 		case errors.Is(err, unix.EINTR):
 			continue
@@ -129,10 +135,26 @@ func (tr *tracer) loop() (status int, err error) {
 			}
 		}
 	}
+	return status, nil
+}
+
+func (tr *tracer) meet(pid int) {
+	if !tr.seen[pid] {
+		tr.seen[pid] = true
+		tr.alive++
+	}
 }
 
 func (tr *tracer) stopped(pid int, ws unix.WaitStatus) error {
 	pass := 0
+	tr.meet(pid)
+	if cause := ws.TrapCause(); cause == unix.PTRACE_EVENT_CLONE || cause == unix.PTRACE_EVENT_FORK || cause == unix.PTRACE_EVENT_VFORK {
+		made, err := unix.PtraceGetEventMsg(pid)
+		if err != nil {
+			return err
+		}
+		tr.meet(int(made))
+	}
 	switch s := ws.StopSignal(); s {
 	case unix.SIGTRAP | 0x80:
 		if err := tr.call(pid); err != nil {
