@@ -31,7 +31,7 @@ func nodeDrivers(t *testing.T) string {
 		return dir
 	}
 	fresh := dir + ".new"
-	run(t, "npm", "install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", fresh, "tedious@18.6.1", "mongodb@6.22.0")
+	run(t, "npm", "install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "--cafile", "/etc/ssl/certs/ca-certificates.crt", "--prefix", fresh, "tedious@18.6.1", "mongodb@6.22.0")
 	if err := os.Rename(fresh, dir); err != nil {
 		t.Fatal(err)
 	}

@@ -43,7 +43,7 @@ func tarball(t *testing.T, suite, label string, packages ...string) string {
 	if len(packages) > 0 {
 		args = append(args, "--include="+strings.Join(packages, ","))
 	}
-	tmp := name + ".new.tar"
+	tmp := fmt.Sprintf("%s.%d.tar", name, os.Getpid())
 	for attempt := 0; ; attempt++ {
 		out, err := try(t, "mmdebstrap", append(args, suite, tmp)...)
 		if err == nil {

@@ -16,6 +16,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -35,8 +36,9 @@ const (
 // client decides on: there is no package of the real one. That it is played
 // well is shown by the drivers that take it for one.
 type sqlServer struct {
-	port int
-	did  chan clientDid
+	port    int
+	did     chan clientDid
+	serving atomic.Int32 // connections
 }
 
 // clientDid is what a client did with the server.
@@ -79,7 +81,9 @@ func startSQLServer(t *testing.T, a authority, mode string, strict bool) *sqlSer
 			if err != nil {
 				return
 			}
+			s.serving.Add(1)
 			go func() {
+				defer s.serving.Add(-1)
 				defer c.Close()
 				_ = c.SetDeadline(time.Now().Add(30 * time.Second))
 				s.did <- serveTDS(c, config, mode != modeOff, strict)
@@ -277,13 +281,15 @@ func (c tdsClient) agrees(t *testing.T, x situation, s *sqlServer, ca string, st
 	}
 	out := c.connect(t, s.port, ca, x.asks(), strict)
 	did := clientDid{}
-	for more := true; more; { // some try again
+	patience := 30 * time.Second // the client has ended, and its connection may be still to be taken
+	for more := true; more; {    // some try again
 		select {
 		case d := <-s.did:
 			did.login = did.login || d.login
 			did.prelogin = d.prelogin
-		case <-time.After(300 * time.Millisecond):
-			more = false
+			patience = 300 * time.Millisecond
+		case <-time.After(patience):
+			more = s.serving.Load() > 0
 		}
 	}
 	want := x.status == 0 || x.mode != "" && strings.Contains(c.lenient, x.mode)
