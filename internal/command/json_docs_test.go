@@ -1,0 +1,106 @@
+package command
+
+import (
+	"encoding"
+	"encoding/json"
+	"maps"
+	"os"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/certgraft/certgraft/installer"
+)
+
+// jsonResults is what each section of docs/json.md is about.
+var jsonResults = map[string][]any{
+	"`install`, `remove`":         {editResult{}},
+	"`patch`, `remove --image`":   {patchResult{}, planResult{}},
+	"`inspect` of a root":         {installer.Inspection{}},
+	"`inspect` of a file":         {fileResult{}},
+	"`env`":                       {envResult{}},
+	"`verify`":                    {verifyResult{}},
+	"`lock`":                      {lockResult{}},
+	"`diff`":                      {diffResult{}},
+	"`bundle`, `list`, `version`": {bundleResult{}, providerResult{}, versionResult{}},
+}
+
+// Every field of every JSON output is in docs/json.md, in the section of the
+// command or, below its first level, in any; and every field that an example has
+// is one that there is.
+func TestJSONIsDocumented(t *testing.T) {
+	data, err := os.ReadFile("../../docs/json.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := string(data)
+	names := func(text, name string) bool {
+		return regexp.MustCompile("[`\".]" + regexp.QuoteMeta(name) + "[`\"]").MatchString(text)
+	}
+	for title, values := range jsonResults {
+		_, section, ok := strings.Cut(page, "\n## "+title+"\n")
+		section, _, _ = strings.Cut(section, "\n## ")
+		if !ok {
+			t.Errorf("there is no section %s", title)
+		}
+		all := map[string]bool{}
+		for _, v := range values {
+			first := jsonFields(reflect.TypeOf(v), all)
+			if _, catalogued := v.(providerResult); catalogued {
+				continue // docs/providers.md has them
+			}
+			for _, name := range first {
+				if !names(section, name) {
+					t.Errorf("%s: %q is not in the section", title, name)
+				}
+			}
+		}
+		for _, name := range slices.Sorted(maps.Keys(all)) {
+			if !names(page, name) && !strings.Contains(title, "list") {
+				t.Errorf("%s: %q is nowhere on the page", title, name)
+			}
+		}
+		for _, block := range regexp.MustCompile("(?s)```json\n(.*?)```").FindAllStringSubmatch(section, -1) {
+			for _, key := range regexp.MustCompile(`"([A-Za-z0-9]+)":`).FindAllStringSubmatch(block[1], -1) {
+				if !all[key[1]] {
+					t.Errorf("%s: the example has %q, which the output has not", title, key[1])
+				}
+			}
+		}
+	}
+}
+
+// jsonFields returns the names of a struct's fields, and adds them and those of
+// all that is in them to all.
+func jsonFields(of reflect.Type, all map[string]bool) (first []string) {
+	switch of.Kind() {
+	case reflect.Pointer, reflect.Slice, reflect.Array, reflect.Map:
+		return jsonFields(of.Elem(), all)
+	case reflect.Struct:
+	default:
+		return nil
+	}
+	for _, whole := range []reflect.Type{reflect.TypeFor[json.Marshaler](), reflect.TypeFor[encoding.TextMarshaler]()} {
+		if of.Implements(whole) {
+			return nil
+		}
+	}
+	for field := range of.Fields() {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		switch {
+		case name == "-" || !field.IsExported() && !field.Anonymous:
+			continue
+		case field.Anonymous && name == "":
+			first = append(first, jsonFields(field.Type, all)...)
+			continue
+		case name == "":
+			name = field.Name
+		}
+		first = append(first, name)
+		all[name] = true
+		jsonFields(field.Type, all)
+	}
+	return first
+}
