@@ -395,6 +395,7 @@ func TestRedirectsStayPublic(t *testing.T) {
 		"https://10.1.2.3/": false, "https://169.254.169.254/latest/": false, "http://example.org/": false,
 		"https://LocalHost./": false, "https://a.localhost/": false, "https://[::ffff:127.0.0.1]/": false, "https://[::ffff:10.0.0.1]:8443/": false, "https://0.0.0.0/": false,
 		"https://[fd00::1]/": false, "https://[fe80::1]/": false, "ftp://example.org/": false, "file:///etc/passwd": false, "https://8.8.8.8/": true,
+		"https://224.0.0.1/": false, "https://[ff02::1]/": false, "https://[::ffff:0.0.0.0]/": false,
 	} {
 		from, err1 := http.NewRequest(http.MethodGet, "https://example.com/", nil)
 		to, err2 := http.NewRequest(http.MethodGet, target, nil)
