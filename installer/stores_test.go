@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -366,13 +367,27 @@ func TestRunHooks(t *testing.T) {
 	script("off", "touch "+dir+"/off\n", 0o644)
 	script("ignored.sh", "touch "+dir+"/ignored\n", 0o755)
 	script("certhash", "touch "+dir+"/certhash\n", 0o755)
-	var report *installer.Report
+	var report, still *installer.Report
 	err := rootfs.Update(dir, func(o *rootfs.Overlay) (err error) {
+		if still, err = installer.Install(rootfs.NewOverlay(os.DirFS(dir).(fs.ReadLinkFS)), []installer.Source{corp(t)}, installer.Options{}); err != nil {
+			return err
+		}
 		report, err = installer.Install(o, []installer.Source{corp(t)}, installer.Options{Live: true})
 		return err
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+	notRun := func(r *installer.Report) (names []string) {
+		for _, note := range r.Notes {
+			if hook, ok := strings.CutPrefix(note, "the hook /etc/ca-certificates/update.d/"); ok {
+				names = append(names, strings.Fields(hook)[0])
+			}
+		}
+		return names
+	}
+	if got := notRun(still); !slices.Equal(got, []string{"bad", "good"}) || len(notRun(report)) != 0 {
+		t.Errorf("not run in a root that is not running: %q, and in one that is: %q", got, notRun(report))
 	}
 	warnings := installer.RunHooks(context.Background(), dir, report)
 	if len(warnings) != 1 || !strings.Contains(warnings[0], "bad") || !strings.Contains(warnings[0], "status 3: broken") {
