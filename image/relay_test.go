@@ -61,6 +61,10 @@ func TestRelay(t *testing.T) {
 	if again, _ := one.Moved(); again > 0 || up == 0 {
 		t.Errorf("%d bytes were sent again, %d before: %v", again, up, asked)
 	}
+	moved(t, r, text, r.Host+"/elsewhere:1")
+	if up, _ := r.Moved(); up == 0 || up > 2000 {
+		t.Errorf("%d bytes were sent to the registry that has the layers", up)
+	}
 }
 
 // What does not arrive is sent again, and a layer that lies arrives nowhere.

@@ -1,0 +1,41 @@
+package image
+
+import (
+	"archive/tar"
+	"bytes"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+)
+
+// endless is a block over and over.
+type endless struct {
+	block []byte
+	at    int
+}
+
+func (e *endless) Read(p []byte) (int, error) {
+	n := copy(p, e.block[e.at:])
+	e.at = (e.at + n) % len(e.block)
+	return n, nil
+}
+
+// An archive of headers without end, which pack to next to nothing, is given up:
+// all that is said of names is bounded.
+func TestArchiveWithoutEnd(t *testing.T) {
+	var buf bytes.Buffer
+	w := tar.NewWriter(&buf)
+	name := strings.Repeat("a/", 2000) + "x"
+	if err := errors.Join(w.WriteHeader(&tar.Header{Name: name, Typeflag: tar.TypeReg}), w.Flush()); err != nil {
+		t.Fatal(err)
+	}
+	seen, most := 0, maxHeaders/len(name)
+	_, err := walkEntries(&endless{block: buf.Bytes()}, func(int, *tar.Header, io.Reader) (bool, error) {
+		seen++
+		return seen <= most, nil
+	})
+	if !errors.Is(err, errTooManyNames) {
+		t.Errorf("%v after %d entries", err, seen)
+	}
+}
