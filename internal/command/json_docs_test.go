@@ -82,10 +82,8 @@ func jsonFields(of reflect.Type, all map[string]bool) (first []string) {
 	default:
 		return nil
 	}
-	for _, whole := range []reflect.Type{reflect.TypeFor[json.Marshaler](), reflect.TypeFor[encoding.TextMarshaler]()} {
-		if of.Implements(whole) {
-			return nil
-		}
+	if slices.ContainsFunc([]reflect.Type{reflect.TypeFor[json.Marshaler](), reflect.TypeFor[encoding.TextMarshaler]()}, of.Implements) {
+		return nil
 	}
 	for field := range of.Fields() {
 		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
