@@ -1,10 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"errors"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -43,6 +46,45 @@ func TestSecondSignalEnds(t *testing.T) {
 		if by := interrupt(t, cmd.Process, signal, ended); by != signal {
 			t.Errorf("%v: ended by %v", signal, by)
 		}
+	}
+}
+
+// What waits for a server is interrupted, and says so: the server is not to blame.
+func TestInterruptedWaiting(t *testing.T) {
+	for _, args := range [][]string{
+		{"verify", "HOST"},
+		{"install", "--root", t.TempDir(), "https://HOST/ca.pem"},
+		{"patch", "HOST/app:1", "testdata/bundles/corp.pem", "--in-place"},
+	} {
+		t.Run(args[0], func(t *testing.T) {
+			silent, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer silent.Close()
+			for i := range args {
+				args[i] = strings.ReplaceAll(args[i], "HOST", silent.Addr().String())
+			}
+			var out, said bytes.Buffer
+			cmd := exec.CommandContext(t.Context(), os.Args[0], args...)
+			cmd.Env = append(os.Environ(), beProgram+"=1")
+			cmd.Stdout, cmd.Stderr = &out, &said
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			conn, err := silent.Accept()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			if err := cmd.Process.Signal(os.Interrupt); err != nil {
+				t.Fatal(err)
+			}
+			err = cmd.Wait()
+			if cmd.ProcessState.ExitCode() != 1 || out.Len() > 0 || !strings.Contains(said.String(), "interrupt signal received") {
+				t.Errorf("%v\n%s%s", err, out.String(), said.String())
+			}
+		})
 	}
 }
 

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -68,6 +69,7 @@ func exitStatus(err error) int {
 		return exitUsage
 	case is[refusedError](err) || errors.Is(err, bundles.ErrRefused) || errors.Is(err, installer.ErrRefused):
 		return exitRefused
+	case errors.Is(err, context.Canceled): // by whoever sent a signal, whatever was not reached by then
 	case errors.Is(err, bundles.ErrUnreachable) || errors.Is(err, image.ErrUnreachable):
 		return exitUnreachable
 	}

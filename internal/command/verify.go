@@ -83,6 +83,9 @@ func (o *verifyOptions) run(ctx context.Context, p *printer, arg string) error {
 		return err
 	}
 	defer trust.Close()
+	if ctx.Err() != nil {
+		return fmt.Errorf("verify: %w", context.Cause(ctx))
+	}
 	report := session.Judge(probe.Circumstances{
 		Trust: trust.set, Whose: trust.whose, Now: now, Clock: p.env.clock(), Built: newest(catalogue), Install: trust.install, Known: known(catalogue),
 	})
