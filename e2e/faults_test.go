@@ -90,8 +90,12 @@ func TestNotRoot(t *testing.T) {
 	}
 	tool := filepath.Join(t.TempDir(), "certgraft")
 	run(t, "cp", certgraft, tool)
-	refusedUnchanged(t, root, []string{"permission denied", "run it as root", "before USER"},
-		"setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", tool, "install", "--root", root, corp)
+	nobody := []string{"setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", tool, "install", "--root", root}
+	refusedUnchanged(t, root, []string{"permission denied", "run it as root", "before USER"}, append(nobody, corp)...)
+	run(t, "chmod", "0600", corp)
+	refusedUnchanged(t, root, []string{corp + ": open: permission denied", "takes uid="}, append(nobody, corp)...)
+	run(t, "chmod", "0700", filepath.Dir(corp))
+	refusedUnchanged(t, root, []string{filepath.Dir(corp) + ": read the directory: permission denied", "takes uid="}, append(nobody, filepath.Dir(corp))...)
 }
 
 func TestImmutableBundle(t *testing.T) {
