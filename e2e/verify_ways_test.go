@@ -60,7 +60,7 @@ func TestVerifyThroughProxy(t *testing.T) {
 		{name: "with a wrong password", proxy: "me:guess@" + locked, port: https, status: 1, cause: "proxy"},
 		{name: "a port that is not allowed", proxy: narrow, port: https, status: 1, cause: "proxy", says: "status 403"},
 		{name: "nothing listens behind it", proxy: open, port: closed.Port, status: 1, cause: "proxy", says: "refuses to connect"},
-		{name: "no proxy there", proxy: closed.String(), port: https, status: 1, cause: "port-closed"},
+		{name: "no proxy there", proxy: closed.String(), port: https, status: 1, cause: "proxy", says: "no connection to the proxy"},
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			args := []string{"--only", "--with", a.caFile, "--proxy", "http://" + x.proxy}
