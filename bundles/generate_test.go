@@ -11,9 +11,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/certgraft/certgraft/certs"
 )
 
-var update = flag.Bool("update", false, "write catalog_data.go and docs/providers.md anew from catalog.json")
+var update = flag.Bool("update", false, "write catalog_data.go, docs/providers.md and snapshots/certificates.der anew")
 
 // readCatalog returns the entries of catalog.json, checked.
 func readCatalog(t *testing.T) []*Provider {
@@ -29,12 +31,14 @@ func readCatalog(t *testing.T) []*Provider {
 	return providers
 }
 
-// What is made from catalog.json is what catalog.json says. The program has the
-// catalogue as Go data, since decoding JSON takes longer than the rest of a run.
+// What is made from catalog.json is what catalog.json says, and the certificates in
+// the program are those that can be looked at. The program has the catalogue as Go
+// data, since decoding JSON takes longer than the rest of a run.
 func TestGenerated(t *testing.T) {
 	for name, made := range map[string][]byte{
-		"catalog_data.go":      goSource(t, readCatalog(t)),
-		"../docs/providers.md": providersPage(readCatalog(t)),
+		"catalog_data.go":            goSource(t, readCatalog(t)),
+		"../docs/providers.md":       providersPage(readCatalog(t)),
+		"snapshots/certificates.der": snapshotOf(t, "snapshots/certificates.pem"),
 	} {
 		if *update {
 			if err := os.WriteFile(name, made, 0o644); err != nil {
@@ -43,9 +47,24 @@ func TestGenerated(t *testing.T) {
 		}
 		there, err := os.ReadFile(name)
 		if err != nil || !bytes.Equal(there, made) {
-			t.Errorf("%s is not what catalog.json makes: run go test ./bundles -run TestGenerated -update", name)
+			t.Errorf("%s is not what it is made from: run go test ./bundles -run TestGenerated -update", name)
 		}
 	}
+}
+
+// snapshotOf returns the certificates of a PEM file in DER, one behind the other.
+func snapshotOf(t *testing.T, name string) (der []byte) {
+	data, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for c, err := range certs.Parse(data) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		der = append(der, c.Raw...)
+	}
+	return der
 }
 
 func goSource(t *testing.T, providers []*Provider) []byte {

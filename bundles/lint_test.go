@@ -125,7 +125,7 @@ func TestSnapshotIsExplained(t *testing.T) {
 		}
 	}
 	seen := map[certs.Fingerprint]bool{}
-	for cert, err := range certs.Parse(snapshotPEM) {
+	for cert, err := range certs.Parse(snapshotDER) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -184,10 +184,10 @@ func TestSnapshotDigests(t *testing.T) {
 // An embedded certificate that expires is noticed, here, a month before users
 // are told that it is left out.
 func TestSnapshotIsNotExpired(t *testing.T) {
-	for _, what := range expiring(snapshotPEM, time.Now().AddDate(0, 1, 0)) {
+	for _, what := range expiring(snapshotDER, time.Now().AddDate(0, 1, 0)) {
 		t.Errorf("%s: renew the snapshot (go generate ./bundles), or take it out of the catalogue", what)
 	}
-	if all := expiring(snapshotPEM, time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)); len(all) < 92 {
+	if all := expiring(snapshotDER, time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)); len(all) < 92 {
 		t.Errorf("%d certificates expire by the year 2200", len(all))
 	}
 }

@@ -1,9 +1,7 @@
 package bundles
 
 import (
-	"bytes"
 	_ "embed" // the certificates
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"maps"
@@ -11,17 +9,21 @@ import (
 	"strings"
 	"sync"
 
+	"golang.org/x/crypto/cryptobyte"
+	"golang.org/x/crypto/cryptobyte/asn1"
+
 	"github.com/certgraft/certgraft/certs"
 )
 
 //go:generate go run ./internal/snapshot
 
-// snapshotPEM holds the certificates of all snapshots, each once. Which of them
-// are whose follows from the fingerprints in the catalogue. Public roots are
-// not in it: golang.org/x/crypto/x509roots has them.
+// snapshotDER holds the certificates of all snapshots, each once: certificates.pem,
+// as it can be read in no time. Which of them are whose follows from the
+// fingerprints in the catalogue. Public roots are not in it:
+// golang.org/x/crypto/x509roots has them.
 //
-//go:embed snapshots/certificates.pem
-var snapshotPEM []byte
+//go:embed snapshots/certificates.der
+var snapshotDER []byte
 
 // mozillaID is the provider whose snapshot is the Mozilla roots in
 // golang.org/x/crypto/x509roots.
@@ -30,14 +32,8 @@ const mozillaID = "mozilla"
 // snapshots returns the certificates in this program but for the Mozilla roots.
 var snapshots = sync.OnceValue(func() map[certs.Fingerprint]*certs.Certificate {
 	found := map[certs.Fingerprint]*certs.Certificate{}
-	for text := range bytes.SplitSeq(snapshotPEM, []byte("-----END CERTIFICATE-----\n")) {
-		// The file is written by this project, which saves what encoding/pem
-		// takes to look for headers and spaces. A test reads it the long way.
-		_, text, _ = bytes.Cut(text, []byte("-----BEGIN CERTIFICATE-----\n"))
-		der, err := base64.StdEncoding.AppendDecode(nil, bytes.ReplaceAll(text, []byte("\n"), nil))
-		if err != nil || len(der) == 0 {
-			continue // what follows the last
-		}
+	var der cryptobyte.String
+	for rest := cryptobyte.String(snapshotDER); rest.ReadASN1Element(&der, asn1.SEQUENCE); {
 		if c, err := certs.ParseVetted(der); err == nil {
 			found[c.Fingerprint()] = c
 		}

@@ -1,5 +1,6 @@
 // Snapshot writes snapshots/certificates.pem: the certificates that the
-// catalogue knows and that are embedded in the program.
+// catalogue knows and that are embedded in the program, by way of
+// certificates.der, which holds the same.
 //
 //	go run ./internal/snapshot            download every bundle of the catalogue
 //	go run ./internal/snapshot DIR…       take them from unpacked packages
@@ -28,7 +29,10 @@ import (
 	"github.com/certgraft/certgraft/certs"
 )
 
-const output = "snapshots/certificates.pem"
+const (
+	output   = "snapshots/certificates.pem"
+	embedded = "snapshots/certificates.der"
+)
 
 func main() {
 	if err := run(context.Background(), os.Args[1:], os.Stderr); err != nil {
@@ -52,7 +56,13 @@ func run(ctx context.Context, dirs []string, log io.Writer) error {
 	for _, dir := range dirs {
 		err = cmp.Or(err, scan(dir, found))
 	}
-	return errors.Join(err, os.WriteFile(output, encode(wanted(catalogue, found, log)), 0o644))
+	var text, der []byte
+	for _, c := range wanted(catalogue, found, log) {
+		text = append(text, "# "+c.Name()+"\n"...)
+		text = c.AppendPEM(text)
+		der = append(der, c.Raw...)
+	}
+	return errors.Join(err, os.WriteFile(output, text, 0o644), os.WriteFile(embedded, der, 0o644))
 }
 
 // readOld keeps what an earlier run found: a package may have dropped it.
@@ -146,13 +156,4 @@ func wanted(catalogue *bundles.Catalogue, found *certs.Set, log io.Writer) []*ce
 	return slices.SortedFunc(maps.Values(keep), func(a, b *certs.Certificate) int {
 		return cmp.Or(cmp.Compare(a.Subject(), b.Subject()), cmp.Compare(a.Fingerprint().String(), b.Fingerprint().String()))
 	})
-}
-
-func encode(list []*certs.Certificate) []byte {
-	var out []byte
-	for _, c := range list {
-		out = append(out, "# "+c.Name()+"\n"...)
-		out = c.AppendPEM(out)
-	}
-	return out
 }
