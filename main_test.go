@@ -23,6 +23,14 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// program returns the command that runs the program.
+func program(t *testing.T, args ...string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), os.Args[0], args...)
+	cmd.Env = append(os.Environ(), beProgram+"=1")
+	return cmd
+}
+
 // What waits for something that does not look at the context, here for someone
 // to write into a FIFO, ends by the second signal.
 func TestSecondSignalEnds(t *testing.T) {
@@ -31,8 +39,7 @@ func TestSecondSignalEnds(t *testing.T) {
 		if err := syscall.Mkfifo(fifo, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		cmd := exec.CommandContext(t.Context(), os.Args[0], "bundle", fifo)
-		cmd.Env = append(os.Environ(), beProgram+"=1")
+		cmd := program(t, "bundle", fifo)
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
@@ -66,8 +73,7 @@ func TestInterruptedWaiting(t *testing.T) {
 				args[i] = strings.ReplaceAll(args[i], "HOST", silent.Addr().String())
 			}
 			var out, said bytes.Buffer
-			cmd := exec.CommandContext(t.Context(), os.Args[0], args...)
-			cmd.Env = append(os.Environ(), beProgram+"=1")
+			cmd := program(t, args...)
 			cmd.Stdout, cmd.Stderr = &out, &said
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)

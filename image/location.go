@@ -49,7 +49,7 @@ type Locations struct {
 	mu      sync.Mutex
 	base    http.RoundTripper
 	clients map[string]*http.Client
-	turns   map[string]chan struct{}                   // of blobs on their way into repositories
+	turns   map[string]turn                            // of blobs on their way into repositories
 	wait    func(context.Context, time.Duration) error // between tries; nil sleeps
 	stall   time.Duration                              // that a body may send nothing; 0 is a minute
 }

@@ -166,11 +166,11 @@ func (p *push) blob(ctx context.Context, d Descriptor) error {
 	if p.sameRepo() && !own {
 		return nil
 	}
-	done, err := p.to.turn(ctx, d.Digest)
-	if err != nil {
+	turn := p.to.turn(d.Digest)
+	if err := turn.take(ctx); err != nil {
 		return err
 	}
-	defer done()
+	defer turn.end()
 	there, err := p.to.hasBlob(ctx, d)
 	if err != nil || there {
 		return err
@@ -197,40 +197,41 @@ func (p *push) blob(ctx context.Context, d Descriptor) error {
 	return nil
 }
 
-// turn waits until nothing else in this program sends the blob into the
-// repository, and keeps others from it until done is called. Two that send it at
-// once need it twice, and make some registries lose sight of it for a moment.
-func (r *repository) turn(ctx context.Context, digest Digest) (done func(), err error) {
-	turn := r.locations.turn(r.name.Name() + "@" + string(digest))
+// turn is the right to send a blob into a repository. Two that send it at once
+// need it twice, and make some registries lose sight of it for a moment.
+type turn chan struct{}
+
+// take waits until nothing else in this program sends the blob.
+func (t turn) take(ctx context.Context) error {
 	select {
-	case turn <- struct{}{}:
-		return func() { <-turn }, nil
+	case t <- struct{}{}:
+		return nil
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return ctx.Err()
 	}
 }
 
-// tryTurn is turn for who does not wait: it is not ok where another sends the
-// blob.
-func (r *repository) tryTurn(digest Digest) (done func(), ok bool) {
-	turn := r.locations.turn(r.name.Name() + "@" + string(digest))
+// try is take for who does not wait.
+func (t turn) try() bool {
 	select {
-	case turn <- struct{}{}:
-		return func() { <-turn }, true
+	case t <- struct{}{}:
+		return true
 	default:
-		return nil, false
+		return false
 	}
 }
 
-// turn returns what the one who sends a blob puts something into.
-func (l *Locations) turn(blob string) chan struct{} {
+func (t turn) end() { <-t }
+
+func (r *repository) turn(digest Digest) turn {
+	l, blob := r.locations, r.name.Name()+"@"+string(digest)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.turns == nil {
-		l.turns = map[string]chan struct{}{}
+		l.turns = map[string]turn{}
 	}
 	if l.turns[blob] == nil {
-		l.turns[blob] = make(chan struct{}, 1)
+		l.turns[blob] = make(turn, 1)
 	}
 	return l.turns[blob]
 }

@@ -75,18 +75,18 @@ func (r *repository) openLane(ctx context.Context, d Descriptor) *lane {
 	log := func(what string, d Descriptor, err error) {
 		r.locations.log().Debug(what, "blob", d.Digest, "error", err)
 	}
-	sent, ok := r.tryTurn(d.Digest)
-	if !ok {
+	turn := r.turn(d.Digest)
+	if !turn.try() {
 		return nil // another does, and might wait for this one elsewhere
 	}
 	there, err := r.hasBlob(ctx, d)
 	if err != nil || there {
-		sent()
+		turn.end()
 		return nil
 	}
 	at, err := r.start(ctx)
 	if err != nil {
-		sent()
+		turn.end()
 		log("the layer is sent later", d, err)
 		return nil
 	}
@@ -94,7 +94,7 @@ func (r *repository) openLane(ctx context.Context, d Descriptor) *lane {
 	l := &lane{w: w, done: make(chan error, 1), log: log}
 	go func() {
 		err := r.uploadBody(ctx, d, at, body)
-		sent()
+		turn.end()
 		body.CloseWithError(io.ErrClosedPipe) // what is still written goes nowhere
 		l.done <- err
 	}()

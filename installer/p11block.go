@@ -29,9 +29,6 @@ func (d distrust) why(c *certs.Certificate) (string, bool) {
 	return file, ok
 }
 
-// name adds what a file names; what is "" names nothing.
-func (d distrust) name(key, file string) { d[key] = file }
-
 // refuse returns an error if the trust policy of the root blocks what is wanted.
 func (s p11Store) refuse(e *edit, want []wanted) error {
 	blocks, err := s.blocklist(e)
@@ -99,8 +96,8 @@ func (d distrust) read(e *edit, dir string, onlyMarked bool) error {
 func (d distrust) add(data []byte, file string) {
 	found, _, _ := certs.ParseAll(data) // what is none blocks nothing
 	for _, c := range found {
-		d.name(c.PublicKey(), file)
-		d.name(c.IssuerAndSerial(), file)
+		d[c.PublicKey()] = file
+		d[c.IssuerAndSerial()] = file
 	}
 }
 
@@ -145,10 +142,10 @@ func (d distrust) addObjects(text, file string, onlyMarked bool) {
 		}
 		d.add([]byte(object), file)
 		if block, _ := pem.Decode([]byte(object)); block != nil {
-			d.name(string(block.Bytes), file) // a public key, perhaps
+			d[string(block.Bytes)] = file // a public key, perhaps
 		}
-		d.name(unquote(values["public-key-info"]), file)
-		d.name(unquote(values["issuer"])+unquote(values["serial-number"]), file)
+		d[unquote(values["public-key-info"])] = file
+		d[unquote(values["issuer"])+unquote(values["serial-number"])] = file
 	}
 }
 

@@ -188,6 +188,11 @@ func (c *protection) add(b *cryptobyte.Builder, plain []byte, password string) e
 	pad := block.BlockSize() - len(plain)%block.BlockSize()
 	text := append(bytes.Clone(plain), bytes.Repeat([]byte{byte(pad)}, pad)...)
 	cipher.NewCBCEncrypter(block, iv).CryptBlocks(text, text)
+	addEncrypted(b, c.algorithm, text)
+	return nil
+}
+
+func addEncrypted(b *cryptobyte.Builder, algorithm, text []byte) {
 	explicit := der.Tag(0).ContextSpecific().Constructed()
 	b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
 		b.AddASN1ObjectIdentifier(oidEncryptedData)
@@ -196,13 +201,12 @@ func (c *protection) add(b *cryptobyte.Builder, plain []byte, password string) e
 				b.AddASN1Int64(0)
 				b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
 					b.AddASN1ObjectIdentifier(oidData)
-					b.AddBytes(c.algorithm)
+					b.AddBytes(algorithm)
 					b.AddASN1(der.Tag(0).ContextSpecific(), func(b *cryptobyte.Builder) { b.AddBytes(text) })
 				})
 			})
 		})
 	})
-	return nil
 }
 
 func toBMP(s string) []byte {

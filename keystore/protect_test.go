@@ -26,7 +26,7 @@ func TestEndlessDerivation(t *testing.T) {
 		var file cryptobyte.Builder
 		file.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
 			b.AddASN1Int64(3)
-			addData(b, encrypted(t, algorithm))
+			addData(b, encrypted(algorithm))
 		})
 		done := make(chan error, 1)
 		go func() {
@@ -45,25 +45,9 @@ func TestEndlessDerivation(t *testing.T) {
 }
 
 // encrypted returns safes of which one is encrypted, with nobody's key.
-func encrypted(t *testing.T, algorithm []byte) []byte {
-	t.Helper()
-	explicit := der.Tag(0).ContextSpecific().Constructed()
+func encrypted(algorithm []byte) []byte {
 	var b cryptobyte.Builder
-	b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
-		b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
-			b.AddASN1ObjectIdentifier(oidEncryptedData)
-			b.AddASN1(explicit, func(b *cryptobyte.Builder) {
-				b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
-					b.AddASN1Int64(0)
-					b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
-						b.AddASN1ObjectIdentifier(oidData)
-						b.AddBytes(algorithm)
-						b.AddASN1(der.Tag(0).ContextSpecific(), func(b *cryptobyte.Builder) { b.AddBytes(make([]byte, 16)) })
-					})
-				})
-			})
-		})
-	})
+	b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) { addEncrypted(b, algorithm, make([]byte, 16)) })
 	return b.BytesOrPanic()
 }
 

@@ -181,7 +181,7 @@ func (o *diffOptions) heldByFile(p *printer, name string) (*certs.Set, error) {
 		return nil, fmt.Errorf("diff %s: %w", name, refusedFile(err))
 	}
 	for _, f := range findings {
-		o.warn(p, name, findingResult{Line: f.Line, Verdict: f.Verdict.String(), Reason: f.Reason})
+		o.warn(p, name, newFinding(f))
 	}
 	for _, c := range taken {
 		set.Add(c, "")

@@ -204,7 +204,7 @@ func (o *inspectOptions) inspectFile(p *printer, name string) error {
 	}
 	out.Set = set.Digest()
 	for _, f := range findings {
-		out.Findings = append(out.Findings, findingResult{Line: f.Line, Verdict: f.Verdict.String(), Reason: f.Reason})
+		out.Findings = append(out.Findings, newFinding(f))
 	}
 	p.warnFindings(name, out.Findings)
 	return o.report(p, func() *inspectPage { return filePage(out, set, o.now) }, out, out.text)

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/certgraft/certgraft/bundles"
+	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/installer"
 	"github.com/certgraft/certgraft/rootfs"
 )
@@ -53,9 +54,15 @@ type findingResult struct {
 // findingsOf returns what is odd in the bytes of a bundle; nil if nothing is.
 func findingsOf(b *bundles.Bundle) (all []findingResult) {
 	for _, f := range b.Findings {
-		all = append(all, findingResult{File: f.File, Line: f.Line, Verdict: f.Verdict.String(), Reason: f.Reason})
+		one := newFinding(f.Finding)
+		one.File = f.File
+		all = append(all, one)
 	}
 	return all
+}
+
+func newFinding(f *certs.Finding) findingResult {
+	return findingResult{Line: f.Line, Verdict: f.Verdict.String(), Reason: f.Reason}
 }
 
 // warnFindings writes what is odd in the bytes of a source.
