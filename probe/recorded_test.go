@@ -12,7 +12,7 @@ import (
 )
 
 // recorded returns what a program said. The end-to-end tests wrote the files:
-// go test -tags e2e -run 'TestVerifySQLServer|TDSPool|MongoWithoutTLS' ./e2e -update.
+// go test -tags e2e -run 'TestVerifySQLServer|TDSPool|MongoWithoutTLS' ./e2e/verify -update.
 func recorded(t *testing.T, name string) []byte {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("testdata", name))

@@ -1,0 +1,250 @@
+//go:build e2e
+
+package bench
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/certgraft/certgraft/e2e/rig"
+	"github.com/certgraft/certgraft/internal/roottest"
+)
+
+// TestBench measures certgraft beside the real tools in one run, checks the
+// ratios that are promised, and writes docs/benchmarks.md. It runs only when
+// asked for: make bench.
+func TestBench(t *testing.T) {
+	part(t, "tools")
+	table := [][]string{{"what", "certgraft", "real tool", "ratio", "promised"}}
+	add := func(what string, ours, theirs time.Duration, most float64, promised string) {
+		ratio := float64(ours) / float64(theirs)
+		table = append(table, []string{what, ms(ours), ms(theirs), fmt.Sprintf("%.4f", ratio), promised})
+		if ratio > most {
+			t.Errorf("%s: %v against %v, ratio %.4f is more than %.4f", what, ours, theirs, ratio, most)
+		}
+	}
+	for _, disk := range []bool{true, false} {
+		ours, theirs := benchInstall(t, disk)
+		what := "install the RDS snapshot on a Debian root"
+		if !disk {
+			what += ", on tmpfs (no disk to sync)"
+		}
+		add(what, ours, theirs, 1.0/50, "at most 1/50 of awk and update-ca-certificates")
+	}
+	ours, theirs := benchKeystore(t)
+	add("110 certificates into the trust store of a Java runtime", ours, theirs, 1.0/200, "at most 1/200 of keytool -importcert, one by one")
+	ours, theirs = benchP11Kit(t)
+	add("install the RDS snapshot on a root laid out like Fedora", ours, theirs, 1.0/5, "at most 1/5 of update-ca-trust")
+	ours, theirs = benchStart(t)
+	add("start: certgraft --version and a Go program that does nothing", ours, theirs, 3, "under 3")
+	ours, theirs = benchVerify(t)
+	add("verify a server on loopback, with Debian's roots: certgraft and openssl s_client", ours, theirs, 1.5, "at most 1.5")
+	if ours = benchInspect(t); ours >= 50*time.Millisecond {
+		t.Errorf("inspect takes %v", ours)
+	}
+	table = append(table, []string{"inspect a Debian root", ms(ours), "", "", "under 50 ms"})
+	info, err := os.Stat(rig.Certgraft)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.Size() >= 12<<20 {
+		t.Errorf("the binary has %d bytes", info.Size())
+	}
+	table = append(table, []string{"size of the static binary", fmt.Sprintf("%.2f MiB", float64(info.Size())/(1<<20)), "", "", "under 12 MiB"})
+	writeBenchmarks(t, table)
+}
+
+func ms(d time.Duration) string { return fmt.Sprintf("%.1f ms", float64(d.Microseconds())/1000) }
+
+// median runs a measurement n times, each after a sync: by this process, since one
+// more that ends takes time from what is measured.
+func median(t *testing.T, n int, measure func() time.Duration) time.Duration {
+	t.Helper()
+	var all []time.Duration
+	for range n {
+		syscall.Sync()
+		all = append(all, measure())
+	}
+	slices.Sort(all)
+	return all[n/2]
+}
+
+// medians measures two things n times each, in turns, so that what else the
+// machine does meanwhile is borne by both.
+func medians(n int, ours, theirs func() time.Duration) (time.Duration, time.Duration) {
+	var all [2][]time.Duration
+	for range n {
+		all[0], all[1] = append(all[0], ours()), append(all[1], theirs())
+	}
+	slices.Sort(all[0])
+	slices.Sort(all[1])
+	return all[0][n/2], all[1][n/2]
+}
+
+// benchInstall measures both on fresh copies of one root, each with nothing left
+// to write to the disk but what it writes itself.
+func benchInstall(t *testing.T, disk bool) (ours, theirs time.Duration) {
+	t.Helper()
+	base := rig.Debian(t, "trixie")
+	if disk {
+		base = spread(t, base)
+	} else {
+		ram := rig.Mount(t, "-t", "tmpfs", "-o", "size=4g", "tmpfs")
+		rig.Run(t, "cp", "-a", base, ram)
+		base = filepath.Join(ram, filepath.Base(base))
+	}
+	rig.Run(t, rig.Certgraft, "bundle", "--offline", "--output", filepath.Join(base, "tmp/rds.pem"), "aws-rds")
+	const rounds = 9
+	var copies []string
+	for i := range 2 * rounds {
+		copies = append(copies, fmt.Sprintf("%s-%d", base, i))
+		rig.Run(t, "cp", "-a", base, copies[i])
+	}
+	fresh := func() string {
+		root := copies[0]
+		copies = copies[1:]
+		syscall.Sync()
+		return root
+	}
+	split := `cd /usr/local/share/ca-certificates && awk '/-----BEGIN/{n++} {print > ("rds-" n ".crt")}' /tmp/rds.pem && update-ca-certificates`
+	return medians(rounds, func() time.Duration {
+		root := fresh()
+		start := time.Now()
+		rig.Run(t, rig.Certgraft, "install", "--offline", "--quiet", "--root", root, "aws-rds")
+		return time.Since(start)
+	}, func() time.Duration {
+		root := fresh()
+		start := time.Now()
+		rig.Chroot(t, root, "sh", "-ec", split)
+		return time.Since(start)
+	})
+}
+
+// spread copies a root to a directory whose subdirectories ext4 lays out far
+// from each other, by their names, and so from what this and other tests have
+// removed a moment ago: it is slow to give away inodes that were freed within
+// the last minutes, which no build of an image comes upon.
+func spread(t *testing.T, root string) string {
+	t.Helper()
+	dir := t.TempDir()
+	if out, err := rig.Try(t, "chattr", "+T", dir); err != nil {
+		t.Logf("no ext4: %v %s", err, out)
+	}
+	base := filepath.Join(dir, strconv.FormatInt(time.Now().UnixNano(), 36))
+	rig.Run(t, "cp", "-a", root, base)
+	return base
+}
+
+// benchKeystore measures both on a store of Debian's; keytool takes so long that
+// it runs once.
+func benchKeystore(t *testing.T) (ours, theirs time.Duration) {
+	t.Helper()
+	root := rig.JavaRoot(t, "bookworm")
+	var pems strings.Builder
+	for i := range 110 {
+		pem := roottest.NewCA(t, fmt.Sprint("Root ", i)).PEM()
+		pems.WriteString(pem)
+		rig.Write(t, filepath.Join(root, fmt.Sprintf("tmp/%03d.pem", i)), pem)
+	}
+	bundle := rig.Write(t, filepath.Join(root, "tmp/bundle.pem"), pems.String())
+	ours = median(t, 7, func() time.Duration {
+		start := time.Now()
+		rig.Run(t, rig.Certgraft, "install", "--quiet", "--stores", "java", "--root", root, bundle)
+		took := time.Since(start)
+		rig.Run(t, rig.Certgraft, "remove", "--quiet", "--root", root, "--all")
+		return took
+	})
+	start := time.Now()
+	rig.InJava(t, root, "sh", "-ec", "for f in /tmp/???.pem; do keytool -importcert -noprompt -storepass changeit -keystore /etc/ssl/certs/java/cacerts -alias $f -file $f; done")
+	return ours, time.Since(start)
+}
+
+// benchP11Kit measures both on fresh copies of one root.
+func benchP11Kit(t *testing.T) (ours, theirs time.Duration) {
+	t.Helper()
+	f := rig.P11Families[0]
+	root := f.Root(t)
+	f.LayMozilla(t, root)
+	f.Tool(t, root)
+	ours = median(t, 7, func() time.Duration {
+		start := time.Now()
+		rig.Run(t, rig.Certgraft, "install", "--offline", "--quiet", "--root", root, "aws-rds")
+		took := time.Since(start)
+		rig.Run(t, rig.Certgraft, "remove", "--quiet", "--root", root, "--all")
+		return took
+	})
+	rig.Run(t, rig.Certgraft, "bundle", "--offline", "--output", filepath.Join(root, f.Trust[0], "anchors/rds.pem"), "aws-rds")
+	theirs = median(t, 3, func() time.Duration {
+		start := time.Now()
+		f.Tool(t, root)
+		return time.Since(start)
+	})
+	return ours, theirs
+}
+
+// benchStart measures how long it takes to start and do next to nothing.
+func benchStart(t *testing.T) (ours, theirs time.Duration) {
+	t.Helper()
+	dir := t.TempDir()
+	rig.Write(t, filepath.Join(dir, "main.go"), "package main\n\nfunc main() {}\n")
+	nothing := filepath.Join(dir, "nothing")
+	rig.Run(t, "env", "CGO_ENABLED=0", "go", "build", "-o", nothing, filepath.Join(dir, "main.go"))
+	start := func(name string, args ...string) func() time.Duration {
+		return func() time.Duration {
+			cmd := exec.Command(name, args...)
+			at := time.Now()
+			if err := cmd.Run(); err != nil {
+				t.Fatal(err)
+			}
+			return time.Since(at)
+		}
+	}
+	return medians(101, start(rig.Certgraft, "--version"), start(nothing))
+}
+
+// timed returns the median time of a command that succeeds.
+func timed(t *testing.T, n int, name string, args ...string) time.Duration {
+	t.Helper()
+	return median(t, n, func() time.Duration {
+		start := time.Now()
+		rig.Run(t, name, args...)
+		return time.Since(start)
+	})
+}
+
+// benchVerify measures both with the same server and the same roots: Debian's
+// and one more.
+func benchVerify(t *testing.T) (ours, theirs time.Duration) {
+	t.Helper()
+	root, corp := rig.Debian(t, "trixie"), rig.NewAuthority(t, "Corp Root")
+	rig.Run(t, rig.Certgraft, "install", "--root", root, corp.CAFile)
+	address := fmt.Sprintf("127.0.0.1:%d", rig.TLSServer(t, corp))
+	ours = timed(t, 31, rig.Certgraft, "verify", "--quiet", "--root", root, address)
+	theirs = timed(t, 31, "openssl", "s_client", "-connect", address, "-verify_return_error", "-verify_ip", "127.0.0.1", "-no-CApath", "-no-CAstore",
+		"-CAfile", filepath.Join(root, "etc/ssl/certs/ca-certificates.crt"))
+	return ours, theirs
+}
+
+func benchInspect(t *testing.T) time.Duration {
+	t.Helper()
+	return timed(t, 31, rig.Certgraft, "inspect", rig.Debian(t, "trixie"))
+}
+
+func writeBenchmarks(t *testing.T, table [][]string) {
+	t.Helper()
+	var out bytes.Buffer
+	fmt.Fprintf(&out, "# Benchmarks\n\nMedians of one run of `make bench`, certgraft beside the real tools. Both times of a row were measured in turns on the same machine, each\non a fresh copy of the same root after a sync; only their ratio says something about another.\n\n")
+	out.WriteString(rows(table))
+	fmt.Fprint(&out, "\nMore: [patch](benchmarks-patch.md), [as the work grows](benchmarks-growth.md), with the parts of the binary, allocations, and what a recipe adds to an image.\n")
+	t.Log("\n" + out.String())
+	rig.Write(t, rig.File("docs/benchmarks.md"), out.String())
+}
