@@ -232,7 +232,7 @@ func TestKubernetesJob(t *testing.T) {
 			}
 		}
 	}
-	document(t, "kubernetes/patch-images.yaml", &job)
+	document(t, "deploy/kubernetes/patch-images.yaml", &job)
 	c := job.Spec.Template.Spec.Containers[0]
 	r, image := rig.StartRegistry(t, nil), smallImage(t)
 	const images = 11
@@ -296,7 +296,7 @@ func TestTektonTask(t *testing.T) {
 			}
 		}
 	}
-	document(t, "tekton/certgraft-patch.yaml", &task)
+	document(t, "deploy/tekton/certgraft-patch.yaml", &task)
 	step := task.Spec.Steps[0]
 	r := rig.StartRegistry(t, nil)
 	rig.Run(t, "skopeo", "copy", "-q", "--dest-tls-verify=false", smallImage(t), "docker://"+r.Host+"/app:1")

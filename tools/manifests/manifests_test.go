@@ -173,7 +173,7 @@ func TestActionInputs(t *testing.T) {
 
 func TestTektonTask(t *testing.T) {
 	var task tekton.Task
-	if err := yaml.UnmarshalStrict(read(t, "tekton/certgraft-patch.yaml"), &task); err != nil {
+	if err := yaml.UnmarshalStrict(read(t, "deploy/tekton/certgraft-patch.yaml"), &task); err != nil {
 		t.Fatal(err)
 	}
 	task.SetDefaults(t.Context())
@@ -187,7 +187,7 @@ func TestTektonTask(t *testing.T) {
 
 func TestKubernetesJob(t *testing.T) {
 	var job batch.Job
-	if err := yaml.UnmarshalStrict(read(t, "kubernetes/patch-images.yaml"), &job); err != nil {
+	if err := yaml.UnmarshalStrict(read(t, "deploy/kubernetes/patch-images.yaml"), &job); err != nil {
 		t.Fatal(err)
 	}
 	if job.APIVersion != "batch/v1" || job.Kind != "Job" || job.Spec.CompletionMode == nil || *job.Spec.CompletionMode != batch.IndexedCompletion {
