@@ -124,16 +124,6 @@ func typeBits(info fs.FileInfo, err error) (fs.FileMode, error) {
 	return info.Mode().Type(), nil
 }
 
-// split returns the directory and the last element of name, as [path.Dir] and
-// [path.Base] do, which look at each byte of what is clean already.
-func split(name string) (dir, base string) {
-	i := strings.LastIndexByte(name, '/')
-	if i < 0 {
-		return ".", name
-	}
-	return name[:i], name[i+1:]
-}
-
 // ReadDir implements [fs.ReadDirFS]. Files that a killed process staged are not
 // there: the commit sweeps them. The result is sorted and shared.
 func (c *cached) ReadDir(name string) ([]fs.DirEntry, error) {

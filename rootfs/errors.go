@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"strings"
 	"syscall"
 )
@@ -72,4 +73,32 @@ func advice(err error) string {
 		return "nothing was changed: the file may be immutable (chattr -i) or the directory be protected by the kernel's security module"
 	}
 	return ""
+}
+
+func pathError(op, name string, err error) error {
+	return &fs.PathError{Op: op, Path: rooted(name), Err: err}
+}
+
+// rooted returns name as users know it.
+func rooted(name string) string {
+	if fs.ValidPath(name) && name != "." {
+		return "/" + name
+	}
+	return path.Join("/", name)
+}
+
+// cause returns the error without the name that it is about.
+func cause(err error) error {
+	if inner, ok := errors.AsType[*fs.PathError](err); ok {
+		return inner.Err
+	}
+	return err
+}
+
+// gone passes over the error of taking away what is not there.
+func gone(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }

@@ -276,23 +276,3 @@ func (o *Overlay) readDir(name string) ([]fs.DirEntry, error) {
 	}
 	return append(entries, below...), nil
 }
-
-// maxFile bounds what is read into memory. No trust store comes near it.
-const maxFile = 64 << 20
-
-var errTooLarge = errors.New("larger than 64 MiB: no trust store is")
-
-// errNotRegular is what a device, socket or FIFO in place of a file is.
-var errNotRegular = errors.New("not a regular file")
-
-func pathError(op, name string, err error) error {
-	return &fs.PathError{Op: op, Path: rooted(name), Err: err}
-}
-
-// rooted returns name as users know it.
-func rooted(name string) string {
-	if fs.ValidPath(name) && name != "." {
-		return "/" + name
-	}
-	return path.Join("/", name)
-}

@@ -129,6 +129,14 @@ func (o *Overlay) Content(name string) ([]byte, error) {
 	return data, nil
 }
 
+// maxFile bounds what is read into memory. No trust store comes near it.
+const maxFile = 64 << 20
+
+var errTooLarge = errors.New("larger than 64 MiB: no trust store is")
+
+// errNotRegular is what a device, socket or FIFO in place of a file is.
+var errNotRegular = errors.New("not a regular file")
+
 func (o *Overlay) find(op, name string, follow bool) (string, fs.FileInfo, error) {
 	if !fs.ValidPath(name) {
 		return "", nil, &fs.PathError{Op: op, Path: name, Err: fs.ErrInvalid}
@@ -142,14 +150,6 @@ func (o *Overlay) find(op, name string, follow bool) (string, fs.FileInfo, error
 		return "", nil, pathError(op, name, cause(err))
 	}
 	return real, st, nil
-}
-
-// cause returns the error without the name that it is about.
-func cause(err error) error {
-	if inner, ok := errors.AsType[*fs.PathError](err); ok {
-		return inner.Err
-	}
-	return err
 }
 
 // ReadOnly opens the root file system in dir to look at it. Its links resolve

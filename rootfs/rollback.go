@@ -66,14 +66,6 @@ func (c *committer) halfDone(err, undone error) error {
 	return pathHint{err, "not all was put back: run it again when the reason is gone, which first puts back the rest"}
 }
 
-// gone passes over the error of taking away what is not there.
-func gone(err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return err
-}
-
 // undo restores one name that was switched.
 func (c *committer) undo(j *job) error {
 	switch {

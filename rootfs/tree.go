@@ -250,13 +250,4 @@ type dirEntry struct {
 // Info implements [fs.DirEntry].
 func (e dirEntry) Info() (fs.FileInfo, error) { return e.tree.Lstat(inDir(e.dir, e.Name())) }
 
-// inDir returns the path of a name in a directory, as [path.Join] does, which
-// looks at each byte of what is clean already.
-func inDir(dir, base string) string {
-	if dir == "." {
-		return base
-	}
-	return dir + "/" + base
-}
-
 var _ io.Closer = (*tree)(nil)
