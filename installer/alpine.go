@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/certgraft/certgraft/internal/pemfile"
 	"github.com/certgraft/certgraft/rootfs"
 )
 
@@ -22,7 +23,7 @@ var alpine = anchorStore{
 	anew:     true,
 	links:    hasAlpineTool,
 	each:     func(data []byte) []byte { return append(slices.Clip(data), '\n') },
-	style:    style{after: "\n"},
+	style:    pemfile.Style{After: "\n"},
 	wide:     true,
 }
 

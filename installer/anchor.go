@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/internal/pemfile"
 	"github.com/certgraft/certgraft/rootfs"
 )
 
@@ -104,13 +105,12 @@ func (a *anchors) makes(data []byte, each func([]byte) []byte) bool {
 // last line: joining them then makes nothing of them that they are not. Only
 // otherwise, and after a byte order mark, which OpenSSL passes over in some
 // places, the bundle is made and read.
-func (a *anchors) readable(r *reader, each func([]byte) []byte) bool {
+func (a *anchors) readable(r *pemfile.Reader, each func([]byte) []byte) bool {
 	apart := !slices.ContainsFunc(a.files, func(f anchor) bool {
 		part := each(f.data)
-		blocks, err := r.read(f.data)
-		return err != nil || !clean(f.data, blocks) || bytes.HasPrefix(part, []byte("\ufeff")) || len(part) > 0 && part[len(part)-1] != '\n'
+		return !r.Clean(f.data) || bytes.HasPrefix(part, []byte("\ufeff")) || len(part) > 0 && part[len(part)-1] != '\n'
 	})
-	return apart || r.passes(a.concat(each))
+	return apart || r.Passes(a.concat(each))
 }
 
 // refuse returns an error if the administrator of the root has deselected what
@@ -125,10 +125,10 @@ func (a *anchors) refuse(e *edit, want []wanted) error {
 		if err != nil {
 			return fmt.Errorf("read a deselected certificate: %w", err)
 		}
-		out, _ := e.reader.open(data)
+		out, _ := e.reader.Open(data)
 		for _, w := range want {
 			switch {
-			case !out.held.Has(w.Fingerprint()):
+			case !out.Held.Has(w.Fingerprint()):
 			case e.opt.OverrideBlocklist:
 				e.warn("%s is installed although /%s deselects it (!%s)", w.Subject(), caConf, line)
 			default:
@@ -140,11 +140,11 @@ func (a *anchors) refuse(e *edit, want []wanted) error {
 }
 
 // explain returns the certificates in the anchors.
-func (a *anchors) explain(r *reader) *certs.Set {
+func (a *anchors) explain(r *pemfile.Reader) *certs.Set {
 	all := &certs.Set{}
 	for _, f := range a.files {
-		in, _ := r.open(f.data) // what cannot be read explains nothing
-		for c := range in.held.All() {
+		in, _ := r.Open(f.data) // what cannot be read explains nothing
+		for c := range in.Held.All() {
 			all.Add(c, "")
 		}
 	}
@@ -154,10 +154,10 @@ func (a *anchors) explain(r *reader) *certs.Set {
 // alone returns the certificates that have a local file of their own. One in a
 // file with others has no link of its own, so that a program that looks in the
 // directory does not find it.
-func (a *anchors) alone(r *reader) *certs.Set {
+func (a *anchors) alone(r *pemfile.Reader) *certs.Set {
 	set := &certs.Set{}
 	for _, f := range a.files {
-		if c := r.single(f.data); c != nil && f.local() {
+		if c := r.Single(f.data); c != nil && f.local() {
 			set.Add(c, "")
 		}
 	}
@@ -210,7 +210,7 @@ func (e *edit) dropAnchors(store string, a *anchors, gone map[certs.Fingerprint]
 	ours := e.record.in(store)
 	var dropped []string
 	for _, f := range a.files {
-		c := e.reader.single(f.data)
+		c := e.reader.Single(f.data)
 		if c == nil || !gone[c.Fingerprint()] || !ours[c.Fingerprint()] || !isOurs(f.path) {
 			continue
 		}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/internal/pemfile"
 	"github.com/certgraft/certgraft/rootfs"
 )
 
@@ -22,7 +23,7 @@ type anchorStore struct {
 	anew     bool                                                                  // it makes all links named by hash anew: c_rehash, not openssl rehash
 	links    func(root *rootfs.Overlay) bool                                       // the root is to have links
 	each     func(data []byte) []byte                                              // what the tool writes of an anchor into the bundle
-	style    style                                                                 // how that sets apart an anchor of ours
+	style    pemfile.Style                                                         // how that sets apart an anchor of ours
 	wide     bool                                                                  // the first bundle is linked from wherever programs look
 }
 
@@ -53,7 +54,7 @@ type state struct {
 // look reads the root. What the anchors hold is found out on another processor
 // while this one still reads files: no two things here take longer.
 func (s anchorStore) look(e *edit) (*state, error) {
-	parse, parsed := e.reader.ahead()
+	parse, parsed := e.reader.Ahead()
 	st, err := s.readState(e.root, parse)
 	parsed()
 	if err != nil {
@@ -96,7 +97,7 @@ func (s anchorStore) install(e *edit, want []wanted) error {
 	}
 	after := before.anchors
 	if len(added) > 0 {
-		parse, parsed := e.reader.ahead() // while the bundle is written and read back
+		parse, parsed := e.reader.Ahead() // while the bundle is written and read back
 		defer parsed()
 		if after, err = s.eachAnchor(e.root, parse); err != nil {
 			return err
@@ -211,9 +212,9 @@ func (s anchorStore) nameUnexplained(e *edit, before *state, want []wanted) {
 	for _, w := range want { // it has an anchor now
 		explained.Add(w.Certificate, "")
 	}
-	held, _ := e.reader.open(before.data)
+	held, _ := e.reader.Open(before.data)
 	var names []string
-	for c := range held.held.All() {
+	for c := range held.Held.All() {
 		if !explained.Has(c.Fingerprint()) {
 			names = append(names, c.Subject())
 		}
@@ -222,8 +223,8 @@ func (s anchorStore) nameUnexplained(e *edit, before *state, want []wanted) {
 		e.warn("%s in the bundle came from no file that update-ca-certificates knows and will be lost when it next runs; add it with certgraft install", some(names))
 	}
 	for _, f := range before.anchors.files {
-		if in, _ := e.reader.open(f.data); len(in.faults) > 0 {
-			e.warn("%s is damaged (%s) and %s, so in the bundle it is not as it is there; update-ca-certificates brings that back when it next runs: repair or remove the file", f.path, in.faults[0].why, in.faults[0].harm())
+		if in, _ := e.reader.Open(f.data); len(in.Faults) > 0 {
+			e.warn("%s is damaged (%s) and %s, so in the bundle it is not as it is there; update-ca-certificates brings that back when it next runs: repair or remove the file", f.path, in.Faults[0].Why, in.Faults[0].Harm())
 		}
 	}
 }

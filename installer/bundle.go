@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/internal/pemfile"
 )
 
 // bundlePaths are the files that programs read all their CAs from. Several of
@@ -96,11 +97,11 @@ func (e *edit) bundleFiles() ([]string, error) {
 }
 
 // style is how the bundles of the root are written.
-func (e *edit) style() style {
+func (e *edit) style() pemfile.Style {
 	if e.report.Detection.Family == alpine.id {
 		return alpine.style
 	}
-	return style{}
+	return pemfile.Style{}
 }
 
 // extendAll adds what is wanted to each of files.
@@ -118,21 +119,21 @@ func (e *edit) extendAll(store string, files []string, want []wanted) error {
 
 // extend appends to a bundle what is wanted and not in it, and repairs what
 // would keep programs from reading it.
-func (e *edit) extend(store, name string, want []wanted, as style) (n, total int, err error) {
+func (e *edit) extend(store, name string, want []wanted, as pemfile.Style) (n, total int, err error) {
 	data, err := e.root.ReadFile(name)
 	if err != nil {
 		return 0, 0, fmt.Errorf("read a bundle: %w", err)
 	}
-	file, err := e.reader.open(data)
+	file, err := e.reader.Open(data)
 	if err != nil {
 		return 0, 0, unreadable(name, err)
 	}
-	missing := slices.DeleteFunc(slices.Clone(want), func(w wanted) bool { return file.held.Has(w.Fingerprint()) })
-	if len(want) == 0 || len(missing) == 0 && len(file.cuts) == 0 {
-		return 0, file.held.Len(), nil
+	missing := slices.DeleteFunc(slices.Clone(want), func(w wanted) bool { return file.Held.Has(w.Fingerprint()) })
+	if len(want) == 0 || len(missing) == 0 && len(file.Cuts) == 0 {
+		return 0, file.Held.Len(), nil
 	}
-	text, again := file.data, []*certs.Certificate(nil)
-	if len(file.cuts) > 0 || len(data) > 0 && !bytes.HasSuffix(data, []byte("\n")) {
+	text, again := file.Data, []*certs.Certificate(nil)
+	if len(file.Cuts) > 0 || len(data) > 0 && !bytes.HasSuffix(data, []byte("\n")) {
 		if text, again, err = e.repair(store, name, data, as); err != nil {
 			return 0, 0, err
 		}
@@ -143,43 +144,43 @@ func (e *edit) extend(store, name string, want []wanted, as style) (n, total int
 	}
 	text = bytes.Clone(text)
 	for _, c := range again {
-		text = as.append(text, c)
+		text = as.Append(text, c)
 	}
 	if err := e.root.WriteFile(name, text, 0o644); err != nil {
 		return 0, 0, err
 	}
-	total, err = e.readBack(name, want, file.held)
+	total, err = e.readBack(name, want, file.Held)
 	return len(missing), total, err
 }
 
 // repair returns a bundle that all programs read and that ends with a line
 // feed, without what this program added to it before, and that. What was done
 // to it is recorded, to be undone.
-func (e *edit) repair(store, name string, data []byte, as style) (text []byte, ours []*certs.Certificate, err error) {
+func (e *edit) repair(store, name string, data []byte, as pemfile.Style) (text []byte, ours []*certs.Certificate, err error) {
 	added := e.record.in(storeOf(store, name))
-	base := e.reader.without(data, added, as)
-	file, err := e.reader.open(base)
+	base := e.reader.Without(data, added, as)
+	file, err := e.reader.Open(base)
 	if err != nil {
 		return nil, nil, unreadable(name, err)
 	}
-	for _, f := range file.faults {
-		e.warn("/%s had a block that %s, %s: %s", name, f.harm(), f.why, f.done)
+	for _, f := range file.Faults {
+		e.warn("/%s had a block that %s, %s: %s", name, f.Harm(), f.Why, f.Done)
 	}
-	cuts := file.cuts
-	if n := len(file.data); n > 0 && file.data[n-1] != '\n' {
-		cuts = append(cuts, cut{Offset: len(base), Now: "\n"})
+	cuts := file.Cuts
+	if n := len(file.Data); n > 0 && file.Data[n-1] != '\n' {
+		cuts = append(cuts, pemfile.Cut{Offset: len(base), Now: "\n"})
 	}
-	text = patch(base, cuts)
+	text = pemfile.Patch(base, cuts)
 	if len(cuts) > 0 {
 		recorded := e.record.store(store)
 		if done, ok := recorded.repair(name); ok && done.SHA256 == digest(base) {
-			cuts = compose(base, done.Cuts, cuts)
+			cuts = pemfile.Compose(base, done.Cuts, cuts)
 		}
 		recorded.repaired(repair{Path: name, SHA256: digest(text), Cuts: cuts})
 	}
-	whole, _ := e.reader.open(data)
-	for c := range whole.held.All() {
-		if added[c.Fingerprint()] && !file.held.Has(c.Fingerprint()) {
+	whole, _ := e.reader.Open(data)
+	for c := range whole.Held.All() {
+		if added[c.Fingerprint()] && !file.Held.Has(c.Fingerprint()) {
 			ours = append(ours, c)
 		}
 	}
@@ -210,7 +211,7 @@ func (e *edit) readBackMeanwhile(name string, want []wanted, before *certs.Set) 
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		held, err = e.reader.helper().checkBundle(name, data, want, before)
+		held, err = checkBundle(e.reader.Helper(), name, data, want, before)
 	}()
 	return func() (int, error) {
 		<-done
@@ -219,15 +220,15 @@ func (e *edit) readBackMeanwhile(name string, want []wanted, before *certs.Set) 
 }
 
 // checkBundle finds what is wanted, and what was there before, in a bundle.
-func (r *reader) checkBundle(name string, data []byte, want []wanted, before *certs.Set) (int, error) {
-	blocks, err := r.scan(data, -1)
+func checkBundle(r *pemfile.Reader, name string, data []byte, want []wanted, before *certs.Set) (int, error) {
+	blocks, err := r.ReadOnce(data)
 	if err != nil {
 		return 0, fmt.Errorf("/%s was edited and cannot be read, %w: nothing was changed; please report this", name, err)
 	}
 	held := &certs.Set{}
 	for _, b := range blocks {
-		if b.cert != nil {
-			held.Add(b.cert, "")
+		if b.Cert != nil {
+			held.Add(b.Cert, "")
 		}
 	}
 	needed := &certs.Set{}
@@ -249,8 +250,8 @@ func (r *reader) checkBundle(name string, data []byte, want []wanted, before *ce
 
 // count returns the number of certificates in a bundle.
 func (e *edit) count(data []byte) int {
-	file, _ := e.reader.open(data)
-	return file.held.Len()
+	file, _ := e.reader.Open(data)
+	return file.Held.Len()
 }
 
 // create starts a bundle where there is none; wide makes links to it too.
@@ -291,7 +292,7 @@ func (e *edit) shrinkAll(store string, gone map[certs.Fingerprint]bool) error {
 
 // shrink takes gone out of a file, as far as this program added it. When
 // nothing of ours is left, repairs are undone.
-func (e *edit) shrink(store, name string, gone map[certs.Fingerprint]bool, as style) (n, total int, err error) {
+func (e *edit) shrink(store, name string, gone map[certs.Fingerprint]bool, as pemfile.Style) (n, total int, err error) {
 	data, err := readIfThere(e.root, name)
 	if err != nil || data == nil {
 		return 0, 0, err
@@ -301,7 +302,7 @@ func (e *edit) shrink(store, name string, gone map[certs.Fingerprint]bool, as st
 	for f := range ours {
 		out[f] = gone[f]
 	}
-	text := e.reader.without(data, out, as)
+	text := e.reader.Without(data, out, as)
 	n = e.count(data) - e.count(text)
 	if !e.stays(ours, gone) {
 		text = e.undo(store, name, text)
@@ -336,7 +337,7 @@ func (e *edit) undo(store, name string, data []byte) []byte {
 		e.tell("/%s was changed by someone else since it was repaired: what was taken out stays out", name)
 		return data
 	}
-	return unpatch(data, done.Cuts)
+	return pemfile.Unpatch(data, done.Cuts)
 }
 
 // removeCreated takes away the files that a store was started with, once

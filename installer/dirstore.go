@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/internal/pemfile"
 )
 
 // dirStore is the layout of distributions whose anchors are the files of one
@@ -122,7 +123,7 @@ func (s dirStore) alone(e *edit) (*certs.Set, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read an anchor: %w", err)
 		}
-		if c := e.reader.single(data); c != nil {
+		if c := e.reader.Single(data); c != nil {
 			set.Add(c, "")
 		}
 	}
@@ -187,7 +188,7 @@ func (s dirStore) isJoined(e *edit) (bool, error) {
 	if err != nil || !bytes.Equal(data, made) {
 		return false, err
 	}
-	return e.reader.passes(data), nil
+	return e.reader.Passes(data), nil
 }
 
 func (s dirStore) installBundle(e *edit, want []wanted, joined bool) error {
@@ -203,7 +204,7 @@ func (s dirStore) installBundle(e *edit, want []wanted, joined bool) error {
 	if joined {
 		report.Added, report.Total, err = s.rejoin(e, real, want)
 	} else {
-		report.Added, report.Total, err = e.extend(s.id, real, want, style{})
+		report.Added, report.Total, err = e.extend(s.id, real, want, pemfile.Style{})
 	}
 	report.Present = len(want) - report.Added
 	e.report.add(report)
@@ -217,16 +218,16 @@ func (s dirStore) rejoin(e *edit, real string, want []wanted) (added, total int,
 	if err != nil {
 		return 0, 0, err
 	}
-	if !e.reader.passes(data) {
-		return e.extend(s.id, real, want, style{})
+	if !e.reader.Passes(data) {
+		return e.extend(s.id, real, want, pemfile.Style{})
 	}
 	before, err := e.root.ReadFile(real)
 	if err != nil {
 		return 0, 0, fmt.Errorf("read a bundle: %w", err)
 	}
-	file, _ := e.reader.open(before) // it was read before
+	file, _ := e.reader.Open(before) // it was read before
 	for _, w := range want {
-		if !file.held.Has(w.Fingerprint()) {
+		if !file.Held.Has(w.Fingerprint()) {
 			e.record.added(w.Certificate, storeOf(s.id, real))
 			added++
 		}
@@ -234,7 +235,7 @@ func (s dirStore) rejoin(e *edit, real string, want []wanted) (added, total int,
 	if err := e.root.WriteFile(real, data, 0o644); err != nil {
 		return 0, 0, err
 	}
-	total, err = e.readBack(real, want, file.held)
+	total, err = e.readBack(real, want, file.Held)
 	return added, total, err
 }
 
@@ -254,7 +255,7 @@ func (s dirStore) remove(e *edit, gone map[certs.Fingerprint]bool) error {
 				return err
 			}
 		default:
-			n, total, err := e.shrink(s.id, name, gone, style{})
+			n, total, err := e.shrink(s.id, name, gone, pemfile.Style{})
 			if err != nil {
 				return err
 			}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 
+	"github.com/certgraft/certgraft/internal/pemfile"
 	"github.com/certgraft/certgraft/rootfs"
 )
 
@@ -12,7 +13,7 @@ import (
 type edit struct {
 	root   *rootfs.Overlay
 	opt    Options
-	reader *reader
+	reader *pemfile.Reader
 	record *record
 	report *Report
 
@@ -32,7 +33,7 @@ func openEdit(root *rootfs.Overlay, opt Options, detection *Detection) (*edit, e
 	if err != nil {
 		return nil, err
 	}
-	return &edit{root: root, opt: opt, reader: newReader(), record: recorded, report: &Report{Detection: detection}}, nil
+	return &edit{root: root, opt: opt, reader: pemfile.NewReader(), record: recorded, report: &Report{Detection: detection}}, nil
 }
 
 func (e *edit) warn(format string, args ...any) {

@@ -159,7 +159,7 @@ func openEDK2(e *edit, _ string, data []byte) (content, error) {
 		}
 		list := edk2List{raw: data[:size]}
 		if bytes.HasPrefix(data, efiX509) {
-			list.cert, _ = e.reader.parse(data[efiHeader:size])
+			list.cert, _ = e.reader.Parse(data[efiHeader:size])
 		}
 		f.lists = append(f.lists, list)
 		data = data[size:]

@@ -12,6 +12,7 @@ import (
 	"testing/fstest"
 
 	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/internal/pemfile"
 	"github.com/certgraft/certgraft/internal/roottest"
 	"github.com/certgraft/certgraft/rootfs"
 )
@@ -116,12 +117,12 @@ func FuzzBundle(f *testing.F) {
 			return
 		}
 		installed := changed(tree, o)
-		in, err := newReader().open(installed[name].Data)
-		if err != nil || len(in.cuts) > 0 {
-			t.Fatalf("it cannot be read: %v %v", err, in.faults)
+		in, err := pemfile.NewReader().Open(installed[name].Data)
+		if err != nil || len(in.Cuts) > 0 {
+			t.Fatalf("it cannot be read: %v %v", err, in.Faults)
 		}
 		for c := range corp.Certs.All() {
-			if !in.held.Has(c.Fingerprint()) {
+			if !in.Held.Has(c.Fingerprint()) {
 				t.Errorf("%s is not in it", c.Subject())
 			}
 		}

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/internal/pemfile"
 	"github.com/certgraft/certgraft/rootfs"
 )
 
@@ -79,8 +80,8 @@ func (e *edit) directory(name string) (real string, ok bool, err error) {
 
 // addFile writes the file of a certificate and its two links.
 func (d hashDir) addFile(e *edit, dir string, c *certs.Certificate) (file string, links []string, err error) {
-	file = fileName(fileLabel(c), ".pem", func(name string) bool { return isThere(e.root, path.Join(dir, name)) })
-	text := style{trusted: d.trusted}.append(nil, c)
+	file = fileName(pemfile.FileLabel(c), ".pem", func(name string) bool { return isThere(e.root, path.Join(dir, name)) })
+	text := pemfile.Style{Trusted: d.trusted}.Append(nil, c)
 	if err := e.root.WriteFile(path.Join(dir, file), text, 0o444); err != nil {
 		return "", nil, err
 	}
@@ -209,7 +210,7 @@ func (e *edit) removeFiles(dir string, drop func(name string, c *certs.Certifica
 		if err != nil {
 			return n, err
 		}
-		if c := e.reader.single(data); c != nil && drop(name, c) {
+		if c := e.reader.Single(data); c != nil && drop(name, c) {
 			if err := e.root.Remove(name); err != nil {
 				return n, err
 			}
@@ -300,8 +301,8 @@ func (e *edit) found(dir string, c *certs.Certificate) bool {
 		default:
 			return false
 		}
-		blocks, _ := e.reader.read(data)
-		if slices.ContainsFunc(blocks, func(b block) bool { return b.cert != nil && b.cert.Fingerprint() == c.Fingerprint() }) {
+		blocks, _ := e.reader.Read(data)
+		if slices.ContainsFunc(blocks, func(b pemfile.Block) bool { return b.Cert != nil && b.Cert.Fingerprint() == c.Fingerprint() }) {
 			return true
 		}
 	}

@@ -91,7 +91,10 @@ func runHook(ctx context.Context, name, lines string) error {
 }
 
 // firstOf returns the first line of what a hook printed.
-func firstOf(out []byte) string { return strings.TrimSpace(string(firstLine(bytes.TrimSpace(out)))) }
+func firstOf(out []byte) string {
+	line, _, _ := bytes.Cut(bytes.TrimSpace(out), []byte("\n"))
+	return string(bytes.TrimSpace(line))
+}
 
 // lines are what a hook reads: +LINK for each that came, -LINK for each that
 // went.

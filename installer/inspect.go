@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/internal/pemfile"
 	"github.com/certgraft/certgraft/keystore"
 )
 
@@ -99,18 +100,18 @@ func (e *edit) states(now time.Time) ([]StoreState, error) {
 			return nil, fmt.Errorf("read a bundle: %w", err)
 		}
 		s := StoreState{Path: "/" + name, Format: "PEM bundle", Aliases: e.aliases(name)}
-		file, err := e.reader.open(data)
-		for _, f := range file.faults {
+		file, err := e.reader.Open(data)
+		for _, f := range file.Faults {
 			loss := ": some programs lose certificates over it"
-			if f.fatal {
+			if f.Fatal {
 				loss = ": strict readers lose the whole file"
 			}
-			s.Problems = append(s.Problems, f.why+loss)
+			s.Problems = append(s.Problems, f.Why+loss)
 		}
 		if err != nil {
 			s.Problems = append(s.Problems, err.Error())
 		}
-		states = append(states, e.judge(s, file.held, now))
+		states = append(states, e.judge(s, file.Held, now))
 	}
 	for _, name := range e.keystores() {
 		s := StoreState{Path: "/" + name, held: &certs.Set{}}
@@ -203,14 +204,14 @@ func (e *edit) linkProblems(name string, hash uint32, id int, held *certs.Set) (
 	if !reachable {
 		problems = append(problems, name+" is not found: there is a gap before it")
 	}
-	blocks, _ := e.reader.read(data)
-	right := slices.DeleteFunc(blocks, func(b block) bool { return b.cert == nil || b.cert.SubjectHash() != hash })
+	blocks, _ := e.reader.Read(data)
+	right := slices.DeleteFunc(blocks, func(b pemfile.Block) bool { return b.Cert == nil || b.Cert.SubjectHash() != hash })
 	if len(right) == 0 {
 		problems = append(problems, name+" leads to a certificate with another hash: nobody finds it")
 	}
 	for _, b := range right {
 		if reachable {
-			held.Add(b.cert, "")
+			held.Add(b.Cert, "")
 		}
 	}
 	return problems

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/internal/pemfile"
 	"github.com/certgraft/certgraft/keystore"
 )
 
@@ -199,7 +200,7 @@ func explainKeystore(err error) error {
 // p11Alias is what trust extract calls a certificate in a JKS store: its label
 // in lower case, without white space and what is not ASCII.
 func p11Alias(c *certs.Certificate) string {
-	if label(c) == "" {
+	if pemfile.Label(c) == "" {
 		return "unlabeled"
 	}
 	return strings.Map(func(r rune) rune {
@@ -210,7 +211,7 @@ func p11Alias(c *certs.Certificate) string {
 			return -1
 		}
 		return r
-	}, label(c))
+	}, pemfile.Label(c))
 }
 
 // keystoreFile is an opened trust store.

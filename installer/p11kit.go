@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/internal/pemfile"
 	"github.com/certgraft/certgraft/rootfs"
 )
 
@@ -30,7 +31,7 @@ type p11Store struct {
 type p11Bundle struct {
 	path    string
 	purpose string // object identifier of what its certificates are trusted for, or everything
-	style   style
+	style   pemfile.Style
 }
 
 // Purposes as trust extract names them, and everything: all certificates, those
@@ -48,10 +49,10 @@ var fedora = p11Store{
 	id:    "p11-kit",
 	trust: []string{"etc/pki/ca-trust/source", "usr/share/pki/ca-trust-source"},
 	bundles: []p11Bundle{
-		{"etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", serverAuth, style{comment: true}},
-		{"etc/pki/ca-trust/extracted/pem/email-ca-bundle.pem", email, style{comment: true}},
-		{"etc/pki/ca-trust/extracted/pem/objsign-ca-bundle.pem", codeSigning, style{comment: true}},
-		{"etc/pki/ca-trust/extracted/openssl/ca-bundle.trust.crt", everything, style{comment: true, trusted: true}},
+		{"etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", serverAuth, pemfile.Style{Comment: true}},
+		{"etc/pki/ca-trust/extracted/pem/email-ca-bundle.pem", email, pemfile.Style{Comment: true}},
+		{"etc/pki/ca-trust/extracted/pem/objsign-ca-bundle.pem", codeSigning, pemfile.Style{Comment: true}},
+		{"etc/pki/ca-trust/extracted/openssl/ca-bundle.trust.crt", everything, pemfile.Style{Comment: true, Trusted: true}},
 	},
 	boot:     "etc/pki/ca-trust/extracted/edk2/cacerts.bin",
 	hashDirs: []hashDir{{path: "etc/pki/ca-trust/extracted/pem/directory-hash", purpose: serverAuth, copies: []string{"etc/pki/tls/certs"}}},
@@ -64,10 +65,10 @@ var arch = p11Store{
 	id:    "arch",
 	trust: []string{"etc/ca-certificates/trust-source", "usr/share/ca-certificates/trust-source"},
 	bundles: []p11Bundle{
-		{"etc/ca-certificates/extracted/tls-ca-bundle.pem", serverAuth, style{comment: true}},
-		{"etc/ca-certificates/extracted/email-ca-bundle.pem", email, style{comment: true}},
-		{"etc/ca-certificates/extracted/objsign-ca-bundle.pem", codeSigning, style{comment: true}},
-		{"etc/ca-certificates/extracted/ca-bundle.trust.crt", everything, style{comment: true, trusted: true}},
+		{"etc/ca-certificates/extracted/tls-ca-bundle.pem", serverAuth, pemfile.Style{Comment: true}},
+		{"etc/ca-certificates/extracted/email-ca-bundle.pem", email, pemfile.Style{Comment: true}},
+		{"etc/ca-certificates/extracted/objsign-ca-bundle.pem", codeSigning, pemfile.Style{Comment: true}},
+		{"etc/ca-certificates/extracted/ca-bundle.trust.crt", everything, pemfile.Style{Comment: true, Trusted: true}},
 	},
 	boot:     "etc/ca-certificates/extracted/edk2-cacerts.bin",
 	hashDirs: []hashDir{{path: "etc/ca-certificates/extracted/cadir", purpose: serverAuth, copies: []string{"etc/ssl/certs"}}},
@@ -80,7 +81,7 @@ var suse = p11Store{
 	id:    "suse",
 	trust: []string{"etc/pki/trust", "usr/share/pki/trust"},
 	bundles: []p11Bundle{
-		{"var/lib/ca-certificates/ca-bundle.pem", serverAuth, style{}},
+		{"var/lib/ca-certificates/ca-bundle.pem", serverAuth, pemfile.Style{}},
 	},
 	hashDirs: []hashDir{
 		{path: "var/lib/ca-certificates/pem", purpose: serverAuth},
@@ -231,10 +232,10 @@ func (e *edit) certificatesIn(dir string) (*certs.Set, error) {
 		if c, err := certs.ParseCertificate(data); err == nil {
 			set.Add(c, "")
 		}
-		blocks, _ := e.reader.read(data)
+		blocks, _ := e.reader.Read(data)
 		for _, b := range blocks {
-			if b.cert != nil && b.label != "X509 CERTIFICATE" {
-				set.Add(b.cert, "")
+			if b.Cert != nil && b.Label != "X509 CERTIFICATE" {
+				set.Add(b.Cert, "")
 			}
 		}
 	}
@@ -305,13 +306,13 @@ func (s p11Store) remove(e *edit, gone map[certs.Fingerprint]bool) error {
 }
 
 // styleOf returns how a recorded bundle is written.
-func (s p11Store) styleOf(e *edit, name string) (style, bool) {
+func (s p11Store) styleOf(e *edit, name string) (pemfile.Style, bool) {
 	for _, b := range s.bundles {
 		if leads(e.root, b.path, name) {
 			return b.style, true
 		}
 	}
-	return style{}, false
+	return pemfile.Style{}, false
 }
 
 // leads reports whether name leads to the file real.

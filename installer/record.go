@@ -3,6 +3,8 @@ package installer
 import (
 	"bytes"
 	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/internal/pemfile"
 	"github.com/certgraft/certgraft/rootfs"
 )
 
@@ -115,9 +118,9 @@ type replacedLink struct {
 // repair is what was done to a file so that programs can read it. It is undone
 // when nothing of certgraft is left in the file, unless someone else changed it.
 type repair struct {
-	Path   string `json:"path"`
-	SHA256 string `json:"sha256"` // of the file as repaired, without what was added
-	Cuts   []cut  `json:"cuts"`
+	Path   string        `json:"path"`
+	SHA256 string        `json:"sha256"` // of the file as repaired, without what was added
+	Cuts   []pemfile.Cut `json:"cuts"`
 }
 
 // readRecord returns the record of a root, an empty one where there is none.
@@ -332,6 +335,12 @@ func (s *recordedStore) repair(name string) (repair, bool) {
 
 func (s *recordedStore) forget(name string) {
 	s.Repairs = slices.DeleteFunc(s.Repairs, func(r repair) bool { return r.Path == name })
+}
+
+// digest identifies the content of a file.
+func digest(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
 }
 
 // makeDirs makes a directory and its parents, and enters those that were not

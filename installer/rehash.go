@@ -93,7 +93,7 @@ func (e *edit) hashEntry(buckets map[uint32]*bucket, name string, links map[stri
 	if !there {
 		return nil
 	}
-	if c := e.reader.single(data); c != nil {
+	if c := e.reader.Single(data); c != nil {
 		bucketOf(buckets, c.SubjectHash()).addFile(name, c.Fingerprint())
 	}
 	return nil

@@ -71,7 +71,7 @@ func (e *edit) note(sources []Source) []wanted {
 	for _, s := range sources {
 		for c := range s.Certs.All() {
 			e.record.note(c, s.Name)
-			e.reader.know(c)
+			e.reader.Know(c)
 			if !seen[c.Fingerprint()] {
 				seen[c.Fingerprint()] = true
 				want = append(want, wanted{c, s.Anchor})

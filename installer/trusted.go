@@ -8,13 +8,14 @@ import (
 	"strings"
 
 	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/internal/pemfile"
 	"github.com/certgraft/certgraft/rootfs"
 )
 
 // Trusted yields the certificates in the bundles of a root, each once. A bundle
 // that cannot be read is an error, and the sequence goes on.
 func Trusted(root fs.ReadLinkFS) iter.Seq2[*certs.Certificate, error] {
-	return (&edit{root: overlayOf(root), reader: newReader()}).trusted()
+	return (&edit{root: overlayOf(root), reader: pemfile.NewReader()}).trusted()
 }
 
 func overlayOf(root fs.ReadLinkFS) *rootfs.Overlay {
@@ -35,8 +36,8 @@ func (e *edit) trusted() iter.Seq2[*certs.Certificate, error] {
 				}
 				continue
 			}
-			file, _ := e.reader.open(data) // what is damaged is trusted by nobody
-			for c := range file.held.All() {
+			file, _ := e.reader.Open(data) // what is damaged is trusted by nobody
+			for c := range file.Held.All() {
 				if !seen[c.Fingerprint()] && !yield(c, nil) {
 					return
 				}

@@ -257,8 +257,8 @@ func (e *edit) bundleName() string {
 
 func (e *edit) bundleHolds(name string) *certs.Set {
 	data, _ := e.root.ReadFile(strings.TrimPrefix(name, "/"))
-	file, _ := e.reader.open(data) // what is damaged holds nothing
-	return file.held
+	file, _ := e.reader.Open(data) // what is damaged holds nothing
+	return file.Held
 }
 
 func (e *edit) keystoreHolds(name string) *certs.Set {

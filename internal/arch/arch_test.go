@@ -1,6 +1,6 @@
 // Package arch holds the test that keeps the packages' imports pointing one
-// way: main → internal/command → {bundles, image, installer, probe} → {certs,
-// keystore, rootfs}.
+// way: main → internal/command → {bundles, image, installer, probe} →
+// internal/pemfile → {certs, keystore, rootfs}.
 package arch
 
 import (
@@ -20,7 +20,8 @@ var rules = map[string][]string{
 	"internal/command": {"bundles", "image", "installer", "probe", "certs", "keystore", "rootfs", "github.com/urfave/cli/v2", "github.com/schollz/progressbar/v3"},
 	"bundles":          {"certs", "github.com/hashicorp/go-retryablehttp"},
 	"image":            {"certs", "keystore", "rootfs", "github.com/google/go-containerregistry", "github.com/klauspost/compress"},
-	"installer":        {"certs", "keystore", "rootfs"},
+	"installer":        {"internal/pemfile", "certs", "keystore", "rootfs"},
+	"internal/pemfile": {"certs"},
 	"probe":            {"certs", "keystore", "rootfs"},
 	"keystore":         {"certs", "github.com/pavlo-v-chernykh/keystore-go/v4", "software.sslmate.com/src/go-pkcs12"},
 	"certs":            {},

@@ -1,19 +1,19 @@
-package installer
+package pemfile
 
 import (
 	"slices"
 	"strings"
 )
 
-// cut is a change to a file: at Offset of the file as it was, Was became Now.
-type cut struct {
+// Cut is a change to a file: at Offset of the file as it was, Was became Now.
+type Cut struct {
 	Offset int    `json:"offset"`
 	Was    []byte `json:"was"` // base64 in JSON: it is damaged, and need not be text
 	Now    string `json:"now"`
 }
 
 // done says what the change does to a block.
-func (c cut) done() string {
+func (c Cut) done() string {
 	switch {
 	case strings.Contains(c.Now, "-----BEGIN "):
 		return "it was written anew, and the record keeps what it was"
@@ -23,8 +23,8 @@ func (c cut) done() string {
 	return "it was taken out, and the record keeps it"
 }
 
-// patch makes the changes.
-func patch(data []byte, cuts []cut) []byte {
+// Patch makes the changes.
+func Patch(data []byte, cuts []Cut) []byte {
 	var out []byte
 	at := 0
 	for _, c := range cuts {
@@ -34,8 +34,8 @@ func patch(data []byte, cuts []cut) []byte {
 	return append(out, data[at:]...)
 }
 
-// unpatch undoes patch.
-func unpatch(data []byte, cuts []cut) []byte {
+// Unpatch undoes [Patch].
+func Unpatch(data []byte, cuts []Cut) []byte {
 	var out []byte
 	at, grown := 0, 0
 	for _, c := range cuts {
@@ -50,18 +50,18 @@ func unpatch(data []byte, cuts []cut) []byte {
 	return append(out, data[at:]...)
 }
 
-// compose returns the changes that first and then second make. data is what first
+// Compose returns the changes that first and then second make. data is what first
 // left. Changes that touch become one.
-func compose(data []byte, first, second []cut) []cut {
-	var all []cut
+func Compose(data []byte, first, second []Cut) []Cut {
+	var all []Cut
 	grown := 0 // by which data is longer, so far, than what it was made of
 	for len(first) > 0 || len(second) > 0 {
 		a, b, start, end := touching(len(data), grown, first, second)
 		part, was := data[start:end], start-grown
-		all = append(all, cut{
+		all = append(all, Cut{
 			Offset: was,
-			Was:    unpatch(part, moved(first[:a], was)),
-			Now:    string(patch(part, moved(second[:b], start))),
+			Was:    Unpatch(part, moved(first[:a], was)),
+			Now:    string(Patch(part, moved(second[:b], start))),
 		})
 		for _, c := range first[:a] {
 			grown += len(c.Now) - len(c.Was)
@@ -73,7 +73,7 @@ func compose(data []byte, first, second []cut) []cut {
 
 // touching returns how many changes of first and of second there are at the next
 // place of a file that first left, and where in it that place starts and ends.
-func touching(size, grown int, first, second []cut) (a, b, start, end int) {
+func touching(size, grown int, first, second []Cut) (a, b, start, end int) {
 	start = size
 	if len(first) > 0 {
 		start = first[0].Offset + grown
@@ -97,7 +97,7 @@ func touching(size, grown int, first, second []cut) (a, b, start, end int) {
 }
 
 // moved returns changes as they are to a part of a file that starts at start.
-func moved(cuts []cut, start int) []cut {
+func moved(cuts []Cut, start int) []Cut {
 	cuts = slices.Clone(cuts)
 	for i := range cuts {
 		cuts[i].Offset -= start

@@ -1,0 +1,41 @@
+package installer
+
+import (
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/certgraft/certgraft/internal/roottest"
+	"github.com/certgraft/certgraft/rootfs"
+)
+
+// A file that was repaired before, by a program that did not see all of the
+// damage, is repaired again, and can still be made what it was first.
+func TestRepairAgain(t *testing.T) {
+	const name = "etc/ssl/certs/ca-certificates.crt"
+	good, bad := roottest.NewCA(t, "Good").PEM(), "-----BEGIN CERTIFICATE-----\n@\n-----END CERTIFICATE-----\n"
+	corp := fuzzSource(t, []byte(roottest.NewCA(t, "Corp").PEM()))
+	tree := fstest.MapFS{name: {Data: []byte(strings.TrimSpace(good)), Mode: 0o644}}
+	o := rootfs.NewOverlay(tree)
+	if _, err := Install(o, []Source{corp}, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	tree = changed(tree, o)
+	tree[RecordPath].Data = []byte(strings.Replace(string(tree[RecordPath].Data), digest([]byte(good)), digest([]byte(good+bad)), 1))
+	tree[name].Data = []byte(good + bad + string(corp.Certs.AppendPEM(nil)))
+	o = rootfs.NewOverlay(tree)
+	if _, err := Install(o, []Source{corp}, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	tree = changed(tree, o)
+	if got := string(tree[name].Data); got != good+string(corp.Certs.AppendPEM(nil)) {
+		t.Errorf("repaired it is %q", got)
+	}
+	o = rootfs.NewOverlay(tree)
+	if _, err := Remove(o, Selection{All: true}, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if got := string(changed(tree, o)[name].Data); got != strings.TrimSpace(good)+bad {
+		t.Errorf("it was made %q", got)
+	}
+}

@@ -1,0 +1,148 @@
+package pemfile
+
+import (
+	"bytes"
+	"encoding/base64"
+	"errors"
+
+	"golang.org/x/crypto/cryptobyte"
+	"golang.org/x/crypto/cryptobyte/asn1"
+
+	"github.com/certgraft/certgraft/certs"
+)
+
+// Block is one PEM block of a file.
+type Block struct {
+	start, end int                // of the text from BEGIN to the line feed after END
+	Label      string             // between BEGIN and the dashes
+	Cert       *certs.Certificate // nil for any other label
+	trailing   bool               // bytes follow the certificate: OpenSSL passes over them, GnuTLS and Java fail
+}
+
+var (
+	errNoEnd   = errors.New("its END line is missing or does not match")
+	errHeader  = errors.New("it has header lines or a blank line inside")
+	errBase64  = errors.New("its base64 is damaged")
+	errNothing = errors.New("there is nothing between BEGIN and END")
+)
+
+// decode reads what the block holds.
+func (r *Reader) decode(b *Block, body []byte) error {
+	der, err := decodeBase64(r.der[:0], body)
+	if err != nil {
+		return err
+	}
+	r.der = der
+	switch b.Label {
+	case "CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE":
+	default:
+		return nil
+	}
+	var first cryptobyte.String
+	rest := cryptobyte.String(der)
+	if !rest.ReadASN1Element(&first, asn1.SEQUENCE) {
+		return errors.New("it is not DER")
+	}
+	b.trailing = !rest.Empty() && b.Label != "TRUSTED CERTIFICATE" // there it is the trust
+	b.Cert, err = r.Parse(first)
+	return err
+}
+
+// decodeBase64 is EVP_DecodeUpdate: white space is passed over, a dash ends it.
+// It appends to dst.
+func decodeBase64(dst, text []byte) ([]byte, error) {
+	if i := bytes.IndexByte(text, '-'); i >= 0 {
+		text = text[:i]
+	}
+	if len(bytes.TrimSpace(text)) == 0 {
+		return nil, errNothing
+	}
+	der, err := base64.StdEncoding.AppendDecode(dst, text)
+	if err != nil && bytes.ContainsAny(text, " \t\v\f") { // returns the decoder passes over itself
+		der, err = base64.StdEncoding.AppendDecode(dst, bytes.Join(bytes.Fields(text), nil))
+	}
+	if err != nil {
+		return nil, errBase64
+	}
+	return der, nil
+}
+
+// lineReader reads text line by line.
+type lineReader struct {
+	data []byte
+	at   int
+	text []byte // of the block, written over by that of the next
+}
+
+// next returns a line without what OpenSSL strips from its end, and where it
+// starts. BIO_gets takes lines for strings: what is behind a NUL is not seen, and
+// one that begins with a NUL is empty, which is the end of the file.
+func (l *lineReader) next() (start int, line []byte, ok bool) {
+	if l.at == len(l.data) || l.data[l.at] == 0 {
+		return l.at, nil, false
+	}
+	start, line = l.at, l.data[l.at:]
+	if i := bytes.IndexByte(line, '\n'); i >= 0 {
+		line = line[:i+1]
+	}
+	l.at += len(line)
+	if i := bytes.IndexByte(line, 0); i >= 0 {
+		line = line[:i]
+	}
+	for len(line) > 0 && (line[len(line)-1] <= ' ' || line[len(line)-1] >= 0x80) { // as a signed char, that is less too
+		line = line[:len(line)-1]
+	}
+	return start, line, true
+}
+
+// block returns the next block and its base64; nil at the end of the text.
+func (l *lineReader) block() (*Block, []byte, error) {
+	for first := true; ; first = false {
+		start, line, ok := l.next()
+		if !ok {
+			return nil, nil, nil
+		}
+		if rest, bom := bytes.CutPrefix(line, []byte("\ufeff")); bom && first {
+			start, line = start+3, rest
+		}
+		if label, ok := beginLabel(line); ok {
+			body, err := l.body(label)
+			return &Block{start: start, end: l.at, Label: label}, body, err
+		}
+	}
+}
+
+func beginLabel(line []byte) (string, bool) {
+	rest, begins := bytes.CutPrefix(line, []byte("-----BEGIN "))
+	label, ends := bytes.CutSuffix(rest, []byte("-----"))
+	return string(label), begins && ends
+}
+
+// body returns what stands before the END line of label. A blank line is
+// allowed before all of it, and the lines are then 64 wide but for the last;
+// anywhere else what precedes it is taken for headers, which no certificate
+// may have.
+func (l *lineReader) body(label string) ([]byte, error) {
+	body := l.text[:0]
+	defer func() { l.text = body }()
+	ruled, short := false, false
+	for first := true; ; first = false {
+		_, line, ok := l.next()
+		switch {
+		case !ok:
+			return nil, errNoEnd
+		case bytes.HasPrefix(line, []byte("-----END ")):
+			if string(line) != "-----END "+label+"-----" {
+				return nil, errNoEnd
+			}
+			return body, nil
+		case len(line) == 0 && first:
+			ruled = true
+			continue
+		case len(line) == 0, bytes.Contains(line, []byte(":")), ruled && (short || len(line) > 64):
+			return nil, errHeader
+		}
+		short = len(line) < 64
+		body = append(body, line...)
+	}
+}

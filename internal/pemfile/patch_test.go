@@ -1,0 +1,67 @@
+package pemfile
+
+import (
+	"math/rand"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/certgraft/certgraft/internal/roottest"
+)
+
+// Two changes after each other are one that does the same and can be undone.
+func TestCompose(t *testing.T) {
+	for seed := range int64(5000) {
+		random := rand.New(rand.NewSource(seed))
+		was := randomText(random, 20)
+		first := randomCuts(random, was)
+		mid := Patch(was, first)
+		second := randomCuts(random, mid)
+		is := Patch(mid, second)
+		all := Compose(mid, first, second)
+		if got := Patch(was, all); string(got) != string(is) {
+			t.Fatalf("seed %d: %q by %v and %v is %q, composed %q", seed, was, first, second, is, got)
+		}
+		if got := Unpatch(is, all); string(got) != string(was) {
+			t.Fatalf("seed %d: undone it is %q, not %q", seed, got, was)
+		}
+	}
+}
+
+func randomText(random *rand.Rand, most int) []byte {
+	text := make([]byte, random.Intn(most))
+	for i := range text {
+		text[i] = byte('a' + random.Intn(26))
+	}
+	return text
+}
+
+func randomCuts(random *rand.Rand, data []byte) (cuts []Cut) {
+	for at := 0; at <= len(data) && len(cuts) < 4; at += random.Intn(4) {
+		n := random.Intn(min(5, len(data)-at+1))
+		cuts = append(cuts, Cut{Offset: at, Was: slices.Clone(data[at : at+n]), Now: string(randomText(random, 4))})
+		at += n
+	}
+	return cuts
+}
+
+// What was read before and is not any more is an error, not a loss.
+func TestLost(t *testing.T) {
+	a, b := roottest.NewCA(t, "A").PEM(), roottest.NewCA(t, "B").PEM()
+	for _, test := range []struct{ was, is, lost string }{
+		{a + b, a + "<p>" + b, "CN=B"},
+		{a + b, b + a, ""},
+		{a + " " + b, a, "CN=B"},
+		{" " + a, a, ""},
+		{a + "-----BEGIN CERTIFICATE-----\n@\n-----END CERTIFICATE-----\n" + b, a, "CN=B"},
+		{a + "\x00\n" + b, "\x00\n" + a + b, "CN=A"},
+	} {
+		got := ""
+		if c := NewReader().lost([]byte(test.was), []byte(test.is)); c != nil {
+			got, _, _ = strings.Cut(c.Subject(), ",")
+		}
+		if got != test.lost {
+			t.Errorf("%q: %q is lost, want %q", test.is, got, test.lost)
+		}
+	}
+}
