@@ -61,7 +61,7 @@ func (s anchorStore) look(e *edit) (*state, error) {
 		return nil, err
 	}
 	st.bundle = (st.data == nil || st.anchors.makes(st.data, s.each)) && st.anchors.readable(e.reader, s.each)
-	if st.bundle && s.links(e.root) && len(e.unread(certDir)) == 0 { // a bundle of one certificate is hashed too
+	if st.bundle && s.links(e.root) && len(e.notUTF8(certDir)) == 0 { // a bundle of one certificate is hashed too
 		after, err := s.toolsLinks(e, st.there, st.anchors)
 		st.links = err == nil && maps.Equal(st.there, after)
 	}
@@ -89,7 +89,7 @@ func (s anchorStore) install(e *edit, want []wanted) error {
 		return err
 	}
 	for _, dir := range []string{localDir, certDir} {
-		e.nameUnread(dir)
+		e.warnNotUTF8(dir)
 	}
 	added, err := s.addAnchors(e, before.anchors, want)
 	if err != nil {
@@ -219,7 +219,7 @@ func (s anchorStore) nameUnexplained(e *edit, before *state, want []wanted) {
 			names = append(names, c.Subject())
 		}
 	}
-	if len(names) > 0 && exists(e.root, updateTool) && len(e.unread(localDir)) == 0 {
+	if len(names) > 0 && exists(e.root, updateTool) && len(e.notUTF8(localDir)) == 0 {
 		e.warn("%s in the bundle came from no file that update-ca-certificates knows and will be lost when it next runs; add it with certgraft install", some(names))
 	}
 	for _, f := range before.anchors.files {

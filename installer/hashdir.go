@@ -296,7 +296,7 @@ func (e *edit) found(dir string, c *certs.Certificate) bool {
 		data, err := e.root.Content(name)
 		switch {
 		case err == nil:
-		case leadsUnread(e.root, name):
+		case leadsToNotUTF8(e.root, name):
 			continue // OpenSSL can follow it
 		default:
 			return false

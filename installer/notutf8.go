@@ -13,8 +13,8 @@ import (
 // A name on a disk is any bytes; io/fs has words for those in UTF-8 only. What
 // has another name is neither read nor changed.
 
-// unread returns the names in a directory that are passed over.
-func (e *edit) unread(dir string) []string {
+// notUTF8 returns the names in a directory that are passed over.
+func (e *edit) notUTF8(dir string) []string {
 	entries, _ := e.root.ReadDir(dir) // whoever wants to read it says why that fails
 	var names []string
 	for _, entry := range entries {
@@ -25,15 +25,15 @@ func (e *edit) unread(dir string) []string {
 	return names
 }
 
-// nameUnread warns of what is passed over in a directory.
-func (e *edit) nameUnread(dir string) {
-	if names := e.unread(dir); len(names) > 0 {
+// warnNotUTF8 warns of what is passed over in a directory.
+func (e *edit) warnNotUTF8(dir string) {
+	if names := e.notUTF8(dir); len(names) > 0 {
 		e.warn("names that are not UTF-8 are passed over, and stay as they are, in /%s: %s; rename what is to be read", dir, some(names))
 	}
 }
 
-// leadsUnread reports whether a link leads to what is passed over.
-func leadsUnread(root *rootfs.Overlay, name string) bool {
+// leadsToNotUTF8 reports whether a link leads to what is passed over.
+func leadsToNotUTF8(root *rootfs.Overlay, name string) bool {
 	real, err := root.Resolve(name)
 	if err != nil || fs.ValidPath(real) {
 		return errors.Is(err, fs.ErrInvalid)

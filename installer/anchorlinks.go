@@ -92,7 +92,7 @@ func (s anchorStore) addLinks(e *edit, want []wanted) error {
 // would stop looking there.
 func (s anchorStore) addHashLink(e *edit, hash uint32, link string) error {
 	id := 0
-	for exists(e.root, inCertDir(hashName(hash, id))) || leadsUnread(e.root, inCertDir(hashName(hash, id))) {
+	for exists(e.root, inCertDir(hashName(hash, id))) || leadsToNotUTF8(e.root, inCertDir(hashName(hash, id))) {
 		id++
 	}
 	name := inCertDir(hashName(hash, id))

@@ -74,7 +74,7 @@ func (d distrust) read(e *edit, dir string, onlyMarked bool) error {
 	if err != nil {
 		return fmt.Errorf("read the blocklist: %w", err)
 	}
-	e.nameUnread(dir)
+	e.warnNotUTF8(dir)
 	for _, entry := range entries {
 		name := path.Join(dir, entry.Name())
 		if !leadsToFile(e.root, name) {
