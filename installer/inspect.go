@@ -3,6 +3,7 @@ package installer
 import (
 	"fmt"
 	"io/fs"
+	"iter"
 	"maps"
 	"path"
 	"slices"
@@ -24,6 +25,27 @@ type Inspection struct {
 	record *record
 }
 
+// Held returns the certificates that the stores of the root hold; the sources
+// of each in the set are the paths of the stores that it is in.
+func (i *Inspection) Held() *certs.Set {
+	set := &certs.Set{}
+	for _, s := range i.Stores {
+		for c := range s.All() {
+			set.Add(c, s.Path)
+		}
+	}
+	return set
+}
+
+// Recorded returns the certificates that certgraft installed.
+func (i *Inspection) Recorded() []Recorded {
+	var out []Recorded
+	for _, c := range i.record.Certificates {
+		out = append(out, Recorded{Fingerprint: c.Fingerprint, Subject: c.Subject, Sources: c.Sources})
+	}
+	return out
+}
+
 // StoreState is the state of one file, or directory, that programs read their
 // CAs from.
 type StoreState struct {
@@ -39,6 +61,10 @@ type StoreState struct {
 	held *certs.Set
 }
 
+// All yields the certificates that the store holds, each once, in the order of
+// the store.
+func (s StoreState) All() iter.Seq[*certs.Certificate] { return s.held.All() }
+
 // Installed is what certgraft installed from one source.
 type Installed struct {
 	Source       string `json:"source"`
@@ -52,6 +78,14 @@ type Difference struct {
 	Subject     string   `json:"subject"`
 	In          []string `json:"in"`
 	Missing     []string `json:"missing"`
+}
+
+// Recorded is a certificate that certgraft installed, by its record. A store
+// need not hold it any more.
+type Recorded struct {
+	Fingerprint string // as [certs.Fingerprint.String] writes it
+	Subject     string
+	Sources     []string // names, as in [Installed]
 }
 
 // ExpiresSoon is how far ahead an expiry is announced.

@@ -66,6 +66,12 @@ var pythonHomes = []string{
 	"root/.local/share/pipx/venvs/*", "opt/pipx/venvs/*", "root/.local/share/uv/tools/*", "root/.local/share/uv/python/*", "var/lang",
 }
 
+// advise names what in the root does not trust what was installed.
+func (e *edit) advise(want []wanted) {
+	e.adviseRuntimes(want)
+	e.tellHooks()
+}
+
 // glob returns the names that match any of the patterns.
 func (e *edit) glob(patterns ...string) []string {
 	var found []string

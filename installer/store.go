@@ -2,6 +2,7 @@ package installer
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -53,6 +54,16 @@ var stores = []struct {
 	{composerStore, composerStore.used, named},
 }
 
+// StoreNames returns what [Options].Stores may name: the stores that there are
+// anywhere, and the names for several of them.
+func StoreNames() []string {
+	names := []string{"auto", "system"}
+	for _, row := range stores {
+		names = append(names, row.store.name())
+	}
+	return names
+}
+
 func (e *edit) family(name string) bool { return !e.opt.Append && e.report.Detection.Family == name }
 
 // stores returns the stores that are to be edited.
@@ -90,4 +101,31 @@ func (e *edit) noStore(name string) error {
 		}
 	}
 	return hinted{fmt.Errorf("this root has no store %q", name), "stores: " + strings.Join(names, ", ") + "; system for the distribution's own, auto for all that are safe to edit"}
+}
+
+// readDirs are the directories in which any file may be read.
+var readDirs = []string{
+	"etc/ssl/", "etc/pki/", "usr/share/pki/", "etc/ca-certificates/", "etc/ca-certs/", "var/cache/ca-certs/", "usr/share/ca-certificates/", "usr/local/share/ca-certificates/", "var/lib/ca-certificates/",
+}
+
+// readFiles are the other files that are read.
+var readFiles = []string{
+	RecordPath, caConf, updateTool, "etc/os-release", "usr/lib/os-release", "etc/alpine-release", "lib/apk/db/installed", "var/lib/dpkg/status",
+}
+
+// readNames are the names, wherever they are, of files that packages of a
+// language keep CAs in, and of the configuration that names such files.
+var readNames = []string{
+	"cacert.pem", "cacerts.txt", "roots.pem", "ca-bundle.crt", "ca-certificates.crt", // Python, Ruby, Conda, Composer
+	"cacerts", "jssecacerts", // Java
+	"php.ini",
+}
+
+// Reads reports whether a store may read the file at name, or ask whether it is
+// there, so that an image's other files need not be kept. Files that an
+// environment names ([Options.Environ]) are read besides.
+func Reads(name string) bool {
+	return slices.Contains(readNames, path.Base(name)) || strings.Contains(name, "php") && path.Ext(name) == ".ini" ||
+		slices.ContainsFunc(readDirs, func(dir string) bool { return strings.HasPrefix(name+"/", dir) }) ||
+		slices.Contains(bundlePaths, name) || slices.Contains(readFiles, name)
 }
