@@ -1,12 +1,14 @@
 package installer
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
 	"maps"
 	"path"
 	"slices"
 	"strings"
 
-	"github.com/certgraft/certgraft/internal/pemfile"
 	"github.com/certgraft/certgraft/rootfs"
 )
 
@@ -23,7 +25,7 @@ var alpine = anchorStore{
 	anew:     true,
 	links:    hasAlpineTool,
 	each:     func(data []byte) []byte { return append(slices.Clip(data), '\n') },
-	style:    pemfile.Style{After: "\n"},
+	style:    alpineStyle,
 	wide:     true,
 }
 
@@ -43,6 +45,19 @@ func flatAnchors(root *rootfs.Overlay) ([]string, error) {
 		}
 	}
 	return found, err
+}
+
+// localFiles lists the names in the directory of local anchors, those of
+// directories too.
+func localFiles(root *rootfs.Overlay) ([]fs.DirEntry, error) {
+	entries, err := root.ReadDir(localDir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the directory of anchors: %w", err)
+	}
+	return entries, nil
 }
 
 // alpineLinks returns the links that the tool leaves, hash links aside: one to

@@ -1,17 +1,12 @@
 package installer
 
 import (
-	"errors"
 	"io/fs"
 	"maps"
 	"slices"
-	"syscall"
 
 	"github.com/certgraft/certgraft/rootfs"
 )
-
-// readLinks returns the links in /etc/ssl/certs and where they lead.
-func readLinks(root *rootfs.Overlay) (map[string]string, error) { return linksIn(root, certDir) }
 
 // remakeLinks leaves the links that a run of the tool would instead of those
 // that were there before.
@@ -162,11 +157,4 @@ func lastOfOurs(root *rootfs.Overlay, hash uint32, id int) (last int, target str
 		}
 	}
 	return last, target, ok
-}
-
-// isThere reports whether there is anything at name, a link that leads nowhere
-// too.
-func isThere(root *rootfs.Overlay, name string) bool {
-	_, err := root.Lstat(name)
-	return err == nil || !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR)
 }

@@ -14,16 +14,6 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// Paths that the tools called update-ca-certificates share.
-const (
-	updateTool  = "usr/sbin/update-ca-certificates"
-	caConf      = "etc/ca-certificates.conf"
-	sharedDir   = "usr/share/ca-certificates"
-	localDir    = "usr/local/share/ca-certificates"
-	certDir     = "etc/ssl/certs"
-	toolsBundle = "etc/ssl/certs/ca-certificates.crt"
-)
-
 // An anchor is a file that update-ca-certificates reads.
 type anchor struct {
 	path string // rooted, as links to it say
@@ -164,17 +154,11 @@ func (a *anchors) alone(r *pemfile.Reader) *certs.Set {
 	return set
 }
 
-// localFiles lists the names in the directory of local anchors, those of
-// directories too.
-func localFiles(root *rootfs.Overlay) ([]fs.DirEntry, error) {
-	entries, err := root.ReadDir(localDir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read the directory of anchors: %w", err)
-	}
-	return entries, nil
+// without returns the anchors but for those at paths.
+func (a *anchors) without(paths []string) *anchors {
+	left := *a
+	left.files = slices.DeleteFunc(slices.Clone(a.files), func(f anchor) bool { return slices.Contains(paths, f.path) })
+	return &left
 }
 
 // writeAnchor writes the anchor of w, unless it is there, and returns its path.
@@ -222,11 +206,107 @@ func (e *edit) dropAnchors(store string, a *anchors, gone map[certs.Fingerprint]
 	return dropped, nil
 }
 
-// without returns the anchors but for those at paths.
-func (a *anchors) without(paths []string) *anchors {
-	left := *a
-	left.files = slices.DeleteFunc(slices.Clone(a.files), func(f anchor) bool { return slices.Contains(paths, f.path) })
-	return &left
+// freeName returns a name for an anchor that no other certificate has.
+func (e *edit) freeName(dir string, w wanted, ext string) (string, error) {
+	for _, digits := range []int{8, 16, 64} {
+		name := path.Join(dir, strings.TrimSuffix(certs.FileName(w.anchor, w.Certificate, digits), ".crt")+ext)
+		if !isThere(e.root, name) {
+			return name, nil
+		}
+	}
+	return "", fmt.Errorf("no name is left for the anchor of %s", w.Subject())
+}
+
+// certificatesIn returns what p11-kit reads for sure in the files of a directory:
+// DER, and PEM that OpenSSL reads too, but for the old label. None where there is
+// no directory.
+func (e *edit) certificatesIn(dir string) (*certs.Set, error) {
+	set := &certs.Set{}
+	entries, err := e.root.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return set, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the directory of anchors: %w", err)
+	}
+	for _, entry := range entries {
+		name := path.Join(dir, entry.Name())
+		if !leadsToFile(e.root, name) {
+			continue
+		}
+		data, err := e.root.ReadFile(name)
+		if err != nil {
+			return nil, fmt.Errorf("read an anchor: %w", err)
+		}
+		if c, err := certs.ParseCertificate(data); err == nil {
+			set.Add(c, "")
+		}
+		blocks, _ := e.reader.Read(data)
+		for _, b := range blocks {
+			if b.Cert != nil && b.Label != "X509 CERTIFICATE" {
+				set.Add(b.Cert, "")
+			}
+		}
+	}
+	return set, nil
+}
+
+// removeFiles takes away the files of a directory that drop picks, and returns
+// how many. Files of several certificates stay.
+func (e *edit) removeFiles(dir string, drop func(name string, c *certs.Certificate) bool) (int, error) {
+	entries, err := e.root.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	n := 0
+	for _, entry := range entries {
+		name := path.Join(dir, entry.Name())
+		if !entry.Type().IsRegular() || !fs.ValidPath(entry.Name()) {
+			continue
+		}
+		data, err := e.root.ReadFile(name)
+		if err != nil {
+			return n, err
+		}
+		if c := e.reader.Single(data); c != nil && drop(name, c) {
+			if err := e.root.Remove(name); err != nil {
+				return n, err
+			}
+			n++
+		}
+	}
+	return n, nil
+}
+
+// reportRemoved says how many files of a directory went, if any, and what the
+// others hold.
+func (e *edit) reportRemoved(store, dir string, n int) error {
+	if n == 0 {
+		return nil
+	}
+	left, err := e.certificatesIn(dir)
+	if err != nil {
+		return err
+	}
+	e.report.add(StoreReport{Name: store, Path: "/" + dir, Removed: n, Total: left.Len()})
+	return nil
+}
+
+// linkNamer returns a function that names links as update-ca-certificates
+// does.
+func linkNamer(prefix string) func(string) string {
+	sanitise := strings.NewReplacer(" ", "_", "(", "=", ")", "=", ",", "_")
+	return func(anchor string) string {
+		return prefix + sanitise.Replace(strings.TrimSuffix(path.Base(anchor), ".crt")) + ".pem"
+	}
+}
+
+// toAnchor reports whether a tool made a link with that target.
+func toAnchor(target string) bool {
+	return strings.HasPrefix(target, "/"+sharedDir) || strings.HasPrefix(target, "/"+localDir)
 }
 
 // isOurs reports whether this program named a file.

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"path"
-	"strings"
 
 	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/internal/pemfile"
@@ -229,14 +228,6 @@ func (s anchorStore) nameUnexplained(e *edit, before *state, want []wanted) {
 	}
 }
 
-// some names the first of names and counts the others.
-func some(names []string) string {
-	if len(names) == 1 {
-		return names[0]
-	}
-	return fmt.Sprintf("%s and %d more", names[0], len(names)-1)
-}
-
 func (s anchorStore) remove(e *edit, gone map[certs.Fingerprint]bool) error {
 	before, err := s.look(e)
 	if err != nil {
@@ -313,13 +304,4 @@ func (s anchorStore) removeLinks(e *edit, before *state, left *anchors, dropped 
 		}
 	}
 	return nil
-}
-
-// linkNamer returns a function that names links as update-ca-certificates
-// does.
-func linkNamer(prefix string) func(string) string {
-	sanitise := strings.NewReplacer(" ", "_", "(", "=", ")", "=", ",", "_")
-	return func(anchor string) string {
-		return prefix + sanitise.Replace(strings.TrimSuffix(path.Base(anchor), ".crt")) + ".pem"
-	}
 }

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"path"
 	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/certgraft/certgraft/certs"
@@ -96,10 +98,58 @@ func (e *edit) bundleFiles() ([]string, error) {
 	return files, nil
 }
 
+// bundleName returns the path of the bundle that variables are to name, "" if
+// there is none.
+func (e *edit) bundleName() string {
+	for _, name := range bundlePaths {
+		if leadsToFile(e.root, name) {
+			return "/" + name
+		}
+	}
+	return ""
+}
+
+func (e *edit) bundleHolds(name string) *certs.Set {
+	data, _ := e.root.ReadFile(strings.TrimPrefix(name, "/"))
+	file, _ := e.reader.Open(data) // what is damaged holds nothing
+	return file.Held
+}
+
+// Trusted yields the certificates in the bundles of a root, each once. A bundle
+// that cannot be read is an error, and the sequence goes on.
+func Trusted(root fs.ReadLinkFS) iter.Seq2[*certs.Certificate, error] {
+	return (&edit{root: overlayOf(root), reader: pemfile.NewReader()}).trusted()
+}
+
+func (e *edit) trusted() iter.Seq2[*certs.Certificate, error] {
+	return func(yield func(*certs.Certificate, error) bool) {
+		seen := map[certs.Fingerprint]bool{}
+		for _, name := range bundlePaths {
+			data, err := readIfThere(e.root, name)
+			if err != nil {
+				if !yield(nil, err) {
+					return
+				}
+				continue
+			}
+			file, _ := e.reader.Open(data) // what is damaged is trusted by nobody
+			for c := range file.Held.All() {
+				if !seen[c.Fingerprint()] && !yield(c, nil) {
+					return
+				}
+				seen[c.Fingerprint()] = true
+			}
+		}
+	}
+}
+
+// alpineStyle is how Alpine's update-ca-certificates writes a bundle.
+var alpineStyle = pemfile.Style{After: "\n"}
+
 // style is how the bundles of the root are written.
 func (e *edit) style() pemfile.Style {
-	if e.report.Detection.Family == alpine.id {
-		return alpine.style
+	if e.report.Detection.Family == "alpine" {
+		return alpineStyle
 	}
 	return pemfile.Style{}
 }
@@ -191,9 +241,6 @@ func unreadable(name string, err error) error {
 	return hinted{fmt.Errorf("/%s cannot be made readable: %w", name, err), "replace it by an intact bundle, or take the block out by hand"}
 }
 
-// storeOf is the name in the record of one of several files of a store.
-func storeOf(store, name string) string { return store + ":/" + name }
-
 // readBack reads a bundle that was written as programs do, finds in it what is
 // wanted and what was there before, and returns how many it holds.
 func (e *edit) readBack(name string, want []wanted, before *certs.Set) (int, error) {
@@ -252,30 +299,6 @@ func checkBundle(r *pemfile.Reader, name string, data []byte, want []wanted, bef
 func (e *edit) count(data []byte) int {
 	file, _ := e.reader.Open(data)
 	return file.Held.Len()
-}
-
-// create starts a bundle where there is none; wide makes links to it too.
-func (e *edit) create(store, name string, wide bool) error {
-	if err := makeDirs(e.root, e.record, path.Dir(name)); err != nil {
-		return err
-	}
-	e.record.store(store).create(name)
-	if err := e.root.WriteFile(name, nil, 0o644); err != nil || !wide {
-		return err
-	}
-	for _, link := range firstLinks {
-		if isThere(e.root, link.name) {
-			continue // a link that leads nowhere: someone's plan
-		}
-		if err := makeDirs(e.root, e.record, path.Dir(link.name)); err != nil {
-			return err
-		}
-		if err := e.root.Symlink(link.target, link.name); err != nil {
-			return err
-		}
-		e.record.store(store).create(link.name)
-	}
-	return nil
 }
 
 // shrinkAll takes gone out of each file of store that the record names.
@@ -340,6 +363,46 @@ func (e *edit) undo(store, name string, data []byte) []byte {
 	return pemfile.Unpatch(data, done.Cuts)
 }
 
+// create starts a bundle where there is none; wide makes links to it too.
+func (e *edit) create(store, name string, wide bool) error {
+	if err := makeDirs(e.root, e.record, path.Dir(name)); err != nil {
+		return err
+	}
+	e.record.store(store).create(name)
+	if err := e.root.WriteFile(name, nil, 0o644); err != nil || !wide {
+		return err
+	}
+	for _, link := range firstLinks {
+		if isThere(e.root, link.name) {
+			continue // a link that leads nowhere: someone's plan
+		}
+		if err := makeDirs(e.root, e.record, path.Dir(link.name)); err != nil {
+			return err
+		}
+		if err := e.root.Symlink(link.target, link.name); err != nil {
+			return err
+		}
+		e.record.store(store).create(link.name)
+	}
+	return nil
+}
+
+// linkTo makes name a link to a bundle, with what leads there, unless something
+// is there already.
+func (e *edit) linkTo(store, bundle, name string) error {
+	if isThere(e.root, name) {
+		return nil
+	}
+	if err := makeDirs(e.root, e.record, path.Dir(name)); err != nil {
+		return err
+	}
+	if err := e.root.Symlink("/"+bundle, name); err != nil {
+		return err
+	}
+	e.record.store(store).create(name)
+	return nil
+}
+
 // removeCreated takes away the files that a store was started with, once
 // nothing is left in them, and the links to them.
 func (e *edit) removeCreated(store string) error {
@@ -364,21 +427,5 @@ func (e *edit) removeCreated(store string) error {
 		}
 	}
 	recorded.Created = left
-	return nil
-}
-
-// linkTo makes name a link to a bundle, with what leads there, unless something
-// is there already.
-func (e *edit) linkTo(store, bundle, name string) error {
-	if isThere(e.root, name) {
-		return nil
-	}
-	if err := makeDirs(e.root, e.record, path.Dir(name)); err != nil {
-		return err
-	}
-	if err := e.root.Symlink("/"+bundle, name); err != nil {
-		return err
-	}
-	e.record.store(store).create(name)
 	return nil
 }

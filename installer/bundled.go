@@ -80,16 +80,6 @@ func rubyFiles(f *finder) []string {
 	return files
 }
 
-// condaFiles returns the bundle that the OpenSSL of Conda reads, of the
-// installation and of each environment.
-func condaFiles(f *finder) []string {
-	var files []string
-	for _, base := range []string{"opt/*conda*", "opt/*mamba*", "opt/miniforge*", "root/*conda*", "root/miniforge*", "home/*/*conda*", "home/*/miniforge*", "usr/local/*conda*"} {
-		files = append(files, f.glob(base+"/ssl/cacert.pem", base+"/envs/*/ssl/cacert.pem")...)
-	}
-	return files
-}
-
 // composerFiles returns the file that Composer's library falls back to.
 func composerFiles(f *finder) []string {
 	return f.glob("app/vendor/composer/ca-bundle/res/cacert.pem", "var/www/*/vendor/composer/ca-bundle/res/cacert.pem", "var/www/vendor/composer/ca-bundle/res/cacert.pem",

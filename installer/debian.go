@@ -108,8 +108,3 @@ func passesAnchor(links map[string]string, name string) bool {
 	}
 	return true // a circle
 }
-
-// toAnchor reports whether a tool made a link with that target.
-func toAnchor(target string) bool {
-	return strings.HasPrefix(target, "/"+sharedDir) || strings.HasPrefix(target, "/"+localDir)
-}

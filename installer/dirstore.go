@@ -139,7 +139,7 @@ func (s dirStore) addAnchor(e *edit, w wanted) error {
 	if err := e.root.WriteFile(name, w.AppendPEM(nil), 0o644); err != nil {
 		return err
 	}
-	dir, ok, err := e.directory(s.links)
+	dir, ok, err := directory(e.root, s.links)
 	if err != nil || !ok {
 		return err
 	}

@@ -1,13 +1,32 @@
 package installer
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 
+	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/internal/pemfile"
 	"github.com/certgraft/certgraft/rootfs"
 )
+
+// Options say how a root is edited.
+type Options struct {
+	Stores            []string          // names of stores, system for the distribution's; nil is all that are safe to edit
+	Append            bool              // only append to bundles: no anchors, no links
+	WithMozilla       bool              // start a bundle where there is none with the Mozilla roots
+	OverrideBlocklist bool              // install what the root has deselected
+	Sync              bool              // take out what a source no longer has
+	KeepGoing         bool              // edit the other stores when one fails
+	Environ           map[string]string // environment of the programs in the root, where it is known
+	JavaPassword      string            // of Java trust stores; "" is the usual one, or none
+	Live              bool              // the root is the running system's, on which [RunHooks] runs hooks
+}
+
+// wanted is a certificate that is to be in the stores.
+type wanted struct {
+	*certs.Certificate
+	anchor string // what its anchor file is named after
+}
 
 // edit is one run on one root.
 type edit struct {
@@ -36,54 +55,19 @@ func openEdit(root *rootfs.Overlay, opt Options, detection *Detection) (*edit, e
 	return &edit{root: root, opt: opt, reader: pemfile.NewReader(), record: recorded, report: &Report{Detection: detection}}, nil
 }
 
+func overlayOf(root fs.ReadLinkFS) *rootfs.Overlay {
+	if o, ok := root.(*rootfs.Overlay); ok {
+		return o
+	}
+	return rootfs.NewOverlay(root)
+}
+
+func (e *edit) family(name string) bool { return !e.opt.Append && e.report.Detection.Family == name }
+
 func (e *edit) warn(format string, args ...any) {
 	e.report.Warnings = append(e.report.Warnings, fmt.Sprintf(format, args...))
 }
 
 func (e *edit) tell(format string, args ...any) {
 	e.report.Notes = append(e.report.Notes, fmt.Sprintf(format, args...))
-}
-
-// hinted is an error that knows what to do next.
-type hinted struct {
-	error
-	hint string
-}
-
-func (h hinted) Unwrap() error { return h.error }
-
-// Hint returns the advice to print below the error.
-func (h hinted) Hint() string { return h.hint }
-
-// readIfThere returns the content of a file, nil where there is none. It is not
-// to be changed.
-func readIfThere(root *rootfs.Overlay, name string) ([]byte, error) {
-	data, err := root.Content(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if data == nil && err == nil {
-		data = []byte{}
-	}
-	return data, err
-}
-
-// contentOf returns the content of a file, which is not to be changed, and
-// whether name leads to one.
-func contentOf(root *rootfs.Overlay, name string) (data []byte, there bool, err error) {
-	data, err = root.Content(name)
-	if err != nil && !leadsToFile(root, name) {
-		return nil, false, nil
-	}
-	return data, err == nil, err
-}
-
-func exists(root fs.FS, name string) bool {
-	_, err := fs.Stat(root, name)
-	return err == nil
-}
-
-func leadsToFile(root fs.FS, name string) bool {
-	info, err := fs.Stat(root, name)
-	return err == nil && info.Mode().IsRegular()
 }

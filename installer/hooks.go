@@ -18,7 +18,7 @@ import (
 const hooksDir = "etc/ca-certificates/update.d"
 
 // native reports whether this package has done the work of a hook.
-func (r *Report) native(hook string) bool {
+func native(r *Report, hook string) bool {
 	return hook == "certhash" || r.java && (hook == "jks-keystore" || hook == "java-cacerts")
 }
 
@@ -36,7 +36,7 @@ func RunHooks(ctx context.Context, dir string, report *Report) (warnings []strin
 	}
 	for _, entry := range entries {
 		name := filepath.Join(dir, hooksDir, entry.Name())
-		if info, err := os.Stat(name); err != nil || !report.isHook(entry.Name(), info) {
+		if info, err := os.Stat(name); err != nil || !isHook(report, entry.Name(), info) {
 			continue
 		}
 		if err := runHook(ctx, name, report.links.lines()); err != nil {
@@ -54,8 +54,8 @@ func takenByRunParts(name string) bool {
 
 // isHook reports whether run-parts would run a file, and its work is not done
 // here.
-func (r *Report) isHook(name string, info fs.FileInfo) bool {
-	return takenByRunParts(name) && info.Mode().IsRegular() && info.Mode().Perm()&0o111 != 0 && !r.native(name)
+func isHook(r *Report, name string, info fs.FileInfo) bool {
+	return takenByRunParts(name) && info.Mode().IsRegular() && info.Mode().Perm()&0o111 != 0 && !native(r, name)
 }
 
 // tellHooks names the hooks of a root that is not running: nobody runs them.
@@ -65,7 +65,7 @@ func (e *edit) tellHooks() {
 		return
 	}
 	for _, entry := range entries {
-		if info, err := fs.Stat(e.root, path.Join(hooksDir, entry.Name())); err == nil && e.report.isHook(entry.Name(), info) {
+		if info, err := fs.Stat(e.root, path.Join(hooksDir, entry.Name())); err == nil && isHook(e.report, entry.Name(), info) {
 			e.tell("the hook /%s/%s was not run: hooks run on the running system only", hooksDir, entry.Name())
 		}
 	}
@@ -94,17 +94,4 @@ func runHook(ctx context.Context, name, lines string) error {
 func firstOf(out []byte) string {
 	line, _, _ := bytes.Cut(bytes.TrimSpace(out), []byte("\n"))
 	return string(bytes.TrimSpace(line))
-}
-
-// lines are what a hook reads: +LINK for each that came, -LINK for each that
-// went.
-func (c linkChanges) lines() string {
-	var out strings.Builder
-	for _, name := range c.added {
-		out.WriteString("+" + name + "\n")
-	}
-	for _, name := range c.removed {
-		out.WriteString("-" + name + "\n")
-	}
-	return out.String()
 }

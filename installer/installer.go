@@ -18,45 +18,11 @@ package installer
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"slices"
 
-	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/rootfs"
 )
-
-// ErrRefused is what an error wraps where a root does not want a certificate.
-var ErrRefused = errors.New("the input was refused")
-
-// Options say how a root is edited.
-type Options struct {
-	Stores            []string          // names of stores, system for the distribution's; nil is all that are safe to edit
-	Append            bool              // only append to bundles: no anchors, no links
-	WithMozilla       bool              // start a bundle where there is none with the Mozilla roots
-	OverrideBlocklist bool              // install what the root has deselected
-	Sync              bool              // take out what a source no longer has
-	KeepGoing         bool              // edit the other stores when one fails
-	Environ           map[string]string // environment of the programs in the root, where it is known
-	JavaPassword      string            // of Java trust stores; "" is the usual one, or none
-	Live              bool              // the root is the running system's, on which [RunHooks] runs hooks
-}
-
-// Source is what is to be installed from one place.
-type Source struct {
-	Name      string // public name, as recorded
-	Anchor    string // what anchor files are named after
-	SetDigest string // of all certificates that it holds
-	Certs     *certs.Set
-	Held      *certs.Set // all that it holds, those too that are not to be installed; nil is Certs
-	StoodIn   bool       // a cache or a snapshot stood in for it: what it lost since is not known
-}
-
-// wanted is a certificate that is to be in the stores.
-type wanted struct {
-	*certs.Certificate
-	anchor string // what its anchor file is named after
-}
 
 // Install adds the certificates of sources to the stores of root. Nothing is
 // written to the root itself: on an error the overlay is to be thrown away.
@@ -162,10 +128,4 @@ func (e *edit) warnUnrooted(want []wanted) {
 			e.warn("%s is no root, and its issuer %s is not trusted here: OpenSSL and what is built on it (psql, Node, Ruby, PHP, Python before 3.13) go on to the root and fail; install the root too", w.Subject(), w.Issuer())
 		}
 	}
-}
-
-// blocked is the error of a certificate that a root does not want.
-func blocked(c *certs.Certificate, why string) error {
-	return hinted{fmt.Errorf("%w: %s is not to be trusted in this root: %s", ErrRefused, c.Subject(), why),
-		"leave it out, or install it all the same with --override-blocklist"}
 }

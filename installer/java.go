@@ -239,3 +239,17 @@ func (k *keystoreFile) drop(gone map[certs.Fingerprint]bool) error {
 }
 
 func (k *keystoreFile) encode() ([]byte, error) { return k.Encode() }
+
+func (e *edit) keystoreHolds(name string) *certs.Set {
+	set := &certs.Set{}
+	data, err := e.root.ReadFile(strings.TrimPrefix(name, "/"))
+	if err != nil {
+		return set
+	}
+	if s, err := keystore.Open(data, e.passwords()...); err == nil {
+		for _, entry := range s.Entries() {
+			set.Add(entry.Cert, "")
+		}
+	}
+	return set
+}

@@ -19,12 +19,13 @@ type mirror struct {
 	plain  bool   // a hash link leads to the file, not to the hash link
 }
 
-// mirrors returns the directories that the tool links names of dir into. How it
+// mirrorsOf returns the directories, of copies, that the tool links names of dir
+// into. How it
 // does is learned from the links that are there; without any it does not.
-func (d hashDir) mirrors(e *edit, dir string) ([]mirror, error) {
+func mirrorsOf(e *edit, dir string, copies []string) ([]mirror, error) {
 	var found []mirror
-	for _, name := range d.copies {
-		real, ok, err := e.directory(name)
+	for _, name := range copies {
+		real, ok, err := directory(e.root, name)
 		if err != nil {
 			return nil, err
 		}

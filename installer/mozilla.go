@@ -29,13 +29,6 @@ func (e *edit) beginBundle(want []wanted) ([]wanted, error) {
 	return want, nil
 }
 
-func these(n int) string {
-	if n == 1 {
-		return "this one"
-	}
-	return fmt.Sprintf("these %d", n)
-}
-
 // hasNoBundle reports whether the root has neither a bundle nor anchors to make
 // one from.
 func (e *edit) hasNoBundle() (bool, error) {
@@ -81,4 +74,24 @@ func (e *edit) mozilla() []wanted {
 		want = append(want, wanted{c, mozillaSource})
 	}
 	return want
+}
+
+func these(n int) string {
+	if n == 1 {
+		return "this one"
+	}
+	return fmt.Sprintf("these %d", n)
+}
+
+// isPublic reports whether a set holds the roots that programs bring along: half
+// of Mozilla's, since lists differ and age.
+func isPublic(held *certs.Set) bool {
+	known, all := 0, 0
+	for f := range certs.MozillaDER() {
+		all++
+		if held.Has(f) {
+			known++
+		}
+	}
+	return known*2 >= all
 }

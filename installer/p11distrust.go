@@ -29,9 +29,10 @@ func (d distrust) why(c *certs.Certificate) (string, bool) {
 	return file, ok
 }
 
-// refuse returns an error if the trust policy of the root blocks what is wanted.
-func (s p11Store) refuse(e *edit, want []wanted) error {
-	blocks, err := s.blocklist(e)
+// refuseBlocked returns an error if the trust policy in dirs blocks what is
+// wanted. What is installed all the same is lost when rebuild next runs.
+func (e *edit) refuseBlocked(dirs []string, rebuild string, want []wanted) error {
+	blocks, err := e.blocklist(dirs)
 	if err != nil {
 		return err
 	}
@@ -40,7 +41,7 @@ func (s p11Store) refuse(e *edit, want []wanted) error {
 		switch {
 		case !blocked:
 		case e.opt.OverrideBlocklist:
-			e.warn("%s is installed although /%s blocks it, and is lost again when %s next runs", w.Subject(), file, s.rebuild)
+			e.warn("%s is installed although /%s blocks it, and is lost again when %s next runs", w.Subject(), file, rebuild)
 		default:
 			return blockedBy(w.Certificate, file)
 		}
@@ -50,11 +51,12 @@ func (s p11Store) refuse(e *edit, want []wanted) error {
 
 func blockedBy(c *certs.Certificate, file string) error { return blocked(c, "/"+file+" blocks it") }
 
-// blocklist reads the directories of blocked certificates, which older versions
-// of p11-kit name otherwise, and what the files of the other ones distrust.
-func (s p11Store) blocklist(e *edit) (distrust, error) {
+// blocklist reads the directories of blocked certificates in dirs, which older
+// versions of p11-kit name otherwise, and what the files of the other ones
+// distrust.
+func (e *edit) blocklist(dirs []string) (distrust, error) {
 	d := distrust{}
-	for _, dir := range s.trust {
+	for _, dir := range dirs {
 		for _, sub := range []string{"", "anchors", "blocklist", "blacklist"} {
 			if err := d.read(e, path.Join(dir, sub), sub == "" || sub == "anchors"); err != nil {
 				return d, err

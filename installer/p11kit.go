@@ -1,16 +1,11 @@
 package installer
 
 import (
-	"errors"
-	"fmt"
-	"io/fs"
 	"path"
 	"slices"
-	"strings"
 
 	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/internal/pemfile"
-	"github.com/certgraft/certgraft/rootfs"
 )
 
 // p11Store is the layout of a distribution that keeps its trust with p11-kit:
@@ -105,7 +100,7 @@ func (s p11Store) name() string { return s.id }
 func (s p11Store) anchorDir() string { return path.Join(s.trust[0], "anchors") }
 
 func (s p11Store) install(e *edit, want []wanted) error {
-	if err := s.refuse(e, want); err != nil {
+	if err := e.refuseBlocked(s.trust, s.rebuild, want); err != nil {
 		return err
 	}
 	s.warnDropped(e, want)
@@ -197,51 +192,6 @@ func (s p11Store) addAnchors(e *edit, want []wanted) error {
 	return nil
 }
 
-// freeName returns a name for an anchor that no other certificate has.
-func (e *edit) freeName(dir string, w wanted, ext string) (string, error) {
-	for _, digits := range []int{8, 16, 64} {
-		name := path.Join(dir, strings.TrimSuffix(certs.FileName(w.anchor, w.Certificate, digits), ".crt")+ext)
-		if !isThere(e.root, name) {
-			return name, nil
-		}
-	}
-	return "", fmt.Errorf("no name is left for the anchor of %s", w.Subject())
-}
-
-// certificatesIn returns what p11-kit reads for sure in the files of a directory:
-// DER, and PEM that OpenSSL reads too, but for the old label. None where there is
-// no directory.
-func (e *edit) certificatesIn(dir string) (*certs.Set, error) {
-	set := &certs.Set{}
-	entries, err := e.root.ReadDir(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return set, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read the directory of anchors: %w", err)
-	}
-	for _, entry := range entries {
-		name := path.Join(dir, entry.Name())
-		if !leadsToFile(e.root, name) {
-			continue
-		}
-		data, err := e.root.ReadFile(name)
-		if err != nil {
-			return nil, fmt.Errorf("read an anchor: %w", err)
-		}
-		if c, err := certs.ParseCertificate(data); err == nil {
-			set.Add(c, "")
-		}
-		blocks, _ := e.reader.Read(data)
-		for _, b := range blocks {
-			if b.Cert != nil && b.Label != "X509 CERTIFICATE" {
-				set.Add(b.Cert, "")
-			}
-		}
-	}
-	return set, nil
-}
-
 // begin starts the bundle for TLS in a root that has none, and the links that
 // programs of the distribution follow to it.
 func (s p11Store) begin(e *edit, want []wanted) error {
@@ -313,12 +263,6 @@ func (s p11Store) styleOf(e *edit, name string) (pemfile.Style, bool) {
 		}
 	}
 	return pemfile.Style{}, false
-}
-
-// leads reports whether name leads to the file real.
-func leads(root *rootfs.Overlay, name, real string) bool {
-	at, err := root.Resolve(name)
-	return err == nil && at == real
 }
 
 func (s p11Store) dropAnchors(e *edit, gone map[certs.Fingerprint]bool) error {

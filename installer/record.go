@@ -360,3 +360,6 @@ func makeDirs(o *rootfs.Overlay, r *record, dir string) error {
 	}
 	return o.MkdirAll(real, 0o755)
 }
+
+// storeOf is the name in the record of one of several files of a store.
+func storeOf(store, name string) string { return store + ":/" + name }

@@ -9,7 +9,6 @@ import (
 	"maps"
 	"path"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/certgraft/certgraft/certs"
@@ -117,27 +116,6 @@ func behind(name string, links map[string]string) string {
 	return inCertDir(name) // a circle
 }
 
-// hashName is the name of a hash link.
-func hashName(hash uint32, id int) string { return fmt.Sprintf("%08x.%d", hash, id) }
-
-// inCertDir returns the path of a name in /etc/ssl/certs.
-func inCertDir(base string) string { return certDir + "/" + base }
-
-// splitHashName takes the name of a hash link apart: eight hexadecimal digits, a
-// dot and a number.
-func splitHashName(name string) (hash uint32, id int, ok bool) {
-	head, number, dotted := strings.Cut(name, ".")
-	if !dotted || len(head) != 8 {
-		return 0, 0, false
-	}
-	h, err := strconv.ParseUint(head, 16, 32)
-	if err != nil {
-		return 0, 0, false
-	}
-	n, err := strconv.ParseUint(number, 10, 16)
-	return uint32(h), int(n), err == nil
-}
-
 // bucket is the files and links that share a hash, in the order they came.
 type bucket struct {
 	entries []*hashed
@@ -226,6 +204,3 @@ func (b *bucket) number(hash uint32, links map[string]string) {
 		}
 	}
 }
-
-// lookUp reports whether OpenSSL finds a certificate in /etc/ssl/certs.
-func (e *edit) lookUp(c *certs.Certificate) bool { return e.found(certDir, c) }

@@ -41,6 +41,22 @@ func Remove(root *rootfs.Overlay, selected Selection, opt Options) (*Report, err
 	return e.report, e.record.write(root)
 }
 
+// sync takes out what was installed from sources before and they no longer
+// have.
+func (e *edit) sync(groups []sameName) error {
+	for _, g := range groups {
+		if g.stoodIn() {
+			e.warn("not synced: %s was not reached, so nothing that was installed from it was taken out; run it again when it can be", g.name)
+		}
+		for i := range e.record.Certificates {
+			if c := &e.record.Certificates[i]; g.lost(*c) {
+				c.Sources = slices.DeleteFunc(c.Sources, func(n string) bool { return n == g.name })
+			}
+		}
+	}
+	return e.takeOut()
+}
+
 // forget takes the selected sources off the certificates in the record. What is
 // selected and not recorded is named.
 func (e *edit) forget(selected Selection) {

@@ -1,6 +1,9 @@
 package installer
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Report says what was done, or would be.
 type Report struct {
@@ -16,9 +19,6 @@ type Report struct {
 	hooks bool        // the distribution's own tool would have run hooks
 	links linkChanges // what it would have told them
 }
-
-// linkChanges are the links to anchors that came and went.
-type linkChanges struct{ added, removed []string }
 
 // StoreReport says what became of one file, or one store of several.
 type StoreReport struct {
@@ -63,4 +63,28 @@ func (r *Report) add(s StoreReport) {
 		}
 	}
 	r.Stores = append(r.Stores, s)
+}
+
+// linkChanges are the links to anchors that came and went.
+type linkChanges struct{ added, removed []string }
+
+// lines are what a hook reads: +LINK for each that came, -LINK for each that
+// went.
+func (c linkChanges) lines() string {
+	var out strings.Builder
+	for _, name := range c.added {
+		out.WriteString("+" + name + "\n")
+	}
+	for _, name := range c.removed {
+		out.WriteString("-" + name + "\n")
+	}
+	return out.String()
+}
+
+// some names the first of names and counts the others.
+func some(names []string) string {
+	if len(names) == 1 {
+		return names[0]
+	}
+	return fmt.Sprintf("%s and %d more", names[0], len(names)-1)
 }

@@ -50,205 +50,10 @@ func and(other string) func(string) string {
 	return func(use string) string { return use + ", and " + other }
 }
 
-// Places of programs.
-var programDirs = []string{
-	"usr/local/bin", "usr/bin", "bin", ".", "nodejs/bin", "opt/*/bin", "usr/local/*/bin",
-	"root/.local/bin", "root/.cargo/bin", "root/.deno/bin", "root/.bun/bin",
-	"home/*/.local/bin", "home/*/.cargo/bin", "home/*/.deno/bin", "home/*/.bun/bin",
-	"root/.nvm/versions/node/*/bin", "home/*/.nvm/versions/node/*/bin", "usr/local/nvm/versions/node/*/bin",
-}
-
-// Places below which Python has its lib directory: the system's, virtual
-// environments, pyenv, tools of pipx and uv.
-var pythonHomes = []string{
-	"usr", "usr/local", "opt/*", "venv", ".venv", "app/venv", "app/.venv", "usr/src/app/venv", "usr/src/app/.venv", "code/.venv", "srv/*/.venv",
-	"root/.local", "home/*/.local", "root/.venv", "home/*/.venv", "root/.pyenv/versions/*", "home/*/.pyenv/versions/*", "opt/pyenv/versions/*",
-	"root/.local/share/pipx/venvs/*", "opt/pipx/venvs/*", "root/.local/share/uv/tools/*", "root/.local/share/uv/python/*", "var/lang",
-}
-
 // advise names what in the root does not trust what was installed.
 func (e *edit) advise(want []wanted) {
 	e.adviseRuntimes(want)
 	e.tellHooks()
-}
-
-// glob returns the names that match any of the patterns.
-func (e *edit) glob(patterns ...string) []string {
-	var found []string
-	for _, p := range patterns {
-		names, err := fs.Glob(e.root, p)
-		if err == nil {
-			found = append(found, names...)
-		}
-	}
-	return found
-}
-
-// program finds the programs of that name.
-func program(name string) func(f *finder) []string {
-	return func(f *finder) []string {
-		var found []string
-		for _, dir := range f.bins() {
-			found = append(found, path.Join(dir, name))
-		}
-		return found
-	}
-}
-
-// searchPath returns the directories of PATH, as names for io/fs that are no
-// patterns.
-func (e *edit) searchPath() []string {
-	var dirs []string
-	for dir := range strings.SplitSeq(e.opt.Environ["PATH"], ":") {
-		if strings.HasPrefix(dir, "/") && !strings.ContainsAny(dir, `*?[\`) && path.Clean(dir) != "/" {
-			dirs = append(dirs, path.Clean(dir)[1:])
-		}
-	}
-	return dirs
-}
-
-// officialNode finds the builds of nodejs.org. Those of distributions read the
-// system's bundle: they are in /usr/bin, and have a library beside them or are of
-// a family whose own build it is.
-func officialNode(f *finder) []string {
-	found := program("node")(f)
-	family := f.report.Detection.Family
-	if family == alpine.id || family == arch.id || family == suse.id ||
-		len(f.glob("usr/lib/libnode.so*", "usr/lib64/libnode.so*", "usr/lib/*-linux-gnu*/libnode.so*")) > 0 {
-		found = slices.DeleteFunc(found, func(name string) bool { return path.Dir(name) == "usr/bin" || path.Dir(name) == "bin" })
-	}
-	return found
-}
-
-// lonelyBun finds Bun where neither of the places is filled that it reads.
-func lonelyBun(f *finder) []string {
-	if leadsToFile(f.root, "etc/ssl/cert.pem") || f.hashed() {
-		return nil
-	}
-	return program("bun")(f)
-}
-
-// A finder looks for runtimes in a root. What several are found by is looked up
-// once.
-type finder struct {
-	*edit
-
-	bins    func() []string // directories with programs
-	sites   func() []string // directories with Python's modules
-	bundles []string        // that the stores see to
-}
-
-// lookedInto are the directories in which most of what is looked for would be.
-// Once they are listed, what is missing there costs nothing.
-var lookedInto = []string{".", "home", "opt", "root", "usr", "usr/lib", "usr/local", "usr/local/lib", "var"}
-
-func (e *edit) newFinder() (*finder, error) {
-	for _, dir := range lookedInto {
-		_, _ = e.root.ReadDir(dir) // one that is missing has nothing
-	}
-	bundles, err := e.bundleFiles()
-	bins := func() []string { return e.glob(slices.Concat(programDirs, e.searchPath())...) }
-	return &finder{edit: e, bins: sync.OnceValue(bins), sites: sync.OnceValue(e.sitePackages), bundles: bundles}, err
-}
-
-// sitePackages returns the directories with Python's modules.
-func (e *edit) sitePackages() []string {
-	homes := pythonHomes
-	for _, name := range []string{"VIRTUAL_ENV", "CONDA_PREFIX"} {
-		if home := e.opt.Environ[name]; strings.HasPrefix(home, "/") && !strings.ContainsAny(home, `*?[\`) && path.Clean(home) != "/" {
-			homes = append(slices.Clip(homes), path.Clean(home)[1:])
-		}
-	}
-	var patterns []string
-	for _, home := range e.glob(homes...) {
-		patterns = append(patterns, home+"/lib/python3*/site-packages", home+"/lib64/python3*/site-packages", home+"/lib/python3*/dist-packages")
-	}
-	return append(e.glob(patterns...), "var/task", "opt/python") // the last two are those of AWS Lambda
-}
-
-// module finds a file of a Python module.
-func module(file string) func(f *finder) []string {
-	return func(f *finder) []string {
-		var found []string
-		for _, dir := range f.sites() {
-			found = append(found, path.Join(dir, file))
-		}
-		return found
-	}
-}
-
-// oldPip finds the roots of each pip that uses them: from version 24.2 on it uses
-// the system's, with Python from 3.10 on.
-func oldPip(f *finder) []string {
-	var found []string
-	for _, dir := range f.sites() {
-		recent := slices.ContainsFunc(f.glob(dir+"/pip-*.dist-info"), func(info string) bool {
-			return atLeast(strings.TrimPrefix(path.Base(info), "pip-"), 24, 2)
-		})
-		python := strings.TrimPrefix(path.Base(path.Dir(dir)), "python")
-		if !recent || !atLeast(python, 3, 10) {
-			found = append(found, path.Join(dir, "pip/_vendor/certifi/cacert.pem"))
-		}
-	}
-	return found
-}
-
-// atLeast compares the first two numbers of a version.
-func atLeast(version string, major, minor int) bool {
-	first, rest, _ := strings.Cut(version, ".")
-	second, _, _ := strings.Cut(rest, ".")
-	a, err := strconv.Atoi(first)
-	b, _ := strconv.Atoi(second)
-	return err == nil && (a > major || a == major && b >= minor)
-}
-
-func botocore(f *finder) []string {
-	return append(module("botocore/cacert.pem")(f), f.glob("usr/local/aws-cli/v2/*/dist/awscli/botocore/cacert.pem", "opt/aws-cli/v2/*/dist/awscli/botocore/cacert.pem")...)
-}
-
-func grpc(f *finder) []string {
-	return append(module("grpc/_cython/_credentials/roots.pem")(f),
-		f.glob("usr/local/bundle/gems/grpc-*/etc/roots.pem", "var/lib/gems/*/gems/grpc-*/etc/roots.pem", "usr/local/lib/ruby/gems/*/gems/grpc-*/etc/roots.pem")...)
-}
-
-func gcloud(f *finder) []string {
-	return f.glob("usr/lib/google-cloud-sdk/bin/gcloud", "google-cloud-sdk/bin/gcloud", "opt/google-cloud-sdk/bin/gcloud", "root/google-cloud-sdk/bin/gcloud")
-}
-
-func mozillaCA(f *finder) []string {
-	return f.glob("usr/local/share/perl/*/Mozilla/CA/cacert.pem", "usr/local/lib/perl5/site_perl/*/Mozilla/CA/cacert.pem", "usr/share/perl5/Mozilla/CA/cacert.pem", "usr/share/perl5/vendor_perl/Mozilla/CA/cacert.pem")
-}
-
-func libpq(f *finder) []string {
-	return f.glob("usr/lib/libpq.so.5", "usr/lib64/libpq.so.5", "usr/lib/*-linux-gnu*/libpq.so.5", "usr/local/lib/libpq.so.5")
-}
-
-// owned returns the real paths of a runtime that has roots of its own: a
-// distribution's package often has a link to the bundle in their place.
-func (f *finder) owned(r runtime) []string {
-	var names []string
-	for _, name := range r.find(f) {
-		real, err := f.root.Resolve(name)
-		if err == nil && leadsToFile(f.root, real) && !slices.Contains(f.bundles, real) && !slices.Contains(names, real) {
-			names = append(names, real)
-		}
-	}
-	return names
-}
-
-// useful returns the variables that runtimes in the root need.
-func (e *edit) useful() ([]string, error) {
-	f, err := e.newFinder()
-	if err != nil {
-		return nil, err
-	}
-	var names []string
-	for _, r := range ownRoots {
-		if !slices.Contains(names, r.variable) && len(f.owned(r)) > 0 {
-			names = append(names, r.variable)
-		}
-	}
-	return names, nil
 }
 
 // adviseRuntimes names the runtimes in the root that do not trust what was
@@ -315,4 +120,209 @@ func (e *edit) adviseJava(want []wanted) {
 			})
 		}
 	}
+}
+
+// useful returns the variables that runtimes in the root need.
+func (e *edit) useful() ([]string, error) {
+	f, err := e.newFinder()
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, r := range ownRoots {
+		if !slices.Contains(names, r.variable) && len(f.owned(r)) > 0 {
+			names = append(names, r.variable)
+		}
+	}
+	return names, nil
+}
+
+// A finder looks for runtimes in a root. What several are found by is looked up
+// once.
+type finder struct {
+	*edit
+
+	bins    func() []string // directories with programs
+	sites   func() []string // directories with Python's modules
+	bundles []string        // that the stores see to
+}
+
+// lookedInto are the directories in which most of what is looked for would be.
+// Once they are listed, what is missing there costs nothing.
+var lookedInto = []string{".", "home", "opt", "root", "usr", "usr/lib", "usr/local", "usr/local/lib", "var"}
+
+func (e *edit) newFinder() (*finder, error) {
+	for _, dir := range lookedInto {
+		_, _ = e.root.ReadDir(dir) // one that is missing has nothing
+	}
+	bundles, err := e.bundleFiles()
+	bins := func() []string { return e.glob(slices.Concat(programDirs, e.searchPath())...) }
+	return &finder{edit: e, bins: sync.OnceValue(bins), sites: sync.OnceValue(e.sitePackages), bundles: bundles}, err
+}
+
+// owned returns the real paths of a runtime that has roots of its own: a
+// distribution's package often has a link to the bundle in their place.
+func (f *finder) owned(r runtime) []string {
+	var names []string
+	for _, name := range r.find(f) {
+		real, err := f.root.Resolve(name)
+		if err == nil && leadsToFile(f.root, real) && !slices.Contains(f.bundles, real) && !slices.Contains(names, real) {
+			names = append(names, real)
+		}
+	}
+	return names
+}
+
+// Places of programs.
+var programDirs = []string{
+	"usr/local/bin", "usr/bin", "bin", ".", "nodejs/bin", "opt/*/bin", "usr/local/*/bin",
+	"root/.local/bin", "root/.cargo/bin", "root/.deno/bin", "root/.bun/bin",
+	"home/*/.local/bin", "home/*/.cargo/bin", "home/*/.deno/bin", "home/*/.bun/bin",
+	"root/.nvm/versions/node/*/bin", "home/*/.nvm/versions/node/*/bin", "usr/local/nvm/versions/node/*/bin",
+}
+
+// Places below which Python has its lib directory: the system's, virtual
+// environments, pyenv, tools of pipx and uv.
+var pythonHomes = []string{
+	"usr", "usr/local", "opt/*", "venv", ".venv", "app/venv", "app/.venv", "usr/src/app/venv", "usr/src/app/.venv", "code/.venv", "srv/*/.venv",
+	"root/.local", "home/*/.local", "root/.venv", "home/*/.venv", "root/.pyenv/versions/*", "home/*/.pyenv/versions/*", "opt/pyenv/versions/*",
+	"root/.local/share/pipx/venvs/*", "opt/pipx/venvs/*", "root/.local/share/uv/tools/*", "root/.local/share/uv/python/*", "var/lang",
+}
+
+// sitePackages returns the directories with Python's modules.
+func (e *edit) sitePackages() []string {
+	homes := pythonHomes
+	for _, name := range []string{"VIRTUAL_ENV", "CONDA_PREFIX"} {
+		if home := e.opt.Environ[name]; strings.HasPrefix(home, "/") && !strings.ContainsAny(home, `*?[\`) && path.Clean(home) != "/" {
+			homes = append(slices.Clip(homes), path.Clean(home)[1:])
+		}
+	}
+	var patterns []string
+	for _, home := range e.glob(homes...) {
+		patterns = append(patterns, home+"/lib/python3*/site-packages", home+"/lib64/python3*/site-packages", home+"/lib/python3*/dist-packages")
+	}
+	return append(e.glob(patterns...), "var/task", "opt/python") // the last two are those of AWS Lambda
+}
+
+// searchPath returns the directories of PATH, as names for io/fs that are no
+// patterns.
+func (e *edit) searchPath() []string {
+	var dirs []string
+	for dir := range strings.SplitSeq(e.opt.Environ["PATH"], ":") {
+		if strings.HasPrefix(dir, "/") && !strings.ContainsAny(dir, `*?[\`) && path.Clean(dir) != "/" {
+			dirs = append(dirs, path.Clean(dir)[1:])
+		}
+	}
+	return dirs
+}
+
+// glob returns the names that match any of the patterns.
+func (e *edit) glob(patterns ...string) []string {
+	var found []string
+	for _, p := range patterns {
+		names, err := fs.Glob(e.root, p)
+		if err == nil {
+			found = append(found, names...)
+		}
+	}
+	return found
+}
+
+// program finds the programs of that name.
+func program(name string) func(f *finder) []string {
+	return func(f *finder) []string {
+		var found []string
+		for _, dir := range f.bins() {
+			found = append(found, path.Join(dir, name))
+		}
+		return found
+	}
+}
+
+// module finds a file of a Python module.
+func module(file string) func(f *finder) []string {
+	return func(f *finder) []string {
+		var found []string
+		for _, dir := range f.sites() {
+			found = append(found, path.Join(dir, file))
+		}
+		return found
+	}
+}
+
+// officialNode finds the builds of nodejs.org. Those of distributions read the
+// system's bundle: they are in /usr/bin, and have a library beside them or are of
+// a family whose own build it is.
+func officialNode(f *finder) []string {
+	found := program("node")(f)
+	family := f.report.Detection.Family
+	if family == alpine.id || family == arch.id || family == suse.id ||
+		len(f.glob("usr/lib/libnode.so*", "usr/lib64/libnode.so*", "usr/lib/*-linux-gnu*/libnode.so*")) > 0 {
+		found = slices.DeleteFunc(found, func(name string) bool { return path.Dir(name) == "usr/bin" || path.Dir(name) == "bin" })
+	}
+	return found
+}
+
+// lonelyBun finds Bun where neither of the places is filled that it reads.
+func lonelyBun(f *finder) []string {
+	if leadsToFile(f.root, "etc/ssl/cert.pem") || f.hashed() {
+		return nil
+	}
+	return program("bun")(f)
+}
+
+// oldPip finds the roots of each pip that uses them: from version 24.2 on it uses
+// the system's, with Python from 3.10 on.
+func oldPip(f *finder) []string {
+	var found []string
+	for _, dir := range f.sites() {
+		recent := slices.ContainsFunc(f.glob(dir+"/pip-*.dist-info"), func(info string) bool {
+			return atLeast(strings.TrimPrefix(path.Base(info), "pip-"), 24, 2)
+		})
+		python := strings.TrimPrefix(path.Base(path.Dir(dir)), "python")
+		if !recent || !atLeast(python, 3, 10) {
+			found = append(found, path.Join(dir, "pip/_vendor/certifi/cacert.pem"))
+		}
+	}
+	return found
+}
+
+// atLeast compares the first two numbers of a version.
+func atLeast(version string, major, minor int) bool {
+	first, rest, _ := strings.Cut(version, ".")
+	second, _, _ := strings.Cut(rest, ".")
+	a, err := strconv.Atoi(first)
+	b, _ := strconv.Atoi(second)
+	return err == nil && (a > major || a == major && b >= minor)
+}
+
+func botocore(f *finder) []string {
+	return append(module("botocore/cacert.pem")(f), f.glob("usr/local/aws-cli/v2/*/dist/awscli/botocore/cacert.pem", "opt/aws-cli/v2/*/dist/awscli/botocore/cacert.pem")...)
+}
+
+func grpc(f *finder) []string {
+	return append(module("grpc/_cython/_credentials/roots.pem")(f),
+		f.glob("usr/local/bundle/gems/grpc-*/etc/roots.pem", "var/lib/gems/*/gems/grpc-*/etc/roots.pem", "usr/local/lib/ruby/gems/*/gems/grpc-*/etc/roots.pem")...)
+}
+
+// condaFiles returns the bundle that the OpenSSL of Conda reads, of the
+// installation and of each environment.
+func condaFiles(f *finder) []string {
+	var files []string
+	for _, base := range []string{"opt/*conda*", "opt/*mamba*", "opt/miniforge*", "root/*conda*", "root/miniforge*", "home/*/*conda*", "home/*/miniforge*", "usr/local/*conda*"} {
+		files = append(files, f.glob(base+"/ssl/cacert.pem", base+"/envs/*/ssl/cacert.pem")...)
+	}
+	return files
+}
+
+func gcloud(f *finder) []string {
+	return f.glob("usr/lib/google-cloud-sdk/bin/gcloud", "google-cloud-sdk/bin/gcloud", "opt/google-cloud-sdk/bin/gcloud", "root/google-cloud-sdk/bin/gcloud")
+}
+
+func mozillaCA(f *finder) []string {
+	return f.glob("usr/local/share/perl/*/Mozilla/CA/cacert.pem", "usr/local/lib/perl5/site_perl/*/Mozilla/CA/cacert.pem", "usr/share/perl5/Mozilla/CA/cacert.pem", "usr/share/perl5/vendor_perl/Mozilla/CA/cacert.pem")
+}
+
+func libpq(f *finder) []string {
+	return f.glob("usr/lib/libpq.so.5", "usr/lib64/libpq.so.5", "usr/lib/*-linux-gnu*/libpq.so.5", "usr/local/lib/libpq.so.5")
 }

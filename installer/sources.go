@@ -6,6 +6,24 @@ import (
 	"github.com/certgraft/certgraft/certs"
 )
 
+// Source is what is to be installed from one place.
+type Source struct {
+	Name      string // public name, as recorded
+	Anchor    string // what anchor files are named after
+	SetDigest string // of all certificates that it holds
+	Certs     *certs.Set
+	Held      *certs.Set // all that it holds, those too that are not to be installed; nil is Certs
+	StoodIn   bool       // a cache or a snapshot stood in for it: what it lost since is not known
+}
+
+// all returns everything that the source holds.
+func (s Source) all() *certs.Set {
+	if s.Held != nil {
+		return s.Held
+	}
+	return s.Certs
+}
+
 // sameName is all sources of one public name, which the record cannot tell apart:
 // two files of the same base name, or two URLs that differ in the query.
 type sameName struct {
@@ -26,14 +44,6 @@ func byName(sources []Source) []sameName {
 		groups[i].sources = append(groups[i].sources, s)
 	}
 	return groups
-}
-
-// all returns everything that the source holds.
-func (s Source) all() *certs.Set {
-	if s.Held != nil {
-		return s.Held
-	}
-	return s.Certs
 }
 
 // setDigest is of all that the sources hold together.
@@ -95,20 +105,4 @@ func (e *edit) nameGone(g sameName) {
 			e.tell("%s was installed from %s before and stays, though %s no longer has it; --sync takes it out", c.Subject, g.name, g.name)
 		}
 	}
-}
-
-// sync takes out what was installed from sources before and they no longer
-// have.
-func (e *edit) sync(groups []sameName) error {
-	for _, g := range groups {
-		if g.stoodIn() {
-			e.warn("not synced: %s was not reached, so nothing that was installed from it was taken out; run it again when it can be", g.name)
-		}
-		for i := range e.record.Certificates {
-			if c := &e.record.Certificates[i]; g.lost(*c) {
-				c.Sources = slices.DeleteFunc(c.Sources, func(n string) bool { return n == g.name })
-			}
-		}
-	}
-	return e.takeOut()
 }

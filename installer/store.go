@@ -54,18 +54,6 @@ var stores = []struct {
 	{composerStore, composerStore.used, named},
 }
 
-// StoreNames returns what [Options].Stores may name: the stores that there are
-// anywhere, and the names for several of them.
-func StoreNames() []string {
-	names := []string{"auto", "system"}
-	for _, row := range stores {
-		names = append(names, row.store.name())
-	}
-	return names
-}
-
-func (e *edit) family(name string) bool { return !e.opt.Append && e.report.Detection.Family == name }
-
 // stores returns the stores that are to be edited.
 func (e *edit) stores() ([]store, error) {
 	chosen, wanted := []store(nil), e.opt.Stores
@@ -101,6 +89,16 @@ func (e *edit) noStore(name string) error {
 		}
 	}
 	return hinted{fmt.Errorf("this root has no store %q", name), "stores: " + strings.Join(names, ", ") + "; system for the distribution's own, auto for all that are safe to edit"}
+}
+
+// StoreNames returns what [Options].Stores may name: the stores that there are
+// anywhere, and the names for several of them.
+func StoreNames() []string {
+	names := []string{"auto", "system"}
+	for _, row := range stores {
+		names = append(names, row.store.name())
+	}
+	return names
 }
 
 // readDirs are the directories in which any file may be read.
