@@ -5,9 +5,6 @@ import (
 	"encoding/base64"
 	"errors"
 
-	"golang.org/x/crypto/cryptobyte"
-	"golang.org/x/crypto/cryptobyte/asn1"
-
 	"github.com/certgraft/certgraft/certs"
 )
 
@@ -26,52 +23,28 @@ var (
 	errNothing = errors.New("there is nothing between BEGIN and END")
 )
 
-// decode reads what the block holds.
-func (r *Reader) decode(b *Block, body []byte) error {
-	der, err := decodeBase64(r.der[:0], body)
-	if err != nil {
-		return err
-	}
-	r.der = der
-	switch b.Label {
-	case "CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE":
-	default:
-		return nil
-	}
-	var first cryptobyte.String
-	rest := cryptobyte.String(der)
-	if !rest.ReadASN1Element(&first, asn1.SEQUENCE) {
-		return errors.New("it is not DER")
-	}
-	b.trailing = !rest.Empty() && b.Label != "TRUSTED CERTIFICATE" // there it is the trust
-	b.Cert, err = r.Parse(first)
-	return err
-}
-
-// decodeBase64 is EVP_DecodeUpdate: white space is passed over, a dash ends it.
-// It appends to dst.
-func decodeBase64(dst, text []byte) ([]byte, error) {
-	if i := bytes.IndexByte(text, '-'); i >= 0 {
-		text = text[:i]
-	}
-	if len(bytes.TrimSpace(text)) == 0 {
-		return nil, errNothing
-	}
-	der, err := base64.StdEncoding.AppendDecode(dst, text)
-	if err != nil && bytes.ContainsAny(text, " \t\v\f") { // returns the decoder passes over itself
-		der, err = base64.StdEncoding.AppendDecode(dst, bytes.Join(bytes.Fields(text), nil))
-	}
-	if err != nil {
-		return nil, errBase64
-	}
-	return der, nil
-}
-
 // lineReader reads text line by line.
 type lineReader struct {
 	data []byte
 	at   int
 	text []byte // of the block, written over by that of the next
+}
+
+// block returns the next block and its base64; nil at the end of the text.
+func (l *lineReader) block() (*Block, []byte, error) {
+	for first := true; ; first = false {
+		start, line, ok := l.next()
+		if !ok {
+			return nil, nil, nil
+		}
+		if rest, bom := bytes.CutPrefix(line, []byte("\ufeff")); bom && first {
+			start, line = start+3, rest
+		}
+		if label, ok := beginLabel(line); ok {
+			body, err := l.body(label)
+			return &Block{start: start, end: l.at, Label: label}, body, err
+		}
+	}
 }
 
 // next returns a line without what OpenSSL strips from its end, and where it
@@ -93,29 +66,6 @@ func (l *lineReader) next() (start int, line []byte, ok bool) {
 		line = line[:len(line)-1]
 	}
 	return start, line, true
-}
-
-// block returns the next block and its base64; nil at the end of the text.
-func (l *lineReader) block() (*Block, []byte, error) {
-	for first := true; ; first = false {
-		start, line, ok := l.next()
-		if !ok {
-			return nil, nil, nil
-		}
-		if rest, bom := bytes.CutPrefix(line, []byte("\ufeff")); bom && first {
-			start, line = start+3, rest
-		}
-		if label, ok := beginLabel(line); ok {
-			body, err := l.body(label)
-			return &Block{start: start, end: l.at, Label: label}, body, err
-		}
-	}
-}
-
-func beginLabel(line []byte) (string, bool) {
-	rest, begins := bytes.CutPrefix(line, []byte("-----BEGIN "))
-	label, ends := bytes.CutSuffix(rest, []byte("-----"))
-	return string(label), begins && ends
 }
 
 // body returns what stands before the END line of label. A blank line is
@@ -145,4 +95,46 @@ func (l *lineReader) body(label string) ([]byte, error) {
 		short = len(line) < 64
 		body = append(body, line...)
 	}
+}
+
+func beginLabel(line []byte) (string, bool) {
+	rest, begins := bytes.CutPrefix(line, []byte("-----BEGIN "))
+	label, ends := bytes.CutSuffix(rest, []byte("-----"))
+	return string(label), begins && ends
+}
+
+// endsEarly reports whether OpenSSL takes a line for the end of the file. fgets
+// gives it at most 254 bytes of a line at once.
+func endsEarly(data []byte) bool {
+	const most = 254
+	for bytes.IndexByte(data, 0) >= 0 {
+		line := data[:min(most, len(data))]
+		if line[0] == 0 {
+			return true
+		}
+		if i := bytes.IndexByte(line, '\n'); i >= 0 {
+			line = line[:i+1]
+		}
+		data = data[len(line):]
+	}
+	return false
+}
+
+// decodeBase64 is EVP_DecodeUpdate: white space is passed over, a dash ends it.
+// It appends to dst.
+func decodeBase64(dst, text []byte) ([]byte, error) {
+	if i := bytes.IndexByte(text, '-'); i >= 0 {
+		text = text[:i]
+	}
+	if len(bytes.TrimSpace(text)) == 0 {
+		return nil, errNothing
+	}
+	der, err := base64.StdEncoding.AppendDecode(dst, text)
+	if err != nil && bytes.ContainsAny(text, " \t\v\f") { // returns the decoder passes over itself
+		der, err = base64.StdEncoding.AppendDecode(dst, bytes.Join(bytes.Fields(text), nil))
+	}
+	if err != nil {
+		return nil, errBase64
+	}
+	return der, nil
 }

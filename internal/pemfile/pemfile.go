@@ -25,21 +25,6 @@ type File struct {
 	Faults []Fault    // why
 }
 
-// Fault is what was wrong with a block, and what was done about it.
-type Fault struct {
-	Why   string // "its base64 is damaged"
-	Done  string // "it was taken out, and the record keeps it"
-	Fatal bool   // programs read nothing of the file
-}
-
-// Harm says what the block does to its file.
-func (f Fault) Harm() string {
-	if f.Fatal {
-		return "keeps programs from reading any of it"
-	}
-	return "keeps some programs from reading it"
-}
-
 // Open reads a file. A block over which a strict reader loses the whole file is
 // taken out; one that package certs can read is written anew. Everything
 // else stays as it is, and what could be read before can be read afterwards. The
@@ -132,21 +117,4 @@ func certificatesOf(blocks []Block) *certs.Set {
 func isClean(data []byte, blocks []Block) bool {
 	return bytes.Count(data, []byte("-----BEGIN ")) == len(blocks) && !endsEarly(data) &&
 		!slices.ContainsFunc(blocks, func(b Block) bool { return b.trailing })
-}
-
-// endsEarly reports whether OpenSSL takes a line for the end of the file. fgets
-// gives it at most 254 bytes of a line at once.
-func endsEarly(data []byte) bool {
-	const most = 254
-	for bytes.IndexByte(data, 0) >= 0 {
-		line := data[:min(most, len(data))]
-		if line[0] == 0 {
-			return true
-		}
-		if i := bytes.IndexByte(line, '\n'); i >= 0 {
-			line = line[:i+1]
-		}
-		data = data[len(line):]
-	}
-	return false
 }

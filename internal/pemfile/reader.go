@@ -2,9 +2,13 @@ package pemfile
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
+
+	"golang.org/x/crypto/cryptobyte"
+	"golang.org/x/crypto/cryptobyte/asn1"
 
 	"github.com/certgraft/certgraft/certs"
 )
@@ -135,6 +139,28 @@ func (r *Reader) Single(data []byte) *certs.Certificate {
 		return nil
 	}
 	return found
+}
+
+// decode reads what the block holds.
+func (r *Reader) decode(b *Block, body []byte) error {
+	der, err := decodeBase64(r.der[:0], body)
+	if err != nil {
+		return err
+	}
+	r.der = der
+	switch b.Label {
+	case "CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE":
+	default:
+		return nil
+	}
+	var first cryptobyte.String
+	rest := cryptobyte.String(der)
+	if !rest.ReadASN1Element(&first, asn1.SEQUENCE) {
+		return errors.New("it is not DER")
+	}
+	b.trailing = !rest.Empty() && b.Label != "TRUSTED CERTIFICATE" // there it is the trust
+	b.Cert, err = r.Parse(first)
+	return err
 }
 
 // Helper returns a reader that remembers what r does, and the other way round,

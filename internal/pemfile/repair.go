@@ -8,6 +8,21 @@ import (
 	"github.com/certgraft/certgraft/certs"
 )
 
+// Fault is what was wrong with a block, and what was done about it.
+type Fault struct {
+	Why   string // "its base64 is damaged"
+	Done  string // "it was taken out, and the record keeps it"
+	Fatal bool   // programs read nothing of the file
+}
+
+// Harm says what the block does to its file.
+func (f Fault) Harm() string {
+	if f.Fatal {
+		return "keeps programs from reading any of it"
+	}
+	return "keeps some programs from reading it"
+}
+
 // faults returns the changes that make a bundle readable, and what each is for.
 func (r *Reader) faults(data []byte) (cuts []Cut, faults []Fault) {
 	after, end := 0, 0
