@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/internal/command/words"
 	"github.com/certgraft/certgraft/keystore"
 )
 
@@ -114,7 +115,7 @@ const (
 func (f bundleFormat) configMap(set *certs.Set) ([]byte, error) {
 	pem := set.AppendPEM(nil)
 	if len(pem) > configMapMost {
-		return nil, withHint(refusedf("a ConfigMap holds 1 MiB, and these %s are %d bytes", plural(set.Len(), "certificate"), len(pem)), "name fewer sources, or a region of one")
+		return nil, withHint(refusedf("a ConfigMap holds 1 MiB, and these %s are %d bytes", words.Plural(set.Len(), "certificate"), len(pem)), "name fewer sources, or a region of one")
 	}
 	name := f.name
 	if name == "" {

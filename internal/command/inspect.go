@@ -15,6 +15,8 @@ import (
 	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/image"
 	"github.com/certgraft/certgraft/installer"
+	"github.com/certgraft/certgraft/internal/command/page"
+	"github.com/certgraft/certgraft/internal/command/words"
 	"github.com/certgraft/certgraft/rootfs"
 )
 
@@ -106,8 +108,8 @@ func (o *inspectOptions) inspectTree(p *printer, name string, root fs.ReadLinkFS
 	for _, w := range found.Warnings {
 		p.warn(w)
 	}
-	page := func() *inspectPage { return rootPage(name, found, o.now) }
-	return o.report(p, page, found, func(w io.Writer) { inspectionText(w, found) })
+	html := func() *page.Page { return page.Root(name, found, o.now) }
+	return o.report(p, html, found, func(w io.Writer) { inspectionText(w, found) })
 }
 
 func inspectionText(w io.Writer, found *installer.Inspection) {
@@ -130,7 +132,7 @@ func inspectionText(w io.Writer, found *installer.Inspection) {
 		}
 	}
 	for _, i := range found.Installed {
-		fmt.Fprintf(w, "installed by certgraft: %s from %s\n", plural(i.Certificates, "certificate"), i.Source)
+		fmt.Fprintf(w, "installed by certgraft: %s from %s\n", words.Plural(i.Certificates, "certificate"), i.Source)
 	}
 	differencesText(w, found.Differences)
 }
@@ -140,7 +142,7 @@ func differencesText(w io.Writer, all []installer.Difference) {
 	if len(all) == 0 {
 		return
 	}
-	fmt.Fprintf(w, "the stores disagree on %s:\n", plural(len(all), "certificate"))
+	fmt.Fprintf(w, "the stores disagree on %s:\n", words.Plural(len(all), "certificate"))
 	for _, d := range all[:min(len(all), most)] {
 		fmt.Fprintf(w, "  %s: in %s, not in %s\n", d.Subject, strings.Join(d.In, ", "), strings.Join(d.Missing, ", "))
 	}
@@ -207,7 +209,16 @@ func (o *inspectOptions) inspectFile(p *printer, name string) error {
 		out.Findings = append(out.Findings, newFinding(f))
 	}
 	p.warnFindings(name, out.Findings)
-	return o.report(p, func() *inspectPage { return filePage(out, set, o.now) }, out, out.text)
+	html := func() *page.Page { return page.File(name, set, problemsOf(out.Findings), o.now) }
+	return o.report(p, html, out, out.text)
+}
+
+// problemsOf is what the page says of findings.
+func problemsOf(findings []findingResult) (problems []string) {
+	for _, f := range findings {
+		problems = append(problems, f.String())
+	}
+	return problems
 }
 
 func (r fileResult) text(w io.Writer) {
@@ -220,5 +231,5 @@ func (r fileResult) text(w io.Writer) {
 		rows = append(rows, line)
 	}
 	table(w, rows)
-	fmt.Fprintf(w, "%s, pin: @set:%s\n", plural(len(r.Certificates), "certificate"), r.Set)
+	fmt.Fprintf(w, "%s, pin: @set:%s\n", words.Plural(len(r.Certificates), "certificate"), r.Set)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/certgraft/certgraft/bundles"
+	"github.com/certgraft/certgraft/internal/command/words"
 )
 
 // lockOptions are the flags of certgraft lock.
@@ -269,7 +270,7 @@ func (s lockSourceResult) summary() string {
 	if len(parts) == 0 {
 		parts = []string{"unchanged"}
 	}
-	return strings.Join(append(parts, plural(s.Certificates, "certificate")), ", ")
+	return strings.Join(append(parts, words.Plural(s.Certificates, "certificate")), ", ")
 }
 
 // lines writes a line for each certificate.

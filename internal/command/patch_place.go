@@ -9,6 +9,7 @@ import (
 
 	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/image"
+	"github.com/certgraft/certgraft/internal/command/words"
 )
 
 // patchPlace are the flags that say where patched images go.
@@ -115,18 +116,18 @@ func readJobs(l *image.Locations, file string) ([]patchJob, error) {
 	}
 	var jobs []patchJob
 	for n, line := range strings.Split(string(data), "\n") {
-		words := strings.Fields(line)
-		if len(words) == 0 || strings.HasPrefix(words[0], "#") {
+		fields := strings.Fields(line)
+		if len(fields) == 0 || strings.HasPrefix(fields[0], "#") {
 			continue
 		}
-		if len(words) != 2 {
-			return nil, withHint(usagef("%s:%d: it has %s", file, n+1, plural(len(words), "word")), "write IMAGE DESTINATION")
+		if len(fields) != 2 {
+			return nil, withHint(usagef("%s:%d: it has %s", file, n+1, words.Plural(len(fields), "word")), "write IMAGE DESTINATION")
 		}
-		from, err := l.Parse(words[0])
+		from, err := l.Parse(fields[0])
 		if err != nil {
 			return nil, fmt.Errorf("%s:%d: %w", file, n+1, err)
 		}
-		to, err := parseAll(l, words[1:])
+		to, err := parseAll(l, fields[1:])
 		if err != nil {
 			return nil, fmt.Errorf("%s:%d: %w", file, n+1, err)
 		}

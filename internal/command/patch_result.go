@@ -10,6 +10,7 @@ import (
 
 	"github.com/certgraft/certgraft/image"
 	"github.com/certgraft/certgraft/installer"
+	"github.com/certgraft/certgraft/internal/command/words"
 )
 
 // patchResult is the JSON of certgraft patch; docs/json.md describes it for
@@ -237,7 +238,7 @@ func (w *imageEditor) writeMetadata(results []*patchResult) error {
 func (r *patchResult) text(w io.Writer) {
 	var rows [][]string
 	for _, s := range r.Sources {
-		rows = append(rows, []string{s.Source, plural(s.Certificates, "certificate"), s.from()})
+		rows = append(rows, []string{s.Source, words.Plural(s.Certificates, "certificate"), s.from()})
 	}
 	for _, one := range r.Platforms {
 		rows = append(rows, one.rows()...)

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/certgraft/certgraft/image"
+	"github.com/certgraft/certgraft/internal/command/words"
 )
 
 // shard is one of several parts of a list of images. The zero value is the
@@ -57,7 +58,7 @@ func (o *patchPlace) list(p *printer, l *image.Locations) ([]patchJob, error) {
 	}
 	jobs := part.of(all)
 	if part.count > 0 {
-		p.note(fmt.Sprintf("part %s of %s: %d of %s", o.shard, o.fromFile, len(jobs), plural(len(all), "image")))
+		p.note(fmt.Sprintf("part %s of %s: %d of %s", o.shard, o.fromFile, len(jobs), words.Plural(len(all), "image")))
 	}
 	return jobs, nil
 }

@@ -11,8 +11,8 @@ import (
 	"runtime"
 	"strings"
 	"text/tabwriter"
-	"unicode"
 
+	"github.com/certgraft/certgraft/internal/command/words"
 	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
 )
@@ -109,19 +109,7 @@ func (p *printer) line(kind, sgr, message string) {
 	if p.colour {
 		kind = "\x1b[" + sgr + "m" + kind + "\x1b[0m"
 	}
-	fmt.Fprintf(p.err, "certgraft: %s: %s\n", kind, strings.Map(visible, message))
-}
-
-// visible replaces what could move a terminal's cursor, or turn the direction of
-// a line: names of files are anybody's.
-func visible(r rune) rune {
-	switch {
-	case r == '\n', unicode.IsPrint(r):
-		return r
-	case unicode.IsSpace(r):
-		return ' '
-	}
-	return unicode.ReplacementChar
+	fmt.Fprintf(p.err, "certgraft: %s: %s\n", kind, strings.Map(words.Visible, message))
 }
 
 // result writes v as JSON, or calls text to write it for people; nothing where
@@ -141,7 +129,7 @@ func (p *printer) result(v any, text func(io.Writer)) error {
 	}
 	data := buf.Bytes()
 	if !p.json && !p.exact {
-		data = bytes.Map(visible, data)
+		data = bytes.Map(words.Visible, data)
 	}
 	_, err := p.out.Write(data)
 	if err != nil {
@@ -154,7 +142,7 @@ func (p *printer) result(v any, text func(io.Writer)) error {
 func (p *printer) report(text func(io.Writer)) error {
 	var buf bytes.Buffer
 	text(&buf)
-	if _, err := p.err.Write(bytes.Map(visible, buf.Bytes())); err != nil {
+	if _, err := p.err.Write(bytes.Map(words.Visible, buf.Bytes())); err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}
 	return nil
@@ -167,14 +155,6 @@ func table(w io.Writer, rows [][]string) {
 		fmt.Fprintln(t, strings.Join(row, "\t"))
 	}
 	_ = t.Flush() // w is a buffer
-}
-
-// plural returns n and the noun that goes with it.
-func plural(n int, one string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %ss", n, one)
 }
 
 // operands checks the number of arguments of a command.

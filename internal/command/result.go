@@ -9,6 +9,7 @@ import (
 	"github.com/certgraft/certgraft/bundles"
 	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/installer"
+	"github.com/certgraft/certgraft/internal/command/words"
 	"github.com/certgraft/certgraft/rootfs"
 )
 
@@ -195,7 +196,7 @@ func changeOf(c rootfs.Change) changeResult {
 func (r *editResult) text(w io.Writer) {
 	var rows [][]string
 	for _, s := range r.Sources {
-		rows = append(rows, []string{s.Source, plural(s.Certificates, "certificate"), s.from()})
+		rows = append(rows, []string{s.Source, words.Plural(s.Certificates, "certificate"), s.from()})
 	}
 	if d := r.Distribution; d != nil {
 		rows = append(rows, []string{"root", d.Family + " family", d.Rule})
@@ -241,7 +242,7 @@ func counts(s installer.StoreReport) string {
 }
 
 func (r *editResult) summary() string {
-	what := plural(len(r.Changes), "change")
+	what := words.Plural(len(r.Changes), "change")
 	switch {
 	case !r.Changed && r.Output != "" && !r.DryRun: // an earlier one is renewed
 		return "nothing to do: " + r.place() + " is as wanted, and " + r.Output + " is empty"

@@ -5,6 +5,8 @@ import (
 	"iter"
 	"slices"
 	"strings"
+
+	"github.com/certgraft/certgraft/internal/command/words"
 )
 
 // splitList splits a value of comma-separated names.
@@ -44,17 +46,9 @@ func groupVerdicts(verdicts []verdict) iter.Seq[string] {
 	}
 	return func(yield func(string) bool) {
 		for _, k := range order {
-			if !yield(fmt.Sprintf("%s: %s %s: %s", k.source, k.action, some(names[k], 3), k.reason)) {
+			if !yield(fmt.Sprintf("%s: %s %s: %s", k.source, k.action, words.Some(names[k], 3), k.reason)) {
 				return
 			}
 		}
 	}
-}
-
-// some names the first few of names and counts the others.
-func some(names []string, most int) string {
-	if len(names) <= most {
-		return strings.Join(names, "; ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], "; "), len(names)-most)
 }

@@ -1,10 +1,7 @@
-package command
+package page
 
 import (
-	"bytes"
 	"cmp"
-	"fmt"
-	"html"
 	"iter"
 	"slices"
 	"strings"
@@ -12,42 +9,8 @@ import (
 
 	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/installer"
+	"github.com/certgraft/certgraft/internal/command/words"
 )
-
-// markup is text that is HTML already. Everything else is escaped.
-type markup string
-
-// htmlWriter writes HTML that is well-formed XML too, so that a test can read
-// it with a strict parser.
-type htmlWriter struct{ buf bytes.Buffer }
-
-// put writes its arguments into format. What comes from a certificate, a root
-// or the command line is hostile: numbers and markup aside, every argument is
-// escaped here, not where it is passed. Attributes are in double quotes.
-func (h *htmlWriter) put(format string, args ...any) {
-	inert := make([]any, len(args))
-	for i, a := range args {
-		switch a.(type) {
-		case int, float64, markup:
-			inert[i] = a
-		default:
-			inert[i] = escapeHTML(fmt.Sprint(a))
-		}
-	}
-	fmt.Fprintf(&h.buf, format, inert...)
-}
-
-// escapeHTML returns s as text for an element or an attribute.
-func escapeHTML(s string) string { return html.EscapeString(strings.Map(visible, s)) }
-
-// codes returns names as a list in a line.
-func codes(names []string) markup {
-	var out []string
-	for _, n := range names {
-		out = append(out, "<code>"+escapeHTML(n)+"</code>")
-	}
-	return markup(strings.Join(out, ", "))
-}
 
 // life is where in its life a certificate is; the style sheet has a class for
 // each.
@@ -87,11 +50,11 @@ func span(days int64) string {
 	case days < 1:
 		return "less than a day"
 	case days < 90:
-		return plural(int(days), "day")
+		return words.Plural(int(days), "day")
 	case days < 2*365:
-		return plural(int(days/30), "month")
+		return words.Plural(int(days/30), "month")
 	}
-	return plural(int(days*100/36525), "year")
+	return words.Plural(int(days*100/36525), "year")
 }
 
 // nameOf returns what people call a certificate.

@@ -1,4 +1,4 @@
-package command
+package page
 
 import (
 	"fmt"
@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/internal/command/words"
 )
 
 // The measures of the timeline, in units of its view box.
@@ -28,17 +29,17 @@ type chartColumn struct {
 }
 
 // expiries writes the timeline, and the certificates that end first.
-func (c *inspectPage) expiries(h *htmlWriter) {
+func (p *Page) expiries(h *htmlWriter) {
 	h.put("<section id=\"expiries\"><h2>When they expire</h2>\n")
-	if c.all.Len() == 0 {
+	if p.all.Len() == 0 {
 		h.put("<p>There is no certificate.</p></section>\n")
 		return
 	}
-	c.chart(h)
-	first := byExpiry(c.all.All())
+	p.chart(h)
+	first := byExpiry(p.all.All())
 	urgent := 0
 	for _, cert := range first {
-		if at := lifeOf(cert, c.now); at == lifeExpired || at == lifeSoon {
+		if at := lifeOf(cert, p.now); at == lifeExpired || at == lifeSoon {
 			urgent++
 		}
 	}
@@ -49,7 +50,7 @@ func (c *inspectPage) expiries(h *htmlWriter) {
 		return
 	}
 	h.put("<details%s><summary>%s</summary>\n", openIf(urgent > 0 && urgent <= 10), firstWords(urgent, shown))
-	c.table(h, first[:shown])
+	p.table(h, first[:shown])
 	h.put("</details></section>\n")
 }
 
@@ -66,8 +67,8 @@ func firstWords(urgent, shown int) string {
 }
 
 // chart draws a bar for each year in which certificates expire.
-func (c *inspectPage) chart(h *htmlWriter) {
-	columns := chartColumns(slices.Collect(c.all.All()), c.now)
+func (p *Page) chart(h *htmlWriter) {
+	columns := chartColumns(slices.Collect(p.all.All()), p.now)
 	tallest := 1
 	for _, col := range columns {
 		tallest = max(tallest, len(col.certs))
@@ -75,12 +76,12 @@ func (c *inspectPage) chart(h *htmlWriter) {
 	pitch := min(widestBar, chartWidth/float64(len(columns)))
 	h.put("<figure><div class=\"wide\"><svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"Certificates by the year in which they expire\">\n", chartWidth, chartHeight)
 	for i, col := range columns {
-		c.column(h, col, float64(i)*pitch, pitch, chartTall/float64(tallest))
+		p.column(h, col, float64(i)*pitch, pitch, chartTall/float64(tallest))
 	}
 	h.put("<line class=\"axis\" x1=\"0\" x2=\"%.1f\" y1=\"%d\" y2=\"%d\"/>\n", pitch*float64(len(columns)), chartBase, chartBase)
-	c.today(h, columns, pitch)
+	p.today(h, columns, pitch)
 	h.put("</svg></div>\n<figcaption>Certificates by the year in which they expire.")
-	for _, class := range c.chartClasses(slices.Collect(c.all.All())) {
+	for _, class := range p.chartClasses(slices.Collect(p.all.All())) {
 		h.put(" <span class=\"key %s\">%s</span>", class.name, class.words)
 	}
 	h.put("</figcaption></figure>\n")
@@ -94,14 +95,14 @@ type chartClass struct {
 
 // chartClasses counts the certificates of each colour that is used, the one at
 // the foot of a bar first.
-func (c *inspectPage) chartClasses(list []*certs.Certificate) []chartClass {
+func (p *Page) chartClasses(list []*certs.Certificate) []chartClass {
 	classes := []chartClass{
 		{name: "expired", words: "expired"}, {name: "soon", words: "within 90 days"}, {name: "early", words: "not valid yet"},
 		{name: "valid", words: "valid"}, {name: "ours", words: "valid, added by certgraft"},
 	}
 	for _, cert := range list {
-		name := string(lifeOf(cert, c.now))
-		if name == string(lifeValid) && c.recorded[cert.Fingerprint()] != nil {
+		name := string(lifeOf(cert, p.now))
+		if name == string(lifeValid) && p.recorded[cert.Fingerprint()] != nil {
 			name = "ours"
 		}
 		i := slices.IndexFunc(classes, func(k chartClass) bool { return k.name == name })
@@ -111,7 +112,7 @@ func (c *inspectPage) chartClasses(list []*certs.Certificate) []chartClass {
 }
 
 // column draws the bar, the number and the years at x.
-func (c *inspectPage) column(h *htmlWriter, col chartColumn, x, pitch, scale float64) {
+func (p *Page) column(h *htmlWriter, col chartColumn, x, pitch, scale float64) {
 	middle := x + pitch/2
 	if col.gap {
 		h.put("<g><title>none from %d to %d</title><text x=\"%.1f\" y=\"%d\">⋯</text></g>\n", col.from, col.to, middle, chartBase+18)
@@ -123,11 +124,11 @@ func (c *inspectPage) column(h *htmlWriter, col chartColumn, x, pitch, scale flo
 		for _, cert := range byExpiry(slices.Values(col.certs)) {
 			names = append(names, nameOf(cert))
 		}
-		h.put("<title>%s, %s: %s</title>", col.years(), plural(n, "certificate"), some(names, 12))
+		h.put("<title>%s, %s: %s</title>", col.years(), words.Plural(n, "certificate"), words.Some(names, 12))
 		h.put("<text class=\"count\" x=\"%.1f\" y=\"%.1f\">%d</text>", middle, chartBase-float64(n)*scale-5, n)
 	}
 	y := float64(chartBase)
-	for _, class := range c.chartClasses(col.certs) {
+	for _, class := range p.chartClasses(col.certs) {
 		tall := float64(class.count) * scale
 		y -= tall
 		h.put("<rect class=\"%s\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"/>", class.name, x+pitch*0.12, y, pitch*0.76, tall)
@@ -140,10 +141,10 @@ func (c *inspectPage) column(h *htmlWriter, col chartColumn, x, pitch, scale flo
 }
 
 // today draws a line at the moment of the page.
-func (c *inspectPage) today(h *htmlWriter, columns []chartColumn, pitch float64) {
-	year := c.now.UTC().Year()
+func (p *Page) today(h *htmlWriter, columns []chartColumn, pitch float64) {
+	year := p.now.UTC().Year()
 	i := slices.IndexFunc(columns, func(col chartColumn) bool { return col.from <= year && year <= col.to })
-	passed := (float64(year-columns[i].from) + float64(c.now.UTC().YearDay()-1)/366) / float64(columns[i].to-columns[i].from+1)
+	passed := (float64(year-columns[i].from) + float64(p.now.UTC().YearDay()-1)/366) / float64(columns[i].to-columns[i].from+1)
 	x := (float64(i) + passed) * pitch
 	anchor := "start"
 	at := x + 4
@@ -151,7 +152,7 @@ func (c *inspectPage) today(h *htmlWriter, columns []chartColumn, pitch float64)
 		anchor, at = "end", x-4
 	}
 	h.put("<line class=\"now\" x1=\"%.1f\" x2=\"%.1f\" y1=\"4\" y2=\"%d\"/>", x, x, chartBase)
-	h.put("<text class=\"now\" text-anchor=\"%s\" x=\"%.1f\" y=\"14\">%s</text>\n", anchor, at, c.now.UTC().Format(time.DateOnly))
+	h.put("<text class=\"now\" text-anchor=\"%s\" x=\"%.1f\" y=\"14\">%s</text>\n", anchor, at, p.now.UTC().Format(time.DateOnly))
 }
 
 func (col chartColumn) years() string {

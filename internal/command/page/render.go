@@ -1,4 +1,4 @@
-package command
+package page
 
 import (
 	"crypto/sha256"
@@ -10,62 +10,67 @@ import (
 	"time"
 
 	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/internal/command/words"
 )
 
-//go:embed inspect_html.css
-var inspectStyle string
+//go:embed page.css
+var style string
 
-// render returns the page: one file that asks for nothing from elsewhere, runs
-// nothing, and is the same for the same root, moment and program.
-func (c *inspectPage) render() []byte {
+// Start is how every page starts.
+const Start = "<!DOCTYPE html>\n"
+
+// Render returns the page, which is written by this version of certgraft: one
+// file that asks for nothing from elsewhere, runs nothing, and is the same for
+// the same root, moment and program.
+func (p *Page) Render(version string) []byte {
 	h := &htmlWriter{}
-	c.head(h)
-	c.summary(h)
-	c.problems(h)
-	c.expiries(h)
-	c.storeList(h)
-	if c.root {
-		c.disagreements(h)
-		c.installed(h)
+	p.head(h)
+	p.summary(h)
+	p.problems(h)
+	p.expiries(h)
+	p.storeList(h)
+	if p.root {
+		p.disagreements(h)
+		p.installed(h)
 	}
-	h.put("</main>\n<footer>Written by certgraft %s. Dates are UTC.</footer>\n</body></html>\n", version())
+	h.put("</main>\n<footer>Written by certgraft %s. Dates are UTC.</footer>\n</body></html>\n", version)
 	return h.buf.Bytes()
 }
 
 // head starts the page. Its policy lets a browser use this style sheet and
 // nothing else, should ever a name slip through as markup.
-func (c *inspectPage) head(h *htmlWriter) {
-	sum := sha256.Sum256([]byte(inspectStyle))
-	h.put(htmlStart+`<html lang="en"><head><meta charset="utf-8"/>
+func (p *Page) head(h *htmlWriter) {
+	sum := sha256.Sum256([]byte(style))
+	h.put(Start+`<html lang="en"><head><meta charset="utf-8"/>
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'sha256-%s'"/>
 <meta name="viewport" content="width=device-width, initial-scale=1"/><meta name="color-scheme" content="light dark"/>
 <title>%s</title>
 <style>%s</style></head>
 <body><main>
-`, markup(base64.StdEncoding.EncodeToString(sum[:])), c.title, markup(inspectStyle))
+`, markup(base64.StdEncoding.EncodeToString(sum[:])), p.title, markup(style))
 }
 
 // summary writes the title and the numbers that matter.
-func (c *inspectPage) summary(h *htmlWriter) {
-	h.put("<header><h1>%s</h1>\n<p class=\"about\">", c.title)
-	for _, fact := range c.about {
+func (p *Page) summary(h *htmlWriter) {
+	h.put("<header><h1>%s</h1>\n<p class=\"about\">", p.title)
+	for _, fact := range p.about {
 		h.put("<span>%s</span> ", fact)
 	}
-	h.put("<span>judged at %s</span></p></header>\n<ul class=\"tiles\">\n", c.now.UTC().Format("2006-01-02 15:04"))
+	h.put("<span>judged at %s</span></p></header>\n<ul class=\"tiles\">\n", p.now.UTC().Format("2006-01-02 15:04"))
 	count := map[life]int{}
-	for cert := range c.all.All() {
-		count[lifeOf(cert, c.now)]++
+	for cert := range p.all.All() {
+		count[lifeOf(cert, p.now)]++
 	}
-	h.tile(c.all.Len(), nouns(c.all.Len(), "certificate"), "", "plain")
-	if c.root {
-		h.tile(len(c.stores), nouns(len(c.stores), "store"), "#stores", "plain")
+	h.tile(p.all.Len(), nouns(p.all.Len(), "certificate"), "", "plain")
+	if p.root {
+		h.tile(len(p.stores), nouns(len(p.stores), "store"), "#stores", "plain")
 	}
 	h.tile(count[lifeExpired], "expired", "#expiries", "expired")
 	h.tile(count[lifeSoon], "expiring in 90 days", "#expiries", "soon")
-	if c.root {
-		h.tile(len(c.recorded), "added by certgraft", "#certgraft", "ours")
+	if p.root {
+		h.tile(len(p.recorded), "added by certgraft", "#certgraft", "ours")
 		n := 0
-		for _, d := range c.disputes {
+		for _, d := range p.disputes {
 			n += len(d.certs)
 		}
 		h.tile(n, "not in every store", "#disagree", "soon")
@@ -74,26 +79,15 @@ func (c *inspectPage) summary(h *htmlWriter) {
 }
 
 // nouns returns the noun that goes with n.
-func nouns(n int, one string) string { return strings.TrimPrefix(plural(n, one), strconv.Itoa(n)+" ") }
-
-// tile writes a number and what it counts; class is its colour if it is not 0.
-func (h *htmlWriter) tile(n int, label, link, class string) {
-	if n == 0 {
-		class = "none"
-	}
-	h.put(`<li class="%s"><b>%d</b> `, class, n)
-	if link == "" || n == 0 {
-		h.put("<span>%s</span></li>\n", label)
-		return
-	}
-	h.put("<a href=\"%s\">%s</a></li>\n", link, label)
+func nouns(n int, one string) string {
+	return strings.TrimPrefix(words.Plural(n, one), strconv.Itoa(n)+" ")
 }
 
 // problems lists what is wrong, first of all.
-func (c *inspectPage) problems(h *htmlWriter) {
+func (p *Page) problems(h *htmlWriter) {
 	h.put("<section id=\"problems\"><h2>Problems and warnings</h2>\n")
-	n := len(c.warnings)
-	for _, s := range c.stores {
+	n := len(p.warnings)
+	for _, s := range p.stores {
 		n += len(s.problems)
 	}
 	if n == 0 {
@@ -101,50 +95,43 @@ func (c *inspectPage) problems(h *htmlWriter) {
 		return
 	}
 	h.put("<ul class=\"problems\">\n")
-	for _, s := range c.stores {
-		for _, p := range s.problems {
-			h.put("<li class=\"expired\"><code>%s</code>: %s</li>\n", s.path, p)
+	for _, s := range p.stores {
+		for _, problem := range s.problems {
+			h.put("<li class=\"expired\"><code>%s</code>: %s</li>\n", s.path, problem)
 		}
 	}
-	for _, w := range c.warnings {
+	for _, w := range p.warnings {
 		h.put("<li class=\"soon\">%s</li>\n", w)
 	}
 	h.put("</ul></section>\n")
 }
 
 // storeList writes each store with what it holds.
-func (c *inspectPage) storeList(h *htmlWriter) {
-	h.put("<section id=\"stores\"><h2>%s</h2>\n", map[bool]string{true: "Stores", false: "Certificates"}[c.root])
-	if len(c.stores) == 0 {
+func (p *Page) storeList(h *htmlWriter) {
+	h.put("<section id=\"stores\"><h2>%s</h2>\n", map[bool]string{true: "Stores", false: "Certificates"}[p.root])
+	if len(p.stores) == 0 {
 		h.put("<p>No trust store: programs here trust nobody, or only roots of their own.</p>\n")
 	}
-	for _, s := range c.stores {
+	for _, s := range p.stores {
 		h.put(`<details%s><summary><code>%s</code> <span class="badge">%s</span> <span class="badge">%s</span>`,
-			openIf(len(c.stores) == 1), s.path, s.format, plural(len(s.certs), "certificate"))
-		c.storeBadges(h, s)
+			openIf(len(p.stores) == 1), s.path, s.format, words.Plural(len(s.certs), "certificate"))
+		p.storeBadges(h, s)
 		h.put("</summary>\n")
 		if len(s.aliases) > 0 {
 			h.put("<p>Also reached as %s.</p>\n", codes(s.aliases))
 		}
-		c.table(h, s.certs)
+		p.table(h, s.certs)
 		h.put("</details>\n")
 	}
 	h.put("</section>\n")
 }
 
-func openIf(open bool) markup {
-	if open {
-		return ` open="open"`
-	}
-	return ""
-}
-
 // storeBadges counts what stands out in a store.
-func (c *inspectPage) storeBadges(h *htmlWriter, s pageStore) {
+func (p *Page) storeBadges(h *htmlWriter, s store) {
 	count := map[string]int{"problems": len(s.problems)}
 	for _, cert := range s.certs {
-		count[string(lifeOf(cert, c.now))]++
-		if c.recorded[cert.Fingerprint()] != nil {
+		count[string(lifeOf(cert, p.now))]++
+		if p.recorded[cert.Fingerprint()] != nil {
 			count["ours"]++
 		}
 	}
@@ -158,7 +145,7 @@ func (c *inspectPage) storeBadges(h *htmlWriter, s pageStore) {
 		switch n := count[b.key]; {
 		case n == 0:
 		case b.key == "problems":
-			h.put(` <span class="badge %s">%s</span>`, b.class, plural(n, "problem"))
+			h.put(` <span class="badge %s">%s</span>`, b.class, words.Plural(n, "problem"))
 		default:
 			h.put(` <span class="badge %s">%d %s</span>`, b.class, n, b.what)
 		}
@@ -166,66 +153,66 @@ func (c *inspectPage) storeBadges(h *htmlWriter, s pageStore) {
 }
 
 // disagreements writes which stores lack what others have.
-func (c *inspectPage) disagreements(h *htmlWriter) {
+func (p *Page) disagreements(h *htmlWriter) {
 	h.put("<section id=\"disagree\"><h2>Where the stores disagree</h2>\n")
 	switch {
-	case len(c.stores) < 2:
+	case len(p.stores) < 2:
 		h.put("<p class=\"fine\">There are no two stores to compare.</p>\n")
-	case len(c.disputes) == 0:
-		h.put("<p class=\"fine\">Nowhere: all %d hold the same certificates.</p>\n", len(c.stores))
+	case len(p.disputes) == 0:
+		h.put("<p class=\"fine\">Nowhere: all %d hold the same certificates.</p>\n", len(p.stores))
 	}
-	for _, d := range c.disputes {
+	for _, d := range p.disputes {
 		h.put("<details%s><summary><b>%s</b> in %s, <b>not in</b> %s</summary>\n",
-			openIf(len(d.certs) <= 3), plural(len(d.certs), "certificate"), codes(d.in), codes(d.missing))
-		c.table(h, byName(slices.Values(d.certs)))
+			openIf(len(d.certs) <= 3), words.Plural(len(d.certs), "certificate"), codes(d.in), codes(d.missing))
+		p.table(h, byName(slices.Values(d.certs)))
 		h.put("</details>\n")
 	}
 	h.put("</section>\n")
 }
 
 // installed writes what certgraft added and from where.
-func (c *inspectPage) installed(h *htmlWriter) {
+func (p *Page) installed(h *htmlWriter) {
 	h.put("<section id=\"certgraft\"><h2>Added by certgraft</h2>\n")
-	if len(c.sources) == 0 {
+	if len(p.sources) == 0 {
 		h.put("<p class=\"fine\">Nothing.</p>\n")
 	}
-	for _, s := range c.sources {
-		h.put("<details><summary><b>%s</b> from <code>%s</code></summary>\n", plural(len(s.certs)+len(s.lost), "certificate"), s.name)
+	for _, s := range p.sources {
+		h.put("<details><summary><b>%s</b> from <code>%s</code></summary>\n", words.Plural(len(s.certs)+len(s.lost), "certificate"), s.name)
 		h.put("<p>Pin of what the source held: <code class=\"long\">@set:%s</code></p>\n", s.set)
 		if len(s.lost) > 0 {
 			h.put("<p class=\"lost\">In the record, and in no store any more: %s.</p>\n", codes(s.lost))
 		}
-		c.table(h, byName(slices.Values(s.certs)))
+		p.table(h, byName(slices.Values(s.certs)))
 		h.put("</details>\n")
 	}
 	h.put("</section>\n")
 }
 
 // table writes a row for each certificate.
-func (c *inspectPage) table(h *htmlWriter, list []*certs.Certificate) {
+func (p *Page) table(h *htmlWriter, list []*certs.Certificate) {
 	if len(list) == 0 {
 		return
 	}
 	h.put("<div class=\"wide\"><table><thead><tr><th>Certificate</th><th>Expires</th><th>SHA-256 fingerprint</th></tr></thead><tbody>\n")
 	for _, cert := range list {
-		c.row(h, cert)
+		p.row(h, cert)
 	}
 	h.put("</tbody></table></div>\n")
 }
 
-func (c *inspectPage) row(h *htmlWriter, cert *certs.Certificate) {
-	at := lifeOf(cert, c.now)
+func (p *Page) row(h *htmlWriter, cert *certs.Certificate) {
+	at := lifeOf(cert, p.now)
 	h.put("<tr><td><b>%s</b>", nameOf(cert))
 	if at == lifeEarly {
 		h.put(" <span class=\"badge soon\">valid from %s</span>", cert.NotBefore().Format(time.DateOnly))
 	}
-	for _, source := range c.recorded[cert.Fingerprint()] {
+	for _, source := range p.recorded[cert.Fingerprint()] {
 		h.put(" <span class=\"badge ours\">from %s</span>", source)
 	}
-	if _, remark := (certs.Policy{Now: c.now}).Judge(cert); remark != "" && at != lifeExpired && at != lifeEarly {
+	if _, remark := (certs.Policy{Now: p.now}).Judge(cert); remark != "" && at != lifeExpired && at != lifeEarly {
 		h.put(" <span class=\"badge soon\">%s</span>", remark)
 	}
 	h.put("<small>%s</small></td>", cert.Subject())
-	h.put("<td class=\"date %s\">%s<small>%s</small></td>", at, cert.NotAfter().Format(time.DateOnly), distance(c.now, cert.NotAfter()))
+	h.put("<td class=\"date %s\">%s<small>%s</small></td>", at, cert.NotAfter().Format(time.DateOnly), distance(p.now, cert.NotAfter()))
 	h.put("<td><code class=\"print\">%s</code></td></tr>\n", cert.Fingerprint())
 }

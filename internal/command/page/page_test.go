@@ -1,4 +1,4 @@
-package command
+package page
 
 import (
 	"bytes"
@@ -24,19 +24,32 @@ const (
 )
 
 // hostilePage has hostile text wherever a page has text.
-func hostilePage(t *testing.T) *inspectPage {
+func hostilePage(t *testing.T) *Page {
 	t.Helper()
 	named := func(c *x509.Certificate) { c.Subject.Organization = []string{hostileName} }
 	set := testSet(t, roottest.NewCA(t, "x"+hostileName, named), roottest.NewCA(t, "y"+hostileName, named, roottest.Expired), roottest.NewCA(t, "z"+hostileName, roottest.Future))
 	list := byName(set.All())
 	text := []string{hostile}
-	return &inspectPage{
+	return &Page{
 		title: hostile, about: text, now: time.Unix(1_800_000_000, 0), all: set, warnings: text, root: true,
-		stores:   []pageStore{{path: hostile, format: hostile, aliases: text, problems: text, certs: list}, {path: "/b", certs: list[:1]}},
+		stores:   []store{{path: hostile, format: hostile, aliases: text, problems: text, certs: list}, {path: "/b", certs: list[:1]}},
 		disputes: []dispute{{in: text, missing: text, certs: list[1:]}},
-		sources:  []pageSource{{name: hostile, set: hostile, certs: list[:1], lost: text}},
+		sources:  []source{{name: hostile, set: hostile, certs: list[:1], lost: text}},
 		recorded: map[certs.Fingerprint][]string{list[0].Fingerprint(): text},
 	}
+}
+
+func testSet(t *testing.T, cas ...*roottest.CA) *certs.Set {
+	t.Helper()
+	set := &certs.Set{}
+	for _, ca := range cas {
+		c, err := certs.ParseCertificate(ca.DER)
+		if err != nil {
+			t.Fatal(err)
+		}
+		set.Add(c, "corp")
+	}
+	return set
 }
 
 // Whatever a certificate, a root or a user calls something, it is text on the
@@ -44,7 +57,7 @@ func hostilePage(t *testing.T) *inspectPage {
 func TestPageEscapes(t *testing.T) {
 	elements := strings.Fields("a b body code details div dl figcaption figure footer g h1 h2 head header html li line main meta p rect section small span style summary svg table tbody td text th thead title tr ul")
 	attributes := strings.Fields("aria-label charset class content height href http-equiv id lang name open role text-anchor transform viewBox width x x1 x2 y y1 y2")
-	page := hostilePage(t).render()
+	page := hostilePage(t).Render("v1.2.3")
 	var text strings.Builder
 	for _, token := range tokens(t, page) {
 		switch token := token.(type) {
@@ -91,7 +104,7 @@ func tokens(t *testing.T, page []byte) []xml.Token {
 
 // Nothing is fetched: what could name another place is not in the page.
 func TestPageStandsAlone(t *testing.T) {
-	page := string(filePage(fileResult{Path: "corp.pem"}, testSet(t, roottest.NewCA(t, "a")), time.Unix(1_800_000_000, 0)).render())
+	page := string(File("corp.pem", testSet(t, roottest.NewCA(t, "a")), nil, time.Unix(1_800_000_000, 0)).Render("v1.2.3"))
 	for _, word := range []string{"<script", "<link", "<img", "<iframe", "src=", "url(", "@import", "://", "javascript:"} {
 		if strings.Contains(page, word) {
 			t.Errorf("the page has %s", word)
@@ -106,13 +119,13 @@ func TestPageStandsAlone(t *testing.T) {
 // zone of the clock.
 func TestPageIsReproducible(t *testing.T) {
 	page := hostilePage(t)
-	first := page.render()
+	first := page.Render("v1.2.3")
 	page.now = page.now.In(time.FixedZone("elsewhere", 14*60*60))
-	if !bytes.Equal(first, page.render()) {
+	if !bytes.Equal(first, page.Render("v1.2.3")) {
 		t.Error("two pages of the same differ")
 	}
 	page.now = page.now.Add(365 * 24 * time.Hour)
-	if bytes.Equal(first, page.render()) {
+	if bytes.Equal(first, page.Render("v1.2.3")) {
 		t.Error("a year later the page is the same")
 	}
 }
