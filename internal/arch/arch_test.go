@@ -17,7 +17,7 @@ const module = "github.com/certgraft/certgraft"
 // library and golang.org/x. Paths of this module are written without its name.
 var rules = map[string][]string{
 	"":                 {"internal/command"},
-	"internal/command": {"bundles", "image", "installer", "probe", "certs", "keystore", "rootfs", "internal/command/page", "internal/command/words", "github.com/urfave/cli/v2", "github.com/schollz/progressbar/v3"},
+	"internal/command": {"bundles", "image", "installer", "probe", "certs", "keystore", "rootfs", "internal/command/launch", "internal/command/page", "internal/command/words", "github.com/urfave/cli/v2", "github.com/schollz/progressbar/v3"},
 	"bundles":          {"certs", "github.com/hashicorp/go-retryablehttp"},
 	"image":            {"certs", "keystore", "rootfs", "github.com/google/go-containerregistry", "github.com/klauspost/compress"},
 	"installer":        {"internal/pemfile", "certs", "keystore", "rootfs"},
@@ -27,8 +27,9 @@ var rules = map[string][]string{
 	"certs":            {},
 	"rootfs":           {},
 
-	"internal/command/page":  {"certs", "installer", "internal/command/words"},
-	"internal/command/words": {},
+	"internal/command/launch": {},
+	"internal/command/page":   {"certs", "installer", "internal/command/words"},
+	"internal/command/words":  {},
 }
 
 // tools are packages that run while developing and are not in the binary.

@@ -56,6 +56,23 @@ type reportedError struct {
 
 func (e reportedError) Unwrap() error { return e.error }
 
+// statusError ends the program with the status of the command that it ran. Of
+// one that ran there is no error to tell.
+type statusError struct {
+	error
+
+	status int
+}
+
+func (e statusError) Error() string {
+	if e.error == nil {
+		return fmt.Sprintf("the command ended with status %d", e.status)
+	}
+	return e.error.Error()
+}
+
+func (e statusError) Unwrap() error { return e.error }
+
 // exitStatus maps an error to the status of the process. Where several apply,
 // the one that says most about what to change wins: 2 over 3 over 4 over 5 over 1.
 func exitStatus(err error) int {

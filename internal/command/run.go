@@ -4,12 +4,13 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"os"
+	"os/exec"
 	"slices"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/certgraft/certgraft/installer"
+	"github.com/certgraft/certgraft/internal/command/launch"
 )
 
 // runBundle is the variable that names the bundle for programs that have to be
@@ -65,24 +66,38 @@ func (o *runOptions) run(ctx context.Context, p *printer, specs, argv []string) 
 	result.remarks(p)
 	set := runSet(p, "/", sources)
 
-	signals := catchSignals()
+	signals := launch.CatchSignals()
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("run: %w", err)
 	}
-	bases := runBases(p.env)
+	bases := launch.Bases(p.env["TMPDIR"], p.env["HOME"])
 	sweep(p, bases)
-	dir, err := makeRunDir(bases, func(dir string) error { return fillRunDir(p, dir, set) })
+	dir, err := makeRunDir(p, bases, set)
 	if err != nil {
 		return err
 	}
-	status, err := execute(p, argv, runEnviron(p, dir.path), signals)
-	if failed := dir.remove(); failed != nil {
+	status, err := launch.Run(&exec.Cmd{Args: argv, Env: runEnviron(p, dir.Path), Stdin: p.in, Stdout: p.out, Stderr: p.err}, signals)
+	if err != nil {
+		err = withHint(fmt.Errorf("run %s: %w", argv[0], err), "the command is what stands behind the first --; without a shell it is one program and its arguments")
+	}
+	if failed := dir.Remove(); failed != nil {
 		p.warn("the directory of this run is left behind: " + failed.Error())
 	}
 	if err != nil || status != exitDone {
 		return statusError{err, status}
 	}
 	return nil
+}
+
+// sweep removes what runs left that were killed.
+func sweep(p *printer, bases []string) {
+	swept, failures := launch.Sweep(bases)
+	for _, name := range swept {
+		p.log().Debug("swept", "directory", name)
+	}
+	for _, err := range failures {
+		p.warn("what a run that was killed left stays: " + err.Error())
+	}
 }
 
 // runEnviron returns the environment of the command, sorted.
@@ -101,10 +116,4 @@ func runEnviron(p *printer, dir string) []string {
 	}
 	slices.Sort(list)
 	return list
-}
-
-// isFile reports whether a stream is one that a process can inherit.
-func isFile(stream any) bool {
-	_, ok := stream.(*os.File)
-	return ok
 }

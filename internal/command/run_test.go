@@ -6,9 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/internal/roottest"
@@ -190,76 +188,11 @@ func TestFillRunDir(t *testing.T) {
 	}
 }
 
-// A directory that anyone may rename in is passed over, and one that is full or
-// not there.
-func TestMakeRunDir(t *testing.T) {
-	open := t.TempDir()
-	if err := os.Chmod(open, 0o777); err != nil {
-		t.Fatal(err)
-	}
-	bad, good := t.TempDir(), t.TempDir()
-	fill := func(dir string) error {
-		if filepath.Dir(dir) == bad {
-			return syscall.ENOSPC
-		}
-		return os.WriteFile(filepath.Join(dir, "ca.pem"), nil, 0o644)
-	}
-	dir, err := makeRunDir([]string{"/nowhere", open, bad, good}, fill)
-	if err != nil || filepath.Dir(dir.path) != good {
-		t.Fatalf("%v, %v", dir, err)
-	}
-	for _, base := range []string{open, bad} {
-		if left, _ := os.ReadDir(base); len(left) != 0 {
-			t.Errorf("%s is not empty", base)
-		}
-	}
+// Where no directory can be made the user is told how to name one.
+func TestMakeRunDirNowhere(t *testing.T) {
 	p, _ := testPrinter(environ{})
-	sweep(p, []string{good})
-	if _, err := os.Stat(dir.path); err != nil {
-		t.Error("a directory in use was swept")
-	}
-	if err := dir.remove(); err != nil {
-		t.Error(err)
-	}
-	_, err = makeRunDir([]string{"/nowhere", bad}, fill)
+	_, err := makeRunDir(p, []string{"/nowhere"}, testSet(t))
 	if err == nil || !strings.Contains(strings.Join(hints(err), ""), "TMPDIR=DIR") {
 		t.Errorf("%v", err)
-	}
-}
-
-// What a run that was killed left is swept; not what another program calls so,
-// a link, or a directory that is just being made.
-func TestSweep(t *testing.T) {
-	base, other := t.TempDir(), t.TempDir()
-	testFile(t, filepath.Join(base, runPrefix+"1/ca.pem"), nil)
-	testFile(t, filepath.Join(base, runPrefix+"file"), nil)
-	testFile(t, filepath.Join(other, "kept"), nil)
-	if err := os.Symlink(other, filepath.Join(base, runPrefix+"link")); err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range []string{"new", "old"} {
-		if err := os.Mkdir(filepath.Join(base, runPrefix+name), 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	long := time.Now().Add(-2 * time.Hour)
-	if err := os.Chtimes(filepath.Join(base, runPrefix+"old"), long, long); err != nil {
-		t.Fatal(err)
-	}
-	p, said := testPrinter(environ{})
-	sweep(p, []string{base, "/nowhere"})
-	entries, err := os.ReadDir(base)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var left []string
-	for _, e := range entries {
-		left = append(left, strings.TrimPrefix(e.Name(), runPrefix))
-	}
-	if want := []string{"file", "link", "new"}; !slices.Equal(left, want) {
-		t.Errorf("left are %q, want %q", left, want)
-	}
-	if _, err := os.Stat(filepath.Join(other, "kept")); err != nil || said.Len() > 0 {
-		t.Errorf("%v, said %q", err, said)
 	}
 }

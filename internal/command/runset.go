@@ -1,9 +1,7 @@
 package command
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -193,20 +191,4 @@ func javaOverrides(env environ, options string) map[string]string {
 		}
 	}
 	return out
-}
-
-// existing returns the content of a configuration file that the command's is to
-// begin with; nil if there is none.
-func existing(p *printer, name string) []byte {
-	if name == "" {
-		return nil
-	}
-	data, err := os.ReadFile(name)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		p.warn("the configuration in " + name + " is left out: " + err.Error())
-	}
-	if n := len(data); n > 0 && data[n-1] != '\n' {
-		data = append(data, '\n')
-	}
-	return data
 }

@@ -1,0 +1,130 @@
+package launch
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// prefix begins the names of the directories of runs.
+const prefix = "certgraft-run-"
+
+// Bases returns where the directory of a run may be, the best first; tmp is what
+// the user wants, or "". A file system in memory leaves not even a changed time in
+// a layer of an image.
+func Bases(tmp, home string) []string {
+	bases := []string{"/dev/shm", "/tmp", "/var/tmp", "/run", home, ".", "/"}
+	if tmp != "" {
+		bases = append([]string{tmp}, bases...)
+	}
+	return bases
+}
+
+// Dir is the directory of a run. As long as the process lives, and no longer, the
+// directory is locked.
+type Dir struct {
+	Path string
+	lock *os.File
+}
+
+// MakeDir makes a directory in the first of bases in which fill succeeds.
+func MakeDir(bases []string, fill func(dir string) error) (*Dir, error) {
+	var failures []error
+	for _, base := range bases {
+		dir, err := newDir(base)
+		if err != nil {
+			failures = append(failures, err)
+			continue
+		}
+		if err = fill(dir.Path); err == nil {
+			return dir, nil
+		}
+		failures = append(failures, err, dir.Remove())
+	}
+	return nil, errors.Join(failures...)
+}
+
+func newDir(base string) (*Dir, error) {
+	base, err := filepath.Abs(base)
+	if err != nil {
+		return nil, err
+	}
+	info, err := os.Stat(base)
+	if err != nil {
+		return nil, err
+	}
+	if info.Mode().Perm()&0o002 != 0 && info.Mode()&fs.ModeSticky == 0 {
+		return nil, fmt.Errorf("%s: anyone may replace what others have in it", base)
+	}
+	name, err := os.MkdirTemp(base, prefix)
+	if err != nil {
+		return nil, err
+	}
+	// The programs below may run as other users, as the methods of apt do. So
+	// that they can read it the mode of all in here is set past the umask.
+	if err := os.Chmod(name, 0o755); err != nil {
+		return nil, errors.Join(err, os.Remove(name))
+	}
+	lock, err := os.Open(name)
+	if err != nil {
+		return nil, errors.Join(err, os.Remove(name))
+	}
+	_ = syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) // where there are no locks nothing is swept either
+	return &Dir{name, lock}, nil
+}
+
+// Remove removes the directory and all that is in it.
+func (d *Dir) Remove() error { return errors.Join(os.RemoveAll(d.Path), d.lock.Close()) }
+
+// Sweep removes what runs left that were killed. It returns the directories that
+// are gone, and why others are not.
+func Sweep(bases []string) (swept []string, failures []error) {
+	for _, base := range bases {
+		entries, err := os.ReadDir(base)
+		if err != nil {
+			continue
+		}
+		for _, entry := range entries {
+			if strings.HasPrefix(entry.Name(), prefix) && entry.IsDir() {
+				name := filepath.Join(base, entry.Name())
+				gone, err := sweepDir(name)
+				if err != nil {
+					failures = append(failures, err)
+				} else if gone {
+					swept = append(swept, name)
+				}
+			}
+		}
+	}
+	return swept, failures
+}
+
+// sweepDir removes the directory of a run of this user that is no more: nobody
+// has it locked. One that is empty may be about to be locked.
+func sweepDir(name string) (gone bool, err error) {
+	dir, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_DIRECTORY, 0)
+	if err != nil {
+		return false, nil //nolint:nilerr // somebody else's, or gone
+	}
+	defer dir.Close()
+	info, err := dir.Stat()
+	if err != nil {
+		return false, nil //nolint:nilerr // as above
+	}
+	owner, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || int(owner.Uid) != os.Geteuid() || syscall.Flock(int(dir.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) != nil {
+		return false, nil
+	}
+	if inside, err := dir.Readdirnames(1); (err != nil || len(inside) == 0) && time.Since(info.ModTime()) < time.Hour {
+		return false, nil
+	}
+	if err := os.RemoveAll(name); err != nil {
+		return false, err
+	}
+	return true, nil
+}

@@ -1,0 +1,92 @@
+package launch
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// A directory that anyone may rename in is passed over, and one that is full or
+// not there.
+func TestMakeDir(t *testing.T) {
+	open := t.TempDir()
+	if err := os.Chmod(open, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	bad, good := t.TempDir(), t.TempDir()
+	fill := func(dir string) error {
+		if filepath.Dir(dir) == bad {
+			return syscall.ENOSPC
+		}
+		return os.WriteFile(filepath.Join(dir, "ca.pem"), nil, 0o644)
+	}
+	dir, err := MakeDir([]string{"/nowhere", open, bad, good}, fill)
+	if err != nil || filepath.Dir(dir.Path) != good {
+		t.Fatalf("%v, %v", dir, err)
+	}
+	for _, base := range []string{open, bad} {
+		if left, _ := os.ReadDir(base); len(left) != 0 {
+			t.Errorf("%s is not empty", base)
+		}
+	}
+	Sweep([]string{good})
+	if _, err := os.Stat(dir.Path); err != nil {
+		t.Error("a directory in use was swept")
+	}
+	if err := dir.Remove(); err != nil {
+		t.Error(err)
+	}
+	if dir, err := MakeDir([]string{"/nowhere", bad}, fill); err == nil {
+		t.Errorf("made %s", dir.Path)
+	}
+}
+
+// What a run that was killed left is swept; not what another program calls so,
+// a link, or a directory that is just being made.
+func TestSweep(t *testing.T) {
+	base, other := t.TempDir(), t.TempDir()
+	write(t, filepath.Join(base, prefix+"1/ca.pem"))
+	write(t, filepath.Join(base, prefix+"file"))
+	write(t, filepath.Join(other, "kept"))
+	if err := os.Symlink(other, filepath.Join(base, prefix+"link")); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"new", "old"} {
+		if err := os.Mkdir(filepath.Join(base, prefix+name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	long := time.Now().Add(-2 * time.Hour)
+	if err := os.Chtimes(filepath.Join(base, prefix+"old"), long, long); err != nil {
+		t.Fatal(err)
+	}
+	swept, failures := Sweep([]string{base, "/nowhere"})
+	entries, err := os.ReadDir(base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var left []string
+	for _, e := range entries {
+		left = append(left, strings.TrimPrefix(e.Name(), prefix))
+	}
+	if want := []string{"file", "link", "new"}; !slices.Equal(left, want) {
+		t.Errorf("left are %q, want %q", left, want)
+	}
+	if _, err := os.Stat(filepath.Join(other, "kept")); err != nil || len(failures) > 0 || len(swept) != 2 {
+		t.Errorf("%v, swept %q, failed %v", err, swept, failures)
+	}
+}
+
+func write(t *testing.T, name string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
