@@ -147,10 +147,3 @@ func addSystem(set *certs.Set, root string) error {
 	}
 	return nil
 }
-
-func anchorSource(set *certs.Set, c *certs.Certificate) string {
-	if sources := set.Sources(c.Fingerprint()); len(sources) > 0 {
-		return sources[0]
-	}
-	return "bundle"
-}

@@ -161,3 +161,10 @@ func writeEach(dir string, set *certs.Set, format fileOfEach) error {
 	}
 	return nil
 }
+
+func anchorSource(set *certs.Set, c *certs.Certificate) string {
+	if sources := set.Sources(c.Fingerprint()); len(sources) > 0 {
+		return sources[0]
+	}
+	return "bundle"
+}

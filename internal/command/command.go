@@ -139,3 +139,19 @@ func unknownCommand(c *cli.Context) error {
 	}
 	return withHint(err, "run certgraft --help for the commands")
 }
+
+// operands checks the number of arguments of a command.
+func operands(c *cli.Context, least, most int, want string) ([]string, error) {
+	args := c.Args().Slice()
+	switch {
+	case len(args) < least:
+		return nil, withHint(usagef("%s: %s is missing", c.Command.Name, want), usageLine(c))
+	case most >= 0 && len(args) > most:
+		return nil, withHint(usagef("%s: unexpected argument %q", c.Command.Name, args[most]), usageLine(c))
+	}
+	return args, nil
+}
+
+func usageLine(c *cli.Context) string {
+	return "usage: certgraft " + c.Command.Name + " " + c.Command.ArgsUsage
+}

@@ -25,13 +25,16 @@ import (
 // The last are what package installer interprets.
 type environ map[string]string
 
-func processEnviron() environ {
-	e := environ{}
-	for _, kv := range os.Environ() {
+func processEnviron() environ { return environOf(os.Environ()) }
+
+// environOf returns variables by their names.
+func environOf(env []string) map[string]string {
+	all := map[string]string{}
+	for _, kv := range env {
 		name, value, _ := strings.Cut(kv, "=")
-		e[name] = value
+		all[name] = value
 	}
-	return e
+	return all
 }
 
 // epoch returns SOURCE_DATE_EPOCH, or false if it is not set.
@@ -56,6 +59,15 @@ func (e environ) now() (time.Time, error) {
 		at = time.Now().UTC()
 	}
 	return at, err
+}
+
+// clock names what the moment of judgement is taken from where it is not the
+// clock.
+func (e environ) clock() string {
+	if _, ok, _ := e.epoch(); ok {
+		return "SOURCE_DATE_EPOCH"
+	}
+	return ""
 }
 
 func (e environ) colour() bool { return e["NO_COLOR"] == "" && e["TERM"] != "dumb" }

@@ -62,3 +62,16 @@ func (o *fetchOptions) misused(specs []string) error {
 	}
 	return errors.Join(errs...)
 }
+
+// catalogFlag is the flag of the commands that read the catalogue.
+func catalogFlag(file *string) cli.Flag {
+	return &cli.StringFlag{Name: "catalog", Category: sourceFlags, Usage: "also know the providers in `FILE`", EnvVars: []string{"CERTGRAFT_CATALOG"}, TakesFile: true, Destination: file}
+}
+
+// catalogFiles is what package bundles is to know of it.
+func catalogFiles(file string) []string {
+	if file == "" {
+		return nil
+	}
+	return []string{file}
+}

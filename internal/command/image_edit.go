@@ -179,6 +179,13 @@ func (w *imageEditor) one(ctx context.Context, job patchJob) (*patchResult, erro
 	return result, w.put(ctx, job, updated, result)
 }
 
+func (w *imageEditor) newResult(job patchJob, img *image.Image) *patchResult {
+	return &patchResult{
+		Schema: 1, Image: job.from.String(), Was: img.Descriptor.Digest, DryRun: w.o.dryRun, References: []string{}, JudgedAt: w.judgedAt,
+		Sources: w.loaded.Sources, Platforms: []platformResult{}, Dropped: []image.Dropped{}, Verdicts: w.loaded.Verdicts, Warnings: slices.Clone(w.loaded.Warnings),
+	}
+}
+
 // put writes an image to where it is wanted.
 func (w *imageEditor) put(ctx context.Context, job patchJob, updated *image.Result, result *patchResult) (err error) {
 	if slices.ContainsFunc(job.to, image.IsRegistry) && !image.IsRegistry(job.from) {

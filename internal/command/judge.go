@@ -2,6 +2,7 @@ package command
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/certgraft/certgraft/bundles"
 	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/installer"
+	"github.com/certgraft/certgraft/internal/command/words"
 )
 
 // judgeOptions are the flags that say what is wanted of a source.
@@ -121,6 +123,28 @@ func nothingLeft(loaded []*bundles.Bundle, verdicts []verdict, policy certs.Poli
 		advice["name a source that holds certificates of CAs"] = true
 	}
 	return withHint(refusedf("no certificate is left to install: %s", firstOf(reasons)), firstOf(advice))
+}
+
+// groupVerdicts yields one line for all certificates of a source that share
+// a remark, so that fifty expired roots are not fifty lines.
+func groupVerdicts(verdicts []verdict) iter.Seq[string] {
+	type key struct{ source, action, reason string }
+	var order []key
+	names := map[key][]string{}
+	for _, v := range verdicts {
+		k := key{v.Source, v.Action, v.Reason}
+		if names[k] == nil {
+			order = append(order, k)
+		}
+		names[k] = append(names[k], v.Certificate)
+	}
+	return func(yield func(string) bool) {
+		for _, k := range order {
+			if !yield(fmt.Sprintf("%s: %s %s: %s", k.source, k.action, words.Some(names[k], 3), k.reason)) {
+				return
+			}
+		}
+	}
 }
 
 // policyHints returns what to do about a certificate that is skipped, or fails.

@@ -3,7 +3,6 @@ package command
 import (
 	"context"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -115,11 +114,4 @@ func (w *imageEditor) readsOnce(specs []string) error {
 		}
 	}
 	return nil
-}
-
-// isStdin reports whether a source is standard input, with a pin or without.
-func isStdin(spec string) bool { return spec == "-" || strings.HasPrefix(spec, "-@") }
-
-func stdinTwice(a, b string) error {
-	return withHint(usagef("standard input is named twice: by %s and by %s", a, b), "it can be read once: keep one of the two in a file, and name that")
 }

@@ -7,7 +7,6 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/image"
 	"github.com/certgraft/certgraft/internal/command/words"
 )
@@ -62,6 +61,59 @@ func (o *patchPlace) jobs(p *printer, l *image.Locations, args []string) ([]patc
 	return []patchJob{job}, args[1:], nil
 }
 
+// list returns the images of the list that are this run's to patch. All of the
+// list is read, so that a bad line is found whatever the part.
+func (o *patchPlace) list(p *printer, l *image.Locations) ([]patchJob, error) {
+	part, err := parseShard(o.shard)
+	if err != nil {
+		return nil, err
+	}
+	all, err := readJobs(l, o.fromFile)
+	if err != nil {
+		return nil, err
+	}
+	jobs := part.of(all)
+	if part.count > 0 {
+		p.note(fmt.Sprintf("part %s of %s: %d of %s", o.shard, o.fromFile, len(jobs), words.Plural(len(all), "image")))
+	}
+	return jobs, nil
+}
+
+// readJobs reads a list of images. Empty lines and those that start with # are
+// ignored.
+func readJobs(l *image.Locations, file string) ([]patchJob, error) {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("--from-file: %w", err)
+	}
+	var jobs []patchJob
+	for n, line := range strings.Split(string(data), "\n") {
+		fields := strings.Fields(line)
+		if len(fields) == 0 || strings.HasPrefix(fields[0], "#") {
+			continue
+		}
+		if len(fields) != 2 {
+			return nil, withHint(usagef("%s:%d: it has %s", file, n+1, words.Plural(len(fields), "word")), "write IMAGE DESTINATION")
+		}
+		from, err := l.Parse(fields[0])
+		if err != nil {
+			return nil, fmt.Errorf("%s:%d: %w", file, n+1, err)
+		}
+		to, err := parseAll(l, fields[1:])
+		if err != nil {
+			return nil, fmt.Errorf("%s:%d: %w", file, n+1, err)
+		}
+		if image.IsStream(from) || image.IsStream(to[0]) {
+			return nil, usagef("%s:%d: - is not for lists", file, n+1)
+		}
+		jobs = append(jobs, patchJob{from: from, to: to})
+	}
+	if len(jobs) == 0 {
+		return nil, usagef("%s names no image", file)
+	}
+	return jobs, nil
+}
+
 func (o *patchPlace) job(l *image.Locations, text string) (patchJob, error) {
 	from, err := l.Parse(text)
 	if err != nil {
@@ -105,73 +157,4 @@ func parseAll(l *image.Locations, tags []string) ([]image.Location, error) {
 		return nil, usagef("--tag: standard output takes one archive")
 	}
 	return all, nil
-}
-
-// readJobs reads a list of images. Empty lines and those that start with # are
-// ignored.
-func readJobs(l *image.Locations, file string) ([]patchJob, error) {
-	data, err := os.ReadFile(file)
-	if err != nil {
-		return nil, fmt.Errorf("--from-file: %w", err)
-	}
-	var jobs []patchJob
-	for n, line := range strings.Split(string(data), "\n") {
-		fields := strings.Fields(line)
-		if len(fields) == 0 || strings.HasPrefix(fields[0], "#") {
-			continue
-		}
-		if len(fields) != 2 {
-			return nil, withHint(usagef("%s:%d: it has %s", file, n+1, words.Plural(len(fields), "word")), "write IMAGE DESTINATION")
-		}
-		from, err := l.Parse(fields[0])
-		if err != nil {
-			return nil, fmt.Errorf("%s:%d: %w", file, n+1, err)
-		}
-		to, err := parseAll(l, fields[1:])
-		if err != nil {
-			return nil, fmt.Errorf("%s:%d: %w", file, n+1, err)
-		}
-		if image.IsStream(from) || image.IsStream(to[0]) {
-			return nil, usagef("%s:%d: - is not for lists", file, n+1)
-		}
-		jobs = append(jobs, patchJob{from: from, to: to})
-	}
-	if len(jobs) == 0 {
-		return nil, usagef("%s names no image", file)
-	}
-	return jobs, nil
-}
-
-// registryOptions are the flags that say how registries are reached.
-type registryOptions struct {
-	insecure, ca cli.StringSlice
-}
-
-func (o *registryOptions) flags() []cli.Flag {
-	return []cli.Flag{
-		&cli.StringSliceFlag{Name: "insecure-registry", Category: registryFlags, Usage: "speak plain http to `HOST`[:PORT] where it has no TLS", Destination: &o.insecure},
-		&cli.StringSliceFlag{Name: "registry-ca", Category: registryFlags, Usage: "trust the CAs in `FILE` for registries too", TakesFile: true, Destination: &o.ca},
-	}
-}
-
-func (o *registryOptions) locations(p *printer) (*image.Locations, error) {
-	l := &image.Locations{
-		Stdin: p.in, Stdout: p.out, Insecure: o.insecure.Value(), UserAgent: "certgraft/" + version(),
-		DockerHost: p.env["DOCKER_HOST"], RuntimeDir: p.env["XDG_RUNTIME_DIR"], Logger: p.log(),
-	}
-	if len(o.ca.Value()) == 0 {
-		return l, nil
-	}
-	pool := certs.ServerRoots()
-	for _, file := range o.ca.Value() {
-		data, err := os.ReadFile(file)
-		if err != nil {
-			return nil, fmt.Errorf("--registry-ca: %w", err)
-		}
-		if !pool.AppendCertsFromPEM(data) {
-			return nil, withHint(usagef("--registry-ca %s: it holds no PEM certificate", file), "certgraft bundle "+file+" writes what it holds as PEM")
-		}
-	}
-	l.CAs = pool
-	return l, nil
 }

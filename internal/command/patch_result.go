@@ -1,10 +1,8 @@
 package command
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"time"
 
@@ -70,13 +68,6 @@ type rewrittenResult struct {
 	MediaType string       `json:"mediaType"`
 }
 
-func (w *imageEditor) newResult(job patchJob, img *image.Image) *patchResult {
-	return &patchResult{
-		Schema: 1, Image: job.from.String(), Was: img.Descriptor.Digest, DryRun: w.o.dryRun, References: []string{}, JudgedAt: w.judgedAt,
-		Sources: w.loaded.Sources, Platforms: []platformResult{}, Dropped: []image.Dropped{}, Verdicts: w.loaded.Verdicts, Warnings: slices.Clone(w.loaded.Warnings),
-	}
-}
-
 // failed notes why an image is not everywhere where it is wanted.
 func (r *patchResult) failed(err error) {
 	if r != nil {
@@ -90,13 +81,6 @@ func (r *patchResult) edited(platform image.Platform, report *installer.Report) 
 		Platform: platform.String(), Distribution: report.Detection, Stores: orEmpty(report.Stores),
 		Warnings: orEmpty(report.Warnings), Notes: orEmpty(report.Notes), Advice: orEmpty(report.Advice),
 	})
-}
-
-func orEmpty[T any](all []T) []T {
-	if all == nil {
-		return []T{}
-	}
-	return all
 }
 
 // updated takes over what became of each image, in the order of the index.
@@ -149,89 +133,6 @@ func (r *patchResult) remarks(p *printer, of string) {
 	for _, d := range r.Dropped {
 		p.note(of + "dropped the " + d.What + ": " + d.Why)
 	}
-}
-
-// size returns a number of bytes for people.
-func size(n int64) string {
-	const unit = 1000
-	value, units := float64(n), []string{"B", "kB", "MB", "GB", "TB"}
-	for value >= unit && len(units) > 1 {
-		value, units = value/unit, units[1:]
-	}
-	if units[0] == "B" {
-		return fmt.Sprintf("%d B", n)
-	}
-	return fmt.Sprintf("%.1f %s", value, units[0])
-}
-
-// report writes what was done: on standard output the names of the images
-// alone, unless an archive went there; on standard error all else.
-func (w *imageEditor) report(results []*patchResult) error {
-	if err := w.writeMetadata(results); err != nil {
-		return err
-	}
-	if w.p.json {
-		if w.o.place.fromFile == "" {
-			for _, r := range results {
-				return w.p.result(r, nil)
-			}
-			return nil
-		}
-		return w.p.result(results, nil)
-	}
-	for _, r := range results {
-		if err := w.reportOne(r); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// reportOne says what became of an image. Of one that failed the error says
-// that, and only where it was written before is named.
-func (w *imageEditor) reportOne(r *patchResult) error {
-	if r.Error == "" && !w.p.quiet {
-		if err := w.p.report(r.text); err != nil {
-			return err
-		}
-	}
-	for _, ref := range r.References {
-		if err := w.name(ref, r.Digest); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// name writes where an image is. Where standard output has the image itself
-// its digest is on standard error.
-func (w *imageEditor) name(ref string, digest image.Digest) error {
-	out, line := w.p.out, ref
-	if at, err := w.locations.Parse(ref); err == nil && image.IsStream(at) {
-		out, line = w.p.err, string(digest)
-	}
-	if _, err := fmt.Fprintln(out, line); err != nil {
-		return fmt.Errorf("write the result: %w", err)
-	}
-	return nil
-}
-
-func (w *imageEditor) writeMetadata(results []*patchResult) error {
-	if w.o.metadataFile == "" {
-		return nil
-	}
-	var v any = results
-	if w.o.place.fromFile == "" {
-		if len(results) == 0 {
-			return nil
-		}
-		v = results[0]
-	}
-	data, err := json.MarshalIndent(v, "", "  ")
-	if err != nil {
-		return fmt.Errorf("encode the metadata: %w", err)
-	}
-	return replaceFile(w.o.metadataFile, append(data, '\n'))
 }
 
 // text writes the report: a block for each platform, and what it comes to.
@@ -296,4 +197,17 @@ func (r *patchResult) summary() string {
 		return "dry run: " + r.Image + " would become " + string(r.Digest) + judged
 	}
 	return "done: " + r.Image + " became " + strings.TrimSpace(string(r.Digest)) + judged
+}
+
+// size returns a number of bytes for people.
+func size(n int64) string {
+	const unit = 1000
+	value, units := float64(n), []string{"B", "kB", "MB", "GB", "TB"}
+	for value >= unit && len(units) > 1 {
+		value, units = value/unit, units[1:]
+	}
+	if units[0] == "B" {
+		return fmt.Sprintf("%d B", n)
+	}
+	return fmt.Sprintf("%.1f %s", value, units[0])
 }

@@ -1,12 +1,8 @@
 package command
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
-
-	"github.com/certgraft/certgraft/image"
-	"github.com/certgraft/certgraft/internal/command/words"
 )
 
 // shard is one of several parts of a list of images. The zero value is the
@@ -43,22 +39,4 @@ func (s shard) of(all []patchJob) []patchJob {
 		part = append(part, all[i])
 	}
 	return part
-}
-
-// list returns the images of the list that are this run's to patch. All of the
-// list is read, so that a bad line is found whatever the part.
-func (o *patchPlace) list(p *printer, l *image.Locations) ([]patchJob, error) {
-	part, err := parseShard(o.shard)
-	if err != nil {
-		return nil, err
-	}
-	all, err := readJobs(l, o.fromFile)
-	if err != nil {
-		return nil, err
-	}
-	jobs := part.of(all)
-	if part.count > 0 {
-		p.note(fmt.Sprintf("part %s of %s: %d of %s", o.shard, o.fromFile, len(jobs), words.Plural(len(all), "image")))
-	}
-	return jobs, nil
 }

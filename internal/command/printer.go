@@ -157,18 +157,9 @@ func table(w io.Writer, rows [][]string) {
 	_ = t.Flush() // w is a buffer
 }
 
-// operands checks the number of arguments of a command.
-func operands(c *cli.Context, least, most int, want string) ([]string, error) {
-	args := c.Args().Slice()
-	switch {
-	case len(args) < least:
-		return nil, withHint(usagef("%s: %s is missing", c.Command.Name, want), usageLine(c))
-	case most >= 0 && len(args) > most:
-		return nil, withHint(usagef("%s: unexpected argument %q", c.Command.Name, args[most]), usageLine(c))
+func orEmpty[T any](all []T) []T {
+	if all == nil {
+		return []T{}
 	}
-	return args, nil
-}
-
-func usageLine(c *cli.Context) string {
-	return "usage: certgraft " + c.Command.Name + " " + c.Command.ArgsUsage
+	return all
 }

@@ -53,6 +53,31 @@ func removeCommand(p *printer) *cli.Command {
 	}
 }
 
+func (o *removeOptions) flags() []cli.Flag {
+	return append([]cli.Flag{
+		&cli.BoolFlag{Name: "all", Category: targetFlags, Usage: "take out everything that certgraft installed", Destination: &o.all},
+		catalogFlag(&o.catalog),
+		&cli.StringFlag{Name: "image", Category: targetFlags, Usage: "edit the image `IMAGE` in place of a root, and write it to --tag", Destination: &o.image},
+		&cli.StringFlag{Name: "cache", Category: imageFlags, Usage: "keep what is known of layers in `DIR`", EnvVars: []string{"CERTGRAFT_CACHE"}, TakesFile: true, Destination: &o.patch.cache},
+	}, o.patch.flags()...)
+}
+
+// check refuses flags that are for a root where an image is edited, and the
+// reverse. The cache is named by the environment, too.
+func (o *removeOptions) check(c *cli.Context) error {
+	others, what := o.target.flags(), "a root, and --image is an image"
+	if o.image == "" {
+		others, what = o.patch.flags(), "an image: name it with --image"
+	}
+	for _, f := range others {
+		name := f.Names()[0]
+		if !slices.Contains([]string{"dry-run", "java-password-file", "cache"}, name) && c.IsSet(name) {
+			return usagef("--%s is for %s", name, what)
+		}
+	}
+	return nil
+}
+
 func (o *removeOptions) run(ctx context.Context, p *printer, specs []string) error {
 	opt, err := o.target.installer(p)
 	if err != nil {

@@ -4,37 +4,10 @@ import (
 	"context"
 	"slices"
 
-	"github.com/urfave/cli/v2"
-
 	"github.com/certgraft/certgraft/image"
 	"github.com/certgraft/certgraft/installer"
 	"github.com/certgraft/certgraft/rootfs"
 )
-
-func (o *removeOptions) flags() []cli.Flag {
-	return append([]cli.Flag{
-		&cli.BoolFlag{Name: "all", Category: targetFlags, Usage: "take out everything that certgraft installed", Destination: &o.all},
-		catalogFlag(&o.catalog),
-		&cli.StringFlag{Name: "image", Category: targetFlags, Usage: "edit the image `IMAGE` in place of a root, and write it to --tag", Destination: &o.image},
-		&cli.StringFlag{Name: "cache", Category: imageFlags, Usage: "keep what is known of layers in `DIR`", EnvVars: []string{"CERTGRAFT_CACHE"}, TakesFile: true, Destination: &o.patch.cache},
-	}, o.patch.flags()...)
-}
-
-// check refuses flags that are for a root where an image is edited, and the
-// reverse. The cache is named by the environment, too.
-func (o *removeOptions) check(c *cli.Context) error {
-	others, what := o.target.flags(), "a root, and --image is an image"
-	if o.image == "" {
-		others, what = o.patch.flags(), "an image: name it with --image"
-	}
-	for _, f := range others {
-		name := f.Names()[0]
-		if !slices.Contains([]string{"dry-run", "java-password-file", "cache"}, name) && c.IsSet(name) {
-			return usagef("--%s is for %s", name, what)
-		}
-	}
-	return nil
-}
 
 // runImage takes out of an image what certgraft patch put in.
 func (o *removeOptions) runImage(ctx context.Context, p *printer, specs []string) error {
@@ -82,4 +55,21 @@ func removedNames(s installer.Selection) []string {
 		names = append(names, "@set:"+set)
 	}
 	return names
+}
+
+// withoutVariables takes back what was set, and names what someone else has
+// changed since.
+func withoutVariables(env []string, set []installer.SetVariable) (_, left []string) {
+	for _, v := range set {
+		i := slices.Index(env, v.Name+"="+v.Value)
+		switch {
+		case i < 0:
+			left = append(left, v.Name)
+		case v.Prior != nil:
+			env[i] = v.Name + "=" + *v.Prior
+		default:
+			env = slices.Delete(env, i, i+1)
+		}
+	}
+	return env, left
 }

@@ -59,19 +59,6 @@ func (o *sourceOptions) locked(fetch *bundles.Options, specs []string) ([]string
 	return specs, nil
 }
 
-// catalogFlag is the flag of the commands that read the catalogue.
-func catalogFlag(file *string) cli.Flag {
-	return &cli.StringFlag{Name: "catalog", Category: sourceFlags, Usage: "also know the providers in `FILE`", EnvVars: []string{"CERTGRAFT_CATALOG"}, TakesFile: true, Destination: file}
-}
-
-// catalogFiles is what package bundles is to know of it.
-func catalogFiles(file string) []string {
-	if file == "" {
-		return nil
-	}
-	return []string{file}
-}
-
 // withSources is the action of a command whose arguments are sources.
 func withSources(run func(ctx context.Context, specs []string) error) cli.ActionFunc {
 	return func(c *cli.Context) error {
@@ -137,4 +124,11 @@ func makeRoom(loaded []*bundles.Bundle) {
 	if limit := debug.SetMemoryLimit(-1); n > usual && limit < math.MaxInt64 {
 		debug.SetMemoryLimit(limit + int64(n)*each)
 	}
+}
+
+// isStdin reports whether a source is standard input, with a pin or without.
+func isStdin(spec string) bool { return spec == "-" || strings.HasPrefix(spec, "-@") }
+
+func stdinTwice(a, b string) error {
+	return withHint(usagef("standard input is named twice: by %s and by %s", a, b), "it can be read once: keep one of the two in a file, and name that")
 }

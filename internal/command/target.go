@@ -2,10 +2,8 @@ package command
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -65,26 +63,6 @@ func (o *targetOptions) installer(p *printer) (installer.Options, error) {
 	var err error
 	opt.JavaPassword, err = readPassword(o.javaPassword)
 	return opt, err
-}
-
-func javaPasswordFlag(to *string) cli.Flag {
-	return &cli.StringFlag{Name: "java-password-file", Category: targetFlags, Usage: "the password of Java trust stores is in `FILE`, where it is not the usual one", TakesFile: true, Destination: to}
-}
-
-// readPassword returns the first line of a file, "" without a file.
-func readPassword(name string) (string, error) {
-	if name == "" {
-		return "", nil
-	}
-	data, err := os.ReadFile(name)
-	if err != nil {
-		return "", fmt.Errorf("read the password of Java trust stores: %w", err)
-	}
-	line, _, _ := strings.Cut(string(data), "\n")
-	if line = strings.TrimSuffix(line, "\r"); line == "" {
-		return "", usagef("the password file %s: its first line is empty", name)
-	}
-	return line, nil
 }
 
 // keychain returns the trust store of a Mac, and the directory of its record,

@@ -103,15 +103,6 @@ func (o *verifyOptions) run(ctx context.Context, p *printer, arg string) error {
 	return verdictStatus(report.Verdict)
 }
 
-// clock names what the moment of judgement is taken from where it is not the
-// clock.
-func (e environ) clock() string {
-	if _, ok, _ := e.epoch(); ok {
-		return "SOURCE_DATE_EPOCH"
-	}
-	return ""
-}
-
 // connection returns what to connect to, and how.
 func (o *verifyOptions) connection(arg string) (probe.Target, probe.Options, error) {
 	opt := probe.Options{Timeout: o.timeout}

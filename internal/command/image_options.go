@@ -1,0 +1,101 @@
+package command
+
+import (
+	"strings"
+
+	"github.com/certgraft/certgraft/image"
+	"github.com/certgraft/certgraft/installer"
+	"github.com/urfave/cli/v2"
+)
+
+// imageOptions are the flags that say what of an image is read and written.
+type imageOptions struct {
+	platforms, labels, annotations  cli.StringSlice
+	keepPlatforms, keepAttestations bool
+	scan, layer                     string
+	requireFullScan                 bool
+	maxLayerSize                    int64
+	jobs                            int
+}
+
+func (o *imageOptions) flags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringSliceFlag{Name: "platform", Category: imageFlags, Usage: "patch only the images for `OS/ARCH`[/VARIANT] and drop the others", Destination: &o.platforms},
+		&cli.BoolFlag{Name: "keep-other-platforms", Category: imageFlags, Usage: "with --platform: keep the others as they are", Destination: &o.keepPlatforms},
+		&cli.BoolFlag{Name: "keep-attestations", Category: imageFlags, Usage: "keep attestations of the images that were", Destination: &o.keepAttestations},
+		&cli.StringFlag{Name: "scan", Category: imageFlags, Usage: "auto does not read layers that only copy to a place without trust stores; all reads everything", Value: "auto", Destination: &o.scan},
+		&cli.StringFlag{Name: "layer", Category: imageFlags, Usage: "append puts what changes on top as a layer; rewrite puts it into the layers that hold it, so that there are no more", Value: "append", Destination: &o.layer},
+		&cli.BoolFlag{Name: "require-full-scan", Category: imageFlags, Usage: "fail if a layer was not read", Destination: &o.requireFullScan},
+		&cli.Int64Flag{Name: "max-layer-size", Category: imageFlags, Usage: "read layers that unpack to up to `BYTES`", Value: image.DefaultMaxLayerSize, Destination: &o.maxLayerSize},
+		&cli.IntFlag{Name: "jobs", Category: imageFlags, Usage: "move `N` layers at a time", Value: 4, Destination: &o.jobs},
+		&cli.StringSliceFlag{Name: "label", Category: imageFlags, Usage: "set the label `KEY=VALUE` in the config", Destination: &o.labels},
+		&cli.StringSliceFlag{Name: "annotation", Category: imageFlags, Usage: "set the annotation `KEY=VALUE` in OCI manifests and indexes", Destination: &o.annotations},
+	}
+}
+
+func (o *imageOptions) options(p *printer) (image.Options, error) {
+	epoch, _, err := p.env.epoch()
+	if err != nil {
+		return image.Options{}, err
+	}
+	opt := image.Options{
+		KeepOtherPlatforms: o.keepPlatforms, KeepAttestations: o.keepAttestations, Reads: installer.Reads, MaxLayerSize: o.maxLayerSize,
+		Memory: &image.Memory{}, ModTime: epoch, Program: "certgraft", Logger: p.log(),
+	}
+	switch o.scan {
+	case "auto":
+		opt.Scan = image.ScanAuto
+	case "all":
+	default:
+		return opt, usagef("--scan %s: it is auto or all", o.scan)
+	}
+	switch o.layer {
+	case "append":
+	case "rewrite":
+		opt.Layer = image.LayerRewrite
+	default:
+		return opt, usagef("--layer %s: it is append or rewrite", o.layer)
+	}
+	if o.jobs < 1 || o.maxLayerSize < 1 {
+		return opt, usagef("--jobs and --max-layer-size are at least 1")
+	}
+	for _, text := range o.platforms.Value() {
+		platform, err := image.ParsePlatform(text)
+		if err != nil {
+			return opt, usagef("--platform: %w", err)
+		}
+		opt.Platforms = append(opt.Platforms, platform)
+	}
+	if opt.Labels, err = pairs("label", o.labels.Value()); err != nil {
+		return opt, err
+	}
+	opt.Annotations, err = pairs("annotation", o.annotations.Value())
+	return opt, err
+}
+
+// pairs reads values of the form KEY=VALUE.
+func pairs(flag string, values []string) (map[string]string, error) {
+	all := map[string]string{}
+	for _, kv := range values {
+		key, value, ok := strings.Cut(kv, "=")
+		if !ok || key == "" {
+			return nil, usagef("--%s %s: it is KEY=VALUE", flag, kv)
+		}
+		all[key] = value
+	}
+	return all, nil
+}
+
+// fullyRead refuses an image of which a layer was not read, where that is
+// wanted.
+func (o *imageOptions) fullyRead(updated *image.Result) error {
+	if !o.requireFullScan {
+		return nil
+	}
+	for _, part := range updated.Parts {
+		for _, u := range part.Unread {
+			return withHint(refusedf("%s: the layer that copies to %s was not read", part.Platform, u.Path), "use --scan all")
+		}
+	}
+	return nil
+}

@@ -1,0 +1,44 @@
+package command
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/image"
+	"github.com/urfave/cli/v2"
+)
+
+// registryOptions are the flags that say how registries are reached.
+type registryOptions struct {
+	insecure, ca cli.StringSlice
+}
+
+func (o *registryOptions) flags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringSliceFlag{Name: "insecure-registry", Category: registryFlags, Usage: "speak plain http to `HOST`[:PORT] where it has no TLS", Destination: &o.insecure},
+		&cli.StringSliceFlag{Name: "registry-ca", Category: registryFlags, Usage: "trust the CAs in `FILE` for registries too", TakesFile: true, Destination: &o.ca},
+	}
+}
+
+func (o *registryOptions) locations(p *printer) (*image.Locations, error) {
+	l := &image.Locations{
+		Stdin: p.in, Stdout: p.out, Insecure: o.insecure.Value(), UserAgent: "certgraft/" + version(),
+		DockerHost: p.env["DOCKER_HOST"], RuntimeDir: p.env["XDG_RUNTIME_DIR"], Logger: p.log(),
+	}
+	if len(o.ca.Value()) == 0 {
+		return l, nil
+	}
+	pool := certs.ServerRoots()
+	for _, file := range o.ca.Value() {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("--registry-ca: %w", err)
+		}
+		if !pool.AppendCertsFromPEM(data) {
+			return nil, withHint(usagef("--registry-ca %s: it holds no PEM certificate", file), "certgraft bundle "+file+" writes what it holds as PEM")
+		}
+	}
+	l.CAs = pool
+	return l, nil
+}

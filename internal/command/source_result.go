@@ -1,0 +1,91 @@
+package command
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/certgraft/certgraft/bundles"
+	"github.com/certgraft/certgraft/certs"
+)
+
+// sourceResult says what was loaded for one source.
+type sourceResult struct {
+	Source       string          `json:"source"`
+	Origin       string          `json:"origin"` // download, cache, snapshot, file or stdin
+	URLs         []string        `json:"urls,omitzero"`
+	SHA256       string          `json:"sha256,omitzero"` // of the bytes, where the source is one file
+	Set          string          `json:"set"`             // digest for @set
+	Certificates int             `json:"certificates"`
+	Findings     []findingResult `json:"findings,omitzero"`
+}
+
+func (s sourceResult) from() string {
+	switch s.Origin {
+	case "download":
+		return "downloaded from " + hosts(s.URLs)
+	case "snapshot":
+		return "from the snapshot in this program"
+	case "cache":
+		return "from the cache"
+	case "stdin":
+		return "from standard input"
+	}
+	return "from a file"
+}
+
+// hosts names the hosts of urls, each once.
+func hosts(urls []string) string {
+	var names []string
+	for _, u := range urls {
+		if h := host(u); !slices.Contains(names, h) {
+			names = append(names, h)
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+// findingResult is something odd in the bytes of a source.
+type findingResult struct {
+	File    string `json:"file,omitzero"`
+	Line    int    `json:"line,omitzero"`
+	Verdict string `json:"verdict"` // repaired or skipped
+	Reason  string `json:"reason"`
+}
+
+// findingsOf returns what is odd in the bytes of a bundle; nil if nothing is.
+func findingsOf(b *bundles.Bundle) (all []findingResult) {
+	for _, f := range b.Findings {
+		one := newFinding(f.Finding)
+		one.File = f.File
+		all = append(all, one)
+	}
+	return all
+}
+
+func newFinding(f *certs.Finding) findingResult {
+	return findingResult{Line: f.Line, Verdict: f.Verdict.String(), Reason: f.Reason}
+}
+
+// warnFindings writes what is odd in the bytes of a source.
+func (p *printer) warnFindings(source string, all []findingResult) {
+	for _, f := range all {
+		p.warn(fmt.Sprintf("%s: %v", source, f))
+	}
+}
+
+// String says it in a warning.
+func (f findingResult) String() string { return f.place() + f.Verdict + ": " + f.Reason }
+
+func (f findingResult) place() string {
+	switch {
+	case f.File != "" && f.Line > 0:
+		return f.File + ":" + strconv.Itoa(f.Line) + ": "
+	case f.File != "":
+		return f.File + ": "
+	case f.Line > 0:
+		return "line " + strconv.Itoa(f.Line) + ": "
+	}
+	return ""
+}

@@ -1,0 +1,57 @@
+package command
+
+import (
+	"iter"
+	"time"
+
+	"github.com/certgraft/certgraft/bundles"
+	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/probe"
+)
+
+// known yields the certificates of every bundle in the catalogue.
+func known(catalogue *bundles.Catalogue) iter.Seq[probe.Known] {
+	return func(yield func(probe.Known) bool) {
+		for provider := range catalogue.All() {
+			for k := range knownOf(provider) {
+				if !yield(k) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// knownOf yields the certificates of one bundle: those in this program, then
+// those of which it has only name and fingerprint.
+func knownOf(provider *bundles.Provider) iter.Seq[probe.Known] {
+	return func(yield func(probe.Known) bool) {
+		set, _, _ := provider.Snapshot()
+		for c := range set.All() {
+			if !yield(probe.Known{Bundle: provider.ID, Name: c.Name(), Fingerprint: c.Fingerprint(), Certificate: c}) {
+				return
+			}
+		}
+		for _, k := range provider.Known {
+			f, err := certs.ParseFingerprint(k.SHA256)
+			if err != nil || set.Has(f) {
+				continue
+			}
+			if !yield(probe.Known{Bundle: provider.ID, Name: k.Name, Fingerprint: f}) {
+				return
+			}
+		}
+	}
+}
+
+// newest returns when the catalogue was last looked after: a clock that shows
+// an earlier time is wrong.
+func newest(catalogue *bundles.Catalogue) time.Time {
+	var last time.Time
+	for provider := range catalogue.All() {
+		if at, err := time.Parse(time.DateOnly, provider.Evidence.Date); err == nil && at.After(last) {
+			last = at
+		}
+	}
+	return last
+}
