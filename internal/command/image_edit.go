@@ -22,9 +22,7 @@ type imageTarget struct {
 	registry registryOptions
 	image    imageOptions
 
-	dryRun           bool
-	metadataFile     string
-	cache, cacheRepo string
+	metadataFile, cacheRepo string
 }
 
 func (o *imageTarget) flags() []cli.Flag {
@@ -37,14 +35,24 @@ func (o *imageTarget) flags() []cli.Flag {
 	return append(flags, o.registry.flags()...)
 }
 
+// imageWork is what a command wants of an edit beside.
+type imageWork struct {
+	cache   string // directory that keeps what is known of layers
+	dryRun  bool   // nothing is written
+	nowhere bool   // nor is it said where to
+}
+
+// imageEdit edits the root of one image, and its config.
+type imageEdit func(root *rootfs.Overlay, config *image.Config, result *patchResult) error
+
 // imageEditor edits images, one after another, in the same way.
 type imageEditor struct {
 	o         *imageTarget
+	work      imageWork
 	p         *printer
 	locations *image.Locations
 	jobs      []patchJob
 	opt       image.Options
-	edit      func(root *rootfs.Overlay, config *image.Config, result *patchResult) error
 	loaded    *editResult // what was said of the sources
 	judgedAt  time.Time   // the moment at which certificates were judged, where they were
 	done      func()      // clears the progress
@@ -55,13 +63,13 @@ type imageEditor struct {
 
 // open reads the flags and arguments of an edit, and returns the arguments that
 // follow the image.
-func (o *imageTarget) open(p *printer, args []string) (*imageEditor, []string, error) {
+func (o *imageTarget) open(p *printer, args []string, work imageWork) (*imageEditor, []string, error) {
 	locations, err := o.registry.locations(p)
 	if err != nil {
 		return nil, nil, err
 	}
-	w := &imageEditor{o: o, p: p, locations: locations, loaded: newEditResult(&targetOptions{})}
-	if w.jobs, args, err = o.place.jobs(p, locations, args); err != nil {
+	w := &imageEditor{o: o, work: work, p: p, locations: locations, loaded: newEditResult(&targetOptions{})}
+	if w.jobs, args, err = o.place.jobs(p, locations, args, work.nowhere); err != nil {
 		return nil, nil, err
 	}
 	if w.opt, err = o.image.options(p); err != nil {
@@ -79,12 +87,12 @@ func (o *imageTarget) open(p *printer, args []string) (*imageEditor, []string, e
 // registry. A dry run writes nothing there.
 func (w *imageEditor) openCaches() (err error) {
 	if w.o.cacheRepo != "" {
-		if w.opt.CacheRepo, err = w.locations.CacheRepo(w.o.cacheRepo, w.o.dryRun, w.warn); err != nil {
+		if w.opt.CacheRepo, err = w.locations.CacheRepo(w.o.cacheRepo, w.work.dryRun, w.warn); err != nil {
 			return fmt.Errorf("--cache-repo: %w", err)
 		}
 	}
-	if w.o.cache != "" {
-		w.opt.Cache, err = image.OpenCache(w.o.cache, w.p.log())
+	if w.work.cache != "" {
+		w.opt.Cache, err = image.OpenCache(w.work.cache, w.p.log())
 	}
 	return err
 }
@@ -102,9 +110,17 @@ func (w *imageEditor) warn(message string) {
 	w.warnings = append(w.warnings, message)
 }
 
+// takes notes what the sources hold that the images are to get.
+func (w *imageEditor) takes(loaded *editResult, judgedAt time.Time) {
+	w.loaded, w.judgedAt = loaded, judgedAt.Truncate(time.Second)
+	for _, s := range loaded.Sources {
+		w.opt.Sources = append(w.opt.Sources, s.Source)
+	}
+}
+
 // all edits every image, and goes on when one fails. One that was named on the
 // command line fails by its own error.
-func (w *imageEditor) all(ctx context.Context) error {
+func (w *imageEditor) all(ctx context.Context, edit imageEdit) error {
 	results := []*patchResult{}
 	var errs []error
 	for i, job := range w.jobs {
@@ -112,7 +128,7 @@ func (w *imageEditor) all(ctx context.Context) error {
 			errs = append(errs, fmt.Errorf("stopped before %s: %w", job.from, err))
 			break
 		}
-		result, err := w.one(ctx, job)
+		result, err := w.one(ctx, job, edit)
 		if err != nil {
 			if from := job.from.String(); w.o.place.fromFile != "" {
 				if !strings.HasPrefix(err.Error(), from) {
@@ -135,14 +151,14 @@ func (w *imageEditor) all(ctx context.Context) error {
 
 // one edits one image and puts it where it is wanted. Beside an error there is a
 // result if the image was to be written.
-func (w *imageEditor) one(ctx context.Context, job patchJob) (*patchResult, error) {
+func (w *imageEditor) one(ctx context.Context, job patchJob, edit imageEdit) (*patchResult, error) {
 	img, err := job.from.Get(ctx)
 	if err != nil {
 		return nil, err
 	}
 	result := w.newResult(job, img)
 	opt := w.opt
-	if !w.o.dryRun {
+	if !w.work.dryRun {
 		opt.Destinations = job.to
 	}
 	before := 0 // reports, of the images that were edited before this one
@@ -151,7 +167,7 @@ func (w *imageEditor) one(ctx context.Context, job patchJob) (*patchResult, erro
 			result.reports = result.reports[:before]
 		}
 		before = len(result.reports)
-		return w.edit(root, config, result)
+		return edit(root, config, result)
 	}, opt)
 	if err != nil {
 		return nil, err
@@ -168,7 +184,7 @@ func (w *imageEditor) one(ctx context.Context, job patchJob) (*patchResult, erro
 	if err := w.o.image.fullyRead(updated); err != nil {
 		return nil, err
 	}
-	if w.o.dryRun {
+	if w.work.dryRun {
 		return result, nil
 	}
 	if job.inPlace && updated.Changed {
@@ -181,7 +197,7 @@ func (w *imageEditor) one(ctx context.Context, job patchJob) (*patchResult, erro
 
 func (w *imageEditor) newResult(job patchJob, img *image.Image) *patchResult {
 	return &patchResult{
-		Schema: 1, Image: job.from.String(), Was: img.Descriptor.Digest, DryRun: w.o.dryRun, References: []string{}, JudgedAt: w.judgedAt,
+		Schema: 1, Image: job.from.String(), Was: img.Descriptor.Digest, DryRun: w.work.dryRun, References: []string{}, JudgedAt: w.judgedAt,
 		Sources: w.loaded.Sources, Platforms: []platformResult{}, Dropped: []image.Dropped{}, Verdicts: w.loaded.Verdicts, Warnings: slices.Clone(w.loaded.Warnings),
 	}
 }

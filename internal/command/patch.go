@@ -3,7 +3,6 @@ package command
 import (
 	"context"
 	"slices"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -17,7 +16,7 @@ type patchOptions struct {
 	target imageTarget
 	edit   patchEdit
 
-	printPlan bool
+	dryRun, printPlan bool
 }
 
 func patchCommand(p *printer) *cli.Command {
@@ -63,19 +62,17 @@ func (o *patchOptions) check(c *cli.Context, args int) error {
 
 func (o *patchOptions) flags() []cli.Flag {
 	flags := []cli.Flag{
-		&cli.BoolFlag{Name: "dry-run", Category: targetFlags, Usage: "say what would change and write nothing", Destination: &o.target.dryRun},
-		&cli.StringFlag{Name: "from-file", Category: targetFlags, Usage: "patch the images in `FILE`, a line for each: IMAGE and where to write it", TakesFile: true, Destination: &o.target.place.fromFile},
-		&cli.StringFlag{Name: "shard", Category: targetFlags, Usage: "with --from-file: patch part `I/N` of the list, I from 0 to N-1", EnvVars: []string{"CERTGRAFT_SHARD"}, Destination: &o.target.place.shard},
+		&cli.BoolFlag{Name: "dry-run", Category: targetFlags, Usage: "say what would change and write nothing", Destination: &o.dryRun},
 		&cli.BoolFlag{Name: "print-plan", Category: imageFlags, Usage: "say which layers would be read and why, and do nothing", Destination: &o.printPlan},
 	}
+	flags = append(flags, o.target.place.listFlags()...)
 	flags = append(flags, o.target.flags()...)
 	flags = append(flags, o.edit.flags()...)
 	return append(flags, o.source.flags()...)
 }
 
 func (o *patchOptions) run(ctx context.Context, p *printer, args []string) error {
-	o.target.cache, o.target.place.nowhere = o.source.fetch.cache, o.printPlan
-	w, specs, err := o.target.open(p, args)
+	w, specs, err := o.target.open(p, args, imageWork{cache: o.source.fetch.cache, dryRun: o.dryRun, nowhere: o.printPlan})
 	if err != nil {
 		return err
 	}
@@ -94,16 +91,12 @@ func (o *patchOptions) run(ctx context.Context, p *printer, args []string) error
 	if err != nil {
 		return err
 	}
-	for _, s := range sources {
-		w.opt.Sources = append(w.opt.Sources, s.Name)
-	}
 	loaded.remarks(p)
 	now, _ := p.env.now() // it was read before
-	w.loaded, w.judgedAt = loaded, now.Truncate(time.Second)
-	w.edit = func(root *rootfs.Overlay, config *image.Config, result *patchResult) error {
+	w.takes(loaded, now)
+	return w.all(ctx, func(root *rootfs.Overlay, config *image.Config, result *patchResult) error {
 		return o.edit.run(root, config, sources, result)
-	}
-	return w.all(ctx)
+	})
 }
 
 // readsOnce refuses standard input for an image and for a source.

@@ -17,13 +17,20 @@ type patchPlace struct {
 	inPlace  bool
 	fromFile string
 	shard    string
-	nowhere  bool // nothing is written
 }
 
 func (o *patchPlace) flags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringSliceFlag{Name: "tag", Aliases: []string{"t"}, Category: targetFlags, Usage: "write the image to `IMAGE`; may be given often", Destination: &o.tags},
 		&cli.BoolFlag{Name: "in-place", Category: targetFlags, Usage: "write the image to where it came from", Destination: &o.inPlace},
+	}
+}
+
+// listFlags are those of the commands that take a list of images.
+func (o *patchPlace) listFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "from-file", Category: targetFlags, Usage: "patch the images in `FILE`, a line for each: IMAGE and where to write it", TakesFile: true, Destination: &o.fromFile},
+		&cli.StringFlag{Name: "shard", Category: targetFlags, Usage: "with --from-file: patch part `I/N` of the list, I from 0 to N-1", EnvVars: []string{"CERTGRAFT_SHARD"}, Destination: &o.shard},
 	}
 }
 
@@ -34,8 +41,9 @@ type patchJob struct {
 	inPlace bool
 }
 
-// jobs returns the images to patch, and the arguments that are sources.
-func (o *patchPlace) jobs(p *printer, l *image.Locations, args []string) ([]patchJob, []string, error) {
+// jobs returns the images to patch, and the arguments that are sources. An image
+// may go nowhere where nothing is written.
+func (o *patchPlace) jobs(p *printer, l *image.Locations, args []string, nowhere bool) ([]patchJob, []string, error) {
 	if o.fromFile != "" {
 		if o.inPlace || len(o.tags.Value()) > 0 {
 			return nil, nil, withHint(usagef("--from-file says where each image goes: it excludes --tag and --in-place"), "write a line for each image: IMAGE DESTINATION")
@@ -46,7 +54,7 @@ func (o *patchPlace) jobs(p *printer, l *image.Locations, args []string) ([]patc
 	if o.shard != "" {
 		return nil, nil, withHint(usagef("--shard is a part of a list"), "name the list with --from-file FILE, or unset CERTGRAFT_SHARD")
 	}
-	job, err := o.job(l, args[0])
+	job, err := o.job(l, args[0], nowhere)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -114,7 +122,7 @@ func readJobs(l *image.Locations, file string) ([]patchJob, error) {
 	return jobs, nil
 }
 
-func (o *patchPlace) job(l *image.Locations, text string) (patchJob, error) {
+func (o *patchPlace) job(l *image.Locations, text string, nowhere bool) (patchJob, error) {
 	from, err := l.Parse(text)
 	if err != nil {
 		return patchJob{}, err
@@ -125,7 +133,7 @@ func (o *patchPlace) job(l *image.Locations, text string) (patchJob, error) {
 		return job, usagef("--tag and --in-place exclude each other")
 	case o.inPlace && image.IsDigest(from):
 		return job, withHint(usagef("--in-place: %s is named by its digest, which stays what it is", text), "name it by its tag, or say where it is to go with --tag")
-	case o.nowhere && !o.inPlace && len(tags) == 0:
+	case nowhere && !o.inPlace && len(tags) == 0:
 		return job, nil
 	case o.inPlace, len(tags) == 0 && image.IsStream(from):
 		job.to = []image.Location{from}

@@ -24,6 +24,7 @@ type removeOptions struct {
 
 	image string // to edit in place of a root
 	patch imageTarget
+	cache string // of layers
 }
 
 func removeCommand(p *printer) *cli.Command {
@@ -58,7 +59,7 @@ func (o *removeOptions) flags() []cli.Flag {
 		&cli.BoolFlag{Name: "all", Category: targetFlags, Usage: "take out everything that certgraft installed", Destination: &o.all},
 		catalogFlag(&o.catalog),
 		&cli.StringFlag{Name: "image", Category: targetFlags, Usage: "edit the image `IMAGE` in place of a root, and write it to --tag", Destination: &o.image},
-		&cli.StringFlag{Name: "cache", Category: imageFlags, Usage: "keep what is known of layers in `DIR`", EnvVars: []string{"CERTGRAFT_CACHE"}, TakesFile: true, Destination: &o.patch.cache},
+		&cli.StringFlag{Name: "cache", Category: imageFlags, Usage: "keep what is known of layers in `DIR`", EnvVars: []string{"CERTGRAFT_CACHE"}, TakesFile: true, Destination: &o.cache},
 	}, o.patch.flags()...)
 }
 

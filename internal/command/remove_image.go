@@ -19,13 +19,12 @@ func (o *removeOptions) runImage(ctx context.Context, p *printer, specs []string
 	if err != nil {
 		return err
 	}
-	o.patch.dryRun = o.target.dryRun
-	w, _, err := o.patch.open(p, []string{o.image})
+	w, _, err := o.patch.open(p, []string{o.image}, imageWork{cache: o.cache, dryRun: o.target.dryRun})
 	if err != nil {
 		return err
 	}
 	defer w.close()
-	w.edit = func(root *rootfs.Overlay, config *image.Config, result *patchResult) error {
+	return w.all(ctx, func(root *rootfs.Overlay, config *image.Config, result *patchResult) error {
 		if err := selection.known(root); err != nil {
 			return err
 		}
@@ -41,8 +40,7 @@ func (o *removeOptions) runImage(ctx context.Context, p *printer, specs []string
 		}
 		result.edited(config.Platform, report)
 		return nil
-	}
-	return w.all(ctx)
+	})
 }
 
 // removedNames returns what the history calls that which was taken out.
