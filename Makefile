@@ -63,7 +63,7 @@ release: ## dist: binaries, archives, packages, SBOMs, checksums and the image o
 	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(GO) run ./internal/release dist dist/image
 
 docs: ## write anew what is made from the command tree and the catalogue
-	$(GO) test ./internal/command ./bundles -run TestGenerated -update
+	$(GO) generate .
 
 clean: ## remove what was built
 	rm -rf build dist

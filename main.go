@@ -3,6 +3,9 @@
 // system, with no shell, openssl or curl.
 package main
 
+//go:generate go run ./internal/gen catalogue
+//go:generate go run ./internal/gen commands
+
 import (
 	"context"
 	"os"

@@ -1,4 +1,4 @@
-// Code generated from catalog.json by go test -update. DO NOT EDIT.
+// Code generated from catalog.json by go run ./internal/gen. DO NOT EDIT.
 
 package bundles
 

@@ -3,6 +3,7 @@ package bundles
 import (
 	"errors"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -73,6 +74,12 @@ func TestCatalogueFileRefused(t *testing.T) {
 // known certificates and all. The example of the page is one.
 func TestCatalogueFile(t *testing.T) {
 	ca := roottest.NewCA(t, "Acme Root")
+	page, err := os.ReadFile("../docs/providers.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, example, _ := strings.Cut(string(page), "```json\n")
+	example, _, _ = strings.Cut(example, "```")
 	file := write(t, filepath.Join(t.TempDir(), "acme.json"), example)
 	pages := site{"https://pki.acme.example/ca.pem": ca.PEM(), "https://pki.acme.example/eu.pem": ca.PEM() + roottest.NewCA(t, "Acme EU").PEM()}
 	for spec, want := range map[string]string{"acme": "Acme Root", "acme-db": "Acme Root", "acme:eu": "Acme Root Acme EU", "acme-db:eu": "Acme Root Acme EU"} {

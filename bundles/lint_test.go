@@ -13,6 +13,20 @@ import (
 	"github.com/certgraft/certgraft/certs"
 )
 
+// readCatalog returns the entries of catalog.json, checked.
+func readCatalog(t *testing.T) []*Provider {
+	t.Helper()
+	data, err := os.ReadFile("catalog.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	providers, err := decodeCatalog(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return providers
+}
+
 // The catalogue is data; this is its lint. What a catalogue file is refused for
 // is refused here too.
 func TestCatalogueLint(t *testing.T) {

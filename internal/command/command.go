@@ -48,6 +48,9 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	return exitStatus(err)
 }
 
+// App returns the command tree, for what is made from it: it is not run.
+func App() *cli.App { return newApp(newPrinter(nil, io.Discard, io.Discard, environ{}), commands) }
+
 // builder is a command that is put together when it is asked for.
 type builder struct {
 	name  string

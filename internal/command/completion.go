@@ -9,8 +9,8 @@ import (
 )
 
 // completions holds one script per shell, made from the command tree and the
-// catalogue: go test ./internal/command -run TestGenerated -update. They start
-// no program, so that a key press costs nothing.
+// catalogue by internal/gen. They start no program, so that a key press costs
+// nothing.
 //
 //go:embed completions
 var completions embed.FS

@@ -2,7 +2,6 @@ package command
 
 import (
 	"context"
-	"io"
 
 	"github.com/urfave/cli/v2"
 )
@@ -11,7 +10,7 @@ import (
 // knows: a command or flag that there is not, a value that is missing. args[0]
 // is the program.
 func Parses(args []string) error {
-	app := newApp(newPrinter(nil, io.Discard, io.Discard, environ{}), commands)
+	app := App()
 	for _, c := range app.Commands {
 		c.Action = func(*cli.Context) error { return nil }
 	}

@@ -3,9 +3,10 @@ package command
 import (
 	"strings"
 
+	"github.com/urfave/cli/v2"
+
 	"github.com/certgraft/certgraft/image"
 	"github.com/certgraft/certgraft/installer"
-	"github.com/urfave/cli/v2"
 )
 
 // imageOptions are the flags that say what of an image is read and written.

@@ -7,8 +7,9 @@ import (
 	"io/fs"
 	"os"
 
-	"github.com/certgraft/certgraft/internal/command/page"
 	"github.com/urfave/cli/v2"
+
+	"github.com/certgraft/certgraft/internal/command/page"
 )
 
 func (o *inspectOptions) htmlFlag() cli.Flag {

@@ -12,9 +12,10 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"github.com/certgraft/certgraft/internal/command/words"
 	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
+
+	"github.com/certgraft/certgraft/internal/command/words"
 )
 
 // printer is where everything that a user sees is written. Results go to out;

@@ -4,9 +4,10 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/urfave/cli/v2"
+
 	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/image"
-	"github.com/urfave/cli/v2"
 )
 
 // registryOptions are the flags that say how registries are reached.

@@ -1,5 +1,5 @@
 # Completion of certgraft for fish: certgraft completion fish | source
-# Made from the command tree by go test ./internal/command -run TestGenerated -update. Do not edit.
+# Made from the command tree by go run ./internal/gen. Do not edit.
 function __certgraft_is -d 'the command is one of these, or there is none yet'
     set -l words (commandline -opc)
     if test (count $words) -lt 2

@@ -1,6 +1,6 @@
 #compdef certgraft
 # Completion of certgraft for zsh: source <(certgraft completion zsh), or as _certgraft in a directory of fpath
-# Made from the command tree by go test ./internal/command -run TestGenerated -update. Do not edit.
+# Made from the command tree by go run ./internal/gen. Do not edit.
 _certgraft_sources() {
   local -a ids regions
   ids=(aiven alibaba-apsaradb amazon-roots aptible aws-keyspaces aws-rds aws-rds-china aws-rds-govcloud aws-rds-iso aws-redshift azure-cosmos-emulator azure-db azure-tls-roots cisco-umbrella clickhouse-cloud clickhouse-cloud-postgres cloudflare-gateway cloudflare-origin-ca cockroach-cloud confluent-cloud couchbase-capella crunchy-bridge datastax-astra digitalocean-db dod-pki elastic-cloud fly-io fortinet gcp-cloudsql gcp-cloudsql-instance gcp-memorystore google-roots heroku-postgres huawei-rds ibm-cloud-databases igtf kubernetes-cluster letsencrypt letsencrypt-staging mongodb-atlas mozilla neon netskope oracle-oci ovh-db planetscale railway redis-cloud render russian-trusted scaleway-db singlestore snowflake supabase tencent-cloud-db tidb-cloud timescale ubicloud-postgres us-fpki volcengine-rds yandex-cloud zscaler)

@@ -1,51 +1,37 @@
-package command
+package main
 
 import (
-	"bytes"
-	"flag"
+	"fmt"
 	"os"
-	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
-	"testing"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/certgraft/certgraft/bundles"
+	"github.com/certgraft/certgraft/internal/command"
 )
 
-var update = flag.Bool("update", false, "write docs/commands.md, docs/certgraft.1 and the completions anew from the command tree")
-
-// What is made from the command tree is what the command tree says.
-func TestGenerated(t *testing.T) {
-	tree := documented(t)
+// commandFiles are made from the command tree.
+func commandFiles(dir string) (map[string][]byte, error) {
+	tree, err := readTree(dir)
+	if err != nil {
+		return nil, err
+	}
+	files := map[string][]byte{}
 	for name, made := range map[string]string{
-		"../../docs/commands.md":     commandsPage(tree),
-		"../../docs/certgraft.1":     manPage(tree),
-		"completions/certgraft.bash": bashCompletion(t, tree),
-		"completions/certgraft.zsh":  zshCompletion(t, tree),
-		"completions/certgraft.fish": fishCompletion(t, tree),
+		"docs/commands.md":                            commandsPage(tree),
+		"docs/certgraft.1":                            manPage(tree),
+		"docs/providers.md":                           providersPage(tree.providers),
+		"internal/command/completions/certgraft.bash": bashCompletion(tree),
+		"internal/command/completions/certgraft.zsh":  zshCompletion(tree),
+		"internal/command/completions/certgraft.fish": fishCompletion(tree),
 	} {
-		if *update {
-			if err := os.WriteFile(name, []byte(made), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		there, err := os.ReadFile(name)
-		if err != nil || !bytes.Equal(there, []byte(made)) {
-			t.Errorf("%s is not what the command tree makes: run go test ./internal/command -run TestGenerated -update", name)
-		}
+		files[name] = []byte(made)
 	}
-}
-
-// What mandoc finds wrong with the man page is nothing.
-func TestManPageIsClean(t *testing.T) {
-	if _, err := exec.LookPath("mandoc"); err != nil {
-		t.Skip("mandoc is not installed")
-	}
-	out, err := exec.Command("mandoc", "-T", "lint", "-W", "warning", "../../docs/certgraft.1").CombinedOutput()
-	if err != nil || len(out) > 0 {
-		t.Errorf("mandoc: %v\n%s", err, out)
-	}
+	return files, nil
 }
 
 // program is what the pages and completions say of certgraft.
@@ -54,6 +40,9 @@ type program struct {
 	about     []string // paragraphs
 	commands  []commandDoc
 	variables [][2]string // name and meaning
+
+	providers    []*bundles.Provider
+	ids, regions []string // the names that sources may have, without and with a region
 }
 
 // commandDoc is what they say of a command.
@@ -79,7 +68,7 @@ type flagDoc struct {
 // categories are those of flags, in the order of the pages.
 var categories = []string{"Target", "Image", "Sources", "Connection", "Download", "Registry", "Output"}
 
-// statuses are the exit statuses and what they mean; see [Run].
+// statuses are the exit statuses and what they mean; see command.Run.
 var statuses = [][2]string{
 	{"0", "done, also when there was nothing to do"},
 	{"1", "the work failed; of verify: it could not be told"},
@@ -89,12 +78,21 @@ var statuses = [][2]string{
 	{"5", "verify, diff or lock --check found what it looks for"},
 }
 
-// documented reads the command tree.
-func documented(t *testing.T) program {
-	t.Helper()
-	app := newApp(newPrinter(nil, nil, nil, environ{}), commands)
+// readTree reads the command tree, and the catalogue.
+func readTree(dir string) (program, error) {
+	app := command.App()
 	about, _ := splitDescription(app.Description)
-	p := program{usage: app.Usage, about: about, variables: variables(t)}
+	p := program{usage: app.Usage, about: about}
+	var err error
+	if p.variables, err = variables(dir); err != nil {
+		return p, err
+	}
+	catalogue, err := bundles.Catalog(bundles.Options{})
+	if err != nil {
+		return p, err
+	}
+	p.providers = slices.Collect(catalogue.All())
+	p.ids, p.regions = completedIDs(p.providers)
 	for _, c := range app.Commands {
 		d := commandDoc{name: c.Name, usage: c.Usage, args: c.ArgsUsage}
 		d.about, d.examples = splitDescription(c.Description)
@@ -108,11 +106,11 @@ func documented(t *testing.T) program {
 			return strings.Compare(a.names[0], b.names[0])
 		})
 		if !slices.Contains(categories, d.flags[0].category) {
-			t.Errorf("%s --%s: the category %q is not among the documented ones", c.Name, d.flags[0].names[0], d.flags[0].category)
+			return p, fmt.Errorf("%s --%s: the category %q is not among the documented ones", c.Name, d.flags[0].names[0], d.flags[0].category)
 		}
 		p.commands = append(p.commands, d)
 	}
-	return p
+	return p, nil
 }
 
 var placeholders = regexp.MustCompile("`([^`]+)`")
@@ -171,37 +169,22 @@ func splitDescription(text string) (paragraphs []string, examples [][2]string) {
 	return paragraphs, examples
 }
 
-// variables returns what the comment of [environ] says: it is where every
+// variables returns what the comment of the type environ says: it is where every
 // variable that is read is named.
-func variables(t *testing.T) [][2]string {
-	t.Helper()
-	source, err := os.ReadFile("environ.go")
+func variables(dir string) ([][2]string, error) {
+	source, err := os.ReadFile(filepath.Join(dir, "internal/command/environ.go"))
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	var found [][2]string
 	for _, line := range regexp.MustCompile(`(?m)^//\t(.*)$`).FindAllStringSubmatch(string(source), -1) {
 		name, meaning, ok := strings.Cut(line[1], "  ")
 		if !ok {
-			t.Fatalf("environ.go: %q has no two spaces between names and meaning", line[1])
+			return nil, fmt.Errorf("environ.go: %q has no two spaces between names and meaning", line[1])
 		}
 		found = append(found, [2]string{name, strings.TrimSpace(meaning)})
 	}
-	return found
-}
-
-// Each variable of a flag is among those that are documented.
-func TestVariablesAreDocumented(t *testing.T) {
-	tree := documented(t)
-	for _, c := range tree.commands {
-		for _, f := range c.flags {
-			for _, name := range f.env {
-				if !slices.ContainsFunc(tree.variables, func(v [2]string) bool { return strings.HasPrefix(v[0], name) }) {
-					t.Errorf("%s --%s reads %s, which the comment of environ does not name", c.name, f.names[0], name)
-				}
-			}
-		}
-	}
+	return found, nil
 }
 
 // with is the names as they stand on a command line: --tag IMAGE, -t IMAGE.

@@ -1,4 +1,4 @@
-package command
+package main
 
 import (
 	"fmt"
@@ -8,7 +8,7 @@ import (
 // commandsPage makes docs/commands.md.
 func commandsPage(p program) string {
 	var b strings.Builder
-	b.WriteString("<!-- Made from the command tree by go test ./internal/command -run TestGenerated -update. Do not edit. -->\n# Commands\n\n")
+	b.WriteString("<!-- Made from the command tree by go run ./internal/gen. Do not edit. -->\n# Commands\n\n")
 	fmt.Fprintf(&b, "certgraft: %s. `certgraft COMMAND --help` says the same as this page; [certgraft.1](certgraft.1) is it as a man page.\n\n", p.usage)
 	for _, text := range p.about {
 		b.WriteString(cell(text) + "\n\n")

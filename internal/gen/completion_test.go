@@ -1,4 +1,4 @@
-package command
+package main
 
 import (
 	"context"
@@ -43,7 +43,7 @@ func completes(t *testing.T, shell string, offers func(t *testing.T, dir, script
 	if _, err := exec.LookPath(shell); err != nil {
 		t.Skipf("%s is not installed", shell)
 	}
-	script, err := filepath.Abs("completions/certgraft." + shell)
+	script, err := filepath.Abs(root + "/internal/command/completions/certgraft." + shell)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package command
+package main
 
 import (
 	"fmt"
@@ -9,7 +9,7 @@ import (
 // manPage makes docs/certgraft.1, in the macros of mdoc(7).
 func manPage(p program) string {
 	var b strings.Builder
-	b.WriteString(".\\\" Made from the command tree by go test ./internal/command -run TestGenerated -update. Do not edit.\n" +
+	b.WriteString(".\\\" Made from the command tree by go run ./internal/gen. Do not edit.\n" +
 		".Dd November 25, 2026\n.Dt CERTGRAFT 1\n.Os\n.Sh NAME\n.Nm certgraft\n.Nd " + roff(p.usage) + "\n.Sh SYNOPSIS\n")
 	for _, c := range p.commands {
 		fmt.Fprintf(&b, ".Nm certgraft\n.Cm %s\n", c.name)
