@@ -20,7 +20,8 @@ import (
 type archiveFile struct {
 	text, file, tag string
 	docker          bool
-	streams         *Locations
+	stdin           io.Reader
+	stdout          io.Writer
 }
 
 func (a *archiveFile) String() string { return a.text }
@@ -55,14 +56,14 @@ func (a *archiveFile) getFrom(ctx context.Context, f *os.File) (*Image, error) {
 // a name.
 func (a *archiveFile) openArchive(ctx context.Context) (*os.File, error) {
 	if a.file == "-" {
-		if a.streams.Stdin == nil {
+		if a.stdin == nil {
 			return nil, errors.New("there is no standard input")
 		}
-		return spool(ctx, a.streams.Stdin)
+		return spool(ctx, a.stdin)
 	}
 	f, err := os.Open(a.file)
 	if err != nil {
-		return nil, hinted{err, "name an archive that is there"}
+		return nil, withHint(err, "name an archive that is there")
 	}
 	if info, err := f.Stat(); err != nil || info.Mode().IsRegular() {
 		kind, err := sniff(bufio.NewReader(io.NewSectionReader(f, 0, 16)))
@@ -170,10 +171,10 @@ func (t *tarFiles) openFile(name string) (io.ReadCloser, error) {
 func (a *archiveFile) Put(ctx context.Context, img *Image) error {
 	write := func(w io.Writer) error { return writeArchive(ctx, w, img, a.tag, a.docker) }
 	if a.file == "-" {
-		if a.streams.Stdout == nil {
+		if a.stdout == nil {
 			return fmt.Errorf("%s: there is no standard output", a.text)
 		}
-		if err := write(a.streams.Stdout); err != nil {
+		if err := write(a.stdout); err != nil {
 			return fmt.Errorf("%s: %w", a.text, err)
 		}
 		return nil
@@ -259,7 +260,7 @@ func writeArchive(ctx context.Context, w io.Writer, img *Image, tag string, dock
 }
 
 // single returns the one image that an index holds, attestations aside.
-func (img *Image) single(ctx context.Context) (*Image, error) {
+func single(ctx context.Context, img *Image) (*Image, error) {
 	if !isIndex(img.Descriptor.MediaType) {
 		return img, nil
 	}
@@ -269,12 +270,11 @@ func (img *Image) single(ctx context.Context) (*Image, error) {
 	}
 	all := slices.DeleteFunc(m.Manifests, func(d Descriptor) bool { return d.Annotations[referenceType] != "" })
 	if len(all) != 1 {
-		return nil, hinted{marked{fmt.Errorf("an archive for docker load holds one image, and there are %d", len(all)), ErrUsage}, "choose one with --platform, or write oci-archive:FILE"}
+		return nil, withHint(withKind(fmt.Errorf("an archive for docker load holds one image, and there are %d", len(all)), ErrUsage), "choose one with --platform, or write oci-archive:FILE")
 	}
-	one := *img
-	one.Descriptor = all[0]
-	if one.raw, err = read(ctx, img.from, all[0]); err != nil {
+	raw, err := read(ctx, img.from, all[0])
+	if err != nil {
 		return nil, err
 	}
-	return one.single(ctx)
+	return single(ctx, img.with(all[0], raw, img.from))
 }

@@ -2,6 +2,7 @@ package image
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 )
 
@@ -34,7 +35,7 @@ func (u *updater) annotate(o *object, it *item, c imageChange) error {
 	if err != nil {
 		return err
 	}
-	for _, key := range sortedKeys(u.opt.Annotations) {
+	for _, key := range slices.Sorted(maps.Keys(u.opt.Annotations)) {
 		if err := all.set(key, u.opt.Annotations[key]); err != nil {
 			return err
 		}

@@ -35,7 +35,7 @@ const DefaultCacheSize = 512 << 20
 func OpenCache(dir string, log *slog.Logger) (*Cache, error) {
 	at := dir + "/" + cacheVersion
 	if err := os.MkdirAll(at, 0o755); err != nil {
-		return nil, hinted{fmt.Errorf("open the cache: %w", err), "name a directory that can be written to with --cache"}
+		return nil, withHint(fmt.Errorf("open the cache: %w", err), "name a directory that can be written to with --cache")
 	}
 	root, err := os.OpenRoot(at)
 	if err != nil {

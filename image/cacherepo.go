@@ -20,10 +20,10 @@ import (
 // there, and a repository that cannot be read or written is done without. A nil
 // CacheRepo keeps nothing.
 type CacheRepo struct {
-	name      name.Repository
-	locations *Locations
-	readOnly  bool
-	warn      func(message string)
+	name     name.Repository
+	client   *registryClient
+	readOnly bool
+	warn     func(message string)
 
 	opening           sync.Mutex
 	mu                sync.Mutex
@@ -49,11 +49,15 @@ var errForeign = errors.New("it is not what is known of this layer")
 // that the repository is done without, and why; warn may be called from several
 // goroutines.
 func (l *Locations) CacheRepo(text string, readOnly bool, warn func(message string)) (*CacheRepo, error) {
+	return openCacheRepo(l.registries(), text, readOnly, warn)
+}
+
+func openCacheRepo(client *registryClient, text string, readOnly bool, warn func(message string)) (*CacheRepo, error) {
 	repo, err := name.NewRepository(strings.TrimPrefix(text, "docker://"), name.WithDefaultRegistry("docker.io"))
 	if err != nil {
-		return nil, hinted{marked{fmt.Errorf("%q is not the name of a repository: %w", text, err), ErrUsage}, "write REGISTRY/REPOSITORY, without a tag"}
+		return nil, withHint(withKind(fmt.Errorf("%q is not the name of a repository: %w", text, err), ErrUsage), "write REGISTRY/REPOSITORY, without a tag")
 	}
-	return &CacheRepo{name: repo, locations: l, readOnly: readOnly, warn: warn}, nil
+	return &CacheRepo{name: repo, client: client, readOnly: readOnly, warn: warn}, nil
 }
 
 // factsTag returns the tag of what is known of a layer. A tag has at most 128
@@ -78,7 +82,7 @@ func (c *CacheRepo) load(ctx context.Context, digest Digest) *layer {
 	case errors.Is(err, ErrUnreachable):
 		c.fail(&c.noRead, err)
 	default:
-		c.locations.log().Warn("ignore what the cache in the registry has", "layer", digest, "error", err)
+		c.client.log().Warn("ignore what the cache in the registry has", "layer", digest, "error", err)
 	}
 	return nil
 }
@@ -104,7 +108,7 @@ func (c *CacheRepo) has(ctx context.Context, digest Digest) bool {
 func (c *CacheRepo) open(ctx context.Context, action string, failed *bool) (repo *repository, err error) {
 	c.opening.Lock()
 	if err = ErrUnreachable; !c.without(failed) {
-		if repo, err = c.locations.repository(ctx, c.name, action); err != nil && ctx.Err() == nil {
+		if repo, err = c.client.repository(ctx, c.name, action); err != nil && ctx.Err() == nil {
 			c.fail(failed, err)
 		}
 	}
@@ -168,8 +172,7 @@ func (c *CacheRepo) put(ctx context.Context, digest Digest, l *layer) error {
 	if err != nil {
 		return err
 	}
-	p := &push{to: repo, img: img}
-	return p.manifest(ctx, img.Descriptor, img.raw, factsTag(digest))
+	return repo.put(ctx, img, factsTag(digest))
 }
 
 // artifactOf returns the artifact that says facts of a layer.
@@ -185,11 +188,10 @@ func artifactOf(digest Digest, facts []byte) (*Image, error) {
 		Annotations   map[string]string `json:"annotations"`
 	}{
 		2, ociManifest, factsArtifact,
-		Descriptor{MediaType: emptyType, Digest: digestOf(config), Size: int64(len(config))},
-		[]Descriptor{{MediaType: factsType, Digest: digestOf(facts), Size: int64(len(facts))}},
+		describe(emptyType, config), []Descriptor{describe(factsType, facts)},
 		map[string]string{layerAnnotation: string(digest)},
 	})
-	return &Image{raw: raw, from: content, Descriptor: Descriptor{MediaType: ociManifest, Digest: digestOf(raw), Size: int64(len(raw))}}, err
+	return newImage(describe(ociManifest, raw), raw, content), err
 }
 
 // without reports whether the repository failed before.

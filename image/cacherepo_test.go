@@ -1,6 +1,7 @@
 package image
 
 import (
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -20,7 +21,7 @@ type knowing struct {
 
 func (k *knowing) update(t *testing.T, readOnly bool) Digest {
 	t.Helper()
-	cache, err := OpenCache(t.TempDir(), k.locations.log())
+	cache, err := OpenCache(t.TempDir(), slog.New(slog.DiscardHandler))
 	must(t, err)
 	defer cache.Close()
 	repo, err := k.locations.CacheRepo(k.repo, readOnly, func(m string) { k.warnings = append(k.warnings, m) })

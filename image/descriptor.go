@@ -60,6 +60,11 @@ type Descriptor struct {
 	ArtifactType string            `json:"artifactType,omitempty"`
 }
 
+// describe returns the descriptor of content.
+func describe(mediaType string, data []byte) Descriptor {
+	return Descriptor{MediaType: mediaType, Digest: digestOf(data), Size: int64(len(data))}
+}
+
 var (
 	errTooLong   = errors.New("it is longer than its descriptor says")
 	errTooShort  = errors.New("it ends before the size that its descriptor says")

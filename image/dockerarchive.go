@@ -24,7 +24,7 @@ type saved struct {
 func getDocker(ctx context.Context, t *tarFiles, text, ref string) (*Image, error) {
 	raw, err := layout{t}.readSmall("manifest.json")
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, hinted{fmt.Errorf("%s has no manifest.json: docker save did not write it", text), "an OCI layout in an archive is oci-archive:FILE"}
+		return nil, withHint(fmt.Errorf("%s has no manifest.json: docker save did not write it", text), "an OCI layout in an archive is oci-archive:FILE")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", text, err)
@@ -58,11 +58,11 @@ func chooseSaved(all []saved, ref string) (saved, error) {
 	}
 	switch {
 	case ref != "":
-		return saved{}, hinted{marked{fmt.Errorf("it holds no image %s", ref), ErrUsage}, "it has: " + strings.Join(names, ", ")}
+		return saved{}, withHint(withKind(fmt.Errorf("it holds no image %s", ref), ErrUsage), "it has: "+strings.Join(names, ", "))
 	case len(all) == 1:
 		return all[0], nil
 	}
-	return saved{}, hinted{marked{fmt.Errorf("it holds %d images", len(all)), ErrUsage}, "choose one by its name: " + strings.Join(names, ", ")}
+	return saved{}, withHint(withKind(fmt.Errorf("it holds %d images", len(all)), ErrUsage), "choose one by its name: "+strings.Join(names, ", "))
 }
 
 // fromLayout returns the image as the OCI layout in the archive has it, or nil
@@ -88,12 +88,7 @@ func fromLayout(ctx context.Context, t *tarFiles, text string, one saved) (*Imag
 		if !named && len(index.Manifests) > 1 {
 			continue
 		}
-		img := &Image{Name: text, Descriptor: d, from: l}
-		if img.raw, err = read(ctx, l, d); err != nil {
-			return nil, err
-		}
-		img.Descriptor.MediaType, err = mediaTypeOf(img.raw, d.MediaType)
-		return img, err
+		return l.image(ctx, text, d)
 	}
 	return nil, nil
 }
@@ -140,14 +135,13 @@ func fromSaved(ctx context.Context, t *tarFiles, text string, one saved) (*Image
 		MediaType     string       `json:"mediaType"`
 		Config        Descriptor   `json:"config"`
 		Layers        []Descriptor `json:"layers"`
-	}{2, dockerManifest, Descriptor{MediaType: dockerConfig, Digest: digestOf(rawConfig), Size: int64(len(rawConfig))}, layers})
+	}{2, dockerManifest, describe(dockerConfig, rawConfig), layers})
 	if err != nil {
 		return nil, err
 	}
-	return &Image{
-		Name: text, raw: raw, Descriptor: Descriptor{MediaType: dockerManifest, Digest: digestOf(raw), Size: int64(len(raw))},
-		from: savedBlobs{t, names},
-	}, ctx.Err()
+	img := newImage(describe(dockerManifest, raw), raw, savedBlobs{t, names})
+	img.Name = text
+	return img, ctx.Err()
 }
 
 func savedLayer(ctx context.Context, t *tarFiles, name string, diffID Digest) (Descriptor, error) {
@@ -179,7 +173,7 @@ func savedLayer(ctx context.Context, t *tarFiles, name string, diffID Digest) (D
 // dockerManifests returns the one image that docker load is to find, and the
 // manifest.json by which engines before Docker 25 find it.
 func dockerManifests(ctx context.Context, img *Image, tag string) (*Image, []byte, error) {
-	one, err := img.single(ctx)
+	one, err := single(ctx, img)
 	if err != nil {
 		return nil, nil, err
 	}

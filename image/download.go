@@ -80,7 +80,7 @@ func (b *download) Read(p []byte) (int, error) {
 	if n > 0 {
 		b.failed = 0
 	}
-	b.repo.locations.progress("download", b.d, b.at)
+	b.repo.client.moved("download", b.d, b.at)
 	switch {
 	case err == nil:
 		return n, nil
@@ -89,16 +89,16 @@ func (b *download) Read(p []byte) (int, error) {
 	case b.ctx.Err() != nil:
 		return n, b.ctx.Err()
 	}
-	b.repo.locations.log().Debug("the download broke off", "blob", b.d.Digest, "at", b.at, "error", err)
+	b.repo.client.log().Debug("the download broke off", "blob", b.d.Digest, "at", b.at, "error", err)
 	b.disconnect()
 	return n, nil
 }
 
 func (b *download) reconnect() error {
 	if b.failed++; b.failed > tries {
-		return marked{fmt.Errorf("the download of %s broke off at %d of %d bytes, again and again", b.d.Digest, b.at, b.d.Size), ErrUnreachable}
+		return withKind(fmt.Errorf("the download of %s broke off at %d of %d bytes, again and again", b.d.Digest, b.at, b.d.Size), ErrUnreachable)
 	}
-	if err := b.repo.locations.waiter()(b.ctx, time.Second<<(b.failed-1)); err != nil {
+	if err := b.repo.client.waiter()(b.ctx, time.Second<<(b.failed-1)); err != nil {
 		return err
 	}
 	err := b.connect()
@@ -108,12 +108,15 @@ func (b *download) reconnect() error {
 	return b.reconnect()
 }
 
-// progress reports how much of a blob was moved.
-func (l *Locations) progress(verb string, d Descriptor, done int64) {
-	if l.Progress != nil && d.Size > smallLayer {
-		l.Progress(verb+" "+d.Digest.short(), done, d.Size)
+// moved reports how much of a blob was moved, if it is not small.
+func (c *registryClient) moved(verb string, d Descriptor, done int64) {
+	if c.progress != nil && d.Size > smallBlob {
+		c.progress(verb+" "+d.Digest.short(), done, d.Size)
 	}
 }
+
+// smallBlob is the size up to which nothing is said of a transfer.
+const smallBlob = 1 << 20
 
 // openRange reads a part of a blob, from one byte to before another. It is
 // [errNoRange] if the registry does not send parts.

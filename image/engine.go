@@ -17,8 +17,8 @@ import (
 // engine is an image in a container engine that speaks Docker's API: Docker, or
 // Podman.
 type engine struct {
-	text, name string
-	locations  *Locations
+	text, name       string
+	host, runtimeDir string // as in DOCKER_HOST, and XDG_RUNTIME_DIR
 }
 
 func (e *engine) String() string { return e.text }
@@ -77,7 +77,7 @@ func (e *engine) Put(ctx context.Context, img *Image) error {
 }
 
 func (e *engine) call(ctx context.Context, method, path string, body io.Reader) (*http.Response, error) {
-	client, base, err := e.locations.engineClient()
+	client, base, err := e.client()
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", e.text, err)
 	}
@@ -90,7 +90,7 @@ func (e *engine) call(ctx context.Context, method, path string, body io.Reader) 
 	}
 	resp, err := client.Do(req)
 	if err != nil {
-		return nil, hinted{marked{fmt.Errorf("%s: ask the engine: %w", e.text, err), ErrUnreachable}, "check that the engine runs, and DOCKER_HOST"}
+		return nil, withHint(withKind(fmt.Errorf("%s: ask the engine: %w", e.text, err), ErrUnreachable), "check that the engine runs, and DOCKER_HOST")
 	}
 	if resp.StatusCode == http.StatusOK {
 		return resp, nil
@@ -104,11 +104,11 @@ func (e *engine) call(ctx context.Context, method, path string, body io.Reader) 
 	return nil, fmt.Errorf("%s: the engine says: %s", e.text, answer.Message)
 }
 
-// engineClient returns a client for the engine and the address to ask.
-func (l *Locations) engineClient() (*http.Client, string, error) {
-	address := l.DockerHost
+// client returns a client for the engine and the address to ask.
+func (e *engine) client() (*http.Client, string, error) {
+	address := e.host
 	if address == "" {
-		address = "unix://" + l.engineSocket()
+		address = "unix://" + e.socket()
 	}
 	u, err := url.Parse(address)
 	if err != nil {
@@ -123,14 +123,14 @@ func (l *Locations) engineClient() (*http.Client, string, error) {
 	case "tcp":
 		return &http.Client{}, "http://" + u.Host, nil
 	}
-	return nil, "", hinted{marked{fmt.Errorf("DOCKER_HOST=%s is not supported", address), ErrUsage}, "it is unix://PATH or tcp://HOST:PORT; or pipe docker save into docker-archive:-"}
+	return nil, "", withHint(withKind(fmt.Errorf("DOCKER_HOST=%s is not supported", address), ErrUsage), "it is unix://PATH or tcp://HOST:PORT; or pipe docker save into docker-archive:-")
 }
 
-// engineSocket returns the first of the usual sockets that is there.
-func (l *Locations) engineSocket() string {
+// socket returns the first of the usual sockets that is there.
+func (e *engine) socket() string {
 	sockets := []string{"/var/run/docker.sock", "/run/podman/podman.sock"}
-	if l.RuntimeDir != "" {
-		sockets = append(sockets, filepath.Join(l.RuntimeDir, "docker.sock"), filepath.Join(l.RuntimeDir, "podman/podman.sock"))
+	if e.runtimeDir != "" {
+		sockets = append(sockets, filepath.Join(e.runtimeDir, "docker.sock"), filepath.Join(e.runtimeDir, "podman/podman.sock"))
 	}
 	for _, s := range sockets {
 		if _, err := os.Stat(s); err == nil {

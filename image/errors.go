@@ -10,7 +10,9 @@ var ErrUnreachable = errors.New("the registry or engine could not be reached")
 // named.
 var ErrUsage = errors.New("wrong usage")
 
-// hinted is an error that knows what to do next.
+// withHint returns an error that knows what to do next.
+func withHint(err error, hint string) error { return hinted{err, hint} }
+
 type hinted struct {
 	error
 	hint string
@@ -21,10 +23,12 @@ func (h hinted) Unwrap() error { return h.error }
 // Hint returns the advice to print below the error.
 func (h hinted) Hint() string { return h.hint }
 
-// marked is an error that errors.Is takes for kind, too.
-type marked struct {
+// withKind returns an error that errors.Is takes for kind, too.
+func withKind(err, kind error) error { return kinded{err, kind} }
+
+type kinded struct {
 	error
 	kind error
 }
 
-func (m marked) Unwrap() []error { return []error{m.error, m.kind} }
+func (k kinded) Unwrap() []error { return []error{k.error, k.kind} }

@@ -16,7 +16,7 @@ func exact(raw []byte, v any) error {
 		return fmt.Errorf("it is not the JSON that was expected: %w", err)
 	}
 	if err := exactAs(raw, reflect.TypeOf(v)); err != nil {
-		return hinted{err, "no tool that is in use writes this: build the image again, and ask where it comes from"}
+		return withHint(err, "no tool that is in use writes this: build the image again, and ask where it comes from")
 	}
 	return nil
 }

@@ -8,15 +8,16 @@ import (
 	"syscall"
 )
 
-// tree is the root of an image as a file system. Names must be free of links:
+// treeFS is the root of an image as a file system. Names must be free of links:
 // an overlay resolves them. The Sys of its FileInfos is a [tar.Header].
-type tree struct {
+type treeFS struct {
 	root    *node
 	content func(*node) ([]byte, error) // of a file that was not kept
-	unread  unreadPlaces
+	onRead  func(name string)           // is told of each file that is read; nil is nobody
+	onLink  func(name string)           // is told of each link that is followed
 }
 
-func (t *tree) find(op, name string) (*node, error) {
+func (t *treeFS) find(op, name string) (*node, error) {
 	if !fs.ValidPath(name) {
 		return nil, &fs.PathError{Op: op, Path: name, Err: fs.ErrInvalid}
 	}
@@ -28,7 +29,7 @@ func (t *tree) find(op, name string) (*node, error) {
 }
 
 // Lstat implements [fs.ReadLinkFS].
-func (t *tree) Lstat(name string) (fs.FileInfo, error) {
+func (t *treeFS) Lstat(name string) (fs.FileInfo, error) {
 	n, err := t.find("lstat", name)
 	if err != nil {
 		return nil, err
@@ -45,7 +46,7 @@ func (n *node) info(base string) fs.FileInfo {
 }
 
 // ReadLink implements [fs.ReadLinkFS].
-func (t *tree) ReadLink(name string) (string, error) {
+func (t *treeFS) ReadLink(name string) (string, error) {
 	n, err := t.find("readlink", name)
 	if err != nil {
 		return "", err
@@ -53,12 +54,14 @@ func (t *tree) ReadLink(name string) (string, error) {
 	if !n.isLink() {
 		return "", &fs.PathError{Op: "readlink", Path: name, Err: syscall.EINVAL}
 	}
-	t.unread.lead(t.root, name)
+	if t.onLink != nil {
+		t.onLink(name)
+	}
 	return n.more().Link, nil
 }
 
 // ReadFile implements [fs.ReadFileFS]. The result is the caller's.
-func (t *tree) ReadFile(name string) ([]byte, error) {
+func (t *treeFS) ReadFile(name string) ([]byte, error) {
 	n, err := t.find("read", name)
 	switch {
 	case err != nil:
@@ -68,7 +71,9 @@ func (t *tree) ReadFile(name string) ([]byte, error) {
 	case n.Type != tar.TypeReg:
 		return nil, &fs.PathError{Op: "read", Path: name, Err: syscall.EINVAL}
 	}
-	t.unread.touch(name)
+	if t.onRead != nil {
+		t.onRead(name)
+	}
 	if n.Kept {
 		return bytes.Clone(n.more().Data), nil
 	}
@@ -80,7 +85,7 @@ func (t *tree) ReadFile(name string) ([]byte, error) {
 }
 
 // ReadDir implements [fs.ReadDirFS].
-func (t *tree) ReadDir(name string) ([]fs.DirEntry, error) {
+func (t *treeFS) ReadDir(name string) ([]fs.DirEntry, error) {
 	n, err := t.find("readdir", name)
 	if err != nil {
 		return nil, err
@@ -96,7 +101,7 @@ func (t *tree) ReadDir(name string) ([]fs.DirEntry, error) {
 }
 
 // Open implements [fs.FS], for files: an overlay lists directories by ReadDir.
-func (t *tree) Open(name string) (fs.File, error) {
+func (t *treeFS) Open(name string) (fs.File, error) {
 	n, err := t.find("open", name)
 	if err != nil {
 		return nil, err

@@ -38,7 +38,7 @@ func FuzzManifest(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if err := annotate(o, map[string]string{"a": "b"}); err != nil {
+		if err := o.setAll("annotations", map[string]string{"a": "b"}); err != nil {
 			return
 		}
 		if again := o.encode(); !json.Valid(again) {

@@ -38,6 +38,18 @@ type Image struct {
 	from blobs
 }
 
+// newImage returns an image without a name.
+func newImage(d Descriptor, raw []byte, from blobs) *Image {
+	return &Image{Descriptor: d, raw: raw, from: from}
+}
+
+// with returns an image of the same names with other content.
+func (img *Image) with(d Descriptor, raw []byte, from blobs) *Image {
+	other := newImage(d, raw, from)
+	other.Name, other.Reference, other.Tags = img.Name, img.Reference, img.Tags
+	return other
+}
+
 // Raw returns the bytes of the manifest or index. They must not be changed.
 func (img *Image) Raw() []byte { return img.raw }
 
@@ -51,12 +63,12 @@ type blobs interface {
 type added struct {
 	blobs
 	content map[Digest][]byte
-	streams map[Digest]editedLayer
+	streams map[Digest]func(context.Context) (io.ReadCloser, error)
 }
 
 func (a added) open(ctx context.Context, d Descriptor) (io.ReadCloser, error) {
-	if l, ok := a.streams[d.Digest]; ok {
-		return l.open(ctx)
+	if open, ok := a.streams[d.Digest]; ok {
+		return open(ctx)
 	}
 	if data, ok := a.content[d.Digest]; ok {
 		return io.NopCloser(bytes.NewReader(data)), nil

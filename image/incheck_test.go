@@ -32,7 +32,7 @@ func TestInLayersCheck(t *testing.T) {
 			must(t, err)
 			root, err := stackLayers([]*layer{l})
 			must(t, err)
-			base := &tree{root: root}
+			base := newTree(root, unreadPlaces{}, nil)
 			o := rootfs.NewOverlay(base)
 			must(t, edit(o, nil))
 			it := &item{manifest: &manifest{Layers: []Descriptor{{MediaType: ociLayer}}}}

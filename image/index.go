@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 )
 
@@ -112,7 +113,7 @@ func (u *updater) rewriteIndex(it *item) error {
 		return err
 	}
 	if it.desc.MediaType == ociIndex {
-		if err := annotate(o, u.opt.Annotations); err != nil {
+		if err := o.setAll("annotations", u.opt.Annotations); err != nil {
 			return err
 		}
 	}
@@ -143,13 +144,8 @@ func redirect(raw json.RawMessage, to Descriptor) (json.RawMessage, error) {
 	return o.encode(), nil
 }
 
-// annotate adds annotations to a manifest or index.
-func annotate(o *object, annotations map[string]string) error {
-	return setAll(o, "annotations", annotations)
-}
-
 // setAll sets members of the member key, which is an object of strings.
-func setAll(o *object, key string, values map[string]string) error {
+func (o *object) setAll(key string, values map[string]string) error {
 	if len(values) == 0 {
 		return nil
 	}
@@ -157,19 +153,10 @@ func setAll(o *object, key string, values map[string]string) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range sortedKeys(values) {
+	for _, name := range slices.Sorted(maps.Keys(values)) {
 		if err := c.set(name, values[name]); err != nil {
 			return err
 		}
 	}
 	return o.set(key, c)
-}
-
-func sortedKeys(m map[string]string) []string {
-	var keys []string
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }

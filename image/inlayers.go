@@ -49,23 +49,23 @@ func (u *updater) rewriteLayers(ctx context.Context, it *item, base *tree, chang
 	}
 	for _, c := range changes {
 		if err := p.place(c); err != nil {
-			return nil, hinted{err, "use --layer append, which puts what changed on top"}
+			return nil, withHint(err, "use --layer append, which puts what changed on top")
 		}
 	}
 	if err := p.finish(); err != nil {
 		return nil, err
 	}
 	if err := p.check(); err != nil {
-		return nil, hinted{err, "use --layer append, which puts what changed on top"}
+		return nil, withHint(err, "use --layer append, which puts what changed on top")
 	}
 	made := map[int]*newLayer{}
 	for i, edit := range p.edits {
-		l := editedLayer{from: u.from, was: it.manifest.Layers[i], edit: edit, most: u.reader.layers.most()}
+		l := editedLayer{from: u.from, was: it.manifest.Layers[i], edit: edit, most: u.reader.most()}
 		var err error
 		if made[i], err = l.measure(ctx); err != nil {
 			return nil, err
 		}
-		u.streams[made[i].desc.Digest] = l
+		u.streams[made[i].desc.Digest] = l.open
 	}
 	return made, nil
 }

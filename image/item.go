@@ -209,11 +209,11 @@ func (u *updater) selectParts(top *item) error {
 	}
 	for _, want := range u.opt.Platforms {
 		if !matched[want] {
-			return hinted{marked{fmt.Errorf("there is no image for %s", want), ErrUsage}, "it has " + strings.Join(offered, ", ")}
+			return withHint(withKind(fmt.Errorf("there is no image for %s", want), ErrUsage), "it has "+strings.Join(offered, ", "))
 		}
 	}
 	if len(offered) == 0 {
-		return hinted{errors.New("there is no image in it"), "it may be an artifact: a chart, a signature, a bill of materials"}
+		return withHint(errors.New("there is no image in it"), "it may be an artifact: a chart, a signature, a bill of materials")
 	}
 	return nil
 }

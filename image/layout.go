@@ -55,7 +55,7 @@ func (l layout) readSmall(name string) ([]byte, error) {
 func (l layout) get(ctx context.Context, text, tag string) (*Image, error) {
 	raw, err := l.readSmall("index.json")
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, hinted{fmt.Errorf("%s is not an OCI layout: it has no index.json", text), "an archive that docker save wrote is docker-archive:FILE"}
+		return nil, withHint(fmt.Errorf("%s is not an OCI layout: it has no index.json", text), "an archive that docker save wrote is docker-archive:FILE")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", text, err)
@@ -68,12 +68,25 @@ func (l layout) get(ctx context.Context, text, tag string) (*Image, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", text, err)
 	}
-	img := &Image{Name: text, Descriptor: d, from: l}
-	if img.raw, err = read(ctx, l, d); err != nil {
+	img, err := l.image(ctx, text, d)
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w", text, err)
 	}
-	img.Descriptor.MediaType, err = mediaTypeOf(img.raw, d.MediaType)
-	return img, err
+	return img, nil
+}
+
+// image returns the image that d describes.
+func (l layout) image(ctx context.Context, text string, d Descriptor) (*Image, error) {
+	raw, err := read(ctx, l, d)
+	if err != nil {
+		return nil, err
+	}
+	if d.MediaType, err = mediaTypeOf(raw, d.MediaType); err != nil {
+		return nil, err
+	}
+	img := newImage(d, raw, l)
+	img.Name = text
+	return img, nil
 }
 
 func choose(all []Descriptor, tag string) (Descriptor, error) {
@@ -81,7 +94,7 @@ func choose(all []Descriptor, tag string) (Descriptor, error) {
 	var names []string
 	for _, d := range all {
 		name := d.Annotations[refName]
-		if tag == "" || d.named(tag) {
+		if tag == "" || isNamed(d, tag) {
 			found = append(found, d)
 		}
 		if name != "" {
@@ -92,16 +105,16 @@ func choose(all []Descriptor, tag string) (Descriptor, error) {
 	case len(found) == 1:
 		return found[0], nil
 	case len(found) > 1:
-		return Descriptor{}, hinted{marked{fmt.Errorf("it holds %d images", len(found)), ErrUsage}, "choose one by its tag: " + strings.Join(names, ", ")}
+		return Descriptor{}, withHint(withKind(fmt.Errorf("it holds %d images", len(found)), ErrUsage), "choose one by its tag: "+strings.Join(names, ", "))
 	case tag == "":
 		return Descriptor{}, errors.New("it holds no image")
 	}
-	return Descriptor{}, hinted{marked{fmt.Errorf("it holds nothing with the tag %s", tag), ErrUsage}, "it has: " + strings.Join(names, ", ")}
+	return Descriptor{}, withHint(withKind(fmt.Errorf("it holds nothing with the tag %s", tag), ErrUsage), "it has: "+strings.Join(names, ", "))
 }
 
-// named reports whether an entry of a layout has the name: by the annotation of
+// isNamed reports whether an entry of a layout has the name: by the annotation of
 // the specification, or by that of containerd. With "" it has none.
-func (d Descriptor) named(tag string) bool {
+func isNamed(d Descriptor, tag string) bool {
 	name, full := d.Annotations[refName], d.Annotations[containerdName]
 	if tag == "" {
 		return name == "" && full == ""
@@ -123,7 +136,7 @@ func (d dirFiles) openFile(name string) (io.ReadCloser, error) { return d.root.O
 func (l *layoutDir) Get(ctx context.Context) (*Image, error) {
 	root, err := os.OpenRoot(l.dir)
 	if err != nil {
-		return nil, hinted{fmt.Errorf("%s: %w", l.text, err), "name the directory that has oci-layout and index.json in it"}
+		return nil, withHint(fmt.Errorf("%s: %w", l.text, err), "name the directory that has oci-layout and index.json in it")
 	}
 	return layout{dirFiles{root}}.get(ctx, l.text, l.tag)
 }
@@ -177,8 +190,10 @@ func (l *layoutDir) putIndex(ctx context.Context, root *os.Root, img *Image) err
 	}
 	defer lock.Close()
 	for try := 0; try < 6000 && errors.Is(syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB), syscall.EWOULDBLOCK); try++ {
-		if err := pause(ctx, 10*time.Millisecond); err != nil {
-			return err
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(10 * time.Millisecond):
 		}
 	}
 	raw, err := root.ReadFile("index.json")
@@ -227,7 +242,7 @@ func enterImage(raw []byte, d Descriptor, tag string) ([]byte, error) {
 		if err := json.Unmarshal(entry, &was); err != nil {
 			return nil, err
 		}
-		if was.named(tag) || len(entries) == 1 && tag == "" {
+		if isNamed(was, tag) || len(entries) == 1 && tag == "" {
 			place = i
 		}
 	}
@@ -247,7 +262,7 @@ func enterImage(raw []byte, d Descriptor, tag string) ([]byte, error) {
 		return nil, err
 	}
 	if added && tag != "" {
-		if err := setAll(entry, "annotations", map[string]string{refName: tag}); err != nil {
+		if err := entry.setAll("annotations", map[string]string{refName: tag}); err != nil {
 			return nil, err
 		}
 	}

@@ -3,16 +3,12 @@ package image
 import (
 	"context"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
-	"time"
-
-	"github.com/google/go-containerregistry/pkg/name"
 )
 
 // A Location is a place that keeps an image.
@@ -46,12 +42,18 @@ type Locations struct {
 	// called from several goroutines.
 	Progress func(what string, done, total int64)
 
-	mu      sync.Mutex
-	base    http.RoundTripper
-	clients map[string]*http.Client
-	turns   map[string]turn                            // of blobs on their way into repositories
-	wait    func(context.Context, time.Duration) error // between tries; nil sleeps
-	stall   time.Duration                              // that a body may send nothing; 0 is a minute
+	made   sync.Once
+	client registryClient
+}
+
+// registries returns the client of registries, which is made when it is first
+// used.
+func (l *Locations) registries() *registryClient {
+	l.made.Do(func() {
+		c := &l.client
+		c.insecure, c.cas, c.userAgent, c.inner, c.jobs, c.logger, c.progress = l.Insecure, l.CAs, l.UserAgent, l.Transport, l.Jobs, l.Logger, l.Progress
+	})
+	return &l.client
 }
 
 // Transports are the prefixes of locations. Without one it is a reference to a
@@ -88,49 +90,25 @@ func (l *Locations) Parse(text string) (Location, error) {
 	}
 	at, tag, _ := strings.Cut(rest, ":")
 	if at == "" {
-		return nil, marked{fmt.Errorf("%s: a name is missing", text), ErrUsage}
+		return nil, withKind(fmt.Errorf("%s: a name is missing", text), ErrUsage)
 	}
 	switch transport {
 	case "oci":
 		return &layoutDir{text: text, dir: at, tag: tag}, nil
 	case "oci-archive":
-		return &archiveFile{text: text, file: at, tag: tag, streams: l}, nil
+		return &archiveFile{text: text, file: at, tag: tag, stdin: l.Stdin, stdout: l.Stdout}, nil
 	case "docker-archive":
-		return &archiveFile{text: text, file: at, tag: tag, docker: true, streams: l}, nil
+		return &archiveFile{text: text, file: at, tag: tag, docker: true, stdin: l.Stdin, stdout: l.Stdout}, nil
 	}
-	return &engine{text: text, name: rest, locations: l}, nil
+	return &engine{text: text, name: rest, host: l.DockerHost, runtimeDir: l.RuntimeDir}, nil
 }
 
 func (l *Locations) parseRegistry(text string) (Location, error) {
-	if text == "" {
-		return nil, marked{errors.New("the name of an image is empty"), ErrUsage}
-	}
-	if scheme, _, ok := strings.Cut(text, "://"); ok && scheme != "docker" {
-		return nil, hinted{marked{fmt.Errorf("%q is not the name of an image", redact(text)), ErrUsage}, "leave out " + scheme + "://"}
-	}
-	ref, err := name.ParseReference(strings.TrimPrefix(text, "docker://"), name.WithDefaultRegistry("docker.io"))
-	if strings.IndexAny(text, "./") == 0 { // the library takes the file for a repository
-		err = errors.New("it is a path")
-	}
+	at, err := parseRegistryImage(text, l.registries)
 	if err != nil {
-		hint := "write REGISTRY/REPOSITORY:TAG, oci:DIR, oci-archive:FILE, docker-archive:FILE or docker-daemon:NAME"
-		return nil, hinted{marked{fmt.Errorf("%q is not the name of an image: %w", text, err), ErrUsage}, hint}
+		return nil, err
 	}
-	return &registryImage{text: text, ref: ref, locations: l}, nil
-}
-
-func (l *Locations) log() *slog.Logger {
-	if l.Logger == nil {
-		return slog.New(slog.DiscardHandler)
-	}
-	return l.Logger
-}
-
-func (l *Locations) jobs() int {
-	if l.Jobs <= 0 {
-		return 4
-	}
-	return l.Jobs
+	return at, nil
 }
 
 // IsStream reports whether the location is standard input or output.
@@ -149,18 +127,40 @@ func IsRegistry(at Location) bool {
 // nothing else can be put there.
 func IsDigest(at Location) bool {
 	r, ok := at.(*registryImage)
-	if !ok {
-		return false
-	}
-	_, ok = r.ref.(name.Digest)
-	return ok
+	return ok && r.isDigest()
 }
 
 // Pinned returns how the image is named once it was put there: by its digest
 // where the location is a registry, else as the user did.
 func Pinned(at Location, digest Digest) string {
 	if r, ok := at.(*registryImage); ok {
-		return r.ref.Context().Name() + "@" + string(digest)
+		return r.pinned(digest)
 	}
 	return at.String()
+}
+
+// Unmoved returns an error if the tag from which the image came stands for
+// another image now, in a registry or in the directory of a layout. Elsewhere
+// nobody is asked.
+func Unmoved(ctx context.Context, at Location, img *Image) error {
+	var there Digest
+	switch at := at.(type) {
+	case *registryImage:
+		var err error
+		if there, err = at.digest(ctx); err != nil {
+			return err
+		}
+	case *layoutDir:
+		now, err := at.Get(ctx)
+		if err != nil {
+			return err
+		}
+		there = now.Descriptor.Digest
+	default:
+		return nil
+	}
+	if there != img.Descriptor.Digest {
+		return withHint(fmt.Errorf("%s was pushed anew meanwhile, and is %s now", at, there), "nothing was pushed: run it again")
+	}
+	return nil
 }

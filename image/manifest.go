@@ -61,7 +61,7 @@ func mediaTypeOf(raw []byte, fallback string) (string, error) {
 		mediaType = fallback
 	}
 	if !isIndex(mediaType) && !isManifest(mediaType) {
-		return "", hinted{fmt.Errorf("a manifest of type %q is not read", mediaType), "schema 1 images are from before 2016: push the image again with a current tool"}
+		return "", withHint(fmt.Errorf("a manifest of type %q is not read", mediaType), "schema 1 images are from before 2016: push the image again with a current tool")
 	}
 	return mediaType, nil
 }

@@ -39,6 +39,35 @@ func (opt Options) log() *slog.Logger {
 	return opt.Logger
 }
 
+// newReader returns what reads layers.
+func (opt Options) newReader() *reader {
+	memory := opt.Memory
+	if memory == nil {
+		memory = &Memory{}
+	}
+	jobs := opt.Jobs
+	if jobs <= 0 {
+		jobs = 4
+	}
+	return &reader{
+		layers: layerReader{keep: opt.Reads, max: opt.MaxLayerSize, room: newRoom()},
+		cache:  opt.Cache, repo: opt.CacheRepo, memory: memory, log: opt.log(), jobs: jobs,
+		whole: opt.Layer == LayerRewrite, least: smallLayer, contents: map[Digest]map[int32][]byte{},
+	}
+}
+
+// registries returns the destinations that are in registries and get layers while
+// these are read. Where layers are rewritten, some are read that are not copied.
+func (opt Options) registries() []*registryImage {
+	var all []*registryImage
+	for _, at := range opt.Destinations {
+		if to, ok := at.(*registryImage); ok && opt.Layer != LayerRewrite {
+			all = append(all, to)
+		}
+	}
+	return all
+}
+
 // program returns the name by which layers of this program's own are known.
 func (opt Options) program() string {
 	if opt.Program == "" {

@@ -48,12 +48,12 @@ func Packed(ctx context.Context, img *Image, jobs int) (*Image, error) {
 	if len(source.plain) == 0 {
 		return img, nil
 	}
-	return img.withLayers(packed, source)
+	return withLayers(img, packed, source)
 }
 
 // withLayers returns the image with other layers in its manifest, where there
 // are others.
-func (img *Image) withLayers(layers []Descriptor, from blobs) (*Image, error) {
+func withLayers(img *Image, layers []Descriptor, from blobs) (*Image, error) {
 	o, err := parseObject(img.raw)
 	if err != nil {
 		return nil, err
@@ -80,10 +80,10 @@ func (img *Image) withLayers(layers []Descriptor, from blobs) (*Image, error) {
 	if err := o.set("layers", raws); err != nil {
 		return nil, err
 	}
-	other := *img
-	other.raw, other.from = o.encode(), from
-	other.Descriptor.Digest, other.Descriptor.Size = digestOf(other.raw), int64(len(other.raw))
-	return &other, nil
+	raw := o.encode()
+	d := img.Descriptor
+	d.Digest, d.Size = digestOf(raw), int64(len(raw))
+	return img.with(d, raw, from), nil
 }
 
 // packer compresses blobs while they are read.

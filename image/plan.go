@@ -35,7 +35,7 @@ type LayerPlan struct {
 // on the way to it or into it, or not the runtime that the image starts.
 func Plan(ctx context.Context, img *Image, opt Options) ([]PartPlan, error) {
 	u := newUpdater(img, nil, opt)
-	u.reader.relay = openRelay(ctx, img, opt)
+	u.reader.relay = openRelay(ctx, img.from, opt.registries())
 	top, err := u.load(ctx, img.Descriptor, img.raw, 0)
 	if err == nil {
 		err = u.selectParts(top)

@@ -1,6 +1,7 @@
 package image
 
 import (
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -28,7 +29,7 @@ func TestPlan(t *testing.T) {
 	must(t, putTo(t, &Locations{}, r.Host+"/app:1", index))
 	from, err := getFrom(t, &Locations{}, r.Host+"/app:1")
 	must(t, err)
-	cache, err := OpenCache(t.TempDir(), (&Locations{}).log())
+	cache, err := OpenCache(t.TempDir(), slog.New(slog.DiscardHandler))
 	must(t, err)
 	defer cache.Close()
 	plan := func(scan Scan) (why []string, parts []PartPlan) {

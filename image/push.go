@@ -41,33 +41,10 @@ func (r *registryImage) Put(ctx context.Context, img *Image) error {
 	return nil
 }
 
-// Unmoved returns an error if the tag from which the image came stands for
-// another image now, in a registry or in the directory of a layout. Elsewhere
-// nobody is asked.
-func Unmoved(ctx context.Context, at Location, img *Image) error {
-	var there Digest
-	switch at := at.(type) {
-	case *registryImage:
-		repo, err := at.repository(ctx, transport.PullScope)
-		if err != nil {
-			return err
-		}
-		if there, err = repo.has(ctx, at.ref.Identifier()); err != nil {
-			return fmt.Errorf("%s: %w", at.text, err)
-		}
-	case *layoutDir:
-		now, err := at.Get(ctx)
-		if err != nil {
-			return err
-		}
-		there = now.Descriptor.Digest
-	default:
-		return nil
-	}
-	if there != img.Descriptor.Digest {
-		return hinted{fmt.Errorf("%s was pushed anew meanwhile, and is %s now", at, there), "nothing was pushed: run it again"}
-	}
-	return nil
+// put sends an image.
+func (r *repository) put(ctx context.Context, img *Image, reference string) error {
+	p := &push{to: r, img: img}
+	return p.manifest(ctx, img.Descriptor, img.raw, reference)
 }
 
 // push is one image on its way into a repository.
@@ -98,8 +75,8 @@ func (p *push) manifest(ctx context.Context, d Descriptor, raw []byte, reference
 		if err == nil || !isMissing(err) || try == tries {
 			return err
 		}
-		p.to.locations.log().Debug("send a manifest again", "manifest", d.Digest, "error", err)
-		if err := p.to.locations.waiter()(ctx, time.Second<<(try-1)/4); err != nil {
+		p.to.client.log().Debug("send a manifest again", "manifest", d.Digest, "error", err)
+		if err := p.to.client.waiter()(ctx, time.Second<<(try-1)/4); err != nil {
 			return err
 		}
 	}
@@ -113,7 +90,7 @@ func (p *push) named(ctx context.Context, m *manifest) error {
 		}
 	}
 	group, inner := errgroup.WithContext(ctx)
-	group.SetLimit(p.to.locations.jobs())
+	group.SetLimit(p.to.client.atATime())
 	for _, blob := range blobsOf(m) {
 		group.Go(func() error { return p.blob(inner, blob) })
 	}
@@ -186,8 +163,8 @@ func (p *push) blob(ctx context.Context, d Descriptor) error {
 			break
 		}
 		at = nil
-		p.to.locations.log().Debug("send a blob again", "blob", d.Digest, "error", err)
-		if err = p.to.locations.waiter()(ctx, time.Second<<(try-1)); err != nil {
+		p.to.client.log().Debug("send a blob again", "blob", d.Digest, "error", err)
+		if err = p.to.client.waiter()(ctx, time.Second<<(try-1)); err != nil {
 			break
 		}
 	}
@@ -224,16 +201,16 @@ func (t turn) try() bool {
 func (t turn) end() { <-t }
 
 func (r *repository) turn(digest Digest) turn {
-	l, blob := r.locations, r.name.Name()+"@"+string(digest)
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.turns == nil {
-		l.turns = map[string]turn{}
+	c, blob := r.client, r.name.Name()+"@"+string(digest)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.turns == nil {
+		c.turns = map[string]turn{}
 	}
-	if l.turns[blob] == nil {
-		l.turns[blob] = make(turn, 1)
+	if c.turns[blob] == nil {
+		c.turns[blob] = make(turn, 1)
 	}
-	return l.turns[blob]
+	return c.turns[blob]
 }
 
 // worthwhile reports whether an upload that failed may succeed: what broke off
@@ -309,7 +286,7 @@ func (r *repository) uploadBody(ctx context.Context, d Descriptor, at *url.URL, 
 	query := at.Query()
 	query.Set("digest", string(d.Digest))
 	at.RawQuery = query.Encode()
-	req, err := r.request(ctx, http.MethodPut, at, io.NopCloser(&meter{r: body, d: d, to: r.locations}))
+	req, err := r.request(ctx, http.MethodPut, at, io.NopCloser(&meter{r: body, d: d, to: r.client}))
 	if err != nil {
 		return err
 	}
@@ -329,13 +306,13 @@ type meter struct {
 	r    io.Reader
 	d    Descriptor
 	done int64
-	to   *Locations
+	to   *registryClient
 }
 
 func (m *meter) Read(p []byte) (int, error) {
 	n, err := m.r.Read(p)
 	m.done += int64(n)
-	m.to.progress("send", m.d, m.done)
+	m.to.moved("send", m.d, m.done)
 	return n, err
 }
 

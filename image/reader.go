@@ -49,20 +49,8 @@ func (m *Memory) keep(digest Digest, l *layer) {
 	m.known[digest] = l
 }
 
-func newReader(opt Options) *reader {
-	jobs := opt.Jobs
-	if jobs <= 0 {
-		jobs = 4
-	}
-	memory := opt.Memory
-	if memory == nil {
-		memory = &Memory{}
-	}
-	return &reader{
-		layers: layerReader{keep: opt.Reads, max: opt.MaxLayerSize, room: newRoom()},
-		cache:  opt.Cache, repo: opt.CacheRepo, jobs: jobs, memory: memory, log: opt.log(), whole: opt.Layer == LayerRewrite, least: smallLayer, contents: map[Digest]map[int32][]byte{},
-	}
-}
+// most returns the size up to which an unpacked layer is read.
+func (r *reader) most() int64 { return r.layers.most() }
 
 // wanted is a layer to be read.
 type wanted struct {

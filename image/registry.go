@@ -18,12 +18,57 @@ import (
 
 // registryImage is an image in a registry.
 type registryImage struct {
-	text      string
-	ref       name.Reference
-	locations *Locations
+	text   string
+	ref    name.Reference
+	client func() *registryClient // which may not be used before there is something to get or put
+}
+
+// parseRegistryImage returns the image that [docker://]REGISTRY/REPOSITORY[:TAG|@DIGEST]
+// names.
+func parseRegistryImage(text string, client func() *registryClient) (*registryImage, error) {
+	if text == "" {
+		return nil, withKind(errors.New("the name of an image is empty"), ErrUsage)
+	}
+	if scheme, _, ok := strings.Cut(text, "://"); ok && scheme != "docker" {
+		return nil, withHint(withKind(fmt.Errorf("%q is not the name of an image", redact(text)), ErrUsage), "leave out "+scheme+"://")
+	}
+	ref, err := name.ParseReference(strings.TrimPrefix(text, "docker://"), name.WithDefaultRegistry("docker.io"))
+	if strings.IndexAny(text, "./") == 0 { // the library takes the file for a repository
+		err = errors.New("it is a path")
+	}
+	if err != nil {
+		hint := "write REGISTRY/REPOSITORY:TAG, oci:DIR, oci-archive:FILE, docker-archive:FILE or docker-daemon:NAME"
+		return nil, withHint(withKind(fmt.Errorf("%q is not the name of an image: %w", text, err), ErrUsage), hint)
+	}
+	return &registryImage{text: text, ref: ref, client: client}, nil
 }
 
 func (r *registryImage) String() string { return r.text }
+
+// isDigest reports whether the image is named by digest: nothing else can be put
+// there.
+func (r *registryImage) isDigest() bool {
+	_, ok := r.ref.(name.Digest)
+	return ok
+}
+
+// pinned returns the name by which the registry has a digest.
+func (r *registryImage) pinned(digest Digest) string {
+	return r.ref.Context().Name() + "@" + string(digest)
+}
+
+// digest returns the digest that the name stands for now, or "".
+func (r *registryImage) digest(ctx context.Context) (Digest, error) {
+	repo, err := r.repository(ctx, transport.PullScope)
+	if err != nil {
+		return "", err
+	}
+	there, err := repo.has(ctx, r.ref.Identifier())
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", r.text, err)
+	}
+	return there, nil
+}
 
 // Get implements [Location].
 func (r *registryImage) Get(ctx context.Context) (*Image, error) {
@@ -38,37 +83,39 @@ func (r *registryImage) Get(ctx context.Context) (*Image, error) {
 	if pinned, ok := r.ref.(name.Digest); ok && Digest(pinned.DigestStr()) != d.Digest {
 		return nil, fmt.Errorf("%s: the registry sent %s", r.text, d.Digest)
 	}
-	return &Image{Name: r.text, Reference: r.ref.Name(), Descriptor: d, raw: raw, from: repo}, nil
+	img := newImage(d, raw, repo)
+	img.Name, img.Reference = r.text, r.ref.Name()
+	return img, nil
 }
 
 // repository returns the client of the repository, with leave to pull or to
 // push, and to pull from others.
 func (r *registryImage) repository(ctx context.Context, action string, others ...name.Repository) (*repository, error) {
-	repo, err := r.locations.repository(ctx, r.ref.Context(), action, others...)
+	repo, err := r.client().repository(ctx, r.ref.Context(), action, others...)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", r.text, err)
 	}
 	return repo, nil
 }
 
-func (l *Locations) repository(ctx context.Context, repo name.Repository, action string, others ...name.Repository) (*repository, error) {
+func (c *registryClient) repository(ctx context.Context, repo name.Repository, action string, others ...name.Repository) (*repository, error) {
 	scopes := []string{repo.Scope(action)}
 	for _, o := range others {
 		scopes = append(scopes, o.Scope(transport.PullScope))
 	}
-	client, err := l.client(ctx, repo, scopes...)
+	client, err := c.login(ctx, repo, scopes...)
 	if err != nil {
 		return nil, err
 	}
-	return &repository{name: repo, client: client, locations: l}, nil
+	return &repository{name: repo, http: client, client: c}, nil
 }
 
 // repository reads and writes manifests and blobs, see "Endpoints" in the OCI
 // distribution specification.
 type repository struct {
-	name      name.Repository
-	client    *http.Client
-	locations *Locations
+	name   name.Repository
+	http   *http.Client // logged in
+	client *registryClient
 }
 
 func (r *repository) url(kind, reference string) *url.URL {
@@ -77,7 +124,7 @@ func (r *repository) url(kind, reference string) *url.URL {
 
 // send sends a request and returns the answer if its status is one of want.
 func (r *repository) send(req *http.Request, want ...int) (*http.Response, error) {
-	resp, err := r.client.Do(req)
+	resp, err := r.http.Do(req)
 	if err != nil {
 		return nil, registryError(r.name.RegistryStr(), err)
 	}
@@ -199,7 +246,7 @@ func registryError(host string, err error) error {
 	if u, ok := errors.AsType[*url.Error](err); ok {
 		err = fmt.Errorf("%s %s: %w", strings.ToUpper(u.Op), redact(u.URL), u.Err)
 	}
-	err = marked{err, ErrUnreachable}
+	err = withKind(err, ErrUnreachable)
 	if _, ok := errors.AsType[interface {
 		error
 		Hint() string
@@ -207,7 +254,7 @@ func registryError(host string, err error) error {
 		return err
 	}
 	if hint := registryHint(host, err); hint != "" {
-		return hinted{err, hint}
+		return withHint(err, hint)
 	}
 	return err
 }

@@ -3,6 +3,7 @@ package image
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"os"
 	"strings"
@@ -19,10 +20,12 @@ import (
 // patient returns locations that do not wait, and what they would have.
 func patient() (*Locations, *atomic.Int64) {
 	var waited atomic.Int64
-	return &Locations{wait: func(ctx context.Context, d time.Duration) error {
+	l := &Locations{}
+	l.client.wait = func(ctx context.Context, d time.Duration) error {
 		waited.Add(int64(d))
 		return ctx.Err()
-	}}, &waited
+	}
+	return l, &waited
 }
 
 func must(t testing.TB, err error) {
@@ -435,7 +438,7 @@ func TestCache(t *testing.T) {
 	l, _ := patient()
 	dir := t.TempDir()
 	run := func(jobs int) (Digest, int) {
-		cache, err := OpenCache(dir, l.log())
+		cache, err := OpenCache(dir, slog.New(slog.DiscardHandler))
 		must(t, err)
 		defer cache.Close()
 		r.Moved()
@@ -469,7 +472,7 @@ func TestCache(t *testing.T) {
 }
 
 func TestCacheIsBounded(t *testing.T) {
-	cache, err := OpenCache(t.TempDir(), (&Locations{}).log())
+	cache, err := OpenCache(t.TempDir(), slog.New(slog.DiscardHandler))
 	must(t, err)
 	defer cache.Close()
 	l := &layer{packed: big(t, "x")}

@@ -16,16 +16,14 @@ type relay struct{ to []*repository }
 // openRelay returns where the layers of an image are sent while they are read:
 // to repositories of other registries than its own, which could take them by
 // themselves. One that cannot be reached says so when the image is put there.
-func openRelay(ctx context.Context, img *Image, opt Options) *relay {
-	source, ok := below(img.from).(*repository)
-	if !ok || opt.Layer == LayerRewrite { // then layers are read that are not copied
+func openRelay(ctx context.Context, from blobs, destinations []*registryImage) *relay {
+	source, ok := below(from).(*repository)
+	if !ok {
 		return nil
 	}
 	r := &relay{}
-	for _, at := range opt.Destinations {
-		to, ok := at.(*registryImage)
-		if !ok || to.ref.Context().RegistryStr() == source.name.RegistryStr() ||
-			slices.ContainsFunc(r.to, func(other *repository) bool { return other.name.Name() == to.ref.Context().Name() }) {
+	for _, to := range destinations {
+		if to.ref.Context().RegistryStr() == source.name.RegistryStr() || slices.ContainsFunc(r.to, func(other *repository) bool { return other.name.Name() == to.ref.Context().Name() }) {
 			continue
 		}
 		if repo, err := to.repository(ctx, transport.PushScope); err == nil {
@@ -73,7 +71,7 @@ type lane struct {
 // sent now.
 func (r *repository) openLane(ctx context.Context, d Descriptor) *lane {
 	log := func(what string, d Descriptor, err error) {
-		r.locations.log().Debug(what, "blob", d.Digest, "error", err)
+		r.client.log().Debug(what, "blob", d.Digest, "error", err)
 	}
 	turn := r.turn(d.Digest)
 	if !turn.try() {

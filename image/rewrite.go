@@ -93,7 +93,7 @@ func editLayers(o *object, c imageChange) error {
 		layers = append(layers, raw)
 	}
 	if len(layers) > maxLayers {
-		return hinted{fmt.Errorf("the image would have %d layers, and engines mount up to %d", len(layers), maxLayers), "build it with fewer layers, or squash it"}
+		return withHint(fmt.Errorf("the image would have %d layers, and engines mount up to %d", len(layers), maxLayers), "build it with fewer layers, or squash it")
 	}
 	return o.set("layers", layers)
 }
@@ -167,7 +167,7 @@ func (u *updater) editSettings(o *object, it *item, c imageChange) (changed bool
 	if !changed {
 		return false, nil
 	}
-	if err := setAll(settings, "Labels", u.opt.Labels); err != nil {
+	if err := settings.setAll("Labels", u.opt.Labels); err != nil {
 		return false, err
 	}
 	return true, o.set("config", settings)

@@ -44,11 +44,11 @@ func mozillaVouches(t *testing.T) {
 	for c := range roots.All() {
 		pool.AddCert(c.X509())
 	}
-	if config := (&Locations{}).tls(); config.RootCAs == nil || !config.RootCAs.Equal(pool) {
+	if config := (&registryClient{}).tls(); config.RootCAs == nil || !config.RootCAs.Equal(pool) {
 		t.Error("nobody vouches for registries")
 	}
 	corp := x509.NewCertPool()
-	if config := (&Locations{CAs: corp}).tls(); config.RootCAs != corp || config.MinVersion != tls.VersionTLS12 {
+	if config := (&registryClient{cas: corp}).tls(); config.RootCAs != corp || config.MinVersion != tls.VersionTLS12 {
 		t.Error("the CAs that were named do not count")
 	}
 }

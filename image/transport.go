@@ -4,15 +4,18 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
@@ -22,17 +25,36 @@ import (
 	"github.com/certgraft/certgraft/certs"
 )
 
-// client returns an HTTP client that is logged in to a repository, for reading
+// registryClient is how registries are reached. It is safe for concurrent use.
+type registryClient struct {
+	insecure  []string       // hosts that may be spoken to in plain http
+	cas       *x509.CertPool // that vouch for registries; nil is [certs.ServerRoots]
+	userAgent string
+	inner     http.RoundTripper // below all else; nil is one of its own
+	jobs      int               // blobs that are moved at a time; 0 is 4
+	logger    *slog.Logger      // nil is silent
+	progress  func(what string, done, total int64)
+
+	wait  func(context.Context, time.Duration) error // between tries; nil sleeps
+	stall time.Duration                              // that a body may send nothing; 0 is a minute
+
+	mu    sync.Mutex
+	base  http.RoundTripper
+	known map[string]*http.Client
+	turns map[string]turn // of blobs on their way into repositories
+}
+
+// login returns an HTTP client that is logged in to a repository, for reading
 // alone or for writing too.
-func (l *Locations) client(ctx context.Context, repo name.Repository, scopes ...string) (*http.Client, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+func (c *registryClient) login(ctx context.Context, repo name.Repository, scopes ...string) (*http.Client, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	key := repo.Name() + " " + strings.Join(scopes, " ")
-	if c, ok := l.clients[key]; ok {
-		return c, nil
+	if known, ok := c.known[key]; ok {
+		return known, nil
 	}
 	registry := repo.Registry
-	if slices.Contains(l.Insecure, registry.Name()) {
+	if slices.Contains(c.insecure, registry.Name()) {
 		insecure, err := name.NewRegistry(registry.Name(), name.Insecure)
 		if err != nil {
 			return nil, err
@@ -41,48 +63,62 @@ func (l *Locations) client(ctx context.Context, repo name.Repository, scopes ...
 	}
 	auth, err := authn.Resolve(ctx, authn.DefaultKeychain, repo)
 	if err != nil {
-		return nil, hinted{fmt.Errorf("read the credentials for %s: %w", registry.Name(), err), "log in again: docker login or podman login " + registry.Name()}
+		return nil, withHint(fmt.Errorf("read the credentials for %s: %w", registry.Name(), err), "log in again: docker login or podman login "+registry.Name())
 	}
-	rt, err := transport.NewWithContext(ctx, registry, auth, l.transport(), scopes)
+	rt, err := transport.NewWithContext(ctx, registry, auth, c.transport(), scopes)
 	if err != nil {
 		return nil, registryError(registry.Name(), err)
 	}
-	if l.clients == nil {
-		l.clients = map[string]*http.Client{}
+	if c.known == nil {
+		c.known = map[string]*http.Client{}
 	}
-	l.clients[key] = &http.Client{Transport: rt}
-	return l.clients[key], nil
+	c.known[key] = &http.Client{Transport: rt}
+	return c.known[key], nil
 }
 
 // transport returns what all requests go through: first the guard against
 // plain http and the watch over what stalls, then what tries again.
-func (l *Locations) transport() http.RoundTripper {
-	if l.base == nil {
-		inner := l.Transport
+func (c *registryClient) transport() http.RoundTripper {
+	if c.base == nil {
+		inner := c.inner
 		if inner == nil {
 			t := http.DefaultTransport.(*http.Transport).Clone()
-			t.TLSClientConfig = l.tls()
+			t.TLSClientConfig = c.tls()
 			t.ResponseHeaderTimeout = 5 * time.Minute // some registries take their time to finish a large upload
 			t.MaxIdleConnsPerHost = 16
 			inner = t
 		}
-		l.base = transport.NewUserAgent(&retrying{inner: &guarded{inner: &unstalled{inner, cmp.Or(l.stall, stallTime)}, plain: l.Insecure}, wait: l.waiter()}, l.UserAgent)
+		c.base = transport.NewUserAgent(&retrying{inner: &guarded{inner: &unstalled{inner, cmp.Or(c.stall, stallTime)}, plain: c.insecure}, wait: c.waiter()}, c.userAgent)
 	}
-	return l.base
+	return c.base
 }
 
 // tls returns what connections to registries are made with.
-func (l *Locations) tls() *tls.Config {
-	roots := l.CAs
+func (c *registryClient) tls() *tls.Config {
+	roots := c.cas
 	if roots == nil {
 		roots = certs.ServerRoots()
 	}
 	return &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
 }
 
-func (l *Locations) waiter() func(context.Context, time.Duration) error {
-	if l.wait != nil {
-		return l.wait
+func (c *registryClient) log() *slog.Logger {
+	if c.logger == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return c.logger
+}
+
+func (c *registryClient) atATime() int {
+	if c.jobs <= 0 {
+		return 4
+	}
+	return c.jobs
+}
+
+func (c *registryClient) waiter() func(context.Context, time.Duration) error {
+	if c.wait != nil {
+		return c.wait
 	}
 	return pause
 }
@@ -109,7 +145,7 @@ var errPlain = errors.New("plain http is not used for this host")
 
 func (g *guarded) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.URL.Scheme == "http" && !slices.Contains(g.plain, req.URL.Host) && !isLoopback(req.URL.Hostname()) {
-		return nil, hinted{fmt.Errorf("%s: %w", req.URL.Host, errPlain), "if the registry has no TLS, say so with --insecure-registry " + req.URL.Host}
+		return nil, withHint(fmt.Errorf("%s: %w", req.URL.Host, errPlain), "if the registry has no TLS, say so with --insecure-registry "+req.URL.Host)
 	}
 	resp, err := g.inner.RoundTrip(req)
 	if err != nil {

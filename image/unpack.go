@@ -25,7 +25,7 @@ func unpack(r io.Reader, mediaType string) (io.ReadCloser, error) {
 // unpackKind also returns how it is compressed.
 func unpackKind(r io.Reader, mediaType string) (io.ReadCloser, compression, error) {
 	if strings.HasSuffix(mediaType, "+encrypted") {
-		return nil, plain, hinted{fmt.Errorf("it is encrypted (%s)", mediaType), "patch the image before it is encrypted"}
+		return nil, plain, withHint(fmt.Errorf("it is encrypted (%s)", mediaType), "patch the image before it is encrypted")
 	}
 	head := bufio.NewReaderSize(r, 64<<10)
 	kind, err := sniff(head)

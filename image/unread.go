@@ -20,6 +20,19 @@ type unreadPlaces struct {
 	touched map[string]bool
 }
 
+// tree is the root of an image, which notes where an edit comes upon the place of
+// a layer that was not read.
+type tree struct {
+	treeFS
+	unread unreadPlaces
+}
+
+func newTree(root *node, unread unreadPlaces, content func(*node) ([]byte, error)) *tree {
+	t := &tree{treeFS{root: root, content: content}, unread}
+	t.onRead, t.onLink = t.unread.touch, func(name string) { t.unread.lead(root, name) }
+	return t
+}
+
 func (it *item) unreadPlaces() unreadPlaces {
 	p := unreadPlaces{touched: map[string]bool{}}
 	for _, to := range it.plan {

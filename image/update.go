@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"slices"
@@ -18,7 +19,7 @@ import (
 // the same digest.
 func Update(ctx context.Context, img *Image, edit Edit, opt Options) (*Result, error) {
 	u := newUpdater(img, edit, opt)
-	u.reader.relay = openRelay(ctx, img, opt)
+	u.reader.relay = openRelay(ctx, img.from, opt.registries())
 	top, err := u.load(ctx, img.Descriptor, img.raw, 0)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", img.Name, err)
@@ -33,7 +34,7 @@ func Update(ctx context.Context, img *Image, edit Edit, opt Options) (*Result, e
 		return nil, fmt.Errorf("%s: %w", img.Name, err)
 	}
 	u.result.Changed = top.desc.Digest != img.Descriptor.Digest
-	u.result.Image = &Image{Name: img.Name, Reference: img.Reference, Tags: img.Tags, Descriptor: top.desc, raw: top.raw, from: added{img.from, u.content, u.streams}}
+	u.result.Image = img.with(top.desc, top.raw, added{img.from, u.content, u.streams})
 	return u.result, nil
 }
 
@@ -46,7 +47,7 @@ func Root(ctx context.Context, img *Image, opt Options) (fs.ReadLinkFS, *Config,
 	var config *Config
 	_, err := Update(ctx, img, func(r *rootfs.Overlay, c *Config) error {
 		if root != nil {
-			return hinted{errors.New("it holds images for several platforms"), "choose one with --platform"}
+			return withHint(errors.New("it holds images for several platforms"), "choose one with --platform")
 		}
 		root, config = r, c
 		return nil
@@ -64,21 +65,22 @@ type updater struct {
 	name    string // of the image in a registry
 	from    blobs
 	content map[Digest][]byte // what was made
-	streams map[Digest]editedLayer
+	streams map[Digest]func(context.Context) (io.ReadCloser, error)
 	reader  *reader
 	result  *Result
 }
 
 func newUpdater(img *Image, edit Edit, opt Options) *updater {
 	return &updater{
-		opt: opt, edit: edit, from: img.from, name: img.Reference, content: map[Digest][]byte{}, streams: map[Digest]editedLayer{},
-		reader: newReader(opt), result: &Result{},
+		opt: opt, edit: edit, from: img.from, name: img.Reference, content: map[Digest][]byte{},
+		streams: map[Digest]func(context.Context) (io.ReadCloser, error){},
+		reader:  opt.newReader(), result: &Result{},
 	}
 }
 
 // keep takes what was made into the image and returns its descriptor.
 func (u *updater) keep(mediaType string, data []byte) Descriptor {
-	d := Descriptor{MediaType: mediaType, Digest: digestOf(data), Size: int64(len(data))}
+	d := describe(mediaType, data)
 	u.content[d.Digest] = data
 	return d
 }
@@ -133,10 +135,10 @@ func (u *updater) tree(ctx context.Context, it *item, n int) (*tree, error) {
 		return nil, err
 	}
 	all := u.wanted(it, true)
-	return &tree{root: root, unread: it.unreadPlaces(), content: func(n *node) ([]byte, error) {
+	return newTree(root, it.unreadPlaces(), func(n *node) ([]byte, error) {
 		u.opt.log().Debug("read a layer again", "layer", all[n.layer].Digest, "entry", n.place)
 		return u.reader.refetch(ctx, all[n.layer], n)
-	}}, nil
+	}), nil
 }
 
 // update updates an item and what is in it.
