@@ -30,43 +30,12 @@ type CacheRepo struct {
 	noRead, noWriting bool // it failed once: it is not asked again
 }
 
-// Media types and annotation of the artifacts, see "Guidelines for Artifact
-// Usage" in the OCI image specification.
-const (
-	factsArtifact   = "application/vnd.certgraft.layer"
-	factsType       = "application/vnd.certgraft.layer.v2+zstd"
-	emptyType       = "application/vnd.oci.empty.v1+json"
-	layerAnnotation = "io.github.certgraft.layer"
-)
-
-// maxFacts bounds what is kept of one layer.
-const maxFacts = 128 << 20
-
-var errForeign = errors.New("it is not what is known of this layer")
-
-// CacheRepo returns the cache in the repository that text names, as
-// REGISTRY/REPOSITORY. It is told by warn, once for reading and once for writing,
-// that the repository is done without, and why; warn may be called from several
-// goroutines.
-func (l *Locations) CacheRepo(text string, readOnly bool, warn func(message string)) (*CacheRepo, error) {
-	return openCacheRepo(l.registries(), text, readOnly, warn)
-}
-
 func openCacheRepo(client *registryClient, text string, readOnly bool, warn func(message string)) (*CacheRepo, error) {
 	repo, err := name.NewRepository(strings.TrimPrefix(text, "docker://"), name.WithDefaultRegistry("docker.io"))
 	if err != nil {
 		return nil, withHint(withKind(fmt.Errorf("%q is not the name of a repository: %w", text, err), ErrUsage), "write REGISTRY/REPOSITORY, without a tag")
 	}
 	return &CacheRepo{name: repo, client: client, readOnly: readOnly, warn: warn}, nil
-}
-
-// factsTag returns the tag of what is known of a layer. A tag has at most 128
-// characters, which a SHA-512 would not leave room for.
-func factsTag(digest Digest) string {
-	if len(digest) > 100 {
-		digest = digestOf([]byte(digest))
-	}
-	return cacheVersion + "-" + cacheName(digest)
 }
 
 // load returns what is known of a layer, or nil.
@@ -103,17 +72,14 @@ func (c *CacheRepo) has(ctx context.Context, digest Digest) bool {
 	return err == nil && there != ""
 }
 
-// open returns the repository's client. Of several that open it at once one finds
-// that it fails, which may take long.
-func (c *CacheRepo) open(ctx context.Context, action string, failed *bool) (repo *repository, err error) {
-	c.opening.Lock()
-	if err = ErrUnreachable; !c.without(failed) {
-		if repo, err = c.client.repository(ctx, c.name, action); err != nil && ctx.Err() == nil {
-			c.fail(failed, err)
-		}
+// store keeps what is known of a layer.
+func (c *CacheRepo) store(ctx context.Context, digest Digest, l *layer) {
+	if c == nil || c.readOnly || c.without(&c.noWriting) {
+		return
 	}
-	c.opening.Unlock()
-	return repo, err
+	if err := c.put(ctx, digest, l); err != nil && ctx.Err() == nil {
+		c.fail(&c.noWriting, err)
+	}
 }
 
 func (c *CacheRepo) get(ctx context.Context, digest Digest) (*layer, error) {
@@ -150,16 +116,6 @@ func (c *CacheRepo) get(ctx context.Context, digest Digest) (*layer, error) {
 	return openLayer(data)
 }
 
-// store keeps what is known of a layer.
-func (c *CacheRepo) store(ctx context.Context, digest Digest, l *layer) {
-	if c == nil || c.readOnly || c.without(&c.noWriting) {
-		return
-	}
-	if err := c.put(ctx, digest, l); err != nil && ctx.Err() == nil {
-		c.fail(&c.noWriting, err)
-	}
-}
-
 func (c *CacheRepo) put(ctx context.Context, digest Digest, l *layer) error {
 	if len(l.packed) > maxFacts {
 		return nil
@@ -192,6 +148,42 @@ func artifactOf(digest Digest, facts []byte) (*Image, error) {
 		map[string]string{layerAnnotation: string(digest)},
 	})
 	return newImage(describe(ociManifest, raw), raw, content), err
+}
+
+// Media types and annotation of the artifacts, see "Guidelines for Artifact
+// Usage" in the OCI image specification.
+const (
+	factsArtifact   = "application/vnd.certgraft.layer"
+	factsType       = "application/vnd.certgraft.layer.v2+zstd"
+	emptyType       = "application/vnd.oci.empty.v1+json"
+	layerAnnotation = "io.github.certgraft.layer"
+)
+
+// maxFacts bounds what is kept of one layer.
+const maxFacts = 128 << 20
+
+var errForeign = errors.New("it is not what is known of this layer")
+
+// factsTag returns the tag of what is known of a layer. A tag has at most 128
+// characters, which a SHA-512 would not leave room for.
+func factsTag(digest Digest) string {
+	if len(digest) > 100 {
+		digest = digestOf([]byte(digest))
+	}
+	return cacheVersion + "-" + cacheName(digest)
+}
+
+// open returns the repository's client. Of several that open it at once one finds
+// that it fails, which may take long.
+func (c *CacheRepo) open(ctx context.Context, action string, failed *bool) (repo *repository, err error) {
+	c.opening.Lock()
+	if err = ErrUnreachable; !c.without(failed) {
+		if repo, err = c.client.repository(ctx, c.name, action); err != nil && ctx.Err() == nil {
+			c.fail(failed, err)
+		}
+	}
+	c.opening.Unlock()
+	return repo, err
 }
 
 // without reports whether the repository failed before.

@@ -12,13 +12,6 @@ import (
 	"strings"
 )
 
-// saved is one image in the manifest.json of an archive that docker save wrote.
-type saved struct {
-	Config   string
-	RepoTags []string
-	Layers   []string
-}
-
 // getDocker returns the image that ref names, or the only one, of an archive
 // that docker save wrote.
 func getDocker(ctx context.Context, t *tarFiles, text, ref string) (*Image, error) {
@@ -46,6 +39,13 @@ func getDocker(ctx context.Context, t *tarFiles, text, ref string) (*Image, erro
 	}
 	img.Tags = one.RepoTags
 	return img, nil
+}
+
+// saved is one image in the manifest.json of an archive that docker save wrote.
+type saved struct {
+	Config   string
+	RepoTags []string
+	Layers   []string
 }
 
 func chooseSaved(all []saved, ref string) (saved, error) {
@@ -93,21 +93,6 @@ func fromLayout(ctx context.Context, t *tarFiles, text string, one saved) (*Imag
 	return nil, nil
 }
 
-// savedBlobs are the files of an archive by the digests of their content.
-type savedBlobs struct {
-	t     *tarFiles
-	names map[Digest]string
-}
-
-func (s savedBlobs) open(ctx context.Context, d Descriptor) (io.ReadCloser, error) {
-	name, ok := s.names[d.Digest]
-	if !ok {
-		return nil, fmt.Errorf("the archive does not have %s", d.Digest)
-	}
-	f, err := s.t.openFile(name)
-	return fileOf(ctx, f, err)
-}
-
 // fromSaved makes the manifest that an archive of older engines lacks. Layers
 // in it are not compressed, so their digests are those that the config names;
 // they are verified when they are read.
@@ -142,6 +127,21 @@ func fromSaved(ctx context.Context, t *tarFiles, text string, one saved) (*Image
 	img := newImage(describe(dockerManifest, raw), raw, savedBlobs{t, names})
 	img.Name = text
 	return img, ctx.Err()
+}
+
+// savedBlobs are the files of an archive by the digests of their content.
+type savedBlobs struct {
+	t     *tarFiles
+	names map[Digest]string
+}
+
+func (s savedBlobs) open(ctx context.Context, d Descriptor) (io.ReadCloser, error) {
+	name, ok := s.names[d.Digest]
+	if !ok {
+		return nil, fmt.Errorf("the archive does not have %s", d.Digest)
+	}
+	f, err := s.t.openFile(name)
+	return fileOf(ctx, f, err)
 }
 
 func savedLayer(ctx context.Context, t *tarFiles, name string, diffID Digest) (Descriptor, error) {
@@ -193,4 +193,32 @@ func dockerManifests(ctx context.Context, img *Image, tag string) (*Image, []byt
 	}
 	raw, err := encodeJSON([]saved{s})
 	return one, raw, err
+}
+
+// single returns the one image that an index holds, attestations aside.
+func single(ctx context.Context, img *Image) (*Image, error) {
+	if !isIndex(img.Descriptor.MediaType) {
+		return img, nil
+	}
+	m, err := parseManifest(img.Descriptor.MediaType, img.raw)
+	if err != nil {
+		return nil, err
+	}
+	all := slices.DeleteFunc(m.Manifests, func(d Descriptor) bool { return d.Annotations[referenceType] != "" })
+	if len(all) != 1 {
+		return nil, withHint(withKind(fmt.Errorf("an archive for docker load holds one image, and there are %d", len(all)), ErrUsage), "choose one with --platform, or write oci-archive:FILE")
+	}
+	raw, err := read(ctx, img.from, all[0])
+	if err != nil {
+		return nil, err
+	}
+	return single(ctx, img.with(all[0], raw, img.from))
+}
+
+// tagged returns the name of an image with its tag.
+func tagged(name string) string {
+	if strings.Contains(name[strings.LastIndexByte(name, '/')+1:], ":") {
+		return name
+	}
+	return name + ":latest"
 }

@@ -11,7 +11,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
 )
 
 // engine is an image in a container engine that speaks Docker's API: Docker, or
@@ -25,14 +24,6 @@ func (e *engine) String() string { return e.text }
 
 // tag returns the name with its tag.
 func (e *engine) tag() string { return tagged(e.name) }
-
-// tagged returns the name of an image with its tag.
-func tagged(name string) string {
-	if strings.Contains(name[strings.LastIndexByte(name, '/')+1:], ":") {
-		return name
-	}
-	return name + ":latest"
-}
 
 // Get implements [Location]: the engine writes the archive that docker save
 // does.

@@ -1,6 +1,8 @@
 package image
 
-import "errors"
+import (
+	"errors"
+)
 
 // ErrUnreachable is what an error wraps where a registry or engine did not
 // answer, or refused.

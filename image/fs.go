@@ -119,4 +119,5 @@ type openFile struct {
 }
 
 func (f *openFile) Stat() (fs.FileInfo, error) { return f.info, nil }
-func (f *openFile) Close() error               { return nil }
+
+func (f *openFile) Close() error { return nil }

@@ -20,10 +20,11 @@
 package image
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 )
 
 // An Image is a manifest, or an index of several, and the place where what it
@@ -53,76 +54,68 @@ func (img *Image) with(d Descriptor, raw []byte, from blobs) *Image {
 // Raw returns the bytes of the manifest or index. They must not be changed.
 func (img *Image) Raw() []byte { return img.raw }
 
-// blobs is where content is read by its descriptor. What is read is verified
-// by the caller.
-type blobs interface {
-	open(ctx context.Context, d Descriptor) (io.ReadCloser, error)
-}
-
-// added is content of this program's own on top of other blobs.
-type added struct {
-	blobs
-	content map[Digest][]byte
-	streams map[Digest]func(context.Context) (io.ReadCloser, error)
-}
-
-func (a added) open(ctx context.Context, d Descriptor) (io.ReadCloser, error) {
-	if open, ok := a.streams[d.Digest]; ok {
-		return open(ctx)
-	}
-	if data, ok := a.content[d.Digest]; ok {
-		return io.NopCloser(bytes.NewReader(data)), nil
-	}
-	return a.blobs.open(ctx, d)
-}
-
-// below returns where blobs were read before something was added.
-func below(b blobs) blobs {
-	for {
-		a, ok := b.(added)
-		if !ok {
-			return b
+// contents calls visit for everything that the image is made of, once each,
+// what is named before what names it.
+func (img *Image) contents(ctx context.Context, visit func(d Descriptor, open func() (io.ReadCloser, error)) error) error {
+	seen := map[Digest]bool{}
+	var walk func(d Descriptor, raw []byte) error
+	walk = func(d Descriptor, raw []byte) error {
+		if seen[d.Digest] {
+			return nil
 		}
-		b = a.blobs
+		seen[d.Digest] = true
+		m, err := parseManifest(d.MediaType, raw)
+		if err != nil {
+			return err
+		}
+		for _, child := range m.Manifests {
+			raw, err := read(ctx, img.from, child)
+			if err != nil {
+				return err
+			}
+			if err := walk(child, raw); err != nil {
+				return err
+			}
+		}
+		for _, blob := range blobsOf(m) {
+			if seen[blob.Digest] {
+				continue
+			}
+			seen[blob.Digest] = true
+			if err := visit(blob, func() (io.ReadCloser, error) { return img.openVerified(ctx, blob) }); err != nil {
+				return fmt.Errorf("copy %s: %w", blob.Digest, err)
+			}
+		}
+		return visit(d, func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(string(raw))), nil })
 	}
+	return walk(img.Descriptor, img.raw)
 }
 
-// isAdded reports whether this program made the content.
-func isAdded(b blobs, digest Digest) bool {
-	for {
-		a, ok := b.(added)
-		if !ok {
-			return false
-		}
-		_, made := a.content[digest]
-		if _, edited := a.streams[digest]; made || edited {
-			return true
-		}
-		b = a.blobs
-	}
-}
-
-// read returns the content that d names, verified. It is for manifests and
-// configs, which are small.
-func read(ctx context.Context, from blobs, d Descriptor) ([]byte, error) {
-	if d.Size > maxDocument {
-		return nil, fmt.Errorf("read %s: %d bytes are too many for a manifest or config", d.Digest, d.Size)
-	}
-	body, err := from.open(ctx, d)
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", d.Digest, err)
-	}
-	defer body.Close()
-	v, err := newVerifier(body, d)
+// openVerified opens a blob; reading it fails if it is not what its digest says.
+func (img *Image) openVerified(ctx context.Context, d Descriptor) (io.ReadCloser, error) {
+	body, err := img.from.open(ctx, d)
 	if err != nil {
 		return nil, err
 	}
-	data, err := io.ReadAll(v)
+	v, err := newVerifier(body, d)
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", d.Digest, err)
+		body.Close()
+		return nil, err
 	}
-	return data, nil
+	return readCloser{v, body}, nil
 }
 
-// maxDocument bounds manifests and configs, which are held whole.
-const maxDocument = 8 << 20
+// blobsOf returns what an image's manifest names and a registry must have, each
+// once.
+func blobsOf(m *manifest) []Descriptor {
+	var all []Descriptor
+	if m.Config != nil {
+		all = append(all, *m.Config)
+	}
+	for _, l := range m.Layers {
+		if !isForeign(l.MediaType) && !slices.ContainsFunc(all, func(d Descriptor) bool { return d.Digest == l.Digest }) {
+			all = append(all, l)
+		}
+	}
+	return all
+}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 )
 
@@ -119,44 +118,4 @@ func (u *updater) rewriteIndex(it *item) error {
 	}
 	u.replace(it, o)
 	return nil
-}
-
-// replace makes the edited manifest or index the item's.
-func (u *updater) replace(it *item, o *object) {
-	it.raw = likeWritten(it.raw, o.encode())
-	d := u.keep(it.desc.MediaType, it.raw)
-	it.desc.Digest, it.desc.Size = d.Digest, d.Size
-}
-
-// redirect has a descriptor, as it was written, name other content.
-func redirect(raw json.RawMessage, to Descriptor) (json.RawMessage, error) {
-	o, err := parseObject(raw)
-	if err != nil {
-		return nil, err
-	}
-	o.remove("data") // the content itself, where it was embedded
-	if err := o.set("digest", to.Digest); err != nil {
-		return nil, err
-	}
-	if err := o.set("size", to.Size); err != nil {
-		return nil, err
-	}
-	return o.encode(), nil
-}
-
-// setAll sets members of the member key, which is an object of strings.
-func (o *object) setAll(key string, values map[string]string) error {
-	if len(values) == 0 {
-		return nil
-	}
-	c, err := o.child(key)
-	if err != nil {
-		return err
-	}
-	for _, name := range slices.Sorted(maps.Keys(values)) {
-		if err := c.set(name, values[name]); err != nil {
-			return err
-		}
-	}
-	return o.set(key, c)
 }

@@ -1,7 +1,6 @@
 package image
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
 	"io/fs"
@@ -171,42 +170,6 @@ func tableAt(t *testing.T, name string, data []byte) int {
 	return at
 }
 
-// A file that is not what the table of contents says is found out.
-func TestLazyFilesThatLie(t *testing.T) {
-	for name := range lazyLayers(t) {
-		r, img, _ := lazyImage(t, name, nil)
-		m, err := parseManifest(img.Descriptor.MediaType, img.raw)
-		must(t, err)
-		c := contents{from: below(img.from).(ranger), d: m.Layers[0]}
-		files, err := c.survey(t.Context(), func(_ int32, e *entry) bool { return e.Name == "app/a.bin" })
-		must(t, err)
-		if _, err := c.fetch(t.Context(), files); err != nil {
-			t.Fatal(err)
-		}
-		r.Spoil(string(m.Layers[0].Digest), func(b []byte) []byte { b[files[0].chunks[0].at+1000] ^= 1; return b })
-		if _, err := c.fetch(t.Context(), files); err == nil {
-			t.Errorf("%s: it is taken", name)
-		}
-	}
-}
-
-// What is known by a table of contents is not kept as what is known of the layer
-// by its digest: another image may name that without the table.
-func TestLazyKey(t *testing.T) {
-	d := lazyLayers(t)["estargz.tgz"]
-	d.Digest = "sha256:" + Digest(strings.Repeat("1", 64))
-	one, ok := contentsKey(d)
-	d.Annotations[stargzDigest] = "sha256:" + strings.Repeat("2", 64)
-	two, _ := contentsKey(d)
-	if !ok || one == two || one == d.Digest {
-		t.Errorf("%s and %s", one, two)
-	}
-	delete(d.Annotations, stargzDigest)
-	if _, ok := contentsKey(d); ok {
-		t.Error("a layer without a table has a key")
-	}
-}
-
 // Files that were not foreseen come by parts, and are kept.
 func TestLazyRefetch(t *testing.T) {
 	for name := range lazyLayers(t) {
@@ -276,16 +239,4 @@ func learnLazily(t testing.TB, img *Image, memory *Memory) {
 	must(t, err)
 	must(t, u.selectParts(top))
 	must(t, u.readLayers(t.Context(), top))
-}
-
-// FuzzContents: a table of contents is read or refused.
-func FuzzContents(f *testing.F) {
-	f.Add([]byte(`{"version":1,"entries":[{"name":"a","type":"reg","size":5,"offset":1,"chunkSize":2,"chunkDigest":"x"},{"name":"a","type":"chunk","offset":3,"chunkOffset":2}]}`))
-	f.Add([]byte(`{"version":1,"entries":[{"name":"a/","type":"dir","modtime":"2019-08-20T10:30:43Z","xattrs":{"user.x":"eA=="}},{"name":"b","type":"symlink","linkName":"a"}]}`))
-	f.Fuzz(func(_ *testing.T, data []byte) {
-		s := contentsSurvey{want: func(int32, *entry) bool { return true }, end: 100}
-		if decodeContents(bytes.NewReader(data), s.entry) == nil {
-			_, _ = s.finish()
-		}
-	})
 }

@@ -46,31 +46,6 @@ type Locations struct {
 	client registryClient
 }
 
-// registries returns the client of registries, which is made when it is first
-// used.
-func (l *Locations) registries() *registryClient {
-	l.made.Do(func() {
-		c := &l.client
-		c.insecure, c.cas, c.userAgent, c.inner, c.jobs, c.logger, c.progress = l.Insecure, l.CAs, l.UserAgent, l.Transport, l.Jobs, l.Logger, l.Progress
-	})
-	return &l.client
-}
-
-// Transports are the prefixes of locations. Without one it is a reference to a
-// registry.
-var transports = []string{"docker://", "oci:", "oci-archive:", "docker-archive:", "docker-daemon:"}
-
-// HasTransport reports whether text is a location for sure: it starts with the
-// name of a transport.
-func HasTransport(text string) bool {
-	for _, t := range transports {
-		if strings.HasPrefix(text, t) {
-			return true
-		}
-	}
-	return false
-}
-
 // Parse returns the location that text names:
 //
 //	[docker://]REGISTRY/REPOSITORY[:TAG|@DIGEST]
@@ -103,12 +78,45 @@ func (l *Locations) Parse(text string) (Location, error) {
 	return &engine{text: text, name: rest, host: l.DockerHost, runtimeDir: l.RuntimeDir}, nil
 }
 
+// Transports are the prefixes of locations. Without one it is a reference to a
+// registry.
+var transports = []string{"docker://", "oci:", "oci-archive:", "docker-archive:", "docker-daemon:"}
+
+// HasTransport reports whether text is a location for sure: it starts with the
+// name of a transport.
+func HasTransport(text string) bool {
+	for _, t := range transports {
+		if strings.HasPrefix(text, t) {
+			return true
+		}
+	}
+	return false
+}
+
 func (l *Locations) parseRegistry(text string) (Location, error) {
 	at, err := parseRegistryImage(text, l.registries)
 	if err != nil {
 		return nil, err
 	}
 	return at, nil
+}
+
+// registries returns the client of registries, which is made when it is first
+// used.
+func (l *Locations) registries() *registryClient {
+	l.made.Do(func() {
+		c := &l.client
+		c.insecure, c.cas, c.userAgent, c.inner, c.jobs, c.logger, c.progress = l.Insecure, l.CAs, l.UserAgent, l.Transport, l.Jobs, l.Logger, l.Progress
+	})
+	return &l.client
+}
+
+// CacheRepo returns the cache in the repository that text names, as
+// REGISTRY/REPOSITORY. It is told by warn, once for reading and once for writing,
+// that the repository is done without, and why; warn may be called from several
+// goroutines.
+func (l *Locations) CacheRepo(text string, readOnly bool, warn func(message string)) (*CacheRepo, error) {
+	return openCacheRepo(l.registries(), text, readOnly, warn)
 }
 
 // IsStream reports whether the location is standard input or output.

@@ -75,3 +75,9 @@ func layerType(manifestType string, layers []Descriptor) (string, compression) {
 	}
 	return ociLayer + "+gzip", gzipped
 }
+
+// How BuildKit marks attestations in an index.
+const (
+	referenceType   = "vnd.docker.reference.type"
+	referenceDigest = "vnd.docker.reference.digest"
+)

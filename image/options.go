@@ -3,8 +3,6 @@ package image
 import (
 	"log/slog"
 	"time"
-
-	"github.com/certgraft/certgraft/rootfs"
 )
 
 // Options say how images are updated. The zero value updates every platform
@@ -39,6 +37,14 @@ func (opt Options) log() *slog.Logger {
 	return opt.Logger
 }
 
+// program returns the name by which layers of this program's own are known.
+func (opt Options) program() string {
+	if opt.Program == "" {
+		return "certgraft"
+	}
+	return opt.Program
+}
+
 // newReader returns what reads layers.
 func (opt Options) newReader() *reader {
 	memory := opt.Memory
@@ -68,14 +74,6 @@ func (opt Options) registries() []*registryImage {
 	return all
 }
 
-// program returns the name by which layers of this program's own are known.
-func (opt Options) program() string {
-	if opt.Program == "" {
-		return "certgraft"
-	}
-	return opt.Program
-}
-
 // Scan says which layers are read.
 type Scan int
 
@@ -97,66 +95,3 @@ const (
 	// there are no more layers than there were.
 	LayerRewrite
 )
-
-// Config is what an edit knows of an image beside its root, and may change.
-type Config struct {
-	Platform Platform
-	Created  time.Time // of the image; zero if it does not say
-	Env      []string  // as NAME=VALUE; what an edit changes here is written
-	Programs []string  // absolute paths that the entrypoint and the command name
-	Again    bool      // the edit ran on this image before, when less of it was read: what it came to then does not count
-	Sources  []string  // that something in the image is from then, of which the history names those of the layer; nil is those of [Options], beside those named before
-	Removed  []string  // that were taken out, which it names for a layer that does only that
-}
-
-// An Edit changes the root of one image, and the environment in its config. It
-// is called for one image at a time, and anew for the same image where it came
-// upon the place of a layer that was not read.
-type Edit func(root *rootfs.Overlay, config *Config) error
-
-// Result says what an update came to. Nothing is written anywhere yet: see
-// [Location].
-type Result struct {
-	Image   *Image
-	Changed bool
-	Parts   []Part    // images that were updated or left as they are, in the order of the index
-	Dropped []Dropped // what is no longer in the index
-}
-
-// Part is one image.
-type Part struct {
-	Platform Platform
-	Was, Now Digest          // of its manifest
-	Left     string          // why it was left as it is, if it was
-	Changes  []rootfs.Change // of the root, against the image before certgraft's own layer
-	Layer    *Descriptor     // the new layer; nil if there is none
-	Replaced bool            // it stands in the place of an earlier one
-
-	LayerGone bool        // a layer of an earlier update went, and none is in its place
-	Rewritten []Rewritten // layers that were edited
-	Env       []string    // variables that were set
-	EnvGone   []string    // variables as they were, that are set no more, or differently
-	Unread    []Unread    // layers that were not read
-	Subject   Digest      // the manifest says that it is about this one
-}
-
-// Rewritten is a layer in the place of another.
-type Rewritten struct {
-	Was   Digest
-	Layer Descriptor
-}
-
-// Unread is a layer that was not read, since the history says that it only
-// copies to Path.
-type Unread struct {
-	Digest Digest `json:"digest"`
-	Size   int64  `json:"size"`
-	Path   string `json:"path"`
-}
-
-// Dropped is something that is no longer in an index.
-type Dropped struct {
-	Digest Digest `json:"digest"`
-	What   string `json:"what"`
-	Why    string `json:"why"`
-}

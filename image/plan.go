@@ -3,32 +3,7 @@ package image
 import (
 	"context"
 	"fmt"
-	"strings"
 )
-
-// What is done to learn what a layer holds.
-const (
-	ActionKnown = "known" // nothing: it is known from before
-	ActionRead  = "read"  // it is downloaded and read
-	ActionParts = "parts" // its table of contents is read, and of the files those that matter
-	ActionSkip  = "skip"  // nothing: there can be no store in it
-)
-
-// PartPlan is what would be done for one image.
-type PartPlan struct {
-	Platform Platform
-	Digest   Digest // of its manifest
-	Left     string // why it would be left as it is, if it would
-	Layers   []LayerPlan
-}
-
-// LayerPlan is what would be done with one layer, and why.
-type LayerPlan struct {
-	Digest Digest `json:"digest"`
-	Size   int64  `json:"size"`
-	Action string `json:"action"`
-	Why    string `json:"why"`
-}
 
 // Plan says which layers [Update] would read, without reading any. A layer that
 // is left out may be read all the same, where the others turn out to have a link
@@ -59,6 +34,30 @@ func Plan(ctx context.Context, img *Image, opt Options) ([]PartPlan, error) {
 	}
 	return parts, ctx.Err()
 }
+
+// PartPlan is what would be done for one image.
+type PartPlan struct {
+	Platform Platform
+	Digest   Digest // of its manifest
+	Left     string // why it would be left as it is, if it would
+	Layers   []LayerPlan
+}
+
+// LayerPlan is what would be done with one layer, and why.
+type LayerPlan struct {
+	Digest Digest `json:"digest"`
+	Size   int64  `json:"size"`
+	Action string `json:"action"`
+	Why    string `json:"why"`
+}
+
+// What is done to learn what a layer holds.
+const (
+	ActionKnown = "known" // nothing: it is known from before
+	ActionRead  = "read"  // it is downloaded and read
+	ActionParts = "parts" // its table of contents is read, and of the files those that matter
+	ActionSkip  = "skip"  // nothing: there can be no store in it
+)
 
 // shared notes that a layer is read for another image, too.
 func (l *LayerPlan) shared(first map[Digest]Platform, p Platform) {
@@ -93,6 +92,19 @@ func (u *updater) decide(ctx context.Context, it *item) []LayerPlan {
 	return plan
 }
 
+// plan decides for each layer of an image whether it is read: "" if so, else
+// the place to which it only copies.
+func (u *updater) plan(ctx context.Context, it *item) []string {
+	plan := make([]string, len(it.manifest.Layers))
+	copies := it.copies()
+	for i, d := range it.manifest.Layers {
+		if _, to := u.mayMatter(it, d, copies, i); to != "" && u.reader.knows(ctx, d) == "" {
+			plan[i] = to
+		}
+	}
+	return plan
+}
+
 // mayMatter says why a layer is to be read, or where it only copies to if it is
 // not. Only what the history says beyond doubt is believed; see copyTo.
 func (u *updater) mayMatter(it *item, d Descriptor, copies []string, i int) (why, to string) {
@@ -113,19 +125,16 @@ func (u *updater) mayMatter(it *item, d Descriptor, copies []string, i int) (why
 	return "", copies[i]
 }
 
-// step returns the beginning of what the history says of a layer.
-func (it *item) step(layer int) string {
-	for _, h := range it.config.History {
-		if h.EmptyLayer {
-			continue
-		}
-		if layer--; layer < 0 {
-			words := strings.Join(strings.Fields(h.CreatedBy), " ")
-			if runes := []rune(words); len(runes) > 60 {
-				words = string(runes[:59]) + "…"
-			}
-			return words
+// smallLayer is the size up to which a layer is always read: leaving it out
+// would save nothing.
+const smallLayer = 1 << 20
+
+func (it *item) unread() []Unread {
+	var out []Unread
+	for i, at := range it.plan {
+		if at != "" {
+			out = append(out, Unread{Digest: it.manifest.Layers[i].Digest, Size: it.manifest.Layers[i].Size, Path: at})
 		}
 	}
-	return ""
+	return out
 }

@@ -72,3 +72,67 @@ func TestPlan(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// A layer is not read only if the history, the config and the links of the
+// other layers all say that it cannot matter.
+func TestScanAuto(t *testing.T) {
+	etc := roottest.Tar(t, roottest.Dir("etc/"), roottest.File("etc/b", "old"), roottest.Dir("usr/bin/"), roottest.File("usr/bin/python3", ""), roottest.Link("usr/bin/python3.12", "python3"))
+	linked := roottest.Tar(t, roottest.Dir("etc/"), roottest.Link("app", "etc"))
+	add, app, workdir := "/bin/sh -c #(nop) ADD file:1 in / ", "COPY . /app # buildkit", map[string]any{"created_by": "WORKDIR /srv", "empty_layer": true}
+	step := func(by string) map[string]any { return map[string]any{"created_by": by} }
+	for what, c := range map[string]struct {
+		lower   []byte
+		history []any
+		config  map[string]any
+		want    string
+	}{
+		"copied aside":              {etc, []any{step(add), step(app)}, nil, "/app"},
+		"relative":                  {etc, []any{step(add), workdir, step("COPY . x # buildkit")}, nil, "/srv/x"},
+		"run":                       {etc, []any{step(add), step("RUN make # buildkit")}, nil, ""},
+		"to the root":               {etc, []any{step(add), step("COPY . / # buildkit")}, nil, ""},
+		"another builder":           {etc, []any{step(add), step("COPY . /app")}, nil, ""},
+		"no history":                {etc, nil, nil, ""},
+		"history of another image":  {etc, []any{step(add), step(app), step(app)}, nil, ""},
+		"a link leads elsewhere":    {linked, []any{step(add), step(app)}, nil, ""},
+		"the entrypoint is in it":   {etc, []any{step(add), step(app)}, map[string]any{"Entrypoint": []string{"/app/run"}}, ""},
+		"the command is in it":      {etc, []any{step(add), step(app)}, map[string]any{"Cmd": []string{"sh", "/app/run"}}, ""},
+		"PATH leads into it":        {etc, []any{step(add), step(app)}, map[string]any{"Env": []string{"PATH=/bin:/app/bin"}}, ""},
+		"a bundle is in it":         {etc, []any{step(add), step(app)}, map[string]any{"Env": []string{"SSL_CERT_FILE=/app/ca.pem"}}, ""},
+		"java is somewhere":         {etc, []any{step(add), step(app)}, map[string]any{"Cmd": []string{"java"}, "Env": []string{"PATH=/usr/bin"}}, ""},
+		"python is where PATH says": {etc, []any{step(add), step(app)}, map[string]any{"Cmd": []string{"python3"}, "Env": []string{"PATH=/usr/bin"}}, "/app"},
+		"a shell starts it":         {etc, []any{step(add), step(app)}, map[string]any{"Cmd": []string{"/bin/sh", "-c", "cd /; exec /app/rt/bin/java -jar x"}}, ""},
+		"a property is in it":       {etc, []any{step(add), step(app)}, map[string]any{"Cmd": []string{"run", "-Djavax.net.ssl.trustStore=/app/store"}}, ""},
+		"a variable leads into it":  {etc, []any{step(add), step(app)}, map[string]any{"Cmd": []string{"/bin/sh", "-c", "exec ${HOME}/run"}, "Env": []string{"HOME=/app"}}, ""},
+		"a shell starts java":       {etc, []any{step(add), step(app)}, map[string]any{"Cmd": []string{"/bin/sh", "-c", "A=1 java -jar /x.jar"}, "Env": []string{"PATH=/usr/bin"}}, ""},
+		"java by way of a link":     {roottest.Tar(t, roottest.Dir("etc/"), roottest.File("etc/b", ""), roottest.Link("usr/bin/java", "/app/rt/bin/java")), []any{step(add), step(app)}, map[string]any{"Cmd": []string{"java"}, "Env": []string{"PATH=/usr/bin"}}, ""},
+		"java from where it works":  {etc, []any{step(add), step(app)}, map[string]any{"Cmd": []string{"bin/java"}, "WorkingDir": "/app"}, ""},
+		"a shell starts python":     {etc, []any{step(add), step(app)}, map[string]any{"Cmd": []string{"/bin/sh", "-c", "exec python3 -m python_tool java.jar"}, "Env": []string{"PATH=/usr/bin"}}, "/app"},
+		"python by its path":        {etc, []any{step(add), step(app)}, map[string]any{"Cmd": []string{"$P/python3.12"}, "Env": []string{"P=/usr/bin"}}, "/app"},
+		"another program":           {etc, []any{step(add), step(app)}, map[string]any{"Cmd": []string{"./run", "--title", "our /application"}, "WorkingDir": "/app"}, "/app"},
+		"another variable":          {etc, []any{step(add), step(app)}, map[string]any{"Env": []string{"HOME=/app"}}, "/app"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			l := roottest.NewLayout(t)
+			config := map[string]any{"config": c.config}
+			if c.history != nil {
+				config["history"] = c.history
+			}
+			img, err := getFrom(t, &Locations{}, l.Tag(l.Image(roottest.Image{Packed: "gzip", Layers: [][]byte{c.lower, big(t, "app/x")}, Config: config}), "x"))
+			must(t, err)
+			result, err := Update(t.Context(), img, edit, Options{Scan: ScanAuto})
+			must(t, err)
+			var got strings.Builder
+			for _, u := range result.Parts[0].Unread {
+				got.WriteString(u.Path)
+			}
+			if got.String() != c.want {
+				t.Errorf("unread %q, want %q", got.String(), c.want)
+			}
+			all, err := Update(t.Context(), img, edit, Options{})
+			must(t, err)
+			if all.Image.Descriptor.Digest != result.Image.Descriptor.Digest || len(all.Parts[0].Unread) > 0 {
+				t.Error("reading everything comes to something else")
+			}
+		})
+	}
+}

@@ -1,13 +1,8 @@
 package image
 
 import (
-	"archive/tar"
 	"context"
-	"fmt"
 	"log/slog"
-	"maps"
-	"path"
-	"sync"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -25,28 +20,6 @@ type reader struct {
 	least  int64 // the size above which one is
 
 	contents map[Digest]map[int32][]byte // of files that were read later, by the places of their entries
-}
-
-// Memory is what is known of layers while a program runs. Several updates that
-// share one read a layer once. The zero value is ready for use.
-type Memory struct {
-	mu    sync.Mutex
-	known map[Digest]*layer
-}
-
-func (m *Memory) layer(digest Digest) *layer {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.known[digest]
-}
-
-func (m *Memory) keep(digest Digest, l *layer) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.known == nil {
-		m.known = map[Digest]*layer{}
-	}
-	m.known[digest] = l
 }
 
 // most returns the size up to which an unpacked layer is read.
@@ -71,74 +44,6 @@ func (r *reader) readAll(ctx context.Context, all []wanted) error {
 		group.Go(func() error { return r.read(ctx, w) })
 	}
 	return group.Wait()
-}
-
-// layer returns what is known of a layer, or nil.
-func (r *reader) layer(d Descriptor) *layer {
-	_, l := r.known(d)
-	return l
-}
-
-// known also returns what it is kept as.
-func (r *reader) known(d Descriptor) (Digest, *layer) {
-	for _, key := range r.keys(d) {
-		if l := r.memory.layer(key); l != nil {
-			return key, l
-		}
-	}
-	return "", nil
-}
-
-// keys returns what is known of a layer may be kept as. By its table of contents
-// it is known only where that does.
-func (r *reader) keys(d Descriptor) []Digest {
-	if key, ok := contentsKey(d); ok && !r.whole {
-		return []Digest{d.Digest, key}
-	}
-	return []Digest{d.Digest}
-}
-
-// knows says from where a layer can be had without reading it, or "".
-func (r *reader) knows(ctx context.Context, d Descriptor) string {
-	for _, key := range r.keys(d) {
-		switch {
-		case r.memory.layer(key) != nil:
-			return "it was read before"
-		case r.cache.has(key):
-			return "it is in the cache"
-		case r.repo.has(ctx, key):
-			return "it is in the cache repository"
-		}
-	}
-	return ""
-}
-
-// recall takes what is known of a layer into memory, and reports whether
-// anything is.
-func (r *reader) recall(ctx context.Context, d Descriptor) bool {
-	if r.layer(d) != nil {
-		return true
-	}
-	for _, key := range r.keys(d) {
-		l := r.cache.load(key)
-		if l == nil {
-			if l = r.repo.load(ctx, key); l == nil {
-				continue
-			}
-			r.cache.store(key, l)
-		}
-		l.ranged = key != d.Digest
-		r.memory.keep(key, l)
-		return true
-	}
-	return false
-}
-
-// learn keeps what was read of a layer wherever that is kept.
-func (r *reader) learn(ctx context.Context, key Digest, l *layer) {
-	r.memory.keep(key, l)
-	r.cache.store(key, l)
-	r.repo.store(ctx, key, l)
 }
 
 func (r *reader) read(ctx context.Context, w wanted) error {
@@ -188,68 +93,70 @@ func (r *reader) readContents(ctx context.Context, w wanted) bool {
 	return true
 }
 
-// refetch reads the content of a file that was not kept, in a second pass over
-// its layer. Small files of the same directory are likely to be read next, and
-// are kept as well.
-func (r *reader) refetch(ctx context.Context, w wanted, n *node) ([]byte, error) {
-	key, l := r.known(w.Descriptor)
-	if data, ok := r.contents[key][n.place]; ok {
-		return data, nil
-	}
-	if n.Size > maxKept {
-		return nil, fmt.Errorf("%d bytes are too many for a file that is held whole", n.Size)
-	}
-	places, err := l.neighbours(n, r.layers.room)
-	if err != nil {
-		return nil, layerError(w.Descriptor, err)
-	}
-	found, err := r.reread(ctx, w, l, places)
-	if err != nil {
-		return nil, err
-	}
-	data, ok := found[n.place]
-	if !ok {
-		return nil, fmt.Errorf("read layer %s: it changed while it was read", w.Digest)
-	}
-	return data, r.add(ctx, key, l, found)
+// learn keeps what was read of a layer wherever that is kept.
+func (r *reader) learn(ctx context.Context, key Digest, l *layer) {
+	r.memory.keep(key, l)
+	r.cache.store(key, l)
+	r.repo.store(ctx, key, l)
 }
 
-// add keeps contents that were read later.
-func (r *reader) add(ctx context.Context, key Digest, l *layer, found map[int32][]byte) error {
-	if r.contents[key] == nil {
-		r.contents[key] = map[int32][]byte{}
+// recall takes what is known of a layer into memory, and reports whether
+// anything is.
+func (r *reader) recall(ctx context.Context, d Descriptor) bool {
+	if r.layer(d) != nil {
+		return true
 	}
-	maps.Copy(r.contents[key], found)
-	more, err := l.with(found)
-	if err != nil {
-		return err
-	}
-	more.ranged = l.ranged
-	r.learn(ctx, key, more)
-	return nil
-}
-
-// neighbours returns the places of a file and of small ones in its directory
-// that were not kept, as many of those as there is room for.
-func (l *layer) neighbours(n *node, all *room) (map[int32]bool, error) {
-	dir := ""
-	if err := l.each(func(i int, e *entry) error {
-		if int32(i) == n.place {
-			dir = path.Dir(e.Name)
+	for _, key := range r.keys(d) {
+		l := r.cache.load(key)
+		if l == nil {
+			if l = r.repo.load(ctx, key); l == nil {
+				continue
+			}
+			r.cache.store(key, l)
 		}
-		return nil
-	}); err != nil {
-		return nil, err
+		l.ranged = key != d.Digest
+		r.memory.keep(key, l)
+		return true
 	}
-	places, left := map[int32]bool{n.place: true}, int64(maxAllKept)
-	return places, l.each(func(i int, e *entry) error {
-		if !e.Kept && e.Type == tar.TypeReg && e.Size <= min(smallFile, left) && path.Dir(e.Name) == dir && all.forContent(e.Size) {
-			places[int32(i)] = true
-			left -= e.Size
-		}
-		return nil
-	})
+	return false
 }
 
-// smallFile is the size up to which a file is kept since its neighbour was read.
-const smallFile = 64 << 10
+// knows says from where a layer can be had without reading it, or "".
+func (r *reader) knows(ctx context.Context, d Descriptor) string {
+	for _, key := range r.keys(d) {
+		switch {
+		case r.memory.layer(key) != nil:
+			return "it was read before"
+		case r.cache.has(key):
+			return "it is in the cache"
+		case r.repo.has(ctx, key):
+			return "it is in the cache repository"
+		}
+	}
+	return ""
+}
+
+// layer returns what is known of a layer, or nil.
+func (r *reader) layer(d Descriptor) *layer {
+	_, l := r.known(d)
+	return l
+}
+
+// known also returns what it is kept as.
+func (r *reader) known(d Descriptor) (Digest, *layer) {
+	for _, key := range r.keys(d) {
+		if l := r.memory.layer(key); l != nil {
+			return key, l
+		}
+	}
+	return "", nil
+}
+
+// keys returns what is known of a layer may be kept as. By its table of contents
+// it is known only where that does.
+func (r *reader) keys(d Descriptor) []Digest {
+	if key, ok := contentsKey(d); ok && !r.whole {
+		return []Digest{d.Digest, key}
+	}
+	return []Digest{d.Digest}
+}

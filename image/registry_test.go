@@ -401,36 +401,6 @@ func TestUnmovedInLayout(t *testing.T) {
 	}
 }
 
-// Plain http is for loopback and for hosts that were named.
-func TestPlainHTTP(t *testing.T) {
-	asked := 0
-	inner := roundTripper(func(*http.Request) (*http.Response, error) {
-		asked++
-		return nil, errors.New("asked")
-	})
-	for address, want := range map[string]int{
-		"http://10.1.2.3:5000/v2/": 0, "http://example.com/v2/": 0, "https://example.com/v2/": 1, "http://127.0.0.1:5000/v2/": 1, "http://localhost/v2/": 1, "http://[::1]:5000/v2/": 1, "http://named:5000/v2/": 1, "http://named/v2/": 0,
-	} {
-		asked = 0
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
-		must(t, err)
-		resp, err := (&guarded{inner: inner, plain: []string{"named:5000"}}).RoundTrip(req)
-		if err == nil {
-			resp.Body.Close()
-		}
-		if asked != want {
-			t.Errorf("%s: asked %d times, %v", address, asked, err)
-		}
-		if want == 0 && !errors.Is(err, errPlain) {
-			t.Errorf("%s: %v", address, err)
-		}
-	}
-}
-
-type roundTripper func(*http.Request) (*http.Response, error)
-
-func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
-
 // Once a layer is known it is not read again, in this run or with a cache in
 // another; what is damaged in the cache is read anew.
 func TestCache(t *testing.T) {
@@ -468,27 +438,5 @@ func TestCache(t *testing.T) {
 	}
 	if again, down := run(4); again != cold || down < 3<<19 {
 		t.Errorf("damaged: %d bytes, %s", down, again)
-	}
-}
-
-func TestCacheIsBounded(t *testing.T) {
-	cache, err := OpenCache(t.TempDir(), slog.New(slog.DiscardHandler))
-	must(t, err)
-	defer cache.Close()
-	l := &layer{packed: big(t, "x")}
-	cache.max = 7 << 19
-	for i, name := range []Digest{"sha256:a", "sha256:b", "sha256:c"} {
-		cache.store(name, l)
-		at := time.Unix(int64(1000+i), 0)
-		must(t, cache.root.Chtimes(cacheName(name), at, at))
-	}
-	cache.store("sha256:d", l)
-	if cache.has("sha256:a") || cache.has("sha256:b") || !cache.has("sha256:d") {
-		t.Error("what was not used for the longest time is still there, or what is new is not")
-	}
-	var none *Cache
-	none.store("sha256:x", l)
-	if none.load("sha256:x") != nil || none.Close() != nil {
-		t.Error("no cache keeps something")
 	}
 }

@@ -4,10 +4,78 @@ import (
 	"archive/tar"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
+	"path"
 	"slices"
 )
+
+// refetch reads the content of a file that was not kept, in a second pass over
+// its layer. Small files of the same directory are likely to be read next, and
+// are kept as well.
+func (r *reader) refetch(ctx context.Context, w wanted, n *node) ([]byte, error) {
+	key, l := r.known(w.Descriptor)
+	if data, ok := r.contents[key][n.place]; ok {
+		return data, nil
+	}
+	if n.Size > maxKept {
+		return nil, fmt.Errorf("%d bytes are too many for a file that is held whole", n.Size)
+	}
+	places, err := l.neighbours(n, r.layers.room)
+	if err != nil {
+		return nil, layerError(w.Descriptor, err)
+	}
+	found, err := r.reread(ctx, w, l, places)
+	if err != nil {
+		return nil, err
+	}
+	data, ok := found[n.place]
+	if !ok {
+		return nil, fmt.Errorf("read layer %s: it changed while it was read", w.Digest)
+	}
+	return data, r.add(ctx, key, l, found)
+}
+
+// add keeps contents that were read later.
+func (r *reader) add(ctx context.Context, key Digest, l *layer, found map[int32][]byte) error {
+	if r.contents[key] == nil {
+		r.contents[key] = map[int32][]byte{}
+	}
+	maps.Copy(r.contents[key], found)
+	more, err := l.with(found)
+	if err != nil {
+		return err
+	}
+	more.ranged = l.ranged
+	r.learn(ctx, key, more)
+	return nil
+}
+
+// neighbours returns the places of a file and of small ones in its directory
+// that were not kept, as many of those as there is room for.
+func (l *layer) neighbours(n *node, all *room) (map[int32]bool, error) {
+	dir := ""
+	if err := l.each(func(i int, e *entry) error {
+		if int32(i) == n.place {
+			dir = path.Dir(e.Name)
+		}
+		return nil
+	}); err != nil {
+		return nil, err
+	}
+	places, left := map[int32]bool{n.place: true}, int64(maxAllKept)
+	return places, l.each(func(i int, e *entry) error {
+		if !e.Kept && e.Type == tar.TypeReg && e.Size <= min(smallFile, left) && path.Dir(e.Name) == dir && all.forContent(e.Size) {
+			places[int32(i)] = true
+			left -= e.Size
+		}
+		return nil
+	})
+}
+
+// smallFile is the size up to which a file is kept since its neighbour was read.
+const smallFile = 64 << 10
 
 // reread reads files of a layer of which more is known than their content, by
 // their places.

@@ -3,14 +3,9 @@ package image
 import (
 	"archive/tar"
 	"bytes"
-	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
-
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
 )
 
 // layerEdit is what is done to the archive of one layer.
@@ -110,85 +105,3 @@ func (r *recorder) Read(p []byte) (int, error) {
 	}
 	return n, err
 }
-
-// editedLayer is a layer with an edit. It is made anew each time that it is
-// read, so that nothing is held and nothing is on disk; it comes to the same
-// bytes each time.
-type editedLayer struct {
-	from blobs
-	was  Descriptor
-	edit *layerEdit
-	most int64 // to which the layer may unpack
-}
-
-func (l editedLayer) open(ctx context.Context) (io.ReadCloser, error) {
-	r, w := io.Pipe()
-	go func() {
-		_, err := l.write(ctx, w)
-		w.CloseWithError(err)
-	}()
-	return r, nil
-}
-
-// write writes the layer, compressed as it was, and returns the digest of what
-// it unpacks to.
-func (l editedLayer) write(ctx context.Context, w io.Writer) (Digest, error) {
-	body, err := l.from.open(ctx, l.was)
-	if err != nil {
-		return "", err
-	}
-	defer body.Close()
-	checked, err := newVerifier(body, l.was)
-	if err != nil {
-		return "", err
-	}
-	unpacked, kind, err := unpackKind(checked, l.was.MediaType)
-	if err != nil {
-		return "", err
-	}
-	defer unpacked.Close()
-	packed, err := newPacker(w, kind)
-	if err != nil {
-		return "", err
-	}
-	h := sha256.New()
-	err = retar(io.MultiWriter(h, packed), &bounded{r: withContext(ctx, unpacked), left: l.most}, l.edit)
-	if err == nil {
-		_, err = io.Copy(io.Discard, checked)
-	}
-	return Digest(fmt.Sprintf("sha256:%x", h.Sum(nil))), errors.Join(err, packed.Close())
-}
-
-// measure returns what the layer is named by.
-func (l editedLayer) measure(ctx context.Context) (*newLayer, error) {
-	h := sha256.New()
-	size := counter(0)
-	diffID, err := l.write(ctx, io.MultiWriter(h, &size))
-	if err != nil {
-		return nil, layerError(l.was, err)
-	}
-	return &newLayer{Descriptor{MediaType: l.was.MediaType, Digest: Digest(fmt.Sprintf("sha256:%x", h.Sum(nil))), Size: int64(size)}, diffID}, nil
-}
-
-type counter int64
-
-func (c *counter) Write(p []byte) (int, error) {
-	*c += counter(len(p))
-	return len(p), nil
-}
-
-// newPacker compresses a stream. As in [pack], the same stream gives the same
-// bytes.
-func newPacker(w io.Writer, kind compression) (io.WriteCloser, error) {
-	switch kind {
-	case gzipped:
-		return gzip.NewWriter(w), nil
-	case zstandard:
-		return zstd.NewWriter(w, zstd.WithEncoderConcurrency(1), zstd.WithLowerEncoderMem(true), zstd.WithWindowSize(1<<20))
-	}
-	return nopCloser{w}, nil
-}
-
-type nopCloser struct{ io.Writer }
-
-func (nopCloser) Close() error { return nil }

@@ -8,11 +8,6 @@ import (
 	"time"
 )
 
-// stallTime is how long a body may send nothing.
-const stallTime = time.Minute
-
-var errStalled = errors.New("nothing came for a minute")
-
 // unstalled gives up a body that sends nothing for a while. A limit on the whole
 // request would end what is merely large.
 type unstalled struct {
@@ -51,3 +46,8 @@ func (w *watched) Close() error {
 	w.cancel()
 	return err
 }
+
+// stallTime is how long a body may send nothing.
+const stallTime = time.Minute
+
+var errStalled = errors.New("nothing came for a minute")

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/certgraft/certgraft/rootfs"
 )
@@ -58,6 +59,22 @@ func Root(ctx context.Context, img *Image, opt Options) (fs.ReadLinkFS, *Config,
 	return root, config, err
 }
 
+// Config is what an edit knows of an image beside its root, and may change.
+type Config struct {
+	Platform Platform
+	Created  time.Time // of the image; zero if it does not say
+	Env      []string  // as NAME=VALUE; what an edit changes here is written
+	Programs []string  // absolute paths that the entrypoint and the command name
+	Again    bool      // the edit ran on this image before, when less of it was read: what it came to then does not count
+	Sources  []string  // that something in the image is from then, of which the history names those of the layer; nil is those of [Options], beside those named before
+	Removed  []string  // that were taken out, which it names for a layer that does only that
+}
+
+// An Edit changes the root of one image, and the environment in its config. It
+// is called for one image at a time, and anew for the same image where it came
+// upon the place of a layer that was not read.
+type Edit func(root *rootfs.Overlay, config *Config) error
+
 // updater is one run of [Update].
 type updater struct {
 	opt     Options
@@ -83,62 +100,6 @@ func (u *updater) keep(mediaType string, data []byte) Descriptor {
 	d := describe(mediaType, data)
 	u.content[d.Digest] = data
 	return d
-}
-
-// readLayers reads the layers of all images that are updated, each once.
-func (u *updater) readLayers(ctx context.Context, top *item) error {
-	var all []wanted
-	for it := range top.images() {
-		it.plan = u.plan(ctx, it)
-		all = append(all, u.wanted(it, false)...)
-	}
-	if err := u.reader.readAll(ctx, all); err != nil {
-		return err
-	}
-	all = nil
-	for it := range top.images() { // what was left out, where that was wrong
-		if err := u.reconsider(ctx, it); err != nil {
-			return err
-		}
-		all = append(all, u.wanted(it, false)...)
-	}
-	return u.reader.readAll(ctx, all)
-}
-
-// wanted returns the layers of an image that are read, or all of them.
-func (u *updater) wanted(it *item, all bool) []wanted {
-	var out []wanted
-	for i, d := range it.manifest.Layers {
-		if all || it.plan[i] == "" {
-			out = append(out, wanted{Descriptor: d, from: u.from})
-		}
-	}
-	return out
-}
-
-// layersOf returns what is known of the first n layers of an image; nil is one
-// that is not read.
-func (u *updater) layersOf(it *item, n int) []*layer {
-	layers := make([]*layer, n)
-	for i, d := range it.manifest.Layers[:n] {
-		if it.plan[i] == "" {
-			layers[i] = u.reader.layer(d)
-		}
-	}
-	return layers
-}
-
-// tree returns the root that the first n layers of an image come to.
-func (u *updater) tree(ctx context.Context, it *item, n int) (*tree, error) {
-	root, err := stackLayers(u.layersOf(it, n))
-	if err != nil {
-		return nil, err
-	}
-	all := u.wanted(it, true)
-	return newTree(root, it.unreadPlaces(), func(n *node) ([]byte, error) {
-		u.opt.log().Debug("read a layer again", "layer", all[n.layer].Digest, "entry", n.place)
-		return u.reader.refetch(ctx, all[n.layer], n)
-	}), nil
 }
 
 // update updates an item and what is in it.
@@ -213,17 +174,4 @@ func sameChanges(a, b []rootfs.Change) bool {
 // newEnv returns the variables that are set now and were not, or differently.
 func newEnv(before, after []string) []string {
 	return slices.DeleteFunc(slices.Clone(after), func(kv string) bool { return slices.Contains(before, kv) })
-}
-
-// ownLayer returns 1 if the topmost layer is one that an earlier Update added,
-// else 0.
-func (u *updater) ownLayer(it *item) int {
-	n := len(it.manifest.Layers)
-	if n == 0 || it.plan[n-1] != "" {
-		return 0
-	}
-	if u.reader.layer(it.manifest.Layers[n-1]).marked {
-		return 1
-	}
-	return 0
 }

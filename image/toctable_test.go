@@ -82,3 +82,15 @@ func TestFetchFarApart(t *testing.T) {
 		t.Errorf("%q %v", got, err)
 	}
 }
+
+// FuzzContents: a table of contents is read or refused.
+func FuzzContents(f *testing.F) {
+	f.Add([]byte(`{"version":1,"entries":[{"name":"a","type":"reg","size":5,"offset":1,"chunkSize":2,"chunkDigest":"x"},{"name":"a","type":"chunk","offset":3,"chunkOffset":2}]}`))
+	f.Add([]byte(`{"version":1,"entries":[{"name":"a/","type":"dir","modtime":"2019-08-20T10:30:43Z","xattrs":{"user.x":"eA=="}},{"name":"b","type":"symlink","linkName":"a"}]}`))
+	f.Fuzz(func(_ *testing.T, data []byte) {
+		s := contentsSurvey{want: func(int32, *entry) bool { return true }, end: 100}
+		if decodeContents(bytes.NewReader(data), s.entry) == nil {
+			_, _ = s.finish()
+		}
+	})
+}

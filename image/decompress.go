@@ -12,9 +12,6 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// maxWindow bounds the memory that a zstd stream may ask for.
-const maxWindow = 128 << 20
-
 // unpack returns what r holds once it is decompressed. What it is compressed
 // with is told from its first bytes: media types are wrong now and then.
 func unpack(r io.Reader, mediaType string) (io.ReadCloser, error) {
@@ -61,3 +58,6 @@ func sniff(r *bufio.Reader) (compression, error) {
 	}
 	return plain, nil
 }
+
+// maxWindow bounds the memory that a zstd stream may ask for.
+const maxWindow = 128 << 20

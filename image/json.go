@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 )
 
@@ -79,6 +80,23 @@ func (o *object) set(key string, v any) error {
 	}
 	o.values[key] = raw
 	return nil
+}
+
+// setAll sets members of the member key, which is an object of strings.
+func (o *object) setAll(key string, values map[string]string) error {
+	if len(values) == 0 {
+		return nil
+	}
+	c, err := o.child(key)
+	if err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		if err := c.set(name, values[name]); err != nil {
+			return err
+		}
+	}
+	return o.set(key, c)
 }
 
 func (o *object) remove(key string) {

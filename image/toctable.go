@@ -2,84 +2,12 @@ package image
 
 import (
 	"archive/tar"
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"time"
-
-	"github.com/klauspost/compress/gzip"
 )
-
-// tableEntry is an entry of a table of contents, in either format.
-type tableEntry struct {
-	Type        string            `json:"type"`
-	Name        string            `json:"name"`
-	LinkName    string            `json:"linkName"`
-	Mode        int64             `json:"mode"`
-	Size        int64             `json:"size"`
-	UID         int               `json:"uid"`
-	GID         int               `json:"gid"`
-	ModTime     string            `json:"modtime"`
-	Xattrs      map[string][]byte `json:"xattrs"`
-	Digest      Digest            `json:"digest"`
-	Offset      int64             `json:"offset"`
-	EndOffset   int64             `json:"endOffset"`   // zstd:chunked
-	InnerOffset int64             `json:"innerOffset"` // eStargz: in what is compressed together
-	ChunkSize   int64             `json:"chunkSize"`   // 0 is the rest of the file
-	ChunkOffset int64             `json:"chunkOffset"`
-	ChunkDigest Digest            `json:"chunkDigest"`
-	ChunkType   string            `json:"chunkType"` // zstd:chunked: "" or zeros, of which there is nothing
-}
-
-var tableTypes = map[string]byte{
-	"reg": tar.TypeReg, "dir": tar.TypeDir, "symlink": tar.TypeSymlink, "hardlink": tar.TypeLink, "char": tar.TypeChar, "block": tar.TypeBlock, "fifo": tar.TypeFifo,
-}
-
-// lazyFile is a file whose content is wanted.
-type lazyFile struct {
-	place  int32 // of its entry in the table
-	size   int64
-	digest Digest
-	chunks []lazyChunk
-	known  int64 // bytes of it that are in chunks
-}
-
-// lazyChunk is a piece of a file: it is compressed by itself, or behind others.
-type lazyChunk struct {
-	at, end int64 // in the layer
-	skip    int64 // in what is there, once it is unpacked
-	into    int64 // the file
-	size    int64
-	digest  Digest
-	zstd    bool
-	data    []byte
-}
-
-// unpack takes the chunk out of what is compressed.
-func (k *lazyChunk) unpack(packed []byte) error {
-	var r io.Reader
-	if k.zstd {
-		z, err := newUnzstd(bytes.NewReader(packed))
-		if err != nil {
-			return err
-		}
-		defer z.Close()
-		r = z
-	} else {
-		z, err := gzip.NewReader(bytes.NewReader(packed))
-		if err != nil {
-			return err
-		}
-		r = z
-	}
-	if _, err := io.CopyN(io.Discard, r, k.skip); err != nil {
-		return err
-	}
-	_, err := io.ReadFull(r, k.data)
-	return err
-}
 
 // decodeContents reads a table of contents as a stream: those of large layers are
 // larger than all else that is held.
@@ -136,6 +64,50 @@ func eachElement(dec *json.Decoder, visit func() error) error {
 	}
 	_, err := dec.Token()
 	return err
+}
+
+// tableEntry is an entry of a table of contents, in either format.
+type tableEntry struct {
+	Type        string            `json:"type"`
+	Name        string            `json:"name"`
+	LinkName    string            `json:"linkName"`
+	Mode        int64             `json:"mode"`
+	Size        int64             `json:"size"`
+	UID         int               `json:"uid"`
+	GID         int               `json:"gid"`
+	ModTime     string            `json:"modtime"`
+	Xattrs      map[string][]byte `json:"xattrs"`
+	Digest      Digest            `json:"digest"`
+	Offset      int64             `json:"offset"`
+	EndOffset   int64             `json:"endOffset"`   // zstd:chunked
+	InnerOffset int64             `json:"innerOffset"` // eStargz: in what is compressed together
+	ChunkSize   int64             `json:"chunkSize"`   // 0 is the rest of the file
+	ChunkOffset int64             `json:"chunkOffset"`
+	ChunkDigest Digest            `json:"chunkDigest"`
+	ChunkType   string            `json:"chunkType"` // zstd:chunked: "" or zeros, of which there is nothing
+}
+
+var tableTypes = map[string]byte{
+	"reg": tar.TypeReg, "dir": tar.TypeDir, "symlink": tar.TypeSymlink, "hardlink": tar.TypeLink, "char": tar.TypeChar, "block": tar.TypeBlock, "fifo": tar.TypeFifo,
+}
+
+// entry returns what a layer would say.
+func (e *tableEntry) entry(kind byte) (*entry, error) {
+	h := &tar.Header{Name: e.Name, Typeflag: kind, Linkname: e.LinkName, Mode: e.Mode, Uid: e.UID, Gid: e.GID}
+	if kind == tar.TypeReg {
+		h.Size = e.Size
+	}
+	h.ModTime = time.Unix(0, 0)
+	if e.ModTime != "" {
+		var err error
+		if h.ModTime, err = time.Parse(time.RFC3339Nano, e.ModTime); err != nil {
+			return nil, fmt.Errorf("%w: %w", errOddTable, err)
+		}
+	}
+	for key, value := range e.Xattrs {
+		h.PAXRecords = withRecord(h.PAXRecords, xattrRecord+key, string(value))
+	}
+	return newEntryOf(h), nil
 }
 
 // contentsSurvey goes through a table of contents.
@@ -240,23 +212,4 @@ func (s *contentsSurvey) finish() ([]*lazyFile, error) {
 		}
 	}
 	return s.files, nil
-}
-
-// entry returns what a layer would say.
-func (e *tableEntry) entry(kind byte) (*entry, error) {
-	h := &tar.Header{Name: e.Name, Typeflag: kind, Linkname: e.LinkName, Mode: e.Mode, Uid: e.UID, Gid: e.GID}
-	if kind == tar.TypeReg {
-		h.Size = e.Size
-	}
-	h.ModTime = time.Unix(0, 0)
-	if e.ModTime != "" {
-		var err error
-		if h.ModTime, err = time.Parse(time.RFC3339Nano, e.ModTime); err != nil {
-			return nil, fmt.Errorf("%w: %w", errOddTable, err)
-		}
-	}
-	for key, value := range e.Xattrs {
-		h.PAXRecords = withRecord(h.PAXRecords, xattrRecord+key, string(value))
-	}
-	return newEntryOf(h), nil
 }

@@ -5,16 +5,16 @@ import (
 	"io"
 )
 
+func withContext(ctx context.Context, r io.Reader) io.Reader {
+	return &ctxReader{r, ctx.Done(), ctx.Err}
+}
+
 // ctxReader ends with the work that it is read for. What is read from a file or
 // from standard input knows nothing of that by itself.
 type ctxReader struct {
 	r    io.Reader
 	done <-chan struct{}
 	why  func() error
-}
-
-func withContext(ctx context.Context, r io.Reader) io.Reader {
-	return &ctxReader{r, ctx.Done(), ctx.Err}
 }
 
 func (c *ctxReader) Read(p []byte) (int, error) {
@@ -32,4 +32,9 @@ func fileOf(ctx context.Context, f io.ReadCloser, err error) (io.ReadCloser, err
 		return nil, err
 	}
 	return readCloser{withContext(ctx, f), f}, nil
+}
+
+type readCloser struct {
+	io.Reader
+	io.Closer
 }

@@ -6,17 +6,6 @@ import (
 	"slices"
 )
 
-// Annotations that say what an image was made from, see "Pre-Defined Annotation
-// Keys" in the OCI image specification.
-const (
-	baseDigest = "org.opencontainers.image.base.digest"
-	baseName   = "org.opencontainers.image.base.name"
-
-	// basePrior has the values of the two that an image had before its first
-	// patch, as a JSON object, where it had any.
-	basePrior = "io.github.certgraft.base.prior"
-)
-
 // annotate edits the annotations of a manifest: sets those that were asked for,
 // and what the image was made from. An image that was patched before keeps
 // naming the one before its first patch, and one that is what it was then names
@@ -46,6 +35,17 @@ func (u *updater) annotate(o *object, it *item, c imageChange) error {
 	}
 	return o.set("annotations", all)
 }
+
+// Annotations that say what an image was made from, see "Pre-Defined Annotation
+// Keys" in the OCI image specification.
+const (
+	baseDigest = "org.opencontainers.image.base.digest"
+	baseName   = "org.opencontainers.image.base.name"
+
+	// basePrior has the values of the two that an image had before its first
+	// patch, as a JSON object, where it had any.
+	basePrior = "io.github.certgraft.base.prior"
+)
 
 // rebase has annotations name an image as the base, digest and name together:
 // one without the other would be about another image.

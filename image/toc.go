@@ -3,11 +3,9 @@ package image
 import (
 	"archive/tar"
 	"bufio"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"maps"
 	"slices"
@@ -255,114 +253,4 @@ func verified(r io.Reader, want Digest) (io.Reader, func() error, error) {
 		}
 		return nil
 	}, nil
-}
-
-// fetch reads files, several that lie side by side at once.
-func (c contents) fetch(ctx context.Context, files []*lazyFile) (map[int32][]byte, error) {
-	var chunks []*lazyChunk
-	total := int64(0)
-	contents := map[int32][]byte{}
-	for _, f := range files {
-		contents[f.place] = make([]byte, f.size)
-		for i := range f.chunks {
-			f.chunks[i].data = contents[f.place][f.chunks[i].into:][:f.chunks[i].size]
-			chunks = append(chunks, &f.chunks[i])
-			total += f.chunks[i].end - f.chunks[i].at
-		}
-	}
-	slices.SortFunc(chunks, func(a, b *lazyChunk) int { return cmp.Compare(a.at, b.at) })
-	if total > c.d.Size/2 {
-		return nil, errors.New("most of the layer is wanted")
-	}
-	for len(chunks) > 0 {
-		n := 1
-		for n < len(chunks) && chunks[n].at-chunks[n-1].end <= maxGap {
-			n++
-		}
-		if err := c.fetchSpan(ctx, chunks[:n]); err != nil {
-			return nil, err
-		}
-		chunks = chunks[n:]
-	}
-	for _, f := range files {
-		if err := f.check(contents[f.place]); err != nil {
-			return nil, err
-		}
-	}
-	return contents, nil
-}
-
-// maxGap is what is read in vain rather than ask once more.
-const maxGap = 4 << 10
-
-// fetchSpan reads chunks that lie side by side. Some share their place: small
-// files that are compressed together.
-func (c contents) fetchSpan(ctx context.Context, chunks []*lazyChunk) error {
-	at, end := chunks[0].at, int64(0)
-	for _, k := range chunks {
-		end = max(end, k.end)
-	}
-	body, err := c.from.openRange(ctx, c.d, at, end)
-	if err != nil {
-		return err
-	}
-	defer body.Close()
-	for len(chunks) > 0 {
-		first := chunks[0]
-		if _, err := io.CopyN(io.Discard, body, first.at-at); err != nil {
-			return err
-		}
-		packed, err := io.ReadAll(io.LimitReader(body, first.end-first.at))
-		if err != nil {
-			return err
-		}
-		at = first.end
-		for ; len(chunks) > 0 && chunks[0].at == first.at; chunks = chunks[1:] {
-			if err := chunks[0].unpack(packed); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func checkHash(h hash.Hash, data []byte, want Digest) error {
-	h.Write(data)
-	if !sums(h, want) {
-		return errNotDigest
-	}
-	return nil
-}
-
-func (k *lazyChunk) check() error {
-	if k.digest == "" {
-		return nil
-	}
-	h, err := k.digest.newHash()
-	if err != nil {
-		return err
-	}
-	return checkHash(h, k.data, k.digest)
-}
-
-// check says whether the content of a file is what the table names.
-func (f *lazyFile) check(data []byte) error {
-	named := true
-	for i := range f.chunks {
-		if err := f.chunks[i].check(); err != nil {
-			return err
-		}
-		named = named && f.chunks[i].digest != ""
-	}
-	switch {
-	case f.digest != "":
-		h, err := f.digest.newHash()
-		if err != nil {
-			return err
-		}
-		return checkHash(h, data, f.digest)
-	case !named:
-		return errors.New("the table of contents does not name the content of a file")
-	}
-	return nil
 }

@@ -35,12 +35,6 @@ const (
 	otherItem       // no image
 )
 
-// How BuildKit marks attestations in an index.
-const (
-	referenceType   = "vnd.docker.reference.type"
-	referenceDigest = "vnd.docker.reference.digest"
-)
-
 // load reads a manifest or index and all that it holds, but for layers. An
 // index cannot hold itself, since it is named by its digest; it can be as deep
 // as someone likes.
@@ -59,8 +53,6 @@ func (u *updater) load(ctx context.Context, d Descriptor, raw []byte, depth int)
 	}
 	return it, u.loadImage(ctx, it)
 }
-
-const maxDepth = 8
 
 func (u *updater) loadChildren(ctx context.Context, it *item, depth int) error {
 	for _, d := range it.manifest.Manifests {
@@ -88,6 +80,8 @@ func (u *updater) loadChildren(ctx context.Context, it *item, depth int) error {
 	return nil
 }
 
+const maxDepth = 8
+
 // loadImage reads the config and tells what is no image: signatures, charts,
 // attestations without a mark.
 func (u *updater) loadImage(ctx context.Context, it *item) error {
@@ -112,72 +106,6 @@ func (u *updater) loadImage(ctx context.Context, it *item) error {
 func firstNot(not string, values ...string) string {
 	i := slices.IndexFunc(values, func(v string) bool { return v != not })
 	return values[max(i, 0)]
-}
-
-// platform returns what the image runs on, as its config says.
-func (it *item) platform() Platform {
-	switch {
-	case it.config != nil:
-		p := it.config.platform()
-		if it.desc.Platform != nil && p.Variant == "" {
-			p.Variant = it.desc.Platform.Variant
-		}
-		return p
-	case it.desc.Platform != nil:
-		return *it.desc.Platform
-	}
-	return Platform{}
-}
-
-func (it *item) created() time.Time {
-	at, err := time.Parse(time.RFC3339Nano, it.config.Created)
-	if err != nil {
-		return time.Time{}
-	}
-	return at
-}
-
-func (it *item) unread() []Unread {
-	var out []Unread
-	for i, at := range it.plan {
-		if at != "" {
-			out = append(out, Unread{Digest: it.manifest.Layers[i].Digest, Size: it.manifest.Layers[i].Size, Path: at})
-		}
-	}
-	return out
-}
-
-// all yields the item and what is in it, in order.
-func (it *item) all() iter.Seq[*item] {
-	return func(yield func(*item) bool) { it.walk(yield) }
-}
-
-func (it *item) walk(yield func(*item) bool) bool {
-	if !yield(it) {
-		return false
-	}
-	for _, child := range it.children {
-		if !child.walk(yield) {
-			return false
-		}
-	}
-	return true
-}
-
-// images yields the images that are to be updated.
-func (it *item) images() iter.Seq[*item] {
-	return func(yield func(*item) bool) {
-		for i := range it.all() {
-			if i.selected && !yield(i) {
-				return
-			}
-		}
-	}
-}
-
-// wants reports whether images for the platform are to be updated.
-func (u *updater) wants(p Platform) bool {
-	return len(u.opt.Platforms) == 0 || slices.ContainsFunc(u.opt.Platforms, func(want Platform) bool { return want.covers(p) })
 }
 
 // selectParts decides what is updated, dropped, and left as it is.
@@ -216,4 +144,60 @@ func (u *updater) selectParts(top *item) error {
 		return withHint(errors.New("there is no image in it"), "it may be an artifact: a chart, a signature, a bill of materials")
 	}
 	return nil
+}
+
+// wants reports whether images for the platform are to be updated.
+func (u *updater) wants(p Platform) bool {
+	return len(u.opt.Platforms) == 0 || slices.ContainsFunc(u.opt.Platforms, func(want Platform) bool { return want.covers(p) })
+}
+
+// platform returns what the image runs on, as its config says.
+func (it *item) platform() Platform {
+	switch {
+	case it.config != nil:
+		p := it.config.platform()
+		if it.desc.Platform != nil && p.Variant == "" {
+			p.Variant = it.desc.Platform.Variant
+		}
+		return p
+	case it.desc.Platform != nil:
+		return *it.desc.Platform
+	}
+	return Platform{}
+}
+
+func (it *item) created() time.Time {
+	at, err := time.Parse(time.RFC3339Nano, it.config.Created)
+	if err != nil {
+		return time.Time{}
+	}
+	return at
+}
+
+// all yields the item and what is in it, in order.
+func (it *item) all() iter.Seq[*item] {
+	return func(yield func(*item) bool) { it.walk(yield) }
+}
+
+func (it *item) walk(yield func(*item) bool) bool {
+	if !yield(it) {
+		return false
+	}
+	for _, child := range it.children {
+		if !child.walk(yield) {
+			return false
+		}
+	}
+	return true
+}
+
+// images yields the images that are to be updated.
+func (it *item) images() iter.Seq[*item] {
+	return func(yield func(*item) bool) {
+		for i := range it.all() {
+			if i.selected && !yield(i) {
+				return
+			}
+		}
+	}
 }

@@ -17,15 +17,6 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// tarBlock is what an archive is made of.
-const tarBlock = 512
-
-// newLayer is a layer that was made.
-type newLayer struct {
-	desc   Descriptor
-	diffID Digest
-}
-
 // newLayer makes a layer of changes to base. Its bytes depend on these and on
 // the image alone: names are sorted, times are the image's, owners are numbers.
 func (u *updater) newLayer(it *item, base *tree, changes []rootfs.Change) (*newLayer, error) {
@@ -128,14 +119,6 @@ func visible(changes []rootfs.Change) []rootfs.Change {
 	})
 }
 
-func withRecord(records map[string]string, key, value string) map[string]string {
-	if records == nil {
-		records = map[string]string{}
-	}
-	records[key] = value
-	return records
-}
-
 // changeHeader returns the entry of one change. What takes the place of another
 // keeps its owner, and a file its extended attributes too.
 func changeHeader(c rootfs.Change, modTime time.Time) *tar.Header {
@@ -182,3 +165,6 @@ func unixMode(mode fs.FileMode) int64 {
 	}
 	return bits
 }
+
+// tarBlock is what an archive is made of.
+const tarBlock = 512

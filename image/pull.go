@@ -108,16 +108,6 @@ func (b *download) reconnect() error {
 	return b.reconnect()
 }
 
-// moved reports how much of a blob was moved, if it is not small.
-func (c *registryClient) moved(verb string, d Descriptor, done int64) {
-	if c.progress != nil && d.Size > smallBlob {
-		c.progress(verb+" "+d.Digest.short(), done, d.Size)
-	}
-}
-
-// smallBlob is the size up to which nothing is said of a transfer.
-const smallBlob = 1 << 20
-
 // openRange reads a part of a blob, from one byte to before another. It is
 // [errNoRange] if the registry does not send parts.
 func (r *repository) openRange(ctx context.Context, d Descriptor, from, to int64) (io.ReadCloser, error) {

@@ -1,0 +1,152 @@
+package image
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+
+	"github.com/certgraft/certgraft/certs"
+)
+
+// registryClient is how registries are reached. It is safe for concurrent use.
+type registryClient struct {
+	insecure  []string       // hosts that may be spoken to in plain http
+	cas       *x509.CertPool // that vouch for registries; nil is [certs.ServerRoots]
+	userAgent string
+	inner     http.RoundTripper // below all else; nil is one of its own
+	jobs      int               // blobs that are moved at a time; 0 is 4
+	logger    *slog.Logger      // nil is silent
+	progress  func(what string, done, total int64)
+
+	wait  func(context.Context, time.Duration) error // between tries; nil sleeps
+	stall time.Duration                              // that a body may send nothing; 0 is a minute
+
+	mu    sync.Mutex
+	base  http.RoundTripper
+	known map[string]*http.Client
+	turns map[string]turn // of blobs on their way into repositories
+}
+
+func (c *registryClient) repository(ctx context.Context, repo name.Repository, action string, others ...name.Repository) (*repository, error) {
+	scopes := []string{repo.Scope(action)}
+	for _, o := range others {
+		scopes = append(scopes, o.Scope(transport.PullScope))
+	}
+	client, err := c.login(ctx, repo, scopes...)
+	if err != nil {
+		return nil, err
+	}
+	return &repository{name: repo, http: client, client: c}, nil
+}
+
+// login returns an HTTP client that is logged in to a repository, for reading
+// alone or for writing too.
+func (c *registryClient) login(ctx context.Context, repo name.Repository, scopes ...string) (*http.Client, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	key := repo.Name() + " " + strings.Join(scopes, " ")
+	if known, ok := c.known[key]; ok {
+		return known, nil
+	}
+	registry := repo.Registry
+	if slices.Contains(c.insecure, registry.Name()) {
+		insecure, err := name.NewRegistry(registry.Name(), name.Insecure)
+		if err != nil {
+			return nil, err
+		}
+		registry = insecure
+	}
+	auth, err := authn.Resolve(ctx, authn.DefaultKeychain, repo)
+	if err != nil {
+		return nil, withHint(fmt.Errorf("read the credentials for %s: %w", registry.Name(), err), "log in again: docker login or podman login "+registry.Name())
+	}
+	rt, err := transport.NewWithContext(ctx, registry, auth, c.transport(), scopes)
+	if err != nil {
+		return nil, registryError(registry.Name(), err)
+	}
+	if c.known == nil {
+		c.known = map[string]*http.Client{}
+	}
+	c.known[key] = &http.Client{Transport: rt}
+	return c.known[key], nil
+}
+
+// transport returns what all requests go through: first the guard against
+// plain http and the watch over what stalls, then what tries again.
+func (c *registryClient) transport() http.RoundTripper {
+	if c.base == nil {
+		inner := c.inner
+		if inner == nil {
+			t := http.DefaultTransport.(*http.Transport).Clone()
+			t.TLSClientConfig = c.tls()
+			t.ResponseHeaderTimeout = 5 * time.Minute // some registries take their time to finish a large upload
+			t.MaxIdleConnsPerHost = 16
+			inner = t
+		}
+		c.base = transport.NewUserAgent(&retrying{inner: &guarded{inner: &unstalled{inner, cmp.Or(c.stall, stallTime)}, plain: c.insecure}, wait: c.waiter()}, c.userAgent)
+	}
+	return c.base
+}
+
+// tls returns what connections to registries are made with.
+func (c *registryClient) tls() *tls.Config {
+	roots := c.cas
+	if roots == nil {
+		roots = certs.ServerRoots()
+	}
+	return &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+}
+
+func (c *registryClient) log() *slog.Logger {
+	if c.logger == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return c.logger
+}
+
+func (c *registryClient) atATime() int {
+	if c.jobs <= 0 {
+		return 4
+	}
+	return c.jobs
+}
+
+func (c *registryClient) waiter() func(context.Context, time.Duration) error {
+	if c.wait != nil {
+		return c.wait
+	}
+	return pause
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
+
+// moved reports how much of a blob was moved, if it is not small.
+func (c *registryClient) moved(verb string, d Descriptor, done int64) {
+	if c.progress != nil && d.Size > smallBlob {
+		c.progress(verb+" "+d.Digest.short(), done, d.Size)
+	}
+}
+
+// smallBlob is the size up to which nothing is said of a transfer.
+const smallBlob = 1 << 20

@@ -1,0 +1,43 @@
+package image
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+)
+
+// guarded lets plain http through to loopback and to the hosts that were named
+// alone: anyone on the way could change what is read, or take the password.
+type guarded struct {
+	inner http.RoundTripper
+	plain []string
+}
+
+var errPlain = errors.New("plain http is not used for this host")
+
+func (g *guarded) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.URL.Scheme == "http" && !slices.Contains(g.plain, req.URL.Host) && !isLoopback(req.URL.Hostname()) {
+		return nil, withHint(fmt.Errorf("%s: %w", req.URL.Host, errPlain), "if the registry has no TLS, say so with --insecure-registry "+req.URL.Host)
+	}
+	resp, err := g.inner.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := url.Parse(resp.Header.Get("Location")); err != nil {
+		resp.Body.Close()
+		return nil, errNoPlace
+	}
+	return resp, nil
+}
+
+// errNoPlace stands for the errors of package net/url, which quote the whole
+// address: it may be a signed one.
+var errNoPlace = errors.New("the answer leads to an address that is no URL")
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}

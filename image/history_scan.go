@@ -1,0 +1,117 @@
+package image
+
+import (
+	"path"
+	"slices"
+	"strings"
+)
+
+// step returns the beginning of what the history says of a layer.
+func (it *item) step(layer int) string {
+	for _, h := range it.config.History {
+		if h.EmptyLayer {
+			continue
+		}
+		if layer--; layer < 0 {
+			words := strings.Join(strings.Fields(h.CreatedBy), " ")
+			if runes := []rune(words); len(runes) > 60 {
+				words = string(runes[:59]) + "…"
+			}
+			return words
+		}
+	}
+	return ""
+}
+
+// copies returns for each layer where it only copies to, as the history says, or
+// "". Without a history that is of these layers there is nothing.
+func (it *item) copies() []string {
+	var steps []string
+	workdir := ""
+	for _, h := range it.config.History {
+		if to, ok := cutStep(h.CreatedBy, "WORKDIR "); ok && h.EmptyLayer {
+			workdir = join(workdir, to)
+		}
+		if !h.EmptyLayer {
+			if to, ok := cutStep(h.CreatedBy, "WORKDIR "); ok { // BuildKit makes the directory in a layer
+				workdir = join(workdir, to)
+			}
+			steps = append(steps, copyTo(h.CreatedBy, workdir))
+		}
+	}
+	if len(steps) != len(it.manifest.Layers) {
+		return nil
+	}
+	return steps
+}
+
+// cutStep returns what follows an instruction, as BuildKit or the classic
+// builder write it.
+func cutStep(createdBy, instruction string) (string, bool) {
+	text := strings.TrimSpace(strings.TrimPrefix(createdBy, "/bin/sh -c #(nop)"))
+	rest, ok := strings.CutPrefix(text, instruction)
+	return strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(rest), "# buildkit")), ok
+}
+
+// copyTo returns the absolute path to which a step only copies, or "" if it may
+// do something else, or is not from a builder whose history is exact: BuildKit
+// ("COPY --chown=1 a b /to # buildkit") and the classic one ("/bin/sh -c #(nop)
+// COPY dir:… in /to"), which buildah writes as well.
+func copyTo(createdBy, workdir string) string {
+	classic := strings.HasPrefix(createdBy, "/bin/sh -c #(nop) ")
+	if !classic && !strings.HasSuffix(createdBy, " # buildkit") {
+		return ""
+	}
+	for _, instruction := range []string{"COPY ", "ADD "} {
+		rest, ok := cutStep(createdBy, instruction)
+		if !ok {
+			continue
+		}
+		words := strings.Fields(rest)
+		if strings.ContainsAny(rest, "[]{}\"'\\$*<") || len(words) < 2 || classic && (len(words) != 3 || words[1] != "in") {
+			return ""
+		}
+		return join(workdir, words[len(words)-1])
+	}
+	return ""
+}
+
+// join resolves a path that is relative to the working directory; "" is a
+// directory that is not known.
+func join(workdir, to string) string {
+	switch {
+	case strings.ContainsAny(to, "$\"'"):
+		return ""
+	case path.IsAbs(to):
+		return path.Clean(to)
+	case workdir == "":
+		return ""
+	}
+	return path.Join(workdir, to)
+}
+
+// aside reports whether what is copied to a place cannot be in or above one
+// that matters.
+func aside(to string) bool {
+	name := strings.TrimPrefix(to, "/")
+	if name == "" {
+		return false
+	}
+	for _, p := range trustPlaces {
+		if name == p || strings.HasPrefix(name, p+"/") || strings.HasPrefix(p, name+"/") {
+			return false
+		}
+	}
+	lower := strings.ToLower(name)
+	return !slices.ContainsFunc(runtimeWords, func(word string) bool { return strings.Contains(lower, word) })
+}
+
+// trustPlaces are the directories in and above which certificates, the tools
+// that manage them and the runtimes that use them may be.
+var trustPlaces = []string{
+	"etc", "usr", "lib", "lib32", "lib64", "libx32", "bin", "sbin", "var", "root", "run", "nix", "kaniko", "busybox",
+	"opt/java", "opt/venv", "opt/conda", "opt/bitnami", "opt/homebrew", "layers", "cnb",
+}
+
+// runtimeWords tell a directory of a runtime with a trust store of its own.
+var runtimeWords = []string{"jdk", "jre", "java", "conda", "python", "venv", "node", "ruby", "cert", "ssl"}

@@ -1,0 +1,68 @@
+package image
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestObject(t *testing.T) {
+	const text = `{ "b":  [1, 2.50],"a":{"x":"<&>"}, "big":12345678901234567890 }`
+	o, err := parseObject([]byte(text))
+	must(t, err)
+	c, err := o.child("a")
+	must(t, err)
+	must(t, c.set("y", "<"))
+	must(t, o.set("a", c))
+	must(t, o.set("new", []json.RawMessage{[]byte(`{"k": 1}`)}))
+	if got, want := string(o.encode()), `{"b":[1, 2.50],"a":{"x":"<&>","y":"<"},"big":12345678901234567890,"new":[{"k": 1}]}`; got != want {
+		t.Errorf("%s", got)
+	}
+	o.remove("a")
+	if slices.Contains(o.keys, "a") || strings.Contains(string(o.encode()), "<") {
+		t.Errorf("%s", o.encode())
+	}
+	for _, bad := range []string{"", "[]", `{"a":1,"a":2}`, `{"a"`, `{"a":}`, "null"} {
+		if _, err := parseObject([]byte(bad)); err == nil {
+			t.Errorf("%q is an object", bad)
+		}
+	}
+}
+
+// A document keeps the white space that encoders put there, and another is left
+// to be as it comes.
+func TestLikeWritten(t *testing.T) {
+	const now = `{"a":[1,{"b":"<\u0026 "}],"c":{},"d":[]}`
+	for was, want := range map[string]string{
+		`{"x":1}`:                      now,
+		"{\"x\":1}\n":                  now + "\n",
+		"{\n  \"x\": [\n    1\n  ]\n}": "{\n  \"a\": [\n    1,\n    {\n      \"b\": \"<\\u0026 \"\n    }\n  ],\n  \"c\": {},\n  \"d\": []\n}",
+		"{\n\t\"x\": 1\n}\n":           "{\n\t\"a\": [\n\t\t1,\n\t\t{\n\t\t\t\"b\": \"<\\u0026 \"\n\t\t}\n\t],\n\t\"c\": {},\n\t\"d\": []\n}\n",
+		`{"x": 1}`:                     now,
+		"{\n  \"x\": [1]\n}":           now,
+		"{\n":                          now,
+		"":                             now,
+	} {
+		if got := string(likeWritten([]byte(was), []byte(now))); got != want {
+			t.Errorf("%q: %q, want %q", was, got, want)
+		}
+	}
+}
+
+func FuzzObject(f *testing.F) {
+	f.Add([]byte(`{"a":1,"b":{"c":[]}}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		o, err := parseObject(data)
+		if err != nil || !json.Valid(data) {
+			return
+		}
+		var was, is any
+		if json.Unmarshal(data, &was) != nil {
+			return
+		}
+		if err := json.Unmarshal(o.encode(), &is); err != nil {
+			t.Errorf("%q becomes %q: %v", data, o.encode(), err)
+		}
+	})
+}

@@ -1,0 +1,57 @@
+package image
+
+import (
+	"context"
+	"slices"
+)
+
+// readLayers reads the layers of all images that are updated, each once.
+func (u *updater) readLayers(ctx context.Context, top *item) error {
+	var all []wanted
+	for it := range top.images() {
+		it.plan = u.plan(ctx, it)
+		all = append(all, u.wanted(it, false)...)
+	}
+	if err := u.reader.readAll(ctx, all); err != nil {
+		return err
+	}
+	all = nil
+	for it := range top.images() { // what was left out, where that was wrong
+		if err := u.reconsider(ctx, it); err != nil {
+			return err
+		}
+		all = append(all, u.wanted(it, false)...)
+	}
+	return u.reader.readAll(ctx, all)
+}
+
+// wanted returns the layers of an image that are read, or all of them.
+func (u *updater) wanted(it *item, all bool) []wanted {
+	var out []wanted
+	for i, d := range it.manifest.Layers {
+		if all || it.plan[i] == "" {
+			out = append(out, wanted{Descriptor: d, from: u.from})
+		}
+	}
+	return out
+}
+
+// reconsider has layers read after all, where what was read shows that they may
+// hold what matters: their place leads elsewhere by a link, or a runtime that
+// the image starts is not in what was read.
+func (u *updater) reconsider(ctx context.Context, it *item) error {
+	if !slices.ContainsFunc(it.plan, func(to string) bool { return to != "" }) {
+		return nil
+	}
+	seen, err := u.tree(ctx, it, len(it.plan))
+	if err != nil {
+		return err
+	}
+	lost := it.startsUnseen(seen)
+	for i, to := range it.plan {
+		if to != "" && (lost || linked(seen.root, to)) {
+			it.plan[i] = ""
+		}
+	}
+	return nil
+}

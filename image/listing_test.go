@@ -1,0 +1,59 @@
+package image
+
+import (
+	"bytes"
+	"io"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/certgraft/certgraft/internal/roottest"
+)
+
+func FuzzLayer(f *testing.F) {
+	for _, packed := range []string{"", "gzip", "zstd"} {
+		f.Add(roottest.Pack(f, packed, roottest.Tar(f, roottest.Dir("etc"), roottest.File("etc/x", "x"), roottest.Hard("y", "etc/x"), roottest.File("etc/.wh.z", ""))))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		d := Descriptor{MediaType: ociLayer, Digest: digestOf(data), Size: int64(len(data))}
+		r := layerReader{keep: func(string) bool { return true }, max: 1 << 22}
+		l, err := r.read(t.Context(), strings.NewReader(string(data)), d)
+		if err != nil {
+			return
+		}
+		if _, err := stackLayers([]*layer{l, l}); err != nil {
+			return
+		}
+		again, err := openLayer(l.packed)
+		must(t, err)
+		same, err := l.with(nil)
+		must(t, err)
+		if !reflect.DeepEqual(again, l) || !reflect.DeepEqual(same, l) {
+			t.Error("the cache keeps something else")
+		}
+	})
+}
+
+// FuzzFacts: whatever a cache holds is read or refused.
+func FuzzFacts(f *testing.F) {
+	w, err := newFactsWriter()
+	must(f, err)
+	w.add(&entry{Name: "etc/x", attrs: attrs{Type: '0', Size: 3, Kept: true, More: &extra{Data: []byte("abc"), Xattrs: map[string]string{"a": "b"}}}})
+	l, err := w.layer()
+	must(f, err)
+	plain, err := unpack(bytes.NewReader(l.packed), "")
+	must(f, err)
+	data, err := io.ReadAll(plain)
+	must(f, err)
+	f.Add(data)
+	f.Add([]byte{0})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		packed := roottest.Pack(t, "zstd", data)
+		if l, err := openLayer(packed); err == nil {
+			_, err := l.with(map[int32][]byte{0: nil})
+			must(t, err)
+			_, _ = treeOf(l, 0)
+		}
+		_, _ = openLayer(data)
+	})
+}

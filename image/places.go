@@ -1,0 +1,113 @@
+package image
+
+import (
+	"path"
+	"strings"
+
+	"github.com/certgraft/certgraft/rootfs"
+)
+
+// tree is the root of an image, which notes where an edit comes upon the place of
+// a layer that was not read.
+type tree struct {
+	treeFS
+	unread unreadPlaces
+}
+
+func newTree(root *node, unread unreadPlaces, content func(*node) ([]byte, error)) *tree {
+	t := &tree{treeFS{root: root, content: content}, unread}
+	t.onRead, t.onLink = t.unread.touch, func(name string) { t.unread.lead(root, name) }
+	return t
+}
+
+// touchFor notes the places that a change is in or above. A directory above the
+// change counts too if no layer that was read says whose it is: one that was not
+// may.
+func (t *tree) touchFor(c rootfs.Change) {
+	t.unread.touch(c.Name)
+	for dir := path.Dir(c.Name); dir != "."; dir = path.Dir(dir) {
+		if n := lookup(t.root, dir); n == nil || !n.known {
+			t.unread.touch(dir)
+		}
+	}
+}
+
+// unreadPlaces are where the layers of an image copy to that were not read, and
+// which of these places an edit came upon: by a link that leads there, or past
+// there, by reading a file that such a layer may replace, or by a change. What it
+// made of them is then not to be believed. That something is looked for there is
+// no harm: places without trust stores are asked for them, too.
+type unreadPlaces struct {
+	names   []string
+	touched map[string]bool
+}
+
+func (it *item) unreadPlaces() unreadPlaces {
+	p := unreadPlaces{touched: map[string]bool{}}
+	for _, to := range it.plan {
+		if to != "" {
+			p.names = append(p.names, cleanName(to))
+		}
+	}
+	return p
+}
+
+// touch notes that an edit came upon a name.
+func (p *unreadPlaces) touch(name string) {
+	for _, place := range p.names {
+		if isIn(name, place) || isIn(place, name) {
+			p.touched[place] = true
+		}
+	}
+}
+
+// lead notes that an edit followed a link.
+func (p *unreadPlaces) lead(root *node, link string) {
+	if len(p.names) > 0 {
+		p.touch(follow(root, link))
+	}
+}
+
+// isIn reports whether a name is that of dir or of something in it.
+func isIn(name, dir string) bool {
+	return dir == "." || name == dir || strings.HasPrefix(name, dir+"/")
+}
+
+// follow returns where the link at a name leads: as far as there is something,
+// free of links, and beyond that as it is written.
+func follow(root *node, name string) string {
+	at, rest := ".", strings.Split(name, "/")
+	for links := 0; len(rest) > 0; {
+		elem := rest[0]
+		rest = rest[1:]
+		if elem == ".." || elem == "." || elem == "" {
+			at = path.Join("/", at, elem)[1:]
+			continue
+		}
+		at = path.Join(at, elem)
+		n := lookup(root, at)
+		if n == nil || !n.isLink() || links == maxLinks {
+			continue
+		}
+		links++
+		if at = path.Dir(at); path.IsAbs(n.more().Link) {
+			at = "."
+		}
+		rest = append(strings.Split(n.more().Link, "/"), rest...)
+	}
+	return cleanName(at)
+}
+
+// linked reports whether a path has a link in it.
+func linked(root *node, to string) bool {
+	at := root
+	for elem := range strings.SplitSeq(strings.Trim(to, "/"), "/") {
+		if at = at.dir.get(elem); at == nil {
+			return false
+		}
+		if at.isLink() {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,110 @@
+package image
+
+import (
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// refersTo reports whether the config has programs or trust stores in dir.
+func (it *item) refersTo(dir string) bool {
+	c := it.config.Config
+	inside := func(name string) bool {
+		return name == dir || strings.HasPrefix(name, strings.TrimSuffix(dir, "/")+"/")
+	}
+	if slices.ContainsFunc(slices.Concat(c.Entrypoint, c.Cmd), inside) || slices.ContainsFunc(it.programs(), inside) {
+		return true
+	}
+	for _, kv := range c.Env {
+		name, value, _ := strings.Cut(kv, "=")
+		if !namesPlaces(name) {
+			continue
+		}
+		if slices.ContainsFunc(strings.Split(value, ":"), inside) {
+			return true
+		}
+	}
+	return false
+}
+
+// namesPlaces reports whether a variable names where a runtime or a trust store
+// is.
+func namesPlaces(name string) bool {
+	return slices.Contains([]string{"PATH", "JAVA_HOME", "VIRTUAL_ENV", "CONDA_PREFIX", "NODE_PATH", "GIT_SSL_CAINFO", "PIP_CERT"}, name) ||
+		strings.Contains(name, "_CA_") || strings.HasPrefix(name, "SSL_CERT_")
+}
+
+// startsUnseen reports whether the image starts java or python, and it is not
+// there in what was read: in no directory of PATH, or not where the path or a link
+// says.
+func (it *item) startsUnseen(seen *tree) bool {
+	c := it.config.Config
+	for _, args := range [][]string{c.Entrypoint, c.Cmd} {
+		for i, word := range it.words(args) {
+			if (isRuntime(word) || i == 0 && maybeRuntime(word)) && !it.isSeen(seen, word) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// isRuntime reports whether a word is java or python, of whatever version.
+func isRuntime(word string) bool {
+	return slices.Contains([]string{"java", "python"}, strings.TrimRight(path.Base(word), "0123456789."))
+}
+
+// maybeRuntime reports whether a word, where it names a program, may be one of
+// them.
+func maybeRuntime(word string) bool {
+	return strings.HasPrefix(word, "java") || strings.HasPrefix(word, "python")
+}
+
+// isSeen reports whether a program is in what was read.
+func (it *item) isSeen(seen *tree, program string) bool {
+	dirs := strings.Split(it.variable("PATH"), ":")
+	switch {
+	case path.IsAbs(program):
+		dirs = []string{"/"}
+	case strings.Contains(program, "/"):
+		dirs = []string{it.config.Config.WorkingDir}
+	}
+	return slices.ContainsFunc(dirs, func(dir string) bool {
+		return lookup(seen.root, follow(seen.root, cleanName(path.Join(dir, program)))) != nil
+	})
+}
+
+// words returns the words of arguments, each of which may be for a shell. The
+// image's variables are put in.
+func (it *item) words(args []string) []string {
+	var all []string
+	for _, arg := range args {
+		all = append(all, strings.FieldsFunc(os.Expand(arg, it.variable), func(r rune) bool {
+			return unicode.IsSpace(r) || strings.ContainsRune(";&|()<>{}=,:`\"'\\", r)
+		})...)
+	}
+	return all
+}
+
+// programs returns the absolute paths that the entrypoint and the command name.
+func (it *item) programs() []string {
+	var all []string
+	for _, word := range it.words(slices.Concat(it.config.Config.Entrypoint, it.config.Config.Cmd)) {
+		if path.IsAbs(word) {
+			all = append(all, path.Clean(word))
+		}
+	}
+	return all
+}
+
+// variable returns the value of a variable in the config.
+func (it *item) variable(name string) string {
+	for _, kv := range it.config.Config.Env {
+		if value, ok := strings.CutPrefix(kv, name+"="); ok {
+			return value
+		}
+	}
+	return ""
+}

@@ -1,0 +1,149 @@
+package image
+
+import (
+	"archive/tar"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// layerReader reads layers.
+type layerReader struct {
+	keep func(name string) bool // files whose contents are kept
+	max  int64                  // size of an unpacked layer
+	room *room                  // for all layers of an image together; nil is no end of it
+}
+
+func (lr layerReader) most() int64 {
+	if lr.max <= 0 {
+		return DefaultMaxLayerSize
+	}
+	return lr.max
+}
+
+// read reads the layer that d names from r, to its end, and verifies it.
+func (lr layerReader) read(ctx context.Context, r io.Reader, d Descriptor) (*layer, error) {
+	facts, err := newFactsWriter()
+	if err != nil {
+		return nil, err
+	}
+	room := int64(maxAllKept)
+	err = walk(ctx, r, d, lr.most(), func(_ int, h *tar.Header, content io.Reader) (bool, error) {
+		if !lr.room.forName(headerSize(h)) {
+			return false, errTooManyNames
+		}
+		e := newEntryOf(h)
+		if e.Type == tar.TypeReg && h.Size <= min(maxKept, room) && lr.keep != nil && lr.keep(e.Name) && lr.room.forContent(h.Size) {
+			room -= h.Size
+			data, err := io.ReadAll(content)
+			if err != nil {
+				return false, err
+			}
+			e.keep(data)
+		}
+		facts.add(e)
+		return true, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return facts.layer()
+}
+
+// DefaultMaxLayerSize is the size up to which an unpacked layer is read.
+const DefaultMaxLayerSize = 128 << 30
+
+// Bounds on what is kept of one layer.
+const (
+	maxKept    = 64 << 20 // of one file: no trust store comes near it
+	maxAllKept = 256 << 20
+	maxHeaders = 512 << 20 // of all that is said of names
+	maxEntries = 8 << 20
+	maxName    = 4096 // PATH_MAX of Linux
+	// Directories of one layer that it has no entry for: a name of two thousand
+	// short elements makes as many, and an archive has millions of names.
+	maxImplied = 1 << 18
+)
+
+var errTooManyNames = errors.New("it has more names than any image needs")
+
+// walk calls visit for each entry of the layer that d names, until visit says
+// that it has enough. Only a layer that was walked to its end is verified: what
+// was downloaded, not what it unpacks to, which follows from that.
+func walk(ctx context.Context, r io.Reader, d Descriptor, most int64, visit func(i int, h *tar.Header, content io.Reader) (more bool, err error)) error {
+	packed, err := newVerifier(r, d)
+	if err != nil {
+		return err
+	}
+	unpacked, err := unpack(packed, d.MediaType)
+	if err != nil {
+		return layerError(d, err)
+	}
+	defer unpacked.Close()
+	bounded := &bounded{r: withContext(ctx, unpacked), left: most}
+	more, err := walkEntries(bounded, visit)
+	if err != nil || !more {
+		return layerError(d, err)
+	}
+	if _, err := io.Copy(io.Discard, bounded); err != nil { // what follows the archive's end
+		return layerError(d, err)
+	}
+	_, err = io.Copy(io.Discard, packed)
+	return layerError(d, err)
+}
+
+func walkEntries(r io.Reader, visit func(i int, h *tar.Header, content io.Reader) (bool, error)) (more bool, err error) {
+	archive := tar.NewReader(r)
+	held := 0
+	for i := 0; ; {
+		h, err := archive.Next()
+		switch {
+		case errors.Is(err, io.EOF):
+			return true, nil
+		case err != nil:
+			return false, err
+		case h.Typeflag == tar.TypeXGlobalHeader:
+			continue
+		}
+		if held += headerSize(h); held > maxHeaders || i >= maxEntries {
+			return false, errTooManyNames
+		}
+		if len(h.Name) > maxName || len(h.Linkname) > maxName {
+			return false, fmt.Errorf("a name in it, %.40q…, has %d bytes: systems take up to %d", h.Name, max(len(h.Name), len(h.Linkname)), maxName)
+		}
+		if more, err := visit(i, h, archive); err != nil || !more {
+			return false, err
+		}
+		i++
+	}
+}
+
+func headerSize(h *tar.Header) int {
+	n := 100 + len(h.Name) + len(h.Linkname)
+	for key, value := range h.PAXRecords {
+		n += len(key) + len(value)
+	}
+	return n
+}
+
+func layerError(d Descriptor, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("read layer %s: %w", d.Digest, err)
+}
+
+// bounded ends what an unpacked layer holds where that is too much.
+type bounded struct {
+	r    io.Reader
+	left int64
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	n, err := b.r.Read(p)
+	if b.left -= int64(n); b.left < 0 {
+		return 0, withHint(errors.New("it unpacks to more than is read of one layer"), "if the image is meant to be that large, allow it with --max-layer-size")
+	}
+	return n, err
+}

@@ -1,0 +1,68 @@
+package image
+
+import (
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+)
+
+// registryError says what went wrong in talking to a registry, and what to do.
+func registryError(host string, err error) error {
+	if u, ok := errors.AsType[*url.Error](err); ok {
+		err = fmt.Errorf("%s %s: %w", strings.ToUpper(u.Op), redact(u.URL), u.Err)
+	}
+	err = withKind(err, ErrUnreachable)
+	if _, ok := errors.AsType[interface {
+		error
+		Hint() string
+	}](err); ok {
+		return err
+	}
+	if hint := registryHint(host, err); hint != "" {
+		return withHint(err, hint)
+	}
+	return err
+}
+
+func isNotFound(err error) bool {
+	t, ok := errors.AsType[*transport.Error](err)
+	return ok && t.StatusCode == http.StatusNotFound
+}
+
+func registryHint(host string, err error) string {
+	var unknown x509.UnknownAuthorityError
+	var unconnected net.Error
+	t, isAnswer := errors.AsType[*transport.Error](err)
+	switch {
+	case isAnswer && (t.StatusCode == http.StatusUnauthorized || t.StatusCode == http.StatusForbidden):
+		return "log in with docker login or podman login " + host + ", and check that the account may do this"
+	case isAnswer && t.StatusCode == http.StatusNotFound:
+		return "check the name and the tag; for a private repository log in first: docker login or podman login " + host
+	case isAnswer && t.StatusCode == http.StatusTooManyRequests:
+		return "the registry limits how often it is asked: log in, or try again later"
+	case errors.As(err, &unknown):
+		return "if the registry has a certificate of a company's own CA, name it with --registry-ca FILE"
+	case strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
+		return "if the registry has no TLS, say so with --insecure-registry " + host
+	case errors.As(err, &unconnected):
+		return "check the registry's name, the network and the proxy (https_proxy)"
+	}
+	return ""
+}
+
+// redact takes out of a URL what may be secret: blobs are often behind addresses
+// that are signed in their query, and who has one needs no password.
+func redact(text string) string {
+	u, err := url.Parse(text)
+	if err != nil {
+		return "a URL"
+	}
+	u.User, u.RawQuery, u.ForceQuery, u.Fragment, u.RawFragment = nil, "", false, "", ""
+	return u.String()
+}

@@ -1,0 +1,118 @@
+package image
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+)
+
+// registryImage is an image in a registry.
+type registryImage struct {
+	text   string
+	ref    name.Reference
+	client func() *registryClient // which may not be used before there is something to get or put
+}
+
+// parseRegistryImage returns the image that [docker://]REGISTRY/REPOSITORY[:TAG|@DIGEST]
+// names.
+func parseRegistryImage(text string, client func() *registryClient) (*registryImage, error) {
+	if text == "" {
+		return nil, withKind(errors.New("the name of an image is empty"), ErrUsage)
+	}
+	if scheme, _, ok := strings.Cut(text, "://"); ok && scheme != "docker" {
+		return nil, withHint(withKind(fmt.Errorf("%q is not the name of an image", redact(text)), ErrUsage), "leave out "+scheme+"://")
+	}
+	ref, err := name.ParseReference(strings.TrimPrefix(text, "docker://"), name.WithDefaultRegistry("docker.io"))
+	if strings.IndexAny(text, "./") == 0 { // the library takes the file for a repository
+		err = errors.New("it is a path")
+	}
+	if err != nil {
+		hint := "write REGISTRY/REPOSITORY:TAG, oci:DIR, oci-archive:FILE, docker-archive:FILE or docker-daemon:NAME"
+		return nil, withHint(withKind(fmt.Errorf("%q is not the name of an image: %w", text, err), ErrUsage), hint)
+	}
+	return &registryImage{text: text, ref: ref, client: client}, nil
+}
+
+func (r *registryImage) String() string { return r.text }
+
+// isDigest reports whether the image is named by digest: nothing else can be put
+// there.
+func (r *registryImage) isDigest() bool {
+	_, ok := r.ref.(name.Digest)
+	return ok
+}
+
+// pinned returns the name by which the registry has a digest.
+func (r *registryImage) pinned(digest Digest) string {
+	return r.ref.Context().Name() + "@" + string(digest)
+}
+
+// digest returns the digest that the name stands for now, or "".
+func (r *registryImage) digest(ctx context.Context) (Digest, error) {
+	repo, err := r.repository(ctx, transport.PullScope)
+	if err != nil {
+		return "", err
+	}
+	there, err := repo.has(ctx, r.ref.Identifier())
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", r.text, err)
+	}
+	return there, nil
+}
+
+// Get implements [Location].
+func (r *registryImage) Get(ctx context.Context) (*Image, error) {
+	repo, err := r.repository(ctx, transport.PullScope)
+	if err != nil {
+		return nil, err
+	}
+	d, raw, err := repo.manifest(ctx, r.ref.Identifier())
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", r.text, err)
+	}
+	if pinned, ok := r.ref.(name.Digest); ok && Digest(pinned.DigestStr()) != d.Digest {
+		return nil, fmt.Errorf("%s: the registry sent %s", r.text, d.Digest)
+	}
+	img := newImage(d, raw, repo)
+	img.Name, img.Reference = r.text, r.ref.Name()
+	return img, nil
+}
+
+// Put implements [Location].
+func (r *registryImage) Put(ctx context.Context, img *Image) error {
+	source, _ := below(img.from).(*repository)
+	var others []name.Repository
+	if source != nil && source.name.Name() != r.ref.Context().Name() && source.name.RegistryStr() == r.ref.Context().RegistryStr() {
+		others = append(others, source.name)
+	}
+	repo, err := r.repository(ctx, transport.PushScope, others...)
+	if err != nil {
+		return err
+	}
+	there, err := repo.has(ctx, r.ref.Identifier())
+	if err != nil {
+		return fmt.Errorf("%s: %w", r.text, err)
+	}
+	if there == img.Descriptor.Digest {
+		return nil
+	}
+	p := &push{to: repo, img: img, source: source}
+	if err := p.manifest(ctx, img.Descriptor, img.raw, r.ref.Identifier()); err != nil {
+		return fmt.Errorf("push %s: %w", r.text, err)
+	}
+	return nil
+}
+
+// repository returns the client of the repository, with leave to pull or to
+// push, and to pull from others.
+func (r *registryImage) repository(ctx context.Context, action string, others ...name.Repository) (*repository, error) {
+	repo, err := r.client().repository(ctx, r.ref.Context(), action, others...)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", r.text, err)
+	}
+	return repo, nil
+}

@@ -1,0 +1,141 @@
+package image
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+)
+
+// repository reads and writes manifests and blobs, see "Endpoints" in the OCI
+// distribution specification.
+type repository struct {
+	name   name.Repository
+	http   *http.Client // logged in
+	client *registryClient
+}
+
+func (r *repository) url(kind, reference string) *url.URL {
+	return &url.URL{Scheme: "https", Host: r.name.RegistryStr(), Path: "/v2/" + r.name.RepositoryStr() + "/" + kind + "/" + reference}
+}
+
+func (r *repository) request(ctx context.Context, method string, at *url.URL, body io.Reader) (*http.Request, error) {
+	req, err := http.NewRequestWithContext(ctx, method, at.String(), body)
+	if err != nil {
+		return nil, fmt.Errorf("ask %s: %w", at.Host, err)
+	}
+	return req, nil
+}
+
+// send sends a request and returns the answer if its status is one of want.
+func (r *repository) send(req *http.Request, want ...int) (*http.Response, error) {
+	resp, err := r.http.Do(req)
+	if err != nil {
+		return nil, registryError(r.name.RegistryStr(), err)
+	}
+	if err := transport.CheckError(resp, want...); err != nil {
+		resp.Body.Close()
+		return nil, registryError(r.name.RegistryStr(), r.unquoted(err))
+	}
+	return resp, nil
+}
+
+// unquoted leaves out of an error what another server says to which the registry
+// leads: it may quote the address that was signed.
+func (r *repository) unquoted(err error) error {
+	t, ok := errors.AsType[*transport.Error](err)
+	if !ok || t.Request == nil || t.Request.URL.Host == r.name.RegistryStr() {
+		return err
+	}
+	return &transport.Error{Errors: t.Errors, StatusCode: t.StatusCode, Request: t.Request}
+}
+
+// manifest reads a manifest or index by tag or digest.
+func (r *repository) manifest(ctx context.Context, reference string) (Descriptor, []byte, error) {
+	req, err := r.request(ctx, http.MethodGet, r.url("manifests", reference), nil)
+	if err != nil {
+		return Descriptor{}, nil, err
+	}
+	req.Header.Set("Accept", strings.Join(manifestTypes, ","))
+	resp, err := r.send(req, http.StatusOK)
+	if err != nil {
+		return Descriptor{}, nil, err
+	}
+	defer resp.Body.Close()
+	raw, err := io.ReadAll(io.LimitReader(resp.Body, maxDocument+1))
+	switch {
+	case err != nil:
+		return Descriptor{}, nil, registryError(r.name.RegistryStr(), fmt.Errorf("read the manifest: %w", err))
+	case len(raw) > maxDocument:
+		return Descriptor{}, nil, errors.New("read the manifest: it is larger than any is")
+	}
+	d := Descriptor{Digest: digestOf(raw), Size: int64(len(raw))}
+	if said := resp.Header.Get("Docker-Content-Digest"); strings.HasPrefix(said, "sha256:") && said != string(d.Digest) {
+		return Descriptor{}, nil, fmt.Errorf("read the manifest: the registry says that it is %s, and it is %s", said, d.Digest)
+	}
+	d.MediaType, err = mediaTypeOf(raw, strings.TrimSpace(strings.Split(resp.Header.Get("Content-Type"), ";")[0]))
+	return d, raw, err
+}
+
+// has returns the digest of the manifest that a name stands for, or "" if it is
+// not there. Registries that do not answer HEAD are asked as for reading.
+func (r *repository) has(ctx context.Context, reference string) (Digest, error) {
+	req, err := r.request(ctx, http.MethodHead, r.url("manifests", reference), nil)
+	if err != nil {
+		return "", err
+	}
+	req.Header.Set("Accept", strings.Join(manifestTypes, ","))
+	resp, err := r.send(req, http.StatusOK, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusForbidden, http.StatusBadRequest)
+	if err != nil {
+		return "", err
+	}
+	resp.Body.Close()
+	digest := Digest(resp.Header.Get("Docker-Content-Digest"))
+	switch {
+	case resp.StatusCode == http.StatusNotFound:
+		return "", nil
+	case resp.StatusCode == http.StatusOK && digest != "":
+		return digest, nil
+	}
+	d, _, err := r.manifest(ctx, reference)
+	if isNotFound(err) {
+		return "", nil
+	}
+	return d.Digest, err
+}
+
+// hasBlob reports whether the repository has the blob.
+func (r *repository) hasBlob(ctx context.Context, d Descriptor) (bool, error) {
+	req, err := r.request(ctx, http.MethodHead, r.url("blobs", string(d.Digest)), nil)
+	if err != nil {
+		return false, err
+	}
+	resp, err := r.send(req, http.StatusOK, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusForbidden, http.StatusBadRequest)
+	if err != nil {
+		return false, err
+	}
+	resp.Body.Close()
+	return resp.StatusCode == http.StatusOK, nil
+}
+
+// open implements blobs.
+func (r *repository) open(ctx context.Context, d Descriptor) (io.ReadCloser, error) {
+	if isManifest(d.MediaType) || isIndex(d.MediaType) {
+		_, raw, err := r.manifest(ctx, string(d.Digest))
+		if err != nil {
+			return nil, err
+		}
+		return io.NopCloser(bytes.NewReader(raw)), nil
+	}
+	if _, err := d.Digest.newHash(); err != nil {
+		return nil, err
+	}
+	return newDownload(ctx, r, d)
+}

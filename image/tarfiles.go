@@ -1,0 +1,104 @@
+package image
+
+import (
+	"archive/tar"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+)
+
+func spool(ctx context.Context, r io.Reader) (*os.File, error) {
+	unpacked, err := unpack(withContext(ctx, r), "")
+	if err != nil {
+		return nil, err
+	}
+	defer unpacked.Close()
+	f, err := os.CreateTemp("", "certgraft-*.tar")
+	if err != nil {
+		return nil, fmt.Errorf("keep the archive while it is read: %w", err)
+	}
+	dir, err := os.OpenRoot(filepath.Dir(f.Name()))
+	if err == nil {
+		err = errors.Join(dir.Remove(filepath.Base(f.Name())), dir.Close())
+	}
+	if err == nil {
+		_, err = io.Copy(f, &bounded{r: unpacked, left: DefaultMaxLayerSize})
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("keep the archive while it is read: %w", err), f.Close())
+	}
+	return f, nil
+}
+
+// tarFiles are the files of a tar archive.
+type tarFiles struct {
+	file  *os.File
+	sizes map[string]span
+	links map[string]string
+}
+
+// span is where a file is in an archive.
+type span struct{ at, size int64 }
+
+// indexArchive finds the files of an archive.
+func indexArchive(ctx context.Context, f *os.File) (*tarFiles, error) {
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return nil, err
+	}
+	t := &tarFiles{file: f, sizes: map[string]span{}, links: map[string]string{}}
+	held := 0
+	for r := tar.NewReader(f); ctx.Err() == nil; {
+		h, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, fmt.Errorf("it is no tar archive, or damaged: %w", err)
+		}
+		if held += headerSize(h); held > maxHeaders {
+			return nil, errTooManyNames
+		}
+		name := cleanName(h.Name)
+		switch h.Typeflag {
+		case tar.TypeReg:
+			at, err := f.Seek(0, io.SeekCurrent)
+			if err != nil {
+				return nil, err
+			}
+			t.sizes[name] = span{at, h.Size}
+		case tar.TypeSymlink:
+			t.links[name] = cleanName(path.Join(path.Dir(name), h.Linkname))
+		case tar.TypeLink:
+			t.links[name] = cleanName(h.Linkname)
+		}
+	}
+	return t, ctx.Err()
+}
+
+// find returns where the file at name is, following links.
+func (t *tarFiles) find(name string) (span, error) {
+	for range maxLinks {
+		if s, ok := t.sizes[name]; ok {
+			return s, nil
+		}
+		target, ok := t.links[name]
+		if !ok {
+			break
+		}
+		name = target
+	}
+	return span{}, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+}
+
+func (t *tarFiles) openFile(name string) (io.ReadCloser, error) {
+	s, err := t.find(cleanName(name))
+	if err != nil {
+		return nil, err
+	}
+	return io.NopCloser(io.NewSectionReader(t.file, s.at, s.size)), nil
+}

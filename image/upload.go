@@ -1,0 +1,88 @@
+package image
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+
+	"github.com/google/go-containerregistry/pkg/name"
+)
+
+// mount asks the registry to take the blob from another of its repositories. It
+// returns nil if it did, else where to send the blob.
+func (r *repository) mount(ctx context.Context, d Descriptor, from name.Repository) (*url.URL, error) {
+	at := r.url("blobs", "uploads/")
+	at.RawQuery = url.Values{"mount": {string(d.Digest)}, "from": {from.RepositoryStr()}}.Encode()
+	req, err := r.request(ctx, http.MethodPost, at, nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := r.send(req, http.StatusCreated, http.StatusAccepted)
+	if err != nil {
+		return r.start(ctx) // some refuse to mount rather than have it sent
+	}
+	resp.Body.Close()
+	if resp.StatusCode == http.StatusCreated {
+		return nil, nil
+	}
+	return uploadPlace(resp)
+}
+
+// start asks where a blob is to be sent.
+func (r *repository) start(ctx context.Context) (*url.URL, error) {
+	req, err := r.request(ctx, http.MethodPost, r.url("blobs", "uploads/"), nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := r.send(req, http.StatusAccepted)
+	if err != nil {
+		return nil, err
+	}
+	resp.Body.Close()
+	return uploadPlace(resp)
+}
+
+func uploadPlace(resp *http.Response) (*url.URL, error) {
+	at, err := resp.Location()
+	if err != nil {
+		return nil, fmt.Errorf("the registry does not say where to send a blob: %w", err)
+	}
+	return at, nil
+}
+
+// uploadBody sends a blob to the place that the registry has named.
+func (r *repository) uploadBody(ctx context.Context, d Descriptor, at *url.URL, body io.Reader) error {
+	query := at.Query()
+	query.Set("digest", string(d.Digest))
+	at.RawQuery = query.Encode()
+	req, err := r.request(ctx, http.MethodPut, at, io.NopCloser(&meter{r: body, d: d, to: r.client}))
+	if err != nil {
+		return err
+	}
+	if req.ContentLength = d.Size; d.Size == 0 {
+		req.Body = http.NoBody
+	}
+	req.Header.Set("Content-Type", "application/octet-stream")
+	resp, err := r.send(req, http.StatusCreated)
+	if err != nil {
+		return err
+	}
+	return resp.Body.Close()
+}
+
+// meter reports how much was read.
+type meter struct {
+	r    io.Reader
+	d    Descriptor
+	done int64
+	to   *registryClient
+}
+
+func (m *meter) Read(p []byte) (int, error) {
+	n, err := m.r.Read(p)
+	m.done += int64(n)
+	m.to.moved("send", m.d, m.done)
+	return n, err
+}

@@ -1,0 +1,52 @@
+package image
+
+import (
+	"encoding/hex"
+	"errors"
+	"hash"
+	"io"
+	"strings"
+)
+
+// verifier is a reader that ends in an error if what was read is not what the
+// descriptor names.
+type verifier struct {
+	r    io.Reader
+	want Descriptor
+	hash hash.Hash
+	left int64
+}
+
+func newVerifier(r io.Reader, d Descriptor) (*verifier, error) {
+	h, err := d.Digest.newHash()
+	if err != nil {
+		return nil, err
+	}
+	return &verifier{r: r, want: d, hash: h, left: d.Size}, nil
+}
+
+func (v *verifier) Read(p []byte) (int, error) {
+	n, err := v.r.Read(p)
+	v.hash.Write(p[:n])
+	v.left -= int64(n)
+	switch {
+	case v.left < 0:
+		return 0, errTooLong
+	case errors.Is(err, io.EOF) && v.left > 0:
+		return n, errTooShort
+	case errors.Is(err, io.EOF) && !sums(v.hash, v.want.Digest):
+		return n, errNotDigest
+	}
+	return n, err
+}
+
+func sums(h hash.Hash, want Digest) bool {
+	_, sum, _ := strings.Cut(string(want), ":")
+	return hex.EncodeToString(h.Sum(nil)) == sum
+}
+
+var (
+	errTooLong   = errors.New("it is longer than its descriptor says")
+	errTooShort  = errors.New("it ends before the size that its descriptor says")
+	errNotDigest = errors.New("its content does not match its digest: it was damaged or replaced on the way")
+)
