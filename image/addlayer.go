@@ -14,6 +14,7 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
+	"github.com/certgraft/certgraft/image/internal/oci"
 	"github.com/certgraft/certgraft/rootfs"
 )
 
@@ -24,25 +25,25 @@ func (u *updater) newLayer(it *item, base *tree, changes []rootfs.Change) (*newL
 	if err != nil {
 		return nil, fmt.Errorf("make the layer: %w", err)
 	}
-	mediaType, kind := layerType(it.desc.MediaType, it.manifest.Layers[:len(it.manifest.Layers)-u.ownLayer(it)])
+	mediaType, kind := oci.TopLayerType(it.desc.MediaType, it.manifest.Layers[:len(it.manifest.Layers)-u.ownLayer(it)])
 	packed, err := pack(archive, kind)
 	if err != nil {
 		return nil, fmt.Errorf("make the layer: %w", err)
 	}
-	return &newLayer{desc: u.keep(mediaType, packed), diffID: digestOf(archive)}, nil
+	return &newLayer{desc: u.keep(mediaType, packed), diffID: oci.DigestOf(archive)}, nil
 }
 
 // pack compresses a layer. The encoders run on one thread and write no time, so
 // the same archive gives the same bytes.
-func pack(archive []byte, kind compression) ([]byte, error) {
+func pack(archive []byte, kind oci.Compression) ([]byte, error) {
 	var buf bytes.Buffer
 	buf.Grow(len(archive) * 3 / 4) // of base64, which holds 6 bits in 8
 	var w io.WriteCloser
 	var err error
 	switch kind {
-	case gzipped:
+	case oci.Gzipped:
 		w, err = gzip.NewWriterLevel(&buf, gzip.BestCompression)
-	case zstandard:
+	case oci.Zstandard:
 		w, err = zstd.NewWriter(&buf, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedBetterCompression))
 	default:
 		return archive, nil

@@ -4,18 +4,20 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+
+	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
 // annotate edits the annotations of a manifest: sets those that were asked for,
 // and what the image was made from. An image that was patched before keeps
 // naming the one before its first patch, and one that is what it was then names
 // what that named.
-func (u *updater) annotate(o *object, it *item, c imageChange) error {
-	all, err := o.child("annotations")
+func (u *updater) annotate(o *oci.Object, it *item, c imageChange) error {
+	all, err := o.Child("annotations")
 	if err != nil {
 		return err
 	}
-	switch _, based := all.values[baseDigest]; {
+	switch _, based := all.Values[baseDigest]; {
 	case u.restores(it, c):
 		err = debase(all)
 	case !based || !u.patched(it):
@@ -25,15 +27,15 @@ func (u *updater) annotate(o *object, it *item, c imageChange) error {
 		return err
 	}
 	for _, key := range slices.Sorted(maps.Keys(u.opt.Annotations)) {
-		if err := all.set(key, u.opt.Annotations[key]); err != nil {
+		if err := all.Set(key, u.opt.Annotations[key]); err != nil {
 			return err
 		}
 	}
-	if len(all.keys) == 0 {
-		o.remove("annotations")
+	if len(all.Keys) == 0 {
+		o.Remove("annotations")
 		return nil
 	}
-	return o.set("annotations", all)
+	return o.Set("annotations", all)
 }
 
 // Annotations that say what an image was made from, see "Pre-Defined Annotation
@@ -49,52 +51,52 @@ const (
 
 // rebase has annotations name an image as the base, digest and name together:
 // one without the other would be about another image.
-func (u *updater) rebase(all *object, digest Digest) error {
-	prior := &object{values: map[string]json.RawMessage{}}
+func (u *updater) rebase(all *oci.Object, digest Digest) error {
+	prior := &oci.Object{Values: map[string]json.RawMessage{}}
 	for _, key := range []string{baseDigest, baseName} {
-		if raw, ok := all.values[key]; ok {
-			prior.keys, prior.values[key] = append(prior.keys, key), raw
+		if raw, ok := all.Values[key]; ok {
+			prior.Keys, prior.Values[key] = append(prior.Keys, key), raw
 		}
 	}
-	if len(prior.keys) > 0 {
-		if err := all.set(basePrior, string(prior.encode())); err != nil {
+	if len(prior.Keys) > 0 {
+		if err := all.Set(basePrior, string(prior.Encode())); err != nil {
 			return err
 		}
 	}
-	if err := all.set(baseDigest, digest); err != nil {
+	if err := all.Set(baseDigest, digest); err != nil {
 		return err
 	}
 	if u.name == "" {
-		all.remove(baseName)
+		all.Remove(baseName)
 		return nil
 	}
-	return all.set(baseName, u.name)
+	return all.Set(baseName, u.name)
 }
 
 // debase gives annotations the base back that they named before the first patch.
 // The name goes behind the digest, as it stands in all that sort their keys.
-func debase(all *object) error {
+func debase(all *oci.Object) error {
 	var text string
-	if err := all.get(basePrior, &text); err != nil {
+	if err := all.Get(basePrior, &text); err != nil {
 		return err
 	}
-	all.remove(basePrior)
-	prior, err := parseObject([]byte(text))
+	all.Remove(basePrior)
+	prior, err := oci.ParseObject([]byte(text))
 	if err != nil { // there was no base, or someone else wrote this
-		all.remove(baseDigest)
-		all.remove(baseName)
+		all.Remove(baseDigest)
+		all.Remove(baseName)
 		return nil
 	}
 	for _, key := range []string{baseDigest, baseName} {
-		raw, had := prior.values[key]
+		raw, had := prior.Values[key]
 		if !had {
-			all.remove(key)
+			all.Remove(key)
 			continue
 		}
-		if _, there := all.values[key]; !there {
-			all.keys = slices.Insert(all.keys, slices.Index(all.keys, baseDigest)+1, key)
+		if _, there := all.Values[key]; !there {
+			all.Keys = slices.Insert(all.Keys, slices.Index(all.Keys, baseDigest)+1, key)
 		}
-		all.values[key] = raw
+		all.Values[key] = raw
 	}
 	return nil
 }

@@ -10,6 +10,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
 // archiveFile is an image in a tar archive: an OCI layout, or what docker save
@@ -60,11 +62,11 @@ func (a *archiveFile) openArchive(ctx context.Context) (*os.File, error) {
 	}
 	f, err := os.Open(a.file)
 	if err != nil {
-		return nil, withHint(err, "name an archive that is there")
+		return nil, oci.WithHint(err, "name an archive that is there")
 	}
 	if info, err := f.Stat(); err != nil || info.Mode().IsRegular() {
-		kind, err := sniff(bufio.NewReader(io.NewSectionReader(f, 0, 16)))
-		if err != nil || kind == plain {
+		kind, err := oci.Sniff(bufio.NewReader(io.NewSectionReader(f, 0, 16)))
+		if err != nil || kind == oci.Plain {
 			return f, err
 		}
 	}
@@ -139,18 +141,18 @@ func writeArchive(ctx context.Context, w io.Writer, img *Image, tag string, dock
 	if err := putBytes("oci-layout", []byte(layoutMark)); err != nil {
 		return err
 	}
-	err = img.contents(ctx, func(d Descriptor, open func() (io.ReadCloser, error)) error {
+	err = img.Contents(ctx, func(d Descriptor, open func() (io.ReadCloser, error)) error {
 		body, err := open()
 		if err != nil {
 			return err
 		}
 		defer body.Close()
-		return put(d.Digest.path(), d.Size, body)
+		return put(d.Digest.Path(), d.Size, body)
 	})
 	if err != nil {
 		return err
 	}
-	index, err := enterImage([]byte(`{"schemaVersion":2,"mediaType":"`+ociIndex+`","manifests":[]}`), img.Descriptor, tag)
+	index, err := enterImage([]byte(`{"schemaVersion":2,"mediaType":"`+oci.IndexType+`","manifests":[]}`), img.Descriptor, tag)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/certgraft/certgraft/image/internal/oci"
 	"github.com/certgraft/certgraft/internal/roottest"
 )
 
@@ -26,7 +27,7 @@ func BenchmarkReadLayer(b *testing.B) {
 	archive := roottest.Tar(b, entries...)
 	for _, packed := range []string{"gzip", "zstd"} {
 		data := roottest.Pack(b, packed, archive)
-		d := Descriptor{MediaType: ociLayer, Digest: digestOf(data), Size: int64(len(data))}
+		d := Descriptor{MediaType: oci.LayerType, Digest: oci.DigestOf(data), Size: int64(len(data))}
 		b.Run(packed, func(b *testing.B) {
 			b.SetBytes(int64(len(archive)))
 			for b.Loop() {

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
 // Cache keeps what is known of layers in a directory, so that a layer that was
@@ -35,7 +37,7 @@ const DefaultCacheSize = 512 << 20
 func OpenCache(dir string, log *slog.Logger) (*Cache, error) {
 	at := dir + "/" + cacheVersion
 	if err := os.MkdirAll(at, 0o755); err != nil {
-		return nil, withHint(fmt.Errorf("open the cache: %w", err), "name a directory that can be written to with --cache")
+		return nil, oci.WithHint(fmt.Errorf("open the cache: %w", err), "name a directory that can be written to with --cache")
 	}
 	root, err := os.OpenRoot(at)
 	if err != nil {

@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+
+	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
 // CacheRepo keeps what is known of layers in a repository of a registry, so that
@@ -33,7 +35,7 @@ type CacheRepo struct {
 func openCacheRepo(client *registryClient, text string, readOnly bool, warn func(message string)) (*CacheRepo, error) {
 	repo, err := name.NewRepository(strings.TrimPrefix(text, "docker://"), name.WithDefaultRegistry("docker.io"))
 	if err != nil {
-		return nil, withHint(withKind(fmt.Errorf("%q is not the name of a repository: %w", text, err), ErrUsage), "write REGISTRY/REPOSITORY, without a tag")
+		return nil, oci.WithHint(oci.WithKind(fmt.Errorf("%q is not the name of a repository: %w", text, err), ErrUsage), "write REGISTRY/REPOSITORY, without a tag")
 	}
 	return &CacheRepo{name: repo, client: client, readOnly: readOnly, warn: warn}, nil
 }
@@ -91,7 +93,7 @@ func (c *CacheRepo) get(ctx context.Context, digest Digest) (*layer, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := parseManifest(d.MediaType, raw)
+	m, err := oci.ParseManifest(d.MediaType, raw)
 	switch {
 	case err != nil:
 		return nil, err
@@ -100,12 +102,12 @@ func (c *CacheRepo) get(ctx context.Context, digest Digest) (*layer, error) {
 	case m.Layers[0].Size > maxFacts:
 		return nil, fmt.Errorf("%d bytes are too many", m.Layers[0].Size)
 	}
-	body, err := repo.open(ctx, m.Layers[0])
+	body, err := repo.Open(ctx, m.Layers[0])
 	if err != nil {
 		return nil, err
 	}
 	defer body.Close()
-	checked, err := newVerifier(body, m.Layers[0])
+	checked, err := oci.NewVerifier(body, m.Layers[0])
 	if err != nil {
 		return nil, err
 	}
@@ -134,8 +136,8 @@ func (c *CacheRepo) put(ctx context.Context, digest Digest, l *layer) error {
 // artifactOf returns the artifact that says facts of a layer.
 func artifactOf(digest Digest, facts []byte) (*Image, error) {
 	config := []byte("{}")
-	content := added{content: map[Digest][]byte{digestOf(config): config, digestOf(facts): facts}}
-	raw, err := encodeJSON(struct {
+	content := oci.Added{Content: map[Digest][]byte{oci.DigestOf(config): config, oci.DigestOf(facts): facts}}
+	raw, err := oci.EncodeJSON(struct {
 		SchemaVersion int               `json:"schemaVersion"`
 		MediaType     string            `json:"mediaType"`
 		ArtifactType  string            `json:"artifactType"`
@@ -143,11 +145,11 @@ func artifactOf(digest Digest, facts []byte) (*Image, error) {
 		Layers        []Descriptor      `json:"layers"`
 		Annotations   map[string]string `json:"annotations"`
 	}{
-		2, ociManifest, factsArtifact,
-		describe(emptyType, config), []Descriptor{describe(factsType, facts)},
+		2, oci.ManifestType, factsArtifact,
+		oci.Describe(emptyType, config), []Descriptor{oci.Describe(factsType, facts)},
 		map[string]string{layerAnnotation: string(digest)},
 	})
-	return newImage(describe(ociManifest, raw), raw, content), err
+	return oci.NewImage(oci.Describe(oci.ManifestType, raw), raw, content), err
 }
 
 // Media types and annotation of the artifacts, see "Guidelines for Artifact
@@ -168,7 +170,7 @@ var errForeign = errors.New("it is not what is known of this layer")
 // characters, which a SHA-512 would not leave room for.
 func factsTag(digest Digest) string {
 	if len(digest) > 100 {
-		digest = digestOf([]byte(digest))
+		digest = oci.DigestOf([]byte(digest))
 	}
 	return cacheVersion + "-" + cacheName(digest)
 }

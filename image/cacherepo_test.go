@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/certgraft/certgraft/image/internal/oci"
 	"github.com/certgraft/certgraft/internal/roottest"
 )
 
@@ -73,7 +74,7 @@ func configOf(t *testing.T, l *Locations, text string) Digest {
 	t.Helper()
 	img, err := getFrom(t, l, text)
 	must(t, err)
-	m, err := parseManifest(img.Descriptor.MediaType, img.raw)
+	m, err := oci.ParseManifest(img.Descriptor.MediaType, img.Raw())
 	must(t, err)
 	return m.Config.Digest
 }
@@ -104,7 +105,7 @@ func TestCacheRepoIgnoresWhatIsOdd(t *testing.T) {
 			img, err := getFrom(t, l, text)
 			must(t, err)
 			must(t, putTo(t, l, facts.Host+"/facts:image", img))
-			m, err := parseManifest(img.Descriptor.MediaType, img.raw)
+			m, err := oci.ParseManifest(img.Descriptor.MediaType, img.Raw())
 			must(t, err)
 			spoil(facts, []string{factsTag(m.Layers[0].Digest), factsTag(m.Layers[1].Digest)})
 			r.Moved()

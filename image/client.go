@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
 	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
 // registryClient is how registries are reached. It is safe for concurrent use.
@@ -70,7 +71,7 @@ func (c *registryClient) login(ctx context.Context, repo name.Repository, scopes
 	}
 	auth, err := authn.Resolve(ctx, authn.DefaultKeychain, repo)
 	if err != nil {
-		return nil, withHint(fmt.Errorf("read the credentials for %s: %w", registry.Name(), err), "log in again: docker login or podman login "+registry.Name())
+		return nil, oci.WithHint(fmt.Errorf("read the credentials for %s: %w", registry.Name(), err), "log in again: docker login or podman login "+registry.Name())
 	}
 	rt, err := transport.NewWithContext(ctx, registry, auth, c.transport(), scopes)
 	if err != nil {
@@ -144,7 +145,7 @@ func pause(ctx context.Context, d time.Duration) error {
 // moved reports how much of a blob was moved, if it is not small.
 func (c *registryClient) moved(verb string, d Descriptor, done int64) {
 	if c.progress != nil && d.Size > smallBlob {
-		c.progress(verb+" "+d.Digest.short(), done, d.Size)
+		c.progress(verb+" "+d.Digest.Short(), done, d.Size)
 	}
 }
 

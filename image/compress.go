@@ -9,6 +9,8 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
 // Packed returns the image with the layers compressed that are not, as an
@@ -16,19 +18,19 @@ import (
 // index is left as it is. The layers are compressed twice, once to learn their
 // digests and once when they are read, so that nothing is held or kept on disk.
 func Packed(ctx context.Context, img *Image, jobs int) (*Image, error) {
-	if !isManifest(img.Descriptor.MediaType) {
+	if !oci.IsManifest(img.Descriptor.MediaType) {
 		return img, nil
 	}
-	m, err := parseManifest(img.Descriptor.MediaType, img.raw)
+	m, err := oci.ParseManifest(img.Descriptor.MediaType, img.Raw())
 	if err != nil {
 		return nil, err
 	}
-	source := packer{blobs: img.from, plain: map[Digest]Descriptor{}}
+	source := packer{Blobs: img.Blobs(), plain: map[Digest]Descriptor{}}
 	packed := make([]Descriptor, len(m.Layers))
 	group, inner := errgroup.WithContext(ctx)
 	group.SetLimit(max(jobs, 1))
 	for i, l := range m.Layers {
-		if l.MediaType != ociLayer && l.MediaType != dockerLayer {
+		if l.MediaType != oci.LayerType && l.MediaType != oci.DockerLayer {
 			continue
 		}
 		group.Go(func() error {
@@ -53,49 +55,49 @@ func Packed(ctx context.Context, img *Image, jobs int) (*Image, error) {
 
 // withLayers returns the image with other layers in its manifest, where there
 // are others.
-func withLayers(img *Image, layers []Descriptor, from blobs) (*Image, error) {
-	o, err := parseObject(img.raw)
+func withLayers(img *Image, layers []Descriptor, from oci.Blobs) (*Image, error) {
+	o, err := oci.ParseObject(img.Raw())
 	if err != nil {
 		return nil, err
 	}
 	var raws []json.RawMessage
-	if err := o.get("layers", &raws); err != nil {
+	if err := o.Get("layers", &raws); err != nil {
 		return nil, err
 	}
 	for i, d := range layers {
 		if d.Digest == "" {
 			continue
 		}
-		entry, err := parseObject(raws[i])
+		entry, err := oci.ParseObject(raws[i])
 		if err != nil {
 			return nil, err
 		}
-		if err := entry.set("mediaType", d.MediaType); err != nil {
+		if err := entry.Set("mediaType", d.MediaType); err != nil {
 			return nil, err
 		}
-		if raws[i], err = redirect(entry.encode(), d); err != nil {
+		if raws[i], err = oci.Redirect(entry.Encode(), d); err != nil {
 			return nil, err
 		}
 	}
-	if err := o.set("layers", raws); err != nil {
+	if err := o.Set("layers", raws); err != nil {
 		return nil, err
 	}
-	raw := o.encode()
+	raw := o.Encode()
 	d := img.Descriptor
-	d.Digest, d.Size = digestOf(raw), int64(len(raw))
-	return img.with(d, raw, from), nil
+	d.Digest, d.Size = oci.DigestOf(raw), int64(len(raw))
+	return img.With(d, raw, from), nil
 }
 
 // packer compresses blobs while they are read.
 type packer struct {
-	blobs
+	oci.Blobs
 	plain map[Digest]Descriptor // by the digest of what they become
 }
 
-func (p packer) open(ctx context.Context, d Descriptor) (io.ReadCloser, error) {
+func (p packer) Open(ctx context.Context, d Descriptor) (io.ReadCloser, error) {
 	plain, ok := p.plain[d.Digest]
 	if !ok {
-		return p.blobs.open(ctx, d)
+		return p.Blobs.Open(ctx, d)
 	}
 	return p.compress(ctx, plain)
 }
@@ -103,11 +105,11 @@ func (p packer) open(ctx context.Context, d Descriptor) (io.ReadCloser, error) {
 // compress returns the blob compressed. The encoder writes no time and no name:
 // the same blob gives the same bytes.
 func (p packer) compress(ctx context.Context, d Descriptor) (io.ReadCloser, error) {
-	body, err := p.blobs.open(ctx, d)
+	body, err := p.Blobs.Open(ctx, d)
 	if err != nil {
 		return nil, err
 	}
-	checked, err := newVerifier(body, d)
+	checked, err := oci.NewVerifier(body, d)
 	if err != nil {
 		body.Close()
 		return nil, err
@@ -135,7 +137,7 @@ func (p packer) measure(ctx context.Context, d Descriptor) (Descriptor, error) {
 	h := sha256.New()
 	size, err := io.Copy(h, r)
 	suffix := "+gzip"
-	if d.MediaType == dockerLayer {
+	if d.MediaType == oci.DockerLayer {
 		suffix = ".gzip"
 	}
 	return Descriptor{MediaType: d.MediaType + suffix, Digest: Digest(fmt.Sprintf("sha256:%x", h.Sum(nil))), Size: size}, err

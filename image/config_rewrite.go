@@ -6,12 +6,14 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
 // rewriteConfig returns the config that the image is to have, or nil if it
 // stays.
 func (u *updater) rewriteConfig(it *item, c imageChange) ([]byte, error) {
-	o, err := parseObject(it.rawConfig)
+	o, err := oci.ParseObject(it.rawConfig)
 	if err != nil {
 		return nil, err
 	}
@@ -27,18 +29,18 @@ func (u *updater) rewriteConfig(it *item, c imageChange) ([]byte, error) {
 	if !changed && c.sameLayer {
 		return nil, nil
 	}
-	return likeWritten(it.rawConfig, o.encode()), nil
+	return oci.LikeWritten(it.rawConfig, o.Encode()), nil
 }
 
 // editSettings sets the environment and the labels where they are to change.
-func (u *updater) editSettings(o *object, it *item, c imageChange) (changed bool, err error) {
-	settings, err := o.child("config")
+func (u *updater) editSettings(o *oci.Object, it *item, c imageChange) (changed bool, err error) {
+	settings, err := o.Child("config")
 	if err != nil {
 		return false, err
 	}
 	if !slices.Equal(c.env, it.config.Config.Env) {
 		changed = true
-		if err := settings.set("Env", c.env); err != nil {
+		if err := settings.Set("Env", c.env); err != nil {
 			return false, err
 		}
 	}
@@ -50,19 +52,19 @@ func (u *updater) editSettings(o *object, it *item, c imageChange) (changed bool
 	if !changed {
 		return false, nil
 	}
-	if err := settings.setAll("Labels", u.opt.Labels); err != nil {
+	if err := settings.SetAll("Labels", u.opt.Labels); err != nil {
 		return false, err
 	}
-	return true, o.set("config", settings)
+	return true, o.Set("config", settings)
 }
 
-func editDiffIDs(o *object, c imageChange) error {
-	rootfs, err := o.child("rootfs")
+func editDiffIDs(o *oci.Object, c imageChange) error {
+	rootfs, err := o.Child("rootfs")
 	if err != nil {
 		return err
 	}
 	var ids []Digest
-	if err := rootfs.get("diff_ids", &ids); err != nil {
+	if err := rootfs.Get("diff_ids", &ids); err != nil {
 		return err
 	}
 	ids = ids[:len(ids)-c.own]
@@ -72,18 +74,18 @@ func editDiffIDs(o *object, c imageChange) error {
 	if c.layer != nil {
 		ids = append(ids, c.layer.diffID)
 	}
-	if err := rootfs.set("diff_ids", ids); err != nil {
+	if err := rootfs.Set("diff_ids", ids); err != nil {
 		return err
 	}
-	return o.set("rootfs", rootfs)
+	return o.Set("rootfs", rootfs)
 }
 
 // editHistory enters the new layer, or that layers were edited, which is a step
 // without one. An image that has no history gets none: one entry for several
 // layers would be about the wrong one.
-func (u *updater) editHistory(o *object, it *item, c imageChange) error {
+func (u *updater) editHistory(o *oci.Object, it *item, c imageChange) error {
 	var steps []json.RawMessage
-	if err := o.get("history", &steps); err != nil || len(steps) == 0 {
+	if err := o.Get("history", &steps); err != nil || len(steps) == 0 {
 		return err
 	}
 	var named []string
@@ -91,17 +93,17 @@ func (u *updater) editHistory(o *object, it *item, c imageChange) error {
 		named, steps = sourcesOf(it.config.History[i]), slices.Delete(steps, i, i+1)
 	}
 	if (c.layer != nil || len(c.rewritten) > 0) && !u.restores(it, c) {
-		raw, err := encodeJSON(u.newStep(it, c, named))
+		raw, err := oci.EncodeJSON(u.newStep(it, c, named))
 		if err != nil {
 			return err
 		}
 		steps = append(steps, raw)
 	}
-	return o.set("history", steps)
+	return o.Set("history", steps)
 }
 
 // staleStep returns the place of the step of what is replaced, else -1.
-func (u *updater) staleStep(steps []history, c imageChange) int {
+func (u *updater) staleStep(steps []oci.History, c imageChange) int {
 	i := -1
 	if c.own > 0 {
 		i = u.ownStep(steps)
@@ -115,7 +117,7 @@ func (u *updater) staleStep(steps []history, c imageChange) int {
 // newStep returns the step of a change. In named are the sources that the step
 // before it named; of those that are left by a removal it names no others, which
 // are from other layers.
-func (u *updater) newStep(it *item, c imageChange, named []string) history {
+func (u *updater) newStep(it *item, c imageChange, named []string) oci.History {
 	verb, comment, sources := "patch", "CA certificates", unite(named, u.opt.Sources)
 	if c.sources != nil {
 		sources = slices.DeleteFunc(sources, func(s string) bool { return !slices.Contains(c.sources, s) })
@@ -126,7 +128,7 @@ func (u *updater) newStep(it *item, c imageChange, named []string) history {
 	if c.layer == nil {
 		comment += ", in the layers that hold their stores"
 	}
-	return history{
+	return oci.History{
 		Created:   u.modTime(it).UTC().Format(time.RFC3339),
 		CreatedBy: strings.Join(append([]string{u.opt.program(), verb}, sources...), " "),
 		Comment:   comment, EmptyLayer: c.layer == nil,

@@ -10,6 +10,8 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+
+	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
 // getDocker returns the image that ref names, or the only one, of an archive
@@ -17,7 +19,7 @@ import (
 func getDocker(ctx context.Context, t *tarFiles, text, ref string) (*Image, error) {
 	raw, err := layout{t}.readSmall("manifest.json")
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, withHint(fmt.Errorf("%s has no manifest.json: docker save did not write it", text), "an OCI layout in an archive is oci-archive:FILE")
+		return nil, oci.WithHint(fmt.Errorf("%s has no manifest.json: docker save did not write it", text), "an OCI layout in an archive is oci-archive:FILE")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", text, err)
@@ -58,11 +60,11 @@ func chooseSaved(all []saved, ref string) (saved, error) {
 	}
 	switch {
 	case ref != "":
-		return saved{}, withHint(withKind(fmt.Errorf("it holds no image %s", ref), ErrUsage), "it has: "+strings.Join(names, ", "))
+		return saved{}, oci.WithHint(oci.WithKind(fmt.Errorf("it holds no image %s", ref), ErrUsage), "it has: "+strings.Join(names, ", "))
 	case len(all) == 1:
 		return all[0], nil
 	}
-	return saved{}, withHint(withKind(fmt.Errorf("it holds %d images", len(all)), ErrUsage), "choose one by its name: "+strings.Join(names, ", "))
+	return saved{}, oci.WithHint(oci.WithKind(fmt.Errorf("it holds %d images", len(all)), ErrUsage), "choose one by its name: "+strings.Join(names, ", "))
 }
 
 // fromLayout returns the image as the OCI layout in the archive has it, or nil
@@ -76,7 +78,7 @@ func fromLayout(ctx context.Context, t *tarFiles, text string, one saved) (*Imag
 	if err != nil {
 		return nil, err
 	}
-	index, err := parseManifest(ociIndex, raw)
+	index, err := oci.ParseManifest(oci.IndexType, raw)
 	if err != nil {
 		return nil, fmt.Errorf("index.json: %w", err)
 	}
@@ -101,11 +103,11 @@ func fromSaved(ctx context.Context, t *tarFiles, text string, one saved) (*Image
 	if err != nil {
 		return nil, fmt.Errorf("the config: %w", err)
 	}
-	config, err := parseConfig(rawConfig, make([]Descriptor, len(one.Layers)))
+	config, err := oci.ParseConfig(rawConfig, make([]Descriptor, len(one.Layers)))
 	if err != nil {
 		return nil, err
 	}
-	names := map[Digest]string{digestOf(rawConfig): one.Config}
+	names := map[Digest]string{oci.DigestOf(rawConfig): one.Config}
 	layers := []Descriptor{}
 	for i, name := range one.Layers {
 		d, err := savedLayer(ctx, t, cleanName(name), config.RootFS.DiffIDs[i])
@@ -115,16 +117,16 @@ func fromSaved(ctx context.Context, t *tarFiles, text string, one saved) (*Image
 		names[d.Digest] = name
 		layers = append(layers, d)
 	}
-	raw, err := encodeJSON(struct {
+	raw, err := oci.EncodeJSON(struct {
 		SchemaVersion int          `json:"schemaVersion"`
 		MediaType     string       `json:"mediaType"`
 		Config        Descriptor   `json:"config"`
 		Layers        []Descriptor `json:"layers"`
-	}{2, dockerManifest, describe(dockerConfig, rawConfig), layers})
+	}{2, oci.DockerManifest, oci.Describe(oci.DockerConfig, rawConfig), layers})
 	if err != nil {
 		return nil, err
 	}
-	img := newImage(describe(dockerManifest, raw), raw, savedBlobs{t, names})
+	img := oci.NewImage(oci.Describe(oci.DockerManifest, raw), raw, savedBlobs{t, names})
 	img.Name = text
 	return img, ctx.Err()
 }
@@ -135,13 +137,13 @@ type savedBlobs struct {
 	names map[Digest]string
 }
 
-func (s savedBlobs) open(ctx context.Context, d Descriptor) (io.ReadCloser, error) {
+func (s savedBlobs) Open(ctx context.Context, d Descriptor) (io.ReadCloser, error) {
 	name, ok := s.names[d.Digest]
 	if !ok {
 		return nil, fmt.Errorf("the archive does not have %s", d.Digest)
 	}
 	f, err := s.t.openFile(name)
-	return fileOf(ctx, f, err)
+	return oci.FileOf(ctx, f, err)
 }
 
 func savedLayer(ctx context.Context, t *tarFiles, name string, diffID Digest) (Descriptor, error) {
@@ -150,23 +152,23 @@ func savedLayer(ctx context.Context, t *tarFiles, name string, diffID Digest) (D
 		return Descriptor{}, fmt.Errorf("a layer: %w", err)
 	}
 	content := io.NewSectionReader(t.file, at.at, at.size)
-	kind, err := sniff(bufio.NewReader(content))
+	kind, err := oci.Sniff(bufio.NewReader(content))
 	if err != nil {
 		return Descriptor{}, err
 	}
-	d := Descriptor{MediaType: dockerLayer, Digest: diffID, Size: at.size}
-	if kind == plain {
+	d := Descriptor{MediaType: oci.DockerLayer, Digest: diffID, Size: at.size}
+	if kind == oci.Plain {
 		return d, nil
 	}
-	h, err := diffID.newHash()
+	h, err := diffID.NewHash()
 	if err != nil {
 		return d, err
 	}
-	if _, err := io.Copy(h, withContext(ctx, io.NewSectionReader(t.file, at.at, at.size))); err != nil {
+	if _, err := io.Copy(h, oci.WithContext(ctx, io.NewSectionReader(t.file, at.at, at.size))); err != nil {
 		return d, err
 	}
 	d.Digest = Digest(fmt.Sprintf("sha256:%x", h.Sum(nil)))
-	d.MediaType = dockerLayer + "." + string(kind)
+	d.MediaType = oci.DockerLayer + "." + string(kind)
 	return d, nil
 }
 
@@ -177,42 +179,42 @@ func dockerManifests(ctx context.Context, img *Image, tag string) (*Image, []byt
 	if err != nil {
 		return nil, nil, err
 	}
-	m, err := parseManifest(one.Descriptor.MediaType, one.raw)
+	m, err := oci.ParseManifest(one.Descriptor.MediaType, one.Raw())
 	if err != nil {
 		return nil, nil, err
 	}
-	s := saved{Config: m.Config.Digest.path(), RepoTags: img.Tags, Layers: []string{}}
+	s := saved{Config: m.Config.Digest.Path(), RepoTags: img.Tags, Layers: []string{}}
 	if tag != "" {
 		s.RepoTags = []string{tagged(tag)}
 	}
 	for _, l := range m.Layers {
-		if isForeign(l.MediaType) {
+		if oci.IsForeign(l.MediaType) {
 			return nil, nil, fmt.Errorf("the layer %s may not be copied into an archive", l.Digest)
 		}
-		s.Layers = append(s.Layers, l.Digest.path())
+		s.Layers = append(s.Layers, l.Digest.Path())
 	}
-	raw, err := encodeJSON([]saved{s})
+	raw, err := oci.EncodeJSON([]saved{s})
 	return one, raw, err
 }
 
 // single returns the one image that an index holds, attestations aside.
 func single(ctx context.Context, img *Image) (*Image, error) {
-	if !isIndex(img.Descriptor.MediaType) {
+	if !oci.IsIndex(img.Descriptor.MediaType) {
 		return img, nil
 	}
-	m, err := parseManifest(img.Descriptor.MediaType, img.raw)
+	m, err := oci.ParseManifest(img.Descriptor.MediaType, img.Raw())
 	if err != nil {
 		return nil, err
 	}
-	all := slices.DeleteFunc(m.Manifests, func(d Descriptor) bool { return d.Annotations[referenceType] != "" })
+	all := slices.DeleteFunc(m.Manifests, func(d Descriptor) bool { return d.Annotations[oci.ReferenceType] != "" })
 	if len(all) != 1 {
-		return nil, withHint(withKind(fmt.Errorf("an archive for docker load holds one image, and there are %d", len(all)), ErrUsage), "choose one with --platform, or write oci-archive:FILE")
+		return nil, oci.WithHint(oci.WithKind(fmt.Errorf("an archive for docker load holds one image, and there are %d", len(all)), ErrUsage), "choose one with --platform, or write oci-archive:FILE")
 	}
-	raw, err := read(ctx, img.from, all[0])
+	raw, err := oci.Read(ctx, img.Blobs(), all[0])
 	if err != nil {
 		return nil, err
 	}
-	return single(ctx, img.with(all[0], raw, img.from))
+	return single(ctx, img.With(all[0], raw, img.Blobs()))
 }
 
 // tagged returns the name of an image with its tag.

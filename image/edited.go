@@ -9,19 +9,21 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
 // editedLayer is a layer with an edit. It is made anew each time that it is
 // read, so that nothing is held and nothing is on disk; it comes to the same
 // bytes each time.
 type editedLayer struct {
-	from blobs
+	from oci.Blobs
 	was  Descriptor
 	edit *layerEdit
 	most int64 // to which the layer may unpack
 }
 
-func (l editedLayer) open(ctx context.Context) (io.ReadCloser, error) {
+func (l editedLayer) Open(ctx context.Context) (io.ReadCloser, error) {
 	r, w := io.Pipe()
 	go func() {
 		_, err := l.write(ctx, w)
@@ -57,16 +59,16 @@ func (c *counter) Write(p []byte) (int, error) {
 // write writes the layer, compressed as it was, and returns the digest of what
 // it unpacks to.
 func (l editedLayer) write(ctx context.Context, w io.Writer) (Digest, error) {
-	body, err := l.from.open(ctx, l.was)
+	body, err := l.from.Open(ctx, l.was)
 	if err != nil {
 		return "", err
 	}
 	defer body.Close()
-	checked, err := newVerifier(body, l.was)
+	checked, err := oci.NewVerifier(body, l.was)
 	if err != nil {
 		return "", err
 	}
-	unpacked, kind, err := unpackKind(checked, l.was.MediaType)
+	unpacked, kind, err := oci.UnpackKind(checked, l.was.MediaType)
 	if err != nil {
 		return "", err
 	}
@@ -76,7 +78,7 @@ func (l editedLayer) write(ctx context.Context, w io.Writer) (Digest, error) {
 		return "", err
 	}
 	h := sha256.New()
-	err = retar(io.MultiWriter(h, packed), &bounded{r: withContext(ctx, unpacked), left: l.most}, l.edit)
+	err = retar(io.MultiWriter(h, packed), &bounded{r: oci.WithContext(ctx, unpacked), left: l.most}, l.edit)
 	if err == nil {
 		_, err = io.Copy(io.Discard, checked)
 	}
@@ -85,11 +87,11 @@ func (l editedLayer) write(ctx context.Context, w io.Writer) (Digest, error) {
 
 // newPacker compresses a stream. As in [pack], the same stream gives the same
 // bytes.
-func newPacker(w io.Writer, kind compression) (io.WriteCloser, error) {
+func newPacker(w io.Writer, kind oci.Compression) (io.WriteCloser, error) {
 	switch kind {
-	case gzipped:
+	case oci.Gzipped:
 		return gzip.NewWriter(w), nil
-	case zstandard:
+	case oci.Zstandard:
 		return zstd.NewWriter(w, zstd.WithEncoderConcurrency(1), zstd.WithLowerEncoderMem(true), zstd.WithWindowSize(1<<20))
 	}
 	return nopCloser{w}, nil

@@ -11,6 +11,8 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+
+	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
 // engine is an image in a container engine that speaks Docker's API: Docker, or
@@ -81,7 +83,7 @@ func (e *engine) call(ctx context.Context, method, path string, body io.Reader) 
 	}
 	resp, err := client.Do(req)
 	if err != nil {
-		return nil, withHint(withKind(fmt.Errorf("%s: ask the engine: %w", e.text, err), ErrUnreachable), "check that the engine runs, and DOCKER_HOST")
+		return nil, oci.WithHint(oci.WithKind(fmt.Errorf("%s: ask the engine: %w", e.text, err), ErrUnreachable), "check that the engine runs, and DOCKER_HOST")
 	}
 	if resp.StatusCode == http.StatusOK {
 		return resp, nil
@@ -114,7 +116,7 @@ func (e *engine) client() (*http.Client, string, error) {
 	case "tcp":
 		return &http.Client{}, "http://" + u.Host, nil
 	}
-	return nil, "", withHint(withKind(fmt.Errorf("DOCKER_HOST=%s is not supported", address), ErrUsage), "it is unix://PATH or tcp://HOST:PORT; or pipe docker save into docker-archive:-")
+	return nil, "", oci.WithHint(oci.WithKind(fmt.Errorf("DOCKER_HOST=%s is not supported", address), ErrUsage), "it is unix://PATH or tcp://HOST:PORT; or pipe docker save into docker-archive:-")
 }
 
 // socket returns the first of the usual sockets that is there.

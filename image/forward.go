@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+
+	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
 // relay sends layers on to other registries while they are read, so that a layer
@@ -16,8 +18,8 @@ type relay struct{ to []*repository }
 // openRelay returns where the layers of an image are sent while they are read:
 // to repositories of other registries than its own, which could take them by
 // themselves. One that cannot be reached says so when the image is put there.
-func openRelay(ctx context.Context, from blobs, destinations []*registryImage) *relay {
-	source, ok := below(from).(*repository)
+func openRelay(ctx context.Context, from oci.Blobs, destinations []*registryImage) *relay {
+	source, ok := oci.Below(from).(*repository)
 	if !ok {
 		return nil
 	}
@@ -40,7 +42,7 @@ func openRelay(ctx context.Context, from blobs, destinations []*registryImage) *
 // or reading failed, end is called with the error, and returns when the other
 // side has answered.
 func (r *relay) through(ctx context.Context, body io.Reader, d Descriptor) (out io.Reader, end func(error)) {
-	if r == nil || isForeign(d.MediaType) {
+	if r == nil || oci.IsForeign(d.MediaType) {
 		return body, func(error) {}
 	}
 	var lanes []*lane

@@ -5,17 +5,18 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/certgraft/certgraft/image/internal/oci"
 	"github.com/certgraft/certgraft/internal/roottest"
 )
 
 // FuzzArchive reads what docker save may have written, and OCI layouts.
 func FuzzArchive(f *testing.F) {
 	layer := roottest.Tar(f, roottest.File("etc/x", "x"))
-	config := `{"rootfs":{"diff_ids":["` + string(digestOf(layer)) + `"]}}`
+	config := `{"rootfs":{"diff_ids":["` + string(oci.DigestOf(layer)) + `"]}}`
 	for _, entries := range [][]roottest.Entry{
 		{roottest.File("manifest.json", `[{"Config":"c.json","RepoTags":["a:1"],"Layers":["l/layer.tar"]}]`), roottest.File("c.json", config), roottest.File("l/layer.tar", string(layer))},
 		{roottest.File("manifest.json", `[{"Config":"../../etc/passwd","Layers":["l"]}]`), roottest.Link("l", "/etc/passwd"), roottest.Hard("m", "l")},
-		{roottest.File("manifest.json", `[{"Config":"c"}]`), roottest.File("index.json", `{"manifests":[{"mediaType":"`+ociManifest+`","digest":"`+string(digestOf(layer))+`","size":1}]}`)},
+		{roottest.File("manifest.json", `[{"Config":"c"}]`), roottest.File("index.json", `{"manifests":[{"mediaType":"`+oci.ManifestType+`","digest":"`+string(oci.DigestOf(layer))+`","size":1}]}`)},
 	} {
 		f.Add(roottest.Tar(f, entries...))
 	}

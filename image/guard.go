@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+
+	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
 // guarded lets plain http through to loopback and to the hosts that were named
@@ -20,7 +22,7 @@ var errPlain = errors.New("plain http is not used for this host")
 
 func (g *guarded) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.URL.Scheme == "http" && !slices.Contains(g.plain, req.URL.Host) && !isLoopback(req.URL.Hostname()) {
-		return nil, withHint(fmt.Errorf("%s: %w", req.URL.Host, errPlain), "if the registry has no TLS, say so with --insecure-registry "+req.URL.Host)
+		return nil, oci.WithHint(fmt.Errorf("%s: %w", req.URL.Host, errPlain), "if the registry has no TLS, say so with --insecure-registry "+req.URL.Host)
 	}
 	resp, err := g.inner.RoundTrip(req)
 	if err != nil {

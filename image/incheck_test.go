@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/certgraft/certgraft/image/internal/oci"
 	"github.com/certgraft/certgraft/internal/roottest"
 	"github.com/certgraft/certgraft/rootfs"
 )
@@ -28,14 +29,14 @@ func TestInLayersCheck(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			data := roottest.Tar(t, roottest.Dir("etc/"), roottest.File("etc/b", "old"), roottest.File("etc/c", "c"))
-			l, err := layerReader{keep: func(string) bool { return true }}.read(context.Background(), bytes.NewReader(data), Descriptor{MediaType: ociLayer, Digest: digestOf(data), Size: int64(len(data))})
+			l, err := layerReader{keep: func(string) bool { return true }}.read(context.Background(), bytes.NewReader(data), Descriptor{MediaType: oci.LayerType, Digest: oci.DigestOf(data), Size: int64(len(data))})
 			must(t, err)
 			root, err := stackLayers([]*layer{l})
 			must(t, err)
 			base := newTree(root, unreadPlaces{}, nil)
 			o := rootfs.NewOverlay(base)
 			must(t, edit(o, nil))
-			it := &item{manifest: &manifest{Layers: []Descriptor{{MediaType: ociLayer}}}}
+			it := &item{manifest: &oci.Manifest{Layers: []Descriptor{{MediaType: oci.LayerType}}}}
 			p := &inLayers{it: it, base: base, edits: map[int]*layerEdit{}, stale: map[string]bool{}, layers: []*layer{l}}
 			changes := slices.Collect(o.Changes())
 			must(t, p.survey(changes))

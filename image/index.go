@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+
+	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
 // updateIndex updates what is in an index and enters what it became. An index
@@ -48,9 +50,9 @@ func (it *item) empty() bool {
 func (it *item) what() string {
 	switch {
 	case it.kind == indexItem:
-		return "index " + it.desc.Digest.short()
-	case it.kind == attestationItem && it.desc.Annotations[referenceDigest] != "":
-		return "attestation of " + Digest(it.desc.Annotations[referenceDigest]).short()
+		return "index " + it.desc.Digest.Short()
+	case it.kind == attestationItem && it.desc.Annotations[oci.ReferenceDigest] != "":
+		return "attestation of " + Digest(it.desc.Annotations[oci.ReferenceDigest]).Short()
 	case it.kind == attestationItem:
 		return "attestation"
 	}
@@ -76,7 +78,7 @@ func (u *updater) judgeAttestations(it *item, was map[*item]Digest) {
 		}
 	}
 	for _, child := range it.children {
-		about := Digest(child.desc.Annotations[referenceDigest])
+		about := Digest(child.desc.Annotations[oci.ReferenceDigest])
 		if child.kind == attestationItem && !kept[about] && (about != "" || changed) {
 			child.dropped = "it describes an image that is not there any more"
 		}
@@ -85,12 +87,12 @@ func (u *updater) judgeAttestations(it *item, was map[*item]Digest) {
 
 // rewriteIndex edits the index as it was written.
 func (u *updater) rewriteIndex(it *item) error {
-	o, err := parseObject(it.raw)
+	o, err := oci.ParseObject(it.raw)
 	if err != nil {
 		return err
 	}
 	var raws, out []json.RawMessage
-	if err := o.get("manifests", &raws); err != nil {
+	if err := o.Get("manifests", &raws); err != nil {
 		return err
 	}
 	for i, child := range it.children {
@@ -99,7 +101,7 @@ func (u *updater) rewriteIndex(it *item) error {
 		}
 		raw := raws[i]
 		if child.desc.Digest != it.manifest.Manifests[i].Digest {
-			if raw, err = redirect(raw, child.desc); err != nil {
+			if raw, err = oci.Redirect(raw, child.desc); err != nil {
 				return err
 			}
 		}
@@ -108,11 +110,11 @@ func (u *updater) rewriteIndex(it *item) error {
 	if len(out) == 0 {
 		return fmt.Errorf("nothing is left of the index %s", it.desc.Digest)
 	}
-	if err := o.set("manifests", out); err != nil {
+	if err := o.Set("manifests", out); err != nil {
 		return err
 	}
-	if it.desc.MediaType == ociIndex {
-		if err := o.setAll("annotations", u.opt.Annotations); err != nil {
+	if it.desc.MediaType == oci.IndexType {
+		if err := o.SetAll("annotations", u.opt.Annotations); err != nil {
 			return err
 		}
 	}

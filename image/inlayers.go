@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/certgraft/certgraft/image/internal/oci"
 	"github.com/certgraft/certgraft/rootfs"
 )
 
@@ -49,14 +50,14 @@ func (u *updater) rewriteLayers(ctx context.Context, it *item, base *tree, chang
 	}
 	for _, c := range changes {
 		if err := p.place(c); err != nil {
-			return nil, withHint(err, "use --layer append, which puts what changed on top")
+			return nil, oci.WithHint(err, "use --layer append, which puts what changed on top")
 		}
 	}
 	if err := p.finish(); err != nil {
 		return nil, err
 	}
 	if err := p.check(); err != nil {
-		return nil, withHint(err, "use --layer append, which puts what changed on top")
+		return nil, oci.WithHint(err, "use --layer append, which puts what changed on top")
 	}
 	made := map[int]*newLayer{}
 	for i, edit := range p.edits {
@@ -65,7 +66,7 @@ func (u *updater) rewriteLayers(ctx context.Context, it *item, base *tree, chang
 		if made[i], err = l.measure(ctx); err != nil {
 			return nil, err
 		}
-		u.streams[made[i].desc.Digest] = l.open
+		u.streams[made[i].desc.Digest] = l.Open
 	}
 	return made, nil
 }
@@ -209,7 +210,7 @@ func (p *inLayers) home(name string) (int, error) {
 }
 
 func (p *inLayers) fits(i int) bool {
-	return p.layers[i] != nil && !isForeign(p.it.manifest.Layers[i].MediaType) && (i >= len(p.copies) || p.copies[i] == "" || !aside(p.copies[i]))
+	return p.layers[i] != nil && !oci.IsForeign(p.it.manifest.Layers[i].MediaType) && (i >= len(p.copies) || p.copies[i] == "" || !aside(p.copies[i]))
 }
 
 // finish puts what is added in order, with the directories above that the layer
@@ -257,7 +258,7 @@ func (p *inLayers) check() error {
 	p.base = nil // there is room for one tree
 	layers := slices.Clone(p.layers)
 	for number, edit := range p.edits {
-		if d := p.it.manifest.Layers[number]; isForeign(d.MediaType) {
+		if d := p.it.manifest.Layers[number]; oci.IsForeign(d.MediaType) {
 			return fmt.Errorf("the layer %s may not be distributed (%s), so that it cannot be replaced", d.Digest, d.MediaType)
 		}
 		var err error

@@ -10,6 +10,8 @@ import (
 	"path"
 	"syscall"
 	"time"
+
+	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
 // layoutDir is an image in a directory.
@@ -21,7 +23,7 @@ func (l *layoutDir) String() string { return l.text }
 func (l *layoutDir) Get(ctx context.Context) (*Image, error) {
 	root, err := os.OpenRoot(l.dir)
 	if err != nil {
-		return nil, withHint(fmt.Errorf("%s: %w", l.text, err), "name the directory that has oci-layout and index.json in it")
+		return nil, oci.WithHint(fmt.Errorf("%s: %w", l.text, err), "name the directory that has oci-layout and index.json in it")
 	}
 	return layout{dirFiles{root}}.get(ctx, l.text, l.tag)
 }
@@ -37,7 +39,7 @@ func (l *layoutDir) Put(ctx context.Context, img *Image) error {
 		return fmt.Errorf("%s: %w", l.text, err)
 	}
 	defer root.Close()
-	err = img.contents(ctx, func(d Descriptor, open func() (io.ReadCloser, error)) error { return putBlob(root, d, open) })
+	err = img.Contents(ctx, func(d Descriptor, open func() (io.ReadCloser, error)) error { return putBlob(root, d, open) })
 	if err != nil {
 		return fmt.Errorf("%s: %w", l.text, err)
 	}
@@ -48,10 +50,10 @@ func (l *layoutDir) Put(ctx context.Context, img *Image) error {
 }
 
 func putBlob(root *os.Root, d Descriptor, open func() (io.ReadCloser, error)) error {
-	if info, err := root.Stat(d.Digest.path()); err == nil && info.Size() == d.Size {
+	if info, err := root.Stat(d.Digest.Path()); err == nil && info.Size() == d.Size {
 		return nil
 	}
-	if err := root.MkdirAll(path.Dir(d.Digest.path()), 0o755); err != nil {
+	if err := root.MkdirAll(path.Dir(d.Digest.Path()), 0o755); err != nil {
 		return err
 	}
 	body, err := open()
@@ -59,7 +61,7 @@ func putBlob(root *os.Root, d Descriptor, open func() (io.ReadCloser, error)) er
 		return err
 	}
 	defer body.Close()
-	return replaceFile(root, d.Digest.path(), func(w io.Writer) error {
+	return replaceFile(root, d.Digest.Path(), func(w io.Writer) error {
 		_, err := io.Copy(w, body)
 		return err
 	})
@@ -83,7 +85,7 @@ func (l *layoutDir) putIndex(ctx context.Context, root *os.Root, img *Image) err
 	}
 	raw, err := root.ReadFile("index.json")
 	if errors.Is(err, fs.ErrNotExist) {
-		raw, err = []byte(`{"schemaVersion":2,"mediaType":"`+ociIndex+`","manifests":[]}`), nil
+		raw, err = []byte(`{"schemaVersion":2,"mediaType":"`+oci.IndexType+`","manifests":[]}`), nil
 	}
 	if err != nil {
 		return err

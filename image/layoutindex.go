@@ -8,6 +8,8 @@ import (
 	"io"
 	"io/fs"
 	"strings"
+
+	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
 // files is where the files of a layout are: a directory, or an archive.
@@ -26,12 +28,12 @@ const (
 	containerdName = "io.containerd.image.name"
 )
 
-func (l layout) open(ctx context.Context, d Descriptor) (io.ReadCloser, error) {
-	if _, err := d.Digest.newHash(); err != nil {
+func (l layout) Open(ctx context.Context, d Descriptor) (io.ReadCloser, error) {
+	if _, err := d.Digest.NewHash(); err != nil {
 		return nil, err
 	}
-	f, err := l.openFile(d.Digest.path())
-	return fileOf(ctx, f, err)
+	f, err := l.openFile(d.Digest.Path())
+	return oci.FileOf(ctx, f, err)
 }
 
 func (l layout) readSmall(name string) ([]byte, error) {
@@ -40,8 +42,8 @@ func (l layout) readSmall(name string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxDocument+1))
-	if err == nil && len(data) > maxDocument {
+	data, err := io.ReadAll(io.LimitReader(f, oci.MaxDocument+1))
+	if err == nil && len(data) > oci.MaxDocument {
 		err = fmt.Errorf("%s is larger than any is", name)
 	}
 	return data, err
@@ -51,12 +53,12 @@ func (l layout) readSmall(name string) ([]byte, error) {
 func (l layout) get(ctx context.Context, text, tag string) (*Image, error) {
 	raw, err := l.readSmall("index.json")
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, withHint(fmt.Errorf("%s is not an OCI layout: it has no index.json", text), "an archive that docker save wrote is docker-archive:FILE")
+		return nil, oci.WithHint(fmt.Errorf("%s is not an OCI layout: it has no index.json", text), "an archive that docker save wrote is docker-archive:FILE")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", text, err)
 	}
-	index, err := parseManifest(ociIndex, raw)
+	index, err := oci.ParseManifest(oci.IndexType, raw)
 	if err != nil {
 		return nil, fmt.Errorf("%s: index.json: %w", text, err)
 	}
@@ -73,14 +75,14 @@ func (l layout) get(ctx context.Context, text, tag string) (*Image, error) {
 
 // image returns the image that d describes.
 func (l layout) image(ctx context.Context, text string, d Descriptor) (*Image, error) {
-	raw, err := read(ctx, l, d)
+	raw, err := oci.Read(ctx, l, d)
 	if err != nil {
 		return nil, err
 	}
-	if d.MediaType, err = mediaTypeOf(raw, d.MediaType); err != nil {
+	if d.MediaType, err = oci.MediaTypeOf(raw, d.MediaType); err != nil {
 		return nil, err
 	}
-	img := newImage(d, raw, l)
+	img := oci.NewImage(d, raw, l)
 	img.Name = text
 	return img, nil
 }
@@ -101,11 +103,11 @@ func choose(all []Descriptor, tag string) (Descriptor, error) {
 	case len(found) == 1:
 		return found[0], nil
 	case len(found) > 1:
-		return Descriptor{}, withHint(withKind(fmt.Errorf("it holds %d images", len(found)), ErrUsage), "choose one by its tag: "+strings.Join(names, ", "))
+		return Descriptor{}, oci.WithHint(oci.WithKind(fmt.Errorf("it holds %d images", len(found)), ErrUsage), "choose one by its tag: "+strings.Join(names, ", "))
 	case tag == "":
 		return Descriptor{}, errors.New("it holds no image")
 	}
-	return Descriptor{}, withHint(withKind(fmt.Errorf("it holds nothing with the tag %s", tag), ErrUsage), "it has: "+strings.Join(names, ", "))
+	return Descriptor{}, oci.WithHint(oci.WithKind(fmt.Errorf("it holds nothing with the tag %s", tag), ErrUsage), "it has: "+strings.Join(names, ", "))
 }
 
 // isNamed reports whether an entry of a layout has the name: by the annotation of
@@ -122,15 +124,15 @@ func isNamed(d Descriptor, tag string) bool {
 // of the one that had it, whose other names stay. Without a tag it takes the
 // place of the only image without one.
 func enterImage(raw []byte, d Descriptor, tag string) ([]byte, error) {
-	if err := exact(raw, &manifest{}); err != nil {
+	if err := oci.DecodeStrict(raw, &oci.Manifest{}); err != nil {
 		return nil, err
 	}
-	o, err := parseObject(raw)
+	o, err := oci.ParseObject(raw)
 	if err != nil {
 		return nil, err
 	}
 	var entries []json.RawMessage
-	if err := o.get("manifests", &entries); err != nil {
+	if err := o.Get("manifests", &entries); err != nil {
 		return nil, err
 	}
 	place := len(entries)
@@ -147,25 +149,25 @@ func enterImage(raw []byte, d Descriptor, tag string) ([]byte, error) {
 	if added {
 		entries = append(entries, json.RawMessage("{}"))
 	}
-	e, err := redirect(entries[place], d)
+	e, err := oci.Redirect(entries[place], d)
 	if err != nil {
 		return nil, err
 	}
-	entry, err := parseObject(e)
+	entry, err := oci.ParseObject(e)
 	if err != nil {
 		return nil, err
 	}
-	if err := entry.set("mediaType", d.MediaType); err != nil {
+	if err := entry.Set("mediaType", d.MediaType); err != nil {
 		return nil, err
 	}
 	if added && tag != "" {
-		if err := entry.setAll("annotations", map[string]string{refName: tag}); err != nil {
+		if err := entry.SetAll("annotations", map[string]string{refName: tag}); err != nil {
 			return nil, err
 		}
 	}
-	entries[place] = entry.encode()
-	if err := o.set("manifests", entries); err != nil {
+	entries[place] = entry.Encode()
+	if err := o.Set("manifests", entries); err != nil {
 		return nil, err
 	}
-	return o.encode(), nil
+	return o.Encode(), nil
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/certgraft/certgraft/image/internal/oci"
 	"github.com/certgraft/certgraft/internal/roottest"
 	"github.com/certgraft/certgraft/rootfs"
 )
@@ -19,8 +20,8 @@ import (
 func lazyLayers(t testing.TB) map[string]Descriptor {
 	t.Helper()
 	return map[string]Descriptor{
-		"estargz.tgz": {MediaType: ociLayer + "+gzip", Annotations: map[string]string{stargzDigest: "sha256:7fae572a085498d3a0584aeaedc44107323ccc0a2620c4014e1e4ed93a6992fa"}},
-		"zstdchunked.zst": {MediaType: ociLayer + "+zstd", Annotations: map[string]string{
+		"estargz.tgz": {MediaType: oci.LayerType + "+gzip", Annotations: map[string]string{stargzDigest: "sha256:7fae572a085498d3a0584aeaedc44107323ccc0a2620c4014e1e4ed93a6992fa"}},
+		"zstdchunked.zst": {MediaType: oci.LayerType + "+zstd", Annotations: map[string]string{
 			"io.containers.zstd-chunked.manifest-checksum": "sha256:36a149f159573da12f646caa90d5610584d6ea5aeca7b98d82ae26cc0f22e379",
 			"io.containers.zstd-chunked.manifest-position": "51229:950:3951:1",
 		}},
@@ -39,8 +40,8 @@ func lazyImage(t testing.TB, name string, change func(*Descriptor)) (*roottest.R
 	l := roottest.NewLayout(t)
 	layer := l.Blob(d.MediaType, data)
 	layer["annotations"] = d.Annotations
-	config := l.JSON(ociConfig, map[string]any{"os": "linux", "architecture": "amd64", "rootfs": map[string]any{"diff_ids": []string{"sha256:" + strings.Repeat("1", 64)}}})
-	img, err := getFrom(t, &Locations{}, l.Tag(l.JSON(ociManifest, map[string]any{"schemaVersion": 2, "mediaType": ociManifest, "config": config, "layers": []any{layer}}), "x"))
+	config := l.JSON(oci.ConfigType, map[string]any{"os": "linux", "architecture": "amd64", "rootfs": map[string]any{"diff_ids": []string{"sha256:" + strings.Repeat("1", 64)}}})
+	img, err := getFrom(t, &Locations{}, l.Tag(l.JSON(oci.ManifestType, map[string]any{"schemaVersion": 2, "mediaType": oci.ManifestType, "config": config, "layers": []any{layer}}), "x"))
 	must(t, err)
 	r := roottest.NewRegistry(t)
 	must(t, putTo(t, &Locations{}, r.Host+"/lazy:1", img))
@@ -64,7 +65,7 @@ func lazyUpdate(t testing.TB, r *roottest.Registry, img *Image, opt Options, loo
 	}, opt)
 	u.reader.least = 0
 	r.Moved()
-	top, err := u.load(t.Context(), img.Descriptor, img.raw, 0)
+	top, err := u.load(t.Context(), img.Descriptor, img.Raw(), 0)
 	must(t, err)
 	must(t, u.selectParts(top))
 	must(t, u.readLayers(t.Context(), top))
@@ -138,9 +139,9 @@ func TestLazyLayersThatLie(t *testing.T) {
 					}
 				})
 				r.NoRanges = odd.noRanges
-				m, err := parseManifest(img.Descriptor.MediaType, img.raw)
+				m, err := oci.ParseManifest(img.Descriptor.MediaType, img.Raw())
 				must(t, err)
-				c := contents{from: below(img.from).(ranger), d: m.Layers[0], keep: func(string) bool { return true }}
+				c := contents{from: oci.Below(img.Blobs()).(ranger), d: m.Layers[0], keep: func(string) bool { return true }}
 				if odd.spoil != nil {
 					r.Spoil(string(m.Layers[0].Digest), func(b []byte) []byte { return odd.spoil(b, tableAt(t, name, data)) })
 				}
@@ -235,7 +236,7 @@ func learnLazily(t testing.TB, img *Image, memory *Memory) {
 	t.Helper()
 	u := newUpdater(img, nil, Options{Memory: memory, Reads: func(name string) bool { return strings.HasPrefix(name, "etc/ssl/certs/") }})
 	u.reader.least = 0
-	top, err := u.load(t.Context(), img.Descriptor, img.raw, 0)
+	top, err := u.load(t.Context(), img.Descriptor, img.Raw(), 0)
 	must(t, err)
 	must(t, u.selectParts(top))
 	must(t, u.readLayers(t.Context(), top))

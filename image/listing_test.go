@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/certgraft/certgraft/image/internal/oci"
 	"github.com/certgraft/certgraft/internal/roottest"
 )
 
@@ -15,7 +16,7 @@ func FuzzLayer(f *testing.F) {
 		f.Add(roottest.Pack(f, packed, roottest.Tar(f, roottest.Dir("etc"), roottest.File("etc/x", "x"), roottest.Hard("y", "etc/x"), roottest.File("etc/.wh.z", ""))))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		d := Descriptor{MediaType: ociLayer, Digest: digestOf(data), Size: int64(len(data))}
+		d := Descriptor{MediaType: oci.LayerType, Digest: oci.DigestOf(data), Size: int64(len(data))}
 		r := layerReader{keep: func(string) bool { return true }, max: 1 << 22}
 		l, err := r.read(t.Context(), strings.NewReader(string(data)), d)
 		if err != nil {
@@ -41,7 +42,7 @@ func FuzzFacts(f *testing.F) {
 	w.add(&entry{Name: "etc/x", attrs: attrs{Type: '0', Size: 3, Kept: true, More: &extra{Data: []byte("abc"), Xattrs: map[string]string{"a": "b"}}}})
 	l, err := w.layer()
 	must(f, err)
-	plain, err := unpack(bytes.NewReader(l.packed), "")
+	plain, err := oci.Unpack(bytes.NewReader(l.packed), "")
 	must(f, err)
 	data, err := io.ReadAll(plain)
 	must(f, err)

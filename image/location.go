@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+
+	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
 // A Location is a place that keeps an image.
@@ -65,7 +67,7 @@ func (l *Locations) Parse(text string) (Location, error) {
 	}
 	at, tag, _ := strings.Cut(rest, ":")
 	if at == "" {
-		return nil, withKind(fmt.Errorf("%s: a name is missing", text), ErrUsage)
+		return nil, oci.WithKind(fmt.Errorf("%s: a name is missing", text), ErrUsage)
 	}
 	switch transport {
 	case "oci":
@@ -168,7 +170,7 @@ func Unmoved(ctx context.Context, at Location, img *Image) error {
 		return nil
 	}
 	if there != img.Descriptor.Digest {
-		return withHint(fmt.Errorf("%s was pushed anew meanwhile, and is %s now", at, there), "nothing was pushed: run it again")
+		return oci.WithHint(fmt.Errorf("%s was pushed anew meanwhile, and is %s now", at, there), "nothing was pushed: run it again")
 	}
 	return nil
 }

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+
+	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
 // imageChange is what becomes of one image.
@@ -31,21 +33,21 @@ func (u *updater) rewrite(it *item, c imageChange) error {
 	if config == nil && c.sameLayer && !u.annotates(it) {
 		return nil
 	}
-	o, err := parseObject(it.raw)
+	o, err := oci.ParseObject(it.raw)
 	if err != nil {
 		return err
 	}
 	if config != nil {
-		raw, err := redirect(o.values["config"], u.keep(it.manifest.Config.MediaType, config))
+		raw, err := oci.Redirect(o.Values["config"], u.keep(it.manifest.Config.MediaType, config))
 		if err != nil {
 			return err
 		}
-		o.values["config"] = raw
+		o.Values["config"] = raw
 	}
 	if err := editLayers(o, c); err != nil {
 		return fmt.Errorf("edit the manifest: %w", err)
 	}
-	if it.desc.MediaType == ociManifest {
+	if it.desc.MediaType == oci.ManifestType {
 		if err := u.annotate(o, it, c); err != nil {
 			return fmt.Errorf("edit the manifest: %w", err)
 		}
@@ -57,19 +59,19 @@ func (u *updater) rewrite(it *item, c imageChange) error {
 // annotates reports whether the manifest lacks an annotation that is wanted.
 func (u *updater) annotates(it *item) bool {
 	for key, value := range u.opt.Annotations {
-		if it.desc.MediaType == ociManifest && it.manifest.Annotations[key] != value {
+		if it.desc.MediaType == oci.ManifestType && it.manifest.Annotations[key] != value {
 			return true
 		}
 	}
 	return false
 }
 
-func editLayers(o *object, c imageChange) error {
+func editLayers(o *oci.Object, c imageChange) error {
 	if c.sameLayer {
 		return nil
 	}
 	var layers []json.RawMessage
-	if err := o.get("layers", &layers); err != nil {
+	if err := o.Get("layers", &layers); err != nil {
 		return err
 	}
 	layers = layers[:len(layers)-c.own]
@@ -80,16 +82,16 @@ func editLayers(o *object, c imageChange) error {
 		}
 	}
 	if c.layer != nil {
-		raw, err := encodeJSON(c.layer.desc)
+		raw, err := oci.EncodeJSON(c.layer.desc)
 		if err != nil {
 			return err
 		}
 		layers = append(layers, raw)
 	}
 	if len(layers) > maxLayers {
-		return withHint(fmt.Errorf("the image would have %d layers, and engines mount up to %d", len(layers), maxLayers), "build it with fewer layers, or squash it")
+		return oci.WithHint(fmt.Errorf("the image would have %d layers, and engines mount up to %d", len(layers), maxLayers), "build it with fewer layers, or squash it")
 	}
-	return o.set("layers", layers)
+	return o.Set("layers", layers)
 }
 
 // maxLayers is what overlay file systems take.
@@ -98,33 +100,33 @@ const maxLayers = 127
 // relayer has a layer's descriptor, as it was written, name an edited layer. What
 // is said of its insides is not so any more.
 func relayer(raw json.RawMessage, to Descriptor) (json.RawMessage, error) {
-	o, err := parseObject(raw)
+	o, err := oci.ParseObject(raw)
 	if err != nil {
 		return nil, err
 	}
-	notes, err := o.child("annotations")
+	notes, err := o.Child("annotations")
 	if err != nil {
 		return nil, err
 	}
-	for _, key := range slices.Clone(notes.keys) {
+	for _, key := range slices.Clone(notes.Keys) {
 		if isLazy(key) {
-			notes.remove(key)
+			notes.Remove(key)
 		}
 	}
 	switch {
-	case len(notes.keys) > 0:
-		if err := o.set("annotations", notes); err != nil {
+	case len(notes.Keys) > 0:
+		if err := o.Set("annotations", notes); err != nil {
 			return nil, err
 		}
 	default:
-		o.remove("annotations")
+		o.Remove("annotations")
 	}
-	return redirect(o.encode(), to)
+	return oci.Redirect(o.Encode(), to)
 }
 
 // replace makes the edited manifest or index the item's.
-func (u *updater) replace(it *item, o *object) {
-	it.raw = likeWritten(it.raw, o.encode())
+func (u *updater) replace(it *item, o *oci.Object) {
+	it.raw = oci.LikeWritten(it.raw, o.Encode())
 	d := u.keep(it.desc.MediaType, it.raw)
 	it.desc.Digest, it.desc.Size = d.Digest, d.Size
 }

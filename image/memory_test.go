@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"runtime"
 	"testing"
+
+	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
 // modules writes a layer of n files as a package manager would lay them.
@@ -36,7 +38,7 @@ func heap() uint64 {
 func TestFilesTakeLittle(t *testing.T) {
 	const files = 50_000
 	data := modules(t, files)
-	d := Descriptor{MediaType: ociLayer, Digest: digestOf(data), Size: int64(len(data))}
+	d := Descriptor{MediaType: oci.LayerType, Digest: oci.DigestOf(data), Size: int64(len(data))}
 	before := heap()
 	l, err := (layerReader{}).read(t.Context(), bytes.NewReader(data), d)
 	must(t, err)
@@ -56,7 +58,7 @@ func TestFilesTakeLittle(t *testing.T) {
 
 func BenchmarkStackLayers(b *testing.B) {
 	data := modules(b, 50_000)
-	l, err := (layerReader{}).read(b.Context(), bytes.NewReader(data), Descriptor{MediaType: ociLayer, Digest: digestOf(data), Size: int64(len(data))})
+	l, err := (layerReader{}).read(b.Context(), bytes.NewReader(data), Descriptor{MediaType: oci.LayerType, Digest: oci.DigestOf(data), Size: int64(len(data))})
 	must(b, err)
 	b.ReportAllocs()
 	for b.Loop() {

@@ -10,8 +10,8 @@ import (
 // on the way to it or into it, or not the runtime that the image starts.
 func Plan(ctx context.Context, img *Image, opt Options) ([]PartPlan, error) {
 	u := newUpdater(img, nil, opt)
-	u.reader.relay = openRelay(ctx, img.from, opt.registries())
-	top, err := u.load(ctx, img.Descriptor, img.raw, 0)
+	u.reader.relay = openRelay(ctx, img.Blobs(), opt.registries())
+	top, err := u.load(ctx, img.Descriptor, img.Raw(), 0)
 	if err == nil {
 		err = u.selectParts(top)
 	}

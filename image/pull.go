@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+
+	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
 // download is a blob that is being read. Where the connection breaks or stalls
@@ -96,7 +98,7 @@ func (b *download) Read(p []byte) (int, error) {
 
 func (b *download) reconnect() error {
 	if b.failed++; b.failed > tries {
-		return withKind(fmt.Errorf("the download of %s broke off at %d of %d bytes, again and again", b.d.Digest, b.at, b.d.Size), ErrUnreachable)
+		return oci.WithKind(fmt.Errorf("the download of %s broke off at %d of %d bytes, again and again", b.d.Digest, b.at, b.d.Size), ErrUnreachable)
 	}
 	if err := b.repo.client.waiter()(b.ctx, time.Second<<(b.failed-1)); err != nil {
 		return err
@@ -123,5 +125,5 @@ func (r *repository) openRange(ctx context.Context, d Descriptor, from, to int64
 	if resp.StatusCode != http.StatusPartialContent || !strings.HasPrefix(resp.Header.Get("Content-Range"), fmt.Sprintf("bytes %d-%d/", from, to-1)) {
 		return nil, errors.Join(errNoRange, resp.Body.Close())
 	}
-	return readCloser{io.LimitReader(resp.Body, to-from), resp.Body}, nil
+	return oci.ReadCloser{Reader: io.LimitReader(resp.Body, to-from), Closer: resp.Body}, nil
 }

@@ -12,12 +12,14 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
 // put sends an image.
 func (r *repository) put(ctx context.Context, img *Image, reference string) error {
 	p := &push{to: r, img: img}
-	return p.manifest(ctx, img.Descriptor, img.raw, reference)
+	return p.manifest(ctx, img.Descriptor, img.Raw(), reference)
 }
 
 // push is one image on its way into a repository.
@@ -36,7 +38,7 @@ func (p *push) sameRepo() bool {
 // miss for a moment what it was just sent, since another program sends the same:
 // then all is looked for again.
 func (p *push) manifest(ctx context.Context, d Descriptor, raw []byte, reference string) error {
-	m, err := parseManifest(d.MediaType, raw)
+	m, err := oci.ParseManifest(d.MediaType, raw)
 	if err != nil {
 		return err
 	}
@@ -56,7 +58,7 @@ func (p *push) manifest(ctx context.Context, d Descriptor, raw []byte, reference
 }
 
 // named sends all that a manifest names.
-func (p *push) named(ctx context.Context, m *manifest) error {
+func (p *push) named(ctx context.Context, m *oci.Manifest) error {
 	for _, child := range m.Manifests {
 		if err := p.child(ctx, child); err != nil {
 			return err
@@ -64,7 +66,7 @@ func (p *push) named(ctx context.Context, m *manifest) error {
 	}
 	group, inner := errgroup.WithContext(ctx)
 	group.SetLimit(p.to.client.atATime())
-	for _, blob := range blobsOf(m) {
+	for _, blob := range oci.BlobsOf(m) {
 		group.Go(func() error { return p.blob(inner, blob) })
 	}
 	return group.Wait()
@@ -80,14 +82,14 @@ func isMissing(err error) bool {
 }
 
 func (p *push) child(ctx context.Context, d Descriptor) error {
-	if p.sameRepo() && !isAdded(p.img.from, d.Digest) {
+	if p.sameRepo() && !oci.IsAdded(p.img.Blobs(), d.Digest) {
 		return nil
 	}
 	there, err := p.to.has(ctx, string(d.Digest))
 	if err != nil || there == d.Digest {
 		return err
 	}
-	raw, err := read(ctx, p.img.from, d)
+	raw, err := oci.Read(ctx, p.img.Blobs(), d)
 	if err != nil {
 		return err
 	}
@@ -110,7 +112,7 @@ func (r *repository) putManifest(ctx context.Context, d Descriptor, raw []byte, 
 // blob has the repository hold a blob: it is there, or in another repository
 // of the registry, or it is sent.
 func (p *push) blob(ctx context.Context, d Descriptor) error {
-	own := isAdded(p.img.from, d.Digest)
+	own := oci.IsAdded(p.img.Blobs(), d.Digest)
 	if p.sameRepo() && !own {
 		return nil
 	}
@@ -153,7 +155,7 @@ func (p *push) upload(ctx context.Context, d Descriptor, at *url.URL) error {
 			return err
 		}
 	}
-	body, err := p.img.openVerified(ctx, d)
+	body, err := p.img.OpenVerified(ctx, d)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,8 @@ import (
 	"log/slog"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
 // reader reads the layers of images, each once, however many images have it.
@@ -28,7 +30,7 @@ func (r *reader) most() int64 { return r.layers.most() }
 // wanted is a layer to be read.
 type wanted struct {
 	Descriptor
-	from blobs
+	from oci.Blobs
 }
 
 // readAll reads layers, several at a time. The first error ends it.
@@ -50,7 +52,7 @@ func (r *reader) read(ctx context.Context, w wanted) error {
 	if r.recall(ctx, w.Descriptor) || r.readContents(ctx, w) {
 		return nil
 	}
-	body, err := w.from.open(ctx, w.Descriptor)
+	body, err := w.from.Open(ctx, w.Descriptor)
 	if err != nil {
 		return layerError(w.Descriptor, err)
 	}
@@ -69,7 +71,7 @@ func (r *reader) read(ctx context.Context, w wanted) error {
 // nil: where all of it is to be read, where it is sent on meanwhile, and where it
 // is small.
 func (r *reader) inParts(w wanted) ranger {
-	from, ok := below(w.from).(ranger)
+	from, ok := oci.Below(w.from).(ranger)
 	if _, lazy := contentsKey(w.Descriptor); !ok || !lazy || r.whole || r.relay != nil || w.Size <= r.least {
 		return nil
 	}

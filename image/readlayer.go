@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
 // layerReader reads layers.
@@ -72,16 +74,16 @@ var errTooManyNames = errors.New("it has more names than any image needs")
 // that it has enough. Only a layer that was walked to its end is verified: what
 // was downloaded, not what it unpacks to, which follows from that.
 func walk(ctx context.Context, r io.Reader, d Descriptor, most int64, visit func(i int, h *tar.Header, content io.Reader) (more bool, err error)) error {
-	packed, err := newVerifier(r, d)
+	packed, err := oci.NewVerifier(r, d)
 	if err != nil {
 		return err
 	}
-	unpacked, err := unpack(packed, d.MediaType)
+	unpacked, err := oci.Unpack(packed, d.MediaType)
 	if err != nil {
 		return layerError(d, err)
 	}
 	defer unpacked.Close()
-	bounded := &bounded{r: withContext(ctx, unpacked), left: most}
+	bounded := &bounded{r: oci.WithContext(ctx, unpacked), left: most}
 	more, err := walkEntries(bounded, visit)
 	if err != nil || !more {
 		return layerError(d, err)
@@ -143,7 +145,7 @@ type bounded struct {
 func (b *bounded) Read(p []byte) (int, error) {
 	n, err := b.r.Read(p)
 	if b.left -= int64(n); b.left < 0 {
-		return 0, withHint(errors.New("it unpacks to more than is read of one layer"), "if the image is meant to be that large, allow it with --max-layer-size")
+		return 0, oci.WithHint(errors.New("it unpacks to more than is read of one layer"), "if the image is meant to be that large, allow it with --max-layer-size")
 	}
 	return n, err
 }

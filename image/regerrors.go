@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+
+	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
 // registryError says what went wrong in talking to a registry, and what to do.
@@ -17,7 +19,7 @@ func registryError(host string, err error) error {
 	if u, ok := errors.AsType[*url.Error](err); ok {
 		err = fmt.Errorf("%s %s: %w", strings.ToUpper(u.Op), redact(u.URL), u.Err)
 	}
-	err = withKind(err, ErrUnreachable)
+	err = oci.WithKind(err, ErrUnreachable)
 	if _, ok := errors.AsType[interface {
 		error
 		Hint() string
@@ -25,7 +27,7 @@ func registryError(host string, err error) error {
 		return err
 	}
 	if hint := registryHint(host, err); hint != "" {
-		return withHint(err, hint)
+		return oci.WithHint(err, hint)
 	}
 	return err
 }

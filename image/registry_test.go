@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/certgraft/certgraft/image/internal/oci"
 	"github.com/certgraft/certgraft/internal/roottest"
 	"github.com/certgraft/certgraft/rootfs"
 )
@@ -158,8 +159,8 @@ func TestSharedBlobIsSentOnce(t *testing.T) {
 			sent++
 		}
 	}
-	if m, err := parseManifest(img.Descriptor.MediaType, img.raw); err != nil || sent != len(blobsOf(m)) {
-		t.Errorf("%d blobs were sent of %d, %v", sent, len(blobsOf(m)), err)
+	if m, err := oci.ParseManifest(img.Descriptor.MediaType, img.Raw()); err != nil || sent != len(oci.BlobsOf(m)) {
+		t.Errorf("%d blobs were sent of %d, %v", sent, len(oci.BlobsOf(m)), err)
 	}
 	if _, down := r.Moved(); down == 0 {
 		t.Error("nothing was copied")
@@ -355,7 +356,7 @@ func TestRegistryLies(t *testing.T) {
 	l, _ := patient()
 	img, err := getFrom(t, l, text)
 	must(t, err)
-	m, err := parseManifest(img.Descriptor.MediaType, img.raw)
+	m, err := oci.ParseManifest(img.Descriptor.MediaType, img.Raw())
 	must(t, err)
 	r.Spoil(string(m.Layers[1].Digest), func(b []byte) []byte { b[9] ^= 1; return b })
 	if _, err := patched(t, l, text); err == nil || !strings.Contains(err.Error(), "does not match its digest") {

@@ -8,6 +8,8 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+
+	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
 // registryImage is an image in a registry.
@@ -21,10 +23,10 @@ type registryImage struct {
 // names.
 func parseRegistryImage(text string, client func() *registryClient) (*registryImage, error) {
 	if text == "" {
-		return nil, withKind(errors.New("the name of an image is empty"), ErrUsage)
+		return nil, oci.WithKind(errors.New("the name of an image is empty"), ErrUsage)
 	}
 	if scheme, _, ok := strings.Cut(text, "://"); ok && scheme != "docker" {
-		return nil, withHint(withKind(fmt.Errorf("%q is not the name of an image", redact(text)), ErrUsage), "leave out "+scheme+"://")
+		return nil, oci.WithHint(oci.WithKind(fmt.Errorf("%q is not the name of an image", redact(text)), ErrUsage), "leave out "+scheme+"://")
 	}
 	ref, err := name.ParseReference(strings.TrimPrefix(text, "docker://"), name.WithDefaultRegistry("docker.io"))
 	if strings.IndexAny(text, "./") == 0 { // the library takes the file for a repository
@@ -32,7 +34,7 @@ func parseRegistryImage(text string, client func() *registryClient) (*registryIm
 	}
 	if err != nil {
 		hint := "write REGISTRY/REPOSITORY:TAG, oci:DIR, oci-archive:FILE, docker-archive:FILE or docker-daemon:NAME"
-		return nil, withHint(withKind(fmt.Errorf("%q is not the name of an image: %w", text, err), ErrUsage), hint)
+		return nil, oci.WithHint(oci.WithKind(fmt.Errorf("%q is not the name of an image: %w", text, err), ErrUsage), hint)
 	}
 	return &registryImage{text: text, ref: ref, client: client}, nil
 }
@@ -77,14 +79,14 @@ func (r *registryImage) Get(ctx context.Context) (*Image, error) {
 	if pinned, ok := r.ref.(name.Digest); ok && Digest(pinned.DigestStr()) != d.Digest {
 		return nil, fmt.Errorf("%s: the registry sent %s", r.text, d.Digest)
 	}
-	img := newImage(d, raw, repo)
+	img := oci.NewImage(d, raw, repo)
 	img.Name, img.Reference = r.text, r.ref.Name()
 	return img, nil
 }
 
 // Put implements [Location].
 func (r *registryImage) Put(ctx context.Context, img *Image) error {
-	source, _ := below(img.from).(*repository)
+	source, _ := oci.Below(img.Blobs()).(*repository)
 	var others []name.Repository
 	if source != nil && source.name.Name() != r.ref.Context().Name() && source.name.RegistryStr() == r.ref.Context().RegistryStr() {
 		others = append(others, source.name)
@@ -101,7 +103,7 @@ func (r *registryImage) Put(ctx context.Context, img *Image) error {
 		return nil
 	}
 	p := &push{to: repo, img: img, source: source}
-	if err := p.manifest(ctx, img.Descriptor, img.raw, r.ref.Identifier()); err != nil {
+	if err := p.manifest(ctx, img.Descriptor, img.Raw(), r.ref.Identifier()); err != nil {
 		return fmt.Errorf("push %s: %w", r.text, err)
 	}
 	return nil

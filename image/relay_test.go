@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/certgraft/certgraft/image/internal/oci"
 	"github.com/certgraft/certgraft/internal/roottest"
 )
 
@@ -89,7 +90,7 @@ func TestRelayFails(t *testing.T) {
 	l, _ := patient()
 	img, err := getFrom(t, l, text)
 	must(t, err)
-	m, err := parseManifest(img.Descriptor.MediaType, img.raw)
+	m, err := oci.ParseManifest(img.Descriptor.MediaType, img.Raw())
 	must(t, err)
 	r.Spoil(string(m.Layers[0].Digest), func(b []byte) []byte { b[len(b)-1] ^= 1; return b })
 	at, err := l.Parse(other.Host + "/x:1")

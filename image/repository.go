@@ -12,6 +12,8 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+
+	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
 // repository reads and writes manifests and blobs, see "Endpoints" in the OCI
@@ -63,24 +65,24 @@ func (r *repository) manifest(ctx context.Context, reference string) (Descriptor
 	if err != nil {
 		return Descriptor{}, nil, err
 	}
-	req.Header.Set("Accept", strings.Join(manifestTypes, ","))
+	req.Header.Set("Accept", strings.Join(oci.ManifestTypes, ","))
 	resp, err := r.send(req, http.StatusOK)
 	if err != nil {
 		return Descriptor{}, nil, err
 	}
 	defer resp.Body.Close()
-	raw, err := io.ReadAll(io.LimitReader(resp.Body, maxDocument+1))
+	raw, err := io.ReadAll(io.LimitReader(resp.Body, oci.MaxDocument+1))
 	switch {
 	case err != nil:
 		return Descriptor{}, nil, registryError(r.name.RegistryStr(), fmt.Errorf("read the manifest: %w", err))
-	case len(raw) > maxDocument:
+	case len(raw) > oci.MaxDocument:
 		return Descriptor{}, nil, errors.New("read the manifest: it is larger than any is")
 	}
-	d := Descriptor{Digest: digestOf(raw), Size: int64(len(raw))}
+	d := Descriptor{Digest: oci.DigestOf(raw), Size: int64(len(raw))}
 	if said := resp.Header.Get("Docker-Content-Digest"); strings.HasPrefix(said, "sha256:") && said != string(d.Digest) {
 		return Descriptor{}, nil, fmt.Errorf("read the manifest: the registry says that it is %s, and it is %s", said, d.Digest)
 	}
-	d.MediaType, err = mediaTypeOf(raw, strings.TrimSpace(strings.Split(resp.Header.Get("Content-Type"), ";")[0]))
+	d.MediaType, err = oci.MediaTypeOf(raw, strings.TrimSpace(strings.Split(resp.Header.Get("Content-Type"), ";")[0]))
 	return d, raw, err
 }
 
@@ -91,7 +93,7 @@ func (r *repository) has(ctx context.Context, reference string) (Digest, error) 
 	if err != nil {
 		return "", err
 	}
-	req.Header.Set("Accept", strings.Join(manifestTypes, ","))
+	req.Header.Set("Accept", strings.Join(oci.ManifestTypes, ","))
 	resp, err := r.send(req, http.StatusOK, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusForbidden, http.StatusBadRequest)
 	if err != nil {
 		return "", err
@@ -125,16 +127,16 @@ func (r *repository) hasBlob(ctx context.Context, d Descriptor) (bool, error) {
 	return resp.StatusCode == http.StatusOK, nil
 }
 
-// open implements blobs.
-func (r *repository) open(ctx context.Context, d Descriptor) (io.ReadCloser, error) {
-	if isManifest(d.MediaType) || isIndex(d.MediaType) {
+// Open implements blobs.
+func (r *repository) Open(ctx context.Context, d Descriptor) (io.ReadCloser, error) {
+	if oci.IsManifest(d.MediaType) || oci.IsIndex(d.MediaType) {
 		_, raw, err := r.manifest(ctx, string(d.Digest))
 		if err != nil {
 			return nil, err
 		}
 		return io.NopCloser(bytes.NewReader(raw)), nil
 	}
-	if _, err := d.Digest.newHash(); err != nil {
+	if _, err := d.Digest.NewHash(); err != nil {
 		return nil, err
 	}
 	return newDownload(ctx, r, d)

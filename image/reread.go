@@ -9,6 +9,8 @@ import (
 	"maps"
 	"path"
 	"slices"
+
+	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
 // refetch reads the content of a file that was not kept, in a second pass over
@@ -94,7 +96,7 @@ func (r *reader) reread(ctx context.Context, w wanted, l *layer, places map[int3
 // rescan reads the files of a layer that want has a place for. Of several that
 // have the same place it is the last one.
 func (r *reader) rescan(ctx context.Context, w wanted, want func(i int, h *tar.Header) (place int32, ok bool)) (map[int32][]byte, error) {
-	body, err := w.from.open(ctx, w.Descriptor)
+	body, err := w.from.Open(ctx, w.Descriptor)
 	if err != nil {
 		return nil, layerError(w.Descriptor, err)
 	}
@@ -114,7 +116,7 @@ func (r *reader) rescan(ctx context.Context, w wanted, want func(i int, h *tar.H
 
 // rereadParts reads files of a layer by their places in its table of contents.
 func (r *reader) rereadParts(ctx context.Context, w wanted, places map[int32]bool) (map[int32][]byte, error) {
-	from, ok := below(w.from).(ranger)
+	from, ok := oci.Below(w.from).(ranger)
 	if !ok {
 		return nil, errNoRange
 	}

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
 // item is a manifest, or an index with what it holds.
@@ -15,10 +17,10 @@ type item struct {
 	kind     itemKind
 	desc     Descriptor
 	raw      []byte
-	manifest *manifest
+	manifest *oci.Manifest
 	children []*item // of an index
 
-	config    *runConfig // of an image
+	config    *oci.RunConfig // of an image
 	rawConfig []byte
 	selected  bool     // the image is to be updated
 	dropped   string   // why it is not in the index any more
@@ -42,12 +44,12 @@ func (u *updater) load(ctx context.Context, d Descriptor, raw []byte, depth int)
 	if depth > maxDepth {
 		return nil, errors.New("indexes are nested too deeply")
 	}
-	m, err := parseManifest(d.MediaType, raw)
+	m, err := oci.ParseManifest(d.MediaType, raw)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", d.Digest, err)
 	}
 	it := &item{desc: d, raw: raw, manifest: m}
-	if isIndex(d.MediaType) {
+	if oci.IsIndex(d.MediaType) {
 		it.kind = indexItem
 		return it, u.loadChildren(ctx, it, depth)
 	}
@@ -59,14 +61,14 @@ func (u *updater) loadChildren(ctx context.Context, it *item, depth int) error {
 		var child *item
 		var err error
 		switch {
-		case d.Annotations[referenceType] != "":
+		case d.Annotations[oci.ReferenceType] != "":
 			child = &item{kind: attestationItem, desc: d}
-		case !isIndex(d.MediaType) && !isManifest(d.MediaType):
+		case !oci.IsIndex(d.MediaType) && !oci.IsManifest(d.MediaType):
 			child = &item{kind: otherItem, desc: d, left: "it is no image but " + d.MediaType}
 		case d.Platform != nil && !u.wants(*d.Platform):
 			child = &item{kind: imageItem, desc: d}
 		default:
-			raw, readErr := read(ctx, u.from, d)
+			raw, readErr := oci.Read(ctx, u.from, d)
 			if readErr != nil {
 				return readErr
 			}
@@ -85,7 +87,7 @@ const maxDepth = 8
 // loadImage reads the config and tells what is no image: signatures, charts,
 // attestations without a mark.
 func (u *updater) loadImage(ctx context.Context, it *item) error {
-	if !isImageConfig(it.manifest.Config.MediaType) || it.manifest.ArtifactType != "" {
+	if !oci.IsImageConfig(it.manifest.Config.MediaType) || it.manifest.ArtifactType != "" {
 		it.kind, it.left = otherItem, "it is no image but "+firstNot("", it.manifest.ArtifactType, it.manifest.Config.MediaType)
 		return nil
 	}
@@ -94,10 +96,10 @@ func (u *updater) loadImage(ctx context.Context, it *item) error {
 		return nil
 	}
 	var err error
-	if it.rawConfig, err = read(ctx, u.from, *it.manifest.Config); err != nil {
+	if it.rawConfig, err = oci.Read(ctx, u.from, *it.manifest.Config); err != nil {
 		return err
 	}
-	if it.config, err = parseConfig(it.rawConfig, it.manifest.Layers); err != nil {
+	if it.config, err = oci.ParseConfig(it.rawConfig, it.manifest.Layers); err != nil {
 		return fmt.Errorf("%s: %w", it.desc.Digest, err)
 	}
 	return nil
@@ -132,30 +134,30 @@ func (u *updater) selectParts(top *item) error {
 			it.selected = true
 		}
 		for _, want := range u.opt.Platforms {
-			matched[want] = matched[want] || want.covers(p)
+			matched[want] = matched[want] || want.Covers(p)
 		}
 	}
 	for _, want := range u.opt.Platforms {
 		if !matched[want] {
-			return withHint(withKind(fmt.Errorf("there is no image for %s", want), ErrUsage), "it has "+strings.Join(offered, ", "))
+			return oci.WithHint(oci.WithKind(fmt.Errorf("there is no image for %s", want), ErrUsage), "it has "+strings.Join(offered, ", "))
 		}
 	}
 	if len(offered) == 0 {
-		return withHint(errors.New("there is no image in it"), "it may be an artifact: a chart, a signature, a bill of materials")
+		return oci.WithHint(errors.New("there is no image in it"), "it may be an artifact: a chart, a signature, a bill of materials")
 	}
 	return nil
 }
 
 // wants reports whether images for the platform are to be updated.
 func (u *updater) wants(p Platform) bool {
-	return len(u.opt.Platforms) == 0 || slices.ContainsFunc(u.opt.Platforms, func(want Platform) bool { return want.covers(p) })
+	return len(u.opt.Platforms) == 0 || slices.ContainsFunc(u.opt.Platforms, func(want Platform) bool { return want.Covers(p) })
 }
 
 // platform returns what the image runs on, as its config says.
 func (it *item) platform() Platform {
 	switch {
 	case it.config != nil:
-		p := it.config.platform()
+		p := it.config.Platform()
 		if it.desc.Platform != nil && p.Variant == "" {
 			p.Variant = it.desc.Platform.Variant
 		}

@@ -10,10 +10,12 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+
+	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
 func spool(ctx context.Context, r io.Reader) (*os.File, error) {
-	unpacked, err := unpack(withContext(ctx, r), "")
+	unpacked, err := oci.Unpack(oci.WithContext(ctx, r), "")
 	if err != nil {
 		return nil, err
 	}

@@ -14,6 +14,8 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
 // Layers with a table of contents at their end, which tools make that mount
@@ -65,10 +67,10 @@ func contentsKey(d Descriptor) (Digest, bool) {
 	if table == "" {
 		table = Digest(chunkedNote(d, chunkedDigest))
 	}
-	if _, err := table.newHash(); err != nil {
+	if _, err := table.NewHash(); err != nil {
 		return "", false
 	}
-	return digestOf([]byte("contents " + string(d.Digest) + " " + string(table))), true
+	return oci.DigestOf([]byte("contents " + string(d.Digest) + " " + string(table))), true
 }
 
 // ranger is where parts of blobs can be read.
@@ -168,7 +170,7 @@ func (c contents) openStargz(ctx context.Context) (io.ReadCloser, int64, func() 
 	if err != nil {
 		return nil, 0, nil, errors.Join(err, body.Close())
 	}
-	return readCloser{hashed, body}, at, check, nil
+	return oci.ReadCloser{Reader: hashed, Closer: body}, at, check, nil
 }
 
 // stargzPlace returns where the footer says that the table is: an empty gzip
@@ -214,7 +216,7 @@ func (c contents) openChunked(ctx context.Context) (io.ReadCloser, int64, func()
 	if err != nil {
 		return nil, 0, nil, errors.Join(err, body.Close())
 	}
-	return readCloser{io.LimitReader(z, plain+1), closers{z.IOReadCloser(), body}}, at, func() error {
+	return oci.ReadCloser{Reader: io.LimitReader(z, plain+1), Closer: closers{z.IOReadCloser(), body}}, at, func() error {
 		if _, err := io.Copy(io.Discard, hashed); err != nil {
 			return err
 		}
@@ -223,7 +225,7 @@ func (c contents) openChunked(ctx context.Context) (io.ReadCloser, int64, func()
 }
 
 func newUnzstd(r io.Reader) (*zstd.Decoder, error) {
-	return zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
+	return zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(oci.MaxWindow))
 }
 
 type closers []io.Closer
@@ -239,7 +241,7 @@ func (all closers) Close() error {
 // verified returns a reader whose check says, once all was read, whether that was
 // what a digest names.
 func verified(r io.Reader, want Digest) (io.Reader, func() error, error) {
-	h, err := want.newHash()
+	h, err := want.NewHash()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -248,8 +250,8 @@ func verified(r io.Reader, want Digest) (io.Reader, func() error, error) {
 		if _, err := io.Copy(io.Discard, hashed); err != nil {
 			return err
 		}
-		if !sums(h, want) {
-			return errNotDigest
+		if !oci.Sums(h, want) {
+			return oci.ErrNotDigest
 		}
 		return nil
 	}, nil

@@ -10,6 +10,8 @@ import (
 	"slices"
 
 	"github.com/klauspost/compress/gzip"
+
+	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
 // lazyFile is a file whose content is wanted.
@@ -136,7 +138,7 @@ func (f *lazyFile) check(data []byte) error {
 	}
 	switch {
 	case f.digest != "":
-		h, err := f.digest.newHash()
+		h, err := f.digest.NewHash()
 		if err != nil {
 			return err
 		}
@@ -151,7 +153,7 @@ func (k *lazyChunk) check() error {
 	if k.digest == "" {
 		return nil
 	}
-	h, err := k.digest.newHash()
+	h, err := k.digest.NewHash()
 	if err != nil {
 		return err
 	}
@@ -160,8 +162,8 @@ func (k *lazyChunk) check() error {
 
 func checkHash(h hash.Hash, data []byte, want Digest) error {
 	h.Write(data)
-	if !sums(h, want) {
-		return errNotDigest
+	if !oci.Sums(h, want) {
+		return oci.ErrNotDigest
 	}
 	return nil
 }

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/klauspost/compress/gzip"
+
+	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
 // A table of contents is gone through once, however many pieces it says a file
@@ -73,7 +75,7 @@ func TestFetchFarApart(t *testing.T) {
 	const far = 1<<31 + 5
 	p := places{0: packed("near"), far: packed("far")}
 	file := func(place int32, at int64, text string) *lazyFile {
-		k := lazyChunk{at: at, end: at + int64(len(p[at])), size: int64(len(text)), digest: digestOf([]byte(text))}
+		k := lazyChunk{at: at, end: at + int64(len(p[at])), size: int64(len(text)), digest: oci.DigestOf([]byte(text))}
 		return &lazyFile{place: place, size: k.size, chunks: []lazyChunk{k}}
 	}
 	c := contents{from: p, d: Descriptor{Size: 1 << 33}}

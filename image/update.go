@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/certgraft/certgraft/image/internal/oci"
 	"github.com/certgraft/certgraft/rootfs"
 )
 
@@ -20,8 +21,8 @@ import (
 // the same digest.
 func Update(ctx context.Context, img *Image, edit Edit, opt Options) (*Result, error) {
 	u := newUpdater(img, edit, opt)
-	u.reader.relay = openRelay(ctx, img.from, opt.registries())
-	top, err := u.load(ctx, img.Descriptor, img.raw, 0)
+	u.reader.relay = openRelay(ctx, img.Blobs(), opt.registries())
+	top, err := u.load(ctx, img.Descriptor, img.Raw(), 0)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", img.Name, err)
 	}
@@ -35,7 +36,7 @@ func Update(ctx context.Context, img *Image, edit Edit, opt Options) (*Result, e
 		return nil, fmt.Errorf("%s: %w", img.Name, err)
 	}
 	u.result.Changed = top.desc.Digest != img.Descriptor.Digest
-	u.result.Image = img.with(top.desc, top.raw, added{img.from, u.content, u.streams})
+	u.result.Image = img.With(top.desc, top.raw, oci.Added{Blobs: img.Blobs(), Content: u.content, Streams: u.streams})
 	return u.result, nil
 }
 
@@ -48,7 +49,7 @@ func Root(ctx context.Context, img *Image, opt Options) (fs.ReadLinkFS, *Config,
 	var config *Config
 	_, err := Update(ctx, img, func(r *rootfs.Overlay, c *Config) error {
 		if root != nil {
-			return withHint(errors.New("it holds images for several platforms"), "choose one with --platform")
+			return oci.WithHint(errors.New("it holds images for several platforms"), "choose one with --platform")
 		}
 		root, config = r, c
 		return nil
@@ -80,7 +81,7 @@ type updater struct {
 	opt     Options
 	edit    Edit
 	name    string // of the image in a registry
-	from    blobs
+	from    oci.Blobs
 	content map[Digest][]byte // what was made
 	streams map[Digest]func(context.Context) (io.ReadCloser, error)
 	reader  *reader
@@ -89,7 +90,7 @@ type updater struct {
 
 func newUpdater(img *Image, edit Edit, opt Options) *updater {
 	return &updater{
-		opt: opt, edit: edit, from: img.from, name: img.Reference, content: map[Digest][]byte{},
+		opt: opt, edit: edit, from: img.Blobs(), name: img.Reference, content: map[Digest][]byte{},
 		streams: map[Digest]func(context.Context) (io.ReadCloser, error){},
 		reader:  opt.newReader(), result: &Result{},
 	}
@@ -97,7 +98,7 @@ func newUpdater(img *Image, edit Edit, opt Options) *updater {
 
 // keep takes what was made into the image and returns its descriptor.
 func (u *updater) keep(mediaType string, data []byte) Descriptor {
-	d := describe(mediaType, data)
+	d := oci.Describe(mediaType, data)
 	u.content[d.Digest] = data
 	return d
 }

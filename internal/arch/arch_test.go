@@ -16,20 +16,20 @@ const module = "github.com/certgraft/certgraft"
 // rules says what a package, tests left aside, may import beside the standard
 // library and golang.org/x. Paths of this module are written without its name.
 var rules = map[string][]string{
-	"":                 {"internal/command"},
-	"internal/command": {"bundles", "image", "installer", "probe", "certs", "keystore", "rootfs", "internal/command/launch", "internal/command/page", "internal/command/words", "github.com/urfave/cli/v2", "github.com/schollz/progressbar/v3"},
-	"bundles":          {"certs", "github.com/hashicorp/go-retryablehttp"},
-	"image":            {"certs", "keystore", "rootfs", "github.com/google/go-containerregistry", "github.com/klauspost/compress"},
-	"installer":        {"internal/pemfile", "certs", "keystore", "rootfs"},
-	"internal/pemfile": {"certs"},
-	"probe":            {"certs", "keystore", "rootfs"},
-	"keystore":         {"certs", "github.com/pavlo-v-chernykh/keystore-go/v4", "software.sslmate.com/src/go-pkcs12"},
-	"certs":            {},
-	"rootfs":           {},
-
+	"":                        {"internal/command"},
+	"internal/command":        {"bundles", "image", "installer", "probe", "certs", "keystore", "rootfs", "internal/command/launch", "internal/command/page", "internal/command/words", "github.com/urfave/cli/v2", "github.com/schollz/progressbar/v3"},
+	"bundles":                 {"certs", "github.com/hashicorp/go-retryablehttp"},
+	"image":                   {"certs", "keystore", "rootfs", "github.com/google/go-containerregistry", "github.com/klauspost/compress", "image/internal/oci"},
+	"installer":               {"internal/pemfile", "certs", "keystore", "rootfs"},
+	"internal/pemfile":        {"certs"},
+	"probe":                   {"certs", "keystore", "rootfs"},
+	"keystore":                {"certs", "github.com/pavlo-v-chernykh/keystore-go/v4", "software.sslmate.com/src/go-pkcs12"},
+	"certs":                   {},
+	"rootfs":                  {},
 	"internal/command/launch": {},
 	"internal/command/page":   {"certs", "installer", "internal/command/words"},
 	"internal/command/words":  {},
+	"image/internal/oci":      {"github.com/klauspost/compress"},
 }
 
 // tools are packages that run while developing and are not in the binary.

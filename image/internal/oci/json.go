@@ -1,4 +1,4 @@
-package image
+package oci
 
 import (
 	"bytes"
@@ -9,16 +9,16 @@ import (
 	"slices"
 )
 
-// object is a JSON object whose members keep their order and, but for those
+// Object is a JSON object whose members keep their order and, but for those
 // that are set, their bytes. A struct would lose the members that it does not
 // name, and a manifest that is written anew has another digest.
-type object struct {
-	keys   []string
-	values map[string]json.RawMessage
+type Object struct {
+	Keys   []string
+	Values map[string]json.RawMessage
 }
 
-func parseObject(data []byte) (*object, error) {
-	o := &object{values: map[string]json.RawMessage{}}
+func ParseObject(data []byte) (*Object, error) {
+	o := &Object{Values: map[string]json.RawMessage{}}
 	dec := json.NewDecoder(bytes.NewReader(data))
 	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
 		return nil, errors.Join(errors.New("it is not a JSON object"), err)
@@ -33,19 +33,19 @@ func parseObject(data []byte) (*object, error) {
 		if err := dec.Decode(&value); err != nil {
 			return nil, err
 		}
-		if _, twice := o.values[key]; twice {
+		if _, twice := o.Values[key]; twice {
 			return nil, fmt.Errorf("it has the member %q twice", key)
 		}
-		o.keys = append(o.keys, key)
-		o.values[key] = value
+		o.Keys = append(o.Keys, key)
+		o.Values[key] = value
 	}
 	_, err := dec.Token()
 	return o, err
 }
 
-// get decodes a member into v, and leaves v as it is if there is none.
-func (o *object) get(key string, v any) error {
-	raw, ok := o.values[key]
+// Get decodes a member into v, and leaves v as it is if there is none.
+func (o *Object) Get(key string, v any) error {
+	raw, ok := o.Values[key]
 	if !ok {
 		return nil
 	}
@@ -55,79 +55,79 @@ func (o *object) get(key string, v any) error {
 	return nil
 }
 
-// child returns a member that is an object, an empty one if it is not there or
+// Child returns a member that is an object, an empty one if it is not there or
 // null.
-func (o *object) child(key string) (*object, error) {
-	raw, ok := o.values[key]
+func (o *Object) Child(key string) (*Object, error) {
+	raw, ok := o.Values[key]
 	if !ok || string(raw) == "null" {
-		return &object{values: map[string]json.RawMessage{}}, nil
+		return &Object{Values: map[string]json.RawMessage{}}, nil
 	}
-	c, err := parseObject(raw)
+	c, err := ParseObject(raw)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", key, err)
 	}
 	return c, nil
 }
 
-// set makes v a member, in the place of the one that is there.
-func (o *object) set(key string, v any) error {
-	raw, err := encodeJSON(v)
+// Set makes v a member, in the place of the one that is there.
+func (o *Object) Set(key string, v any) error {
+	raw, err := EncodeJSON(v)
 	if err != nil {
 		return fmt.Errorf("%s: %w", key, err)
 	}
-	if _, ok := o.values[key]; !ok {
-		o.keys = append(o.keys, key)
+	if _, ok := o.Values[key]; !ok {
+		o.Keys = append(o.Keys, key)
 	}
-	o.values[key] = raw
+	o.Values[key] = raw
 	return nil
 }
 
-// setAll sets members of the member key, which is an object of strings.
-func (o *object) setAll(key string, values map[string]string) error {
+// SetAll sets members of the member key, which is an object of strings.
+func (o *Object) SetAll(key string, values map[string]string) error {
 	if len(values) == 0 {
 		return nil
 	}
-	c, err := o.child(key)
+	c, err := o.Child(key)
 	if err != nil {
 		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
-		if err := c.set(name, values[name]); err != nil {
+		if err := c.Set(name, values[name]); err != nil {
 			return err
 		}
 	}
-	return o.set(key, c)
+	return o.Set(key, c)
 }
 
-func (o *object) remove(key string) {
-	delete(o.values, key)
-	o.keys = slices.DeleteFunc(o.keys, func(k string) bool { return k == key })
+func (o *Object) Remove(key string) {
+	delete(o.Values, key)
+	o.Keys = slices.DeleteFunc(o.Keys, func(k string) bool { return k == key })
 }
 
-// encode returns the object as JSON. It is no MarshalJSON, since the encoding
+// Encode returns the object as JSON. It is no MarshalJSON, since the encoding
 // package would compact and escape what is to stay as it is.
-func (o *object) encode() []byte {
+func (o *Object) Encode() []byte {
 	var buf bytes.Buffer
 	buf.WriteByte('{')
-	for i, key := range o.keys {
+	for i, key := range o.Keys {
 		if i > 0 {
 			buf.WriteByte(',')
 		}
-		name, _ := encodeJSON(key) // a string always encodes
+		name, _ := EncodeJSON(key) // a string always encodes
 		buf.Write(name)
 		buf.WriteByte(':')
-		buf.Write(o.values[key])
+		buf.Write(o.Values[key])
 	}
 	buf.WriteByte('}')
 	return buf.Bytes()
 }
 
-// encodeJSON encodes v without escaping what HTML would need. Objects and raw
+// EncodeJSON encodes v without escaping what HTML would need. Objects and raw
 // values keep their bytes.
-func encodeJSON(v any) (json.RawMessage, error) {
+func EncodeJSON(v any) (json.RawMessage, error) {
 	switch v := v.(type) {
-	case *object:
-		return v.encode(), nil
+	case *Object:
+		return v.Encode(), nil
 	case []json.RawMessage:
 		return append(append([]byte{'['}, bytes.Join(rawBytes(v), []byte{','})...), ']'), nil
 	}
@@ -146,10 +146,10 @@ func rawBytes(values []json.RawMessage) [][]byte {
 	return out
 }
 
-// likeWritten returns a document with the white space of another, where that is
+// LikeWritten returns a document with the white space of another, where that is
 // what an encoder makes: all on one line, or each member on its own, indented.
 // What is taken out again then leaves the bytes that were there before.
-func likeWritten(was, now []byte) []byte {
+func LikeWritten(was, now []byte) []byte {
 	body := bytes.TrimRight(was, " \t\r\n")
 	again, errWas := layOut(body, body)
 	out, errNow := layOut(body, now)

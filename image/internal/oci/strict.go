@@ -1,4 +1,4 @@
-package image
+package oci
 
 import (
 	"encoding/json"
@@ -7,33 +7,33 @@ import (
 	"strings"
 )
 
-// exact reads a document into v, and refuses it if it has a member twice, or one
+// DecodeStrict reads a document into v, and refuses it if it has a member twice, or one
 // whose name is that of a member of v but for the case. The encoding package
 // takes such a name, other readers do not, and an edit would leave the member as
 // it is and add another: one document would be two images.
-func exact(raw []byte, v any) error {
+func DecodeStrict(raw []byte, v any) error {
 	if err := json.Unmarshal(raw, v); err != nil {
 		return fmt.Errorf("it is not the JSON that was expected: %w", err)
 	}
-	if err := exactAs(raw, reflect.TypeOf(v)); err != nil {
-		return withHint(err, "no tool that is in use writes this: build the image again, and ask where it comes from")
+	if err := checkStrict(raw, reflect.TypeOf(v)); err != nil {
+		return WithHint(err, "no tool that is in use writes this: build the image again, and ask where it comes from")
 	}
 	return nil
 }
 
-func exactAs(raw json.RawMessage, t reflect.Type) error {
+func checkStrict(raw json.RawMessage, t reflect.Type) error {
 	switch t.Kind() {
 	case reflect.Pointer:
-		return exactAs(raw, t.Elem())
+		return checkStrict(raw, t.Elem())
 	case reflect.Slice:
-		return exactElements(raw, t.Elem())
+		return checkElements(raw, t.Elem())
 	case reflect.Struct:
-		return exactMembers(raw, t)
+		return checkMembers(raw, t)
 	}
 	return nil
 }
 
-func exactElements(raw json.RawMessage, t reflect.Type) error {
+func checkElements(raw json.RawMessage, t reflect.Type) error {
 	if t.Kind() != reflect.Struct {
 		return nil
 	}
@@ -42,27 +42,27 @@ func exactElements(raw json.RawMessage, t reflect.Type) error {
 		return err
 	}
 	for _, element := range all {
-		if err := exactAs(element, t); err != nil {
+		if err := checkStrict(element, t); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func exactMembers(raw json.RawMessage, t reflect.Type) error {
+func checkMembers(raw json.RawMessage, t reflect.Type) error {
 	if string(raw) == "null" {
 		return nil
 	}
-	o, err := parseObject(raw)
+	o, err := ParseObject(raw)
 	if err != nil {
 		return err
 	}
-	for _, key := range o.keys {
+	for _, key := range o.Keys {
 		for field := range t.Fields() {
 			name := memberName(field)
 			switch {
 			case key == name:
-				if err := exactAs(o.values[key], field.Type); err != nil {
+				if err := checkStrict(o.Values[key], field.Type); err != nil {
 					return fmt.Errorf("%s: %w", key, err)
 				}
 			case strings.EqualFold(key, name):

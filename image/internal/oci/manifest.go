@@ -1,4 +1,4 @@
-package image
+package oci
 
 import (
 	"encoding/json"
@@ -6,8 +6,8 @@ import (
 	"fmt"
 )
 
-// manifest is what is read of a manifest or index. It is never written.
-type manifest struct {
+// Manifest is what is read of a manifest or index. It is never written.
+type Manifest struct {
 	MediaType    string            `json:"mediaType"`
 	ArtifactType string            `json:"artifactType"`
 	Config       *Descriptor       `json:"config"`
@@ -17,24 +17,24 @@ type manifest struct {
 	Annotations  map[string]string `json:"annotations"`
 }
 
-// parseManifest reads a manifest or index of that media type. Bytes that could
+// ParseManifest reads a manifest or index of that media type. Bytes that could
 // be taken for either are refused: two readers would see two images.
-func parseManifest(mediaType string, raw []byte) (*manifest, error) {
-	var m manifest
-	if err := exact(raw, &m); err != nil {
+func ParseManifest(mediaType string, raw []byte) (*Manifest, error) {
+	var m Manifest
+	if err := DecodeStrict(raw, &m); err != nil {
 		return nil, fmt.Errorf("the manifest: %w", err)
 	}
 	switch {
 	case m.MediaType != "" && m.MediaType != mediaType:
 		return nil, fmt.Errorf("the manifest says that it is %s, and its descriptor that it is %s", m.MediaType, mediaType)
-	case isIndex(mediaType) && (m.Config != nil || m.Layers != nil), isManifest(mediaType) && m.Manifests != nil:
+	case IsIndex(mediaType) && (m.Config != nil || m.Layers != nil), IsManifest(mediaType) && m.Manifests != nil:
 		return nil, errors.New("the manifest could be an image or an index")
-	case isManifest(mediaType) && m.Config == nil:
+	case IsManifest(mediaType) && m.Config == nil:
 		return nil, errors.New("the manifest has no config")
 	}
 	for _, list := range [][]Descriptor{m.Layers, m.Manifests} {
 		for _, d := range list {
-			if _, err := d.Digest.newHash(); err != nil {
+			if _, err := d.Digest.NewHash(); err != nil {
 				return nil, fmt.Errorf("the manifest names a %w", err)
 			}
 		}
@@ -42,42 +42,42 @@ func parseManifest(mediaType string, raw []byte) (*manifest, error) {
 	return &m, nil
 }
 
-// mediaTypeOf returns the media type of a manifest that came without one.
-func mediaTypeOf(raw []byte, fallback string) (string, error) {
-	var m manifest
+// MediaTypeOf returns the media type of a manifest that came without one.
+func MediaTypeOf(raw []byte, fallback string) (string, error) {
+	var m Manifest
 	if err := json.Unmarshal(raw, &m); err != nil {
 		return "", fmt.Errorf("the manifest is not JSON: %w", err)
 	}
 	mediaType := m.MediaType
 	switch {
 	case mediaType != "":
-	case isIndex(fallback) || isManifest(fallback):
+	case IsIndex(fallback) || IsManifest(fallback):
 		mediaType = fallback
 	case m.Manifests != nil:
-		mediaType = ociIndex
+		mediaType = IndexType
 	case m.Config != nil:
-		mediaType = ociManifest
+		mediaType = ManifestType
 	default:
 		mediaType = fallback
 	}
-	if !isIndex(mediaType) && !isManifest(mediaType) {
-		return "", withHint(fmt.Errorf("a manifest of type %q is not read", mediaType), "schema 1 images are from before 2016: push the image again with a current tool")
+	if !IsIndex(mediaType) && !IsManifest(mediaType) {
+		return "", WithHint(fmt.Errorf("a manifest of type %q is not read", mediaType), "schema 1 images are from before 2016: push the image again with a current tool")
 	}
 	return mediaType, nil
 }
 
-// redirect has a descriptor, as it was written, name other content.
-func redirect(raw json.RawMessage, to Descriptor) (json.RawMessage, error) {
-	o, err := parseObject(raw)
+// Redirect has a descriptor, as it was written, name other content.
+func Redirect(raw json.RawMessage, to Descriptor) (json.RawMessage, error) {
+	o, err := ParseObject(raw)
 	if err != nil {
 		return nil, err
 	}
-	o.remove("data") // the content itself, where it was embedded
-	if err := o.set("digest", to.Digest); err != nil {
+	o.Remove("data") // the content itself, where it was embedded
+	if err := o.Set("digest", to.Digest); err != nil {
 		return nil, err
 	}
-	if err := o.set("size", to.Size); err != nil {
+	if err := o.Set("size", to.Size); err != nil {
 		return nil, err
 	}
-	return o.encode(), nil
+	return o.Encode(), nil
 }

@@ -1,4 +1,4 @@
-package image
+package oci
 
 import (
 	"errors"
@@ -12,8 +12,8 @@ var ErrUnreachable = errors.New("the registry or engine could not be reached")
 // named.
 var ErrUsage = errors.New("wrong usage")
 
-// withHint returns an error that knows what to do next.
-func withHint(err error, hint string) error { return hinted{err, hint} }
+// WithHint returns an error that knows what to do next.
+func WithHint(err error, hint string) error { return hinted{err, hint} }
 
 type hinted struct {
 	error
@@ -25,8 +25,8 @@ func (h hinted) Unwrap() error { return h.error }
 // Hint returns the advice to print below the error.
 func (h hinted) Hint() string { return h.hint }
 
-// withKind returns an error that errors.Is takes for kind, too.
-func withKind(err, kind error) error { return kinded{err, kind} }
+// WithKind returns an error that errors.Is takes for kind, too.
+func WithKind(err, kind error) error { return kinded{err, kind} }
 
 type kinded struct {
 	error

@@ -1,4 +1,4 @@
-package image
+package oci
 
 import (
 	"crypto/sha256"
@@ -12,15 +12,15 @@ import (
 // A Digest names content by its hash, as ALGORITHM:HEX.
 type Digest string
 
-// digestOf returns the digest of data.
-func digestOf(data []byte) Digest {
+// DigestOf returns the digest of data.
+func DigestOf(data []byte) Digest {
 	sum := sha256.Sum256(data)
 	return Digest("sha256:" + hex.EncodeToString(sum[:]))
 }
 
-// newHash returns the hash that the digest is of. A digest that is not well
+// NewHash returns the hash that the digest is of. A digest that is not well
 // formed is an error, also since it becomes part of paths.
-func (d Digest) newHash() (hash.Hash, error) {
+func (d Digest) NewHash() (hash.Hash, error) {
 	algorithm, sum, _ := strings.Cut(string(d), ":")
 	var h hash.Hash
 	switch algorithm {
@@ -37,11 +37,11 @@ func (d Digest) newHash() (hash.Hash, error) {
 	return h, nil
 }
 
-// path returns where the content is in an OCI layout.
-func (d Digest) path() string { return "blobs/" + strings.Replace(string(d), ":", "/", 1) }
+// Path returns where the content is in an OCI layout.
+func (d Digest) Path() string { return "blobs/" + strings.Replace(string(d), ":", "/", 1) }
 
-// short returns the first characters of the digest, for people.
-func (d Digest) short() string {
+// Short returns the first characters of the digest, for people.
+func (d Digest) Short() string {
 	_, sum, _ := strings.Cut(string(d), ":")
 	return sum[:min(len(sum), 12)]
 }
@@ -58,7 +58,7 @@ type Descriptor struct {
 	ArtifactType string            `json:"artifactType,omitempty"`
 }
 
-// describe returns the descriptor of content.
-func describe(mediaType string, data []byte) Descriptor {
-	return Descriptor{MediaType: mediaType, Digest: digestOf(data), Size: int64(len(data))}
+// Describe returns the descriptor of content.
+func Describe(mediaType string, data []byte) Descriptor {
+	return Descriptor{MediaType: mediaType, Digest: DigestOf(data), Size: int64(len(data))}
 }

@@ -1,4 +1,4 @@
-package image
+package oci
 
 import (
 	"encoding/hex"
@@ -8,21 +8,21 @@ import (
 	"strings"
 )
 
-// verifier is a reader that ends in an error if what was read is not what the
-// descriptor names.
+// NewVerifier returns a reader that ends in an error if what was read is not what
+// the descriptor names.
+func NewVerifier(r io.Reader, d Descriptor) (io.Reader, error) {
+	h, err := d.Digest.NewHash()
+	if err != nil {
+		return nil, err
+	}
+	return &verifier{r: r, want: d, hash: h, left: d.Size}, nil
+}
+
 type verifier struct {
 	r    io.Reader
 	want Descriptor
 	hash hash.Hash
 	left int64
-}
-
-func newVerifier(r io.Reader, d Descriptor) (*verifier, error) {
-	h, err := d.Digest.newHash()
-	if err != nil {
-		return nil, err
-	}
-	return &verifier{r: r, want: d, hash: h, left: d.Size}, nil
 }
 
 func (v *verifier) Read(p []byte) (int, error) {
@@ -34,13 +34,14 @@ func (v *verifier) Read(p []byte) (int, error) {
 		return 0, errTooLong
 	case errors.Is(err, io.EOF) && v.left > 0:
 		return n, errTooShort
-	case errors.Is(err, io.EOF) && !sums(v.hash, v.want.Digest):
-		return n, errNotDigest
+	case errors.Is(err, io.EOF) && !Sums(v.hash, v.want.Digest):
+		return n, ErrNotDigest
 	}
 	return n, err
 }
 
-func sums(h hash.Hash, want Digest) bool {
+// Sums reports whether what was hashed is what the digest names.
+func Sums(h hash.Hash, want Digest) bool {
 	_, sum, _ := strings.Cut(string(want), ":")
 	return hex.EncodeToString(h.Sum(nil)) == sum
 }
@@ -48,5 +49,5 @@ func sums(h hash.Hash, want Digest) bool {
 var (
 	errTooLong   = errors.New("it is longer than its descriptor says")
 	errTooShort  = errors.New("it ends before the size that its descriptor says")
-	errNotDigest = errors.New("its content does not match its digest: it was damaged or replaced on the way")
+	ErrNotDigest = errors.New("its content does not match its digest: it was damaged or replaced on the way")
 )

@@ -1,4 +1,4 @@
-package image
+package oci
 
 import (
 	"encoding/json"
@@ -9,22 +9,22 @@ import (
 
 func TestObject(t *testing.T) {
 	const text = `{ "b":  [1, 2.50],"a":{"x":"<&>"}, "big":12345678901234567890 }`
-	o, err := parseObject([]byte(text))
+	o, err := ParseObject([]byte(text))
 	must(t, err)
-	c, err := o.child("a")
+	c, err := o.Child("a")
 	must(t, err)
-	must(t, c.set("y", "<"))
-	must(t, o.set("a", c))
-	must(t, o.set("new", []json.RawMessage{[]byte(`{"k": 1}`)}))
-	if got, want := string(o.encode()), `{"b":[1, 2.50],"a":{"x":"<&>","y":"<"},"big":12345678901234567890,"new":[{"k": 1}]}`; got != want {
+	must(t, c.Set("y", "<"))
+	must(t, o.Set("a", c))
+	must(t, o.Set("new", []json.RawMessage{[]byte(`{"k": 1}`)}))
+	if got, want := string(o.Encode()), `{"b":[1, 2.50],"a":{"x":"<&>","y":"<"},"big":12345678901234567890,"new":[{"k": 1}]}`; got != want {
 		t.Errorf("%s", got)
 	}
-	o.remove("a")
-	if slices.Contains(o.keys, "a") || strings.Contains(string(o.encode()), "<") {
-		t.Errorf("%s", o.encode())
+	o.Remove("a")
+	if slices.Contains(o.Keys, "a") || strings.Contains(string(o.Encode()), "<") {
+		t.Errorf("%s", o.Encode())
 	}
 	for _, bad := range []string{"", "[]", `{"a":1,"a":2}`, `{"a"`, `{"a":}`, "null"} {
-		if _, err := parseObject([]byte(bad)); err == nil {
+		if _, err := ParseObject([]byte(bad)); err == nil {
 			t.Errorf("%q is an object", bad)
 		}
 	}
@@ -44,7 +44,7 @@ func TestLikeWritten(t *testing.T) {
 		"{\n":                          now,
 		"":                             now,
 	} {
-		if got := string(likeWritten([]byte(was), []byte(now))); got != want {
+		if got := string(LikeWritten([]byte(was), []byte(now))); got != want {
 			t.Errorf("%q: %q, want %q", was, got, want)
 		}
 	}
@@ -53,7 +53,7 @@ func TestLikeWritten(t *testing.T) {
 func FuzzObject(f *testing.F) {
 	f.Add([]byte(`{"a":1,"b":{"c":[]}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		o, err := parseObject(data)
+		o, err := ParseObject(data)
 		if err != nil || !json.Valid(data) {
 			return
 		}
@@ -61,8 +61,8 @@ func FuzzObject(f *testing.F) {
 		if json.Unmarshal(data, &was) != nil {
 			return
 		}
-		if err := json.Unmarshal(o.encode(), &is); err != nil {
-			t.Errorf("%q becomes %q: %v", data, o.encode(), err)
+		if err := json.Unmarshal(o.Encode(), &is); err != nil {
+			t.Errorf("%q becomes %q: %v", data, o.Encode(), err)
 		}
 	})
 }

@@ -1,4 +1,4 @@
-package image
+package oci
 
 import (
 	"fmt"
@@ -34,9 +34,9 @@ func (p Platform) String() string {
 	return text
 }
 
-// covers reports whether an image for other is one for p. Without a variant p
+// Covers reports whether an image for other is one for p. Without a variant p
 // stands for all of them, and arm64 has but one.
-func (p Platform) covers(other Platform) bool {
+func (p Platform) Covers(other Platform) bool {
 	return p.OS == other.OS && p.Architecture == other.Architecture &&
 		(p.Variant == "" || p.variant() == other.variant())
 }

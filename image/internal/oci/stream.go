@@ -1,11 +1,11 @@
-package image
+package oci
 
 import (
 	"context"
 	"io"
 )
 
-func withContext(ctx context.Context, r io.Reader) io.Reader {
+func WithContext(ctx context.Context, r io.Reader) io.Reader {
 	return &ctxReader{r, ctx.Done(), ctx.Err}
 }
 
@@ -26,15 +26,15 @@ func (c *ctxReader) Read(p []byte) (int, error) {
 	}
 }
 
-// fileOf returns an open file, to be read while the work goes on.
-func fileOf(ctx context.Context, f io.ReadCloser, err error) (io.ReadCloser, error) {
+// FileOf returns an open file, to be read while the work goes on.
+func FileOf(ctx context.Context, f io.ReadCloser, err error) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	return readCloser{withContext(ctx, f), f}, nil
+	return ReadCloser{WithContext(ctx, f), f}, nil
 }
 
-type readCloser struct {
+type ReadCloser struct {
 	io.Reader
 	io.Closer
 }

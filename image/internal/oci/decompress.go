@@ -1,0 +1,63 @@
+package oci
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+)
+
+// Unpack returns what r holds once it is decompressed. What it is compressed
+// with is told from its first bytes: media types are wrong now and then.
+func Unpack(r io.Reader, mediaType string) (io.ReadCloser, error) {
+	unpacked, _, err := UnpackKind(r, mediaType)
+	return unpacked, err
+}
+
+// UnpackKind also returns how it is compressed.
+func UnpackKind(r io.Reader, mediaType string) (io.ReadCloser, Compression, error) {
+	if strings.HasSuffix(mediaType, "+encrypted") {
+		return nil, Plain, WithHint(fmt.Errorf("it is encrypted (%s)", mediaType), "patch the image before it is encrypted")
+	}
+	head := bufio.NewReaderSize(r, 64<<10)
+	kind, err := Sniff(head)
+	if err != nil {
+		return nil, Plain, err
+	}
+	switch kind {
+	case Gzipped:
+		z, err := gzip.NewReader(head)
+		return z, kind, err
+	case Zstandard:
+		z, err := zstd.NewReader(head, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(MaxWindow))
+		if err != nil {
+			return nil, kind, err
+		}
+		return z.IOReadCloser(), kind, nil
+	}
+	return io.NopCloser(head), kind, nil
+}
+
+// Sniff tells how a stream is compressed, without consuming it.
+func Sniff(r *bufio.Reader) (Compression, error) {
+	magic, err := r.Peek(4)
+	switch {
+	case bytes.HasPrefix(magic, []byte{0x1f, 0x8b}):
+		return Gzipped, nil
+	case bytes.Equal(magic, []byte{0x28, 0xb5, 0x2f, 0xfd}):
+		return Zstandard, nil
+	case len(magic) == 4 && magic[0]&0xf0 == 0x50 && magic[1] == 0x2a && magic[2] == 0x4d && magic[3] == 0x18:
+		return Zstandard, nil // zstd:chunked starts with a skippable frame
+	case err != nil && !errors.Is(err, io.EOF):
+		return Plain, err
+	}
+	return Plain, nil
+}
+
+// MaxWindow bounds the memory that a zstd stream may ask for.
+const MaxWindow = 128 << 20

@@ -1,0 +1,110 @@
+// Package oci holds manifests, indexes and configs of images, and reads content by
+// its descriptor. Documents are edited as raw JSON, see [Object], so that members
+// that this package does not know keep their bytes.
+//
+// See https://github.com/opencontainers/image-spec.
+package oci
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+)
+
+// An Image is a manifest, or an index of several, and the place where what it
+// names is read.
+type Image struct {
+	Name       string     // as its location was named
+	Reference  string     // by which a registry has it; "" elsewhere
+	Descriptor Descriptor // of the manifest or index
+	Tags       []string   // by which a container engine knows it, where it came with some
+
+	raw  []byte
+	from Blobs
+}
+
+// NewImage returns an image without a name.
+func NewImage(d Descriptor, raw []byte, from Blobs) *Image {
+	return &Image{Descriptor: d, raw: raw, from: from}
+}
+
+// With returns an image of the same names with other content.
+func (img *Image) With(d Descriptor, raw []byte, from Blobs) *Image {
+	other := NewImage(d, raw, from)
+	other.Name, other.Reference, other.Tags = img.Name, img.Reference, img.Tags
+	return other
+}
+
+// Raw returns the bytes of the manifest or index. They must not be changed.
+func (img *Image) Raw() []byte { return img.raw }
+
+// Blobs returns where what the image names is read.
+func (img *Image) Blobs() Blobs { return img.from }
+
+// Contents calls visit for everything that the image is made of, once each,
+// what is named before what names it.
+func (img *Image) Contents(ctx context.Context, visit func(d Descriptor, open func() (io.ReadCloser, error)) error) error {
+	seen := map[Digest]bool{}
+	var walk func(d Descriptor, raw []byte) error
+	walk = func(d Descriptor, raw []byte) error {
+		if seen[d.Digest] {
+			return nil
+		}
+		seen[d.Digest] = true
+		m, err := ParseManifest(d.MediaType, raw)
+		if err != nil {
+			return err
+		}
+		for _, child := range m.Manifests {
+			raw, err := Read(ctx, img.from, child)
+			if err != nil {
+				return err
+			}
+			if err := walk(child, raw); err != nil {
+				return err
+			}
+		}
+		for _, blob := range BlobsOf(m) {
+			if seen[blob.Digest] {
+				continue
+			}
+			seen[blob.Digest] = true
+			if err := visit(blob, func() (io.ReadCloser, error) { return img.OpenVerified(ctx, blob) }); err != nil {
+				return fmt.Errorf("copy %s: %w", blob.Digest, err)
+			}
+		}
+		return visit(d, func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(string(raw))), nil })
+	}
+	return walk(img.Descriptor, img.raw)
+}
+
+// OpenVerified opens a blob; reading it fails if it is not what its digest says.
+func (img *Image) OpenVerified(ctx context.Context, d Descriptor) (io.ReadCloser, error) {
+	body, err := img.from.Open(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	v, err := NewVerifier(body, d)
+	if err != nil {
+		body.Close()
+		return nil, err
+	}
+	return ReadCloser{v, body}, nil
+}
+
+// BlobsOf returns what an image's manifest names and a registry must have, each
+// once.
+func BlobsOf(m *Manifest) []Descriptor {
+	var all []Descriptor
+	if m.Config != nil {
+		all = append(all, *m.Config)
+	}
+	for _, l := range m.Layers {
+		if !IsForeign(l.MediaType) && !slices.ContainsFunc(all, func(d Descriptor) bool { return d.Digest == l.Digest }) {
+			all = append(all, l)
+		}
+	}
+	return all
+}

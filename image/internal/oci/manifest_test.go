@@ -1,0 +1,46 @@
+package oci
+
+import (
+	"encoding/json"
+	"path"
+	"strings"
+	"testing"
+)
+
+// FuzzManifest reads manifests, indexes and configs, and edits those that are
+// taken: they stay JSON, and what is edited is taken again.
+func FuzzManifest(f *testing.F) {
+	digest := string(DigestOf(nil))
+	f.Add([]byte(`{"schemaVersion":2,"mediaType":"` + ManifestType + `","config":{"mediaType":"x","digest":"` + digest + `","size":0},"layers":[{"mediaType":"` + LayerType + `","digest":"` + digest + `","size":1}]}`))
+	f.Add([]byte(`{"schemaVersion":2,"manifests":[{"mediaType":"` + ManifestType + `","digest":"` + digest + `","size":-1,"data":"","platform":{"os":"linux"}}]}`))
+	f.Add([]byte(`{"rootfs":{"diff_ids":["` + digest + `"]},"history":[{"created_by":"COPY a /b # buildkit"}],"config":{"Env":["PATH=/x"]}}`))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		mediaType, err := MediaTypeOf(raw, ManifestType)
+		if err != nil {
+			return
+		}
+		m, err := ParseManifest(mediaType, raw)
+		if err != nil {
+			return
+		}
+		for _, d := range append(m.Layers, m.Manifests...) {
+			if name := d.Digest.Path(); path.Clean(name) != name || strings.Contains(name, "..") || !strings.HasPrefix(name, "blobs/") {
+				t.Errorf("the digest %q leads to %s", d.Digest, name)
+			}
+			_ = d.Digest.Short()
+		}
+		_, _ = ParseConfig(raw, m.Layers)
+		o, err := ParseObject(raw)
+		if err != nil {
+			return
+		}
+		if err := o.SetAll("annotations", map[string]string{"a": "b"}); err != nil {
+			return
+		}
+		if again := o.Encode(); !json.Valid(again) {
+			t.Errorf("%q became %q", raw, again)
+		} else if _, err := ParseManifest(mediaType, again); err != nil {
+			t.Errorf("%q became %q: %v", raw, again, err)
+		}
+	})
+}

@@ -1,0 +1,86 @@
+package oci
+
+import (
+	"slices"
+	"strings"
+)
+
+// Media types of manifests, indexes and configs.
+const (
+	IndexType      = "application/vnd.oci.image.index.v1+json"
+	ManifestType   = "application/vnd.oci.image.manifest.v1+json"
+	ConfigType     = "application/vnd.oci.image.config.v1+json"
+	dockerList     = "application/vnd.docker.distribution.manifest.list.v2+json"
+	DockerManifest = "application/vnd.docker.distribution.manifest.v2+json"
+	DockerConfig   = "application/vnd.docker.container.image.v1+json"
+)
+
+// ManifestTypes is what a registry is asked for.
+var ManifestTypes = []string{IndexType, dockerList, ManifestType, DockerManifest}
+
+// Media types of layers, without what says how they are compressed.
+const (
+	LayerType   = "application/vnd.oci.image.layer.v1.tar"
+	DockerLayer = "application/vnd.docker.image.rootfs.diff.tar"
+)
+
+// IsIndex reports whether the media type is that of an index.
+func IsIndex(mediaType string) bool { return mediaType == IndexType || mediaType == dockerList }
+
+// IsManifest reports whether the media type is that of an image's manifest.
+func IsManifest(mediaType string) bool {
+	return mediaType == ManifestType || mediaType == DockerManifest
+}
+
+// IsImageConfig reports whether the media type is that of an image's config.
+func IsImageConfig(mediaType string) bool {
+	return mediaType == ConfigType || mediaType == DockerConfig
+}
+
+// IsForeign reports whether a layer may not be in the registry, and must not
+// be pushed to another: those of Windows.
+func IsForeign(mediaType string) bool {
+	return strings.Contains(mediaType, "nondistributable") || strings.Contains(mediaType, "rootfs.foreign")
+}
+
+// Compression is how a layer is packed.
+type Compression string
+
+const (
+	Plain     Compression = ""
+	Gzipped   Compression = "gzip"
+	Zstandard Compression = "zstd"
+)
+
+// TopLayerType returns the media type of a layer that goes on top of others: of
+// their family and compressed as they are. Some engines refuse a mix.
+func TopLayerType(manifestType string, layers []Descriptor) (string, Compression) {
+	for _, l := range slices.Backward(layers) {
+		mediaType := l.MediaType
+		if IsForeign(mediaType) {
+			continue
+		}
+		switch {
+		case mediaType == LayerType, mediaType == DockerLayer:
+			return mediaType, Plain
+		case strings.HasPrefix(mediaType, LayerType+"+zstd"):
+			return LayerType + "+zstd", Zstandard
+		case strings.HasPrefix(mediaType, LayerType):
+			return LayerType + "+gzip", Gzipped
+		case mediaType == DockerLayer+".zstd":
+			return mediaType, Zstandard
+		case strings.HasPrefix(mediaType, DockerLayer):
+			return DockerLayer + ".gzip", Gzipped
+		}
+	}
+	if manifestType == DockerManifest {
+		return DockerLayer + ".gzip", Gzipped
+	}
+	return LayerType + "+gzip", Gzipped
+}
+
+// How BuildKit marks attestations in an index.
+const (
+	ReferenceType   = "vnd.docker.reference.type"
+	ReferenceDigest = "vnd.docker.reference.digest"
+)
