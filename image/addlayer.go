@@ -14,13 +14,14 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
+	"github.com/certgraft/certgraft/image/internal/layer"
 	"github.com/certgraft/certgraft/image/internal/oci"
 	"github.com/certgraft/certgraft/rootfs"
 )
 
 // newLayer makes a layer of changes to base. Its bytes depend on these and on
 // the image alone: names are sorted, times are the image's, owners are numbers.
-func (u *updater) newLayer(it *item, base *tree, changes []rootfs.Change) (*newLayer, error) {
+func (u *updater) newLayer(it *item, base *tree, changes []rootfs.Change) (*layer.Built, error) {
 	archive, err := archiveOf(base, changes, u.modTime(it))
 	if err != nil {
 		return nil, fmt.Errorf("make the layer: %w", err)
@@ -30,7 +31,7 @@ func (u *updater) newLayer(it *item, base *tree, changes []rootfs.Change) (*newL
 	if err != nil {
 		return nil, fmt.Errorf("make the layer: %w", err)
 	}
-	return &newLayer{desc: u.keep(mediaType, packed), diffID: oci.DigestOf(archive)}, nil
+	return &layer.Built{Desc: u.keep(mediaType, packed), DiffID: oci.DigestOf(archive)}, nil
 }
 
 // pack compresses a layer. The encoders run on one thread and write no time, so
@@ -71,8 +72,8 @@ func archiveOf(base *tree, changes []rootfs.Change, modTime time.Time) ([]byte, 
 	}
 	for _, c := range changes {
 		for dir := path.Dir(c.Name); dir != "."; dir = path.Dir(dir) {
-			if n := lookup(base.root, dir); n != nil && n.isDir() && n.known && headers[dir+"/"] == nil {
-				headers[dir+"/"] = n.header(dir + "/")
+			if n := layer.Lookup(base.Root, dir); n != nil && n.IsDir() && n.Known && headers[dir+"/"] == nil {
+				headers[dir+"/"] = n.Header(dir + "/")
 			}
 		}
 	}
@@ -90,7 +91,7 @@ func archiveOf(base *tree, changes []rootfs.Change, modTime time.Time) ([]byte, 
 		h := headers[name]
 		h.Format = tar.FormatPAX
 		if i == 0 {
-			h.PAXRecords = withRecord(h.PAXRecords, markerRecord, "1")
+			h.PAXRecords = layer.WithRecord(h.PAXRecords, layer.MarkerRecord, "1")
 		}
 		if err := w.WriteHeader(h); err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
@@ -134,7 +135,7 @@ func changeHeader(c rootfs.Change, modTime time.Time) *tar.Header {
 	}
 	switch {
 	case c.Removed:
-		h.Name, h.Typeflag, h.Mode = path.Join(path.Dir(c.Name), whiteout+path.Base(c.Name)), tar.TypeReg, 0o600
+		h.Name, h.Typeflag, h.Mode = path.Join(path.Dir(c.Name), layer.Whiteout+path.Base(c.Name)), tar.TypeReg, 0o600
 	case c.Mode.IsDir():
 		h.Name, h.Typeflag = c.Name+"/", tar.TypeDir
 	case c.Mode&fs.ModeSymlink != 0:
@@ -149,9 +150,9 @@ func changeHeader(c rootfs.Change, modTime time.Time) *tar.Header {
 func keptXattrs(records map[string]string) map[string]string {
 	var kept map[string]string
 	for key, value := range records {
-		attr := strings.TrimPrefix(key, xattrRecord)
+		attr := strings.TrimPrefix(key, layer.XattrRecord)
 		if attr != key && attr != "security.ima" && attr != "security.evm" && !strings.HasPrefix(attr, "trusted.overlay.") {
-			kept = withRecord(kept, key, value)
+			kept = layer.WithRecord(kept, key, value)
 		}
 	}
 	return kept

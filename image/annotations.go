@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/certgraft/certgraft/image/internal/layer"
 	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
@@ -108,7 +109,7 @@ func (u *updater) patched(it *item) bool {
 
 // marked reports whether one of the first n layers of an image is certgraft's own.
 func (u *updater) marked(it *item, n int) bool {
-	return slices.ContainsFunc(u.layersOf(it, n), func(l *layer) bool { return l != nil && l.marked })
+	return slices.ContainsFunc(u.layersOf(it, n), func(l *layer.Listing) bool { return l != nil && l.Own })
 }
 
 // restores reports whether a change leaves nothing of certgraft's in an image.

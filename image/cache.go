@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/certgraft/certgraft/image/internal/layer"
 	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
@@ -25,7 +26,7 @@ type Cache struct {
 	max  int64
 }
 
-// cacheVersion is part of the directory's name: it changes with [factsWriter].
+// cacheVersion is part of the directory's name: it changes with [layer.Writer].
 const cacheVersion = "layers-v2"
 
 // DefaultCacheSize is the size that a cache is pruned to.
@@ -55,7 +56,7 @@ func (c *Cache) Close() error {
 }
 
 // load returns what is known of a layer, or nil.
-func (c *Cache) load(digest Digest) *layer {
+func (c *Cache) load(digest Digest) *layer.Listing {
 	if c == nil {
 		return nil
 	}
@@ -63,7 +64,7 @@ func (c *Cache) load(digest Digest) *layer {
 	if err != nil {
 		return nil
 	}
-	l, err := openLayer(data)
+	l, err := layer.Open(data)
 	if err != nil {
 		c.log.Warn("ignore a damaged file of the cache", "layer", digest, "error", err)
 		return nil
@@ -83,11 +84,11 @@ func (c *Cache) has(digest Digest) bool {
 }
 
 // store keeps what is known of a layer.
-func (c *Cache) store(digest Digest, l *layer) {
+func (c *Cache) store(digest Digest, l *layer.Listing) {
 	if c == nil {
 		return
 	}
-	err := replaceFile(c.root, cacheName(digest), func(w io.Writer) error { _, err := w.Write(l.packed); return err })
+	err := replaceFile(c.root, cacheName(digest), func(w io.Writer) error { _, err := w.Write(l.Packed); return err })
 	if err == nil {
 		err = c.prune()
 	}

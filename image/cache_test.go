@@ -4,13 +4,15 @@ import (
 	"log/slog"
 	"testing"
 	"time"
+
+	"github.com/certgraft/certgraft/image/internal/layer"
 )
 
 func TestCacheIsBounded(t *testing.T) {
 	cache, err := OpenCache(t.TempDir(), slog.New(slog.DiscardHandler))
 	must(t, err)
 	defer cache.Close()
-	l := &layer{packed: big(t, "x")}
+	l := &layer.Listing{Packed: big(t, "x")}
 	cache.max = 7 << 19
 	for i, name := range []Digest{"sha256:a", "sha256:b", "sha256:c"} {
 		cache.store(name, l)

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
+	"github.com/certgraft/certgraft/image/internal/layer"
 	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
@@ -41,7 +42,7 @@ func openCacheRepo(client *registryClient, text string, readOnly bool, warn func
 }
 
 // load returns what is known of a layer, or nil.
-func (c *CacheRepo) load(ctx context.Context, digest Digest) *layer {
+func (c *CacheRepo) load(ctx context.Context, digest Digest) *layer.Listing {
 	if c == nil || c.without(&c.noRead) {
 		return nil
 	}
@@ -75,7 +76,7 @@ func (c *CacheRepo) has(ctx context.Context, digest Digest) bool {
 }
 
 // store keeps what is known of a layer.
-func (c *CacheRepo) store(ctx context.Context, digest Digest, l *layer) {
+func (c *CacheRepo) store(ctx context.Context, digest Digest, l *layer.Listing) {
 	if c == nil || c.readOnly || c.without(&c.noWriting) {
 		return
 	}
@@ -84,7 +85,7 @@ func (c *CacheRepo) store(ctx context.Context, digest Digest, l *layer) {
 	}
 }
 
-func (c *CacheRepo) get(ctx context.Context, digest Digest) (*layer, error) {
+func (c *CacheRepo) get(ctx context.Context, digest Digest) (*layer.Listing, error) {
 	repo, err := c.open(ctx, transport.PullScope, &c.noRead)
 	if err != nil {
 		return nil, err
@@ -115,14 +116,14 @@ func (c *CacheRepo) get(ctx context.Context, digest Digest) (*layer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return openLayer(data)
+	return layer.Open(data)
 }
 
-func (c *CacheRepo) put(ctx context.Context, digest Digest, l *layer) error {
-	if len(l.packed) > maxFacts {
+func (c *CacheRepo) put(ctx context.Context, digest Digest, l *layer.Listing) error {
+	if len(l.Packed) > maxFacts {
 		return nil
 	}
-	img, err := artifactOf(digest, l.packed)
+	img, err := artifactOf(digest, l.Packed)
 	if err != nil {
 		return err
 	}

@@ -69,10 +69,10 @@ func editDiffIDs(o *oci.Object, c imageChange) error {
 	}
 	ids = ids[:len(ids)-c.own]
 	for i, l := range c.rewritten {
-		ids[i] = l.diffID
+		ids[i] = l.DiffID
 	}
 	if c.layer != nil {
-		ids = append(ids, c.layer.diffID)
+		ids = append(ids, c.layer.DiffID)
 	}
 	if err := rootfs.Set("diff_ids", ids); err != nil {
 		return err

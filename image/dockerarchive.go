@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/certgraft/certgraft/image/internal/layer"
 	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
@@ -110,7 +111,7 @@ func fromSaved(ctx context.Context, t *tarFiles, text string, one saved) (*Image
 	names := map[Digest]string{oci.DigestOf(rawConfig): one.Config}
 	layers := []Descriptor{}
 	for i, name := range one.Layers {
-		d, err := savedLayer(ctx, t, cleanName(name), config.RootFS.DiffIDs[i])
+		d, err := savedLayer(ctx, t, layer.CleanName(name), config.RootFS.DiffIDs[i])
 		if err != nil {
 			return nil, err
 		}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/certgraft/certgraft/image/internal/layer"
 	"github.com/certgraft/certgraft/rootfs"
 )
 
@@ -67,7 +68,7 @@ func (u *updater) readTouched(ctx context.Context, it *item, places *unreadPlace
 		return false, nil
 	}
 	for i, to := range it.plan {
-		if to != "" && places.touched[cleanName(to)] {
+		if to != "" && places.touched[layer.CleanName(to)] {
 			u.opt.log().Debug("read a layer after all: what was read leads to its place", "layer", it.manifest.Layers[i].Digest, "place", to)
 			it.plan[i] = ""
 		}
@@ -82,7 +83,7 @@ func (u *updater) ownLayer(it *item) int {
 	if n == 0 || it.plan[n-1] != "" {
 		return 0
 	}
-	if u.reader.layer(it.manifest.Layers[n-1]).marked {
+	if u.reader.layer(it.manifest.Layers[n-1]).Own {
 		return 1
 	}
 	return 0
@@ -95,7 +96,7 @@ func (u *updater) touchOwn(it *item, own int, base *tree) error {
 		return nil
 	}
 	top := it.manifest.Layers[len(it.manifest.Layers)-1]
-	return u.reader.layer(top).each(func(_ int, e *entry) error {
+	return u.reader.layer(top).Each(func(_ int, e *layer.Entry) error {
 		if e.Type != tar.TypeDir {
 			base.unread.touch(e.Name)
 		}
@@ -105,21 +106,21 @@ func (u *updater) touchOwn(it *item, own int, base *tree) error {
 
 // tree returns the root that the first n layers of an image come to.
 func (u *updater) tree(ctx context.Context, it *item, n int) (*tree, error) {
-	root, err := stackLayers(u.layersOf(it, n))
+	root, err := layer.Stack(u.layersOf(it, n))
 	if err != nil {
 		return nil, err
 	}
 	all := u.wanted(it, true)
-	return newTree(root, it.unreadPlaces(), func(n *node) ([]byte, error) {
-		u.opt.log().Debug("read a layer again", "layer", all[n.layer].Digest, "entry", n.place)
-		return u.reader.refetch(ctx, all[n.layer], n)
+	return newTree(root, it.unreadPlaces(), func(n *layer.Node) ([]byte, error) {
+		u.opt.log().Debug("read a layer again", "layer", all[n.Layer].Digest, "entry", n.Place)
+		return u.reader.refetch(ctx, all[n.Layer], n)
 	}), nil
 }
 
 // layersOf returns what is known of the first n layers of an image; nil is one
 // that is not read.
-func (u *updater) layersOf(it *item, n int) []*layer {
-	layers := make([]*layer, n)
+func (u *updater) layersOf(it *item, n int) []*layer.Listing {
+	layers := make([]*layer.Listing, n)
 	for i, d := range it.manifest.Layers[:n] {
 		if it.plan[i] == "" {
 			layers[i] = u.reader.layer(d)

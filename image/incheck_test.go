@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/certgraft/certgraft/image/internal/layer"
 	"github.com/certgraft/certgraft/image/internal/oci"
 	"github.com/certgraft/certgraft/internal/roottest"
 	"github.com/certgraft/certgraft/rootfs"
@@ -21,23 +22,23 @@ func TestInLayersCheck(t *testing.T) {
 		want  string
 	}{
 		"as it should be": {func(*inLayers) {}, ""},
-		"another goes":    {func(p *inLayers) { p.edit(0).instead[2] = nil }, "something else"},
+		"another goes":    {func(p *inLayers) { p.edit(0).Instead[2] = nil }, "something else"},
 		"another comes": {func(p *inLayers) {
-			p.edit(0).added = append(p.edit(0).added, newEntry{header: &tar.Header{Name: "etc/z", Typeflag: tar.TypeReg}})
+			p.edit(0).Added = append(p.edit(0).Added, layer.Made{Header: &tar.Header{Name: "etc/z", Typeflag: tar.TypeReg}})
 		}, "something else"},
-		"the change is lost": {func(p *inLayers) { delete(p.edit(0).instead, 1) }, "cannot be changed"},
+		"the change is lost": {func(p *inLayers) { delete(p.edit(0).Instead, 1) }, "cannot be changed"},
 	} {
 		t.Run(what, func(t *testing.T) {
 			data := roottest.Tar(t, roottest.Dir("etc/"), roottest.File("etc/b", "old"), roottest.File("etc/c", "c"))
-			l, err := layerReader{keep: func(string) bool { return true }}.read(context.Background(), bytes.NewReader(data), Descriptor{MediaType: oci.LayerType, Digest: oci.DigestOf(data), Size: int64(len(data))})
+			l, err := layer.Reader{Keep: func(string) bool { return true }}.Read(context.Background(), bytes.NewReader(data), Descriptor{MediaType: oci.LayerType, Digest: oci.DigestOf(data), Size: int64(len(data))})
 			must(t, err)
-			root, err := stackLayers([]*layer{l})
+			root, err := layer.Stack([]*layer.Listing{l})
 			must(t, err)
 			base := newTree(root, unreadPlaces{}, nil)
 			o := rootfs.NewOverlay(base)
 			must(t, edit(o, nil))
 			it := &item{manifest: &oci.Manifest{Layers: []Descriptor{{MediaType: oci.LayerType}}}}
-			p := &inLayers{it: it, base: base, edits: map[int]*layerEdit{}, stale: map[string]bool{}, layers: []*layer{l}}
+			p := &inLayers{it: it, base: base, edits: map[int]*layer.Edit{}, stale: map[string]bool{}, layers: []*layer.Listing{l}}
 			changes := slices.Collect(o.Changes())
 			must(t, p.survey(changes))
 			for _, c := range changes {

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/certgraft/certgraft/image/internal/layer"
 	"github.com/certgraft/certgraft/image/internal/oci"
 	"github.com/certgraft/certgraft/rootfs"
 )
@@ -20,7 +21,7 @@ import (
 // inLayers is how changes are put into the layers that hold what they change.
 type inLayers struct {
 	it      *item
-	layers  []*layer // nil is one that was not read
+	layers  []*layer.Listing // nil is one that was not read
 	base    *tree
 	copies  []string // where each layer only copies to, as the history says, or ""
 	modTime time.Time
@@ -31,7 +32,7 @@ type inLayers struct {
 	hidden  []map[string]int        // of the whiteouts of changed names, in each layer
 	floor   map[string]int          // the lowest layer in which a name is not out of sight
 	links   map[string][]linkedName // hard links to changed names
-	edits   map[int]*layerEdit
+	edits   map[int]*layer.Edit
 	stale   map[string]bool // names that go since they are about the layer as it was
 }
 
@@ -42,8 +43,8 @@ type linkedName struct {
 
 // rewriteLayers puts changes into the layers that hold what they change, and
 // returns what these become.
-func (u *updater) rewriteLayers(ctx context.Context, it *item, base *tree, changes []rootfs.Change, n int) (map[int]*newLayer, error) {
-	p := &inLayers{it: it, base: base, copies: it.copies(), modTime: u.modTime(it), edits: map[int]*layerEdit{}, stale: map[string]bool{}, layers: u.layersOf(it, n)}
+func (u *updater) rewriteLayers(ctx context.Context, it *item, base *tree, changes []rootfs.Change, n int) (map[int]*layer.Built, error) {
+	p := &inLayers{it: it, base: base, copies: it.copies(), modTime: u.modTime(it), edits: map[int]*layer.Edit{}, stale: map[string]bool{}, layers: u.layersOf(it, n)}
 	changes = visible(changes)
 	if err := p.survey(changes); err != nil {
 		return nil, err
@@ -59,14 +60,14 @@ func (u *updater) rewriteLayers(ctx context.Context, it *item, base *tree, chang
 	if err := p.check(); err != nil {
 		return nil, oci.WithHint(err, "use --layer append, which puts what changed on top")
 	}
-	made := map[int]*newLayer{}
+	made := map[int]*layer.Built{}
 	for i, edit := range p.edits {
-		l := editedLayer{from: u.from, was: it.manifest.Layers[i], edit: edit, most: u.reader.most()}
+		l := layer.Edited{From: u.from, Was: it.manifest.Layers[i], Edit: edit, Most: u.reader.most()}
 		var err error
-		if made[i], err = l.measure(ctx); err != nil {
+		if made[i], err = l.Measure(ctx); err != nil {
 			return nil, err
 		}
-		u.streams[made[i].desc.Digest] = l.Open
+		u.streams[made[i].Desc.Digest] = l.Open
 	}
 	return made, nil
 }
@@ -83,7 +84,7 @@ func (p *inLayers) survey(changes []rootfs.Change) error {
 	for number, l := range p.layers {
 		places, hidden := map[string]int{}, map[string]int{}
 		if l != nil {
-			if err := l.each(func(i int, e *entry) error { p.look(number, i, e, places, hidden); return nil }); err != nil {
+			if err := l.Each(func(i int, e *layer.Entry) error { p.look(number, i, e, places, hidden); return nil }); err != nil {
 				return err
 			}
 		}
@@ -92,29 +93,29 @@ func (p *inLayers) survey(changes []rootfs.Change) error {
 	return nil
 }
 
-func (p *inLayers) look(layer, i int, e *entry, places, hidden map[string]int) {
+func (p *inLayers) look(number, i int, e *layer.Entry, places, hidden map[string]int) {
 	dir, base := path.Split(e.Name)
 	switch {
-	case base == opaqueWhiteout:
+	case base == layer.OpaqueWhiteout:
 		for name := range p.changes {
 			if dir == "" || strings.HasPrefix(name, dir) {
-				p.floor[name] = layer
+				p.floor[name] = number
 			}
 		}
-	case strings.HasPrefix(base, whiteout):
-		if name := dir + strings.TrimPrefix(base, whiteout); p.has(name) {
-			hidden[name], p.floor[name] = i, layer
+	case strings.HasPrefix(base, layer.Whiteout):
+		if name := dir + strings.TrimPrefix(base, layer.Whiteout); p.has(name) {
+			hidden[name], p.floor[name] = i, number
 		}
 	case p.has(e.Name):
 		places[e.Name] = i
 	}
 	if e.Type == tar.TypeLink {
-		if target := cleanName(e.more().Link); p.has(target) {
-			p.links[target] = append(p.links[target], linkedName{layer, e.Name})
+		if target := layer.CleanName(e.Extra().Link); p.has(target) {
+			p.links[target] = append(p.links[target], linkedName{number, e.Name})
 		}
 	}
 	if p.below(e.Name) {
-		p.edit(layer).instead[i] = nil
+		p.edit(number).Instead[i] = nil
 	}
 }
 
@@ -133,18 +134,18 @@ func (p *inLayers) below(name string) bool {
 	return false
 }
 
-func (p *inLayers) edit(layer int) *layerEdit {
-	if p.edits[layer] == nil {
-		p.edits[layer] = &layerEdit{instead: map[int]*newEntry{}}
+func (p *inLayers) edit(number int) *layer.Edit {
+	if p.edits[number] == nil {
+		p.edits[number] = &layer.Edit{Instead: map[int]*layer.Made{}}
 	}
-	return p.edits[layer]
+	return p.edits[number]
 }
 
 // place decides where one change goes.
 func (p *inLayers) place(c rootfs.Change) error {
-	made := &newEntry{header: changeHeader(c, p.modTime), data: c.Data}
-	made.header.Format = tar.FormatPAX
-	if lookup(p.base.root, c.Name) == nil {
+	made := &layer.Made{Header: changeHeader(c, p.modTime), Data: c.Data}
+	made.Header.Format = tar.FormatPAX
+	if layer.Lookup(p.base.Root, c.Name) == nil {
 		if c.Removed {
 			return nil
 		}
@@ -153,19 +154,19 @@ func (p *inLayers) place(c rootfs.Change) error {
 			return err
 		}
 		edit := p.edit(home)
-		edit.added = append(edit.added, *made)
+		edit.Added = append(edit.Added, *made)
 		if i, ok := p.hidden[home][c.Name]; ok {
-			edit.instead[i] = nil // a whiteout of what it now has
+			edit.Instead[i] = nil // a whiteout of what it now has
 		}
 		return nil
 	}
-	layer := len(p.places) - 1
-	for ; layer >= 0; layer-- {
-		if _, ok := p.places[layer][c.Name]; ok {
+	number := len(p.places) - 1
+	for ; number >= 0; number-- {
+		if _, ok := p.places[number][c.Name]; ok {
 			break
 		}
 	}
-	if layer < 0 {
+	if number < 0 {
 		return fmt.Errorf("/%s is in no layer under this name, but by way of a link", c.Name)
 	}
 	for _, l := range p.links[c.Name] {
@@ -173,16 +174,16 @@ func (p *inLayers) place(c rootfs.Change) error {
 			return fmt.Errorf("/%s has another name in a layer, /%s, which would change too", c.Name, l.name)
 		}
 	}
-	if c.Removed && !p.lower(layer, c.Name) {
+	if c.Removed && !p.lower(number, c.Name) {
 		made = nil
 	}
-	p.edit(layer).instead[p.places[layer][c.Name]] = made
+	p.edit(number).Instead[p.places[number][c.Name]] = made
 	return nil
 }
 
 // lower reports whether a layer below has the name.
-func (p *inLayers) lower(layer int, name string) bool {
-	return slices.ContainsFunc(p.places[:layer], func(names map[string]int) bool { _, ok := names[name]; return ok })
+func (p *inLayers) lower(number int, name string) bool {
+	return slices.ContainsFunc(p.places[:number], func(names map[string]int) bool { _, ok := names[name]; return ok })
 }
 
 // home returns the layer for a new name: the one that holds the directory. One
@@ -191,8 +192,8 @@ func (p *inLayers) lower(layer int, name string) bool {
 func (p *inLayers) home(name string) (int, error) {
 	home := p.floor[name]
 	for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
-		if n := lookup(p.base.root, dir); n != nil && n.known {
-			home = max(home, int(n.layer))
+		if n := layer.Lookup(p.base.Root, dir); n != nil && n.Known {
+			home = max(home, int(n.Layer))
 			break
 		}
 	}
@@ -218,35 +219,35 @@ func (p *inLayers) fits(i int) bool {
 func (p *inLayers) finish() error {
 	for number, edit := range p.edits {
 		have := map[string]bool{}
-		stale := lazy(p.it.manifest.Layers[number])
-		if err := p.layers[number].each(func(i int, e *entry) error {
-			if e.Type == tar.TypeDir && len(edit.added) > 0 {
+		stale := layer.HasTOC(p.it.manifest.Layers[number])
+		if err := p.layers[number].Each(func(i int, e *layer.Entry) error {
+			if e.Type == tar.TypeDir && len(edit.Added) > 0 {
 				have[e.Name] = true
 			}
-			if stale && e.Name == tocName { // a table of contents that is none any more
-				edit.instead[i], p.stale[e.Name] = nil, true
+			if stale && e.Name == layer.TOCName { // a table of contents that is none any more
+				edit.Instead[i], p.stale[e.Name] = nil, true
 			}
 			return nil
 		}); err != nil {
 			return err
 		}
-		for _, a := range slices.Clone(edit.added) {
+		for _, a := range slices.Clone(edit.Added) {
 			p.addParents(edit, a, have)
 		}
-		slices.SortFunc(edit.added, func(a, b newEntry) int { return strings.Compare(a.header.Name, b.header.Name) })
+		slices.SortFunc(edit.Added, func(a, b layer.Made) int { return strings.Compare(a.Header.Name, b.Header.Name) })
 	}
 	return nil
 }
 
-func (p *inLayers) addParents(edit *layerEdit, a newEntry, have map[string]bool) {
-	name := cleanName(a.header.Name)
-	have[name] = have[name] || a.header.Typeflag == tar.TypeDir
+func (p *inLayers) addParents(edit *layer.Edit, a layer.Made, have map[string]bool) {
+	name := layer.CleanName(a.Header.Name)
+	have[name] = have[name] || a.Header.Typeflag == tar.TypeDir
 	for dir := path.Dir(name); dir != "." && !have[dir]; dir = path.Dir(dir) {
 		have[dir] = true
-		if n := lookup(p.base.root, dir); n != nil && n.isDir() && n.known {
-			h := n.header(dir + "/")
+		if n := layer.Lookup(p.base.Root, dir); n != nil && n.IsDir() && n.Known {
+			h := n.Header(dir + "/")
 			h.Format = tar.FormatPAX
-			edit.added = append(edit.added, newEntry{header: h})
+			edit.Added = append(edit.Added, layer.Made{Header: h})
 		}
 	}
 }
@@ -254,7 +255,7 @@ func (p *inLayers) addParents(edit *layerEdit, a newEntry, have map[string]bool)
 // check makes the root of the edited layers: the changes are in it, and all else
 // is as it was.
 func (p *inLayers) check() error {
-	rest := p.rest(p.base.root)
+	rest := p.rest(p.base.Root)
 	p.base = nil // there is room for one tree
 	layers := slices.Clone(p.layers)
 	for number, edit := range p.edits {
@@ -262,16 +263,16 @@ func (p *inLayers) check() error {
 			return fmt.Errorf("the layer %s may not be distributed (%s), so that it cannot be replaced", d.Digest, d.MediaType)
 		}
 		var err error
-		if layers[number], err = edit.apply(layers[number]); err != nil {
+		if layers[number], err = edit.Apply(layers[number]); err != nil {
 			return err
 		}
 	}
-	root, err := stackLayers(layers)
+	root, err := layer.Stack(layers)
 	if err != nil {
 		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(p.changes)) {
-		if !holds(lookup(root, name), p.changes[name]) {
+		if !holds(layer.Lookup(root, name), p.changes[name]) {
 			return fmt.Errorf("/%s cannot be changed in the layer that holds it: another hides it", name)
 		}
 	}
@@ -281,56 +282,23 @@ func (p *inLayers) check() error {
 	return nil
 }
 
-// apply returns what a layer says after the edit.
-func (edit *layerEdit) apply(l *layer) (*layer, error) {
-	w, err := newFactsWriter()
-	if err != nil {
-		return nil, err
-	}
-	err = l.each(func(i int, e *entry) error {
-		other, edited := edit.instead[i]
-		switch {
-		case !edited:
-			w.add(e)
-		case other != nil:
-			w.add(other.entry())
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	for _, a := range edit.added {
-		w.add(a.entry())
-	}
-	return w.layer()
-}
-
-func (n *newEntry) entry() *entry {
-	e := newEntryOf(n.header)
-	if e.Type == tar.TypeReg {
-		e.keep(n.data)
-	}
-	return e
-}
-
 // holds reports whether a change is in a root.
-func holds(n *node, c rootfs.Change) bool {
+func holds(n *layer.Node, c rootfs.Change) bool {
 	switch {
 	case c.Removed || n == nil:
 		return c.Removed && n == nil
 	case c.Mode.IsDir():
-		return n.isDir()
+		return n.IsDir()
 	case c.Target != "":
-		return n.isLink() && n.more().Link == c.Target
+		return n.IsLink() && n.Extra().Link == c.Target
 	}
-	return !n.isDir() && n.Kept && string(n.more().Data) == string(c.Data)
+	return !n.IsDir() && n.Kept && string(n.Extra().Data) == string(c.Data)
 }
 
 // rest names all of a root that no change is about: two roots with the same rest
 // are alike but for the changes. It is a digest, since of an image with hundreds
 // of thousands of files two trees at a time are too many.
-func (p *inLayers) rest(root *node) Digest {
+func (p *inLayers) rest(root *layer.Node) Digest {
 	h := sha256.New()
 	w := bufio.NewWriter(h)
 	p.describe(w, root, ".")
@@ -338,22 +306,22 @@ func (p *inLayers) rest(root *node) Digest {
 	return Digest(fmt.Sprintf("sha256:%x", h.Sum(nil)))
 }
 
-func (p *inLayers) describe(w *bufio.Writer, dir *node, at string) {
-	for base, n := range dir.dir.all() {
+func (p *inLayers) describe(w *bufio.Writer, dir *layer.Node, at string) {
+	for base, n := range dir.Dir.All() {
 		name := path.Join(at, base)
 		c, changed := p.changes[name]
 		switch {
 		case p.stale[name], changed && !c.Mode.IsDir():
 			continue
 		case !changed:
-			x, more := n.attrs, n.more()
+			x, more := n.Attrs, n.Extra()
 			x.More = nil
-			fmt.Fprintf(w, "%q %v %v %+v %q %d %x\n", name, n.isDir(), n.known, x, more.Link, len(more.Xattrs), sha256.Sum256(more.Data))
+			fmt.Fprintf(w, "%q %v %v %+v %q %d %x\n", name, n.IsDir(), n.Known, x, more.Link, len(more.Xattrs), sha256.Sum256(more.Data))
 			for _, key := range slices.Sorted(maps.Keys(more.Xattrs)) {
 				fmt.Fprintf(w, "%q %q\n", key, more.Xattrs[key])
 			}
 		}
-		if n.isDir() {
+		if n.IsDir() {
 			p.describe(w, n, name)
 		}
 	}

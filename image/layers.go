@@ -49,7 +49,7 @@ func (u *updater) reconsider(ctx context.Context, it *item) error {
 	}
 	lost := it.startsUnseen(seen)
 	for i, to := range it.plan {
-		if to != "" && (lost || linked(seen.root, to)) {
+		if to != "" && (lost || linked(seen.Root, to)) {
 			it.plan[i] = ""
 		}
 	}

@@ -9,18 +9,19 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/certgraft/certgraft/image/internal/layer"
 	"github.com/certgraft/certgraft/image/internal/oci"
 	"github.com/certgraft/certgraft/internal/roottest"
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// The layers in testdata were made by estargz 0.19 and skopeo 1.9.3 of one
+// The layers in internal/layer/testdata were made by estargz 0.19 and skopeo 1.9.3 of one
 // archive: two files that do not compress, a bundle of several pieces, small
 // files, links of both kinds, a whiteout, an attribute.
 func lazyLayers(t testing.TB) map[string]Descriptor {
 	t.Helper()
 	return map[string]Descriptor{
-		"estargz.tgz": {MediaType: oci.LayerType + "+gzip", Annotations: map[string]string{stargzDigest: "sha256:7fae572a085498d3a0584aeaedc44107323ccc0a2620c4014e1e4ed93a6992fa"}},
+		"estargz.tgz": {MediaType: oci.LayerType + "+gzip", Annotations: map[string]string{"containerd.io/snapshot/stargz/toc.digest": "sha256:7fae572a085498d3a0584aeaedc44107323ccc0a2620c4014e1e4ed93a6992fa"}},
 		"zstdchunked.zst": {MediaType: oci.LayerType + "+zstd", Annotations: map[string]string{
 			"io.containers.zstd-chunked.manifest-checksum": "sha256:36a149f159573da12f646caa90d5610584d6ea5aeca7b98d82ae26cc0f22e379",
 			"io.containers.zstd-chunked.manifest-position": "51229:950:3951:1",
@@ -31,7 +32,7 @@ func lazyLayers(t testing.TB) map[string]Descriptor {
 // lazyImage puts an image with such a layer into a registry.
 func lazyImage(t testing.TB, name string, change func(*Descriptor)) (*roottest.Registry, *Image, []byte) {
 	t.Helper()
-	data, err := os.ReadFile("testdata/" + name)
+	data, err := os.ReadFile("internal/layer/testdata/" + name)
 	must(t, err)
 	d := lazyLayers(t)[name]
 	if change != nil {
@@ -93,7 +94,7 @@ func TestLazyLayers(t *testing.T) {
 			if down > len(data)/2 {
 				t.Errorf("in parts: %d of %d bytes", down, len(data))
 			}
-			delete(want, tocName)
+			delete(want, layer.TOCName)
 			for path, line := range want {
 				if got[path] != line {
 					t.Errorf("%s\n is  %.200q\n not %.200q", path, got[path], line)
@@ -141,11 +142,11 @@ func TestLazyLayersThatLie(t *testing.T) {
 				r.NoRanges = odd.noRanges
 				m, err := oci.ParseManifest(img.Descriptor.MediaType, img.Raw())
 				must(t, err)
-				c := contents{from: oci.Below(img.Blobs()).(ranger), d: m.Layers[0], keep: func(string) bool { return true }}
+				c := layer.TOC{From: oci.Below(img.Blobs()).(layer.Ranger), Layer: m.Layers[0], Keep: func(string) bool { return true }}
 				if odd.spoil != nil {
 					r.Spoil(string(m.Layers[0].Digest), func(b []byte) []byte { return odd.spoil(b, tableAt(t, name, data)) })
 				}
-				if _, err := c.read(t.Context()); err == nil {
+				if _, err := c.Read(t.Context()); err == nil {
 					t.Error("it is taken")
 				}
 				if odd.spoil != nil {
@@ -165,7 +166,7 @@ func tableAt(t *testing.T, name string, data []byte) int {
 		return int(binary.LittleEndian.Uint64(data[len(data)-40:])) // the footer
 	}
 	var at int
-	if _, err := fmt.Sscanf(string(data[len(data)-footerSize+16:][:16]), "%x", &at); err != nil {
+	if _, err := fmt.Sscanf(string(data[len(data)-51+16:][:16]), "%x", &at); err != nil {
 		t.Fatal(err)
 	}
 	return at

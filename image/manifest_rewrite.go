@@ -5,15 +5,16 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/certgraft/certgraft/image/internal/layer"
 	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
 // imageChange is what becomes of one image.
 type imageChange struct {
-	own       int               // layers on top that go: 1 if an earlier one of ours is replaced
-	sameLayer bool              // the layers stay as they are
-	layer     *newLayer         // that comes on top; nil is none
-	rewritten map[int]*newLayer // in the place of others
+	own       int                  // layers on top that go: 1 if an earlier one of ours is replaced
+	sameLayer bool                 // the layers stay as they are
+	layer     *layer.Built         // that comes on top; nil is none
+	rewritten map[int]*layer.Built // in the place of others
 	env       []string
 	sources   []string // that something in the image is from then, where it is known
 	removed   []string // that were taken out
@@ -77,12 +78,12 @@ func editLayers(o *oci.Object, c imageChange) error {
 	layers = layers[:len(layers)-c.own]
 	for i, l := range c.rewritten {
 		var err error
-		if layers[i], err = relayer(layers[i], l.desc); err != nil {
+		if layers[i], err = relayer(layers[i], l.Desc); err != nil {
 			return err
 		}
 	}
 	if c.layer != nil {
-		raw, err := oci.EncodeJSON(c.layer.desc)
+		raw, err := oci.EncodeJSON(c.layer.Desc)
 		if err != nil {
 			return err
 		}
@@ -109,7 +110,7 @@ func relayer(raw json.RawMessage, to Descriptor) (json.RawMessage, error) {
 		return nil, err
 	}
 	for _, key := range slices.Clone(notes.Keys) {
-		if isLazy(key) {
+		if layer.IsTOCAnnotation(key) {
 			notes.Remove(key)
 		}
 	}

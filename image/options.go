@@ -3,6 +3,8 @@ package image
 import (
 	"log/slog"
 	"time"
+
+	"github.com/certgraft/certgraft/image/internal/layer"
 )
 
 // Options say how images are updated. The zero value updates every platform
@@ -14,7 +16,7 @@ type Options struct {
 
 	Reads        func(name string) bool // files that an edit is likely to read; what else it reads costs a second pass over a layer
 	Scan         Scan                   // which layers are read
-	MaxLayerSize int64                  // to which a layer may unpack; 0 is [DefaultMaxLayerSize]
+	MaxLayerSize int64                  // to which a layer may unpack; 0 is [layer.DefaultMaxLayerSize]
 	Cache        *Cache                 // what is known of layers; nil keeps nothing
 	CacheRepo    *CacheRepo             // the same in a registry; nil is none
 	Layer        LayerMode              // where changes go
@@ -56,7 +58,7 @@ func (opt Options) newReader() *reader {
 		jobs = 4
 	}
 	return &reader{
-		layers: layerReader{keep: opt.Reads, max: opt.MaxLayerSize, room: newRoom()},
+		layers: layer.Reader{Keep: opt.Reads, Max: opt.MaxLayerSize, Budget: layer.NewBudget()},
 		cache:  opt.Cache, repo: opt.CacheRepo, memory: memory, log: opt.log(), jobs: jobs,
 		whole: opt.Layer == LayerRewrite, least: smallLayer, contents: map[Digest]map[int32][]byte{},
 	}
@@ -73,6 +75,9 @@ func (opt Options) registries() []*registryImage {
 	}
 	return all
 }
+
+// DefaultMaxLayerSize is the size up to which an unpacked layer is read.
+const DefaultMaxLayerSize = layer.DefaultMaxLayerSize
 
 // Scan says which layers are read.
 type Scan int

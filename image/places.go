@@ -4,19 +4,20 @@ import (
 	"path"
 	"strings"
 
+	"github.com/certgraft/certgraft/image/internal/layer"
 	"github.com/certgraft/certgraft/rootfs"
 )
 
 // tree is the root of an image, which notes where an edit comes upon the place of
 // a layer that was not read.
 type tree struct {
-	treeFS
+	layer.FS
 	unread unreadPlaces
 }
 
-func newTree(root *node, unread unreadPlaces, content func(*node) ([]byte, error)) *tree {
-	t := &tree{treeFS{root: root, content: content}, unread}
-	t.onRead, t.onLink = t.unread.touch, func(name string) { t.unread.lead(root, name) }
+func newTree(root *layer.Node, unread unreadPlaces, content func(*layer.Node) ([]byte, error)) *tree {
+	t := &tree{layer.FS{Root: root, Content: content}, unread}
+	t.OnRead, t.OnLink = t.unread.touch, func(name string) { t.unread.lead(root, name) }
 	return t
 }
 
@@ -26,7 +27,7 @@ func newTree(root *node, unread unreadPlaces, content func(*node) ([]byte, error
 func (t *tree) touchFor(c rootfs.Change) {
 	t.unread.touch(c.Name)
 	for dir := path.Dir(c.Name); dir != "."; dir = path.Dir(dir) {
-		if n := lookup(t.root, dir); n == nil || !n.known {
+		if n := layer.Lookup(t.Root, dir); n == nil || !n.Known {
 			t.unread.touch(dir)
 		}
 	}
@@ -46,7 +47,7 @@ func (it *item) unreadPlaces() unreadPlaces {
 	p := unreadPlaces{touched: map[string]bool{}}
 	for _, to := range it.plan {
 		if to != "" {
-			p.names = append(p.names, cleanName(to))
+			p.names = append(p.names, layer.CleanName(to))
 		}
 	}
 	return p
@@ -62,7 +63,7 @@ func (p *unreadPlaces) touch(name string) {
 }
 
 // lead notes that an edit followed a link.
-func (p *unreadPlaces) lead(root *node, link string) {
+func (p *unreadPlaces) lead(root *layer.Node, link string) {
 	if len(p.names) > 0 {
 		p.touch(follow(root, link))
 	}
@@ -75,7 +76,7 @@ func isIn(name, dir string) bool {
 
 // follow returns where the link at a name leads: as far as there is something,
 // free of links, and beyond that as it is written.
-func follow(root *node, name string) string {
+func follow(root *layer.Node, name string) string {
 	at, rest := ".", strings.Split(name, "/")
 	for links := 0; len(rest) > 0; {
 		elem := rest[0]
@@ -85,27 +86,27 @@ func follow(root *node, name string) string {
 			continue
 		}
 		at = path.Join(at, elem)
-		n := lookup(root, at)
-		if n == nil || !n.isLink() || links == maxLinks {
+		n := layer.Lookup(root, at)
+		if n == nil || !n.IsLink() || links == layer.MaxLinks {
 			continue
 		}
 		links++
-		if at = path.Dir(at); path.IsAbs(n.more().Link) {
+		if at = path.Dir(at); path.IsAbs(n.Extra().Link) {
 			at = "."
 		}
-		rest = append(strings.Split(n.more().Link, "/"), rest...)
+		rest = append(strings.Split(n.Extra().Link, "/"), rest...)
 	}
-	return cleanName(at)
+	return layer.CleanName(at)
 }
 
 // linked reports whether a path has a link in it.
-func linked(root *node, to string) bool {
+func linked(root *layer.Node, to string) bool {
 	at := root
 	for elem := range strings.SplitSeq(strings.Trim(to, "/"), "/") {
-		if at = at.dir.get(elem); at == nil {
+		if at = at.Dir.Get(elem); at == nil {
 			return false
 		}
-		if at.isLink() {
+		if at.IsLink() {
 			return true
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+
+	"github.com/certgraft/certgraft/image/internal/layer"
 )
 
 // refersTo reports whether the config has programs or trust stores in dir.
@@ -72,7 +74,7 @@ func (it *item) isSeen(seen *tree, program string) bool {
 		dirs = []string{it.config.Config.WorkingDir}
 	}
 	return slices.ContainsFunc(dirs, func(dir string) bool {
-		return lookup(seen.root, follow(seen.root, cleanName(path.Join(dir, program)))) != nil
+		return layer.Lookup(seen.Root, follow(seen.Root, layer.CleanName(path.Join(dir, program)))) != nil
 	})
 }
 

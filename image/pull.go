@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
+	"github.com/certgraft/certgraft/image/internal/layer"
 	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
@@ -110,9 +111,9 @@ func (b *download) reconnect() error {
 	return b.reconnect()
 }
 
-// openRange reads a part of a blob, from one byte to before another. It is
-// [errNoRange] if the registry does not send parts.
-func (r *repository) openRange(ctx context.Context, d Descriptor, from, to int64) (io.ReadCloser, error) {
+// OpenRange reads a part of a blob, from one byte to before another. It is
+// [layer.ErrNoRange] if the registry does not send parts.
+func (r *repository) OpenRange(ctx context.Context, d Descriptor, from, to int64) (io.ReadCloser, error) {
 	req, err := r.request(ctx, http.MethodGet, r.url("blobs", string(d.Digest)), nil)
 	if err != nil {
 		return nil, err
@@ -123,7 +124,7 @@ func (r *repository) openRange(ctx context.Context, d Descriptor, from, to int64
 		return nil, err
 	}
 	if resp.StatusCode != http.StatusPartialContent || !strings.HasPrefix(resp.Header.Get("Content-Range"), fmt.Sprintf("bytes %d-%d/", from, to-1)) {
-		return nil, errors.Join(errNoRange, resp.Body.Close())
+		return nil, errors.Join(layer.ErrNoRange, resp.Body.Close())
 	}
 	return oci.ReadCloser{Reader: io.LimitReader(resp.Body, to-from), Closer: resp.Body}, nil
 }

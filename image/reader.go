@@ -6,12 +6,13 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/certgraft/certgraft/image/internal/layer"
 	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
 // reader reads the layers of images, each once, however many images have it.
 type reader struct {
-	layers layerReader
+	layers layer.Reader
 	cache  *Cache
 	repo   *CacheRepo
 	memory *Memory
@@ -25,7 +26,7 @@ type reader struct {
 }
 
 // most returns the size up to which an unpacked layer is read.
-func (r *reader) most() int64 { return r.layers.most() }
+func (r *reader) most() int64 { return r.layers.Most() }
 
 // wanted is a layer to be read.
 type wanted struct {
@@ -54,11 +55,11 @@ func (r *reader) read(ctx context.Context, w wanted) error {
 	}
 	body, err := w.from.Open(ctx, w.Descriptor)
 	if err != nil {
-		return layerError(w.Descriptor, err)
+		return layer.ReadError(w.Descriptor, err)
 	}
 	defer body.Close()
 	through, end := r.relay.through(ctx, body, w.Descriptor)
-	l, err := r.layers.read(ctx, through, w.Descriptor)
+	l, err := r.layers.Read(ctx, through, w.Descriptor)
 	end(err)
 	if err != nil {
 		return err
@@ -70,9 +71,9 @@ func (r *reader) read(ctx context.Context, w wanted) error {
 // inParts returns where parts of a layer with a table of contents are read, or
 // nil: where all of it is to be read, where it is sent on meanwhile, and where it
 // is small.
-func (r *reader) inParts(w wanted) ranger {
-	from, ok := oci.Below(w.from).(ranger)
-	if _, lazy := contentsKey(w.Descriptor); !ok || !lazy || r.whole || r.relay != nil || w.Size <= r.least {
+func (r *reader) inParts(w wanted) layer.Ranger {
+	from, ok := oci.Below(w.from).(layer.Ranger)
+	if _, lazy := layer.TOCKey(w.Descriptor); !ok || !lazy || r.whole || r.relay != nil || w.Size <= r.least {
 		return nil
 	}
 	return from
@@ -85,18 +86,18 @@ func (r *reader) readContents(ctx context.Context, w wanted) bool {
 	if from == nil {
 		return false
 	}
-	l, err := contents{from: from, keep: r.layers.keep, d: w.Descriptor}.read(ctx)
+	l, err := layer.TOC{From: from, Keep: r.layers.Keep, Layer: w.Descriptor}.Read(ctx)
 	if err != nil {
 		r.log.Debug("read a layer whole in spite of its table of contents", "layer", w.Digest, "error", err)
 		return false
 	}
-	key, _ := contentsKey(w.Descriptor)
+	key, _ := layer.TOCKey(w.Descriptor)
 	r.learn(ctx, key, l)
 	return true
 }
 
 // learn keeps what was read of a layer wherever that is kept.
-func (r *reader) learn(ctx context.Context, key Digest, l *layer) {
+func (r *reader) learn(ctx context.Context, key Digest, l *layer.Listing) {
 	r.memory.keep(key, l)
 	r.cache.store(key, l)
 	r.repo.store(ctx, key, l)
@@ -116,7 +117,7 @@ func (r *reader) recall(ctx context.Context, d Descriptor) bool {
 			}
 			r.cache.store(key, l)
 		}
-		l.ranged = key != d.Digest
+		l.Ranged = key != d.Digest
 		r.memory.keep(key, l)
 		return true
 	}
@@ -139,13 +140,13 @@ func (r *reader) knows(ctx context.Context, d Descriptor) string {
 }
 
 // layer returns what is known of a layer, or nil.
-func (r *reader) layer(d Descriptor) *layer {
+func (r *reader) layer(d Descriptor) *layer.Listing {
 	_, l := r.known(d)
 	return l
 }
 
 // known also returns what it is kept as.
-func (r *reader) known(d Descriptor) (Digest, *layer) {
+func (r *reader) known(d Descriptor) (Digest, *layer.Listing) {
 	for _, key := range r.keys(d) {
 		if l := r.memory.layer(key); l != nil {
 			return key, l
@@ -157,7 +158,7 @@ func (r *reader) known(d Descriptor) (Digest, *layer) {
 // keys returns what is known of a layer may be kept as. By its table of contents
 // it is known only where that does.
 func (r *reader) keys(d Descriptor) []Digest {
-	if key, ok := contentsKey(d); ok && !r.whole {
+	if key, ok := layer.TOCKey(d); ok && !r.whole {
 		return []Digest{d.Digest, key}
 	}
 	return []Digest{d.Digest}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"path"
 
+	"github.com/certgraft/certgraft/image/internal/layer"
 	"github.com/certgraft/certgraft/rootfs"
 )
 
@@ -17,13 +18,13 @@ func (u *updater) replayOwn(ctx context.Context, it *item, own int, root *rootfs
 	}
 	top := len(it.manifest.Layers) - 1
 	l := u.reader.layer(it.manifest.Layers[top])
-	upper, err := treeOf(l, top)
+	upper, err := layer.TreeOf(l, top)
 	if err != nil {
 		return err
 	}
-	content := func(n *node) ([]byte, error) {
+	content := func(n *layer.Node) ([]byte, error) {
 		if n.Kept {
-			return n.more().Data, nil
+			return n.Extra().Data, nil
 		}
 		return u.reader.refetch(ctx, u.wanted(it, true)[top], n)
 	}
@@ -31,8 +32,8 @@ func (u *updater) replayOwn(ctx context.Context, it *item, own int, root *rootfs
 }
 
 // replay makes what a layer does to the directory at, and below it.
-func replay(root *rootfs.Overlay, dir *node, at string, content func(*node) ([]byte, error)) error {
-	for base, n := range dir.dir.all() {
+func replay(root *rootfs.Overlay, dir *layer.Node, at string, content func(*layer.Node) ([]byte, error)) error {
+	for base, n := range dir.Dir.All() {
 		if err := replayOne(root, n, path.Join(at, base), content); err != nil {
 			return err
 		}
@@ -40,20 +41,20 @@ func replay(root *rootfs.Overlay, dir *node, at string, content func(*node) ([]b
 	return nil
 }
 
-func replayOne(root *rootfs.Overlay, n *node, name string, content func(*node) ([]byte, error)) error {
-	if err := clearFor(root, n, name); err != nil || n.gone() {
+func replayOne(root *rootfs.Overlay, n *layer.Node, name string, content func(*layer.Node) ([]byte, error)) error {
+	if err := clearFor(root, n, name); err != nil || n.Gone() {
 		return err
 	}
 	switch {
-	case n.isDir():
-		if n.known {
+	case n.IsDir():
+		if n.Known {
 			if err := root.MkdirAll(name, fs.FileMode(n.Mode).Perm()); err != nil {
 				return err
 			}
 		}
 		return replay(root, n, name, content)
-	case n.isLink():
-		return root.Symlink(n.more().Link, name)
+	case n.IsLink():
+		return root.Symlink(n.Extra().Link, name)
 	}
 	data, err := content(n)
 	if err != nil {
@@ -63,14 +64,14 @@ func replayOne(root *rootfs.Overlay, n *node, name string, content func(*node) (
 }
 
 // clearFor takes away what is at name where n hides it instead of changing it.
-func clearFor(root *rootfs.Overlay, n *node, name string) error {
+func clearFor(root *rootfs.Overlay, n *layer.Node, name string) error {
 	info, err := root.Lstat(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
 	case err != nil:
 		return err
-	case n.gone(), info.IsDir() != n.isDir(), info.Mode()&fs.ModeSymlink != 0 && !n.isLink():
+	case n.Gone(), info.IsDir() != n.IsDir(), info.Mode()&fs.ModeSymlink != 0 && !n.IsLink():
 		return removeAll(root, name)
 	}
 	return nil

@@ -10,29 +10,30 @@ import (
 	"path"
 	"slices"
 
+	"github.com/certgraft/certgraft/image/internal/layer"
 	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
 // refetch reads the content of a file that was not kept, in a second pass over
 // its layer. Small files of the same directory are likely to be read next, and
 // are kept as well.
-func (r *reader) refetch(ctx context.Context, w wanted, n *node) ([]byte, error) {
+func (r *reader) refetch(ctx context.Context, w wanted, n *layer.Node) ([]byte, error) {
 	key, l := r.known(w.Descriptor)
-	if data, ok := r.contents[key][n.place]; ok {
+	if data, ok := r.contents[key][n.Place]; ok {
 		return data, nil
 	}
-	if n.Size > maxKept {
+	if n.Size > layer.MaxKept {
 		return nil, fmt.Errorf("%d bytes are too many for a file that is held whole", n.Size)
 	}
-	places, err := l.neighbours(n, r.layers.room)
+	places, err := neighbours(l, n, r.layers.Budget)
 	if err != nil {
-		return nil, layerError(w.Descriptor, err)
+		return nil, layer.ReadError(w.Descriptor, err)
 	}
 	found, err := r.reread(ctx, w, l, places)
 	if err != nil {
 		return nil, err
 	}
-	data, ok := found[n.place]
+	data, ok := found[n.Place]
 	if !ok {
 		return nil, fmt.Errorf("read layer %s: it changed while it was read", w.Digest)
 	}
@@ -40,35 +41,35 @@ func (r *reader) refetch(ctx context.Context, w wanted, n *node) ([]byte, error)
 }
 
 // add keeps contents that were read later.
-func (r *reader) add(ctx context.Context, key Digest, l *layer, found map[int32][]byte) error {
+func (r *reader) add(ctx context.Context, key Digest, l *layer.Listing, found map[int32][]byte) error {
 	if r.contents[key] == nil {
 		r.contents[key] = map[int32][]byte{}
 	}
 	maps.Copy(r.contents[key], found)
-	more, err := l.with(found)
+	more, err := l.With(found)
 	if err != nil {
 		return err
 	}
-	more.ranged = l.ranged
+	more.Ranged = l.Ranged
 	r.learn(ctx, key, more)
 	return nil
 }
 
 // neighbours returns the places of a file and of small ones in its directory
 // that were not kept, as many of those as there is room for.
-func (l *layer) neighbours(n *node, all *room) (map[int32]bool, error) {
+func neighbours(l *layer.Listing, n *layer.Node, all *layer.Budget) (map[int32]bool, error) {
 	dir := ""
-	if err := l.each(func(i int, e *entry) error {
-		if int32(i) == n.place {
+	if err := l.Each(func(i int, e *layer.Entry) error {
+		if int32(i) == n.Place {
 			dir = path.Dir(e.Name)
 		}
 		return nil
 	}); err != nil {
 		return nil, err
 	}
-	places, left := map[int32]bool{n.place: true}, int64(maxAllKept)
-	return places, l.each(func(i int, e *entry) error {
-		if !e.Kept && e.Type == tar.TypeReg && e.Size <= min(smallFile, left) && path.Dir(e.Name) == dir && all.forContent(e.Size) {
+	places, left := map[int32]bool{n.Place: true}, int64(layer.MaxAllKept)
+	return places, l.Each(func(i int, e *layer.Entry) error {
+		if !e.Kept && e.Type == tar.TypeReg && e.Size <= min(smallFile, left) && path.Dir(e.Name) == dir && all.ForContent(e.Size) {
 			places[int32(i)] = true
 			left -= e.Size
 		}
@@ -81,13 +82,13 @@ const smallFile = 64 << 10
 
 // reread reads files of a layer of which more is known than their content, by
 // their places.
-func (r *reader) reread(ctx context.Context, w wanted, l *layer, places map[int32]bool) (map[int32][]byte, error) {
-	if !l.ranged {
+func (r *reader) reread(ctx context.Context, w wanted, l *layer.Listing, places map[int32]bool) (map[int32][]byte, error) {
+	if !l.Ranged {
 		return r.rescan(ctx, w, func(i int, _ *tar.Header) (int32, bool) { return int32(i), places[int32(i)] })
 	}
 	found, err := r.rereadParts(ctx, w, places)
 	if err == nil || ctx.Err() != nil {
-		return found, layerError(w.Descriptor, err)
+		return found, layer.ReadError(w.Descriptor, err)
 	}
 	r.log.Debug("read a layer whole, of which the table of contents is known", "layer", w.Digest, "error", err)
 	return r.rereadWhole(ctx, w, l, places)
@@ -98,11 +99,11 @@ func (r *reader) reread(ctx context.Context, w wanted, l *layer, places map[int3
 func (r *reader) rescan(ctx context.Context, w wanted, want func(i int, h *tar.Header) (place int32, ok bool)) (map[int32][]byte, error) {
 	body, err := w.from.Open(ctx, w.Descriptor)
 	if err != nil {
-		return nil, layerError(w.Descriptor, err)
+		return nil, layer.ReadError(w.Descriptor, err)
 	}
 	defer body.Close()
 	found := map[int32][]byte{}
-	err = walk(ctx, body, w.Descriptor, r.layers.most(), func(i int, h *tar.Header, content io.Reader) (bool, error) {
+	err = layer.Walk(ctx, body, w.Descriptor, r.layers.Most(), func(i int, h *tar.Header, content io.Reader) (bool, error) {
 		place, ok := want(i, h)
 		if !ok {
 			return true, nil
@@ -116,16 +117,16 @@ func (r *reader) rescan(ctx context.Context, w wanted, want func(i int, h *tar.H
 
 // rereadParts reads files of a layer by their places in its table of contents.
 func (r *reader) rereadParts(ctx context.Context, w wanted, places map[int32]bool) (map[int32][]byte, error) {
-	from, ok := oci.Below(w.from).(ranger)
+	from, ok := oci.Below(w.from).(layer.Ranger)
 	if !ok {
-		return nil, errNoRange
+		return nil, layer.ErrNoRange
 	}
-	c := contents{from: from, d: w.Descriptor}
-	files, err := c.survey(ctx, func(place int32, _ *entry) bool { return places[place] })
+	c := layer.TOC{From: from, Layer: w.Descriptor}
+	files, err := c.Survey(ctx, func(place int32, _ *layer.Entry) bool { return places[place] })
 	if err != nil {
 		return nil, err
 	}
-	return c.fetch(ctx, files)
+	return c.Fetch(ctx, files)
 }
 
 // errOtherTable is a layer that does not hold what its table of contents says.
@@ -134,26 +135,26 @@ var errOtherTable = errors.New("a file in it is not the one that its table of co
 // rereadWhole reads files of a layer by their places in its table of contents in
 // a pass over all of it. Its entries have other places, the table itself is one
 // of them: files are found by their names, the last of each as in a root.
-func (r *reader) rereadWhole(ctx context.Context, w wanted, l *layer, places map[int32]bool) (map[int32][]byte, error) {
+func (r *reader) rereadWhole(ctx context.Context, w wanted, l *layer.Listing, places map[int32]bool) (map[int32][]byte, error) {
 	named, sizes := map[string]int32{}, map[int32]int64{}
-	if err := l.each(func(i int, e *entry) error {
+	if err := l.Each(func(i int, e *layer.Entry) error {
 		if delete(named, e.Name); places[int32(i)] {
 			named[e.Name], sizes[int32(i)] = int32(i), e.Size
 		}
 		return nil
 	}); err != nil {
-		return nil, layerError(w.Descriptor, err)
+		return nil, layer.ReadError(w.Descriptor, err)
 	}
 	odd := map[int32]bool{}
 	found, err := r.rescan(ctx, w, func(_ int, h *tar.Header) (int32, bool) {
-		place, ok := named[cleanName(h.Name)]
+		place, ok := named[layer.CleanName(h.Name)]
 		if ok {
 			odd[place] = h.Size != sizes[place]
 		}
 		return place, ok && !odd[place]
 	})
 	if err == nil && slices.Contains(slices.Collect(maps.Values(odd)), true) {
-		err = layerError(w.Descriptor, errOtherTable)
+		err = layer.ReadError(w.Descriptor, errOtherTable)
 	}
 	return found, err
 }

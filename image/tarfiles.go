@@ -11,6 +11,7 @@ import (
 	"path"
 	"path/filepath"
 
+	"github.com/certgraft/certgraft/image/internal/layer"
 	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
@@ -29,7 +30,7 @@ func spool(ctx context.Context, r io.Reader) (*os.File, error) {
 		err = errors.Join(dir.Remove(filepath.Base(f.Name())), dir.Close())
 	}
 	if err == nil {
-		_, err = io.Copy(f, &bounded{r: unpacked, left: DefaultMaxLayerSize})
+		_, err = io.Copy(f, layer.Bound(unpacked, layer.DefaultMaxLayerSize))
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("keep the archive while it is read: %w", err), f.Close())
@@ -62,10 +63,10 @@ func indexArchive(ctx context.Context, f *os.File) (*tarFiles, error) {
 		if err != nil {
 			return nil, fmt.Errorf("it is no tar archive, or damaged: %w", err)
 		}
-		if held += headerSize(h); held > maxHeaders {
-			return nil, errTooManyNames
+		if held += layer.HeaderSize(h); held > layer.MaxHeaders {
+			return nil, layer.ErrTooManyNames
 		}
-		name := cleanName(h.Name)
+		name := layer.CleanName(h.Name)
 		switch h.Typeflag {
 		case tar.TypeReg:
 			at, err := f.Seek(0, io.SeekCurrent)
@@ -74,9 +75,9 @@ func indexArchive(ctx context.Context, f *os.File) (*tarFiles, error) {
 			}
 			t.sizes[name] = span{at, h.Size}
 		case tar.TypeSymlink:
-			t.links[name] = cleanName(path.Join(path.Dir(name), h.Linkname))
+			t.links[name] = layer.CleanName(path.Join(path.Dir(name), h.Linkname))
 		case tar.TypeLink:
-			t.links[name] = cleanName(h.Linkname)
+			t.links[name] = layer.CleanName(h.Linkname)
 		}
 	}
 	return t, ctx.Err()
@@ -84,7 +85,7 @@ func indexArchive(ctx context.Context, f *os.File) (*tarFiles, error) {
 
 // find returns where the file at name is, following links.
 func (t *tarFiles) find(name string) (span, error) {
-	for range maxLinks {
+	for range layer.MaxLinks {
 		if s, ok := t.sizes[name]; ok {
 			return s, nil
 		}
@@ -98,7 +99,7 @@ func (t *tarFiles) find(name string) (span, error) {
 }
 
 func (t *tarFiles) openFile(name string) (io.ReadCloser, error) {
-	s, err := t.find(cleanName(name))
+	s, err := t.find(layer.CleanName(name))
 	if err != nil {
 		return nil, err
 	}

@@ -153,14 +153,14 @@ func (u *updater) putChanges(ctx context.Context, it *item, base *tree, change *
 		if change.layer, err = u.newLayer(it, base, part.Changes); err != nil {
 			return err
 		}
-		part.Layer = &change.layer.desc
+		part.Layer = &change.layer.Desc
 		return nil
 	}
 	if change.rewritten, err = u.rewriteLayers(ctx, it, base, part.Changes, len(it.manifest.Layers)-change.own); err != nil {
 		return err
 	}
 	for _, i := range slices.Sorted(maps.Keys(change.rewritten)) {
-		part.Rewritten = append(part.Rewritten, Rewritten{Was: it.manifest.Layers[i].Digest, Layer: change.rewritten[i].desc})
+		part.Rewritten = append(part.Rewritten, Rewritten{Was: it.manifest.Layers[i].Digest, Layer: change.rewritten[i].Desc})
 	}
 	return nil
 }

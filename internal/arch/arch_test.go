@@ -19,7 +19,7 @@ var rules = map[string][]string{
 	"":                        {"internal/command"},
 	"internal/command":        {"bundles", "image", "installer", "probe", "certs", "keystore", "rootfs", "internal/command/launch", "internal/command/page", "internal/command/words", "github.com/urfave/cli/v2", "github.com/schollz/progressbar/v3"},
 	"bundles":                 {"certs", "github.com/hashicorp/go-retryablehttp"},
-	"image":                   {"certs", "keystore", "rootfs", "github.com/google/go-containerregistry", "github.com/klauspost/compress", "image/internal/oci"},
+	"image":                   {"certs", "keystore", "rootfs", "github.com/google/go-containerregistry", "github.com/klauspost/compress", "image/internal/oci", "image/internal/layer"},
 	"installer":               {"internal/pemfile", "certs", "keystore", "rootfs"},
 	"internal/pemfile":        {"certs"},
 	"probe":                   {"certs", "keystore", "rootfs"},
@@ -30,6 +30,7 @@ var rules = map[string][]string{
 	"internal/command/page":   {"certs", "installer", "internal/command/words"},
 	"internal/command/words":  {},
 	"image/internal/oci":      {"github.com/klauspost/compress"},
+	"image/internal/layer":    {"image/internal/oci", "github.com/klauspost/compress"},
 }
 
 // tools are packages that run while developing and are not in the binary.

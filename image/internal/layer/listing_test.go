@@ -1,4 +1,4 @@
-package image
+package layer
 
 import (
 	"bytes"
@@ -16,18 +16,18 @@ func FuzzLayer(f *testing.F) {
 		f.Add(roottest.Pack(f, packed, roottest.Tar(f, roottest.Dir("etc"), roottest.File("etc/x", "x"), roottest.Hard("y", "etc/x"), roottest.File("etc/.wh.z", ""))))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		d := Descriptor{MediaType: oci.LayerType, Digest: oci.DigestOf(data), Size: int64(len(data))}
-		r := layerReader{keep: func(string) bool { return true }, max: 1 << 22}
-		l, err := r.read(t.Context(), strings.NewReader(string(data)), d)
+		d := oci.Descriptor{MediaType: oci.LayerType, Digest: oci.DigestOf(data), Size: int64(len(data))}
+		r := Reader{Keep: func(string) bool { return true }, Max: 1 << 22}
+		l, err := r.Read(t.Context(), strings.NewReader(string(data)), d)
 		if err != nil {
 			return
 		}
-		if _, err := stackLayers([]*layer{l, l}); err != nil {
+		if _, err := Stack([]*Listing{l, l}); err != nil {
 			return
 		}
-		again, err := openLayer(l.packed)
+		again, err := Open(l.Packed)
 		must(t, err)
-		same, err := l.with(nil)
+		same, err := l.With(nil)
 		must(t, err)
 		if !reflect.DeepEqual(again, l) || !reflect.DeepEqual(same, l) {
 			t.Error("the cache keeps something else")
@@ -37,12 +37,12 @@ func FuzzLayer(f *testing.F) {
 
 // FuzzFacts: whatever a cache holds is read or refused.
 func FuzzFacts(f *testing.F) {
-	w, err := newFactsWriter()
+	w, err := NewWriter()
 	must(f, err)
-	w.add(&entry{Name: "etc/x", attrs: attrs{Type: '0', Size: 3, Kept: true, More: &extra{Data: []byte("abc"), Xattrs: map[string]string{"a": "b"}}}})
-	l, err := w.layer()
+	w.add(&Entry{Name: "etc/x", Attrs: Attrs{Type: '0', Size: 3, Kept: true, More: &Extra{Data: []byte("abc"), Xattrs: map[string]string{"a": "b"}}}})
+	l, err := w.Listing()
 	must(f, err)
-	plain, err := oci.Unpack(bytes.NewReader(l.packed), "")
+	plain, err := oci.Unpack(bytes.NewReader(l.Packed), "")
 	must(f, err)
 	data, err := io.ReadAll(plain)
 	must(f, err)
@@ -50,11 +50,11 @@ func FuzzFacts(f *testing.F) {
 	f.Add([]byte{0})
 	f.Fuzz(func(t *testing.T, data []byte) {
 		packed := roottest.Pack(t, "zstd", data)
-		if l, err := openLayer(packed); err == nil {
-			_, err := l.with(map[int32][]byte{0: nil})
+		if l, err := Open(packed); err == nil {
+			_, err := l.With(map[int32][]byte{0: nil})
 			must(t, err)
-			_, _ = treeOf(l, 0)
+			_, _ = TreeOf(l, 0)
 		}
-		_, _ = openLayer(data)
+		_, _ = Open(data)
 	})
 }

@@ -1,4 +1,4 @@
-package image
+package layer
 
 import (
 	"archive/tar"
@@ -8,20 +8,20 @@ import (
 	"syscall"
 )
 
-// treeFS is the root of an image as a file system. Names must be free of links:
+// FS is the root of an image as a file system. Names must be free of links:
 // an overlay resolves them. The Sys of its FileInfos is a [tar.Header].
-type treeFS struct {
-	root    *node
-	content func(*node) ([]byte, error) // of a file that was not kept
-	onRead  func(name string)           // is told of each file that is read; nil is nobody
-	onLink  func(name string)           // is told of each link that is followed
+type FS struct {
+	Root    *Node
+	Content func(*Node) ([]byte, error) // of a file that was not kept
+	OnRead  func(name string)           // is told of each file that is read; nil is nobody
+	OnLink  func(name string)           // is told of each link that is followed
 }
 
-func (t *treeFS) find(op, name string) (*node, error) {
+func (t *FS) find(op, name string) (*Node, error) {
 	if !fs.ValidPath(name) {
 		return nil, &fs.PathError{Op: op, Path: name, Err: fs.ErrInvalid}
 	}
-	n := lookup(t.root, name)
+	n := Lookup(t.Root, name)
 	if n == nil {
 		return nil, &fs.PathError{Op: op, Path: name, Err: fs.ErrNotExist}
 	}
@@ -29,7 +29,7 @@ func (t *treeFS) find(op, name string) (*node, error) {
 }
 
 // Lstat implements [fs.ReadLinkFS].
-func (t *treeFS) Lstat(name string) (fs.FileInfo, error) {
+func (t *FS) Lstat(name string) (fs.FileInfo, error) {
 	n, err := t.find("lstat", name)
 	if err != nil {
 		return nil, err
@@ -38,46 +38,46 @@ func (t *treeFS) Lstat(name string) (fs.FileInfo, error) {
 }
 
 // info describes the node under a name.
-func (n *node) info(base string) fs.FileInfo {
-	if !n.known {
+func (n *Node) info(base string) fs.FileInfo {
+	if !n.Known {
 		return (&tar.Header{Name: base, Typeflag: tar.TypeDir, Mode: 0o755}).FileInfo()
 	}
-	return n.header(base).FileInfo()
+	return n.Header(base).FileInfo()
 }
 
 // ReadLink implements [fs.ReadLinkFS].
-func (t *treeFS) ReadLink(name string) (string, error) {
+func (t *FS) ReadLink(name string) (string, error) {
 	n, err := t.find("readlink", name)
 	if err != nil {
 		return "", err
 	}
-	if !n.isLink() {
+	if !n.IsLink() {
 		return "", &fs.PathError{Op: "readlink", Path: name, Err: syscall.EINVAL}
 	}
-	if t.onLink != nil {
-		t.onLink(name)
+	if t.OnLink != nil {
+		t.OnLink(name)
 	}
-	return n.more().Link, nil
+	return n.Extra().Link, nil
 }
 
 // ReadFile implements [fs.ReadFileFS]. The result is the caller's.
-func (t *treeFS) ReadFile(name string) ([]byte, error) {
+func (t *FS) ReadFile(name string) ([]byte, error) {
 	n, err := t.find("read", name)
 	switch {
 	case err != nil:
 		return nil, err
-	case n.isDir():
+	case n.IsDir():
 		return nil, &fs.PathError{Op: "read", Path: name, Err: syscall.EISDIR}
 	case n.Type != tar.TypeReg:
 		return nil, &fs.PathError{Op: "read", Path: name, Err: syscall.EINVAL}
 	}
-	if t.onRead != nil {
-		t.onRead(name)
+	if t.OnRead != nil {
+		t.OnRead(name)
 	}
 	if n.Kept {
-		return bytes.Clone(n.more().Data), nil
+		return bytes.Clone(n.Extra().Data), nil
 	}
-	data, err := t.content(n)
+	data, err := t.Content(n)
 	if err != nil {
 		return nil, &fs.PathError{Op: "read", Path: name, Err: err}
 	}
@@ -85,23 +85,23 @@ func (t *treeFS) ReadFile(name string) ([]byte, error) {
 }
 
 // ReadDir implements [fs.ReadDirFS].
-func (t *treeFS) ReadDir(name string) ([]fs.DirEntry, error) {
+func (t *FS) ReadDir(name string) ([]fs.DirEntry, error) {
 	n, err := t.find("readdir", name)
 	if err != nil {
 		return nil, err
 	}
-	if !n.isDir() {
+	if !n.IsDir() {
 		return nil, &fs.PathError{Op: "readdir", Path: name, Err: syscall.ENOTDIR}
 	}
 	var entries []fs.DirEntry
-	for base, child := range n.dir.all() {
+	for base, child := range n.Dir.All() {
 		entries = append(entries, fs.FileInfoToDirEntry(child.info(base)))
 	}
 	return entries, nil
 }
 
 // Open implements [fs.FS], for files: an overlay lists directories by ReadDir.
-func (t *treeFS) Open(name string) (fs.File, error) {
+func (t *FS) Open(name string) (fs.File, error) {
 	n, err := t.find("open", name)
 	if err != nil {
 		return nil, err

@@ -1,4 +1,4 @@
-package image
+package layer
 
 import (
 	"archive/tar"
@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
 // decodeContents reads a table of contents as a stream: those of large layers are
@@ -77,13 +79,13 @@ type tableEntry struct {
 	GID         int               `json:"gid"`
 	ModTime     string            `json:"modtime"`
 	Xattrs      map[string][]byte `json:"xattrs"`
-	Digest      Digest            `json:"digest"`
+	Digest      oci.Digest        `json:"digest"`
 	Offset      int64             `json:"offset"`
 	EndOffset   int64             `json:"endOffset"`   // zstd:chunked
 	InnerOffset int64             `json:"innerOffset"` // eStargz: in what is compressed together
 	ChunkSize   int64             `json:"chunkSize"`   // 0 is the rest of the file
 	ChunkOffset int64             `json:"chunkOffset"`
-	ChunkDigest Digest            `json:"chunkDigest"`
+	ChunkDigest oci.Digest        `json:"chunkDigest"`
 	ChunkType   string            `json:"chunkType"` // zstd:chunked: "" or zeros, of which there is nothing
 }
 
@@ -92,7 +94,7 @@ var tableTypes = map[string]byte{
 }
 
 // entry returns what a layer would say.
-func (e *tableEntry) entry(kind byte) (*entry, error) {
+func (e *tableEntry) entry(kind byte) (*Entry, error) {
 	h := &tar.Header{Name: e.Name, Typeflag: kind, Linkname: e.LinkName, Mode: e.Mode, Uid: e.UID, Gid: e.GID}
 	if kind == tar.TypeReg {
 		h.Size = e.Size
@@ -105,32 +107,32 @@ func (e *tableEntry) entry(kind byte) (*entry, error) {
 		}
 	}
 	for key, value := range e.Xattrs {
-		h.PAXRecords = withRecord(h.PAXRecords, xattrRecord+key, string(value))
+		h.PAXRecords = WithRecord(h.PAXRecords, XattrRecord+key, string(value))
 	}
-	return newEntryOf(h), nil
+	return EntryOf(h), nil
 }
 
-// contentsSurvey goes through a table of contents.
-type contentsSurvey struct {
-	want  func(place int32, e *entry) bool
+// tocSurvey goes through a table of contents.
+type tocSurvey struct {
+	want  func(place int32, e *Entry) bool
 	zstd  bool
 	end   int64 // where files end in the layer
 	place int32 // of the next entry that is not a chunk
 	at    int64 // in the layer, of what was seen last
-	files []*lazyFile
-	file  *lazyFile // whose chunks follow, if it is wanted
+	files []*tocFile
+	file  *tocFile // whose chunks follow, if it is wanted
 	open  []openChunk
 }
 
 // openChunk is a chunk of which it is not known yet where in the layer it ends.
 type openChunk struct {
-	file *lazyFile
+	file *tocFile
 	i    int
 }
 
 var errOddTable = errors.New("the table of contents is odd")
 
-func (s *contentsSurvey) entry(e *tableEntry) error {
+func (s *tocSurvey) entry(e *tableEntry) error {
 	if e.Size < 0 || e.Offset < 0 || e.ChunkSize < 0 || e.ChunkOffset < 0 || e.InnerOffset < 0 || e.Offset > s.end || int(s.place) >= maxEntries {
 		return errOddTable
 	}
@@ -150,7 +152,7 @@ func (s *contentsSurvey) entry(e *tableEntry) error {
 	}
 	s.file = nil
 	if s.want(s.place, made) {
-		s.file = &lazyFile{place: s.place, size: e.Size, digest: e.Digest}
+		s.file = &tocFile{place: s.place, size: e.Size, digest: e.Digest}
 		s.files = append(s.files, s.file)
 	}
 	s.place++
@@ -161,7 +163,7 @@ func (s *contentsSurvey) entry(e *tableEntry) error {
 }
 
 // chunk notes where a piece of a file is. One ends where the next begins.
-func (s *contentsSurvey) chunk(e *tableEntry) error {
+func (s *tocSurvey) chunk(e *tableEntry) error {
 	if e.ChunkType != "" && e.ChunkType != "data" {
 		if s.file != nil {
 			return fmt.Errorf("%w: a piece is %q", errOddTable, e.ChunkType)
@@ -187,11 +189,11 @@ func (s *contentsSurvey) chunk(e *tableEntry) error {
 	}
 	s.file.known += size
 	s.open = append(s.open, openChunk{s.file, len(s.file.chunks)})
-	s.file.chunks = append(s.file.chunks, lazyChunk{at: e.Offset, skip: e.InnerOffset, into: e.ChunkOffset, size: size, digest: e.ChunkDigest, zstd: s.zstd})
+	s.file.chunks = append(s.file.chunks, tocChunk{at: e.Offset, skip: e.InnerOffset, into: e.ChunkOffset, size: size, digest: e.ChunkDigest, zstd: s.zstd})
 	return nil
 }
 
-func (s *contentsSurvey) close(at int64) {
+func (s *tocSurvey) close(at int64) {
 	for _, k := range s.open {
 		k.file.chunks[k.i].end = at
 	}
@@ -199,11 +201,11 @@ func (s *contentsSurvey) close(at int64) {
 }
 
 // finish returns the files, all of which must be there whole.
-func (s *contentsSurvey) finish() ([]*lazyFile, error) {
+func (s *tocSurvey) finish() ([]*tocFile, error) {
 	s.close(s.end)
 	for _, f := range s.files {
 		for _, k := range f.chunks {
-			if k.end <= k.at || k.end-k.at > maxKept {
+			if k.end <= k.at || k.end-k.at > MaxKept {
 				return nil, errOddTable
 			}
 		}

@@ -1,4 +1,4 @@
-package image
+package layer
 
 import (
 	"iter"
@@ -11,22 +11,22 @@ import (
 // that come out of order are aside until there are many.
 type dir struct {
 	sorted []named
-	loose  map[string]*node
+	loose  map[string]*Node
 }
 
 // named is a node under a name. One node has several names where there are hard
 // links.
 type named struct {
 	name string
-	node *node
+	node *Node
 }
 
 func (d *dir) search(name string) (int, bool) {
 	return slices.BinarySearchFunc(d.sorted, name, func(n named, name string) int { return strings.Compare(n.name, name) })
 }
 
-// get returns what is under a name, or nil.
-func (d *dir) get(name string) *node {
+// Get returns what is under a name, or nil.
+func (d *dir) Get(name string) *Node {
 	if d == nil {
 		return nil
 	}
@@ -40,7 +40,7 @@ func (d *dir) get(name string) *node {
 }
 
 // set puts n under a name, in the place of what is there.
-func (d *dir) set(name string, n *node) {
+func (d *dir) set(name string, n *Node) {
 	if len(d.sorted) == 0 || d.sorted[len(d.sorted)-1].name < name && d.loose[name] == nil {
 		delete(d.loose, name)
 		d.sorted = append(d.sorted, named{name, n})
@@ -51,7 +51,7 @@ func (d *dir) set(name string, n *node) {
 		return
 	}
 	if d.loose == nil {
-		d.loose = map[string]*node{}
+		d.loose = map[string]*Node{}
 	}
 	if d.loose[name] = n; len(d.loose) > max(16, len(d.sorted)) {
 		d.merge()
@@ -86,10 +86,10 @@ func (d *dir) trim() {
 	}
 }
 
-// all yields what is in the directory, by name. Meanwhile nothing may be added
+// All yields what is in the directory, by name. Meanwhile nothing may be added
 // or removed; what a name stands for may change.
-func (d *dir) all() iter.Seq2[string, *node] {
-	return func(yield func(string, *node) bool) {
+func (d *dir) All() iter.Seq2[string, *Node] {
+	return func(yield func(string, *Node) bool) {
 		if d == nil {
 			return
 		}

@@ -1,4 +1,4 @@
-package image
+package layer
 
 import (
 	"archive/tar"
@@ -9,17 +9,17 @@ import (
 	"time"
 )
 
-// entry is what a layer says of one name.
-type entry struct {
+// Entry is what a layer says of one name.
+type Entry struct {
 	Name string // slash-separated and unrooted, "." being the root
-	attrs
+	Attrs
 	Marked bool // the marker of a layer of certgraft's own is here
 }
 
-// attrs is what there is to say of a name. Images have hundreds of thousands, so
+// Attrs is what there is to say of a name. Images have hundreds of thousands, so
 // that what few of them have is apart.
-type attrs struct {
-	More     *extra // nil for most
+type Attrs struct {
+	More     *Extra // nil for most
 	Size     int64
 	Sec      int64 // modification time
 	Nsec     int32
@@ -29,49 +29,49 @@ type attrs struct {
 	Kept     bool // the content is in More
 }
 
-// extra is what only links, files with extended attributes and files that were
+// Extra is what only links, files with extended attributes and files that were
 // kept have.
-type extra struct {
+type Extra struct {
 	Link   string
 	Xattrs map[string]string // PAX records
 	Data   []byte
 }
 
-// more returns what there is beside what all have, to be read.
-func (e *attrs) more() extra {
+// Extra returns what there is beside what all have, to be read.
+func (e *Attrs) Extra() Extra {
 	if e.More == nil {
-		return extra{}
+		return Extra{}
 	}
 	return *e.More
 }
 
 // add returns the same to be changed.
-func (e *attrs) add() *extra {
+func (e *Attrs) add() *Extra {
 	if e.More == nil {
-		e.More = &extra{}
+		e.More = &Extra{}
 	}
 	return e.More
 }
 
 // keep makes data the content of the entry.
-func (e *attrs) keep(data []byte) {
+func (e *Attrs) keep(data []byte) {
 	e.Kept = true
 	if len(data) > 0 {
 		e.add().Data = data
 	}
 }
 
-// header returns what is said as an archive would have it under that name.
-func (e *attrs) header(name string) *tar.Header {
+// Header returns what is said as an archive would have it under that name.
+func (e *Attrs) Header(name string) *tar.Header {
 	return &tar.Header{
-		Name: name, Typeflag: e.Type, Mode: int64(e.Mode), Uid: int(e.UID), Gid: int(e.GID), Size: e.Size, Linkname: e.more().Link,
-		ModTime: time.Unix(e.Sec, int64(e.Nsec)).UTC(), PAXRecords: maps.Clone(e.more().Xattrs),
+		Name: name, Typeflag: e.Type, Mode: int64(e.Mode), Uid: int(e.UID), Gid: int(e.GID), Size: e.Size, Linkname: e.Extra().Link,
+		ModTime: time.Unix(e.Sec, int64(e.Nsec)).UTC(), PAXRecords: maps.Clone(e.Extra().Xattrs),
 	}
 }
 
-// newEntryOf returns what a header says.
-func newEntryOf(h *tar.Header) *entry {
-	e := &entry{Name: cleanName(h.Name), attrs: attrs{
+// EntryOf returns what a header says.
+func EntryOf(h *tar.Header) *Entry {
+	e := &Entry{Name: CleanName(h.Name), Attrs: Attrs{
 		Type: h.Typeflag, Mode: uint16(h.Mode & 0o7777), UID: uint32(h.Uid), GID: uint32(h.Gid), Size: h.Size,
 		Sec: h.ModTime.Unix(), Nsec: int32(h.ModTime.Nanosecond()),
 	}}
@@ -83,18 +83,18 @@ func newEntryOf(h *tar.Header) *entry {
 	}
 	for key, value := range h.PAXRecords {
 		switch {
-		case key == markerRecord:
+		case key == MarkerRecord:
 			e.Marked = true
-		case strings.HasPrefix(key, xattrRecord):
-			e.add().Xattrs = withRecord(e.add().Xattrs, key, value)
+		case strings.HasPrefix(key, XattrRecord):
+			e.add().Xattrs = WithRecord(e.add().Xattrs, key, value)
 		}
 	}
 	return e
 }
 
-// cleanName returns the name that an entry stands for: below the root, whatever
+// CleanName returns the name that an entry stands for: below the root, whatever
 // the archive says.
-func cleanName(name string) string {
+func CleanName(name string) string {
 	if plain := strings.TrimSuffix(strings.TrimPrefix(name, "./"), "/"); fs.ValidPath(plain) && plain != "." {
 		return plain // as most are: this allocates nothing
 	}
@@ -106,11 +106,11 @@ func cleanName(name string) string {
 
 // Prefixes of PAX records.
 const (
-	xattrRecord  = "SCHILY.xattr."
-	markerRecord = "CERTGRAFT.layer"
+	XattrRecord  = "SCHILY.xattr."
+	MarkerRecord = "CERTGRAFT.layer"
 )
 
-func withRecord(records map[string]string, key, value string) map[string]string {
+func WithRecord(records map[string]string, key, value string) map[string]string {
 	if records == nil {
 		records = map[string]string{}
 	}

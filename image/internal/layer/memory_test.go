@@ -1,4 +1,4 @@
-package image
+package layer
 
 import (
 	"archive/tar"
@@ -38,19 +38,19 @@ func heap() uint64 {
 func TestFilesTakeLittle(t *testing.T) {
 	const files = 50_000
 	data := modules(t, files)
-	d := Descriptor{MediaType: oci.LayerType, Digest: oci.DigestOf(data), Size: int64(len(data))}
+	d := oci.Descriptor{MediaType: oci.LayerType, Digest: oci.DigestOf(data), Size: int64(len(data))}
 	before := heap()
-	l, err := (layerReader{}).read(t.Context(), bytes.NewReader(data), d)
+	l, err := (Reader{}).Read(t.Context(), bytes.NewReader(data), d)
 	must(t, err)
 	facts := heap() - before
-	root, err := stackLayers([]*layer{l})
+	root, err := Stack([]*Listing{l})
 	must(t, err)
 	all := heap() - before
 	t.Logf("%d bytes for each file, %d of them packed", all/files, facts/files)
 	if all/files > 160 || facts/files > 25 {
 		t.Errorf("%d bytes for each file, %d of them packed", all/files, facts/files)
 	}
-	if lookup(root, "app/node_modules/@scope-0/package-0/lib/implementation-1.js") == nil {
+	if Lookup(root, "app/node_modules/@scope-0/package-0/lib/implementation-1.js") == nil {
 		t.Error("a file is missing")
 	}
 	runtime.KeepAlive(data)
@@ -58,11 +58,11 @@ func TestFilesTakeLittle(t *testing.T) {
 
 func BenchmarkStackLayers(b *testing.B) {
 	data := modules(b, 50_000)
-	l, err := (layerReader{}).read(b.Context(), bytes.NewReader(data), Descriptor{MediaType: oci.LayerType, Digest: oci.DigestOf(data), Size: int64(len(data))})
+	l, err := (Reader{}).Read(b.Context(), bytes.NewReader(data), oci.Descriptor{MediaType: oci.LayerType, Digest: oci.DigestOf(data), Size: int64(len(data))})
 	must(b, err)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := stackLayers([]*layer{l}); err != nil {
+		if _, err := Stack([]*Listing{l}); err != nil {
 			b.Fatal(err)
 		}
 	}

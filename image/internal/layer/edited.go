@@ -1,4 +1,4 @@
-package image
+package layer
 
 import (
 	"context"
@@ -13,17 +13,17 @@ import (
 	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
-// editedLayer is a layer with an edit. It is made anew each time that it is
+// Edited is a layer with an edit. It is made anew each time that it is
 // read, so that nothing is held and nothing is on disk; it comes to the same
 // bytes each time.
-type editedLayer struct {
-	from oci.Blobs
-	was  Descriptor
-	edit *layerEdit
-	most int64 // to which the layer may unpack
+type Edited struct {
+	From oci.Blobs
+	Was  oci.Descriptor
+	Edit *Edit
+	Most int64 // to which the layer may unpack
 }
 
-func (l editedLayer) Open(ctx context.Context) (io.ReadCloser, error) {
+func (l Edited) Open(ctx context.Context) (io.ReadCloser, error) {
 	r, w := io.Pipe()
 	go func() {
 		_, err := l.write(ctx, w)
@@ -32,21 +32,21 @@ func (l editedLayer) Open(ctx context.Context) (io.ReadCloser, error) {
 	return r, nil
 }
 
-// measure returns what the layer is named by.
-func (l editedLayer) measure(ctx context.Context) (*newLayer, error) {
+// Measure returns what the layer is named by.
+func (l Edited) Measure(ctx context.Context) (*Built, error) {
 	h := sha256.New()
 	size := counter(0)
 	diffID, err := l.write(ctx, io.MultiWriter(h, &size))
 	if err != nil {
-		return nil, layerError(l.was, err)
+		return nil, ReadError(l.Was, err)
 	}
-	return &newLayer{Descriptor{MediaType: l.was.MediaType, Digest: Digest(fmt.Sprintf("sha256:%x", h.Sum(nil))), Size: int64(size)}, diffID}, nil
+	return &Built{oci.Descriptor{MediaType: l.Was.MediaType, Digest: oci.Digest(fmt.Sprintf("sha256:%x", h.Sum(nil))), Size: int64(size)}, diffID}, nil
 }
 
-// newLayer is a layer that was made.
-type newLayer struct {
-	desc   Descriptor
-	diffID Digest
+// Built is a layer that was made.
+type Built struct {
+	Desc   oci.Descriptor
+	DiffID oci.Digest
 }
 
 type counter int64
@@ -58,17 +58,17 @@ func (c *counter) Write(p []byte) (int, error) {
 
 // write writes the layer, compressed as it was, and returns the digest of what
 // it unpacks to.
-func (l editedLayer) write(ctx context.Context, w io.Writer) (Digest, error) {
-	body, err := l.from.Open(ctx, l.was)
+func (l Edited) write(ctx context.Context, w io.Writer) (oci.Digest, error) {
+	body, err := l.From.Open(ctx, l.Was)
 	if err != nil {
 		return "", err
 	}
 	defer body.Close()
-	checked, err := oci.NewVerifier(body, l.was)
+	checked, err := oci.NewVerifier(body, l.Was)
 	if err != nil {
 		return "", err
 	}
-	unpacked, kind, err := oci.UnpackKind(checked, l.was.MediaType)
+	unpacked, kind, err := oci.UnpackKind(checked, l.Was.MediaType)
 	if err != nil {
 		return "", err
 	}
@@ -78,14 +78,14 @@ func (l editedLayer) write(ctx context.Context, w io.Writer) (Digest, error) {
 		return "", err
 	}
 	h := sha256.New()
-	err = retar(io.MultiWriter(h, packed), &bounded{r: oci.WithContext(ctx, unpacked), left: l.most}, l.edit)
+	err = retar(io.MultiWriter(h, packed), Bound(oci.WithContext(ctx, unpacked), l.Most), l.Edit)
 	if err == nil {
 		_, err = io.Copy(io.Discard, checked)
 	}
-	return Digest(fmt.Sprintf("sha256:%x", h.Sum(nil))), errors.Join(err, packed.Close())
+	return oci.Digest(fmt.Sprintf("sha256:%x", h.Sum(nil))), errors.Join(err, packed.Close())
 }
 
-// newPacker compresses a stream. As in [pack], the same stream gives the same
+// newPacker compresses a stream. As in [image.pack], the same stream gives the same
 // bytes.
 func newPacker(w io.Writer, kind oci.Compression) (io.WriteCloser, error) {
 	switch kind {

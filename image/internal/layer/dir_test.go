@@ -1,4 +1,4 @@
-package image
+package layer
 
 import (
 	"math/rand/v2"
@@ -11,32 +11,32 @@ import (
 func TestDir(t *testing.T) {
 	for seed := range uint64(50) {
 		random := rand.New(rand.NewPCG(seed, 1))
-		d, want := &dir{}, map[string]*node{}
+		d, want := &dir{}, map[string]*Node{}
 		for range 400 {
 			name := strconv.Itoa(random.IntN(100))
 			if seed%3 == 0 {
 				name = strconv.Itoa(1000 + len(want)) // in order, as archives have them
 			}
-			switch n := (&node{}); random.IntN(5) {
+			switch n := (&Node{}); random.IntN(5) {
 			case 0:
 				d.remove(name)
 				delete(want, name)
 			case 1:
 				d.trim()
 			case 2:
-				for range d.all() {
+				for range d.All() {
 					break
 				}
 			default:
 				d.set(name, n)
 				want[name] = n
 			}
-			if d.get(name) != want[name] {
+			if d.Get(name) != want[name] {
 				t.Fatalf("seed %d: %s is not what was put there", seed, name)
 			}
 		}
 		var names []string
-		for name, n := range d.all() {
+		for name, n := range d.All() {
 			if want[name] != n || n == nil {
 				t.Fatalf("seed %d: %s is not what was put there", seed, name)
 			}

@@ -1,4 +1,4 @@
-package image
+package layer
 
 import (
 	"bytes"
@@ -16,11 +16,11 @@ import (
 // has, and however many files are empty.
 func TestTablesOfManyPieces(t *testing.T) {
 	const many = 200_000
-	for what, fill := range map[string]func(s *contentsSurvey) error{
-		"pieces": func(s *contentsSurvey) error {
+	for what, fill := range map[string]func(s *tocSurvey) error{
+		"pieces": func(s *tocSurvey) error {
 			return pieces(s, &tableEntry{Type: "reg", Name: "a", Size: many, ChunkSize: 1}, many)
 		},
-		"empty files": func(s *contentsSurvey) error {
+		"empty files": func(s *tocSurvey) error {
 			for range many {
 				if err := s.entry(&tableEntry{Type: "reg", Name: "etc/empty"}); err != nil {
 					return err
@@ -30,7 +30,7 @@ func TestTablesOfManyPieces(t *testing.T) {
 		},
 	} {
 		t.Run(what, func(t *testing.T) {
-			s := &contentsSurvey{want: func(_ int32, e *entry) bool { return e.Name != "left out" }, end: many}
+			s := &tocSurvey{want: func(_ int32, e *Entry) bool { return e.Name != "left out" }, end: many}
 			start := time.Now()
 			must(t, fill(s))
 			files, err := s.finish()
@@ -43,7 +43,7 @@ func TestTablesOfManyPieces(t *testing.T) {
 }
 
 // pieces enters a file of n bytes, each a piece of its own.
-func pieces(s *contentsSurvey, first *tableEntry, n int64) error {
+func pieces(s *tocSurvey, first *tableEntry, n int64) error {
 	if err := s.entry(first); err != nil {
 		return err
 	}
@@ -58,7 +58,7 @@ func pieces(s *contentsSurvey, first *tableEntry, n int64) error {
 // places are parts of a blob, by where they begin.
 type places map[int64][]byte
 
-func (p places) openRange(_ context.Context, _ Descriptor, from, to int64) (io.ReadCloser, error) {
+func (p places) OpenRange(_ context.Context, _ oci.Descriptor, from, to int64) (io.ReadCloser, error) {
 	return io.NopCloser(bytes.NewReader(p[from][:to-from])), nil
 }
 
@@ -74,12 +74,12 @@ func TestFetchFarApart(t *testing.T) {
 	}
 	const far = 1<<31 + 5
 	p := places{0: packed("near"), far: packed("far")}
-	file := func(place int32, at int64, text string) *lazyFile {
-		k := lazyChunk{at: at, end: at + int64(len(p[at])), size: int64(len(text)), digest: oci.DigestOf([]byte(text))}
-		return &lazyFile{place: place, size: k.size, chunks: []lazyChunk{k}}
+	file := func(place int32, at int64, text string) *tocFile {
+		k := tocChunk{at: at, end: at + int64(len(p[at])), size: int64(len(text)), digest: oci.DigestOf([]byte(text))}
+		return &tocFile{place: place, size: k.size, chunks: []tocChunk{k}}
 	}
-	c := contents{from: p, d: Descriptor{Size: 1 << 33}}
-	got, err := c.fetch(t.Context(), []*lazyFile{file(1, far, "far"), file(0, 0, "near")})
+	c := TOC{From: p, Layer: oci.Descriptor{Size: 1 << 33}}
+	got, err := c.Fetch(t.Context(), []*tocFile{file(1, far, "far"), file(0, 0, "near")})
 	if err != nil || string(got[0]) != "near" || string(got[1]) != "far" {
 		t.Errorf("%q %v", got, err)
 	}
@@ -90,7 +90,7 @@ func FuzzContents(f *testing.F) {
 	f.Add([]byte(`{"version":1,"entries":[{"name":"a","type":"reg","size":5,"offset":1,"chunkSize":2,"chunkDigest":"x"},{"name":"a","type":"chunk","offset":3,"chunkOffset":2}]}`))
 	f.Add([]byte(`{"version":1,"entries":[{"name":"a/","type":"dir","modtime":"2019-08-20T10:30:43Z","xattrs":{"user.x":"eA=="}},{"name":"b","type":"symlink","linkName":"a"}]}`))
 	f.Fuzz(func(_ *testing.T, data []byte) {
-		s := contentsSurvey{want: func(int32, *entry) bool { return true }, end: 100}
+		s := tocSurvey{want: func(int32, *Entry) bool { return true }, end: 100}
 		if decodeContents(bytes.NewReader(data), s.entry) == nil {
 			_, _ = s.finish()
 		}

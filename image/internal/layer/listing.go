@@ -1,4 +1,4 @@
-package image
+package layer
 
 import (
 	"bufio"
@@ -12,21 +12,21 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// layer is what is kept of a layer: what it says of each name, in its order, and
+// Listing is what is kept of a layer: what it says of each name, in its order, and
 // the contents of some files. It is held as the caches keep it, packed: numbers as
 // varints, each string and file behind its length, compressed with a checksum.
 // Of an image with hundreds of thousands of files that is a few megabytes.
-type layer struct {
-	packed []byte
-	marked bool // it is one of certgraft's own
-	ranged bool // it is what a table of contents says: places are those in the table
+type Listing struct {
+	Packed []byte
+	Own    bool // it is one of certgraft's own
+	Ranged bool // it is what a table of contents says: places are those in the table
 }
 
-// openLayer takes what was packed, once it was read to its end.
-func openLayer(packed []byte) (*layer, error) {
-	l := &layer{packed: packed}
-	err := l.each(func(_ int, e *entry) error {
-		l.marked = l.marked || e.Marked
+// Open takes what was packed, once it was read to its end.
+func Open(packed []byte) (*Listing, error) {
+	l := &Listing{Packed: packed}
+	err := l.Each(func(_ int, e *Entry) error {
+		l.Own = l.Own || e.Marked
 		return nil
 	})
 	if err != nil {
@@ -35,16 +35,16 @@ func openLayer(packed []byte) (*layer, error) {
 	return l, nil
 }
 
-// each calls visit for each entry, which must not be kept: the next is read into
+// Each calls visit for each entry, which must not be kept: the next is read into
 // it. What is in its More is its own.
-func (l *layer) each(visit func(i int, e *entry) error) error {
-	z, err := zstd.NewReader(bytes.NewReader(l.packed), zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(8*factsWindow))
+func (l *Listing) Each(visit func(i int, e *Entry) error) error {
+	z, err := zstd.NewReader(bytes.NewReader(l.Packed), zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(8*window))
 	if err != nil {
 		return err
 	}
 	defer z.Close()
-	r := factsReader{r: bufio.NewReaderSize(io.LimitReader(z, maxHeaders+maxAllKept), 16<<10)}
-	var e entry
+	r := listingReader{r: bufio.NewReaderSize(io.LimitReader(z, MaxHeaders+MaxAllKept), 16<<10)}
+	var e Entry
 	for i := 0; i <= maxEntries; i++ {
 		more := r.number()
 		switch {
@@ -68,14 +68,14 @@ func (l *layer) each(visit func(i int, e *entry) error) error {
 	return errDamaged
 }
 
-// with returns the layer with the contents of files that were not kept, by the
+// With returns the layer with the contents of files that were not kept, by the
 // places of their entries.
-func (l *layer) with(contents map[int32][]byte) (*layer, error) {
-	w, err := newFactsWriter()
+func (l *Listing) With(contents map[int32][]byte) (*Listing, error) {
+	w, err := NewWriter()
 	if err != nil {
 		return nil, err
 	}
-	err = l.each(func(i int, e *entry) error {
+	err = l.Each(func(i int, e *Entry) error {
 		if data, ok := contents[int32(i)]; ok {
 			e.keep(data)
 		}
@@ -85,18 +85,18 @@ func (l *layer) with(contents map[int32][]byte) (*layer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return w.layer()
+	return w.Listing()
 }
 
 var errDamaged = errors.New("it is damaged")
 
-type factsReader struct {
+type listingReader struct {
 	r   *bufio.Reader
 	err error
 }
 
-func (r *factsReader) entry(e *entry) {
-	*e = entry{Name: r.text()}
+func (r *listingReader) entry(e *Entry) {
+	*e = Entry{Name: r.text()}
 	e.Type, e.Mode, e.UID, e.GID = byte(r.number()), uint16(r.number()), uint32(r.number()), uint32(r.number())
 	e.Size, e.Sec, e.Nsec = r.number(), r.number(), int32(r.number())
 	bits := r.number()
@@ -106,20 +106,20 @@ func (r *factsReader) entry(e *entry) {
 	}
 }
 
-func (r *factsReader) extra() *extra {
-	more := &extra{Link: r.text()}
+func (r *listingReader) extra() *Extra {
+	more := &Extra{Link: r.text()}
 	for range r.number() {
 		if r.err != nil {
 			break
 		}
 		key := r.text()
-		more.Xattrs = withRecord(more.Xattrs, key, r.text())
+		more.Xattrs = WithRecord(more.Xattrs, key, r.text())
 	}
 	more.Data = r.bytes()
 	return more
 }
 
-func (r *factsReader) number() int64 {
+func (r *listingReader) number() int64 {
 	if r.err != nil {
 		return 0
 	}
@@ -130,12 +130,12 @@ func (r *factsReader) number() int64 {
 
 // bytes reads what is behind its length. A length that is not so does not make
 // room for it.
-func (r *factsReader) bytes() []byte {
+func (r *listingReader) bytes() []byte {
 	n := r.number()
 	if r.err != nil || n == 0 {
 		return nil
 	}
-	if n < 0 || n > maxKept {
+	if n < 0 || n > MaxKept {
 		r.err = errDamaged
 		return nil
 	}
@@ -154,23 +154,23 @@ func (r *factsReader) bytes() []byte {
 	return slices.Clip(data)
 }
 
-func (r *factsReader) text() string { return string(r.bytes()) }
+func (r *listingReader) text() string { return string(r.bytes()) }
 
-func (r *factsReader) fail(err error) {
+func (r *listingReader) fail(err error) {
 	if err != nil {
 		r.err = errors.Join(errDamaged, err)
 	}
 }
 
-func newFactsWriter() (*factsWriter, error) {
-	w := &factsWriter{buf: make([]byte, 0, 64<<10)}
+func NewWriter() (*Writer, error) {
+	w := &Writer{buf: make([]byte, 0, 64<<10)}
 	var err error
-	w.z, err = zstd.NewWriter(&w.packed, zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(true), zstd.WithLowerEncoderMem(true), zstd.WithWindowSize(factsWindow))
+	w.z, err = zstd.NewWriter(&w.packed, zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(true), zstd.WithLowerEncoderMem(true), zstd.WithWindowSize(window))
 	return w, err
 }
 
-// factsWriter packs what a layer says, entry by entry.
-type factsWriter struct {
+// Writer packs what a layer says, entry by entry.
+type Writer struct {
 	packed bytes.Buffer
 	z      *zstd.Encoder
 	buf    []byte
@@ -178,12 +178,12 @@ type factsWriter struct {
 	err    error
 }
 
-// factsWindow is how far back the compression looks. It is also what reading
+// window is how far back the compression looks. It is also what reading
 // takes in memory.
-const factsWindow = 1 << 20
+const window = 1 << 20
 
 // add packs one entry.
-func (w *factsWriter) add(e *entry) {
+func (w *Writer) add(e *Entry) {
 	w.number(1)
 	w.text(e.Name)
 	for _, v := range []int64{int64(e.Type), int64(e.Mode), int64(e.UID), int64(e.GID), e.Size, e.Sec, int64(e.Nsec), flags(e)} {
@@ -202,17 +202,17 @@ func (w *factsWriter) add(e *entry) {
 	w.text(string(e.More.Data))
 }
 
-// layer ends the packing.
-func (w *factsWriter) layer() (*layer, error) {
+// Listing ends the packing.
+func (w *Writer) Listing() (*Listing, error) {
 	w.number(0)
 	w.flush()
 	if err := errors.Join(w.err, w.z.Close()); err != nil {
 		return nil, err
 	}
-	return &layer{packed: slices.Clip(w.packed.Bytes()), marked: w.marked}, nil
+	return &Listing{Packed: slices.Clip(w.packed.Bytes()), Own: w.marked}, nil
 }
 
-func flags(e *entry) int64 {
+func flags(e *Entry) int64 {
 	bits := int64(0)
 	for i, set := range []bool{e.Marked, e.Kept, e.More != nil} {
 		if set {
@@ -222,9 +222,9 @@ func flags(e *entry) int64 {
 	return bits
 }
 
-func (w *factsWriter) number(v int64) { w.buf = binary.AppendVarint(w.buf, v) }
+func (w *Writer) number(v int64) { w.buf = binary.AppendVarint(w.buf, v) }
 
-func (w *factsWriter) text(s string) {
+func (w *Writer) text(s string) {
 	w.number(int64(len(s)))
 	w.buf = append(w.buf, s...)
 	if len(w.buf) > 32<<10 {
@@ -232,7 +232,7 @@ func (w *factsWriter) text(s string) {
 	}
 }
 
-func (w *factsWriter) flush() {
+func (w *Writer) flush() {
 	if w.err == nil {
 		_, w.err = w.z.Write(w.buf)
 	}

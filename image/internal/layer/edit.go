@@ -1,4 +1,4 @@
-package image
+package layer
 
 import (
 	"archive/tar"
@@ -8,22 +8,55 @@ import (
 	"io"
 )
 
-// layerEdit is what is done to the archive of one layer.
-type layerEdit struct {
-	instead map[int]*newEntry // of the entry at a place; nil has it left out
-	added   []newEntry        // at the end
+// Edit is what is done to the archive of one layer.
+type Edit struct {
+	Instead map[int]*Made // of the entry at a place; nil has it left out
+	Added   []Made        // at the end
 }
 
-// newEntry is an entry that is made.
-type newEntry struct {
-	header *tar.Header
-	data   []byte
+// Made is an entry that is made.
+type Made struct {
+	Header *tar.Header
+	Data   []byte
+}
+
+func (n *Made) entry() *Entry {
+	e := EntryOf(n.Header)
+	if e.Type == tar.TypeReg {
+		e.keep(n.Data)
+	}
+	return e
+}
+
+// Apply returns what a layer says after the edit.
+func (edit *Edit) Apply(l *Listing) (*Listing, error) {
+	w, err := NewWriter()
+	if err != nil {
+		return nil, err
+	}
+	err = l.Each(func(i int, e *Entry) error {
+		other, edited := edit.Instead[i]
+		switch {
+		case !edited:
+			w.add(e)
+		case other != nil:
+			w.add(other.entry())
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range edit.Added {
+		w.add(a.entry())
+	}
+	return w.Listing()
 }
 
 // retar copies the archive of a layer with an edit. All that is not edited keeps
 // its bytes: headers are not read and written anew, which would lose what the
 // reader does not know.
-func retar(w io.Writer, r io.Reader, edit *layerEdit) error {
+func retar(w io.Writer, r io.Reader, edit *Edit) error {
 	raw := &recorder{r: r}
 	archive := tar.NewReader(raw)
 	last := w // where the entry before goes
@@ -40,11 +73,11 @@ func retar(w io.Writer, r io.Reader, edit *layerEdit) error {
 			return err
 		}
 		if err != nil {
-			return endArchive(w, &head, r, edit.added)
+			return endArchive(w, &head, r, edit.Added)
 		}
 		last = w
 		if h.Typeflag != tar.TypeXGlobalHeader {
-			other, edited := edit.instead[i]
+			other, edited := edit.Instead[i]
 			if i++; edited {
 				last = io.Discard
 				if err := writeEntry(w, other); err != nil {
@@ -63,7 +96,7 @@ func retar(w io.Writer, r io.Reader, edit *layerEdit) error {
 }
 
 // endArchive writes what is added, and then the end of the archive as it was.
-func endArchive(w io.Writer, trailer *bytes.Buffer, rest io.Reader, added []newEntry) error {
+func endArchive(w io.Writer, trailer *bytes.Buffer, rest io.Reader, added []Made) error {
 	for i := range added {
 		if err := writeEntry(w, &added[i]); err != nil {
 			return err
@@ -76,16 +109,16 @@ func endArchive(w io.Writer, trailer *bytes.Buffer, rest io.Reader, added []newE
 	return err
 }
 
-func writeEntry(w io.Writer, e *newEntry) error {
+func writeEntry(w io.Writer, e *Made) error {
 	if e == nil {
 		return nil
 	}
 	archive := tar.NewWriter(w)
-	if err := archive.WriteHeader(e.header); err != nil {
-		return fmt.Errorf("%s: %w", e.header.Name, err)
+	if err := archive.WriteHeader(e.Header); err != nil {
+		return fmt.Errorf("%s: %w", e.Header.Name, err)
 	}
-	if _, err := archive.Write(e.data); err != nil {
-		return fmt.Errorf("%s: %w", e.header.Name, err)
+	if _, err := archive.Write(e.Data); err != nil {
+		return fmt.Errorf("%s: %w", e.Header.Name, err)
 	}
 	return archive.Flush()
 }

@@ -1,4 +1,4 @@
-package image
+package layer
 
 import (
 	"archive/tar"
@@ -28,16 +28,16 @@ const (
 	chunkedDigest = "zstd-chunked.manifest-checksum" // behind the prefix of the tool, which changed
 	chunkedPlace  = "zstd-chunked.manifest-position"
 
-	// tocName is the name of the table in an eStargz layer.
-	tocName = "stargz.index.json"
+	// TOCName is the name of the table in an eStargz layer.
+	TOCName = "stargz.index.json"
 	// footerSize is the size of what says where it is.
 	footerSize = 51
 	// maxContents bounds a table.
 	maxContents = 512 << 20
 )
 
-// isLazy reports whether an annotation of a layer says where in it something is.
-func isLazy(annotation string) bool {
+// IsTOCAnnotation reports whether an annotation of a layer says where in it something is.
+func IsTOCAnnotation(annotation string) bool {
 	for _, prefix := range []string{"containerd.io/snapshot/stargz/", "io.containers.estargz.", "io.github.containers.zstd-chunked.", "io.containers.zstd-chunked."} {
 		if strings.HasPrefix(annotation, prefix) {
 			return true
@@ -46,26 +46,26 @@ func isLazy(annotation string) bool {
 	return false
 }
 
-// lazy reports whether a layer has a table of contents.
-func lazy(d Descriptor) bool {
-	return slices.ContainsFunc(slices.Collect(maps.Keys(d.Annotations)), isLazy)
+// HasTOC reports whether a layer has a table of contents.
+func HasTOC(d oci.Descriptor) bool {
+	return slices.ContainsFunc(slices.Collect(maps.Keys(d.Annotations)), IsTOCAnnotation)
 }
 
 // chunkedNote returns an annotation of a zstd:chunked layer.
-func chunkedNote(d Descriptor, key string) string {
+func chunkedNote(d oci.Descriptor, key string) string {
 	if v := d.Annotations["io.github.containers."+key]; v != "" {
 		return v
 	}
 	return d.Annotations["io.containers."+key]
 }
 
-// contentsKey is what is known of a layer by its table of contents is kept as.
+// TOCKey is what is known of a layer by its table of contents is kept as.
 // The layer's own digest would not do: it was not verified, and another image
 // may name the same layer without the table, or with another.
-func contentsKey(d Descriptor) (Digest, bool) {
-	table := Digest(d.Annotations[stargzDigest])
+func TOCKey(d oci.Descriptor) (oci.Digest, bool) {
+	table := oci.Digest(d.Annotations[stargzDigest])
 	if table == "" {
-		table = Digest(chunkedNote(d, chunkedDigest))
+		table = oci.Digest(chunkedNote(d, chunkedDigest))
 	}
 	if _, err := table.NewHash(); err != nil {
 		return "", false
@@ -73,32 +73,32 @@ func contentsKey(d Descriptor) (Digest, bool) {
 	return oci.DigestOf([]byte("contents " + string(d.Digest) + " " + string(table))), true
 }
 
-// ranger is where parts of blobs can be read.
-type ranger interface {
-	openRange(ctx context.Context, d Descriptor, from, to int64) (io.ReadCloser, error)
+// Ranger is where parts of blobs can be read.
+type Ranger interface {
+	OpenRange(ctx context.Context, d oci.Descriptor, from, to int64) (io.ReadCloser, error)
 }
 
-// errNoRange is what a registry that sends all of a blob comes to.
-var errNoRange = errors.New("it sends no parts of blobs")
+// ErrNoRange is what a registry that sends all of a blob comes to.
+var ErrNoRange = errors.New("it sends no parts of blobs")
 
-// contents reads layers by their tables of contents.
-type contents struct {
-	from ranger
-	keep func(name string) bool
-	d    Descriptor
+// TOC reads layers by their tables of contents.
+type TOC struct {
+	From  Ranger
+	Keep  func(name string) bool
+	Layer oci.Descriptor
 }
 
-// read returns what the table says of a layer, and the contents of the files
+// Read returns what the table says of a layer, and the contents of the files
 // that are wanted. Whatever is odd is an error, and the layer is read whole.
-func (c contents) read(ctx context.Context) (*layer, error) {
-	facts, err := newFactsWriter()
+func (c TOC) Read(ctx context.Context) (*Listing, error) {
+	facts, err := NewWriter()
 	if err != nil {
 		return nil, err
 	}
-	room := int64(maxAllKept)
-	found, err := c.survey(ctx, func(_ int32, e *entry) bool {
+	room := int64(MaxAllKept)
+	found, err := c.Survey(ctx, func(_ int32, e *Entry) bool {
 		facts.add(e)
-		wanted := e.Type == tar.TypeReg && e.Size <= min(maxKept, room) && c.keep != nil && c.keep(e.Name)
+		wanted := e.Type == tar.TypeReg && e.Size <= min(MaxKept, room) && c.Keep != nil && c.Keep(e.Name)
 		if wanted {
 			room -= e.Size
 		}
@@ -107,30 +107,30 @@ func (c contents) read(ctx context.Context) (*layer, error) {
 	if err != nil {
 		return nil, err
 	}
-	l, err := facts.layer()
+	l, err := facts.Listing()
 	if err != nil {
 		return nil, err
 	}
-	files, err := c.fetch(ctx, found)
+	files, err := c.Fetch(ctx, found)
 	if err != nil {
 		return nil, err
 	}
-	if l, err = l.with(files); err != nil {
+	if l, err = l.With(files); err != nil {
 		return nil, err
 	}
-	l.ranged = true
+	l.Ranged = true
 	return l, nil
 }
 
-// survey reads the table, verified, calls want for each entry and returns the
+// Survey reads the table, verified, calls want for each entry and returns the
 // files that it wants.
-func (c contents) survey(ctx context.Context, want func(place int32, e *entry) bool) ([]*lazyFile, error) {
+func (c TOC) Survey(ctx context.Context, want func(place int32, e *Entry) bool) ([]*tocFile, error) {
 	table, end, check, err := c.open(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer table.Close()
-	s := contentsSurvey{want: want, end: end, zstd: c.d.Annotations[stargzDigest] == ""}
+	s := tocSurvey{want: want, end: end, zstd: c.Layer.Annotations[stargzDigest] == ""}
 	if err := decodeContents(table, s.entry); err != nil {
 		return nil, err
 	}
@@ -142,19 +142,19 @@ func (c contents) survey(ctx context.Context, want func(place int32, e *entry) b
 
 // open opens the table. Once it was read, check says whether it is the one that
 // the manifest names. End is where files end.
-func (c contents) open(ctx context.Context) (table io.ReadCloser, end int64, check func() error, err error) {
-	if c.d.Annotations[stargzDigest] != "" {
+func (c TOC) open(ctx context.Context) (table io.ReadCloser, end int64, check func() error, err error) {
+	if c.Layer.Annotations[stargzDigest] != "" {
 		return c.openStargz(ctx)
 	}
 	return c.openChunked(ctx)
 }
 
-func (c contents) openStargz(ctx context.Context) (io.ReadCloser, int64, func() error, error) {
+func (c TOC) openStargz(ctx context.Context) (io.ReadCloser, int64, func() error, error) {
 	at, err := c.stargzPlace(ctx)
 	if err != nil {
 		return nil, 0, nil, err
 	}
-	body, err := c.from.openRange(ctx, c.d, at, c.d.Size-footerSize)
+	body, err := c.From.OpenRange(ctx, c.Layer, at, c.Layer.Size-footerSize)
 	if err != nil {
 		return nil, 0, nil, err
 	}
@@ -163,10 +163,10 @@ func (c contents) openStargz(ctx context.Context) (io.ReadCloser, int64, func() 
 		return nil, 0, nil, errors.Join(err, body.Close())
 	}
 	archive := tar.NewReader(unpacked)
-	if h, err := archive.Next(); err != nil || h.Name != tocName || h.Size > maxContents {
+	if h, err := archive.Next(); err != nil || h.Name != TOCName || h.Size > maxContents {
 		return nil, 0, nil, errors.Join(errors.New("there is no table of contents where the footer says"), err, body.Close())
 	}
-	hashed, check, err := verified(archive, Digest(c.d.Annotations[stargzDigest]))
+	hashed, check, err := verified(archive, oci.Digest(c.Layer.Annotations[stargzDigest]))
 	if err != nil {
 		return nil, 0, nil, errors.Join(err, body.Close())
 	}
@@ -175,11 +175,11 @@ func (c contents) openStargz(ctx context.Context) (io.ReadCloser, int64, func() 
 
 // stargzPlace returns where the footer says that the table is: an empty gzip
 // member with "%016xSTARGZ" in its extra field.
-func (c contents) stargzPlace(ctx context.Context) (int64, error) {
-	if c.d.Size < footerSize {
+func (c TOC) stargzPlace(ctx context.Context) (int64, error) {
+	if c.Layer.Size < footerSize {
 		return 0, errors.New("there is no footer")
 	}
-	body, err := c.from.openRange(ctx, c.d, c.d.Size-footerSize, c.d.Size)
+	body, err := c.From.OpenRange(ctx, c.Layer, c.Layer.Size-footerSize, c.Layer.Size)
 	if err != nil {
 		return 0, err
 	}
@@ -189,7 +189,7 @@ func (c contents) stargzPlace(ctx context.Context) (int64, error) {
 		return 0, errors.Join(errors.New("the footer is of another format"), err)
 	}
 	at, err := strconv.ParseInt(string(footer[16:32]), 16, 64)
-	if err != nil || at < 0 || at >= c.d.Size-footerSize {
+	if err != nil || at < 0 || at >= c.Layer.Size-footerSize {
 		return 0, errors.Join(errors.New("the footer names no place"), err)
 	}
 	return at, nil
@@ -197,18 +197,18 @@ func (c contents) stargzPlace(ctx context.Context) (int64, error) {
 
 // openChunked opens the table of a zstd:chunked layer, whose digest is of what is
 // compressed.
-func (c contents) openChunked(ctx context.Context) (io.ReadCloser, int64, func() error, error) {
+func (c TOC) openChunked(ctx context.Context) (io.ReadCloser, int64, func() error, error) {
 	var at, packed, plain int64
 	var kind int
-	if n, _ := fmt.Sscanf(chunkedNote(c.d, chunkedPlace), "%d:%d:%d:%d", &at, &packed, &plain, &kind); n != 4 || kind != 1 ||
-		at < 0 || packed <= 0 || packed > maxContents || plain <= 0 || plain > maxContents || at+packed > c.d.Size {
+	if n, _ := fmt.Sscanf(chunkedNote(c.Layer, chunkedPlace), "%d:%d:%d:%d", &at, &packed, &plain, &kind); n != 4 || kind != 1 ||
+		at < 0 || packed <= 0 || packed > maxContents || plain <= 0 || plain > maxContents || at+packed > c.Layer.Size {
 		return nil, 0, nil, errors.New("the place of the table of contents is odd")
 	}
-	body, err := c.from.openRange(ctx, c.d, at, at+packed)
+	body, err := c.From.OpenRange(ctx, c.Layer, at, at+packed)
 	if err != nil {
 		return nil, 0, nil, err
 	}
-	hashed, check, err := verified(body, Digest(chunkedNote(c.d, chunkedDigest)))
+	hashed, check, err := verified(body, oci.Digest(chunkedNote(c.Layer, chunkedDigest)))
 	if err != nil {
 		return nil, 0, nil, errors.Join(err, body.Close())
 	}
@@ -240,7 +240,7 @@ func (all closers) Close() error {
 
 // verified returns a reader whose check says, once all was read, whether that was
 // what a digest names.
-func verified(r io.Reader, want Digest) (io.Reader, func() error, error) {
+func verified(r io.Reader, want oci.Digest) (io.Reader, func() error, error) {
 	h, err := want.NewHash()
 	if err != nil {
 		return nil, nil, err

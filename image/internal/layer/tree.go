@@ -1,4 +1,4 @@
-package image
+package layer
 
 import (
 	"archive/tar"
@@ -10,20 +10,20 @@ import (
 // Names by which a layer takes something away, see "Whiteouts" in the OCI image
 // specification. Other names that start with .wh..wh. are aufs' own.
 const (
-	whiteout       = ".wh."
-	opaqueWhiteout = ".wh..wh..opq"
+	Whiteout       = ".wh."
+	OpaqueWhiteout = ".wh..wh..opq"
 	aufsPrefix     = ".wh..wh."
 )
 
-// treeOf returns what a layer is unpacked to in an empty directory, which is
+// TreeOf returns what a layer is unpacked to in an empty directory, which is
 // what engines do: links in it are followed, links of lower layers are not.
-func treeOf(l *layer, number int) (*node, error) {
+func TreeOf(l *Listing, number int) (*Node, error) {
 	b := builder{root: newDir(), shared: map[string]string{}, implied: maxImplied}
 	at, dir := "", b.root // archives have the names of a directory one after another
-	err := l.each(func(i int, e *entry) error {
+	err := l.Each(func(i int, e *Entry) error {
 		dirName, base := path.Split(e.Name)
 		if dirName != at {
-			dir.dir.trim()
+			dir.Dir.trim()
 			var err error
 			if dir, err = b.mkdirs(dirName); err != nil {
 				return err
@@ -31,7 +31,7 @@ func treeOf(l *layer, number int) (*node, error) {
 			at = dirName
 		}
 		n := b.node()
-		n.attrs, n.place, n.layer, n.known = e.attrs, int32(i), int16(number), true
+		n.Attrs, n.Place, n.Layer, n.Known = e.Attrs, int32(i), int16(number), true
 		return b.add(dir, b.text(base), e.Name, n)
 	})
 	return b.root, err
@@ -39,16 +39,16 @@ func treeOf(l *layer, number int) (*node, error) {
 
 // builder makes the tree of one layer.
 type builder struct {
-	root   *node
-	free   []node            // nodes are made many at a time
+	root   *Node
+	free   []Node            // nodes are made many at a time
 	shared map[string]string // names, many of which come again and again
 	// How many more directories may be made that no entry names.
 	implied int
 }
 
-func (b *builder) node() *node {
+func (b *builder) node() *Node {
 	if len(b.free) == 0 {
-		b.free = make([]node, 256)
+		b.free = make([]Node, 256)
 	}
 	n := &b.free[0]
 	b.free = b.free[1:]
@@ -68,70 +68,70 @@ func (b *builder) text(name string) string {
 }
 
 // add enters n, of one entry, into the directory that it is in.
-func (b *builder) add(dir *node, base, name string, n *node) error {
+func (b *builder) add(dir *Node, base, name string, n *Node) error {
 	if name == "." {
 		if n.Type == tar.TypeDir {
 			b.root.describe(n)
 		}
 		return nil
 	}
-	if strings.HasPrefix(base, whiteout) {
+	if strings.HasPrefix(base, Whiteout) {
 		hide(dir, base)
 		return nil
 	}
-	old := dir.dir.get(base)
+	old := dir.Dir.Get(base)
 	switch {
 	case n.Type == tar.TypeLink:
 		var err error
 		if n, err = b.hardLink(name, n); err != nil {
 			return err
 		}
-	case n.Type == tar.TypeDir && old != nil && old.isDir():
+	case n.Type == tar.TypeDir && old != nil && old.IsDir():
 		old.describe(n)
 		return nil
 	case n.Type == tar.TypeDir:
-		n.dir = newDir().dir
-		n.opaque = old != nil && old.gone()
+		n.Dir = newDir().Dir
+		n.opaque = old != nil && old.Gone()
 	}
-	dir.dir.set(base, n)
+	dir.Dir.set(base, n)
 	return nil
 }
 
 // hide enters a whiteout. It takes away what lower layers have, never what its
 // own layer has, wherever in the archive that is.
-func hide(dir *node, base string) {
-	if base == opaqueWhiteout {
+func hide(dir *Node, base string) {
+	if base == OpaqueWhiteout {
 		dir.opaque = true
 		return
 	}
 	if strings.HasPrefix(base, aufsPrefix) {
 		return
 	}
-	name := strings.TrimPrefix(base, whiteout)
-	switch old := dir.dir.get(name); {
+	name := strings.TrimPrefix(base, Whiteout)
+	switch old := dir.Dir.Get(name); {
 	case old == nil:
-		dir.dir.set(name, &node{})
-	case old.isDir():
+		dir.Dir.set(name, &Node{})
+	case old.IsDir():
 		old.opaque = true
 	}
 }
 
-func (b *builder) hardLink(name string, n *node) (*node, error) {
-	target := cleanName(n.more().Link)
-	found := lookup(b.root, target)
+func (b *builder) hardLink(name string, n *Node) (*Node, error) {
+	target := CleanName(n.Extra().Link)
+	found := Lookup(b.root, target)
 	switch {
-	case found == nil || found.gone():
+	case found == nil || found.Gone():
 		return n, nil
-	case found.isDir():
-		return nil, fmt.Errorf("%s is a hard link to the directory %s", name, n.more().Link)
+	case found.IsDir():
+		return nil, fmt.Errorf("%s is a hard link to the directory %s", name, n.Extra().Link)
 	}
 	return found, nil
 }
 
 // mkdirs returns the directory at name in what a layer makes, with its parents,
 // following the layer's own links. How many it may make is in implied.
-func (b *builder) mkdirs(name string) (*node, error) {
-	at, trail := b.root, []*node{b.root}
+func (b *builder) mkdirs(name string) (*Node, error) {
+	at, trail := b.root, []*Node{b.root}
 	rest := strings.Split(name, "/")
 	for links := 0; len(rest) > 0; {
 		elem := rest[0]
@@ -144,27 +144,27 @@ func (b *builder) mkdirs(name string) (*node, error) {
 			at = trail[len(trail)-1]
 			continue
 		}
-		next := at.dir.get(elem)
+		next := at.Dir.Get(elem)
 		switch {
-		case next == nil || next.gone():
+		case next == nil || next.Gone():
 			if b.implied--; b.implied < 0 {
-				return nil, errTooManyNames
+				return nil, ErrTooManyNames
 			}
 			opaque := next != nil
 			next = b.node()
-			next.dir = &dir{}
+			next.Dir = &dir{}
 			next.opaque = opaque
-			at.dir.set(b.text(elem), next)
-		case next.isLink():
-			if links++; links > maxLinks {
+			at.Dir.set(b.text(elem), next)
+		case next.IsLink():
+			if links++; links > MaxLinks {
 				return nil, fmt.Errorf("%s leads through too many links", name)
 			}
-			if strings.HasPrefix(next.more().Link, "/") {
+			if strings.HasPrefix(next.Extra().Link, "/") {
 				at, trail = b.root, trail[:1]
 			}
-			rest = append(strings.Split(next.more().Link, "/"), rest...)
+			rest = append(strings.Split(next.Extra().Link, "/"), rest...)
 			continue
-		case !next.isDir():
+		case !next.IsDir():
 			return nil, fmt.Errorf("%s lies below a file of the same layer", name)
 		}
 		at, trail = next, append(trail, next)

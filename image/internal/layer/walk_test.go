@@ -1,4 +1,4 @@
-package image
+package layer
 
 import (
 	"archive/tar"
@@ -30,12 +30,12 @@ func TestArchiveWithoutEnd(t *testing.T) {
 	if err := errors.Join(w.WriteHeader(&tar.Header{Name: name, Typeflag: tar.TypeReg}), w.Flush()); err != nil {
 		t.Fatal(err)
 	}
-	seen, most := 0, maxHeaders/len(name)
+	seen, most := 0, MaxHeaders/len(name)
 	_, err := walkEntries(&endless{block: buf.Bytes()}, func(int, *tar.Header, io.Reader) (bool, error) {
 		seen++
 		return seen <= most, nil
 	})
-	if !errors.Is(err, errTooManyNames) {
+	if !errors.Is(err, ErrTooManyNames) {
 		t.Errorf("%v after %d entries", err, seen)
 	}
 }

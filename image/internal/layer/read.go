@@ -1,4 +1,9 @@
-package image
+// Package layer reads and edits the layers of images. [Reader] and [TOC] make the
+// [Listing] of a layer, [Stack] makes a root of listings, [FS] shows it as a file
+// system, and an [Edit] goes into the archive of a layer.
+//
+// See "Layer" in https://github.com/opencontainers/image-spec.
+package layer
 
 import (
 	"archive/tar"
@@ -10,33 +15,33 @@ import (
 	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
-// layerReader reads layers.
-type layerReader struct {
-	keep func(name string) bool // files whose contents are kept
-	max  int64                  // size of an unpacked layer
-	room *room                  // for all layers of an image together; nil is no end of it
+// Reader reads layers.
+type Reader struct {
+	Keep   func(name string) bool // files whose contents are kept
+	Max    int64                  // size of an unpacked layer
+	Budget *Budget                // for all layers of an image together; nil is no end of it
 }
 
-func (lr layerReader) most() int64 {
-	if lr.max <= 0 {
+func (lr Reader) Most() int64 {
+	if lr.Max <= 0 {
 		return DefaultMaxLayerSize
 	}
-	return lr.max
+	return lr.Max
 }
 
-// read reads the layer that d names from r, to its end, and verifies it.
-func (lr layerReader) read(ctx context.Context, r io.Reader, d Descriptor) (*layer, error) {
-	facts, err := newFactsWriter()
+// Read reads the layer that d names from r, to its end, and verifies it.
+func (lr Reader) Read(ctx context.Context, r io.Reader, d oci.Descriptor) (*Listing, error) {
+	facts, err := NewWriter()
 	if err != nil {
 		return nil, err
 	}
-	room := int64(maxAllKept)
-	err = walk(ctx, r, d, lr.most(), func(_ int, h *tar.Header, content io.Reader) (bool, error) {
-		if !lr.room.forName(headerSize(h)) {
-			return false, errTooManyNames
+	room := int64(MaxAllKept)
+	err = Walk(ctx, r, d, lr.Most(), func(_ int, h *tar.Header, content io.Reader) (bool, error) {
+		if !lr.Budget.forName(HeaderSize(h)) {
+			return false, ErrTooManyNames
 		}
-		e := newEntryOf(h)
-		if e.Type == tar.TypeReg && h.Size <= min(maxKept, room) && lr.keep != nil && lr.keep(e.Name) && lr.room.forContent(h.Size) {
+		e := EntryOf(h)
+		if e.Type == tar.TypeReg && h.Size <= min(MaxKept, room) && lr.Keep != nil && lr.Keep(e.Name) && lr.Budget.ForContent(h.Size) {
 			room -= h.Size
 			data, err := io.ReadAll(content)
 			if err != nil {
@@ -50,7 +55,7 @@ func (lr layerReader) read(ctx context.Context, r io.Reader, d Descriptor) (*lay
 	if err != nil {
 		return nil, err
 	}
-	return facts.layer()
+	return facts.Listing()
 }
 
 // DefaultMaxLayerSize is the size up to which an unpacked layer is read.
@@ -58,9 +63,9 @@ const DefaultMaxLayerSize = 128 << 30
 
 // Bounds on what is kept of one layer.
 const (
-	maxKept    = 64 << 20 // of one file: no trust store comes near it
-	maxAllKept = 256 << 20
-	maxHeaders = 512 << 20 // of all that is said of names
+	MaxKept    = 64 << 20 // of one file: no trust store comes near it
+	MaxAllKept = 256 << 20
+	MaxHeaders = 512 << 20 // of all that is said of names
 	maxEntries = 8 << 20
 	maxName    = 4096 // PATH_MAX of Linux
 	// Directories of one layer that it has no entry for: a name of two thousand
@@ -68,31 +73,31 @@ const (
 	maxImplied = 1 << 18
 )
 
-var errTooManyNames = errors.New("it has more names than any image needs")
+var ErrTooManyNames = errors.New("it has more names than any image needs")
 
-// walk calls visit for each entry of the layer that d names, until visit says
+// Walk calls visit for each entry of the layer that d names, until visit says
 // that it has enough. Only a layer that was walked to its end is verified: what
 // was downloaded, not what it unpacks to, which follows from that.
-func walk(ctx context.Context, r io.Reader, d Descriptor, most int64, visit func(i int, h *tar.Header, content io.Reader) (more bool, err error)) error {
+func Walk(ctx context.Context, r io.Reader, d oci.Descriptor, most int64, visit func(i int, h *tar.Header, content io.Reader) (more bool, err error)) error {
 	packed, err := oci.NewVerifier(r, d)
 	if err != nil {
 		return err
 	}
 	unpacked, err := oci.Unpack(packed, d.MediaType)
 	if err != nil {
-		return layerError(d, err)
+		return ReadError(d, err)
 	}
 	defer unpacked.Close()
-	bounded := &bounded{r: oci.WithContext(ctx, unpacked), left: most}
+	bounded := Bound(oci.WithContext(ctx, unpacked), most)
 	more, err := walkEntries(bounded, visit)
 	if err != nil || !more {
-		return layerError(d, err)
+		return ReadError(d, err)
 	}
 	if _, err := io.Copy(io.Discard, bounded); err != nil { // what follows the archive's end
-		return layerError(d, err)
+		return ReadError(d, err)
 	}
 	_, err = io.Copy(io.Discard, packed)
-	return layerError(d, err)
+	return ReadError(d, err)
 }
 
 func walkEntries(r io.Reader, visit func(i int, h *tar.Header, content io.Reader) (bool, error)) (more bool, err error) {
@@ -108,8 +113,8 @@ func walkEntries(r io.Reader, visit func(i int, h *tar.Header, content io.Reader
 		case h.Typeflag == tar.TypeXGlobalHeader:
 			continue
 		}
-		if held += headerSize(h); held > maxHeaders || i >= maxEntries {
-			return false, errTooManyNames
+		if held += HeaderSize(h); held > MaxHeaders || i >= maxEntries {
+			return false, ErrTooManyNames
 		}
 		if len(h.Name) > maxName || len(h.Linkname) > maxName {
 			return false, fmt.Errorf("a name in it, %.40q…, has %d bytes: systems take up to %d", h.Name, max(len(h.Name), len(h.Linkname)), maxName)
@@ -121,7 +126,7 @@ func walkEntries(r io.Reader, visit func(i int, h *tar.Header, content io.Reader
 	}
 }
 
-func headerSize(h *tar.Header) int {
+func HeaderSize(h *tar.Header) int {
 	n := 100 + len(h.Name) + len(h.Linkname)
 	for key, value := range h.PAXRecords {
 		n += len(key) + len(value)
@@ -129,14 +134,17 @@ func headerSize(h *tar.Header) int {
 	return n
 }
 
-func layerError(d Descriptor, err error) error {
+func ReadError(d oci.Descriptor, err error) error {
 	if err == nil {
 		return nil
 	}
 	return fmt.Errorf("read layer %s: %w", d.Digest, err)
 }
 
-// bounded ends what an unpacked layer holds where that is too much.
+// Bound returns a reader that ends in an error where an unpacked layer holds more
+// than most.
+func Bound(r io.Reader, most int64) io.Reader { return &bounded{r: r, left: most} }
+
 type bounded struct {
 	r    io.Reader
 	left int64

@@ -1,4 +1,4 @@
-package image
+package layer
 
 import (
 	"bytes"
@@ -14,29 +14,29 @@ import (
 	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
-// lazyFile is a file whose content is wanted.
-type lazyFile struct {
+// tocFile is a file whose content is wanted.
+type tocFile struct {
 	place  int32 // of its entry in the table
 	size   int64
-	digest Digest
-	chunks []lazyChunk
+	digest oci.Digest
+	chunks []tocChunk
 	known  int64 // bytes of it that are in chunks
 }
 
-// lazyChunk is a piece of a file: it is compressed by itself, or behind others.
-type lazyChunk struct {
+// tocChunk is a piece of a file: it is compressed by itself, or behind others.
+type tocChunk struct {
 	at, end int64 // in the layer
 	skip    int64 // in what is there, once it is unpacked
 	into    int64 // the file
 	size    int64
-	digest  Digest
+	digest  oci.Digest
 	zstd    bool
 	data    []byte
 }
 
-// fetch reads files, several that lie side by side at once.
-func (c contents) fetch(ctx context.Context, files []*lazyFile) (map[int32][]byte, error) {
-	var chunks []*lazyChunk
+// Fetch reads files, several that lie side by side at once.
+func (c TOC) Fetch(ctx context.Context, files []*tocFile) (map[int32][]byte, error) {
+	var chunks []*tocChunk
 	total := int64(0)
 	contents := map[int32][]byte{}
 	for _, f := range files {
@@ -47,8 +47,8 @@ func (c contents) fetch(ctx context.Context, files []*lazyFile) (map[int32][]byt
 			total += f.chunks[i].end - f.chunks[i].at
 		}
 	}
-	slices.SortFunc(chunks, func(a, b *lazyChunk) int { return cmp.Compare(a.at, b.at) })
-	if total > c.d.Size/2 {
+	slices.SortFunc(chunks, func(a, b *tocChunk) int { return cmp.Compare(a.at, b.at) })
+	if total > c.Layer.Size/2 {
 		return nil, errors.New("most of the layer is wanted")
 	}
 	for len(chunks) > 0 {
@@ -74,12 +74,12 @@ const maxGap = 4 << 10
 
 // fetchSpan reads chunks that lie side by side. Some share their place: small
 // files that are compressed together.
-func (c contents) fetchSpan(ctx context.Context, chunks []*lazyChunk) error {
+func (c TOC) fetchSpan(ctx context.Context, chunks []*tocChunk) error {
 	at, end := chunks[0].at, int64(0)
 	for _, k := range chunks {
 		end = max(end, k.end)
 	}
-	body, err := c.from.openRange(ctx, c.d, at, end)
+	body, err := c.From.OpenRange(ctx, c.Layer, at, end)
 	if err != nil {
 		return err
 	}
@@ -104,7 +104,7 @@ func (c contents) fetchSpan(ctx context.Context, chunks []*lazyChunk) error {
 }
 
 // unpack takes the chunk out of what is compressed.
-func (k *lazyChunk) unpack(packed []byte) error {
+func (k *tocChunk) unpack(packed []byte) error {
 	var r io.Reader
 	if k.zstd {
 		z, err := newUnzstd(bytes.NewReader(packed))
@@ -128,7 +128,7 @@ func (k *lazyChunk) unpack(packed []byte) error {
 }
 
 // check says whether the content of a file is what the table names.
-func (f *lazyFile) check(data []byte) error {
+func (f *tocFile) check(data []byte) error {
 	named := true
 	for i := range f.chunks {
 		if err := f.chunks[i].check(); err != nil {
@@ -149,7 +149,7 @@ func (f *lazyFile) check(data []byte) error {
 	return nil
 }
 
-func (k *lazyChunk) check() error {
+func (k *tocChunk) check() error {
 	if k.digest == "" {
 		return nil
 	}
@@ -160,7 +160,7 @@ func (k *lazyChunk) check() error {
 	return checkHash(h, k.data, k.digest)
 }
 
-func checkHash(h hash.Hash, data []byte, want Digest) error {
+func checkHash(h hash.Hash, data []byte, want oci.Digest) error {
 	h.Write(data)
 	if !oci.Sums(h, want) {
 		return oci.ErrNotDigest

@@ -1,4 +1,4 @@
-package image
+package layer
 
 import (
 	"archive/tar"
@@ -66,38 +66,38 @@ func sparse(t *testing.T) []byte {
 func TestRetarKeepsTheRest(t *testing.T) {
 	data, starts := oddArchive(t)
 	ends := slices.Clone(starts[1:])
-	edited := func(edit *layerEdit) []byte {
+	edited := func(edit *Edit) []byte {
 		var out bytes.Buffer
 		must(t, retar(&out, bytes.NewReader(data), edit))
 		return out.Bytes()
 	}
-	if !bytes.Equal(edited(&layerEdit{}), data) {
+	if !bytes.Equal(edited(&Edit{}), data) {
 		t.Error("without an edit it differs")
 	}
 	replacement := roottest.Tar(t, roottest.File("new", "content"))
 	replacement = replacement[:len(replacement)-1024]
-	made := &newEntry{&tar.Header{Name: "new", Typeflag: tar.TypeReg, Mode: 0o644, Size: 7}, []byte("content")}
+	made := &Made{&tar.Header{Name: "new", Typeflag: tar.TypeReg, Mode: 0o644, Size: 7}, []byte("content")}
 	for i := range 6 {
 		without := append(bytes.Clone(data[:starts[i]]), data[ends[i]:]...)
-		if !bytes.Equal(edited(&layerEdit{instead: map[int]*newEntry{i: nil}}), without) {
+		if !bytes.Equal(edited(&Edit{Instead: map[int]*Made{i: nil}}), without) {
 			t.Errorf("without entry %d", i)
 		}
 		replaced := append(append(bytes.Clone(data[:starts[i]]), replacement...), data[ends[i]:]...)
-		if !bytes.Equal(edited(&layerEdit{instead: map[int]*newEntry{i: made}}), replaced) {
+		if !bytes.Equal(edited(&Edit{Instead: map[int]*Made{i: made}}), replaced) {
 			t.Errorf("entry %d replaced", i)
 		}
 	}
 	end := starts[len(starts)-1]
 	more := append(append(bytes.Clone(data[:end]), replacement...), data[end:]...)
-	if !bytes.Equal(edited(&layerEdit{added: []newEntry{*made}}), more) {
+	if !bytes.Equal(edited(&Edit{Added: []Made{*made}}), more) {
 		t.Error("with one more")
 	}
 	var out bytes.Buffer
-	must(t, retar(&out, bytes.NewReader(nil), &layerEdit{added: []newEntry{*made}}))
+	must(t, retar(&out, bytes.NewReader(nil), &Edit{Added: []Made{*made}}))
 	if !bytes.Equal(out.Bytes(), append(replacement, make([]byte, 1024)...)) {
 		t.Error("an archive without an end gets none")
 	}
-	if err := retar(&out, bytes.NewReader(data[:starts[1]+1536+100]), &layerEdit{}); err == nil {
+	if err := retar(&out, bytes.NewReader(data[:starts[1]+1536+100]), &Edit{}); err == nil {
 		t.Error("a cut archive is taken")
 	}
 }

@@ -1,18 +1,18 @@
-package image
+package layer
 
 import (
 	"fmt"
 )
 
-// stackLayers returns the root that layers, lowest first, come to. A nil layer
+// Stack returns the root that layers, lowest first, come to. A nil layer
 // was not read.
-func stackLayers(layers []*layer) (*node, error) {
+func Stack(layers []*Listing) (*Node, error) {
 	root := newDir()
 	for i, l := range layers {
 		if l == nil {
 			continue
 		}
-		upper, err := treeOf(l, i)
+		upper, err := TreeOf(l, i)
 		if err != nil {
 			return nil, err
 		}
@@ -28,7 +28,7 @@ func stackLayers(layers []*layer) (*node, error) {
 // stacker lays what a layer makes over the layers below. What it makes becomes
 // part of the root.
 type stacker struct {
-	root *node
+	root *Node
 	// Removals and additions wait until all of the layer was looked at: a hard
 	// link may be to what the layer takes away.
 	later []placing
@@ -37,20 +37,20 @@ type stacker struct {
 // placing is what is to be done with one name of a directory, or with all that
 // an opaque directory does not have itself.
 type placing struct {
-	dir   *node
+	dir   *Node
 	base  string
-	node  *node // nil takes what is there away
-	cover *node // the opaque directory
+	node  *Node // nil takes what is there away
+	cover *Node // the opaque directory
 }
 
-func (s *stacker) stack(lower, upper *node) error {
-	if upper.known {
+func (s *stacker) stack(lower, upper *Node) error {
+	if upper.Known {
 		lower.describe(upper)
 	}
 	if upper.opaque {
 		s.later = append(s.later, placing{dir: lower, cover: upper})
 	}
-	for base, up := range upper.dir.all() {
+	for base, up := range upper.Dir.All() {
 		if err := s.place(lower, up, base, upper.opaque); err != nil {
 			return err
 		}
@@ -58,16 +58,16 @@ func (s *stacker) stack(lower, upper *node) error {
 	return nil
 }
 
-func (s *stacker) place(dir, up *node, base string, covered bool) error {
-	down := dir.dir.get(base)
+func (s *stacker) place(dir, up *Node, base string, covered bool) error {
+	down := dir.Dir.Get(base)
 	switch {
-	case up.gone():
+	case up.Gone():
 		s.later = append(s.later, placing{dir: dir, base: base})
 		return nil
-	case up.isDir() && down != nil && down.isDir() && !covered && !up.opaque:
+	case up.IsDir() && down != nil && down.IsDir() && !covered && !up.opaque:
 		return s.stack(down, up)
-	case up.isDir():
-		if up.opaque && !up.known && down != nil && down.isDir() && !covered {
+	case up.IsDir():
+		if up.opaque && !up.Known && down != nil && down.IsDir() && !covered {
 			up.describe(down)
 		}
 		if err := s.adopt(up); err != nil {
@@ -85,15 +85,15 @@ func (s *stacker) place(dir, up *node, base string, covered bool) error {
 
 // adopt makes a directory of the layer, below which there is nothing, one of the
 // root.
-func (s *stacker) adopt(dir *node) error {
+func (s *stacker) adopt(dir *Node) error {
 	dir.opaque = false
 	var gone []string
-	linked := map[string]*node{}
-	for base, n := range dir.dir.all() {
+	linked := map[string]*Node{}
+	for base, n := range dir.Dir.All() {
 		switch {
-		case n.gone():
+		case n.Gone():
 			gone = append(gone, base)
-		case n.isDir():
+		case n.IsDir():
 			if err := s.adopt(n); err != nil {
 				return err
 			}
@@ -106,20 +106,20 @@ func (s *stacker) adopt(dir *node) error {
 		}
 	}
 	for _, base := range gone {
-		dir.dir.remove(base)
+		dir.Dir.remove(base)
 	}
 	for base, n := range linked {
-		dir.dir.set(base, n)
+		dir.Dir.set(base, n)
 	}
-	dir.dir.trim()
+	dir.Dir.trim()
 	return nil
 }
 
 // target returns what a hard link to a lower layer is to.
-func (s *stacker) target(link *node, base string) (*node, error) {
-	to := cleanName(link.more().Link)
-	target := lookup(s.root, to)
-	if target == nil || target.isDir() {
+func (s *stacker) target(link *Node, base string) (*Node, error) {
+	to := CleanName(link.Extra().Link)
+	target := Lookup(s.root, to)
+	if target == nil || target.IsDir() {
 		return nil, fmt.Errorf("%s is a hard link to %s, which no layer has", base, to)
 	}
 	return target, nil
@@ -130,18 +130,18 @@ func (s *stacker) finish() {
 		switch {
 		case p.cover != nil:
 			var hidden []string
-			for base := range p.dir.dir.all() {
-				if p.cover.dir.get(base) == nil {
+			for base := range p.dir.Dir.All() {
+				if p.cover.Dir.Get(base) == nil {
 					hidden = append(hidden, base)
 				}
 			}
 			for _, base := range hidden {
-				p.dir.dir.remove(base)
+				p.dir.Dir.remove(base)
 			}
 		case p.node == nil:
-			p.dir.dir.remove(p.base)
+			p.dir.Dir.remove(p.base)
 		default:
-			p.dir.dir.set(p.base, p.node)
+			p.dir.Dir.set(p.base, p.node)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package image
+package layer
 
 import (
 	"bytes"
@@ -27,11 +27,11 @@ func BenchmarkReadLayer(b *testing.B) {
 	archive := roottest.Tar(b, entries...)
 	for _, packed := range []string{"gzip", "zstd"} {
 		data := roottest.Pack(b, packed, archive)
-		d := Descriptor{MediaType: oci.LayerType, Digest: oci.DigestOf(data), Size: int64(len(data))}
+		d := oci.Descriptor{MediaType: oci.LayerType, Digest: oci.DigestOf(data), Size: int64(len(data))}
 		b.Run(packed, func(b *testing.B) {
 			b.SetBytes(int64(len(archive)))
 			for b.Loop() {
-				if _, err := (layerReader{}).read(b.Context(), bytes.NewReader(data), d); err != nil {
+				if _, err := (Reader{}).Read(b.Context(), bytes.NewReader(data), d); err != nil {
 					b.Fatal(err)
 				}
 			}
