@@ -3,9 +3,6 @@ package image
 import (
 	"context"
 	"io"
-	"slices"
-
-	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
 	"github.com/certgraft/certgraft/image/internal/oci"
 )
@@ -15,27 +12,17 @@ import (
 // arrive is sent again when the image is put there. A nil relay sends nothing.
 type relay struct{ to []*repository }
 
-// openRelay returns where the layers of an image are sent while they are read:
-// to repositories of other registries than its own, which could take them by
-// themselves. One that cannot be reached says so when the image is put there.
+// openRelay returns where the layers of an image are sent while they are read.
 func openRelay(ctx context.Context, from oci.Blobs, destinations []*registryImage) *relay {
 	source, ok := oci.Below(from).(*repository)
 	if !ok {
 		return nil
 	}
-	r := &relay{}
-	for _, to := range destinations {
-		if to.ref.Context().RegistryStr() == source.name.RegistryStr() || slices.ContainsFunc(r.to, func(other *repository) bool { return other.name.Name() == to.ref.Context().Name() }) {
-			continue
-		}
-		if repo, err := to.repository(ctx, transport.PushScope); err == nil {
-			r.to = append(r.to, repo)
-		}
-	}
-	if len(r.to) == 0 {
+	to := source.elsewhere(ctx, destinations)
+	if len(to) == 0 {
 		return nil
 	}
-	return r
+	return &relay{to}
 }
 
 // through returns a reader of body that sends on what is read. Once all is read,
@@ -45,36 +32,16 @@ func (r *relay) through(ctx context.Context, body io.Reader, d Descriptor) (out 
 	if r == nil || oci.IsForeign(d.MediaType) {
 		return body, func(error) {}
 	}
-	var lanes []*lane
+	var tees []*tee
 	for _, to := range r.to {
-		if l := to.openLane(ctx, d); l != nil {
-			lanes = append(lanes, l)
+		if t := to.tee(ctx, d); t != nil {
+			tees = append(tees, t)
+			body = io.TeeReader(body, t)
 		}
 	}
-	return &teed{body, lanes}, func(err error) {
-		for _, l := range lanes {
-			l.w.CloseWithError(err) // nil is the end of what is sent
-			if err := <-l.done; err != nil {
-				l.log("the layer is sent again", d, err)
-			}
+	return body, func(err error) {
+		for _, t := range tees {
+			t.end(err)
 		}
 	}
-}
-
-// teed copies what is read into lanes. One that fails is left behind.
-type teed struct {
-	r     io.Reader
-	lanes []*lane
-}
-
-func (t *teed) Read(p []byte) (int, error) {
-	n, err := t.r.Read(p)
-	for _, l := range t.lanes {
-		if l.dead || n == 0 {
-			continue
-		}
-		_, werr := l.w.Write(p[:n])
-		l.dead = werr != nil
-	}
-	return n, err
 }
