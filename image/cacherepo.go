@@ -13,6 +13,7 @@ import (
 
 	"github.com/certgraft/certgraft/image/internal/layer"
 	"github.com/certgraft/certgraft/image/internal/oci"
+	"github.com/certgraft/certgraft/image/internal/registry"
 )
 
 // CacheRepo keeps what is known of layers in a repository of a registry, so that
@@ -24,7 +25,7 @@ import (
 // CacheRepo keeps nothing.
 type CacheRepo struct {
 	name     name.Repository
-	client   *registryClient
+	client   *registry.Client
 	readOnly bool
 	warn     func(message string)
 
@@ -33,7 +34,7 @@ type CacheRepo struct {
 	noRead, noWriting bool // it failed once: it is not asked again
 }
 
-func openCacheRepo(client *registryClient, text string, readOnly bool, warn func(message string)) (*CacheRepo, error) {
+func openCacheRepo(client *registry.Client, text string, readOnly bool, warn func(message string)) (*CacheRepo, error) {
 	repo, err := name.NewRepository(strings.TrimPrefix(text, "docker://"), name.WithDefaultRegistry("docker.io"))
 	if err != nil {
 		return nil, oci.WithHint(oci.WithKind(fmt.Errorf("%q is not the name of a repository: %w", text, err), ErrUsage), "write REGISTRY/REPOSITORY, without a tag")
@@ -50,11 +51,11 @@ func (c *CacheRepo) load(ctx context.Context, digest Digest) *layer.Listing {
 	switch {
 	case err == nil:
 		return l
-	case isNotFound(err), ctx.Err() != nil:
+	case registry.IsNotFound(err), ctx.Err() != nil:
 	case errors.Is(err, ErrUnreachable):
 		c.fail(&c.noRead, err)
 	default:
-		c.client.log().Warn("ignore what the cache in the registry has", "layer", digest, "error", err)
+		c.client.Log().Warn("ignore what the cache in the registry has", "layer", digest, "error", err)
 	}
 	return nil
 }
@@ -68,7 +69,7 @@ func (c *CacheRepo) has(ctx context.Context, digest Digest) bool {
 	if err != nil {
 		return false
 	}
-	there, err := repo.has(ctx, factsTag(digest))
+	there, err := repo.Has(ctx, factsTag(digest))
 	if errors.Is(err, ErrUnreachable) && ctx.Err() == nil {
 		c.fail(&c.noRead, err)
 	}
@@ -90,7 +91,7 @@ func (c *CacheRepo) get(ctx context.Context, digest Digest) (*layer.Listing, err
 	if err != nil {
 		return nil, err
 	}
-	d, raw, err := repo.manifest(ctx, factsTag(digest))
+	d, raw, err := repo.Manifest(ctx, factsTag(digest))
 	if err != nil {
 		return nil, err
 	}
@@ -131,7 +132,7 @@ func (c *CacheRepo) put(ctx context.Context, digest Digest, l *layer.Listing) er
 	if err != nil {
 		return err
 	}
-	return repo.put(ctx, img, factsTag(digest))
+	return repo.Put(ctx, img, factsTag(digest))
 }
 
 // artifactOf returns the artifact that says facts of a layer.
@@ -178,10 +179,10 @@ func factsTag(digest Digest) string {
 
 // open returns the repository's client. Of several that open it at once one finds
 // that it fails, which may take long.
-func (c *CacheRepo) open(ctx context.Context, action string, failed *bool) (repo *repository, err error) {
+func (c *CacheRepo) open(ctx context.Context, action string, failed *bool) (repo *registry.Repository, err error) {
 	c.opening.Lock()
 	if err = ErrUnreachable; !c.without(failed) {
-		if repo, err = c.client.repository(ctx, c.name, action); err != nil && ctx.Err() == nil {
+		if repo, err = c.client.Repository(ctx, c.name, action); err != nil && ctx.Err() == nil {
 			c.fail(failed, err)
 		}
 	}

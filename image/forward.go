@@ -5,20 +5,21 @@ import (
 	"io"
 
 	"github.com/certgraft/certgraft/image/internal/oci"
+	"github.com/certgraft/certgraft/image/internal/registry"
 )
 
 // relay sends layers on to other registries while they are read, so that a layer
 // that is both looked into and copied comes from its registry once. What does not
 // arrive is sent again when the image is put there. A nil relay sends nothing.
-type relay struct{ to []*repository }
+type relay struct{ to []*registry.Repository }
 
 // openRelay returns where the layers of an image are sent while they are read.
-func openRelay(ctx context.Context, from oci.Blobs, destinations []*registryImage) *relay {
-	source, ok := oci.Below(from).(*repository)
+func openRelay(ctx context.Context, from oci.Blobs, destinations []*registry.Location) *relay {
+	source, ok := oci.Below(from).(*registry.Repository)
 	if !ok {
 		return nil
 	}
-	to := source.elsewhere(ctx, destinations)
+	to := source.Elsewhere(ctx, destinations)
 	if len(to) == 0 {
 		return nil
 	}
@@ -32,16 +33,16 @@ func (r *relay) through(ctx context.Context, body io.Reader, d Descriptor) (out 
 	if r == nil || oci.IsForeign(d.MediaType) {
 		return body, func(error) {}
 	}
-	var tees []*tee
+	var tees []*registry.Tee
 	for _, to := range r.to {
-		if t := to.tee(ctx, d); t != nil {
+		if t := to.Tee(ctx, d); t != nil {
 			tees = append(tees, t)
 			body = io.TeeReader(body, t)
 		}
 	}
 	return body, func(err error) {
 		for _, t := range tees {
-			t.end(err)
+			t.End(err)
 		}
 	}
 }

@@ -142,7 +142,7 @@ func TestLazyLayersThatLie(t *testing.T) {
 				r.NoRanges = odd.noRanges
 				m, err := oci.ParseManifest(img.Descriptor.MediaType, img.Raw())
 				must(t, err)
-				c := layer.TOC{From: oci.Below(img.Blobs()).(layer.Ranger), Layer: m.Layers[0], Keep: func(string) bool { return true }}
+				c := layer.TOC{From: oci.Below(img.Blobs()).(oci.Ranger), Layer: m.Layers[0], Keep: func(string) bool { return true }}
 				if odd.spoil != nil {
 					r.Spoil(string(m.Layers[0].Digest), func(b []byte) []byte { return odd.spoil(b, tableAt(t, name, data)) })
 				}

@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/certgraft/certgraft/image/internal/oci"
+	"github.com/certgraft/certgraft/image/internal/registry"
 )
 
 // A Location is a place that keeps an image.
@@ -45,7 +46,7 @@ type Locations struct {
 	Progress func(what string, done, total int64)
 
 	made   sync.Once
-	client registryClient
+	client registry.Client
 }
 
 // Parse returns the location that text names:
@@ -96,7 +97,7 @@ func HasTransport(text string) bool {
 }
 
 func (l *Locations) parseRegistry(text string) (Location, error) {
-	at, err := parseRegistryImage(text, l.registries)
+	at, err := registry.Parse(text, l.registries)
 	if err != nil {
 		return nil, err
 	}
@@ -105,10 +106,10 @@ func (l *Locations) parseRegistry(text string) (Location, error) {
 
 // registries returns the client of registries, which is made when it is first
 // used.
-func (l *Locations) registries() *registryClient {
+func (l *Locations) registries() *registry.Client {
 	l.made.Do(func() {
 		c := &l.client
-		c.insecure, c.cas, c.userAgent, c.inner, c.jobs, c.logger, c.progress = l.Insecure, l.CAs, l.UserAgent, l.Transport, l.Jobs, l.Logger, l.Progress
+		c.Insecure, c.CAs, c.UserAgent, c.Transport, c.Jobs, c.Logger, c.Progress = l.Insecure, l.CAs, l.UserAgent, l.Transport, l.Jobs, l.Logger, l.Progress
 	})
 	return &l.client
 }
@@ -129,22 +130,22 @@ func IsStream(at Location) bool {
 
 // IsRegistry reports whether the location is in a registry.
 func IsRegistry(at Location) bool {
-	_, ok := at.(*registryImage)
+	_, ok := at.(*registry.Location)
 	return ok
 }
 
 // IsDigest reports whether the location is in a registry, and named by digest:
 // nothing else can be put there.
 func IsDigest(at Location) bool {
-	r, ok := at.(*registryImage)
-	return ok && r.isDigest()
+	r, ok := at.(*registry.Location)
+	return ok && r.IsDigest()
 }
 
 // Pinned returns how the image is named once it was put there: by its digest
 // where the location is a registry, else as the user did.
 func Pinned(at Location, digest Digest) string {
-	if r, ok := at.(*registryImage); ok {
-		return r.pinned(digest)
+	if r, ok := at.(*registry.Location); ok {
+		return r.Pinned(digest)
 	}
 	return at.String()
 }
@@ -155,9 +156,9 @@ func Pinned(at Location, digest Digest) string {
 func Unmoved(ctx context.Context, at Location, img *Image) error {
 	var there Digest
 	switch at := at.(type) {
-	case *registryImage:
+	case *registry.Location:
 		var err error
-		if there, err = at.digest(ctx); err != nil {
+		if there, err = at.Digest(ctx); err != nil {
 			return err
 		}
 	case *layoutDir:

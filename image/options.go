@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/certgraft/certgraft/image/internal/layer"
+	"github.com/certgraft/certgraft/image/internal/registry"
 )
 
 // Options say how images are updated. The zero value updates every platform
@@ -66,10 +67,10 @@ func (opt Options) newReader() *reader {
 
 // registries returns the destinations that are in registries and get layers while
 // these are read. Where layers are rewritten, some are read that are not copied.
-func (opt Options) registries() []*registryImage {
-	var all []*registryImage
+func (opt Options) registries() []*registry.Location {
+	var all []*registry.Location
 	for _, at := range opt.Destinations {
-		if to, ok := at.(*registryImage); ok && opt.Layer != LayerRewrite {
+		if to, ok := at.(*registry.Location); ok && opt.Layer != LayerRewrite {
 			all = append(all, to)
 		}
 	}

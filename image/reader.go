@@ -71,8 +71,8 @@ func (r *reader) read(ctx context.Context, w wanted) error {
 // inParts returns where parts of a layer with a table of contents are read, or
 // nil: where all of it is to be read, where it is sent on meanwhile, and where it
 // is small.
-func (r *reader) inParts(w wanted) layer.Ranger {
-	from, ok := oci.Below(w.from).(layer.Ranger)
+func (r *reader) inParts(w wanted) oci.Ranger {
+	from, ok := oci.Below(w.from).(oci.Ranger)
 	if _, lazy := layer.TOCKey(w.Descriptor); !ok || !lazy || r.whole || r.relay != nil || w.Size <= r.least {
 		return nil
 	}

@@ -22,7 +22,7 @@ import (
 func patient() (*Locations, *atomic.Int64) {
 	var waited atomic.Int64
 	l := &Locations{}
-	l.client.wait = func(ctx context.Context, d time.Duration) error {
+	l.client.Wait = func(ctx context.Context, d time.Duration) error {
 		waited.Add(int64(d))
 		return ctx.Err()
 	}

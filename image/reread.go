@@ -117,9 +117,9 @@ func (r *reader) rescan(ctx context.Context, w wanted, want func(i int, h *tar.H
 
 // rereadParts reads files of a layer by their places in its table of contents.
 func (r *reader) rereadParts(ctx context.Context, w wanted, places map[int32]bool) (map[int32][]byte, error) {
-	from, ok := oci.Below(w.from).(layer.Ranger)
+	from, ok := oci.Below(w.from).(oci.Ranger)
 	if !ok {
-		return nil, layer.ErrNoRange
+		return nil, oci.ErrNoRange
 	}
 	c := layer.TOC{From: from, Layer: w.Descriptor}
 	files, err := c.Survey(ctx, func(place int32, _ *layer.Entry) bool { return places[place] })

@@ -23,7 +23,7 @@ func TestStalls(t *testing.T) {
 		t.Run(what, func(t *testing.T) {
 			r, text := seeded(t)
 			l, _ := patient()
-			l.client.stall = 50 * time.Millisecond
+			l.client.Stall = 50 * time.Millisecond
 			var left atomic.Int32
 			left.Store(2)
 			r.Fault(func(w http.ResponseWriter, req *http.Request) bool {

@@ -19,7 +19,7 @@ var rules = map[string][]string{
 	"":                        {"internal/command"},
 	"internal/command":        {"bundles", "image", "installer", "probe", "certs", "keystore", "rootfs", "internal/command/launch", "internal/command/page", "internal/command/words", "github.com/urfave/cli/v2", "github.com/schollz/progressbar/v3"},
 	"bundles":                 {"certs", "github.com/hashicorp/go-retryablehttp"},
-	"image":                   {"certs", "keystore", "rootfs", "github.com/google/go-containerregistry", "github.com/klauspost/compress", "image/internal/oci", "image/internal/layer"},
+	"image":                   {"certs", "keystore", "rootfs", "github.com/google/go-containerregistry", "github.com/klauspost/compress", "image/internal/oci", "image/internal/layer", "image/internal/registry"},
 	"installer":               {"internal/pemfile", "certs", "keystore", "rootfs"},
 	"internal/pemfile":        {"certs"},
 	"probe":                   {"certs", "keystore", "rootfs"},
@@ -31,6 +31,7 @@ var rules = map[string][]string{
 	"internal/command/words":  {},
 	"image/internal/oci":      {"github.com/klauspost/compress"},
 	"image/internal/layer":    {"image/internal/oci", "github.com/klauspost/compress"},
+	"image/internal/registry": {"image/internal/oci", "certs", "github.com/google/go-containerregistry"},
 }
 
 // tools are packages that run while developing and are not in the binary.

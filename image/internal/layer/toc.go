@@ -73,17 +73,9 @@ func TOCKey(d oci.Descriptor) (oci.Digest, bool) {
 	return oci.DigestOf([]byte("contents " + string(d.Digest) + " " + string(table))), true
 }
 
-// Ranger is where parts of blobs can be read.
-type Ranger interface {
-	OpenRange(ctx context.Context, d oci.Descriptor, from, to int64) (io.ReadCloser, error)
-}
-
-// ErrNoRange is what a registry that sends all of a blob comes to.
-var ErrNoRange = errors.New("it sends no parts of blobs")
-
 // TOC reads layers by their tables of contents.
 type TOC struct {
-	From  Ranger
+	From  oci.Ranger
 	Keep  func(name string) bool
 	Layer oci.Descriptor
 }

@@ -3,6 +3,7 @@ package oci
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 )
@@ -12,6 +13,14 @@ import (
 type Blobs interface {
 	Open(ctx context.Context, d Descriptor) (io.ReadCloser, error)
 }
+
+// Ranger is where parts of blobs can be read.
+type Ranger interface {
+	OpenRange(ctx context.Context, d Descriptor, from, to int64) (io.ReadCloser, error)
+}
+
+// ErrNoRange is what a registry that sends all of a blob comes to.
+var ErrNoRange = errors.New("it sends no parts of blobs")
 
 // Read returns the content that d names, verified. It is for manifests and
 // configs, which are small.

@@ -1,4 +1,4 @@
-package image
+package registry
 
 import (
 	"context"
@@ -8,11 +8,13 @@ import (
 	"net/url"
 
 	"github.com/google/go-containerregistry/pkg/name"
+
+	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
 // mount asks the registry to take the blob from another of its repositories. It
 // returns nil if it did, else where to send the blob.
-func (r *repository) mount(ctx context.Context, d Descriptor, from name.Repository) (*url.URL, error) {
+func (r *Repository) mount(ctx context.Context, d oci.Descriptor, from name.Repository) (*url.URL, error) {
 	at := r.url("blobs", "uploads/")
 	at.RawQuery = url.Values{"mount": {string(d.Digest)}, "from": {from.RepositoryStr()}}.Encode()
 	req, err := r.request(ctx, http.MethodPost, at, nil)
@@ -31,7 +33,7 @@ func (r *repository) mount(ctx context.Context, d Descriptor, from name.Reposito
 }
 
 // start asks where a blob is to be sent.
-func (r *repository) start(ctx context.Context) (*url.URL, error) {
+func (r *Repository) start(ctx context.Context) (*url.URL, error) {
 	req, err := r.request(ctx, http.MethodPost, r.url("blobs", "uploads/"), nil)
 	if err != nil {
 		return nil, err
@@ -53,7 +55,7 @@ func uploadPlace(resp *http.Response) (*url.URL, error) {
 }
 
 // uploadBody sends a blob to the place that the registry has named.
-func (r *repository) uploadBody(ctx context.Context, d Descriptor, at *url.URL, body io.Reader) error {
+func (r *Repository) uploadBody(ctx context.Context, d oci.Descriptor, at *url.URL, body io.Reader) error {
 	query := at.Query()
 	query.Set("digest", string(d.Digest))
 	at.RawQuery = query.Encode()
@@ -75,9 +77,9 @@ func (r *repository) uploadBody(ctx context.Context, d Descriptor, at *url.URL, 
 // meter reports how much was read.
 type meter struct {
 	r    io.Reader
-	d    Descriptor
+	d    oci.Descriptor
 	done int64
-	to   *registryClient
+	to   *Client
 }
 
 func (m *meter) Read(p []byte) (int, error) {

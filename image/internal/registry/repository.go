@@ -1,4 +1,4 @@
-package image
+package registry
 
 import (
 	"bytes"
@@ -16,19 +16,19 @@ import (
 	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
-// repository reads and writes manifests and blobs, see "Endpoints" in the OCI
+// Repository reads and writes manifests and blobs, see "Endpoints" in the OCI
 // distribution specification.
-type repository struct {
+type Repository struct {
 	name   name.Repository
 	http   *http.Client // logged in
-	client *registryClient
+	client *Client
 }
 
-func (r *repository) url(kind, reference string) *url.URL {
+func (r *Repository) url(kind, reference string) *url.URL {
 	return &url.URL{Scheme: "https", Host: r.name.RegistryStr(), Path: "/v2/" + r.name.RepositoryStr() + "/" + kind + "/" + reference}
 }
 
-func (r *repository) request(ctx context.Context, method string, at *url.URL, body io.Reader) (*http.Request, error) {
+func (r *Repository) request(ctx context.Context, method string, at *url.URL, body io.Reader) (*http.Request, error) {
 	req, err := http.NewRequestWithContext(ctx, method, at.String(), body)
 	if err != nil {
 		return nil, fmt.Errorf("ask %s: %w", at.Host, err)
@@ -37,7 +37,7 @@ func (r *repository) request(ctx context.Context, method string, at *url.URL, bo
 }
 
 // send sends a request and returns the answer if its status is one of want.
-func (r *repository) send(req *http.Request, want ...int) (*http.Response, error) {
+func (r *Repository) send(req *http.Request, want ...int) (*http.Response, error) {
 	resp, err := r.http.Do(req)
 	if err != nil {
 		return nil, registryError(r.name.RegistryStr(), err)
@@ -51,7 +51,7 @@ func (r *repository) send(req *http.Request, want ...int) (*http.Response, error
 
 // unquoted leaves out of an error what another server says to which the registry
 // leads: it may quote the address that was signed.
-func (r *repository) unquoted(err error) error {
+func (r *Repository) unquoted(err error) error {
 	t, ok := errors.AsType[*transport.Error](err)
 	if !ok || t.Request == nil || t.Request.URL.Host == r.name.RegistryStr() {
 		return err
@@ -59,36 +59,36 @@ func (r *repository) unquoted(err error) error {
 	return &transport.Error{Errors: t.Errors, StatusCode: t.StatusCode, Request: t.Request}
 }
 
-// manifest reads a manifest or index by tag or digest.
-func (r *repository) manifest(ctx context.Context, reference string) (Descriptor, []byte, error) {
+// Manifest reads a manifest or index by tag or digest.
+func (r *Repository) Manifest(ctx context.Context, reference string) (oci.Descriptor, []byte, error) {
 	req, err := r.request(ctx, http.MethodGet, r.url("manifests", reference), nil)
 	if err != nil {
-		return Descriptor{}, nil, err
+		return oci.Descriptor{}, nil, err
 	}
 	req.Header.Set("Accept", strings.Join(oci.ManifestTypes, ","))
 	resp, err := r.send(req, http.StatusOK)
 	if err != nil {
-		return Descriptor{}, nil, err
+		return oci.Descriptor{}, nil, err
 	}
 	defer resp.Body.Close()
 	raw, err := io.ReadAll(io.LimitReader(resp.Body, oci.MaxDocument+1))
 	switch {
 	case err != nil:
-		return Descriptor{}, nil, registryError(r.name.RegistryStr(), fmt.Errorf("read the manifest: %w", err))
+		return oci.Descriptor{}, nil, registryError(r.name.RegistryStr(), fmt.Errorf("read the manifest: %w", err))
 	case len(raw) > oci.MaxDocument:
-		return Descriptor{}, nil, errors.New("read the manifest: it is larger than any is")
+		return oci.Descriptor{}, nil, errors.New("read the manifest: it is larger than any is")
 	}
-	d := Descriptor{Digest: oci.DigestOf(raw), Size: int64(len(raw))}
+	d := oci.Descriptor{Digest: oci.DigestOf(raw), Size: int64(len(raw))}
 	if said := resp.Header.Get("Docker-Content-Digest"); strings.HasPrefix(said, "sha256:") && said != string(d.Digest) {
-		return Descriptor{}, nil, fmt.Errorf("read the manifest: the registry says that it is %s, and it is %s", said, d.Digest)
+		return oci.Descriptor{}, nil, fmt.Errorf("read the manifest: the registry says that it is %s, and it is %s", said, d.Digest)
 	}
 	d.MediaType, err = oci.MediaTypeOf(raw, strings.TrimSpace(strings.Split(resp.Header.Get("Content-Type"), ";")[0]))
 	return d, raw, err
 }
 
-// has returns the digest of the manifest that a name stands for, or "" if it is
+// Has returns the digest of the manifest that a name stands for, or "" if it is
 // not there. Registries that do not answer HEAD are asked as for reading.
-func (r *repository) has(ctx context.Context, reference string) (Digest, error) {
+func (r *Repository) Has(ctx context.Context, reference string) (oci.Digest, error) {
 	req, err := r.request(ctx, http.MethodHead, r.url("manifests", reference), nil)
 	if err != nil {
 		return "", err
@@ -99,22 +99,22 @@ func (r *repository) has(ctx context.Context, reference string) (Digest, error) 
 		return "", err
 	}
 	resp.Body.Close()
-	digest := Digest(resp.Header.Get("Docker-Content-Digest"))
+	digest := oci.Digest(resp.Header.Get("Docker-Content-Digest"))
 	switch {
 	case resp.StatusCode == http.StatusNotFound:
 		return "", nil
 	case resp.StatusCode == http.StatusOK && digest != "":
 		return digest, nil
 	}
-	d, _, err := r.manifest(ctx, reference)
-	if isNotFound(err) {
+	d, _, err := r.Manifest(ctx, reference)
+	if IsNotFound(err) {
 		return "", nil
 	}
 	return d.Digest, err
 }
 
 // hasBlob reports whether the repository has the blob.
-func (r *repository) hasBlob(ctx context.Context, d Descriptor) (bool, error) {
+func (r *Repository) hasBlob(ctx context.Context, d oci.Descriptor) (bool, error) {
 	req, err := r.request(ctx, http.MethodHead, r.url("blobs", string(d.Digest)), nil)
 	if err != nil {
 		return false, err
@@ -128,9 +128,9 @@ func (r *repository) hasBlob(ctx context.Context, d Descriptor) (bool, error) {
 }
 
 // Open implements blobs.
-func (r *repository) Open(ctx context.Context, d Descriptor) (io.ReadCloser, error) {
+func (r *Repository) Open(ctx context.Context, d oci.Descriptor) (io.ReadCloser, error) {
 	if oci.IsManifest(d.MediaType) || oci.IsIndex(d.MediaType) {
-		_, raw, err := r.manifest(ctx, string(d.Digest))
+		_, raw, err := r.Manifest(ctx, string(d.Digest))
 		if err != nil {
 			return nil, err
 		}

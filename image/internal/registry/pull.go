@@ -1,4 +1,4 @@
-package image
+package registry
 
 import (
 	"context"
@@ -11,7 +11,6 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
-	"github.com/certgraft/certgraft/image/internal/layer"
 	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
@@ -19,14 +18,14 @@ import (
 // it goes on from there.
 type download struct {
 	ctx    context.Context //nolint:containedctx // a reader has no place for it
-	repo   *repository
-	d      Descriptor
+	repo   *Repository
+	d      oci.Descriptor
 	body   io.ReadCloser
 	at     int64
 	failed int // times in a row that nothing came
 }
 
-func newDownload(ctx context.Context, repo *repository, d Descriptor) (io.ReadCloser, error) {
+func newDownload(ctx context.Context, repo *Repository, d oci.Descriptor) (io.ReadCloser, error) {
 	b := &download{ctx: ctx, repo: repo, d: d}
 	if err := b.connect(); err != nil {
 		return nil, err
@@ -92,16 +91,16 @@ func (b *download) Read(p []byte) (int, error) {
 	case b.ctx.Err() != nil:
 		return n, b.ctx.Err()
 	}
-	b.repo.client.log().Debug("the download broke off", "blob", b.d.Digest, "at", b.at, "error", err)
+	b.repo.client.Log().Debug("the download broke off", "blob", b.d.Digest, "at", b.at, "error", err)
 	b.disconnect()
 	return n, nil
 }
 
 func (b *download) reconnect() error {
 	if b.failed++; b.failed > tries {
-		return oci.WithKind(fmt.Errorf("the download of %s broke off at %d of %d bytes, again and again", b.d.Digest, b.at, b.d.Size), ErrUnreachable)
+		return oci.WithKind(fmt.Errorf("the download of %s broke off at %d of %d bytes, again and again", b.d.Digest, b.at, b.d.Size), oci.ErrUnreachable)
 	}
-	if err := b.repo.client.waiter()(b.ctx, time.Second<<(b.failed-1)); err != nil {
+	if err := b.repo.client.pauser()(b.ctx, time.Second<<(b.failed-1)); err != nil {
 		return err
 	}
 	err := b.connect()
@@ -112,8 +111,8 @@ func (b *download) reconnect() error {
 }
 
 // OpenRange reads a part of a blob, from one byte to before another. It is
-// [layer.ErrNoRange] if the registry does not send parts.
-func (r *repository) OpenRange(ctx context.Context, d Descriptor, from, to int64) (io.ReadCloser, error) {
+// [oci.ErrNoRange] if the registry does not send parts.
+func (r *Repository) OpenRange(ctx context.Context, d oci.Descriptor, from, to int64) (io.ReadCloser, error) {
 	req, err := r.request(ctx, http.MethodGet, r.url("blobs", string(d.Digest)), nil)
 	if err != nil {
 		return nil, err
@@ -124,7 +123,7 @@ func (r *repository) OpenRange(ctx context.Context, d Descriptor, from, to int64
 		return nil, err
 	}
 	if resp.StatusCode != http.StatusPartialContent || !strings.HasPrefix(resp.Header.Get("Content-Range"), fmt.Sprintf("bytes %d-%d/", from, to-1)) {
-		return nil, errors.Join(layer.ErrNoRange, resp.Body.Close())
+		return nil, errors.Join(oci.ErrNoRange, resp.Body.Close())
 	}
 	return oci.ReadCloser{Reader: io.LimitReader(resp.Body, to-from), Closer: resp.Body}, nil
 }

@@ -1,4 +1,4 @@
-package image
+package registry
 
 import (
 	"context"
@@ -12,21 +12,21 @@ import (
 	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
-// registryImage is an image in a registry.
-type registryImage struct {
+// Location is an image in a registry.
+type Location struct {
 	text   string
 	ref    name.Reference
-	client func() *registryClient // which may not be used before there is something to get or put
+	client func() *Client // which may not be used before there is something to get or put
 }
 
-// parseRegistryImage returns the image that [docker://]REGISTRY/REPOSITORY[:TAG|@DIGEST]
+// Parse returns the image that [docker://]REGISTRY/REPOSITORY[:TAG|@DIGEST]
 // names.
-func parseRegistryImage(text string, client func() *registryClient) (*registryImage, error) {
+func Parse(text string, client func() *Client) (*Location, error) {
 	if text == "" {
-		return nil, oci.WithKind(errors.New("the name of an image is empty"), ErrUsage)
+		return nil, oci.WithKind(errors.New("the name of an image is empty"), oci.ErrUsage)
 	}
 	if scheme, _, ok := strings.Cut(text, "://"); ok && scheme != "docker" {
-		return nil, oci.WithHint(oci.WithKind(fmt.Errorf("%q is not the name of an image", redact(text)), ErrUsage), "leave out "+scheme+"://")
+		return nil, oci.WithHint(oci.WithKind(fmt.Errorf("%q is not the name of an image", redact(text)), oci.ErrUsage), "leave out "+scheme+"://")
 	}
 	ref, err := name.ParseReference(strings.TrimPrefix(text, "docker://"), name.WithDefaultRegistry("docker.io"))
 	if strings.IndexAny(text, "./") == 0 { // the library takes the file for a repository
@@ -34,49 +34,49 @@ func parseRegistryImage(text string, client func() *registryClient) (*registryIm
 	}
 	if err != nil {
 		hint := "write REGISTRY/REPOSITORY:TAG, oci:DIR, oci-archive:FILE, docker-archive:FILE or docker-daemon:NAME"
-		return nil, oci.WithHint(oci.WithKind(fmt.Errorf("%q is not the name of an image: %w", text, err), ErrUsage), hint)
+		return nil, oci.WithHint(oci.WithKind(fmt.Errorf("%q is not the name of an image: %w", text, err), oci.ErrUsage), hint)
 	}
-	return &registryImage{text: text, ref: ref, client: client}, nil
+	return &Location{text: text, ref: ref, client: client}, nil
 }
 
-func (r *registryImage) String() string { return r.text }
+func (r *Location) String() string { return r.text }
 
-// isDigest reports whether the image is named by digest: nothing else can be put
+// IsDigest reports whether the image is named by digest: nothing else can be put
 // there.
-func (r *registryImage) isDigest() bool {
+func (r *Location) IsDigest() bool {
 	_, ok := r.ref.(name.Digest)
 	return ok
 }
 
-// pinned returns the name by which the registry has a digest.
-func (r *registryImage) pinned(digest Digest) string {
+// Pinned returns the name by which the registry has a digest.
+func (r *Location) Pinned(digest oci.Digest) string {
 	return r.ref.Context().Name() + "@" + string(digest)
 }
 
-// digest returns the digest that the name stands for now, or "".
-func (r *registryImage) digest(ctx context.Context) (Digest, error) {
+// Digest returns the digest that the name stands for now, or "".
+func (r *Location) Digest(ctx context.Context) (oci.Digest, error) {
 	repo, err := r.repository(ctx, transport.PullScope)
 	if err != nil {
 		return "", err
 	}
-	there, err := repo.has(ctx, r.ref.Identifier())
+	there, err := repo.Has(ctx, r.ref.Identifier())
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", r.text, err)
 	}
 	return there, nil
 }
 
-// Get implements [Location].
-func (r *registryImage) Get(ctx context.Context) (*Image, error) {
+// Get implements [image.Location].
+func (r *Location) Get(ctx context.Context) (*oci.Image, error) {
 	repo, err := r.repository(ctx, transport.PullScope)
 	if err != nil {
 		return nil, err
 	}
-	d, raw, err := repo.manifest(ctx, r.ref.Identifier())
+	d, raw, err := repo.Manifest(ctx, r.ref.Identifier())
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", r.text, err)
 	}
-	if pinned, ok := r.ref.(name.Digest); ok && Digest(pinned.DigestStr()) != d.Digest {
+	if pinned, ok := r.ref.(name.Digest); ok && oci.Digest(pinned.DigestStr()) != d.Digest {
 		return nil, fmt.Errorf("%s: the registry sent %s", r.text, d.Digest)
 	}
 	img := oci.NewImage(d, raw, repo)
@@ -84,9 +84,9 @@ func (r *registryImage) Get(ctx context.Context) (*Image, error) {
 	return img, nil
 }
 
-// Put implements [Location].
-func (r *registryImage) Put(ctx context.Context, img *Image) error {
-	source, _ := oci.Below(img.Blobs()).(*repository)
+// Put implements [image.Location].
+func (r *Location) Put(ctx context.Context, img *oci.Image) error {
+	source, _ := oci.Below(img.Blobs()).(*Repository)
 	var others []name.Repository
 	if source != nil && source.name.Name() != r.ref.Context().Name() && source.name.RegistryStr() == r.ref.Context().RegistryStr() {
 		others = append(others, source.name)
@@ -95,7 +95,7 @@ func (r *registryImage) Put(ctx context.Context, img *Image) error {
 	if err != nil {
 		return err
 	}
-	there, err := repo.has(ctx, r.ref.Identifier())
+	there, err := repo.Has(ctx, r.ref.Identifier())
 	if err != nil {
 		return fmt.Errorf("%s: %w", r.text, err)
 	}
@@ -111,8 +111,8 @@ func (r *registryImage) Put(ctx context.Context, img *Image) error {
 
 // repository returns the client of the repository, with leave to pull or to
 // push, and to pull from others.
-func (r *registryImage) repository(ctx context.Context, action string, others ...name.Repository) (*repository, error) {
-	repo, err := r.client().repository(ctx, r.ref.Context(), action, others...)
+func (r *Location) repository(ctx context.Context, action string, others ...name.Repository) (*Repository, error) {
+	repo, err := r.client().Repository(ctx, r.ref.Context(), action, others...)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", r.text, err)
 	}

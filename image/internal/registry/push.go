@@ -1,4 +1,4 @@
-package image
+package registry
 
 import (
 	"bytes"
@@ -16,17 +16,17 @@ import (
 	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
-// put sends an image.
-func (r *repository) put(ctx context.Context, img *Image, reference string) error {
+// Put sends an image.
+func (r *Repository) Put(ctx context.Context, img *oci.Image, reference string) error {
 	p := &push{to: r, img: img}
 	return p.manifest(ctx, img.Descriptor, img.Raw(), reference)
 }
 
 // push is one image on its way into a repository.
 type push struct {
-	to     *repository
-	img    *Image
-	source *repository // that it comes from, if it is from a registry
+	to     *Repository
+	img    *oci.Image
+	source *Repository // that it comes from, if it is from a registry
 }
 
 // sameRepo reports whether all that was not made here is there already.
@@ -37,7 +37,7 @@ func (p *push) sameRepo() bool {
 // manifest sends all that a manifest names, and then the manifest. A registry may
 // miss for a moment what it was just sent, since another program sends the same:
 // then all is looked for again.
-func (p *push) manifest(ctx context.Context, d Descriptor, raw []byte, reference string) error {
+func (p *push) manifest(ctx context.Context, d oci.Descriptor, raw []byte, reference string) error {
 	m, err := oci.ParseManifest(d.MediaType, raw)
 	if err != nil {
 		return err
@@ -50,8 +50,8 @@ func (p *push) manifest(ctx context.Context, d Descriptor, raw []byte, reference
 		if err == nil || !isMissing(err) || try == tries {
 			return err
 		}
-		p.to.client.log().Debug("send a manifest again", "manifest", d.Digest, "error", err)
-		if err := p.to.client.waiter()(ctx, time.Second<<(try-1)/4); err != nil {
+		p.to.client.Log().Debug("send a manifest again", "manifest", d.Digest, "error", err)
+		if err := p.to.client.pauser()(ctx, time.Second<<(try-1)/4); err != nil {
 			return err
 		}
 	}
@@ -81,11 +81,11 @@ func isMissing(err error) bool {
 	})
 }
 
-func (p *push) child(ctx context.Context, d Descriptor) error {
+func (p *push) child(ctx context.Context, d oci.Descriptor) error {
 	if p.sameRepo() && !oci.IsAdded(p.img.Blobs(), d.Digest) {
 		return nil
 	}
-	there, err := p.to.has(ctx, string(d.Digest))
+	there, err := p.to.Has(ctx, string(d.Digest))
 	if err != nil || there == d.Digest {
 		return err
 	}
@@ -96,7 +96,7 @@ func (p *push) child(ctx context.Context, d Descriptor) error {
 	return p.manifest(ctx, d, raw, string(d.Digest))
 }
 
-func (r *repository) putManifest(ctx context.Context, d Descriptor, raw []byte, reference string) error {
+func (r *Repository) putManifest(ctx context.Context, d oci.Descriptor, raw []byte, reference string) error {
 	req, err := r.request(ctx, http.MethodPut, r.url("manifests", reference), bytes.NewReader(raw))
 	if err != nil {
 		return err
@@ -111,16 +111,16 @@ func (r *repository) putManifest(ctx context.Context, d Descriptor, raw []byte, 
 
 // blob has the repository hold a blob: it is there, or in another repository
 // of the registry, or it is sent.
-func (p *push) blob(ctx context.Context, d Descriptor) error {
+func (p *push) blob(ctx context.Context, d oci.Descriptor) error {
 	own := oci.IsAdded(p.img.Blobs(), d.Digest)
 	if p.sameRepo() && !own {
 		return nil
 	}
-	turn := p.to.turn(d.Digest)
-	if err := turn.take(ctx); err != nil {
+	lock := p.to.uploadLock(d.Digest)
+	if err := lock.take(ctx); err != nil {
 		return err
 	}
-	defer turn.end()
+	defer lock.end()
 	there, err := p.to.hasBlob(ctx, d)
 	if err != nil || there {
 		return err
@@ -136,8 +136,8 @@ func (p *push) blob(ctx context.Context, d Descriptor) error {
 			break
 		}
 		at = nil
-		p.to.client.log().Debug("send a blob again", "blob", d.Digest, "error", err)
-		if err = p.to.client.waiter()(ctx, time.Second<<(try-1)); err != nil {
+		p.to.client.Log().Debug("send a blob again", "blob", d.Digest, "error", err)
+		if err = p.to.client.pauser()(ctx, time.Second<<(try-1)); err != nil {
 			break
 		}
 	}
@@ -148,7 +148,7 @@ func (p *push) blob(ctx context.Context, d Descriptor) error {
 }
 
 // upload sends a blob in one request.
-func (p *push) upload(ctx context.Context, d Descriptor, at *url.URL) error {
+func (p *push) upload(ctx context.Context, d oci.Descriptor, at *url.URL) error {
 	if at == nil {
 		var err error
 		if at, err = p.to.start(ctx); err != nil {

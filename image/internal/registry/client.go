@@ -1,4 +1,8 @@
-package image
+// Package registry reads and writes images in registries. A [Client] reaches them,
+// a [Location] is an image in one.
+//
+// See https://github.com/opencontainers/distribution-spec.
+package registry
 
 import (
 	"cmp"
@@ -21,26 +25,26 @@ import (
 	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
-// registryClient is how registries are reached. It is safe for concurrent use.
-type registryClient struct {
-	insecure  []string       // hosts that may be spoken to in plain http
-	cas       *x509.CertPool // that vouch for registries; nil is [certs.ServerRoots]
-	userAgent string
-	inner     http.RoundTripper // below all else; nil is one of its own
-	jobs      int               // blobs that are moved at a time; 0 is 4
-	logger    *slog.Logger      // nil is silent
-	progress  func(what string, done, total int64)
+// Client is how registries are reached. It is safe for concurrent use.
+type Client struct {
+	Insecure  []string       // hosts that may be spoken to in plain http
+	CAs       *x509.CertPool // that vouch for registries; nil is [certs.ServerRoots]
+	UserAgent string
+	Transport http.RoundTripper // below all else; nil is one of its own
+	Jobs      int               // blobs that are moved at a time; 0 is 4
+	Logger    *slog.Logger      // nil is silent
+	Progress  func(what string, done, total int64)
 
-	wait  func(context.Context, time.Duration) error // between tries; nil sleeps
-	stall time.Duration                              // that a body may send nothing; 0 is a minute
+	Wait  func(context.Context, time.Duration) error // between tries; nil sleeps
+	Stall time.Duration                              // that a body may send nothing; 0 is a minute
 
 	mu    sync.Mutex
 	base  http.RoundTripper
 	known map[string]*http.Client
-	turns map[string]turn // of blobs on their way into repositories
+	locks map[string]uploadLock // of blobs on their way into repositories
 }
 
-func (c *registryClient) repository(ctx context.Context, repo name.Repository, action string, others ...name.Repository) (*repository, error) {
+func (c *Client) Repository(ctx context.Context, repo name.Repository, action string, others ...name.Repository) (*Repository, error) {
 	scopes := []string{repo.Scope(action)}
 	for _, o := range others {
 		scopes = append(scopes, o.Scope(transport.PullScope))
@@ -49,12 +53,12 @@ func (c *registryClient) repository(ctx context.Context, repo name.Repository, a
 	if err != nil {
 		return nil, err
 	}
-	return &repository{name: repo, http: client, client: c}, nil
+	return &Repository{name: repo, http: client, client: c}, nil
 }
 
 // login returns an HTTP client that is logged in to a repository, for reading
 // alone or for writing too.
-func (c *registryClient) login(ctx context.Context, repo name.Repository, scopes ...string) (*http.Client, error) {
+func (c *Client) login(ctx context.Context, repo name.Repository, scopes ...string) (*http.Client, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	key := repo.Name() + " " + strings.Join(scopes, " ")
@@ -62,7 +66,7 @@ func (c *registryClient) login(ctx context.Context, repo name.Repository, scopes
 		return known, nil
 	}
 	registry := repo.Registry
-	if slices.Contains(c.insecure, registry.Name()) {
+	if slices.Contains(c.Insecure, registry.Name()) {
 		insecure, err := name.NewRegistry(registry.Name(), name.Insecure)
 		if err != nil {
 			return nil, err
@@ -86,9 +90,9 @@ func (c *registryClient) login(ctx context.Context, repo name.Repository, scopes
 
 // transport returns what all requests go through: first the guard against
 // plain http and the watch over what stalls, then what tries again.
-func (c *registryClient) transport() http.RoundTripper {
+func (c *Client) transport() http.RoundTripper {
 	if c.base == nil {
-		inner := c.inner
+		inner := c.Transport
 		if inner == nil {
 			t := http.DefaultTransport.(*http.Transport).Clone()
 			t.TLSClientConfig = c.tls()
@@ -96,37 +100,37 @@ func (c *registryClient) transport() http.RoundTripper {
 			t.MaxIdleConnsPerHost = 16
 			inner = t
 		}
-		c.base = transport.NewUserAgent(&retrying{inner: &guarded{inner: &unstalled{inner, cmp.Or(c.stall, stallTime)}, plain: c.insecure}, wait: c.waiter()}, c.userAgent)
+		c.base = transport.NewUserAgent(&retrying{inner: &guarded{inner: &unstalled{inner, cmp.Or(c.Stall, stallTime)}, plain: c.Insecure}, wait: c.pauser()}, c.UserAgent)
 	}
 	return c.base
 }
 
 // tls returns what connections to registries are made with.
-func (c *registryClient) tls() *tls.Config {
-	roots := c.cas
+func (c *Client) tls() *tls.Config {
+	roots := c.CAs
 	if roots == nil {
 		roots = certs.ServerRoots()
 	}
 	return &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
 }
 
-func (c *registryClient) log() *slog.Logger {
-	if c.logger == nil {
+func (c *Client) Log() *slog.Logger {
+	if c.Logger == nil {
 		return slog.New(slog.DiscardHandler)
 	}
-	return c.logger
+	return c.Logger
 }
 
-func (c *registryClient) atATime() int {
-	if c.jobs <= 0 {
+func (c *Client) atATime() int {
+	if c.Jobs <= 0 {
 		return 4
 	}
-	return c.jobs
+	return c.Jobs
 }
 
-func (c *registryClient) waiter() func(context.Context, time.Duration) error {
-	if c.wait != nil {
-		return c.wait
+func (c *Client) pauser() func(context.Context, time.Duration) error {
+	if c.Wait != nil {
+		return c.Wait
 	}
 	return pause
 }
@@ -143,9 +147,9 @@ func pause(ctx context.Context, d time.Duration) error {
 }
 
 // moved reports how much of a blob was moved, if it is not small.
-func (c *registryClient) moved(verb string, d Descriptor, done int64) {
-	if c.progress != nil && d.Size > smallBlob {
-		c.progress(verb+" "+d.Digest.Short(), done, d.Size)
+func (c *Client) moved(verb string, d oci.Descriptor, done int64) {
+	if c.Progress != nil && d.Size > smallBlob {
+		c.Progress(verb+" "+d.Digest.Short(), done, d.Size)
 	}
 }
 

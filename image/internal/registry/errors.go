@@ -1,4 +1,4 @@
-package image
+package registry
 
 import (
 	"crypto/x509"
@@ -19,7 +19,7 @@ func registryError(host string, err error) error {
 	if u, ok := errors.AsType[*url.Error](err); ok {
 		err = fmt.Errorf("%s %s: %w", strings.ToUpper(u.Op), redact(u.URL), u.Err)
 	}
-	err = oci.WithKind(err, ErrUnreachable)
+	err = oci.WithKind(err, oci.ErrUnreachable)
 	if _, ok := errors.AsType[interface {
 		error
 		Hint() string
@@ -32,7 +32,7 @@ func registryError(host string, err error) error {
 	return err
 }
 
-func isNotFound(err error) bool {
+func IsNotFound(err error) bool {
 	t, ok := errors.AsType[*transport.Error](err)
 	return ok && t.StatusCode == http.StatusNotFound
 }

@@ -1,4 +1,4 @@
-package image
+package registry
 
 import (
 	"context"
@@ -6,16 +6,18 @@ import (
 	"slices"
 
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+
+	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
-// elsewhere returns the repositories of locations in other registries, each once.
+// Elsewhere returns the repositories of locations in other registries, each once.
 // The registry itself could take blobs by itself. One that cannot be reached says
 // so when the image is put there.
-func (r *repository) elsewhere(ctx context.Context, all []*registryImage) []*repository {
-	var others []*repository
+func (r *Repository) Elsewhere(ctx context.Context, all []*Location) []*Repository {
+	var others []*Repository
 	for _, at := range all {
 		to := at.ref.Context()
-		if to.RegistryStr() == r.name.RegistryStr() || slices.ContainsFunc(others, func(o *repository) bool { return o.name.Name() == to.Name() }) {
+		if to.RegistryStr() == r.name.RegistryStr() || slices.ContainsFunc(others, func(o *Repository) bool { return o.name.Name() == to.Name() }) {
 			continue
 		}
 		if repo, err := at.repository(ctx, transport.PushScope); err == nil {
@@ -25,38 +27,38 @@ func (r *repository) elsewhere(ctx context.Context, all []*registryImage) []*rep
 	return others
 }
 
-// tee is one upload of what is being read.
-type tee struct {
+// Tee is one upload of what is being read.
+type Tee struct {
 	w    *io.PipeWriter
 	done chan error
 	dead bool
 	log  func(what string, err error)
 }
 
-// tee begins an upload, or returns nil if the blob is there, or cannot be sent
+// Tee begins an upload, or returns nil if the blob is there, or cannot be sent
 // now.
-func (r *repository) tee(ctx context.Context, d Descriptor) *tee {
-	log := func(what string, err error) { r.client.log().Debug(what, "blob", d.Digest, "error", err) }
-	turn := r.turn(d.Digest)
-	if !turn.try() {
+func (r *Repository) Tee(ctx context.Context, d oci.Descriptor) *Tee {
+	log := func(what string, err error) { r.client.Log().Debug(what, "blob", d.Digest, "error", err) }
+	lock := r.uploadLock(d.Digest)
+	if !lock.try() {
 		return nil // another does, and might wait for this one elsewhere
 	}
 	there, err := r.hasBlob(ctx, d)
 	if err != nil || there {
-		turn.end()
+		lock.end()
 		return nil
 	}
 	at, err := r.start(ctx)
 	if err != nil {
-		turn.end()
+		lock.end()
 		log("the layer is sent later", err)
 		return nil
 	}
 	body, w := io.Pipe()
-	t := &tee{w: w, done: make(chan error, 1), log: log}
+	t := &Tee{w: w, done: make(chan error, 1), log: log}
 	go func() {
 		err := r.uploadBody(ctx, d, at, body)
-		turn.end()
+		lock.end()
 		body.CloseWithError(io.ErrClosedPipe) // what is still written goes nowhere
 		t.done <- err
 	}()
@@ -65,7 +67,7 @@ func (r *repository) tee(ctx context.Context, d Descriptor) *tee {
 
 // Write implements [io.Writer]. An upload that failed takes everything: what is
 // read is for others too.
-func (t *tee) Write(p []byte) (int, error) {
+func (t *Tee) Write(p []byte) (int, error) {
 	if !t.dead {
 		_, err := t.w.Write(p)
 		t.dead = err != nil
@@ -73,9 +75,9 @@ func (t *tee) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// end ends the upload, with an error if not all was read, and returns when the
+// End ends the upload, with an error if not all was read, and returns when the
 // other side has answered.
-func (t *tee) end(err error) {
+func (t *Tee) End(err error) {
 	t.w.CloseWithError(err) // nil is the end of what is sent
 	if err := <-t.done; err != nil {
 		t.log("the layer is sent again", err)

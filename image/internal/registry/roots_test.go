@@ -1,4 +1,4 @@
-package image
+package registry
 
 import (
 	"crypto/tls"
@@ -44,11 +44,11 @@ func mozillaVouches(t *testing.T) {
 	for c := range roots.All() {
 		pool.AddCert(c.X509())
 	}
-	if config := (&registryClient{}).tls(); config.RootCAs == nil || !config.RootCAs.Equal(pool) {
+	if config := (&Client{}).tls(); config.RootCAs == nil || !config.RootCAs.Equal(pool) {
 		t.Error("nobody vouches for registries")
 	}
 	corp := x509.NewCertPool()
-	if config := (&registryClient{cas: corp}).tls(); config.RootCAs != corp || config.MinVersion != tls.VersionTLS12 {
+	if config := (&Client{CAs: corp}).tls(); config.RootCAs != corp || config.MinVersion != tls.VersionTLS12 {
 		t.Error("the CAs that were named do not count")
 	}
 }
