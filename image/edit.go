@@ -73,7 +73,7 @@ func (u *updater) readTouched(ctx context.Context, it *item, places *unreadPlace
 			it.plan[i] = ""
 		}
 	}
-	return true, u.reader.readAll(ctx, u.wanted(it, false))
+	return true, u.reader.ReadAll(ctx, u.wanted(it, false))
 }
 
 // ownLayer returns 1 if the topmost layer is one that an earlier Update added,
@@ -83,7 +83,7 @@ func (u *updater) ownLayer(it *item) int {
 	if n == 0 || it.plan[n-1] != "" {
 		return 0
 	}
-	if u.reader.layer(it.manifest.Layers[n-1]).Own {
+	if u.reader.Layer(it.manifest.Layers[n-1]).Own {
 		return 1
 	}
 	return 0
@@ -96,7 +96,7 @@ func (u *updater) touchOwn(it *item, own int, base *tree) error {
 		return nil
 	}
 	top := it.manifest.Layers[len(it.manifest.Layers)-1]
-	return u.reader.layer(top).Each(func(_ int, e *layer.Entry) error {
+	return u.reader.Layer(top).Each(func(_ int, e *layer.Entry) error {
 		if e.Type != tar.TypeDir {
 			base.unread.touch(e.Name)
 		}
@@ -113,7 +113,7 @@ func (u *updater) tree(ctx context.Context, it *item, n int) (*tree, error) {
 	all := u.wanted(it, true)
 	return newTree(root, it.unreadPlaces(), func(n *layer.Node) ([]byte, error) {
 		u.opt.log().Debug("read a layer again", "layer", all[n.Layer].Digest, "entry", n.Place)
-		return u.reader.refetch(ctx, all[n.Layer], n)
+		return u.reader.Refetch(ctx, all[n.Layer], n)
 	}), nil
 }
 
@@ -123,7 +123,7 @@ func (u *updater) layersOf(it *item, n int) []*layer.Listing {
 	layers := make([]*layer.Listing, n)
 	for i, d := range it.manifest.Layers[:n] {
 		if it.plan[i] == "" {
-			layers[i] = u.reader.layer(d)
+			layers[i] = u.reader.Layer(d)
 		}
 	}
 	return layers

@@ -23,11 +23,8 @@ func FuzzArchive(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		name := filepath.Join(t.TempDir(), "a.tar")
 		must(t, os.WriteFile(name, data, 0o600))
-		file, err := os.Open(name)
-		must(t, err)
-		defer file.Close()
-		for _, docker := range []bool{true, false} {
-			img, err := (&archiveFile{text: name, docker: docker}).getFrom(t.Context(), file)
+		for _, transport := range []string{"docker-archive:", "oci-archive:"} {
+			img, err := getFrom(t, &Locations{}, transport+name)
 			if err != nil {
 				continue
 			}

@@ -62,7 +62,7 @@ func (u *updater) rewriteLayers(ctx context.Context, it *item, base *tree, chang
 	}
 	made := map[int]*layer.Built{}
 	for i, edit := range p.edits {
-		l := layer.Edited{From: u.from, Was: it.manifest.Layers[i], Edit: edit, Most: u.reader.most()}
+		l := layer.Edited{From: u.from, Was: it.manifest.Layers[i], Edit: edit, Most: u.reader.Most()}
 		var err error
 		if made[i], err = l.Measure(ctx); err != nil {
 			return nil, err

@@ -3,16 +3,18 @@ package image
 import (
 	"context"
 	"slices"
+
+	"github.com/certgraft/certgraft/image/internal/known"
 )
 
 // readLayers reads the layers of all images that are updated, each once.
 func (u *updater) readLayers(ctx context.Context, top *item) error {
-	var all []wanted
+	var all []known.Wanted
 	for it := range top.images() {
 		it.plan = u.plan(ctx, it)
 		all = append(all, u.wanted(it, false)...)
 	}
-	if err := u.reader.readAll(ctx, all); err != nil {
+	if err := u.reader.ReadAll(ctx, all); err != nil {
 		return err
 	}
 	all = nil
@@ -22,15 +24,15 @@ func (u *updater) readLayers(ctx context.Context, top *item) error {
 		}
 		all = append(all, u.wanted(it, false)...)
 	}
-	return u.reader.readAll(ctx, all)
+	return u.reader.ReadAll(ctx, all)
 }
 
 // wanted returns the layers of an image that are read, or all of them.
-func (u *updater) wanted(it *item, all bool) []wanted {
-	var out []wanted
+func (u *updater) wanted(it *item, all bool) []known.Wanted {
+	var out []known.Wanted
 	for i, d := range it.manifest.Layers {
 		if all || it.plan[i] == "" {
-			out = append(out, wanted{Descriptor: d, from: u.from})
+			out = append(out, known.Wanted{Descriptor: d, From: u.from})
 		}
 	}
 	return out

@@ -64,7 +64,7 @@ func lazyUpdate(t testing.TB, r *roottest.Registry, img *Image, opt Options, loo
 		}
 		return nil
 	}, opt)
-	u.reader.least = 0
+	u.reader.Least = 0
 	r.Moved()
 	top, err := u.load(t.Context(), img.Descriptor, img.Raw(), 0)
 	must(t, err)
@@ -236,7 +236,7 @@ func TestLazyRefetchWithoutParts(t *testing.T) {
 func learnLazily(t testing.TB, img *Image, memory *Memory) {
 	t.Helper()
 	u := newUpdater(img, nil, Options{Memory: memory, Reads: func(name string) bool { return strings.HasPrefix(name, "etc/ssl/certs/") }})
-	u.reader.least = 0
+	u.reader.Least = 0
 	top, err := u.load(t.Context(), img.Descriptor, img.Raw(), 0)
 	must(t, err)
 	must(t, u.selectParts(top))

@@ -10,8 +10,10 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/certgraft/certgraft/image/internal/known"
 	"github.com/certgraft/certgraft/image/internal/oci"
 	"github.com/certgraft/certgraft/image/internal/registry"
+	"github.com/certgraft/certgraft/image/internal/store"
 )
 
 // A Location is a place that keeps an image.
@@ -72,13 +74,13 @@ func (l *Locations) Parse(text string) (Location, error) {
 	}
 	switch transport {
 	case "oci":
-		return &layoutDir{text: text, dir: at, tag: tag}, nil
+		return &store.Dir{Text: text, Path: at, Tag: tag}, nil
 	case "oci-archive":
-		return &archiveFile{text: text, file: at, tag: tag, stdin: l.Stdin, stdout: l.Stdout}, nil
+		return &store.Archive{Text: text, Path: at, Tag: tag, Stdin: l.Stdin, Stdout: l.Stdout}, nil
 	case "docker-archive":
-		return &archiveFile{text: text, file: at, tag: tag, docker: true, stdin: l.Stdin, stdout: l.Stdout}, nil
+		return &store.Archive{Text: text, Path: at, Tag: tag, Docker: true, Stdin: l.Stdin, Stdout: l.Stdout}, nil
 	}
-	return &engine{text: text, name: rest, host: l.DockerHost, runtimeDir: l.RuntimeDir}, nil
+	return &store.Engine{Text: text, Name: rest, Host: l.DockerHost, RuntimeDir: l.RuntimeDir}, nil
 }
 
 // Transports are the prefixes of locations. Without one it is a reference to a
@@ -119,13 +121,13 @@ func (l *Locations) registries() *registry.Client {
 // that the repository is done without, and why; warn may be called from several
 // goroutines.
 func (l *Locations) CacheRepo(text string, readOnly bool, warn func(message string)) (*CacheRepo, error) {
-	return openCacheRepo(l.registries(), text, readOnly, warn)
+	return known.OpenRepo(l.registries(), text, readOnly, warn)
 }
 
 // IsStream reports whether the location is standard input or output.
 func IsStream(at Location) bool {
-	f, ok := at.(*archiveFile)
-	return ok && f.file == "-"
+	f, ok := at.(*store.Archive)
+	return ok && f.Path == "-"
 }
 
 // IsRegistry reports whether the location is in a registry.
@@ -161,7 +163,7 @@ func Unmoved(ctx context.Context, at Location, img *Image) error {
 		if there, err = at.Digest(ctx); err != nil {
 			return err
 		}
-	case *layoutDir:
+	case *store.Dir:
 		now, err := at.Get(ctx)
 		if err != nil {
 			return err
@@ -174,4 +176,12 @@ func Unmoved(ctx context.Context, at Location, img *Image) error {
 		return oci.WithHint(fmt.Errorf("%s was pushed anew meanwhile, and is %s now", at, there), "nothing was pushed: run it again")
 	}
 	return nil
+}
+
+// Packed returns the image with the layers compressed that are not, as an
+// engine does before it pushes: an archive of docker save has them plain. An
+// index is left as it is. The layers are compressed twice, once to learn their
+// digests and once when they are read, so that nothing is held or kept on disk.
+func Packed(ctx context.Context, img *Image, jobs int) (*Image, error) {
+	return store.Compress(ctx, img, jobs)
 }

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/certgraft/certgraft/image/internal/known"
 	"github.com/certgraft/certgraft/image/internal/layer"
 	"github.com/certgraft/certgraft/image/internal/registry"
 )
@@ -49,7 +50,7 @@ func (opt Options) program() string {
 }
 
 // newReader returns what reads layers.
-func (opt Options) newReader() *reader {
+func (opt Options) newReader() *known.Reader {
 	memory := opt.Memory
 	if memory == nil {
 		memory = &Memory{}
@@ -58,10 +59,10 @@ func (opt Options) newReader() *reader {
 	if jobs <= 0 {
 		jobs = 4
 	}
-	return &reader{
-		layers: layer.Reader{Keep: opt.Reads, Max: opt.MaxLayerSize, Budget: layer.NewBudget()},
-		cache:  opt.Cache, repo: opt.CacheRepo, memory: memory, log: opt.log(), jobs: jobs,
-		whole: opt.Layer == LayerRewrite, least: smallLayer, contents: map[Digest]map[int32][]byte{},
+	return &known.Reader{
+		Layers: layer.Reader{Keep: opt.Reads, Max: opt.MaxLayerSize, Budget: layer.NewBudget()},
+		Cache:  opt.Cache, Repo: opt.CacheRepo, Memory: memory, Log: opt.log(), Jobs: jobs,
+		Whole: opt.Layer == LayerRewrite, Least: smallLayer,
 	}
 }
 
@@ -76,6 +77,23 @@ func (opt Options) registries() []*registry.Location {
 	}
 	return all
 }
+
+// Cache keeps what is known of layers in a directory, so that a layer that was
+// seen once, in whatever image, is not downloaded again.
+type Cache = known.Cache
+
+// OpenCache opens the cache in dir, which is made if it is not there. A cache
+// that cannot be used is an error; one that fails later is logged and done
+// without.
+func OpenCache(dir string, log *slog.Logger) (*Cache, error) { return known.OpenCache(dir, log) }
+
+// CacheRepo keeps what is known of layers in a repository of a registry, see
+// [Locations.CacheRepo].
+type CacheRepo = known.CacheRepo
+
+// Memory is what is known of layers while a program runs. Several updates that
+// share one read a layer once. The zero value is ready for use.
+type Memory = known.Memory
 
 // DefaultMaxLayerSize is the size up to which an unpacked layer is read.
 const DefaultMaxLayerSize = layer.DefaultMaxLayerSize

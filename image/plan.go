@@ -3,6 +3,8 @@ package image
 import (
 	"context"
 	"fmt"
+
+	"github.com/certgraft/certgraft/image/internal/known"
 )
 
 // Plan says which layers [Update] would read, without reading any. A layer that
@@ -10,7 +12,7 @@ import (
 // on the way to it or into it, or not the runtime that the image starts.
 func Plan(ctx context.Context, img *Image, opt Options) ([]PartPlan, error) {
 	u := newUpdater(img, nil, opt)
-	u.reader.relay = openRelay(ctx, img.Blobs(), opt.registries())
+	u.reader.Relay = known.OpenRelay(ctx, img.Blobs(), opt.registries())
 	top, err := u.load(ctx, img.Descriptor, img.Raw(), 0)
 	if err == nil {
 		err = u.selectParts(top)
@@ -78,12 +80,12 @@ func (u *updater) decide(ctx context.Context, it *item) []LayerPlan {
 	for i, d := range it.manifest.Layers {
 		plan[i] = LayerPlan{Digest: d.Digest, Size: d.Size, Action: ActionRead}
 		why, to := u.mayMatter(it, d, copies, i)
-		switch known := u.reader.knows(ctx, d); {
-		case known != "":
-			plan[i].Action, plan[i].Why = ActionKnown, known
+		switch from := u.reader.Knows(ctx, d); {
+		case from != "":
+			plan[i].Action, plan[i].Why = ActionKnown, from
 		case to != "":
 			plan[i].Action, plan[i].Why = ActionSkip, "it only copies to "+to
-		case u.reader.inParts(wanted{d, u.from}) != nil:
+		case u.reader.InParts(known.Wanted{Descriptor: d, From: u.from}) != nil:
 			plan[i].Action, plan[i].Why = ActionParts, "it has a table of contents: "+why
 		default:
 			plan[i].Why = why
@@ -98,7 +100,7 @@ func (u *updater) plan(ctx context.Context, it *item) []string {
 	plan := make([]string, len(it.manifest.Layers))
 	copies := it.copies()
 	for i, d := range it.manifest.Layers {
-		if _, to := u.mayMatter(it, d, copies, i); to != "" && u.reader.knows(ctx, d) == "" {
+		if _, to := u.mayMatter(it, d, copies, i); to != "" && u.reader.Knows(ctx, d) == "" {
 			plan[i] = to
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -428,15 +429,17 @@ func TestCache(t *testing.T) {
 	if down > 2000 || warm != cold {
 		t.Errorf("warm: %d bytes, %s and %s", down, cold, warm)
 	}
-	entries, err := os.ReadDir(dir + "/" + cacheVersion)
+	dir += "/layers-v2"
+	entries, err := os.ReadDir(dir)
 	must(t, err)
 	for _, e := range entries {
-		name := dir + "/" + cacheVersion + "/" + e.Name()
+		name := dir + "/" + e.Name()
 		data, err := os.ReadFile(name)
 		must(t, err)
 		data[len(data)/2] ^= 1
 		must(t, os.WriteFile(name, data, 0o644))
 	}
+	dir = filepath.Dir(dir)
 	if again, down := run(4); again != cold || down < 3<<19 {
 		t.Errorf("damaged: %d bytes, %s", down, again)
 	}

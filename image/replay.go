@@ -17,7 +17,7 @@ func (u *updater) replayOwn(ctx context.Context, it *item, own int, root *rootfs
 		return nil
 	}
 	top := len(it.manifest.Layers) - 1
-	l := u.reader.layer(it.manifest.Layers[top])
+	l := u.reader.Layer(it.manifest.Layers[top])
 	upper, err := layer.TreeOf(l, top)
 	if err != nil {
 		return err
@@ -26,7 +26,7 @@ func (u *updater) replayOwn(ctx context.Context, it *item, own int, root *rootfs
 		if n.Kept {
 			return n.Extra().Data, nil
 		}
-		return u.reader.refetch(ctx, u.wanted(it, true)[top], n)
+		return u.reader.Refetch(ctx, u.wanted(it, true)[top], n)
 	}
 	return replay(root, upper, ".", content)
 }

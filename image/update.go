@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/certgraft/certgraft/image/internal/known"
 	"github.com/certgraft/certgraft/image/internal/oci"
 	"github.com/certgraft/certgraft/rootfs"
 )
@@ -21,7 +22,7 @@ import (
 // the same digest.
 func Update(ctx context.Context, img *Image, edit Edit, opt Options) (*Result, error) {
 	u := newUpdater(img, edit, opt)
-	u.reader.relay = openRelay(ctx, img.Blobs(), opt.registries())
+	u.reader.Relay = known.OpenRelay(ctx, img.Blobs(), opt.registries())
 	top, err := u.load(ctx, img.Descriptor, img.Raw(), 0)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", img.Name, err)
@@ -84,7 +85,7 @@ type updater struct {
 	from    oci.Blobs
 	content map[Digest][]byte // what was made
 	streams map[Digest]func(context.Context) (io.ReadCloser, error)
-	reader  *reader
+	reader  *known.Reader
 	result  *Result
 }
 

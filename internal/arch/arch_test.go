@@ -1,6 +1,7 @@
 // Package arch holds the test that keeps the packages' imports pointing one
 // way: main → internal/command → {bundles, image, installer, probe} →
-// internal/pemfile → {certs, keystore, rootfs}.
+// internal/pemfile → {certs, keystore, rootfs}; in image: image → known →
+// {registry, store} → layer → oci.
 package arch
 
 import (
@@ -19,7 +20,7 @@ var rules = map[string][]string{
 	"":                        {"internal/command"},
 	"internal/command":        {"bundles", "image", "installer", "probe", "certs", "keystore", "rootfs", "internal/command/launch", "internal/command/page", "internal/command/words", "github.com/urfave/cli/v2", "github.com/schollz/progressbar/v3"},
 	"bundles":                 {"certs", "github.com/hashicorp/go-retryablehttp"},
-	"image":                   {"certs", "keystore", "rootfs", "github.com/google/go-containerregistry", "github.com/klauspost/compress", "image/internal/oci", "image/internal/layer", "image/internal/registry"},
+	"image":                   {"rootfs", "github.com/klauspost/compress", "image/internal/oci", "image/internal/layer", "image/internal/registry", "image/internal/known", "image/internal/store"},
 	"installer":               {"internal/pemfile", "certs", "keystore", "rootfs"},
 	"internal/pemfile":        {"certs"},
 	"probe":                   {"certs", "keystore", "rootfs"},
@@ -32,6 +33,8 @@ var rules = map[string][]string{
 	"image/internal/oci":      {"github.com/klauspost/compress"},
 	"image/internal/layer":    {"image/internal/oci", "github.com/klauspost/compress"},
 	"image/internal/registry": {"image/internal/oci", "certs", "github.com/google/go-containerregistry"},
+	"image/internal/known":    {"image/internal/store", "image/internal/registry", "image/internal/layer", "image/internal/oci", "github.com/google/go-containerregistry"},
+	"image/internal/store":    {"image/internal/layer", "image/internal/oci", "github.com/klauspost/compress"},
 }
 
 // tools are packages that run while developing and are not in the binary.

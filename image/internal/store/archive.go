@@ -1,4 +1,4 @@
-package image
+package store
 
 import (
 	"archive/tar"
@@ -14,23 +14,23 @@ import (
 	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
-// archiveFile is an image in a tar archive: an OCI layout, or what docker save
+// Archive is an image in a tar archive: an OCI layout, or what docker save
 // writes.
-type archiveFile struct {
-	text, file, tag string
-	docker          bool
-	stdin           io.Reader
-	stdout          io.Writer
+type Archive struct {
+	Text, Path, Tag string
+	Docker          bool
+	Stdin           io.Reader
+	Stdout          io.Writer
 }
 
-func (a *archiveFile) String() string { return a.text }
+func (a *Archive) String() string { return a.Text }
 
-// Get implements [Location]. An archive that docker save wrote since Docker 25
+// Get implements [image.Location]. An archive that docker save wrote since Docker 25
 // has an OCI layout in it, which says more.
-func (a *archiveFile) Get(ctx context.Context) (*Image, error) {
+func (a *Archive) Get(ctx context.Context) (*oci.Image, error) {
 	f, err := a.openArchive(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", a.text, err)
+		return nil, fmt.Errorf("%s: %w", a.Text, err)
 	}
 	img, err := a.getFrom(ctx, f)
 	if err != nil {
@@ -39,28 +39,28 @@ func (a *archiveFile) Get(ctx context.Context) (*Image, error) {
 	return img, nil
 }
 
-func (a *archiveFile) getFrom(ctx context.Context, f *os.File) (*Image, error) {
+func (a *Archive) getFrom(ctx context.Context, f *os.File) (*oci.Image, error) {
 	t, err := indexArchive(ctx, f)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", a.text, err)
+		return nil, fmt.Errorf("%s: %w", a.Text, err)
 	}
-	if !a.docker {
-		return layout{t}.get(ctx, a.text, a.tag)
+	if !a.Docker {
+		return layout{t}.get(ctx, a.Text, a.Tag)
 	}
-	return getDocker(ctx, t, a.text, a.tag)
+	return getDocker(ctx, t, a.Text, a.Tag)
 }
 
 // openArchive returns the archive as a file that can be read from anywhere:
 // what comes from standard input or a pipe, or is compressed, becomes one without
 // a name.
-func (a *archiveFile) openArchive(ctx context.Context) (*os.File, error) {
-	if a.file == "-" {
-		if a.stdin == nil {
+func (a *Archive) openArchive(ctx context.Context) (*os.File, error) {
+	if a.Path == "-" {
+		if a.Stdin == nil {
 			return nil, errors.New("there is no standard input")
 		}
-		return spool(ctx, a.stdin)
+		return spool(ctx, a.Stdin)
 	}
-	f, err := os.Open(a.file)
+	f, err := os.Open(a.Path)
 	if err != nil {
 		return nil, oci.WithHint(err, "name an archive that is there")
 	}
@@ -74,50 +74,50 @@ func (a *archiveFile) openArchive(ctx context.Context) (*os.File, error) {
 	return spool(ctx, f)
 }
 
-// Put implements [Location]. The archive is an OCI layout, and one for docker
+// Put implements [image.Location]. The archive is an OCI layout, and one for docker
 // load as well where that was asked for.
-func (a *archiveFile) Put(ctx context.Context, img *Image) error {
-	write := func(w io.Writer) error { return writeArchive(ctx, w, img, a.tag, a.docker) }
-	if a.file == "-" {
-		if a.stdout == nil {
-			return fmt.Errorf("%s: there is no standard output", a.text)
+func (a *Archive) Put(ctx context.Context, img *oci.Image) error {
+	write := func(w io.Writer) error { return writeArchive(ctx, w, img, a.Tag, a.Docker) }
+	if a.Path == "-" {
+		if a.Stdout == nil {
+			return fmt.Errorf("%s: there is no standard output", a.Text)
 		}
-		if err := write(a.stdout); err != nil {
-			return fmt.Errorf("%s: %w", a.text, err)
+		if err := write(a.Stdout); err != nil {
+			return fmt.Errorf("%s: %w", a.Text, err)
 		}
 		return nil
 	}
 	if err := a.writeFile(write); err != nil {
-		return fmt.Errorf("%s: %w", a.text, err)
+		return fmt.Errorf("%s: %w", a.Text, err)
 	}
 	return nil
 }
 
 // writeFile writes the file: in place where it is a pipe or a device, else by way
 // of a new one. A link to it stays.
-func (a *archiveFile) writeFile(write func(io.Writer) error) error {
-	if info, err := os.Stat(a.file); err == nil && !info.Mode().IsRegular() {
-		f, err := os.OpenFile(a.file, os.O_WRONLY, 0)
+func (a *Archive) writeFile(write func(io.Writer) error) error {
+	if info, err := os.Stat(a.Path); err == nil && !info.Mode().IsRegular() {
+		f, err := os.OpenFile(a.Path, os.O_WRONLY, 0)
 		if err != nil {
 			return err
 		}
 		return errors.Join(write(f), f.Close())
 	}
-	file, err := filepath.EvalSymlinks(a.file)
+	file, err := filepath.EvalSymlinks(a.Path)
 	if err != nil {
-		file = a.file // it is not there
+		file = a.Path // it is not there
 	}
 	root, err := os.OpenRoot(filepath.Dir(file))
 	if err != nil {
 		return err
 	}
 	defer root.Close()
-	return replaceFile(root, filepath.Base(file), write)
+	return ReplaceFile(root, filepath.Base(file), write)
 }
 
 // writeArchive writes an image as a layout in a tar archive. The same image
 // gives the same bytes.
-func writeArchive(ctx context.Context, w io.Writer, img *Image, tag string, docker bool) error {
+func writeArchive(ctx context.Context, w io.Writer, img *oci.Image, tag string, docker bool) error {
 	var forDocker []byte
 	var err error
 	if docker {
@@ -141,7 +141,7 @@ func writeArchive(ctx context.Context, w io.Writer, img *Image, tag string, dock
 	if err := putBytes("oci-layout", []byte(layoutMark)); err != nil {
 		return err
 	}
-	err = img.Contents(ctx, func(d Descriptor, open func() (io.ReadCloser, error)) error {
+	err = img.Contents(ctx, func(d oci.Descriptor, open func() (io.ReadCloser, error)) error {
 		body, err := open()
 		if err != nil {
 			return err

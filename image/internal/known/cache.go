@@ -1,4 +1,4 @@
-package image
+package known
 
 import (
 	"errors"
@@ -13,6 +13,7 @@ import (
 
 	"github.com/certgraft/certgraft/image/internal/layer"
 	"github.com/certgraft/certgraft/image/internal/oci"
+	"github.com/certgraft/certgraft/image/internal/store"
 )
 
 // Cache keeps what is known of layers in a directory, so that a layer that was
@@ -56,7 +57,7 @@ func (c *Cache) Close() error {
 }
 
 // load returns what is known of a layer, or nil.
-func (c *Cache) load(digest Digest) *layer.Listing {
+func (c *Cache) load(digest oci.Digest) *layer.Listing {
 	if c == nil {
 		return nil
 	}
@@ -75,7 +76,7 @@ func (c *Cache) load(digest Digest) *layer.Listing {
 }
 
 // has reports whether a layer is likely to be known.
-func (c *Cache) has(digest Digest) bool {
+func (c *Cache) has(digest oci.Digest) bool {
 	if c == nil {
 		return false
 	}
@@ -84,11 +85,11 @@ func (c *Cache) has(digest Digest) bool {
 }
 
 // store keeps what is known of a layer.
-func (c *Cache) store(digest Digest, l *layer.Listing) {
+func (c *Cache) store(digest oci.Digest, l *layer.Listing) {
 	if c == nil {
 		return
 	}
-	err := replaceFile(c.root, cacheName(digest), func(w io.Writer) error { _, err := w.Write(l.Packed); return err })
+	err := store.ReplaceFile(c.root, cacheName(digest), func(w io.Writer) error { _, err := w.Write(l.Packed); return err })
 	if err == nil {
 		err = c.prune()
 	}
@@ -123,4 +124,4 @@ func (c *Cache) prune() error {
 	return nil
 }
 
-func cacheName(digest Digest) string { return strings.ReplaceAll(string(digest), ":", "-") }
+func cacheName(digest oci.Digest) string { return strings.ReplaceAll(string(digest), ":", "-") }

@@ -1,4 +1,4 @@
-package image
+package known
 
 import (
 	"context"
@@ -13,8 +13,8 @@ import (
 // arrive is sent again when the image is put there. A nil relay sends nothing.
 type relay struct{ to []*registry.Repository }
 
-// openRelay returns where the layers of an image are sent while they are read.
-func openRelay(ctx context.Context, from oci.Blobs, destinations []*registry.Location) *relay {
+// OpenRelay returns where the layers of an image are sent while they are read.
+func OpenRelay(ctx context.Context, from oci.Blobs, destinations []*registry.Location) *relay {
 	source, ok := oci.Below(from).(*registry.Repository)
 	if !ok {
 		return nil
@@ -29,7 +29,7 @@ func openRelay(ctx context.Context, from oci.Blobs, destinations []*registry.Loc
 // through returns a reader of body that sends on what is read. Once all is read,
 // or reading failed, end is called with the error, and returns when the other
 // side has answered.
-func (r *relay) through(ctx context.Context, body io.Reader, d Descriptor) (out io.Reader, end func(error)) {
+func (r *relay) through(ctx context.Context, body io.Reader, d oci.Descriptor) (out io.Reader, end func(error)) {
 	if r == nil || oci.IsForeign(d.MediaType) {
 		return body, func(error) {}
 	}

@@ -1,4 +1,4 @@
-package image
+package store
 
 import (
 	"context"
@@ -28,7 +28,7 @@ const (
 	containerdName = "io.containerd.image.name"
 )
 
-func (l layout) Open(ctx context.Context, d Descriptor) (io.ReadCloser, error) {
+func (l layout) Open(ctx context.Context, d oci.Descriptor) (io.ReadCloser, error) {
 	if _, err := d.Digest.NewHash(); err != nil {
 		return nil, err
 	}
@@ -50,7 +50,7 @@ func (l layout) readSmall(name string) ([]byte, error) {
 }
 
 // get returns the image that tag names, or the only one.
-func (l layout) get(ctx context.Context, text, tag string) (*Image, error) {
+func (l layout) get(ctx context.Context, text, tag string) (*oci.Image, error) {
 	raw, err := l.readSmall("index.json")
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, oci.WithHint(fmt.Errorf("%s is not an OCI layout: it has no index.json", text), "an archive that docker save wrote is docker-archive:FILE")
@@ -74,7 +74,7 @@ func (l layout) get(ctx context.Context, text, tag string) (*Image, error) {
 }
 
 // image returns the image that d describes.
-func (l layout) image(ctx context.Context, text string, d Descriptor) (*Image, error) {
+func (l layout) image(ctx context.Context, text string, d oci.Descriptor) (*oci.Image, error) {
 	raw, err := oci.Read(ctx, l, d)
 	if err != nil {
 		return nil, err
@@ -87,8 +87,8 @@ func (l layout) image(ctx context.Context, text string, d Descriptor) (*Image, e
 	return img, nil
 }
 
-func choose(all []Descriptor, tag string) (Descriptor, error) {
-	var found []Descriptor
+func choose(all []oci.Descriptor, tag string) (oci.Descriptor, error) {
+	var found []oci.Descriptor
 	var names []string
 	for _, d := range all {
 		name := d.Annotations[refName]
@@ -103,16 +103,16 @@ func choose(all []Descriptor, tag string) (Descriptor, error) {
 	case len(found) == 1:
 		return found[0], nil
 	case len(found) > 1:
-		return Descriptor{}, oci.WithHint(oci.WithKind(fmt.Errorf("it holds %d images", len(found)), ErrUsage), "choose one by its tag: "+strings.Join(names, ", "))
+		return oci.Descriptor{}, oci.WithHint(oci.WithKind(fmt.Errorf("it holds %d images", len(found)), oci.ErrUsage), "choose one by its tag: "+strings.Join(names, ", "))
 	case tag == "":
-		return Descriptor{}, errors.New("it holds no image")
+		return oci.Descriptor{}, errors.New("it holds no image")
 	}
-	return Descriptor{}, oci.WithHint(oci.WithKind(fmt.Errorf("it holds nothing with the tag %s", tag), ErrUsage), "it has: "+strings.Join(names, ", "))
+	return oci.Descriptor{}, oci.WithHint(oci.WithKind(fmt.Errorf("it holds nothing with the tag %s", tag), oci.ErrUsage), "it has: "+strings.Join(names, ", "))
 }
 
 // isNamed reports whether an entry of a layout has the name: by the annotation of
 // the specification, or by that of containerd. With "" it has none.
-func isNamed(d Descriptor, tag string) bool {
+func isNamed(d oci.Descriptor, tag string) bool {
 	name, full := d.Annotations[refName], d.Annotations[containerdName]
 	if tag == "" {
 		return name == "" && full == ""
@@ -123,7 +123,7 @@ func isNamed(d Descriptor, tag string) bool {
 // enterImage has the index of a layout name an image by its tag, in the place
 // of the one that had it, whose other names stay. Without a tag it takes the
 // place of the only image without one.
-func enterImage(raw []byte, d Descriptor, tag string) ([]byte, error) {
+func enterImage(raw []byte, d oci.Descriptor, tag string) ([]byte, error) {
 	if err := oci.DecodeStrict(raw, &oci.Manifest{}); err != nil {
 		return nil, err
 	}
@@ -137,7 +137,7 @@ func enterImage(raw []byte, d Descriptor, tag string) ([]byte, error) {
 	}
 	place := len(entries)
 	for i, entry := range entries {
-		var was Descriptor
+		var was oci.Descriptor
 		if err := json.Unmarshal(entry, &was); err != nil {
 			return nil, err
 		}

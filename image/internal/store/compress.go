@@ -1,4 +1,4 @@
-package image
+package store
 
 import (
 	"context"
@@ -13,11 +13,11 @@ import (
 	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
-// Packed returns the image with the layers compressed that are not, as an
+// Compress returns the image with the layers compressed that are not, as an
 // engine does before it pushes: an archive of docker save has them plain. An
 // index is left as it is. The layers are compressed twice, once to learn their
 // digests and once when they are read, so that nothing is held or kept on disk.
-func Packed(ctx context.Context, img *Image, jobs int) (*Image, error) {
+func Compress(ctx context.Context, img *oci.Image, jobs int) (*oci.Image, error) {
 	if !oci.IsManifest(img.Descriptor.MediaType) {
 		return img, nil
 	}
@@ -25,8 +25,8 @@ func Packed(ctx context.Context, img *Image, jobs int) (*Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	source := packer{Blobs: img.Blobs(), plain: map[Digest]Descriptor{}}
-	packed := make([]Descriptor, len(m.Layers))
+	source := compressor{Blobs: img.Blobs(), plain: map[oci.Digest]oci.Descriptor{}}
+	packed := make([]oci.Descriptor, len(m.Layers))
 	group, inner := errgroup.WithContext(ctx)
 	group.SetLimit(max(jobs, 1))
 	for i, l := range m.Layers {
@@ -55,7 +55,7 @@ func Packed(ctx context.Context, img *Image, jobs int) (*Image, error) {
 
 // withLayers returns the image with other layers in its manifest, where there
 // are others.
-func withLayers(img *Image, layers []Descriptor, from oci.Blobs) (*Image, error) {
+func withLayers(img *oci.Image, layers []oci.Descriptor, from oci.Blobs) (*oci.Image, error) {
 	o, err := oci.ParseObject(img.Raw())
 	if err != nil {
 		return nil, err
@@ -88,13 +88,13 @@ func withLayers(img *Image, layers []Descriptor, from oci.Blobs) (*Image, error)
 	return img.With(d, raw, from), nil
 }
 
-// packer compresses blobs while they are read.
-type packer struct {
+// compressor compresses blobs while they are read.
+type compressor struct {
 	oci.Blobs
-	plain map[Digest]Descriptor // by the digest of what they become
+	plain map[oci.Digest]oci.Descriptor // by the digest of what they become
 }
 
-func (p packer) Open(ctx context.Context, d Descriptor) (io.ReadCloser, error) {
+func (p compressor) Open(ctx context.Context, d oci.Descriptor) (io.ReadCloser, error) {
 	plain, ok := p.plain[d.Digest]
 	if !ok {
 		return p.Blobs.Open(ctx, d)
@@ -104,7 +104,7 @@ func (p packer) Open(ctx context.Context, d Descriptor) (io.ReadCloser, error) {
 
 // compress returns the blob compressed. The encoder writes no time and no name:
 // the same blob gives the same bytes.
-func (p packer) compress(ctx context.Context, d Descriptor) (io.ReadCloser, error) {
+func (p compressor) compress(ctx context.Context, d oci.Descriptor) (io.ReadCloser, error) {
 	body, err := p.Blobs.Open(ctx, d)
 	if err != nil {
 		return nil, err
@@ -128,10 +128,10 @@ func (p packer) compress(ctx context.Context, d Descriptor) (io.ReadCloser, erro
 }
 
 // measure returns what a blob becomes.
-func (p packer) measure(ctx context.Context, d Descriptor) (Descriptor, error) {
+func (p compressor) measure(ctx context.Context, d oci.Descriptor) (oci.Descriptor, error) {
 	r, err := p.compress(ctx, d)
 	if err != nil {
-		return Descriptor{}, err
+		return oci.Descriptor{}, err
 	}
 	defer r.Close()
 	h := sha256.New()
@@ -140,5 +140,5 @@ func (p packer) measure(ctx context.Context, d Descriptor) (Descriptor, error) {
 	if d.MediaType == oci.DockerLayer {
 		suffix = ".gzip"
 	}
-	return Descriptor{MediaType: d.MediaType + suffix, Digest: Digest(fmt.Sprintf("sha256:%x", h.Sum(nil))), Size: size}, err
+	return oci.Descriptor{MediaType: d.MediaType + suffix, Digest: oci.Digest(fmt.Sprintf("sha256:%x", h.Sum(nil))), Size: size}, err
 }

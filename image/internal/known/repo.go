@@ -1,4 +1,4 @@
-package image
+package known
 
 import (
 	"context"
@@ -34,16 +34,16 @@ type CacheRepo struct {
 	noRead, noWriting bool // it failed once: it is not asked again
 }
 
-func openCacheRepo(client *registry.Client, text string, readOnly bool, warn func(message string)) (*CacheRepo, error) {
+func OpenRepo(client *registry.Client, text string, readOnly bool, warn func(message string)) (*CacheRepo, error) {
 	repo, err := name.NewRepository(strings.TrimPrefix(text, "docker://"), name.WithDefaultRegistry("docker.io"))
 	if err != nil {
-		return nil, oci.WithHint(oci.WithKind(fmt.Errorf("%q is not the name of a repository: %w", text, err), ErrUsage), "write REGISTRY/REPOSITORY, without a tag")
+		return nil, oci.WithHint(oci.WithKind(fmt.Errorf("%q is not the name of a repository: %w", text, err), oci.ErrUsage), "write REGISTRY/REPOSITORY, without a tag")
 	}
 	return &CacheRepo{name: repo, client: client, readOnly: readOnly, warn: warn}, nil
 }
 
 // load returns what is known of a layer, or nil.
-func (c *CacheRepo) load(ctx context.Context, digest Digest) *layer.Listing {
+func (c *CacheRepo) load(ctx context.Context, digest oci.Digest) *layer.Listing {
 	if c == nil || c.without(&c.noRead) {
 		return nil
 	}
@@ -52,7 +52,7 @@ func (c *CacheRepo) load(ctx context.Context, digest Digest) *layer.Listing {
 	case err == nil:
 		return l
 	case registry.IsNotFound(err), ctx.Err() != nil:
-	case errors.Is(err, ErrUnreachable):
+	case errors.Is(err, oci.ErrUnreachable):
 		c.fail(&c.noRead, err)
 	default:
 		c.client.Log().Warn("ignore what the cache in the registry has", "layer", digest, "error", err)
@@ -61,7 +61,7 @@ func (c *CacheRepo) load(ctx context.Context, digest Digest) *layer.Listing {
 }
 
 // has reports whether a layer is likely to be known.
-func (c *CacheRepo) has(ctx context.Context, digest Digest) bool {
+func (c *CacheRepo) has(ctx context.Context, digest oci.Digest) bool {
 	if c == nil || c.without(&c.noRead) {
 		return false
 	}
@@ -69,15 +69,15 @@ func (c *CacheRepo) has(ctx context.Context, digest Digest) bool {
 	if err != nil {
 		return false
 	}
-	there, err := repo.Has(ctx, factsTag(digest))
-	if errors.Is(err, ErrUnreachable) && ctx.Err() == nil {
+	there, err := repo.Has(ctx, tagOf(digest))
+	if errors.Is(err, oci.ErrUnreachable) && ctx.Err() == nil {
 		c.fail(&c.noRead, err)
 	}
 	return err == nil && there != ""
 }
 
 // store keeps what is known of a layer.
-func (c *CacheRepo) store(ctx context.Context, digest Digest, l *layer.Listing) {
+func (c *CacheRepo) store(ctx context.Context, digest oci.Digest, l *layer.Listing) {
 	if c == nil || c.readOnly || c.without(&c.noWriting) {
 		return
 	}
@@ -86,12 +86,12 @@ func (c *CacheRepo) store(ctx context.Context, digest Digest, l *layer.Listing) 
 	}
 }
 
-func (c *CacheRepo) get(ctx context.Context, digest Digest) (*layer.Listing, error) {
+func (c *CacheRepo) get(ctx context.Context, digest oci.Digest) (*layer.Listing, error) {
 	repo, err := c.open(ctx, transport.PullScope, &c.noRead)
 	if err != nil {
 		return nil, err
 	}
-	d, raw, err := repo.Manifest(ctx, factsTag(digest))
+	d, raw, err := repo.Manifest(ctx, tagOf(digest))
 	if err != nil {
 		return nil, err
 	}
@@ -99,9 +99,9 @@ func (c *CacheRepo) get(ctx context.Context, digest Digest) (*layer.Listing, err
 	switch {
 	case err != nil:
 		return nil, err
-	case m.ArtifactType != factsArtifact, len(m.Layers) != 1, m.Annotations[layerAnnotation] != string(digest), m.Layers[0].MediaType != factsType:
+	case m.ArtifactType != artifactType, len(m.Layers) != 1, m.Annotations[layerAnnotation] != string(digest), m.Layers[0].MediaType != listingType:
 		return nil, errForeign
-	case m.Layers[0].Size > maxFacts:
+	case m.Layers[0].Size > maxListing:
 		return nil, fmt.Errorf("%d bytes are too many", m.Layers[0].Size)
 	}
 	body, err := repo.Open(ctx, m.Layers[0])
@@ -120,8 +120,8 @@ func (c *CacheRepo) get(ctx context.Context, digest Digest) (*layer.Listing, err
 	return layer.Open(data)
 }
 
-func (c *CacheRepo) put(ctx context.Context, digest Digest, l *layer.Listing) error {
-	if len(l.Packed) > maxFacts {
+func (c *CacheRepo) put(ctx context.Context, digest oci.Digest, l *layer.Listing) error {
+	if len(l.Packed) > maxListing {
 		return nil
 	}
 	img, err := artifactOf(digest, l.Packed)
@@ -132,23 +132,23 @@ func (c *CacheRepo) put(ctx context.Context, digest Digest, l *layer.Listing) er
 	if err != nil {
 		return err
 	}
-	return repo.Put(ctx, img, factsTag(digest))
+	return repo.Put(ctx, img, tagOf(digest))
 }
 
 // artifactOf returns the artifact that says facts of a layer.
-func artifactOf(digest Digest, facts []byte) (*Image, error) {
+func artifactOf(digest oci.Digest, facts []byte) (*oci.Image, error) {
 	config := []byte("{}")
-	content := oci.Added{Content: map[Digest][]byte{oci.DigestOf(config): config, oci.DigestOf(facts): facts}}
+	content := oci.Added{Content: map[oci.Digest][]byte{oci.DigestOf(config): config, oci.DigestOf(facts): facts}}
 	raw, err := oci.EncodeJSON(struct {
 		SchemaVersion int               `json:"schemaVersion"`
 		MediaType     string            `json:"mediaType"`
 		ArtifactType  string            `json:"artifactType"`
-		Config        Descriptor        `json:"config"`
-		Layers        []Descriptor      `json:"layers"`
+		Config        oci.Descriptor    `json:"config"`
+		Layers        []oci.Descriptor  `json:"layers"`
 		Annotations   map[string]string `json:"annotations"`
 	}{
-		2, oci.ManifestType, factsArtifact,
-		oci.Describe(emptyType, config), []Descriptor{oci.Describe(factsType, facts)},
+		2, oci.ManifestType, artifactType,
+		oci.Describe(emptyType, config), []oci.Descriptor{oci.Describe(listingType, facts)},
 		map[string]string{layerAnnotation: string(digest)},
 	})
 	return oci.NewImage(oci.Describe(oci.ManifestType, raw), raw, content), err
@@ -157,20 +157,20 @@ func artifactOf(digest Digest, facts []byte) (*Image, error) {
 // Media types and annotation of the artifacts, see "Guidelines for Artifact
 // Usage" in the OCI image specification.
 const (
-	factsArtifact   = "application/vnd.certgraft.layer"
-	factsType       = "application/vnd.certgraft.layer.v2+zstd"
+	artifactType    = "application/vnd.certgraft.layer"
+	listingType     = "application/vnd.certgraft.layer.v2+zstd"
 	emptyType       = "application/vnd.oci.empty.v1+json"
 	layerAnnotation = "io.github.certgraft.layer"
 )
 
-// maxFacts bounds what is kept of one layer.
-const maxFacts = 128 << 20
+// maxListing bounds what is kept of one layer.
+const maxListing = 128 << 20
 
 var errForeign = errors.New("it is not what is known of this layer")
 
-// factsTag returns the tag of what is known of a layer. A tag has at most 128
+// tagOf returns the tag of what is known of a layer. A tag has at most 128
 // characters, which a SHA-512 would not leave room for.
-func factsTag(digest Digest) string {
+func tagOf(digest oci.Digest) string {
 	if len(digest) > 100 {
 		digest = oci.DigestOf([]byte(digest))
 	}
@@ -181,7 +181,7 @@ func factsTag(digest Digest) string {
 // that it fails, which may take long.
 func (c *CacheRepo) open(ctx context.Context, action string, failed *bool) (repo *registry.Repository, err error) {
 	c.opening.Lock()
-	if err = ErrUnreachable; !c.without(failed) {
+	if err = oci.ErrUnreachable; !c.without(failed) {
 		if repo, err = c.client.Repository(ctx, c.name, action); err != nil && ctx.Err() == nil {
 			c.fail(failed, err)
 		}

@@ -1,4 +1,4 @@
-package image
+package store
 
 import (
 	"bufio"
@@ -17,7 +17,7 @@ import (
 
 // getDocker returns the image that ref names, or the only one, of an archive
 // that docker save wrote.
-func getDocker(ctx context.Context, t *tarFiles, text, ref string) (*Image, error) {
+func getDocker(ctx context.Context, t *tarFiles, text, ref string) (*oci.Image, error) {
 	raw, err := layout{t}.readSmall("manifest.json")
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, oci.WithHint(fmt.Errorf("%s has no manifest.json: docker save did not write it", text), "an OCI layout in an archive is oci-archive:FILE")
@@ -61,16 +61,16 @@ func chooseSaved(all []saved, ref string) (saved, error) {
 	}
 	switch {
 	case ref != "":
-		return saved{}, oci.WithHint(oci.WithKind(fmt.Errorf("it holds no image %s", ref), ErrUsage), "it has: "+strings.Join(names, ", "))
+		return saved{}, oci.WithHint(oci.WithKind(fmt.Errorf("it holds no image %s", ref), oci.ErrUsage), "it has: "+strings.Join(names, ", "))
 	case len(all) == 1:
 		return all[0], nil
 	}
-	return saved{}, oci.WithHint(oci.WithKind(fmt.Errorf("it holds %d images", len(all)), ErrUsage), "choose one by its name: "+strings.Join(names, ", "))
+	return saved{}, oci.WithHint(oci.WithKind(fmt.Errorf("it holds %d images", len(all)), oci.ErrUsage), "choose one by its name: "+strings.Join(names, ", "))
 }
 
 // fromLayout returns the image as the OCI layout in the archive has it, or nil
 // if there is no layout, or none of this image.
-func fromLayout(ctx context.Context, t *tarFiles, text string, one saved) (*Image, error) {
+func fromLayout(ctx context.Context, t *tarFiles, text string, one saved) (*oci.Image, error) {
 	l := layout{t}
 	raw, err := l.readSmall("index.json")
 	if errors.Is(err, fs.ErrNotExist) {
@@ -99,17 +99,17 @@ func fromLayout(ctx context.Context, t *tarFiles, text string, one saved) (*Imag
 // fromSaved makes the manifest that an archive of older engines lacks. Layers
 // in it are not compressed, so their digests are those that the config names;
 // they are verified when they are read.
-func fromSaved(ctx context.Context, t *tarFiles, text string, one saved) (*Image, error) {
+func fromSaved(ctx context.Context, t *tarFiles, text string, one saved) (*oci.Image, error) {
 	rawConfig, err := layout{t}.readSmall(one.Config)
 	if err != nil {
 		return nil, fmt.Errorf("the config: %w", err)
 	}
-	config, err := oci.ParseConfig(rawConfig, make([]Descriptor, len(one.Layers)))
+	config, err := oci.ParseConfig(rawConfig, make([]oci.Descriptor, len(one.Layers)))
 	if err != nil {
 		return nil, err
 	}
-	names := map[Digest]string{oci.DigestOf(rawConfig): one.Config}
-	layers := []Descriptor{}
+	names := map[oci.Digest]string{oci.DigestOf(rawConfig): one.Config}
+	layers := []oci.Descriptor{}
 	for i, name := range one.Layers {
 		d, err := savedLayer(ctx, t, layer.CleanName(name), config.RootFS.DiffIDs[i])
 		if err != nil {
@@ -119,10 +119,10 @@ func fromSaved(ctx context.Context, t *tarFiles, text string, one saved) (*Image
 		layers = append(layers, d)
 	}
 	raw, err := oci.EncodeJSON(struct {
-		SchemaVersion int          `json:"schemaVersion"`
-		MediaType     string       `json:"mediaType"`
-		Config        Descriptor   `json:"config"`
-		Layers        []Descriptor `json:"layers"`
+		SchemaVersion int              `json:"schemaVersion"`
+		MediaType     string           `json:"mediaType"`
+		Config        oci.Descriptor   `json:"config"`
+		Layers        []oci.Descriptor `json:"layers"`
 	}{2, oci.DockerManifest, oci.Describe(oci.DockerConfig, rawConfig), layers})
 	if err != nil {
 		return nil, err
@@ -135,10 +135,10 @@ func fromSaved(ctx context.Context, t *tarFiles, text string, one saved) (*Image
 // savedBlobs are the files of an archive by the digests of their content.
 type savedBlobs struct {
 	t     *tarFiles
-	names map[Digest]string
+	names map[oci.Digest]string
 }
 
-func (s savedBlobs) Open(ctx context.Context, d Descriptor) (io.ReadCloser, error) {
+func (s savedBlobs) Open(ctx context.Context, d oci.Descriptor) (io.ReadCloser, error) {
 	name, ok := s.names[d.Digest]
 	if !ok {
 		return nil, fmt.Errorf("the archive does not have %s", d.Digest)
@@ -147,17 +147,17 @@ func (s savedBlobs) Open(ctx context.Context, d Descriptor) (io.ReadCloser, erro
 	return oci.FileOf(ctx, f, err)
 }
 
-func savedLayer(ctx context.Context, t *tarFiles, name string, diffID Digest) (Descriptor, error) {
+func savedLayer(ctx context.Context, t *tarFiles, name string, diffID oci.Digest) (oci.Descriptor, error) {
 	at, err := t.find(name)
 	if err != nil {
-		return Descriptor{}, fmt.Errorf("a layer: %w", err)
+		return oci.Descriptor{}, fmt.Errorf("a layer: %w", err)
 	}
 	content := io.NewSectionReader(t.file, at.at, at.size)
 	kind, err := oci.Sniff(bufio.NewReader(content))
 	if err != nil {
-		return Descriptor{}, err
+		return oci.Descriptor{}, err
 	}
-	d := Descriptor{MediaType: oci.DockerLayer, Digest: diffID, Size: at.size}
+	d := oci.Descriptor{MediaType: oci.DockerLayer, Digest: diffID, Size: at.size}
 	if kind == oci.Plain {
 		return d, nil
 	}
@@ -168,14 +168,14 @@ func savedLayer(ctx context.Context, t *tarFiles, name string, diffID Digest) (D
 	if _, err := io.Copy(h, oci.WithContext(ctx, io.NewSectionReader(t.file, at.at, at.size))); err != nil {
 		return d, err
 	}
-	d.Digest = Digest(fmt.Sprintf("sha256:%x", h.Sum(nil)))
+	d.Digest = oci.Digest(fmt.Sprintf("sha256:%x", h.Sum(nil)))
 	d.MediaType = oci.DockerLayer + "." + string(kind)
 	return d, nil
 }
 
 // dockerManifests returns the one image that docker load is to find, and the
 // manifest.json by which engines before Docker 25 find it.
-func dockerManifests(ctx context.Context, img *Image, tag string) (*Image, []byte, error) {
+func dockerManifests(ctx context.Context, img *oci.Image, tag string) (*oci.Image, []byte, error) {
 	one, err := single(ctx, img)
 	if err != nil {
 		return nil, nil, err
@@ -199,7 +199,7 @@ func dockerManifests(ctx context.Context, img *Image, tag string) (*Image, []byt
 }
 
 // single returns the one image that an index holds, attestations aside.
-func single(ctx context.Context, img *Image) (*Image, error) {
+func single(ctx context.Context, img *oci.Image) (*oci.Image, error) {
 	if !oci.IsIndex(img.Descriptor.MediaType) {
 		return img, nil
 	}
@@ -207,9 +207,9 @@ func single(ctx context.Context, img *Image) (*Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	all := slices.DeleteFunc(m.Manifests, func(d Descriptor) bool { return d.Annotations[oci.ReferenceType] != "" })
+	all := slices.DeleteFunc(m.Manifests, func(d oci.Descriptor) bool { return d.Annotations[oci.ReferenceType] != "" })
 	if len(all) != 1 {
-		return nil, oci.WithHint(oci.WithKind(fmt.Errorf("an archive for docker load holds one image, and there are %d", len(all)), ErrUsage), "choose one with --platform, or write oci-archive:FILE")
+		return nil, oci.WithHint(oci.WithKind(fmt.Errorf("an archive for docker load holds one image, and there are %d", len(all)), oci.ErrUsage), "choose one with --platform, or write oci-archive:FILE")
 	}
 	raw, err := oci.Read(ctx, img.Blobs(), all[0])
 	if err != nil {

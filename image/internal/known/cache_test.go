@@ -1,4 +1,4 @@
-package image
+package known
 
 import (
 	"log/slog"
@@ -6,15 +6,16 @@ import (
 	"time"
 
 	"github.com/certgraft/certgraft/image/internal/layer"
+	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
 func TestCacheIsBounded(t *testing.T) {
 	cache, err := OpenCache(t.TempDir(), slog.New(slog.DiscardHandler))
 	must(t, err)
 	defer cache.Close()
-	l := &layer.Listing{Packed: big(t, "x")}
+	l := &layer.Listing{Packed: make([]byte, 3<<19+2048)}
 	cache.max = 7 << 19
-	for i, name := range []Digest{"sha256:a", "sha256:b", "sha256:c"} {
+	for i, name := range []oci.Digest{"sha256:a", "sha256:b", "sha256:c"} {
 		cache.store(name, l)
 		at := time.Unix(int64(1000+i), 0)
 		must(t, cache.root.Chtimes(cacheName(name), at, at))

@@ -1,4 +1,4 @@
-package image
+package store
 
 import (
 	"errors"
@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// replaceFile writes name by way of a new file, so that a reader never sees
+// ReplaceFile writes name by way of a new file, so that a reader never sees
 // half of it. Who may read what was there may read the new one, and nobody else.
-func replaceFile(root *os.Root, name string, write func(io.Writer) error) error {
+func ReplaceFile(root *os.Root, name string, write func(io.Writer) error) error {
 	tmp := fmt.Sprintf("%s.%d-%d.tmp", name, os.Getpid(), time.Now().UnixNano())
 	mode := fs.FileMode(0o644)
 	if info, err := root.Stat(name); err == nil {

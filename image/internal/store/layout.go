@@ -1,4 +1,8 @@
-package image
+// Package store reads and writes images in OCI layouts, archives and container
+// engines.
+//
+// See https://github.com/opencontainers/image-spec/blob/main/image-layout.md.
+package store
 
 import (
 	"context"
@@ -14,42 +18,42 @@ import (
 	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
-// layoutDir is an image in a directory.
-type layoutDir struct{ text, dir, tag string }
+// Dir is an image in a directory.
+type Dir struct{ Text, Path, Tag string }
 
-func (l *layoutDir) String() string { return l.text }
+func (l *Dir) String() string { return l.Text }
 
-// Get implements [Location].
-func (l *layoutDir) Get(ctx context.Context) (*Image, error) {
-	root, err := os.OpenRoot(l.dir)
+// Get implements [image.Location].
+func (l *Dir) Get(ctx context.Context) (*oci.Image, error) {
+	root, err := os.OpenRoot(l.Path)
 	if err != nil {
-		return nil, oci.WithHint(fmt.Errorf("%s: %w", l.text, err), "name the directory that has oci-layout and index.json in it")
+		return nil, oci.WithHint(fmt.Errorf("%s: %w", l.Text, err), "name the directory that has oci-layout and index.json in it")
 	}
-	return layout{dirFiles{root}}.get(ctx, l.text, l.tag)
+	return layout{dirFiles{root}}.get(ctx, l.Text, l.Tag)
 }
 
-// Put implements [Location]. What the layout has of the image stays; its index
+// Put implements [image.Location]. What the layout has of the image stays; its index
 // is replaced last.
-func (l *layoutDir) Put(ctx context.Context, img *Image) error {
-	if err := os.MkdirAll(l.dir, 0o755); err != nil {
-		return fmt.Errorf("%s: %w", l.text, err)
+func (l *Dir) Put(ctx context.Context, img *oci.Image) error {
+	if err := os.MkdirAll(l.Path, 0o755); err != nil {
+		return fmt.Errorf("%s: %w", l.Text, err)
 	}
-	root, err := os.OpenRoot(l.dir)
+	root, err := os.OpenRoot(l.Path)
 	if err != nil {
-		return fmt.Errorf("%s: %w", l.text, err)
+		return fmt.Errorf("%s: %w", l.Text, err)
 	}
 	defer root.Close()
-	err = img.Contents(ctx, func(d Descriptor, open func() (io.ReadCloser, error)) error { return putBlob(root, d, open) })
+	err = img.Contents(ctx, func(d oci.Descriptor, open func() (io.ReadCloser, error)) error { return putBlob(root, d, open) })
 	if err != nil {
-		return fmt.Errorf("%s: %w", l.text, err)
+		return fmt.Errorf("%s: %w", l.Text, err)
 	}
 	if err := l.putIndex(ctx, root, img); err != nil {
-		return fmt.Errorf("%s: %w", l.text, err)
+		return fmt.Errorf("%s: %w", l.Text, err)
 	}
 	return nil
 }
 
-func putBlob(root *os.Root, d Descriptor, open func() (io.ReadCloser, error)) error {
+func putBlob(root *os.Root, d oci.Descriptor, open func() (io.ReadCloser, error)) error {
 	if info, err := root.Stat(d.Digest.Path()); err == nil && info.Size() == d.Size {
 		return nil
 	}
@@ -61,7 +65,7 @@ func putBlob(root *os.Root, d Descriptor, open func() (io.ReadCloser, error)) er
 		return err
 	}
 	defer body.Close()
-	return replaceFile(root, d.Digest.Path(), func(w io.Writer) error {
+	return ReplaceFile(root, d.Digest.Path(), func(w io.Writer) error {
 		_, err := io.Copy(w, body)
 		return err
 	})
@@ -70,7 +74,7 @@ func putBlob(root *os.Root, d Descriptor, open func() (io.ReadCloser, error)) er
 // putIndex enters the image in the index. Another that does the same waits, or it
 // would lose what this one enters. That takes a moment: a lock that is not free
 // after a minute is held for something else, and is not waited for longer.
-func (l *layoutDir) putIndex(ctx context.Context, root *os.Root, img *Image) error {
+func (l *Dir) putIndex(ctx context.Context, root *os.Root, img *oci.Image) error {
 	lock, err := root.Open(".")
 	if err != nil {
 		return err
@@ -90,12 +94,12 @@ func (l *layoutDir) putIndex(ctx context.Context, root *os.Root, img *Image) err
 	if err != nil {
 		return err
 	}
-	now, err := enterImage(raw, img.Descriptor, l.tag)
+	now, err := enterImage(raw, img.Descriptor, l.Tag)
 	if err != nil {
 		return fmt.Errorf("index.json: %w", err)
 	}
 	put := func(name, data string) error {
-		return replaceFile(root, name, func(w io.Writer) error { _, err := io.WriteString(w, data); return err })
+		return ReplaceFile(root, name, func(w io.Writer) error { _, err := io.WriteString(w, data); return err })
 	}
 	if _, err := root.ReadFile("oci-layout"); err != nil {
 		if err := put("oci-layout", layoutMark); err != nil {

@@ -1,4 +1,4 @@
-package image
+package store
 
 import (
 	"context"
@@ -15,21 +15,21 @@ import (
 	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
-// engine is an image in a container engine that speaks Docker's API: Docker, or
+// Engine is an image in a container engine that speaks Docker's API: Docker, or
 // Podman.
-type engine struct {
-	text, name       string
-	host, runtimeDir string // as in DOCKER_HOST, and XDG_RUNTIME_DIR
+type Engine struct {
+	Text, Name       string
+	Host, RuntimeDir string // as in DOCKER_HOST, and XDG_RUNTIME_DIR
 }
 
-func (e *engine) String() string { return e.text }
+func (e *Engine) String() string { return e.Text }
 
 // tag returns the name with its tag.
-func (e *engine) tag() string { return tagged(e.name) }
+func (e *Engine) tag() string { return tagged(e.Name) }
 
-// Get implements [Location]: the engine writes the archive that docker save
+// Get implements [image.Location]: the engine writes the archive that docker save
 // does.
-func (e *engine) Get(ctx context.Context) (*Image, error) {
+func (e *Engine) Get(ctx context.Context) (*oci.Image, error) {
 	resp, err := e.call(ctx, http.MethodGet, (&url.URL{Path: "/images/" + e.tag() + "/get"}).EscapedPath(), nil)
 	if err != nil {
 		return nil, err
@@ -37,17 +37,17 @@ func (e *engine) Get(ctx context.Context) (*Image, error) {
 	defer resp.Body.Close()
 	f, err := spool(ctx, resp.Body)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", e.text, err)
+		return nil, fmt.Errorf("%s: %w", e.Text, err)
 	}
 	t, err := indexArchive(ctx, f)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", e.text, err)
+		return nil, fmt.Errorf("%s: %w", e.Text, err)
 	}
-	return getDocker(ctx, t, e.text, "")
+	return getDocker(ctx, t, e.Text, "")
 }
 
-// Put implements [Location]: the engine reads an archive as docker load does.
-func (e *engine) Put(ctx context.Context, img *Image) error {
+// Put implements [image.Location]: the engine reads an archive as docker load does.
+func (e *Engine) Put(ctx context.Context, img *oci.Image) error {
 	r, w := io.Pipe()
 	go func() { w.CloseWithError(writeArchive(ctx, w, img, e.tag(), true)) }()
 	defer r.CloseWithError(io.ErrClosedPipe)
@@ -62,28 +62,28 @@ func (e *engine) Put(ctx context.Context, img *Image) error {
 		case errors.Is(err, io.EOF):
 			return nil
 		case err != nil:
-			return fmt.Errorf("%s: read what the engine says: %w", e.text, err)
+			return fmt.Errorf("%s: read what the engine says: %w", e.Text, err)
 		case line.Error != "":
-			return fmt.Errorf("%s: the engine does not take the image: %s", e.text, line.Error)
+			return fmt.Errorf("%s: the engine does not take the image: %s", e.Text, line.Error)
 		}
 	}
 }
 
-func (e *engine) call(ctx context.Context, method, path string, body io.Reader) (*http.Response, error) {
+func (e *Engine) call(ctx context.Context, method, path string, body io.Reader) (*http.Response, error) {
 	client, base, err := e.client()
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", e.text, err)
+		return nil, fmt.Errorf("%s: %w", e.Text, err)
 	}
 	req, err := http.NewRequestWithContext(ctx, method, base+path, body)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", e.text, err)
+		return nil, fmt.Errorf("%s: %w", e.Text, err)
 	}
 	if body != nil {
 		req.Header.Set("Content-Type", "application/x-tar")
 	}
 	resp, err := client.Do(req)
 	if err != nil {
-		return nil, oci.WithHint(oci.WithKind(fmt.Errorf("%s: ask the engine: %w", e.text, err), ErrUnreachable), "check that the engine runs, and DOCKER_HOST")
+		return nil, oci.WithHint(oci.WithKind(fmt.Errorf("%s: ask the engine: %w", e.Text, err), oci.ErrUnreachable), "check that the engine runs, and DOCKER_HOST")
 	}
 	if resp.StatusCode == http.StatusOK {
 		return resp, nil
@@ -94,12 +94,12 @@ func (e *engine) call(ctx context.Context, method, path string, body io.Reader) 
 	if json.Unmarshal(text, &answer) != nil || answer.Message == "" {
 		answer.Message = resp.Status
 	}
-	return nil, fmt.Errorf("%s: the engine says: %s", e.text, answer.Message)
+	return nil, fmt.Errorf("%s: the engine says: %s", e.Text, answer.Message)
 }
 
 // client returns a client for the engine and the address to ask.
-func (e *engine) client() (*http.Client, string, error) {
-	address := e.host
+func (e *Engine) client() (*http.Client, string, error) {
+	address := e.Host
 	if address == "" {
 		address = "unix://" + e.socket()
 	}
@@ -116,14 +116,14 @@ func (e *engine) client() (*http.Client, string, error) {
 	case "tcp":
 		return &http.Client{}, "http://" + u.Host, nil
 	}
-	return nil, "", oci.WithHint(oci.WithKind(fmt.Errorf("DOCKER_HOST=%s is not supported", address), ErrUsage), "it is unix://PATH or tcp://HOST:PORT; or pipe docker save into docker-archive:-")
+	return nil, "", oci.WithHint(oci.WithKind(fmt.Errorf("DOCKER_HOST=%s is not supported", address), oci.ErrUsage), "it is unix://PATH or tcp://HOST:PORT; or pipe docker save into docker-archive:-")
 }
 
 // socket returns the first of the usual sockets that is there.
-func (e *engine) socket() string {
+func (e *Engine) socket() string {
 	sockets := []string{"/var/run/docker.sock", "/run/podman/podman.sock"}
-	if e.runtimeDir != "" {
-		sockets = append(sockets, filepath.Join(e.runtimeDir, "docker.sock"), filepath.Join(e.runtimeDir, "podman/podman.sock"))
+	if e.RuntimeDir != "" {
+		sockets = append(sockets, filepath.Join(e.RuntimeDir, "docker.sock"), filepath.Join(e.RuntimeDir, "podman/podman.sock"))
 	}
 	for _, s := range sockets {
 		if _, err := os.Stat(s); err == nil {

@@ -1,4 +1,4 @@
-package image
+package known
 
 import (
 	"archive/tar"
@@ -14,18 +14,18 @@ import (
 	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
-// refetch reads the content of a file that was not kept, in a second pass over
+// Refetch reads the content of a file that was not kept, in a second pass over
 // its layer. Small files of the same directory are likely to be read next, and
 // are kept as well.
-func (r *reader) refetch(ctx context.Context, w wanted, n *layer.Node) ([]byte, error) {
-	key, l := r.known(w.Descriptor)
+func (r *Reader) Refetch(ctx context.Context, w Wanted, n *layer.Node) ([]byte, error) {
+	key, l := r.find(w.Descriptor)
 	if data, ok := r.contents[key][n.Place]; ok {
 		return data, nil
 	}
 	if n.Size > layer.MaxKept {
 		return nil, fmt.Errorf("%d bytes are too many for a file that is held whole", n.Size)
 	}
-	places, err := neighbours(l, n, r.layers.Budget)
+	places, err := neighbours(l, n, r.Layers.Budget)
 	if err != nil {
 		return nil, layer.ReadError(w.Descriptor, err)
 	}
@@ -41,7 +41,10 @@ func (r *reader) refetch(ctx context.Context, w wanted, n *layer.Node) ([]byte, 
 }
 
 // add keeps contents that were read later.
-func (r *reader) add(ctx context.Context, key Digest, l *layer.Listing, found map[int32][]byte) error {
+func (r *Reader) add(ctx context.Context, key oci.Digest, l *layer.Listing, found map[int32][]byte) error {
+	if r.contents == nil {
+		r.contents = map[oci.Digest]map[int32][]byte{}
+	}
 	if r.contents[key] == nil {
 		r.contents[key] = map[int32][]byte{}
 	}
@@ -82,7 +85,7 @@ const smallFile = 64 << 10
 
 // reread reads files of a layer of which more is known than their content, by
 // their places.
-func (r *reader) reread(ctx context.Context, w wanted, l *layer.Listing, places map[int32]bool) (map[int32][]byte, error) {
+func (r *Reader) reread(ctx context.Context, w Wanted, l *layer.Listing, places map[int32]bool) (map[int32][]byte, error) {
 	if !l.Ranged {
 		return r.rescan(ctx, w, func(i int, _ *tar.Header) (int32, bool) { return int32(i), places[int32(i)] })
 	}
@@ -90,20 +93,20 @@ func (r *reader) reread(ctx context.Context, w wanted, l *layer.Listing, places 
 	if err == nil || ctx.Err() != nil {
 		return found, layer.ReadError(w.Descriptor, err)
 	}
-	r.log.Debug("read a layer whole, of which the table of contents is known", "layer", w.Digest, "error", err)
+	r.Log.Debug("read a layer whole, of which the table of contents is known", "layer", w.Digest, "error", err)
 	return r.rereadWhole(ctx, w, l, places)
 }
 
 // rescan reads the files of a layer that want has a place for. Of several that
 // have the same place it is the last one.
-func (r *reader) rescan(ctx context.Context, w wanted, want func(i int, h *tar.Header) (place int32, ok bool)) (map[int32][]byte, error) {
-	body, err := w.from.Open(ctx, w.Descriptor)
+func (r *Reader) rescan(ctx context.Context, w Wanted, want func(i int, h *tar.Header) (place int32, ok bool)) (map[int32][]byte, error) {
+	body, err := w.From.Open(ctx, w.Descriptor)
 	if err != nil {
 		return nil, layer.ReadError(w.Descriptor, err)
 	}
 	defer body.Close()
 	found := map[int32][]byte{}
-	err = layer.Walk(ctx, body, w.Descriptor, r.layers.Most(), func(i int, h *tar.Header, content io.Reader) (bool, error) {
+	err = layer.Walk(ctx, body, w.Descriptor, r.Layers.Most(), func(i int, h *tar.Header, content io.Reader) (bool, error) {
 		place, ok := want(i, h)
 		if !ok {
 			return true, nil
@@ -116,8 +119,8 @@ func (r *reader) rescan(ctx context.Context, w wanted, want func(i int, h *tar.H
 }
 
 // rereadParts reads files of a layer by their places in its table of contents.
-func (r *reader) rereadParts(ctx context.Context, w wanted, places map[int32]bool) (map[int32][]byte, error) {
-	from, ok := oci.Below(w.from).(oci.Ranger)
+func (r *Reader) rereadParts(ctx context.Context, w Wanted, places map[int32]bool) (map[int32][]byte, error) {
+	from, ok := oci.Below(w.From).(oci.Ranger)
 	if !ok {
 		return nil, oci.ErrNoRange
 	}
@@ -135,7 +138,7 @@ var errOtherTable = errors.New("a file in it is not the one that its table of co
 // rereadWhole reads files of a layer by their places in its table of contents in
 // a pass over all of it. Its entries have other places, the table itself is one
 // of them: files are found by their names, the last of each as in a root.
-func (r *reader) rereadWhole(ctx context.Context, w wanted, l *layer.Listing, places map[int32]bool) (map[int32][]byte, error) {
+func (r *Reader) rereadWhole(ctx context.Context, w Wanted, l *layer.Listing, places map[int32]bool) (map[int32][]byte, error) {
 	named, sizes := map[string]int32{}, map[int32]int64{}
 	if err := l.Each(func(i int, e *layer.Entry) error {
 		if delete(named, e.Name); places[int32(i)] {

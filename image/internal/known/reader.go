@@ -1,0 +1,167 @@
+// Package known keeps what layers say, so that each is read once: in memory, in a
+// directory and in a repository. A [Reader] looks there before it reads a layer.
+package known
+
+import (
+	"context"
+	"log/slog"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/certgraft/certgraft/image/internal/layer"
+	"github.com/certgraft/certgraft/image/internal/oci"
+)
+
+// Reader reads the layers of images, each once, however many images have it.
+type Reader struct {
+	Layers layer.Reader
+	Cache  *Cache
+	Repo   *CacheRepo
+	Memory *Memory
+	Relay  *relay
+	Log    *slog.Logger
+	Jobs   int
+	Whole  bool  // no layer is read by its table of contents
+	Least  int64 // the size above which one is
+
+	contents map[oci.Digest]map[int32][]byte // of files that were read later, by the places of their entries
+}
+
+// Most returns the size up to which an unpacked layer is read.
+func (r *Reader) Most() int64 { return r.Layers.Most() }
+
+// Wanted is a layer to be read.
+type Wanted struct {
+	oci.Descriptor
+	From oci.Blobs
+}
+
+// ReadAll reads layers, several at a time. The first error ends it.
+func (r *Reader) ReadAll(ctx context.Context, all []Wanted) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(r.Jobs)
+	started := map[oci.Digest]bool{}
+	for _, w := range all {
+		if started[w.Digest] {
+			continue
+		}
+		started[w.Digest] = true
+		group.Go(func() error { return r.read(ctx, w) })
+	}
+	return group.Wait()
+}
+
+func (r *Reader) read(ctx context.Context, w Wanted) error {
+	if r.recall(ctx, w.Descriptor) || r.readContents(ctx, w) {
+		return nil
+	}
+	body, err := w.From.Open(ctx, w.Descriptor)
+	if err != nil {
+		return layer.ReadError(w.Descriptor, err)
+	}
+	defer body.Close()
+	through, end := r.Relay.through(ctx, body, w.Descriptor)
+	l, err := r.Layers.Read(ctx, through, w.Descriptor)
+	end(err)
+	if err != nil {
+		return err
+	}
+	r.learn(ctx, w.Digest, l)
+	return nil
+}
+
+// InParts returns where parts of a layer with a table of contents are read, or
+// nil: where all of it is to be read, where it is sent on meanwhile, and where it
+// is small.
+func (r *Reader) InParts(w Wanted) oci.Ranger {
+	from, ok := oci.Below(w.From).(oci.Ranger)
+	if _, lazy := layer.TOCKey(w.Descriptor); !ok || !lazy || r.Whole || r.Relay != nil || w.Size <= r.Least {
+		return nil
+	}
+	return from
+}
+
+// readContents reads a layer by its table of contents, and reports whether it
+// could.
+func (r *Reader) readContents(ctx context.Context, w Wanted) bool {
+	from := r.InParts(w)
+	if from == nil {
+		return false
+	}
+	l, err := layer.TOC{From: from, Keep: r.Layers.Keep, Layer: w.Descriptor}.Read(ctx)
+	if err != nil {
+		r.Log.Debug("read a layer whole in spite of its table of contents", "layer", w.Digest, "error", err)
+		return false
+	}
+	key, _ := layer.TOCKey(w.Descriptor)
+	r.learn(ctx, key, l)
+	return true
+}
+
+// learn keeps what was read of a layer wherever that is kept.
+func (r *Reader) learn(ctx context.Context, key oci.Digest, l *layer.Listing) {
+	r.Memory.keep(key, l)
+	r.Cache.store(key, l)
+	r.Repo.store(ctx, key, l)
+}
+
+// recall takes what is known of a layer into memory, and reports whether
+// anything is.
+func (r *Reader) recall(ctx context.Context, d oci.Descriptor) bool {
+	if r.Layer(d) != nil {
+		return true
+	}
+	for _, key := range r.keys(d) {
+		l := r.Cache.load(key)
+		if l == nil {
+			if l = r.Repo.load(ctx, key); l == nil {
+				continue
+			}
+			r.Cache.store(key, l)
+		}
+		l.Ranged = key != d.Digest
+		r.Memory.keep(key, l)
+		return true
+	}
+	return false
+}
+
+// Knows says from where a layer can be had without reading it, or "".
+func (r *Reader) Knows(ctx context.Context, d oci.Descriptor) string {
+	for _, key := range r.keys(d) {
+		switch {
+		case r.Memory.layer(key) != nil:
+			return "it was read before"
+		case r.Cache.has(key):
+			return "it is in the cache"
+		case r.Repo.has(ctx, key):
+			return "it is in the cache repository"
+		}
+	}
+	return ""
+}
+
+// Layer returns what is known of a layer, or nil.
+func (r *Reader) Layer(d oci.Descriptor) *layer.Listing {
+	_, l := r.find(d)
+	return l
+}
+
+// find also returns what it is kept as.
+func (r *Reader) find(d oci.Descriptor) (oci.Digest, *layer.Listing) {
+	for _, key := range r.keys(d) {
+		if l := r.Memory.layer(key); l != nil {
+			return key, l
+		}
+	}
+	return "", nil
+}
+
+// keys returns what is known of a layer may be kept as. By its table of contents
+// it is known only where that does.
+func (r *Reader) keys(d oci.Descriptor) []oci.Digest {
+	if key, ok := layer.TOCKey(d); ok && !r.Whole {
+		return []oci.Digest{d.Digest, key}
+	}
+	return []oci.Digest{d.Digest}
+}
