@@ -104,18 +104,18 @@ func debase(all *oci.Object) error {
 
 // patched reports whether an image was patched before, whoever built on it since.
 func (u *updater) patched(it *item) bool {
-	return u.rewrittenStep(it.config.History) >= 0 || u.marked(it, len(it.manifest.Layers))
+	return u.rewrittenStep(it.config.History) >= 0 || u.hasOwn(it, len(it.manifest.Layers))
 }
 
-// marked reports whether one of the first n layers of an image is certgraft's own.
-func (u *updater) marked(it *item, n int) bool {
+// hasOwn reports whether one of the first n layers of an image is certgraft's own.
+func (u *updater) hasOwn(it *item, n int) bool {
 	return slices.ContainsFunc(u.layersOf(it, n), func(l *layer.Listing) bool { return l != nil && l.Own })
 }
 
 // restores reports whether a change leaves nothing of certgraft's in an image.
 func (u *updater) restores(it *item, c imageChange) bool {
 	switch {
-	case c.sameLayer || c.layer != nil || len(c.sources) > 0 || u.marked(it, len(it.manifest.Layers)-c.own):
+	case c.sameLayer || c.layer != nil || len(c.sources) > 0 || u.hasOwn(it, len(it.manifest.Layers)-c.own):
 		return false
 	case len(c.rewritten) > 0:
 		return c.sources != nil

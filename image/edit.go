@@ -26,7 +26,7 @@ func (u *updater) runEdit(ctx context.Context, it *item) (*editRun, error) {
 		if e == nil {
 			return nil, err
 		}
-		touched, readErr := u.readTouched(ctx, it, &e.base.unread)
+		touched, readErr := u.readSkipped(ctx, it, &e.base.skipped)
 		switch {
 		case readErr != nil:
 			return nil, readErr
@@ -61,16 +61,16 @@ func (u *updater) tryEdit(ctx context.Context, it *item, again bool) (*editRun, 
 	return e, err
 }
 
-// readTouched reads the layers whose places an edit came upon, and reports
+// readSkipped reads the layers whose places an edit came upon, and reports
 // whether there are any.
-func (u *updater) readTouched(ctx context.Context, it *item, places *unreadPlaces) (bool, error) {
+func (u *updater) readSkipped(ctx context.Context, it *item, places *skippedPlaces) (bool, error) {
 	if len(places.touched) == 0 {
 		return false, nil
 	}
-	for i, to := range it.plan {
+	for i, to := range it.skipped {
 		if to != "" && places.touched[layer.CleanName(to)] {
 			u.opt.log().Debug("read a layer after all: what was read leads to its place", "layer", it.manifest.Layers[i].Digest, "place", to)
-			it.plan[i] = ""
+			it.skipped[i] = ""
 		}
 	}
 	return true, u.reader.ReadAll(ctx, u.wanted(it, false))
@@ -80,7 +80,7 @@ func (u *updater) readTouched(ctx context.Context, it *item, places *unreadPlace
 // else 0.
 func (u *updater) ownLayer(it *item) int {
 	n := len(it.manifest.Layers)
-	if n == 0 || it.plan[n-1] != "" {
+	if n == 0 || it.skipped[n-1] != "" {
 		return 0
 	}
 	if u.reader.Layer(it.manifest.Layers[n-1]).Own {
@@ -98,7 +98,7 @@ func (u *updater) touchOwn(it *item, own int, base *tree) error {
 	top := it.manifest.Layers[len(it.manifest.Layers)-1]
 	return u.reader.Layer(top).Each(func(_ int, e *layer.Entry) error {
 		if e.Type != tar.TypeDir {
-			base.unread.touch(e.Name)
+			base.skipped.touch(e.Name)
 		}
 		return nil
 	})
@@ -111,7 +111,7 @@ func (u *updater) tree(ctx context.Context, it *item, n int) (*tree, error) {
 		return nil, err
 	}
 	all := u.wanted(it, true)
-	return newTree(root, it.unreadPlaces(), func(n *layer.Node) ([]byte, error) {
+	return newTree(root, it.skippedPlaces(), func(n *layer.Node) ([]byte, error) {
 		u.opt.log().Debug("read a layer again", "layer", all[n.Layer].Digest, "entry", n.Place)
 		return u.reader.Refetch(ctx, all[n.Layer], n)
 	}), nil
@@ -122,7 +122,7 @@ func (u *updater) tree(ctx context.Context, it *item, n int) (*tree, error) {
 func (u *updater) layersOf(it *item, n int) []*layer.Listing {
 	layers := make([]*layer.Listing, n)
 	for i, d := range it.manifest.Layers[:n] {
-		if it.plan[i] == "" {
+		if it.skipped[i] == "" {
 			layers[i] = u.reader.Layer(d)
 		}
 	}

@@ -34,7 +34,7 @@ func TestInLayersCheck(t *testing.T) {
 			must(t, err)
 			root, err := layer.Stack([]*layer.Listing{l})
 			must(t, err)
-			base := newTree(root, unreadPlaces{}, nil)
+			base := newTree(root, skippedPlaces{}, nil)
 			o := rootfs.NewOverlay(base)
 			must(t, edit(o, nil))
 			it := &item{manifest: &oci.Manifest{Layers: []Descriptor{{MediaType: oci.LayerType}}}}

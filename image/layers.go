@@ -11,7 +11,7 @@ import (
 func (u *updater) readLayers(ctx context.Context, top *item) error {
 	var all []known.Wanted
 	for it := range top.images() {
-		it.plan = u.plan(ctx, it)
+		it.skipped = u.skip(ctx, it)
 		all = append(all, u.wanted(it, false)...)
 	}
 	if err := u.reader.ReadAll(ctx, all); err != nil {
@@ -31,7 +31,7 @@ func (u *updater) readLayers(ctx context.Context, top *item) error {
 func (u *updater) wanted(it *item, all bool) []known.Wanted {
 	var out []known.Wanted
 	for i, d := range it.manifest.Layers {
-		if all || it.plan[i] == "" {
+		if all || it.skipped[i] == "" {
 			out = append(out, known.Wanted{Descriptor: d, From: u.from})
 		}
 	}
@@ -42,17 +42,17 @@ func (u *updater) wanted(it *item, all bool) []known.Wanted {
 // hold what matters: their place leads elsewhere by a link, or a runtime that
 // the image starts is not in what was read.
 func (u *updater) reconsider(ctx context.Context, it *item) error {
-	if !slices.ContainsFunc(it.plan, func(to string) bool { return to != "" }) {
+	if !slices.ContainsFunc(it.skipped, func(to string) bool { return to != "" }) {
 		return nil
 	}
-	seen, err := u.tree(ctx, it, len(it.plan))
+	seen, err := u.tree(ctx, it, len(it.skipped))
 	if err != nil {
 		return err
 	}
 	lost := it.startsUnseen(seen)
-	for i, to := range it.plan {
+	for i, to := range it.skipped {
 		if to != "" && (lost || linked(seen.Root, to)) {
-			it.plan[i] = ""
+			it.skipped[i] = ""
 		}
 	}
 	return nil

@@ -12,12 +12,12 @@ import (
 // a layer that was not read.
 type tree struct {
 	layer.FS
-	unread unreadPlaces
+	skipped skippedPlaces
 }
 
-func newTree(root *layer.Node, unread unreadPlaces, content func(*layer.Node) ([]byte, error)) *tree {
+func newTree(root *layer.Node, unread skippedPlaces, content func(*layer.Node) ([]byte, error)) *tree {
 	t := &tree{layer.FS{Root: root, Content: content}, unread}
-	t.OnRead, t.OnLink = t.unread.touch, func(name string) { t.unread.lead(root, name) }
+	t.OnRead, t.OnLink = t.skipped.touch, func(name string) { t.skipped.lead(root, name) }
 	return t
 }
 
@@ -25,27 +25,27 @@ func newTree(root *layer.Node, unread unreadPlaces, content func(*layer.Node) ([
 // change counts too if no layer that was read says whose it is: one that was not
 // may.
 func (t *tree) touchFor(c rootfs.Change) {
-	t.unread.touch(c.Name)
+	t.skipped.touch(c.Name)
 	for dir := path.Dir(c.Name); dir != "."; dir = path.Dir(dir) {
 		if n := layer.Lookup(t.Root, dir); n == nil || !n.Known {
-			t.unread.touch(dir)
+			t.skipped.touch(dir)
 		}
 	}
 }
 
-// unreadPlaces are where the layers of an image copy to that were not read, and
+// skippedPlaces are where the layers of an image copy to that were not read, and
 // which of these places an edit came upon: by a link that leads there, or past
 // there, by reading a file that such a layer may replace, or by a change. What it
 // made of them is then not to be believed. That something is looked for there is
 // no harm: places without trust stores are asked for them, too.
-type unreadPlaces struct {
+type skippedPlaces struct {
 	names   []string
 	touched map[string]bool
 }
 
-func (it *item) unreadPlaces() unreadPlaces {
-	p := unreadPlaces{touched: map[string]bool{}}
-	for _, to := range it.plan {
+func (it *item) skippedPlaces() skippedPlaces {
+	p := skippedPlaces{touched: map[string]bool{}}
+	for _, to := range it.skipped {
 		if to != "" {
 			p.names = append(p.names, layer.CleanName(to))
 		}
@@ -54,7 +54,7 @@ func (it *item) unreadPlaces() unreadPlaces {
 }
 
 // touch notes that an edit came upon a name.
-func (p *unreadPlaces) touch(name string) {
+func (p *skippedPlaces) touch(name string) {
 	for _, place := range p.names {
 		if isIn(name, place) || isIn(place, name) {
 			p.touched[place] = true
@@ -63,7 +63,7 @@ func (p *unreadPlaces) touch(name string) {
 }
 
 // lead notes that an edit followed a link.
-func (p *unreadPlaces) lead(root *layer.Node, link string) {
+func (p *skippedPlaces) lead(root *layer.Node, link string) {
 	if len(p.names) > 0 {
 		p.touch(follow(root, link))
 	}

@@ -25,7 +25,7 @@ func Plan(ctx context.Context, img *Image, opt Options) ([]PartPlan, error) {
 	for it := range top.all() {
 		switch {
 		case it.selected:
-			part := PartPlan{Platform: it.platform(), Digest: it.desc.Digest, Layers: u.decide(ctx, it)}
+			part := PartPlan{Platform: it.platform(), Digest: it.desc.Digest, Layers: u.planLayers(ctx, it)}
 			for i := range part.Layers {
 				part.Layers[i].shared(first, part.Platform)
 			}
@@ -73,8 +73,8 @@ func (l *LayerPlan) shared(first map[Digest]Platform, p Platform) {
 	first[l.Digest] = p
 }
 
-// decide says for each layer of an image whether it is read.
-func (u *updater) decide(ctx context.Context, it *item) []LayerPlan {
+// planLayers says for each layer of an image whether it is read.
+func (u *updater) planLayers(ctx context.Context, it *item) []LayerPlan {
 	copies := it.copies()
 	plan := make([]LayerPlan, len(it.manifest.Layers))
 	for i, d := range it.manifest.Layers {
@@ -94,9 +94,9 @@ func (u *updater) decide(ctx context.Context, it *item) []LayerPlan {
 	return plan
 }
 
-// plan decides for each layer of an image whether it is read: "" if so, else
+// skip decides for each layer of an image whether it is read: "" if so, else
 // the place to which it only copies.
-func (u *updater) plan(ctx context.Context, it *item) []string {
+func (u *updater) skip(ctx context.Context, it *item) []string {
 	plan := make([]string, len(it.manifest.Layers))
 	copies := it.copies()
 	for i, d := range it.manifest.Layers {
@@ -131,9 +131,9 @@ func (u *updater) mayMatter(it *item, d Descriptor, copies []string, i int) (why
 // would save nothing.
 const smallLayer = 1 << 20
 
-func (it *item) unread() []Unread {
+func (it *item) skippedLayers() []Unread {
 	var out []Unread
-	for i, at := range it.plan {
+	for i, at := range it.skipped {
 		if at != "" {
 			out = append(out, Unread{Digest: it.manifest.Layers[i].Digest, Size: it.manifest.Layers[i].Size, Path: at})
 		}

@@ -25,7 +25,7 @@ type item struct {
 	selected  bool     // the image is to be updated
 	dropped   string   // why it is not in the index any more
 	left      string   // why it is left as it is
-	plan      []string // for each layer where it copies to if it is not read, else ""
+	skipped   []string // for each layer where it copies to if it is not read, else ""
 }
 
 type itemKind int
