@@ -3,6 +3,9 @@ package image
 import (
 	"archive/tar"
 	"context"
+	"errors"
+	"io/fs"
+	"path"
 	"slices"
 
 	"github.com/certgraft/certgraft/image/internal/layer"
@@ -76,19 +79,6 @@ func (u *updater) readSkipped(ctx context.Context, it *item, places *skippedPlac
 	return true, u.reader.ReadAll(ctx, u.wanted(it, false))
 }
 
-// ownLayer returns 1 if the topmost layer is one that an earlier Update added,
-// else 0.
-func (u *updater) ownLayer(it *item) int {
-	n := len(it.manifest.Layers)
-	if n == 0 || it.skipped[n-1] != "" {
-		return 0
-	}
-	if u.reader.Layer(it.manifest.Layers[n-1]).Own {
-		return 1
-	}
-	return 0
-}
-
 // touchOwn notes the places that an earlier update changed something in: what it
 // took away there is not seen to be away.
 func (u *updater) touchOwn(it *item, own int, base *tree) error {
@@ -104,27 +94,88 @@ func (u *updater) touchOwn(it *item, own int, base *tree) error {
 	})
 }
 
-// tree returns the root that the first n layers of an image come to.
-func (u *updater) tree(ctx context.Context, it *item, n int) (*tree, error) {
-	root, err := layer.Stack(u.layersOf(it, n))
-	if err != nil {
-		return nil, err
+// replayOwn makes the changes of an earlier Update anew: what is edited then is
+// all of them together, against the image without them.
+func (u *updater) replayOwn(ctx context.Context, it *item, own int, root *rootfs.Overlay) error {
+	if own == 0 {
+		return nil
 	}
-	all := u.wanted(it, true)
-	return newTree(root, it.skippedPlaces(), func(n *layer.Node) ([]byte, error) {
-		u.opt.log().Debug("read a layer again", "layer", all[n.Layer].Digest, "entry", n.Place)
-		return u.reader.Refetch(ctx, all[n.Layer], n)
-	}), nil
+	top := len(it.manifest.Layers) - 1
+	l := u.reader.Layer(it.manifest.Layers[top])
+	upper, err := layer.TreeOf(l, top)
+	if err != nil {
+		return err
+	}
+	content := func(n *layer.Node) ([]byte, error) {
+		if n.Kept {
+			return n.Extra().Data, nil
+		}
+		return u.reader.Refetch(ctx, u.wanted(it, true)[top], n)
+	}
+	return replay(root, upper, ".", content)
 }
 
-// layersOf returns what is known of the first n layers of an image; nil is one
-// that is not read.
-func (u *updater) layersOf(it *item, n int) []*layer.Listing {
-	layers := make([]*layer.Listing, n)
-	for i, d := range it.manifest.Layers[:n] {
-		if it.skipped[i] == "" {
-			layers[i] = u.reader.Layer(d)
+// replay makes what a layer does to the directory at, and below it.
+func replay(root *rootfs.Overlay, dir *layer.Node, at string, content func(*layer.Node) ([]byte, error)) error {
+	for base, n := range dir.Dir.All() {
+		if err := replayOne(root, n, path.Join(at, base), content); err != nil {
+			return err
 		}
 	}
-	return layers
+	return nil
+}
+
+func replayOne(root *rootfs.Overlay, n *layer.Node, name string, content func(*layer.Node) ([]byte, error)) error {
+	if err := clearFor(root, n, name); err != nil || n.Gone() {
+		return err
+	}
+	switch {
+	case n.IsDir():
+		if n.Known {
+			if err := root.MkdirAll(name, fs.FileMode(n.Mode).Perm()); err != nil {
+				return err
+			}
+		}
+		return replay(root, n, name, content)
+	case n.IsLink():
+		return root.Symlink(n.Extra().Link, name)
+	}
+	data, err := content(n)
+	if err != nil {
+		return err
+	}
+	return root.WriteFile(name, data, fs.FileMode(n.Mode).Perm())
+}
+
+// clearFor takes away what is at name where n hides it instead of changing it.
+func clearFor(root *rootfs.Overlay, n *layer.Node, name string) error {
+	info, err := root.Lstat(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case n.Gone(), info.IsDir() != n.IsDir(), info.Mode()&fs.ModeSymlink != 0 && !n.IsLink():
+		return removeAll(root, name)
+	}
+	return nil
+}
+
+func removeAll(root *rootfs.Overlay, name string) error {
+	info, err := root.Lstat(name)
+	if err != nil {
+		return err
+	}
+	if info.IsDir() {
+		entries, err := root.ReadDir(name)
+		if err != nil {
+			return err
+		}
+		for _, e := range entries {
+			if err := removeAll(root, path.Join(name, e.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return root.Remove(name)
 }

@@ -4,10 +4,24 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 
 	"github.com/certgraft/certgraft/image/internal/oci"
 )
+
+// update updates an item and what is in it.
+func (u *updater) update(ctx context.Context, it *item) error {
+	switch {
+	case it.kind == indexItem:
+		return u.updateIndex(ctx, it)
+	case it.kind == imageItem && it.selected:
+		if err := u.updateImage(ctx, it); err != nil {
+			return fmt.Errorf("%s: %w", it.platform(), err)
+		}
+	case it.left != "":
+		u.result.Parts = append(u.result.Parts, Part{Platform: it.platform(), Was: it.desc.Digest, Now: it.desc.Digest, Left: it.left})
+	}
+	return nil
+}
 
 // updateIndex updates what is in an index and enters what it became. An index
 // of which nothing changed keeps its bytes.
@@ -37,26 +51,6 @@ func (u *updater) updateIndex(ctx context.Context, it *item) error {
 		return nil
 	}
 	return u.rewriteIndex(it)
-}
-
-// empty reports whether an index holds no image any more.
-func (it *item) empty() bool {
-	if it.kind != indexItem || len(it.children) == 0 {
-		return false
-	}
-	return !slices.ContainsFunc(it.children, func(c *item) bool { return c.kind != attestationItem && c.dropped == "" && !c.empty() })
-}
-
-func (it *item) what() string {
-	switch {
-	case it.kind == indexItem:
-		return "index " + it.desc.Digest.Short()
-	case it.kind == attestationItem && it.desc.Annotations[oci.ReferenceDigest] != "":
-		return "attestation of " + Digest(it.desc.Annotations[oci.ReferenceDigest]).Short()
-	case it.kind == attestationItem:
-		return "attestation"
-	}
-	return "image for " + it.platform().String()
 }
 
 // judgeAttestations drops the attestations of images that are not there any

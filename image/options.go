@@ -78,6 +78,10 @@ func (opt Options) registries() []*registry.Location {
 	return all
 }
 
+// smallLayer is the size up to which a layer is always read: leaving it out
+// would save nothing.
+const smallLayer = 1 << 20
+
 // Cache keeps what is known of layers in a directory, so that a layer that was
 // seen once, in whatever image, is not downloaded again.
 type Cache = known.Cache

@@ -3,6 +3,7 @@ package image
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/certgraft/certgraft/image/internal/known"
 )
@@ -94,49 +95,19 @@ func (u *updater) planLayers(ctx context.Context, it *item) []LayerPlan {
 	return plan
 }
 
-// skip decides for each layer of an image whether it is read: "" if so, else
-// the place to which it only copies.
-func (u *updater) skip(ctx context.Context, it *item) []string {
-	plan := make([]string, len(it.manifest.Layers))
-	copies := it.copies()
-	for i, d := range it.manifest.Layers {
-		if _, to := u.mayMatter(it, d, copies, i); to != "" && u.reader.Knows(ctx, d) == "" {
-			plan[i] = to
+// step returns the beginning of what the history says of a layer.
+func (it *item) step(layer int) string {
+	for _, h := range it.config.History {
+		if h.EmptyLayer {
+			continue
+		}
+		if layer--; layer < 0 {
+			words := strings.Join(strings.Fields(h.CreatedBy), " ")
+			if runes := []rune(words); len(runes) > 60 {
+				words = string(runes[:59]) + "…"
+			}
+			return words
 		}
 	}
-	return plan
-}
-
-// mayMatter says why a layer is to be read, or where it only copies to if it is
-// not. Only what the history says beyond doubt is believed; see copyTo.
-func (u *updater) mayMatter(it *item, d Descriptor, copies []string, i int) (why, to string) {
-	switch {
-	case u.opt.Scan != ScanAuto:
-		return "every layer is to be read", ""
-	case d.Size <= smallLayer:
-		return "it is small", ""
-	case copies == nil:
-		return "the history does not have a step for each layer", ""
-	case copies[i] == "":
-		return "its step may do anything: " + it.step(i), ""
-	case !aside(copies[i]):
-		return "it copies to " + copies[i] + ", where stores may be", ""
-	case it.refersTo(copies[i]):
-		return "it copies to " + copies[i] + ", which the config names", ""
-	}
-	return "", copies[i]
-}
-
-// smallLayer is the size up to which a layer is always read: leaving it out
-// would save nothing.
-const smallLayer = 1 << 20
-
-func (it *item) skippedLayers() []Unread {
-	var out []Unread
-	for i, at := range it.skipped {
-		if at != "" {
-			out = append(out, Unread{Digest: it.manifest.Layers[i].Digest, Size: it.manifest.Layers[i].Size, Path: at})
-		}
-	}
-	return out
+	return ""
 }

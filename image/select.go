@@ -4,37 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/certgraft/certgraft/image/internal/oci"
-)
-
-// item is a manifest, or an index with what it holds.
-type item struct {
-	kind     itemKind
-	desc     Descriptor
-	raw      []byte
-	manifest *oci.Manifest
-	children []*item // of an index
-
-	config    *oci.RunConfig // of an image
-	rawConfig []byte
-	selected  bool     // the image is to be updated
-	dropped   string   // why it is not in the index any more
-	left      string   // why it is left as it is
-	skipped   []string // for each layer where it copies to if it is not read, else ""
-}
-
-type itemKind int
-
-const (
-	imageItem itemKind = iota
-	indexItem
-	attestationItem // says something of an image of the same index
-	otherItem       // no image
 )
 
 // load reads a manifest or index and all that it holds, but for layers. An
@@ -151,55 +124,4 @@ func (u *updater) selectParts(top *item) error {
 // wants reports whether images for the platform are to be updated.
 func (u *updater) wants(p Platform) bool {
 	return len(u.opt.Platforms) == 0 || slices.ContainsFunc(u.opt.Platforms, func(want Platform) bool { return want.Covers(p) })
-}
-
-// platform returns what the image runs on, as its config says.
-func (it *item) platform() Platform {
-	switch {
-	case it.config != nil:
-		p := it.config.Platform()
-		if it.desc.Platform != nil && p.Variant == "" {
-			p.Variant = it.desc.Platform.Variant
-		}
-		return p
-	case it.desc.Platform != nil:
-		return *it.desc.Platform
-	}
-	return Platform{}
-}
-
-func (it *item) created() time.Time {
-	at, err := time.Parse(time.RFC3339Nano, it.config.Created)
-	if err != nil {
-		return time.Time{}
-	}
-	return at
-}
-
-// all yields the item and what is in it, in order.
-func (it *item) all() iter.Seq[*item] {
-	return func(yield func(*item) bool) { it.walk(yield) }
-}
-
-func (it *item) walk(yield func(*item) bool) bool {
-	if !yield(it) {
-		return false
-	}
-	for _, child := range it.children {
-		if !child.walk(yield) {
-			return false
-		}
-	}
-	return true
-}
-
-// images yields the images that are to be updated.
-func (it *item) images() iter.Seq[*item] {
-	return func(yield func(*item) bool) {
-		for i := range it.all() {
-			if i.selected && !yield(i) {
-				return
-			}
-		}
-	}
 }

@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/certgraft/certgraft/image/internal/known"
@@ -77,103 +74,22 @@ type Config struct {
 // upon the place of a layer that was not read.
 type Edit func(root *rootfs.Overlay, config *Config) error
 
-// updater is one run of [Update].
-type updater struct {
-	opt     Options
-	edit    Edit
-	name    string // of the image in a registry
-	from    oci.Blobs
-	content map[Digest][]byte // what was made
-	streams map[Digest]func(context.Context) (io.ReadCloser, error)
-	reader  *known.Reader
-	result  *Result
-}
-
-func newUpdater(img *Image, edit Edit, opt Options) *updater {
-	return &updater{
-		opt: opt, edit: edit, from: img.Blobs(), name: img.Reference, content: map[Digest][]byte{},
-		streams: map[Digest]func(context.Context) (io.ReadCloser, error){},
-		reader:  opt.newReader(), result: &Result{},
+// readLayers reads the layers of all images that are updated, each once.
+func (u *updater) readLayers(ctx context.Context, top *item) error {
+	var all []known.Wanted
+	for it := range top.images() {
+		it.skipped = u.skip(ctx, it)
+		all = append(all, u.wanted(it, false)...)
 	}
-}
-
-// keep takes what was made into the image and returns its descriptor.
-func (u *updater) keep(mediaType string, data []byte) Descriptor {
-	d := oci.Describe(mediaType, data)
-	u.content[d.Digest] = data
-	return d
-}
-
-// update updates an item and what is in it.
-func (u *updater) update(ctx context.Context, it *item) error {
-	switch {
-	case it.kind == indexItem:
-		return u.updateIndex(ctx, it)
-	case it.kind == imageItem && it.selected:
-		if err := u.updateImage(ctx, it); err != nil {
-			return fmt.Errorf("%s: %w", it.platform(), err)
-		}
-	case it.left != "":
-		u.result.Parts = append(u.result.Parts, Part{Platform: it.platform(), Was: it.desc.Digest, Now: it.desc.Digest, Left: it.left})
-	}
-	return nil
-}
-
-// updateImage runs the edit on one image and puts what changed on top of it.
-func (u *updater) updateImage(ctx context.Context, it *item) error {
-	e, err := u.runEdit(ctx, it)
-	if err != nil {
+	if err := u.reader.ReadAll(ctx, all); err != nil {
 		return err
 	}
-	own, config := e.own, e.config
-	part := Part{
-		Platform: it.platform(), Was: it.desc.Digest, Changes: e.changes,
-		Replaced: own > 0, Unread: it.skippedLayers(), Env: newEnv(it.config.Config.Env, config.Env), EnvGone: newEnv(config.Env, it.config.Config.Env),
-	}
-	if it.manifest.Subject != nil {
-		part.Subject = it.manifest.Subject.Digest
-	}
-	change := imageChange{own: own, sameLayer: sameChanges(e.before, part.Changes), env: config.Env, sources: config.Sources, removed: config.Removed}
-	if !change.sameLayer && len(part.Changes) > 0 {
-		if err := u.putChanges(ctx, it, e.base, &change, &part); err != nil {
+	all = nil
+	for it := range top.images() { // what was left out, where that was wrong
+		if err := u.reconsider(ctx, it); err != nil {
 			return err
 		}
+		all = append(all, u.wanted(it, false)...)
 	}
-	part.LayerGone = change.bare()
-	if err := u.rewrite(it, change); err != nil {
-		return err
-	}
-	part.Now = it.desc.Digest
-	u.result.Parts = append(u.result.Parts, part)
-	return nil
-}
-
-// putChanges makes the layers that have what was changed.
-func (u *updater) putChanges(ctx context.Context, it *item, base *tree, change *imageChange, part *Part) (err error) {
-	if u.opt.Layer == LayerAppend {
-		if change.layer, err = u.newLayer(it, base, part.Changes); err != nil {
-			return err
-		}
-		part.Layer = &change.layer.Desc
-		return nil
-	}
-	if change.rewritten, err = u.rewriteLayers(ctx, it, base, part.Changes, len(it.manifest.Layers)-change.own); err != nil {
-		return err
-	}
-	for _, i := range slices.Sorted(maps.Keys(change.rewritten)) {
-		part.Rewritten = append(part.Rewritten, Rewritten{Was: it.manifest.Layers[i].Digest, Layer: change.rewritten[i].Desc})
-	}
-	return nil
-}
-
-// sameChanges reports whether two lists of changes come to the same.
-func sameChanges(a, b []rootfs.Change) bool {
-	return slices.EqualFunc(a, b, func(x, y rootfs.Change) bool {
-		return x.Name == y.Name && x.Removed == y.Removed && x.Mode == y.Mode && x.Target == y.Target && string(x.Data) == string(y.Data)
-	})
-}
-
-// newEnv returns the variables that are set now and were not, or differently.
-func newEnv(before, after []string) []string {
-	return slices.DeleteFunc(slices.Clone(after), func(kv string) bool { return slices.Contains(before, kv) })
+	return u.reader.ReadAll(ctx, all)
 }

@@ -9,22 +9,6 @@ import (
 	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
-// imageChange is what becomes of one image.
-type imageChange struct {
-	own       int                  // layers on top that go: 1 if an earlier one of ours is replaced
-	sameLayer bool                 // the layers stay as they are
-	layer     *layer.Built         // that comes on top; nil is none
-	rewritten map[int]*layer.Built // in the place of others
-	env       []string
-	sources   []string // that something in the image is from then, where it is known
-	removed   []string // that were taken out
-}
-
-// bare reports whether certgraft's own layer goes and none is in its place.
-func (c imageChange) bare() bool {
-	return c.own > 0 && !c.sameLayer && c.layer == nil && len(c.rewritten) == 0
-}
-
 // rewrite edits config and manifest of an image as they were written.
 func (u *updater) rewrite(it *item, c imageChange) error {
 	config, err := u.rewriteConfig(it, c)
@@ -123,11 +107,4 @@ func relayer(raw json.RawMessage, to Descriptor) (json.RawMessage, error) {
 		o.Remove("annotations")
 	}
 	return oci.Redirect(o.Encode(), to)
-}
-
-// replace makes the edited manifest or index the item's.
-func (u *updater) replace(it *item, o *oci.Object) {
-	it.raw = oci.LikeWritten(it.raw, o.Encode())
-	d := u.keep(it.desc.MediaType, it.raw)
-	it.desc.Digest, it.desc.Size = d.Digest, d.Size
 }

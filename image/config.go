@@ -135,18 +135,6 @@ func (u *updater) newStep(it *item, c imageChange, named []string) oci.History {
 	}
 }
 
-// modTime returns the time of what is added to an image: one that does not
-// depend on when or where that is done.
-func (u *updater) modTime(it *item) time.Time {
-	switch at := it.created(); {
-	case !u.opt.ModTime.IsZero():
-		return u.opt.ModTime.UTC().Truncate(time.Second)
-	case at.Unix() > 0:
-		return at.UTC().Truncate(time.Second)
-	}
-	return time.Unix(0, 0).UTC()
-}
-
 func unite(a, b []string) []string {
 	all := slices.Clone(a)
 	for _, s := range b {

@@ -1,12 +1,63 @@
 package image
 
 import (
+	"context"
 	"path"
 	"strings"
 
+	"github.com/certgraft/certgraft/image/internal/known"
 	"github.com/certgraft/certgraft/image/internal/layer"
 	"github.com/certgraft/certgraft/rootfs"
 )
+
+// tree returns the root that the first n layers of an image come to.
+func (u *updater) tree(ctx context.Context, it *item, n int) (*tree, error) {
+	root, err := layer.Stack(u.layersOf(it, n))
+	if err != nil {
+		return nil, err
+	}
+	all := u.wanted(it, true)
+	return newTree(root, it.skippedPlaces(), func(n *layer.Node) ([]byte, error) {
+		u.opt.log().Debug("read a layer again", "layer", all[n.Layer].Digest, "entry", n.Place)
+		return u.reader.Refetch(ctx, all[n.Layer], n)
+	}), nil
+}
+
+// layersOf returns what is known of the first n layers of an image; nil is one
+// that is not read.
+func (u *updater) layersOf(it *item, n int) []*layer.Listing {
+	layers := make([]*layer.Listing, n)
+	for i, d := range it.manifest.Layers[:n] {
+		if it.skipped[i] == "" {
+			layers[i] = u.reader.Layer(d)
+		}
+	}
+	return layers
+}
+
+// wanted returns the layers of an image that are read, or all of them.
+func (u *updater) wanted(it *item, all bool) []known.Wanted {
+	var out []known.Wanted
+	for i, d := range it.manifest.Layers {
+		if all || it.skipped[i] == "" {
+			out = append(out, known.Wanted{Descriptor: d, From: u.from})
+		}
+	}
+	return out
+}
+
+// ownLayer returns 1 if the topmost layer is one that an earlier Update added,
+// else 0.
+func (u *updater) ownLayer(it *item) int {
+	n := len(it.manifest.Layers)
+	if n == 0 || it.skipped[n-1] != "" {
+		return 0
+	}
+	if u.reader.Layer(it.manifest.Layers[n-1]).Own {
+		return 1
+	}
+	return 0
+}
 
 // tree is the root of an image, which notes where an edit comes upon the place of
 // a layer that was not read.
@@ -97,18 +148,4 @@ func follow(root *layer.Node, name string) string {
 		rest = append(strings.Split(n.Extra().Link, "/"), rest...)
 	}
 	return layer.CleanName(at)
-}
-
-// linked reports whether a path has a link in it.
-func linked(root *layer.Node, to string) bool {
-	at := root
-	for elem := range strings.SplitSeq(strings.Trim(to, "/"), "/") {
-		if at = at.Dir.Get(elem); at == nil {
-			return false
-		}
-		if at.IsLink() {
-			return true
-		}
-	}
-	return false
 }

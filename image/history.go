@@ -4,24 +4,9 @@ import (
 	"path"
 	"slices"
 	"strings"
-)
 
-// step returns the beginning of what the history says of a layer.
-func (it *item) step(layer int) string {
-	for _, h := range it.config.History {
-		if h.EmptyLayer {
-			continue
-		}
-		if layer--; layer < 0 {
-			words := strings.Join(strings.Fields(h.CreatedBy), " ")
-			if runes := []rune(words); len(runes) > 60 {
-				words = string(runes[:59]) + "…"
-			}
-			return words
-		}
-	}
-	return ""
-}
+	"github.com/certgraft/certgraft/image/internal/oci"
+)
 
 // copies returns for each layer where it only copies to, as the history says, or
 // "". Without a history that is of these layers there is nothing.
@@ -90,28 +75,34 @@ func join(workdir, to string) string {
 	return path.Join(workdir, to)
 }
 
-// aside reports whether what is copied to a place cannot be in or above one
-// that matters.
-func aside(to string) bool {
-	name := strings.TrimPrefix(to, "/")
-	if name == "" {
-		return false
-	}
-	for _, p := range trustPlaces {
-		if name == p || strings.HasPrefix(name, p+"/") || strings.HasPrefix(p, name+"/") {
-			return false
+// ownStep returns the place of the step of the topmost layer, if that is ours,
+// else -1.
+func (u *updater) ownStep(steps []oci.History) int {
+	for i, step := range slices.Backward(steps) {
+		if !step.EmptyLayer {
+			if u.isOurs(step) {
+				return i
+			}
+			return -1
 		}
 	}
-	lower := strings.ToLower(name)
-	return !slices.ContainsFunc(runtimeWords, func(word string) bool { return strings.Contains(lower, word) })
+	return -1
 }
 
-// trustPlaces are the directories in and above which certificates, the tools
-// that manage them and the runtimes that use them may be.
-var trustPlaces = []string{
-	"etc", "usr", "lib", "lib32", "lib64", "libx32", "bin", "sbin", "var", "root", "run", "nix", "kaniko", "busybox",
-	"opt/java", "opt/venv", "opt/conda", "opt/bitnami", "opt/homebrew", "layers", "cnb",
+// rewrittenStep returns the place of the step that says that layers were edited,
+// else -1.
+func (u *updater) rewrittenStep(steps []oci.History) int {
+	return slices.IndexFunc(steps, func(step oci.History) bool { return step.EmptyLayer && u.isOurs(step) })
 }
 
-// runtimeWords tell a directory of a runtime with a trust store of its own.
-var runtimeWords = []string{"jdk", "jre", "java", "conda", "python", "venv", "node", "ruby", "cert", "ssl"}
+func (u *updater) isOurs(step oci.History) bool {
+	return strings.HasPrefix(step.CreatedBy+" ", u.opt.program()+" patch ") || strings.HasPrefix(step.CreatedBy+" ", u.opt.program()+" remove ")
+}
+
+// sourcesOf returns the sources that a step of ours says are patched in.
+func sourcesOf(step oci.History) []string {
+	if words := strings.Fields(step.CreatedBy); len(words) > 2 && words[1] == "patch" {
+		return words[2:]
+	}
+	return nil
+}

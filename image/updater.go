@@ -1,0 +1,56 @@
+package image
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/certgraft/certgraft/image/internal/known"
+	"github.com/certgraft/certgraft/image/internal/oci"
+)
+
+// updater is one run of [Update].
+type updater struct {
+	opt     Options
+	edit    Edit
+	name    string // of the image in a registry
+	from    oci.Blobs
+	content map[Digest][]byte // what was made
+	streams map[Digest]func(context.Context) (io.ReadCloser, error)
+	reader  *known.Reader
+	result  *Result
+}
+
+func newUpdater(img *Image, edit Edit, opt Options) *updater {
+	return &updater{
+		opt: opt, edit: edit, from: img.Blobs(), name: img.Reference, content: map[Digest][]byte{},
+		streams: map[Digest]func(context.Context) (io.ReadCloser, error){},
+		reader:  opt.newReader(), result: &Result{},
+	}
+}
+
+// keep takes what was made into the image and returns its descriptor.
+func (u *updater) keep(mediaType string, data []byte) Descriptor {
+	d := oci.Describe(mediaType, data)
+	u.content[d.Digest] = data
+	return d
+}
+
+// replace makes the edited manifest or index the item's.
+func (u *updater) replace(it *item, o *oci.Object) {
+	it.raw = oci.LikeWritten(it.raw, o.Encode())
+	d := u.keep(it.desc.MediaType, it.raw)
+	it.desc.Digest, it.desc.Size = d.Digest, d.Size
+}
+
+// modTime returns the time of what is added to an image: one that does not
+// depend on when or where that is done.
+func (u *updater) modTime(it *item) time.Time {
+	switch at := it.created(); {
+	case !u.opt.ModTime.IsZero():
+		return u.opt.ModTime.UTC().Truncate(time.Second)
+	case at.Unix() > 0:
+		return at.UTC().Truncate(time.Second)
+	}
+	return time.Unix(0, 0).UTC()
+}
