@@ -75,6 +75,23 @@ func join(workdir, to string) string {
 	return path.Join(workdir, to)
 }
 
+// step returns the beginning of what the history says of a layer.
+func (it *item) step(layer int) string {
+	for _, h := range it.config.History {
+		if h.EmptyLayer {
+			continue
+		}
+		if layer--; layer < 0 {
+			words := strings.Join(strings.Fields(h.CreatedBy), " ")
+			if runes := []rune(words); len(runes) > 60 {
+				words = string(runes[:59]) + "…"
+			}
+			return words
+		}
+	}
+	return ""
+}
+
 // ownStep returns the place of the step of the topmost layer, if that is ours,
 // else -1.
 func (u *updater) ownStep(steps []oci.History) int {

@@ -19,7 +19,13 @@
 // registries.
 package image
 
-import "github.com/certgraft/certgraft/image/internal/oci"
+import (
+	"log/slog"
+
+	"github.com/certgraft/certgraft/image/internal/known"
+	"github.com/certgraft/certgraft/image/internal/layer"
+	"github.com/certgraft/certgraft/image/internal/oci"
+)
 
 // An Image is a manifest, or an index of several, and the place where what it
 // names is read. [Location.Get] returns one, and [Update] what it becomes. Raw
@@ -38,6 +44,26 @@ type Platform = oci.Platform
 
 // ParsePlatform reads OS/ARCHITECTURE[/VARIANT], as in linux/arm64/v8.
 func ParsePlatform(text string) (Platform, error) { return oci.ParsePlatform(text) }
+
+// Cache keeps what is known of layers in a directory, so that a layer that was
+// seen once, in whatever image, is not downloaded again.
+type Cache = known.Cache
+
+// OpenCache opens the cache in dir, which is made if it is not there. A cache
+// that cannot be used is an error; one that fails later is logged and done
+// without.
+func OpenCache(dir string, log *slog.Logger) (*Cache, error) { return known.OpenCache(dir, log) }
+
+// CacheRepo keeps what is known of layers in a repository of a registry, see
+// [Locations.CacheRepo].
+type CacheRepo = known.CacheRepo
+
+// Memory is what is known of layers while a program runs. Several updates that
+// share one read a layer once. The zero value is ready for use.
+type Memory = known.Memory
+
+// DefaultMaxLayerSize is the size up to which an unpacked layer is read.
+const DefaultMaxLayerSize = layer.DefaultMaxLayerSize
 
 // ErrUnreachable is what an error wraps where a registry or engine did not
 // answer, or refused.

@@ -7,6 +7,7 @@ import (
 	"github.com/certgraft/certgraft/image/internal/known"
 	"github.com/certgraft/certgraft/image/internal/layer"
 	"github.com/certgraft/certgraft/image/internal/registry"
+	"github.com/certgraft/certgraft/rootfs"
 )
 
 // Options say how images are updated. The zero value updates every platform
@@ -33,6 +34,26 @@ type Options struct {
 	Annotations map[string]string // to set in the manifests and the index
 	Logger      *slog.Logger      // nil is silent
 }
+
+// Config is what an edit knows of an image beside its root, and may change.
+type Config struct {
+	Platform Platform
+	Created  time.Time // of the image; zero if it does not say
+	Env      []string  // as NAME=VALUE; what an edit changes here is written
+	Programs []string  // absolute paths that the entrypoint and the command name
+	Again    bool      // the edit ran on this image before, when less of it was read: what it came to then does not count
+	Sources  []string  // that something in the image is from then, of which the history names those of the layer; nil is those of [Options], beside those named before
+	Removed  []string  // that were taken out, which it names for a layer that does only that
+}
+
+// An Edit changes the root of one image, and the environment in its config. It
+// is called for one image at a time, and anew for the same image where it came
+// upon the place of a layer that was not read.
+type Edit func(root *rootfs.Overlay, config *Config) error
+
+// smallLayer is the size up to which a layer is always read: leaving it out
+// would save nothing.
+const smallLayer = 1 << 20
 
 func (opt Options) log() *slog.Logger {
 	if opt.Logger == nil {
@@ -77,30 +98,6 @@ func (opt Options) registries() []*registry.Location {
 	}
 	return all
 }
-
-// smallLayer is the size up to which a layer is always read: leaving it out
-// would save nothing.
-const smallLayer = 1 << 20
-
-// Cache keeps what is known of layers in a directory, so that a layer that was
-// seen once, in whatever image, is not downloaded again.
-type Cache = known.Cache
-
-// OpenCache opens the cache in dir, which is made if it is not there. A cache
-// that cannot be used is an error; one that fails later is logged and done
-// without.
-func OpenCache(dir string, log *slog.Logger) (*Cache, error) { return known.OpenCache(dir, log) }
-
-// CacheRepo keeps what is known of layers in a repository of a registry, see
-// [Locations.CacheRepo].
-type CacheRepo = known.CacheRepo
-
-// Memory is what is known of layers while a program runs. Several updates that
-// share one read a layer once. The zero value is ready for use.
-type Memory = known.Memory
-
-// DefaultMaxLayerSize is the size up to which an unpacked layer is read.
-const DefaultMaxLayerSize = layer.DefaultMaxLayerSize
 
 // Scan says which layers are read.
 type Scan int

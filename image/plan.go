@@ -3,7 +3,6 @@ package image
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/certgraft/certgraft/image/internal/known"
 )
@@ -93,21 +92,4 @@ func (u *updater) planLayers(ctx context.Context, it *item) []LayerPlan {
 		}
 	}
 	return plan
-}
-
-// step returns the beginning of what the history says of a layer.
-func (it *item) step(layer int) string {
-	for _, h := range it.config.History {
-		if h.EmptyLayer {
-			continue
-		}
-		if layer--; layer < 0 {
-			words := strings.Join(strings.Fields(h.CreatedBy), " ")
-			if runes := []rune(words); len(runes) > 60 {
-				words = string(runes[:59]) + "…"
-			}
-			return words
-		}
-	}
-	return ""
 }

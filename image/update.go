@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"time"
 
 	"github.com/certgraft/certgraft/image/internal/known"
 	"github.com/certgraft/certgraft/image/internal/oci"
@@ -57,22 +56,6 @@ func Root(ctx context.Context, img *Image, opt Options) (fs.ReadLinkFS, *Config,
 	}
 	return root, config, err
 }
-
-// Config is what an edit knows of an image beside its root, and may change.
-type Config struct {
-	Platform Platform
-	Created  time.Time // of the image; zero if it does not say
-	Env      []string  // as NAME=VALUE; what an edit changes here is written
-	Programs []string  // absolute paths that the entrypoint and the command name
-	Again    bool      // the edit ran on this image before, when less of it was read: what it came to then does not count
-	Sources  []string  // that something in the image is from then, of which the history names those of the layer; nil is those of [Options], beside those named before
-	Removed  []string  // that were taken out, which it names for a layer that does only that
-}
-
-// An Edit changes the root of one image, and the environment in its config. It
-// is called for one image at a time, and anew for the same image where it came
-// upon the place of a layer that was not read.
-type Edit func(root *rootfs.Overlay, config *Config) error
 
 // readLayers reads the layers of all images that are updated, each once.
 func (u *updater) readLayers(ctx context.Context, top *item) error {

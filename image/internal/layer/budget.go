@@ -1,8 +1,26 @@
 package layer
 
 import (
+	"errors"
 	"sync/atomic"
 )
+
+// Bounds on what is kept of one layer.
+const (
+	MaxKept    = 64 << 20 // of one file: no trust store comes near it
+	MaxAllKept = 256 << 20
+	MaxHeaders = 512 << 20 // of all that is said of names
+	maxEntries = 8 << 20
+	maxName    = 4096 // PATH_MAX of Linux
+	// Directories of one layer that it has no entry for: a name of two thousand
+	// short elements makes as many, and an archive has millions of names.
+	maxImplied = 1 << 18
+)
+
+var ErrTooManyNames = errors.New("it has more names than any image needs")
+
+// DefaultMaxLayerSize is the size up to which an unpacked layer is read.
+const DefaultMaxLayerSize = 128 << 30
 
 // Budget is how much more of the layers of one image is kept: bounds on each alone
 // are none on a hundred.

@@ -58,23 +58,6 @@ func (lr Reader) Read(ctx context.Context, r io.Reader, d oci.Descriptor) (*List
 	return facts.Listing()
 }
 
-// DefaultMaxLayerSize is the size up to which an unpacked layer is read.
-const DefaultMaxLayerSize = 128 << 30
-
-// Bounds on what is kept of one layer.
-const (
-	MaxKept    = 64 << 20 // of one file: no trust store comes near it
-	MaxAllKept = 256 << 20
-	MaxHeaders = 512 << 20 // of all that is said of names
-	maxEntries = 8 << 20
-	maxName    = 4096 // PATH_MAX of Linux
-	// Directories of one layer that it has no entry for: a name of two thousand
-	// short elements makes as many, and an archive has millions of names.
-	maxImplied = 1 << 18
-)
-
-var ErrTooManyNames = errors.New("it has more names than any image needs")
-
 // Walk calls visit for each entry of the layer that d names, until visit says
 // that it has enough. Only a layer that was walked to its end is verified: what
 // was downloaded, not what it unpacks to, which follows from that.

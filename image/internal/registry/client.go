@@ -44,18 +44,6 @@ type Client struct {
 	locks map[string]uploadLock // of blobs on their way into repositories
 }
 
-func (c *Client) Repository(ctx context.Context, repo name.Repository, action string, others ...name.Repository) (*Repository, error) {
-	scopes := []string{repo.Scope(action)}
-	for _, o := range others {
-		scopes = append(scopes, o.Scope(transport.PullScope))
-	}
-	client, err := c.login(ctx, repo, scopes...)
-	if err != nil {
-		return nil, err
-	}
-	return &Repository{name: repo, http: client, client: c}, nil
-}
-
 // login returns an HTTP client that is logged in to a repository, for reading
 // alone or for writing too.
 func (c *Client) login(ctx context.Context, repo name.Repository, scopes ...string) (*http.Client, error) {

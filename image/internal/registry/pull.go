@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,21 @@ import (
 
 	"github.com/certgraft/certgraft/image/internal/oci"
 )
+
+// Open implements blobs.
+func (r *Repository) Open(ctx context.Context, d oci.Descriptor) (io.ReadCloser, error) {
+	if oci.IsManifest(d.MediaType) || oci.IsIndex(d.MediaType) {
+		_, raw, err := r.Manifest(ctx, string(d.Digest))
+		if err != nil {
+			return nil, err
+		}
+		return io.NopCloser(bytes.NewReader(raw)), nil
+	}
+	if _, err := d.Digest.NewHash(); err != nil {
+		return nil, err
+	}
+	return newDownload(ctx, r, d)
+}
 
 // download is a blob that is being read. Where the connection breaks or stalls
 // it goes on from there.

@@ -172,3 +172,16 @@ func worthwhile(err error) bool {
 	}
 	return temporary(err)
 }
+
+func (r *Repository) uploadLock(digest oci.Digest) uploadLock {
+	c, blob := r.client, r.name.Name()+"@"+string(digest)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.locks == nil {
+		c.locks = map[string]uploadLock{}
+	}
+	if c.locks[blob] == nil {
+		c.locks[blob] = make(uploadLock, 1)
+	}
+	return c.locks[blob]
+}

@@ -1,7 +1,6 @@
 package registry
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -22,6 +21,18 @@ type Repository struct {
 	name   name.Repository
 	http   *http.Client // logged in
 	client *Client
+}
+
+func (c *Client) Repository(ctx context.Context, repo name.Repository, action string, others ...name.Repository) (*Repository, error) {
+	scopes := []string{repo.Scope(action)}
+	for _, o := range others {
+		scopes = append(scopes, o.Scope(transport.PullScope))
+	}
+	client, err := c.login(ctx, repo, scopes...)
+	if err != nil {
+		return nil, err
+	}
+	return &Repository{name: repo, http: client, client: c}, nil
 }
 
 func (r *Repository) url(kind, reference string) *url.URL {
@@ -125,19 +136,4 @@ func (r *Repository) hasBlob(ctx context.Context, d oci.Descriptor) (bool, error
 	}
 	resp.Body.Close()
 	return resp.StatusCode == http.StatusOK, nil
-}
-
-// Open implements blobs.
-func (r *Repository) Open(ctx context.Context, d oci.Descriptor) (io.ReadCloser, error) {
-	if oci.IsManifest(d.MediaType) || oci.IsIndex(d.MediaType) {
-		_, raw, err := r.Manifest(ctx, string(d.Digest))
-		if err != nil {
-			return nil, err
-		}
-		return io.NopCloser(bytes.NewReader(raw)), nil
-	}
-	if _, err := d.Digest.NewHash(); err != nil {
-		return nil, err
-	}
-	return newDownload(ctx, r, d)
 }

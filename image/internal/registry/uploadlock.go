@@ -2,8 +2,6 @@ package registry
 
 import (
 	"context"
-
-	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
 // uploadLock is the right to send a blob into a repository. Two that send it at once
@@ -31,16 +29,3 @@ func (t uploadLock) try() bool {
 }
 
 func (t uploadLock) end() { <-t }
-
-func (r *Repository) uploadLock(digest oci.Digest) uploadLock {
-	c, blob := r.client, r.name.Name()+"@"+string(digest)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.locks == nil {
-		c.locks = map[string]uploadLock{}
-	}
-	if c.locks[blob] == nil {
-		c.locks[blob] = make(uploadLock, 1)
-	}
-	return c.locks[blob]
-}
