@@ -34,6 +34,9 @@ type CacheRepo struct {
 	noRead, noWriting bool // it failed once: it is not asked again
 }
 
+// OpenRepo returns the cache in the repository that text names, as
+// REGISTRY/REPOSITORY. It is told by warn, once for reading and once for writing,
+// that the repository is done without, and why.
 func OpenRepo(client *registry.Client, text string, readOnly bool, warn func(message string)) (*CacheRepo, error) {
 	repo, err := name.NewRepository(strings.TrimPrefix(text, "docker://"), name.WithDefaultRegistry("docker.io"))
 	if err != nil {
@@ -135,10 +138,10 @@ func (c *CacheRepo) put(ctx context.Context, digest oci.Digest, l *layer.Listing
 	return repo.Put(ctx, img, tagOf(digest))
 }
 
-// artifactOf returns the artifact that says facts of a layer.
-func artifactOf(digest oci.Digest, facts []byte) (*oci.Image, error) {
+// artifactOf returns the artifact that holds the listing of a layer.
+func artifactOf(digest oci.Digest, listing []byte) (*oci.Image, error) {
 	config := []byte("{}")
-	content := oci.Added{Content: map[oci.Digest][]byte{oci.DigestOf(config): config, oci.DigestOf(facts): facts}}
+	content := oci.Added{Content: map[oci.Digest][]byte{oci.DigestOf(config): config, oci.DigestOf(listing): listing}}
 	raw, err := oci.EncodeJSON(struct {
 		SchemaVersion int               `json:"schemaVersion"`
 		MediaType     string            `json:"mediaType"`
@@ -148,7 +151,7 @@ func artifactOf(digest oci.Digest, facts []byte) (*oci.Image, error) {
 		Annotations   map[string]string `json:"annotations"`
 	}{
 		2, oci.ManifestType, artifactType,
-		oci.Describe(emptyType, config), []oci.Descriptor{oci.Describe(listingType, facts)},
+		oci.Describe(emptyType, config), []oci.Descriptor{oci.Describe(listingType, listing)},
 		map[string]string{layerAnnotation: string(digest)},
 	})
 	return oci.NewImage(oci.Describe(oci.ManifestType, raw), raw, content), err

@@ -17,6 +17,7 @@ const (
 	maxImplied = 1 << 18
 )
 
+// ErrTooManyNames is a layer or archive that says too much of names.
 var ErrTooManyNames = errors.New("it has more names than any image needs")
 
 // DefaultMaxLayerSize is the size up to which an unpacked layer is read.
@@ -26,6 +27,7 @@ const DefaultMaxLayerSize = 128 << 30
 // are none on a hundred.
 type Budget struct{ contents, names atomic.Int64 }
 
+// NewBudget returns the budget of one image.
 func NewBudget() *Budget {
 	r := &Budget{}
 	r.contents.Store(2 * MaxAllKept)
@@ -33,9 +35,10 @@ func NewBudget() *Budget {
 	return r
 }
 
-func (r *Budget) ForContent(size int64) bool { return r == nil || take(&r.contents, size) }
+// ForContent takes what a file of that size needs, if it is left.
+func (b *Budget) ForContent(size int64) bool { return b == nil || take(&b.contents, size) }
 
-func (r *Budget) forName(size int) bool { return r == nil || take(&r.names, int64(size)) }
+func (b *Budget) forName(size int) bool { return b == nil || take(&b.names, int64(size)) }
 
 func take(from *atomic.Int64, size int64) bool {
 	if from.Add(-size) >= 0 {

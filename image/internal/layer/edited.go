@@ -23,6 +23,7 @@ type Edited struct {
 	Most int64 // to which the layer may unpack
 }
 
+// Open returns the edited layer, compressed as it was.
 func (l Edited) Open(ctx context.Context) (io.ReadCloser, error) {
 	r, w := io.Pipe()
 	go func() {
@@ -85,7 +86,7 @@ func (l Edited) write(ctx context.Context, w io.Writer) (oci.Digest, error) {
 	return oci.Digest(fmt.Sprintf("sha256:%x", h.Sum(nil))), errors.Join(err, packed.Close())
 }
 
-// newPacker compresses a stream. As in [image.pack], the same stream gives the same
+// newPacker compresses a stream. The same stream gives the same
 // bytes.
 func newPacker(w io.Writer, kind oci.Compression) (io.WriteCloser, error) {
 	switch kind {

@@ -110,6 +110,7 @@ const (
 	MarkerRecord = "CERTGRAFT.layer"
 )
 
+// WithRecord sets a PAX record; the records may be nil.
 func WithRecord(records map[string]string, key, value string) map[string]string {
 	if records == nil {
 		records = map[string]string{}

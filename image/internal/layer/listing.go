@@ -162,6 +162,7 @@ func (r *listingReader) fail(err error) {
 	}
 }
 
+// NewWriter returns a writer of one listing.
 func NewWriter() (*Writer, error) {
 	w := &Writer{buf: make([]byte, 0, 64<<10)}
 	var err error

@@ -35,8 +35,8 @@ func FuzzLayer(f *testing.F) {
 	})
 }
 
-// FuzzFacts: whatever a cache holds is read or refused.
-func FuzzFacts(f *testing.F) {
+// FuzzListing: whatever a cache holds is read or refused.
+func FuzzListing(f *testing.F) {
 	w, err := NewWriter()
 	must(f, err)
 	w.add(&Entry{Name: "etc/x", Attrs: Attrs{Type: '0', Size: 3, Kept: true, More: &Extra{Data: []byte("abc"), Xattrs: map[string]string{"a": "b"}}}})

@@ -27,8 +27,10 @@ func (n *Node) elsewhere() bool { return n.Known && n.Type == tar.TypeLink }
 
 func newDir() *Node { return &Node{Dir: &dir{}} }
 
+// IsDir reports whether the node is a directory.
 func (n *Node) IsDir() bool { return n.Dir != nil }
 
+// IsLink reports whether the node is a symbolic link.
 func (n *Node) IsLink() bool { return n.Known && n.Type == tar.TypeSymlink }
 
 // describe takes over what is said of another node.

@@ -22,6 +22,7 @@ type Reader struct {
 	Budget *Budget                // for all layers of an image together; nil is no end of it
 }
 
+// Most returns the size up to which an unpacked layer is read.
 func (lr Reader) Most() int64 {
 	if lr.Max <= 0 {
 		return DefaultMaxLayerSize
@@ -31,7 +32,7 @@ func (lr Reader) Most() int64 {
 
 // Read reads the layer that d names from r, to its end, and verifies it.
 func (lr Reader) Read(ctx context.Context, r io.Reader, d oci.Descriptor) (*Listing, error) {
-	facts, err := NewWriter()
+	listing, err := NewWriter()
 	if err != nil {
 		return nil, err
 	}
@@ -49,13 +50,13 @@ func (lr Reader) Read(ctx context.Context, r io.Reader, d oci.Descriptor) (*List
 			}
 			e.keep(data)
 		}
-		facts.add(e)
+		listing.add(e)
 		return true, nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	return facts.Listing()
+	return listing.Listing()
 }
 
 // Walk calls visit for each entry of the layer that d names, until visit says
@@ -109,6 +110,7 @@ func walkEntries(r io.Reader, visit func(i int, h *tar.Header, content io.Reader
 	}
 }
 
+// HeaderSize returns what a header takes in memory, roughly.
 func HeaderSize(h *tar.Header) int {
 	n := 100 + len(h.Name) + len(h.Linkname)
 	for key, value := range h.PAXRecords {
@@ -117,6 +119,7 @@ func HeaderSize(h *tar.Header) int {
 	return n
 }
 
+// ReadError says of which layer an error is; it is nil for nil.
 func ReadError(d oci.Descriptor, err error) error {
 	if err == nil {
 		return nil

@@ -83,13 +83,13 @@ type TOC struct {
 // Read returns what the table says of a layer, and the contents of the files
 // that are wanted. Whatever is odd is an error, and the layer is read whole.
 func (c TOC) Read(ctx context.Context) (*Listing, error) {
-	facts, err := NewWriter()
+	listing, err := NewWriter()
 	if err != nil {
 		return nil, err
 	}
 	room := int64(MaxAllKept)
 	found, err := c.Survey(ctx, func(_ int32, e *Entry) bool {
-		facts.add(e)
+		listing.add(e)
 		wanted := e.Type == tar.TypeReg && e.Size <= min(MaxKept, room) && c.Keep != nil && c.Keep(e.Name)
 		if wanted {
 			room -= e.Size
@@ -99,7 +99,7 @@ func (c TOC) Read(ctx context.Context) (*Listing, error) {
 	if err != nil {
 		return nil, err
 	}
-	l, err := facts.Listing()
+	l, err := listing.Listing()
 	if err != nil {
 		return nil, err
 	}

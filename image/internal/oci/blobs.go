@@ -54,6 +54,7 @@ type Added struct {
 	Streams map[Digest]func(context.Context) (io.ReadCloser, error)
 }
 
+// Open implements [Blobs].
 func (a Added) Open(ctx context.Context, d Descriptor) (io.ReadCloser, error) {
 	if open, ok := a.Streams[d.Digest]; ok {
 		return open(ctx)

@@ -31,6 +31,7 @@ type History struct {
 	EmptyLayer bool   `json:"empty_layer,omitempty"`
 }
 
+// ParseConfig reads the config of an image with these layers.
 func ParseConfig(raw []byte, layers []Descriptor) (*RunConfig, error) {
 	var c RunConfig
 	if err := DecodeStrict(raw, &c); err != nil {
@@ -47,6 +48,7 @@ func ParseConfig(raw []byte, layers []Descriptor) (*RunConfig, error) {
 	return &c, nil
 }
 
+// Platform returns what the image runs on.
 func (c *RunConfig) Platform() Platform {
 	return Platform{OS: c.OS, Architecture: c.Architecture, Variant: c.Variant}
 }

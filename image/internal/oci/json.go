@@ -17,6 +17,7 @@ type Object struct {
 	Values map[string]json.RawMessage
 }
 
+// ParseObject reads a JSON object, and refuses one that has a member twice.
 func ParseObject(data []byte) (*Object, error) {
 	o := &Object{Values: map[string]json.RawMessage{}}
 	dec := json.NewDecoder(bytes.NewReader(data))
@@ -99,6 +100,7 @@ func (o *Object) SetAll(key string, values map[string]string) error {
 	return o.Set(key, c)
 }
 
+// Remove takes a member out, if it exists.
 func (o *Object) Remove(key string) {
 	delete(o.Values, key)
 	o.Keys = slices.DeleteFunc(o.Keys, func(k string) bool { return k == key })

@@ -46,6 +46,7 @@ func IsForeign(mediaType string) bool {
 // Compression is how a layer is packed.
 type Compression string
 
+// How layers are compressed.
 const (
 	Plain     Compression = ""
 	Gzipped   Compression = "gzip"

@@ -5,6 +5,7 @@ import (
 	"io"
 )
 
+// WithContext returns a reader that fails once ctx is done.
 func WithContext(ctx context.Context, r io.Reader) io.Reader {
 	return &ctxReader{r, ctx.Done(), ctx.Err}
 }
@@ -34,6 +35,7 @@ func FileOf(ctx context.Context, f io.ReadCloser, err error) (io.ReadCloser, err
 	return ReadCloser{WithContext(ctx, f), f}, nil
 }
 
+// ReadCloser reads from one thing and closes another.
 type ReadCloser struct {
 	io.Reader
 	io.Closer

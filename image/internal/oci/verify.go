@@ -46,6 +46,7 @@ func Sums(h hash.Hash, want Digest) bool {
 	return hex.EncodeToString(h.Sum(nil)) == sum
 }
 
+// What is wrong with content that is not what its descriptor says.
 var (
 	errTooLong   = errors.New("it is longer than its descriptor says")
 	errTooShort  = errors.New("it ends before the size that its descriptor says")

@@ -102,6 +102,7 @@ func (c *Client) tls() *tls.Config {
 	return &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
 }
 
+// Log returns the logger, a silent one if none was set.
 func (c *Client) Log() *slog.Logger {
 	if c.Logger == nil {
 		return slog.New(slog.DiscardHandler)

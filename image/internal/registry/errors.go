@@ -32,6 +32,7 @@ func registryError(host string, err error) error {
 	return err
 }
 
+// IsNotFound reports whether a registry answered that something does not exist.
 func IsNotFound(err error) bool {
 	t, ok := errors.AsType[*transport.Error](err)
 	return ok && t.StatusCode == http.StatusNotFound

@@ -23,6 +23,7 @@ type Repository struct {
 	client *Client
 }
 
+// Repository returns a repository with leave for an action, and to pull from others.
 func (c *Client) Repository(ctx context.Context, repo name.Repository, action string, others ...name.Repository) (*Repository, error) {
 	scopes := []string{repo.Scope(action)}
 	for _, o := range others {

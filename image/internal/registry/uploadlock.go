@@ -9,9 +9,9 @@ import (
 type uploadLock chan struct{}
 
 // take waits until nothing else in this program sends the blob.
-func (t uploadLock) take(ctx context.Context) error {
+func (l uploadLock) take(ctx context.Context) error {
 	select {
-	case t <- struct{}{}:
+	case l <- struct{}{}:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
@@ -19,13 +19,13 @@ func (t uploadLock) take(ctx context.Context) error {
 }
 
 // try is take for who does not wait.
-func (t uploadLock) try() bool {
+func (l uploadLock) try() bool {
 	select {
-	case t <- struct{}{}:
+	case l <- struct{}{}:
 		return true
 	default:
 		return false
 	}
 }
 
-func (t uploadLock) end() { <-t }
+func (l uploadLock) end() { <-l }
