@@ -16,7 +16,7 @@ INLINE   := -gcflags=all=-l $(foreach p,$(HOT),-gcflags=$(p)=)
 COVERED  := certs bundles rootfs installer image keystore probe
 LEAST    := 85
 
-.PHONY: help build test e2e bench fuzz lint demo cover docs release clean
+.PHONY: help build test e2e bench fuzz lint house demo cover docs release clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -46,7 +46,11 @@ lint: ## gofmt, vet, go fix, golangci-lint, workflows and manifests, shellcheck
 	$(GO) fix -diff ./...
 	$(GO) tool -modfile=tools/go.mod golangci-lint run ./...
 	cd tools/manifests && $(GO) test -count=1 ./...
+	cd tools/house && $(GO) vet . && $(GO) test -count=1 .
 	@if command -v shellcheck >/dev/null; then shellcheck .ci/run .github/action.sh; else echo 'no shellcheck: scripts are not checked'; fi
+
+house: ## count lines, packages and the arrows between files; DIR=CHECKOUT for another one, PACKAGE=installer for the order of its files
+	@$(GO) run -C tools/house . $(if $(PACKAGE),-package $(PACKAGE)) $(abspath $(or $(DIR),.))
 
 demo: build ## needs no network
 	rm -rf build/demo-root && mkdir -p build/demo-root

@@ -1,0 +1,3 @@
+module github.com/certgraft/certgraft/tools/house
+
+go 1.26.10
