@@ -3,6 +3,10 @@
 # make help    everything else
 
 GO       ?= go
+# Go from go.mod's line on, fetched where it is not installed: older ones do not
+# refuse the keys that became public in October 2026.
+LEASTGO  := $(shell sed -n 's/^go //p' go.mod)
+export GOTOOLCHAIN := go$(LEASTGO)+auto
 TAGS     := urfave_cli_no_docs,nethttpomithttp2
 FUZZTIME ?= 30s
 FLAGS    ?=
@@ -15,8 +19,9 @@ HOT      := runtime/... internal/runtime/... internal/bytealg bytes strings cryp
 INLINE   := -gcflags=all=-l $(foreach p,$(HOT),-gcflags=$(p)=)
 COVERED  := certs bundles rootfs installer image keystore probe
 LEAST    := 85
+LARGEST  := 13
 
-.PHONY: help build test e2e bench fuzz lint house demo cover docs release clean
+.PHONY: help build test e2e bench fuzz lint bounds house demo cover docs release clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -39,7 +44,7 @@ fuzz: ## each fuzz target for FUZZTIME
 	    echo "$$pkg $$target"; $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 2s $$pkg; \
 	  done; done
 
-lint: ## gofmt, vet, go fix, golangci-lint, workflows and manifests, shellcheck
+lint: bounds ## gofmt, vet, go fix, golangci-lint, workflows and manifests, shellcheck
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo 'run gofmt -w .'; exit 1; }
 	$(GO) vet ./... && $(GO) vet -tags e2e ./e2e/...
 	GOOS=darwin $(GO) build -o /dev/null .
@@ -48,6 +53,12 @@ lint: ## gofmt, vet, go fix, golangci-lint, workflows and manifests, shellcheck
 	cd tools/manifests && $(GO) test -count=1 ./...
 	cd tools/house && $(GO) vet . && $(GO) test -count=1 .
 	@if command -v shellcheck >/dev/null; then shellcheck .ci/run .github/action.sh; else echo 'no shellcheck: scripts are not checked'; fi
+
+bounds: build ## the binary is at most 13 MiB, and from no older Go than go.mod names
+	@made=$$($(GO) version $(BINARY) | sed 's/.* go//'); \
+	  printf '%s\n' $(LEASTGO) "$$made" | sort -C -V || { echo "$(BINARY) is from Go $$made: build it with Go $(LEASTGO) or newer"; exit 1; }
+	@bytes=$$(wc -c <$(BINARY)); \
+	  test "$$bytes" -le $$(($(LARGEST) << 20)) || { echo "$(BINARY) has $$bytes bytes: $(LARGEST) MiB is the most"; exit 1; }
 
 house: ## count lines, packages and the arrows between files; DIR=CHECKOUT for another one, PACKAGE=installer for the order of its files
 	@$(GO) run -C tools/house . $(if $(PACKAGE),-package $(PACKAGE)) $(abspath $(or $(DIR),.))

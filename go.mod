@@ -1,6 +1,6 @@
 module github.com/certgraft/certgraft
 
-go 1.26.0
+go 1.26.10
 
 require (
 	github.com/google/go-containerregistry v0.22.1

@@ -1,3 +1,3 @@
 module github.com/certgraft/certgraft/tools/house
 
-go 1.26.10
+go 1.26.0
