@@ -21,7 +21,7 @@ COVERED  := certs bundles rootfs installer image keystore probe
 LEAST    := 85
 LARGEST  := 13
 
-.PHONY: help build test e2e bench fuzz lint bounds house demo cover docs release clean
+.PHONY: help build test e2e bench fuzz lint bounds vuln house demo cover docs release clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -59,6 +59,9 @@ bounds: build ## the binary is at most 13 MiB, and from no older Go than go.mod 
 	  printf '%s\n' $(LEASTGO) "$$made" | sort -C -V || { echo "$(BINARY) is from Go $$made: build it with Go $(LEASTGO) or newer"; exit 1; }
 	@bytes=$$(wc -c <$(BINARY)); \
 	  test "$$bytes" -le $$(($(LARGEST) << 20)) || { echo "$(BINARY) has $$bytes bytes: $(LARGEST) MiB is the most"; exit 1; }
+
+vuln: ## known vulnerabilities in what the program calls; asks vuln.go.dev
+	$(GO) tool -modfile=tools/vuln/go.mod govulncheck -tags $(TAGS) ./...
 
 house: ## count lines, packages and the arrows between files; DIR=CHECKOUT for another one, PACKAGE=installer for the order of its files
 	@$(GO) run -C tools/house . $(if $(PACKAGE),-package $(PACKAGE)) $(abspath $(or $(DIR),.))
