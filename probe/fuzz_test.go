@@ -49,16 +49,17 @@ func fuzzAnswer(f *testing.F, protocol string) {
 	})
 }
 
-func FuzzPostgres(f *testing.F) { fuzzAnswer(f, "postgres") }
-func FuzzMySQL(f *testing.F)    { fuzzAnswer(f, "mysql") }
-func FuzzMSSQL(f *testing.F)    { fuzzAnswer(f, "mssql") }
-func FuzzSMTP(f *testing.F)     { fuzzAnswer(f, "smtp") }
-func FuzzIMAP(f *testing.F)     { fuzzAnswer(f, "imap") }
-func FuzzPOP3(f *testing.F)     { fuzzAnswer(f, "pop3") }
-func FuzzFTP(f *testing.F)      { fuzzAnswer(f, "ftp") }
-func FuzzLDAP(f *testing.F)     { fuzzAnswer(f, "ldap") }
-func FuzzXMPP(f *testing.F)     { fuzzAnswer(f, "xmpp") }
-func FuzzNATS(f *testing.F)     { fuzzAnswer(f, "nats") }
+func FuzzPostgres(f *testing.F)   { fuzzAnswer(f, "postgres") }
+func FuzzMySQL(f *testing.F)      { fuzzAnswer(f, "mysql") }
+func FuzzMSSQL(f *testing.F)      { fuzzAnswer(f, "mssql") }
+func FuzzSMTP(f *testing.F)       { fuzzAnswer(f, "smtp") }
+func FuzzIMAP(f *testing.F)       { fuzzAnswer(f, "imap") }
+func FuzzPOP3(f *testing.F)       { fuzzAnswer(f, "pop3") }
+func FuzzFTP(f *testing.F)        { fuzzAnswer(f, "ftp") }
+func FuzzLDAP(f *testing.F)       { fuzzAnswer(f, "ldap") }
+func FuzzXMPP(f *testing.F)       { fuzzAnswer(f, "xmpp") }
+func FuzzXMPPServer(f *testing.F) { fuzzAnswer(f, "xmpp-server") }
+func FuzzNATS(f *testing.F)       { fuzzAnswer(f, "nats") }
 
 // FuzzHello feeds the readers of answers to a greeting without TLS.
 func FuzzHello(f *testing.F) {

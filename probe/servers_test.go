@@ -98,6 +98,8 @@ var dialogues = []struct {
 		[]string{"", ldapRequest, "\x30\x0e\x02\x01\x01\x78\x09\x0a\x01\x02\x04\x00\x04\x02no"}},
 	{"xmpp", []string{"", "version='1.0'", "", "'>", "<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' version='1.0'><stream:features><starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'><required/></starttls></stream:features>", "/>", "<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"},
 		[]string{"", "'>", "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' version='1.0'><stream:features><bind/></stream:features>"}},
+	{"xmpp-server", []string{"", "version='1.0'", "", "'>", "<?xml version='1.0'?><stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams' version='1.0'><stream:features><starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'><required/></starttls></stream:features>", "/>", "<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"},
+		[]string{"", "'>", "<stream:stream xmlns='jabber:server' xmlns:stream='http://etherx.jabber.org/streams' version='1.0'><stream:features><bind/></stream:features>"}},
 	{"nats", []string{`INFO {"server_id":"x","tls_required":true}` + "\r\n"}, []string{`INFO {"server_id":"x"}` + "\r\n"}},
 	{"mssql", []string{"", "\x0b\x00\x00\x00\x00\x00\x01", prelogin(1)}, []string{"", "\x0b\x00\x00\x00\x00\x00\x01", prelogin(2)}},
 	{"tls", nil, nil},
