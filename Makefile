@@ -21,7 +21,7 @@ COVERED  := certs bundles rootfs installer image keystore probe
 LEAST    := 85
 LARGEST  := 13
 
-.PHONY: help build test e2e bench fuzz lint bounds vuln house demo cover docs release clean
+.PHONY: help build test e2e bench compare fuzz lint bounds vuln house demo cover docs release clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -37,6 +37,9 @@ e2e: build ## real distributions, engines, servers and clients; as root on Debia
 
 bench: build ## measure side by side with the real tools, as root on Debian; PART=growth-size for one of the parts
 	CERTGRAFT_BENCH=$(or $(PART),1) $(GO) test -tags e2e -count=1 -timeout 35m -v -run TestBench ./e2e/bench
+
+compare: build ## the same commands with OTHER=BINARY: output, exit status, files, layers must be equal; as root on Debian
+	CERTGRAFT_OTHER=$(abspath $(or $(OTHER),$(error OTHER=BINARY is missing))) $(GO) test -tags e2e -count=1 -timeout 60m -v $(FLAGS) ./e2e/compare
 
 fuzz: ## each fuzz target for FUZZTIME
 	@set -e; for pkg in $$($(GO) list ./...); do \
