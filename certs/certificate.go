@@ -95,11 +95,25 @@ func (c *Certificate) Issuer() string { return c.issuer.String() }
 // organisation, else "". It is safe to print.
 func (c *Certificate) Name() string { return c.subject.friendly() }
 
+// CommonNames returns the subject's common names, as UTF-8, in their order. They
+// are not fit to be printed as they are.
+func (c *Certificate) CommonNames() (names []string) {
+	for _, a := range c.subject.attributes {
+		if a.string && attributeNames[string(a.oid)] == "CN" {
+			names = append(names, a.text)
+		}
+	}
+	return names
+}
+
 // NotBefore returns the first moment at which the certificate is valid.
 func (c *Certificate) NotBefore() time.Time { return c.notBefore }
 
 // NotAfter returns the last moment at which the certificate is valid.
 func (c *Certificate) NotAfter() time.Time { return c.notAfter }
+
+// Version returns the version: 3 for nearly all, 1 for old roots.
+func (c *Certificate) Version() int { return c.version + 1 }
 
 // IsCA reports whether the certificate may issue others: by its basic
 // constraints, or as a self-issued one of version 1, which has none. This is
@@ -119,9 +133,9 @@ func (c *Certificate) IssuedBy(parent *Certificate) bool {
 // certificate is limited to, in the usual form; limited is false for one that
 // names none and is good for all.
 func (c *Certificate) ExtendedKeyUsage() (purposes []string, limited bool) {
-	usage := c.usage
+	usage, _ := c.extension(func(oid string) bool { return oid == oidExtendedKeyUsage })
 	var list, oid cryptobyte.String
-	if usage == nil || !usage.ReadASN1(&list, asn1.SEQUENCE) {
+	if !usage.ReadASN1(&list, asn1.SEQUENCE) {
 		return nil, false
 	}
 	for list.ReadASN1(&oid, asn1.OBJECT_IDENTIFIER) {

@@ -26,6 +26,7 @@ const surelyShortOID = (longestOID - 2) / 4
 // readExtensions reads a list of extensions. GnuTLS, while loading, looks for
 // extensions that stand twice and into the alternative names.
 func (f *fields) readExtensions(list cryptobyte.String) error {
+	f.extensions = list
 	seen := make(map[string]bool, 8)
 	for !list.Empty() {
 		oid, value, ok := readExtension(&list)
@@ -42,8 +43,6 @@ func (f *fields) readExtensions(list cryptobyte.String) error {
 		switch oid {
 		case oidBasicConstraints:
 			f.ca = readCA(value)
-		case oidExtendedKeyUsage:
-			f.usage = value
 		case oidSubjectAltName, oidIssuerAltName:
 			if !validGeneralNames(value) {
 				return errors.New("its alternative names are malformed" + byGnuTLS)
@@ -51,6 +50,21 @@ func (f *fields) readExtensions(list cryptobyte.String) error {
 		}
 	}
 	return nil
+}
+
+// Extension returns the contents of the extension with an object identifier in the
+// usual form, such as 2.5.29.15; ok is false if the certificate has none.
+func (c *Certificate) Extension(oid string) (value []byte, ok bool) {
+	return c.extension(func(encoded string) bool { return dotted([]byte(encoded)) == oid })
+}
+
+func (c *Certificate) extension(is func(encoded string) bool) (value cryptobyte.String, ok bool) {
+	for list := c.extensions; !list.Empty(); {
+		if oid, value, ok := readExtension(&list); ok && is(oid) {
+			return value, true
+		}
+	}
+	return nil, false
 }
 
 func readExtension(list *cryptobyte.String) (oid string, value cryptobyte.String, ok bool) {

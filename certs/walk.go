@@ -18,7 +18,7 @@ type fields struct {
 	ca                  bool
 	serial              []byte            // contents of the INTEGER
 	key                 cryptobyte.String // DER of the SubjectPublicKeyInfo
-	usage               cryptobyte.String // the extended key usage, nil if there is none
+	extensions          cryptobyte.String // the list of them
 }
 
 // errTrailing is what walk returns for bytes behind a certificate.

@@ -12,7 +12,7 @@ import (
 
 // link is a certificate as a member of a chain, with the fields of RFC 5280
 // that decide whether the chain holds. They are read here, since crypto/x509
-// refuses certificates that OpenSSL takes.
+// refuses certificates that OpenSSL takes; package certs has seen to their shape.
 type link struct {
 	*certs.Certificate
 
@@ -20,14 +20,12 @@ type link struct {
 	algorithm algorithm
 	signature []byte
 	key       publicKey
-	version   int
 
 	subjectKeyID, authorityKeyID []byte
 	authorityIssuer              []byte // DER of the name of the issuer's issuer, or nil
 
-	names       []string // dNSName
-	addresses   []netip.Addr
-	commonNames []string
+	names     []string // dNSName
+	addresses []netip.Addr
 
 	constraints bool // there are basic constraints
 	ca          bool
@@ -41,73 +39,25 @@ func newLink(c *certs.Certificate) *link {
 	l := &link{Certificate: c, usage: -1, pathLength: -1}
 	in := cryptobyte.String(c.Raw)
 	var outer, tbs, alg cryptobyte.String
-	if in.ReadASN1(&outer, asn1.SEQUENCE) && outer.ReadASN1Element(&tbs, asn1.SEQUENCE) &&
-		outer.ReadASN1(&alg, asn1.SEQUENCE) && outer.ReadASN1BitStringAsBytes(&l.signature) {
-		l.tbs, l.algorithm = tbs, readAlgorithm(alg)
-		l.readSigned(tbs)
+	if !in.ReadASN1(&outer, asn1.SEQUENCE) || !outer.ReadASN1Element(&tbs, asn1.SEQUENCE) ||
+		!outer.ReadASN1(&alg, asn1.SEQUENCE) || !outer.ReadASN1BitStringAsBytes(&l.signature) {
+		return l
 	}
-	return l
-}
-
-// readSigned reads the TBSCertificate. Package certs has seen to its shape.
-func (l *link) readSigned(element cryptobyte.String) {
-	var tbs, subject, key, explicit, list cryptobyte.String
-	var present bool
-	tag := func(n uint8) asn1.Tag { return asn1.Tag(n).ContextSpecific() }
-	element.ReadASN1(&tbs, asn1.SEQUENCE)
-	if tbs.ReadOptionalASN1(&explicit, &present, tag(0).Constructed()) && present {
-		explicit.ReadASN1Integer(&l.version)
-	}
-	ok := tbs.SkipASN1(asn1.INTEGER) && tbs.SkipASN1(asn1.SEQUENCE) && tbs.SkipASN1(asn1.SEQUENCE) && tbs.SkipASN1(asn1.SEQUENCE) &&
-		tbs.ReadASN1(&subject, asn1.SEQUENCE) && tbs.ReadASN1Element(&key, asn1.SEQUENCE) &&
-		tbs.SkipOptionalASN1(tag(1)) && tbs.SkipOptionalASN1(tag(2))
-	if !ok {
-		return
-	}
-	l.key = readKey(key)
-	l.readCommonNames(subject)
-	if tbs.ReadOptionalASN1(&explicit, &present, tag(3).Constructed()) && present && explicit.ReadASN1(&list, asn1.SEQUENCE) {
-		l.readExtensions(list)
-	}
-}
-
-// readCommonNames reads the common names that are ASCII, as host names are.
-func (l *link) readCommonNames(subject cryptobyte.String) {
-	const commonName = "\x55\x04\x03"
-	for !subject.Empty() {
-		var set, attribute, oid, value cryptobyte.String
-		var tag asn1.Tag
-		if !subject.ReadASN1(&set, asn1.SET) {
-			return
-		}
-		for set.ReadASN1(&attribute, asn1.SEQUENCE) {
-			if attribute.ReadASN1(&oid, asn1.OBJECT_IDENTIFIER) && string(oid) == commonName && attribute.ReadAnyASN1(&value, &tag) {
-				l.commonNames = append(l.commonNames, string(value))
-			}
-		}
-	}
-}
-
-func (l *link) readExtensions(list cryptobyte.String) {
-	readers := map[string]func(cryptobyte.String){
-		"\x55\x1d\x0e":                     l.readSubjectKeyID,
-		"\x55\x1d\x0f":                     l.readUsage,
-		"\x55\x1d\x11":                     l.readAlternativeNames,
-		"\x55\x1d\x13":                     l.readConstraints,
-		"\x55\x1d\x23":                     l.readAuthorityKeyID,
-		"\x55\x1d\x25":                     l.readPurposes,
-		"\x2b\x06\x01\x05\x05\x07\x01\x01": l.readInformationAccess,
-	}
-	for !list.Empty() {
-		var extension, oid, value cryptobyte.String
-		if !list.ReadASN1(&extension, asn1.SEQUENCE) || !extension.ReadASN1(&oid, asn1.OBJECT_IDENTIFIER) ||
-			!extension.SkipOptionalASN1(asn1.BOOLEAN) || !extension.ReadASN1(&value, asn1.OCTET_STRING) {
-			return
-		}
-		if read := readers[string(oid)]; read != nil {
+	l.tbs, l.algorithm, l.key = tbs, readAlgorithm(alg), readKey(cryptobyte.String(c.PublicKey()))
+	for oid, read := range map[string]func(cryptobyte.String){
+		"2.5.29.14":         l.readSubjectKeyID,
+		"2.5.29.15":         l.readUsage,
+		"2.5.29.17":         l.readAlternativeNames,
+		"2.5.29.19":         l.readConstraints,
+		"2.5.29.35":         l.readAuthorityKeyID,
+		"2.5.29.37":         l.readPurposes,
+		"1.3.6.1.5.5.7.1.1": l.readInformationAccess,
+	} {
+		if value, ok := c.Extension(oid); ok {
 			read(value)
 		}
 	}
+	return l
 }
 
 func (l *link) readSubjectKeyID(value cryptobyte.String) {

@@ -18,7 +18,7 @@ func (l *link) matches(host string) (ok, byCommonName bool) {
 	if len(l.names) > 0 {
 		return slices.ContainsFunc(l.names, func(pattern string) bool { return matchHost(pattern, host) }), false
 	}
-	found := slices.ContainsFunc(l.commonNames, func(pattern string) bool { return matchHost(pattern, host) })
+	found := slices.ContainsFunc(l.CommonNames(), func(pattern string) bool { return matchHost(pattern, host) })
 	return found, found
 }
 
@@ -44,7 +44,7 @@ func (l *link) hosts() string {
 		all = append(all, a.String())
 	}
 	if len(all) == 0 {
-		for _, n := range l.commonNames {
+		for _, n := range l.CommonNames() {
 			all = append(all, printable(n)+" (common name)")
 		}
 	}

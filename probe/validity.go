@@ -125,7 +125,7 @@ func (l *link) mayIssue() bool {
 	case l.constraints:
 		return l.ca
 	}
-	return l.usage >= 0 || l.version == 0 && l.SelfIssued()
+	return l.usage >= 0 || l.Version() == 1 && l.SelfIssued()
 }
 
 func intermediates(links []*link) int {
