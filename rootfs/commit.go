@@ -15,11 +15,11 @@ import (
 
 // A commit has two phases. First everything new is staged: directories are
 // made, files and links are written under names that no reader looks at. Then
-// all of it goes to disk, the names are switched by rename(2), one each, links
-// are made where nothing was, and the directories are synced. A failure in the
-// first phase takes the staged files away again; one in the second puts the old
-// files back. A process that is killed leaves each name old or new, and a
-// journal by which the next one puts the old files back before it starts.
+// the names are switched by rename(2), one each, and links are made where nothing
+// was. A failure in the first phase takes the staged files away again; one in the
+// second puts the old files back. A process that is killed leaves each name old
+// or new, and a journal by which the next one puts the old files back before it
+// starts. flush.go has what makes the same true of a power failure.
 
 // Staged files are named .certgraft-*.tmp.
 const (
@@ -46,7 +46,6 @@ type committer struct {
 	leaving []string        // those that are directories
 	work    []*job
 	journal string // name of the journal while there is one
-	devices int    // file systems that the commit writes to
 }
 
 // job is the change of one name.

@@ -3,9 +3,11 @@ package rootfs
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -73,59 +75,67 @@ func commitWith(root *os.Root, dir string, hook func(op, name string) error) err
 		defer mu.Unlock()
 		return hook(op, name)
 	}
-	c := &committer{disk: disk{tree: newTree(root), before: before}, dir: dir, result: &Result{locked: true}, overlay: o}
+	c := &committer{disk: disk{tree: newTree(root), before: before, sync: &syncer{}}, dir: dir, result: &Result{locked: true}, overlay: o}
 	return c.commit(changes)
 }
 
-// The journal is first. Everything is on disk before the first name changes,
-// and every directory after the last, and after the journal is gone.
+// The journal is first. Its data and that of all staged files is on the disk
+// before the directories are, these before the first name changes, and again
+// before the journal ends; its end is there before the backups go.
 func TestCommitOrder(t *testing.T) {
 	dir, root := makeRoot(t)
-	var ops []string
-	fsynced := map[string]bool{}
-	ended := false
+	phases := []string{"mkdir create symlink link", "fdatasync", "fsync", "rename appear", "fsync", "end", "fsync", "remove"}
+	seen := make([][]string, len(phases)) // names
+	at, started := 0, false
+	var ops, created []string
 	see := func(op, name string) error {
-		ended = ended || op == "rename" && name == journalDone
-		if op == "symlink" && !isStaged(filepath.Base(name)) {
+		switch {
+		case op == "rename" && name == journalName:
+			started = true
+			return nil
+		case op == "rename" && name == journalDone:
+			op = "end"
+		case op == "symlink" && !isStaged(filepath.Base(name)):
 			op = "appear"
+		case op == "create":
+			created = append(created, name)
 		}
-		if ops = append(ops, op); op == "fsync" {
-			fsynced[name] = true
-			if !ended {
-				t.Errorf("%s is synced while there is a journal, which may come back", name)
-			}
+		ops = append(ops, op)
+		if !started {
+			return nil
 		}
+		for at < len(phases) && !slices.Contains(strings.Fields(phases[at]), op) {
+			at++
+		}
+		if at == len(phases) {
+			return fmt.Errorf("%s %s is out of its place in %v", op, name, ops)
+		}
+		seen[at] = append(seen[at], name)
 		return nil
 	}
 	if err := commitWith(root, dir, see); err != nil {
 		t.Fatal(err)
 	}
-	for _, dir := range []string{".", "etc", "new", "new/dir"} {
-		if !fsynced[dir] {
-			t.Errorf("the names in %s are not on disk in the end", dir)
-		}
-	}
-	if ops[0] != "create" || ops[1] != "rename" {
+	if ops[0] != "create" {
 		t.Errorf("the journal is not first: %v", ops)
 	}
-	ops = ops[2:]
-	phase := map[string]int{"mkdir": 0, "create": 0, "symlink": 0, "link": 0, "syncfs": 1, "rename": 2, "appear": 2, "fsync": 3, "remove": 4}
-	at := 0
-	for i, op := range ops {
-		p := phase[op]
-		if p < at {
-			t.Fatalf("%s is operation %d of %v", op, i, ops)
-		}
-		at = p
+	created[0] = journalName // that it was renamed to
+	sameNames(t, "files whose data is on the disk", created, seen[1])
+	for _, phase := range []int{2, 4} {
+		sameNames(t, "directories on the disk", []string{".", "etc", "new", "new/dir", "etc/dir"}, seen[phase])
 	}
-	all := strings.Join(ops, " ")
-	for op := range phase {
-		if !strings.Contains(all, op) {
-			t.Errorf("no %s in %v", op, ops)
+	sameNames(t, "directory of the journal", []string{"."}, seen[6])
+	for i, names := range seen {
+		if len(names) == 0 {
+			t.Errorf("no %s in its place in %v", phases[i], ops)
 		}
 	}
-	if strings.Count(all, "syncfs") != 1 {
-		t.Errorf("one file system is synced more than once: %v", ops)
+}
+
+func sameNames(t *testing.T, what string, want, got []string) {
+	t.Helper()
+	if want, got = slices.Sorted(slices.Values(want)), slices.Sorted(slices.Values(got)); !slices.Equal(want, got) {
+		t.Errorf("%s: %v, want %v", what, got, want)
 	}
 }
 
@@ -190,16 +200,15 @@ func finished(tree map[string]string) bool {
 func TestCommitRollsBackWithoutHardLinks(t *testing.T) {
 	dir, root := makeRoot(t)
 	was := dump(t, root)
-	fsyncs := 0
-	err := commitWith(root, dir, func(op, _ string) error {
-		if op == "link" {
+	switched := false
+	err := commitWith(root, dir, func(op, name string) error {
+		switch {
+		case op == "link":
 			return syscall.EPERM
+		case op == "fsync" && switched:
+			return syscall.EIO
 		}
-		if op == "fsync" {
-			if fsyncs++; fsyncs == 1 {
-				return syscall.EIO
-			}
-		}
+		switched = switched || op == "rename" && !IsStaged(filepath.Base(name))
 		return nil
 	})
 	if !errors.Is(err, syscall.EIO) {
@@ -373,7 +382,7 @@ func BenchmarkCommit(b *testing.B) {
 				b.StopTimer()
 				dir := b.TempDir()
 				b.StartTimer()
-				_, err := Options{NoSync: !sync}.Update(context.Background(), dir, func(o *Overlay) error {
+				_, err := Options{Sync: sync}.Update(context.Background(), dir, func(o *Overlay) error {
 					for i := range 500 {
 						if err := o.Symlink("target", "etc/ssl/certs/"+strings.Repeat("x", i%50)+string(rune('a'+i/50))); err != nil {
 							return err

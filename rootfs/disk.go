@@ -17,6 +17,7 @@ type disk struct {
 	*tree
 	// before, in tests, sees each operation and can make it fail.
 	before func(op, name string) error
+	sync   *syncer // nil where nothing waits for the disk
 }
 
 func (d disk) try(op, name string) error {
@@ -140,35 +141,6 @@ func (d disk) remove(name string) error {
 	return nil
 }
 
-// syncTree waits until all data of the file system that holds name is on disk,
-// by one call for hundreds of files.
-func (d disk) syncTree(name string) error {
-	if err := d.try("syncfs", name); err != nil {
-		return err
-	}
-	return d.withDir(name, syncfs)
-}
-
-// syncDir waits until the names in a directory are on disk.
-func (d disk) syncDir(name string) error {
-	if err := d.try("fsync", name); err != nil {
-		return err
-	}
-	return d.withDir(name, (*os.File).Sync)
-}
-
-func (d disk) withDir(name string, do func(*os.File) error) error {
-	f, err := d.openFile(name, os.O_RDONLY|syscall.O_NONBLOCK)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	if err := do(f); err != nil && !errors.Is(err, syscall.EINVAL) {
-		return err
-	}
-	return nil // a file system that cannot sync has nothing to lose
-}
-
 // openDir opens a directory, and never waits for what someone has put in its
 // place.
 func (d disk) openDir(name string) (*os.File, error) {
@@ -200,5 +172,8 @@ func (d disk) overwrite(name string, old, data []byte) (err error) {
 	if _, err := f.WriteAt(data[start:], int64(start)); err != nil {
 		return err
 	}
-	return errors.Join(f.Truncate(int64(len(data))), f.Sync())
+	if err := f.Truncate(int64(len(data))); err != nil || d.sync == nil {
+		return err
+	}
+	return d.sync.pass(datasync(f))
 }

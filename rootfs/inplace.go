@@ -42,8 +42,8 @@ func (c *committer) createInPlace(j *job) error {
 	if errors.Is(err, fs.ErrExist) {
 		return err // it is somebody else's
 	}
-	if err == nil && !c.opt.NoSync {
-		err = c.syncDir(j.Name)
+	if err == nil {
+		err = c.syncFiles([]string{j.Name})
 	}
 	if err != nil {
 		return errors.Join(err, gone(c.root.Remove(j.Name)))

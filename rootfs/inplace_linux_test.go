@@ -23,11 +23,14 @@ func TestBusyFileStaysWholeOnAFullDisk(t *testing.T) {
 	if err := os.WriteFile(bundle, bytes.Repeat([]byte("old bundle\n"), 4096), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	_, err := Options{}.update(t.Context(), dir, func(o *Overlay) error { return o.WriteFile("bundle", []byte("new\n"), 0) }, func(op, name string) error {
+	written := false
+	_, err := Options{Sync: true}.update(t.Context(), dir, func(o *Overlay) error { return o.WriteFile("bundle", []byte("new\n"), 0) }, func(op, name string) error {
 		switch {
 		case op == "rename" && name == "bundle":
 			return syscall.EBUSY
-		case op == "fsync":
+		case op == "overwrite":
+			written = true
+		case op == "fsync" && written:
 			_ = os.WriteFile(filler, make([]byte, 1<<20), 0o644) // as much as there is room for
 			return syscall.EIO
 		}

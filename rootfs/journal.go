@@ -188,7 +188,7 @@ func (c *committer) recoverFrom(name string, info fs.FileInfo) error {
 	if err != nil {
 		return err
 	}
-	if len(data) == 0 { // the power failed before it was on disk, and with that before any name was switched
+	if len(data) == 0 { // the power failed before it was on the disk: before any name was switched, or nobody waited for the disk
 		return c.remove(name)
 	}
 	var j journal
@@ -198,7 +198,7 @@ func (c *committer) recoverFrom(name string, info fs.FileInfo) error {
 	dirs := j.Going
 	if path.Base(name) == journalName {
 		dirs = j.Made
-		err = c.restore(j)
+		err = errors.Join(c.restore(j), c.syncDirs(j.homes()))
 	}
 	if err == nil {
 		err = c.clear(j)
@@ -233,6 +233,15 @@ func (j journal) valid() bool {
 		}
 	}
 	return !slices.ContainsFunc(slices.Concat(j.Made, j.Going), func(dir string) bool { return !fs.ValidPath(dir) || dir == "." })
+}
+
+// homes returns the directories in which names are put back.
+func (j journal) homes() []string {
+	var names []string
+	for _, e := range j.Names {
+		names = append(names, e.Name, e.Backup)
+	}
+	return parents(names)
 }
 
 // restore puts back each name that is as the commit made it.

@@ -34,7 +34,7 @@ func interrupted(t *testing.T) (dir string, was map[string]string) {
 	dir = c.fresh(t)
 	was = dump(t, dir)
 	for n := 0; ; n++ {
-		_, _ = c.killedAt(t, dir, n, rootfs.Options{NoSync: true})
+		_, _ = c.killedAt(t, dir, n, rootfs.Options{})
 		now := dump(t, dir)
 		if _, there := now["etc/going"]; !there {
 			return dir, was

@@ -58,14 +58,17 @@ func manyDirectories(t *testing.T, dir string) {
 			}
 		}
 	}
-	var synced atomic.Int32 // directories may be synced at the same time
-	fail := func(op, _ string) error {
-		if op == "fsync" && synced.Add(1) > homes {
+	var switched, synced atomic.Int32 // files and links are switched at the same time
+	fail := func(op, name string) error {
+		if op == "rename" && !rootfs.IsStaged(filepath.Base(name)) {
+			switched.Add(1)
+		}
+		if op == "fsync" && switched.Load() == homes && synced.Add(1) > homes {
 			return syscall.EIO
 		}
 		return nil
 	}
-	if _, err := rootfs.UpdateWith(context.Background(), dir, rootfs.Options{}, fail, edit); !errors.Is(err, syscall.EIO) {
+	if _, err := rootfs.UpdateWith(context.Background(), dir, rootfs.Options{Sync: true}, fail, edit); !errors.Is(err, syscall.EIO) {
 		t.Fatal(err)
 	}
 	check("old", false)

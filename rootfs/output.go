@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -32,7 +33,7 @@ func (opt Options) export(root disk, changes []Change) error {
 	if err := opt.clear(root.root, to); err != nil {
 		return err
 	}
-	x := exporter{disk: disk{tree: to, before: root.before}, from: root, done: map[string]bool{".": true}}
+	x := exporter{disk: disk{tree: to, before: root.before, sync: root.sync}, from: root, done: map[string]bool{".": true}}
 	if err = x.writeAll(changes, opt.ModTime); err != nil {
 		_ = opt.clear(root.root, to)
 	}
@@ -55,7 +56,28 @@ func (opt Options) makeOutput() (made []string, err error) {
 		removeEmpty(made)
 		return nil, explain(opt.Output, err)
 	}
+	if err := opt.syncAbove(made); err != nil {
+		removeEmpty(made)
+		return nil, explain(opt.Output, err)
+	}
 	return made, nil
+}
+
+// syncAbove waits until the names of directories that were made are on the disk.
+func (opt Options) syncAbove(made []string) error {
+	if !opt.Sync {
+		return nil
+	}
+	for _, dir := range made {
+		f, err := os.Open(filepath.Dir(dir))
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(opt.syncer().pass(f.Sync()), f.Close()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // removeEmpty takes directories away that nothing was written into.
@@ -85,10 +107,24 @@ func (x *exporter) writeAll(changes []Change, at time.Time) error {
 	if err := x.setTimes(at); err != nil {
 		return err
 	}
+	if err := x.flush(changes); err != nil {
+		return err
+	}
 	if err := x.remove(outputMark); err != nil {
 		return err
 	}
-	return x.setTime(".", at)
+	return errors.Join(x.setTime(".", at), x.syncDirs([]string{"."}))
+}
+
+// flush waits for the disk before the mark goes.
+func (x *exporter) flush(changes []Change) error {
+	var files []string
+	for _, ch := range changes {
+		if ch.Mode.IsRegular() {
+			files = append(files, ch.Name)
+		}
+	}
+	return errors.Join(x.syncFiles(files), x.syncDirs(slices.Sorted(maps.Keys(x.done))))
 }
 
 func explainNil(dir string, err error) error {

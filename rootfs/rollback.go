@@ -19,6 +19,7 @@ func (c *committer) rollback() error {
 	if err := errors.Join(errs...); err != nil {
 		return err // what is needed to put the rest back stays, and the journal for the next run
 	}
+	_ = c.syncDirs(c.dirs()) // before the journal goes; that it fails may be why all of this is put back
 	for _, j := range c.work {
 		for _, name := range []string{j.staged, j.backup} {
 			errs = append(errs, c.takeAway(name))
@@ -74,17 +75,20 @@ func (c *committer) undo(j *job) error {
 	case j.Prior == nil:
 		return gone(c.root.Remove(j.Name))
 	case slices.Contains(c.result.InPlace, j.Name):
-		return disk{tree: c.tree}.overwrite(j.Name, nil, j.old)
+		return c.plain().overwrite(j.Name, nil, j.old)
 	case j.backup != "":
 		return c.root.Rename(j.backup, j.Name)
 	}
 	return c.remake(j)
 }
 
+// plain returns the disk without the hook of tests, which is to fail once.
+func (c *committer) plain() disk { return disk{tree: c.tree, sync: c.sync} }
+
 // remake makes an old file or link again of which there is no backup, at its
 // name where nothing can be moved to that.
 func (c *committer) remake(j *job) error {
-	old, plain := j.Change, disk{tree: c.tree}
+	old, plain := j.Change, c.plain()
 	old.Mode = j.Prior.Mode()
 	at := func(name string) error {
 		if old.Mode&fs.ModeSymlink != 0 {

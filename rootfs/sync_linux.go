@@ -2,6 +2,7 @@ package rootfs
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -11,7 +12,18 @@ import (
 // access alone.
 const noAtime = unix.O_NOATIME
 
-func syncfs(f *os.File) error { return unix.Syncfs(int(f.Fd())) }
+// datasync waits until the data of f is on the disk, with the size, and without
+// the times.
+func datasync(f *os.File) error {
+	for {
+		switch err := unix.Fdatasync(int(f.Fd())); {
+		case err == nil:
+			return nil
+		case !errors.Is(err, unix.EINTR):
+			return &fs.PathError{Op: "fdatasync", Path: f.Name(), Err: err}
+		}
+	}
+}
 
 // reserve makes sure that size bytes can be written to f.
 func reserve(f *os.File, size int64) error {

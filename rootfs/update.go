@@ -7,14 +7,15 @@ import (
 	"time"
 )
 
-// Options say how a root is updated. The zero value commits to the root itself.
+// Options say how a root is updated. The zero value commits to the root itself,
+// and leaves it to the kernel when the data reaches the disk.
 type Options struct {
 	DryRun      bool                  // change nothing, only return what would change
 	Output      string                // write the changes alone into this directory and leave the root as it is
 	ModTime     time.Time             // of everything in Output
 	Marker      string                // name of a file that tells an Output of an earlier run, which is renewed; the journal is beside it
 	LockTimeout time.Duration         // how long to wait for another process; 0 is a minute
-	NoSync      bool                  // leave it to the kernel when data reaches the disk
+	Sync        bool                  // wait until all is on the disk: a power failure is then survived as kill -9 always is
 	Unread      func(dir string) bool // directories whose readers take every file: nothing is staged in them
 }
 
@@ -65,7 +66,7 @@ func (opt Options) updateRoot(ctx context.Context, dir string, edit func(*Overla
 		return nil, err
 	}
 	defer unlock()
-	c := &committer{disk: disk{tree: t, before: before}, dir: dir, opt: opt, result: result}
+	c := &committer{disk: disk{tree: t, before: before, sync: opt.syncer()}, dir: dir, opt: opt, result: result}
 	if err := c.recover(); err != nil {
 		return nil, err
 	}
@@ -74,16 +75,18 @@ func (opt Options) updateRoot(ctx context.Context, dir string, edit func(*Overla
 		return nil, err
 	}
 	result.Changes = slices.Collect(overlay.Changes())
+	c.overlay = overlay
 	switch {
 	case opt.DryRun:
-		return result, nil
 	case opt.Output != "":
-		return result, opt.export(c.disk, result.Changes)
+		err = opt.export(c.disk, result.Changes)
+	default:
+		err = c.commit(result.Changes)
 	}
-	c.overlay = overlay
-	if err := c.commit(result.Changes); err != nil {
+	if err != nil {
 		return nil, err
 	}
+	c.warnUnsynced()
 	return result, nil
 }
 
