@@ -20,6 +20,7 @@ import (
 //	DOCKER_HOST        the engine of docker-daemon:, XDG_RUNTIME_DIR where a user's own has its socket
 //	DOCKER_CONFIG, REGISTRY_AUTH_FILE, HOME  where the credentials for registries are
 //	TMPDIR, HOME       where run keeps its bundle, if it can
+//	container          set in a container, where install and remove do not wait for the disk
 //	SSL_CERT_FILE …    on the running system, files that programs are told to read are extended; run merges them, APT_CONFIG, WGETRC and the options of Java
 //
 // The last are what package installer interprets.

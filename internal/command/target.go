@@ -21,6 +21,7 @@ type targetOptions struct {
 	javaPassword string // file that holds it
 	user         bool   // macOS: the login keychain
 	hooks        string
+	fsync        string
 }
 
 func (o *targetOptions) flags() []cli.Flag {
@@ -30,6 +31,7 @@ func (o *targetOptions) flags() []cli.Flag {
 		&cli.BoolFlag{Name: "user", Category: targetFlags, Usage: "on a Mac: the login keychain in place of the system's", Destination: &o.user},
 		&cli.BoolFlag{Name: "dry-run", Category: targetFlags, Usage: "say what would change and change nothing", Destination: &o.dryRun},
 		&cli.StringFlag{Name: "hooks", Category: targetFlags, Usage: "hooks of the distribution's own tool on the running root: auto or none", Value: "auto", Destination: &o.hooks},
+		fsyncFlag(&o.fsync),
 		&cli.DurationFlag{Name: "lock-timeout", Category: targetFlags, Usage: "wait for another certgraft on the same root for `DURATION`", Value: time.Minute, Destination: &o.lockTimeout},
 	}
 }
@@ -59,6 +61,9 @@ func (o *targetOptions) installer(p *printer) (installer.Options, error) {
 	case "auto", "none":
 	default:
 		return opt, usagef("--hooks %s: it is auto or none", o.hooks)
+	}
+	if err := checkFsync(o.fsync); err != nil {
+		return opt, err
 	}
 	var err error
 	opt.JavaPassword, err = readPassword(o.javaPassword)
@@ -113,6 +118,9 @@ func (o *targetOptions) update(ctx context.Context, p *printer, dir string, edit
 	if epoch.IsZero() {
 		epoch = time.Unix(0, 0)
 	}
-	opt := rootfs.Options{DryRun: o.dryRun, Output: o.output, LockTimeout: o.lockTimeout, ModTime: epoch, Marker: installer.RecordPath, Unread: installer.TakesEveryFile}
+	opt := rootfs.Options{
+		DryRun: o.dryRun, Output: o.output, Sync: o.fsyncs(os.DirFS("/"), p.env),
+		LockTimeout: o.lockTimeout, ModTime: epoch, Marker: installer.RecordPath, Unread: installer.TakesEveryFile,
+	}
 	return opt.Update(ctx, dir, edit)
 }

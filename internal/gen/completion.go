@@ -19,6 +19,7 @@ var flagValues = map[string][]string{
 	"expired":         {"skip", "keep", "fail"},
 	"non-ca":          {"keep", "skip", "fail"},
 	"hooks":           {"auto", "none"},
+	"fsync":           {"auto", "always", "never"},
 	"scan":            {"auto", "all"},
 	"patch --env":     {"auto", "none"},
 	"starttls":        probe.ProtocolNames(),

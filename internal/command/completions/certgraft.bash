@@ -21,8 +21,8 @@ _certgraft() {
     fi
   done
   case $cmd in
-    install) flags='--append --dry-run --hooks --java-password-file --keep-going --lock-timeout --output --override-blocklist --root --stores --sync --user --with-mozilla --catalog --expired --lock --non-ca --policy --cache --download-ca --insecure --no-fallback --offline --timeout --help -h --json --quiet -q --verbose' ;;
-    remove) flags='--all --dry-run --hooks --image --in-place --java-password-file --lock-timeout --root --tag -t --user --annotation --cache --cache-repo --jobs --keep-attestations --keep-other-platforms --label --layer --max-layer-size --platform --require-full-scan --scan --catalog --insecure-registry --registry-ca --help -h --json --metadata-file --quiet -q --verbose' ;;
+    install) flags='--append --dry-run --fsync --hooks --java-password-file --keep-going --lock-timeout --output --override-blocklist --root --stores --sync --user --with-mozilla --catalog --expired --lock --non-ca --policy --cache --download-ca --insecure --no-fallback --offline --timeout --help -h --json --quiet -q --verbose' ;;
+    remove) flags='--all --dry-run --fsync --hooks --image --in-place --java-password-file --lock-timeout --root --tag -t --user --annotation --cache --cache-repo --jobs --keep-attestations --keep-other-platforms --label --layer --max-layer-size --platform --require-full-scan --scan --catalog --insecure-registry --registry-ca --help -h --json --metadata-file --quiet -q --verbose' ;;
     patch) flags='--append --dry-run --from-file --in-place --keep-going --override-blocklist --shard --stores --sync --tag -t --with-mozilla --annotation --cache-repo --env --jobs --keep-attestations --keep-other-platforms --label --layer --max-layer-size --platform --print-plan --require-full-scan --scan --catalog --expired --lock --non-ca --policy --cache --download-ca --insecure --no-fallback --offline --timeout --insecure-registry --registry-ca --help -h --json --metadata-file --quiet -q --verbose' ;;
     bundle) flags='--catalog --expired --lock --non-ca --policy --root --with-system --cache --download-ca --insecure --no-fallback --offline --timeout --format --help -h --json --name --output --password-file --quiet -q --verbose' ;;
     run) flags='--catalog --expired --lock --non-ca --policy --cache --download-ca --insecure --no-fallback --offline --timeout --help -h --json --quiet -q --verbose' ;;
@@ -62,6 +62,8 @@ _certgraft() {
       kind=other words='' ;;
     'remove --scan' | 'patch --scan')
       kind=words words='auto all' ;;
+    'install --fsync' | 'remove --fsync')
+      kind=words words='auto always never' ;;
     'install --hooks' | 'remove --hooks' | 'patch --env')
       kind=words words='auto none' ;;
     'install --stores' | 'patch --stores')

@@ -60,6 +60,7 @@ complete -c certgraft -n '__certgraft_is install remove patch bundle run env ins
 complete -c certgraft -n '__certgraft_is install remove patch bundle run env inspect list verify lock diff completion version' -l verbose -d 'say each step on standard error'
 complete -c certgraft -n '__certgraft_is install remove patch bundle run list verify lock' -l catalog -r -F -d 'also know the providers in FILE'
 complete -c certgraft -n '__certgraft_is install remove' -l dry-run -d 'say what would change and change nothing'
+complete -c certgraft -n '__certgraft_is install remove' -l fsync -x -a 'auto always never' -d 'survive a power failure, not only kill -9: auto (on / outside a container), always or never'
 complete -c certgraft -n '__certgraft_is install remove' -l hooks -x -a 'auto none' -d 'hooks of the distribution\'s own tool on the running root: auto or none'
 complete -c certgraft -n '__certgraft_is install remove' -l lock-timeout -x -d 'wait for another certgraft on the same root for DURATION'
 complete -c certgraft -n '__certgraft_is install remove' -l root -x -a '(__fish_complete_directories)' -d 'edit the root file system in DIR'

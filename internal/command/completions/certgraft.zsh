@@ -104,6 +104,7 @@ _certgraft() {
   )
   [[ $cmd == (install|remove) ]] && args+=(
     '--dry-run[say what would change and change nothing]'
+    '--fsync=[survive a power failure, not only kill -9: auto (on / outside a container), always or never]:FSYNC:(auto always never)'
     '--hooks=[hooks of the distribution'\''s own tool on the running root: auto or none]:HOOKS:(auto none)'
     '--lock-timeout=[wait for another certgraft on the same root for DURATION]:DURATION: '
     '--root=[edit the root file system in DIR]:DIR:_directories'
