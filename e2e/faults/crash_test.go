@@ -9,6 +9,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -40,15 +41,18 @@ func interruptions(t *testing.T) map[string]interruption {
 	}
 	const debianBundle, fedoraBundle = "etc/ssl/certs/ca-certificates.crt", "etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem"
 	install, remove := []string{"install", corp}, []string{"remove", "--all"}
+	synced := func(args []string) []string { return append(slices.Clone(args), "--fsync", "always") }
 	return map[string]interruption{
 		"install on Debian":          {debianTree, nil, install, debianBundle},
-		"install --append on Debian": {debianTree, nil, append(install, "--append"), debianBundle},
+		"install --append on Debian": {debianTree, nil, append(slices.Clone(install), "--append"), debianBundle},
 		"remove from Debian":         {debianTree, install, remove, debianBundle},
 		"install on Alpine":          {alpine, nil, install, debianBundle},
 		"remove from Alpine":         {alpine, install, remove, debianBundle},
 		"install on Fedora":          {fedora, nil, install, fedoraBundle},
 		"remove from Fedora":         {fedora, install, remove, fedoraBundle},
 		"install on scratch":         {fstest.MapFS{"bin/app": {Mode: 0o755}}, nil, install, ""},
+		"install on Debian, synced":  {debianTree, nil, synced(install), debianBundle},
+		"remove from Debian, synced": {debianTree, install, synced(remove), debianBundle},
 	}
 }
 
@@ -224,46 +228,82 @@ func needsRoom(c change) bool {
 	return c.name == "openat" || c.name == "write" || c.name == "mkdirat" || c.name == "symlinkat" || c.name == "linkat"
 }
 
-// What is written is on disk before a name leads to it, and every name before
-// the command ends.
+// waits are the system calls that wait for the disk.
+var waits = []string{"fsync", "fdatasync", "syncfs", "sync_file_range"}
+
+// Unless it is asked to, a command that edits another root waits for no disk.
+func TestNothingWaitsForTheDisk(t *testing.T) {
+	for name, i := range interruptions(t) {
+		_, _, made := i.whole(t)
+		asked := slices.Contains(i.args, "--fsync")
+		if slices.ContainsFunc(made, func(c change) bool { return slices.Contains(waits, c.name) }) != asked {
+			t.Errorf("%s: it waits for the disk: %v", name, !asked)
+		}
+	}
+}
+
+// All that is written, the journal too, is on disk with its name before the first
+// name is switched; every name before the journal ends, and its end before what
+// it takes to go back is deleted.
 func TestSyncedBeforeAndAfterRename(t *testing.T) {
 	for name, i := range interruptions(t) {
+		if slices.Contains(i.args, "--fsync") {
+			continue
+		}
 		t.Run(name, func(t *testing.T) {
+			i.args = append(slices.Clone(i.args), "--fsync", "always")
 			_, _, made := i.whole(t)
 			dirty := map[string]bool{}   // files that were written and not synced
-			pending := map[string]bool{} // directories with names that were not synced
-			renames := 0
+			staged := map[string]bool{}  // directories with names that were not synced and nobody reads
+			pending := map[string]bool{} // and with others
+			renames, ended := 0, false
 			for _, c := range made {
 				dir := filepath.Dir(c.path)
 				switch c.name {
 				case "write", "pwrite64", "fchmod", "fchown", "fsetxattr", "ftruncate":
 					dirty[c.path] = true
-				case "syncfs":
-					clear(dirty)
-				case "fsync":
-					delete(dirty, c.path)
-					delete(pending, c.path)
-				case "renameat", "renameat2":
-					if ours(c.path) && ours(c.from) {
-						continue // the journal, which leads nobody anywhere
+				case "openat", "linkat", "mkdirat":
+					staged[dir] = true
+				case "symlinkat":
+					if !ours(c.path) {
+						pending[dir] = true
 					}
-					if ours(c.path) { // what goes is put aside
+				case "fsync", "fdatasync":
+					delete(dirty, c.path)
+					delete(staged, c.path)
+					delete(pending, c.path)
+				case "syncfs":
+					t.Errorf("it waits for what others have written")
+				case "unlinkat":
+					if ended && len(pending) > 0 {
+						t.Errorf("%s is deleted, and the journal may come back", c.path)
+					}
+				case "renameat", "renameat2":
+					switch {
+					case ours(c.path) && ours(c.from) && filepath.Base(c.from) != ".certgraft-journal":
+						staged[dir] = true // the journal, which leads nobody anywhere
+						dirty[c.path] = dirty[c.from]
+						delete(dirty, c.from)
+						continue
+					case ours(c.path) && ours(c.from): // the journal ends
+						if len(pending) > 0 {
+							t.Errorf("the journal ends before the names are on disk in %v", pending)
+						}
+						ended = true
+					case ours(c.path): // what goes is put aside
 						dir = filepath.Dir(c.from)
 					}
-					renames++
-					if dirty[c.from] {
-						t.Errorf("%s gets its name before its content is on disk", c.path)
+					if renames++; renames == 1 && len(dirty)+len(staged) > 0 {
+						t.Errorf("%s is switched, and this is not on disk: data of %v, names in %v", c.path, dirty, staged)
 					}
-					pending[dir] = true
-				case "mkdirat":
 					pending[dir] = true
 				}
 			}
 			for dir := range pending {
 				t.Errorf("the names in %s are not on disk when the command ends", dir)
 			}
-			if renames == 0 {
-				t.Error("nothing was renamed: this test sees nothing")
+			if renames == 0 || !ended {
+				t.Error("nothing was renamed, or no journal was ended: this test sees nothing")
 			}
 		})
 	}
