@@ -22,7 +22,8 @@ func checkFsync(mode string) error {
 }
 
 // fsyncs reports whether the commit waits for the disk: by itself only where a
-// machine boots from the root. An image or a container that a power failure damages is made again.
+// machine boots from the root. An image or a container that a power failure
+// damages is made again.
 func (o *targetOptions) fsyncs(system fs.FS, env environ) bool {
 	if o.fsync != "auto" {
 		return o.fsync == "always"
@@ -71,7 +72,8 @@ func onOverlay(system fs.FS) bool {
 }
 
 // inits are the programs that a machine starts first, by the names that the
-// kernel has for them.
+// kernel has for them. A container that runs one of them waits for the disk in
+// vain, which costs it a moment.
 var inits = []string{"systemd", "init", "openrc-init", "runit", "runit-init", "s6-svscan", "dinit", "finit"}
 
 // booted reports whether process 1 is such a program.
