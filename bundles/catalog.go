@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/internal/hint"
 )
 
 // catalogVersion is the schema that this program reads.
@@ -86,7 +87,7 @@ func Catalog(opt Options) (*Catalogue, error) {
 	for _, name := range opt.Catalog {
 		data, err := os.ReadFile(name)
 		if err != nil {
-			return nil, hinted{fmt.Errorf("read catalogue: %w", err), "check the path in --catalog or CERTGRAFT_CATALOG"}
+			return nil, hint.Add(fmt.Errorf("read catalogue: %w", err), "check the path in --catalog or CERTGRAFT_CATALOG")
 		}
 		if err := c.add(name, data); err != nil {
 			return nil, err
@@ -105,7 +106,7 @@ func (c *Catalogue) add(name string, data []byte) error {
 		err = c.addAll(providers)
 	}
 	if err != nil {
-		return hinted{refusedf("%s: %w", name, err), "correct the file, whose form docs/providers.md shows, or leave it out (--catalog, CERTGRAFT_CATALOG)"}
+		return hint.Add(refusedf("%s: %w", name, err), "correct the file, whose form docs/providers.md shows, or leave it out (--catalog, CERTGRAFT_CATALOG)")
 	}
 	return nil
 }
@@ -202,9 +203,9 @@ func (c *Catalogue) Find(id string) (*Provider, error) {
 	err := usagef("no provider has the id %q", id)
 	near := c.near(id)
 	if len(near) == 0 {
-		return nil, hinted{err, "certgraft list shows the catalogue; for a file write ./" + id}
+		return nil, hint.Add(err, "certgraft list shows the catalogue; for a file write ./"+id)
 	}
-	return nil, hinted{err, "did you mean " + strings.Join(near, ", ") + "? certgraft list shows the catalogue; for a file write ./" + id}
+	return nil, hint.Add(err, "did you mean "+strings.Join(near, ", ")+"? certgraft list shows the catalogue; for a file write ./"+id)
 }
 
 // near returns names that a typing error could have made id from, or that
@@ -257,19 +258,19 @@ func (p *Provider) urls(region string) ([]string, error) {
 	}
 	err := usagef("%s has no region %q", p.ID, region)
 	if len(p.Regions) == 0 {
-		return nil, hinted{err, "it is one bundle: " + p.ID}
+		return nil, hint.Add(err, "it is one bundle: "+p.ID)
 	}
-	return nil, hinted{err, "regions: " + strings.Join(p.regionNames(), ", ")}
+	return nil, hint.Add(err, "regions: "+strings.Join(p.regionNames(), ", "))
 }
 
 func (p *Provider) notDownloadable() error {
 	switch p.Kind {
 	case PublicRoot:
-		return hinted{usagef("%s needs no bundle: its servers chain to public roots", p.ID), "install the ca-certificates package, or: certgraft install mozilla"}
+		return hint.Add(usagef("%s needs no bundle: its servers chain to public roots", p.ID), "install the ca-certificates package, or: certgraft install mozilla")
 	case None:
-		return hinted{usagef("%s has no CA that could be installed", p.ID), "certgraft list " + p.ID + " says why"}
+		return hint.Add(usagef("%s has no CA that could be installed", p.ID), "certgraft list "+p.ID+" says why")
 	}
-	return hinted{usagef("%s is at no URL that everyone can download from", p.ID), "get it with: " + strings.Join(p.Commands, "; ")}
+	return hint.Add(usagef("%s is at no URL that everyone can download from", p.ID), "get it with: "+strings.Join(p.Commands, "; "))
 }
 
 func (p *Provider) regionNames() []string { return slices.Sorted(maps.Keys(p.Regions)) }

@@ -61,11 +61,11 @@ func TestCatalogueFileRefused(t *testing.T) {
 		edited(`"evidence":{`, `"regions":{"eu":["http://acme.example/eu.pem"]},"pin":"`+fingerprint+`","evidence":{`): `region "eu": http://acme.example/eu.pem is http`,
 	} {
 		_, err := Catalog(Options{Catalog: []string{write(t, filepath.Join(t.TempDir(), "bad.json"), content)}})
-		if !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "bad.json: ") || !strings.Contains(err.Error(), want) || hint(err) == "" {
+		if !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "bad.json: ") || !strings.Contains(err.Error(), want) || hintOf(err) == "" {
 			t.Errorf("%s\n%v, want %q", content, err, want)
 		}
 	}
-	if _, err := Catalog(Options{Catalog: []string{"/nowhere"}}); !errors.Is(err, fs.ErrNotExist) || hint(err) == "" {
+	if _, err := Catalog(Options{Catalog: []string{"/nowhere"}}); !errors.Is(err, fs.ErrNotExist) || hintOf(err) == "" {
 		t.Error(err)
 	}
 }
@@ -107,8 +107,8 @@ func TestKinds(t *testing.T) {
 	for id, want := range map[string]string{
 		"aiven": "get it with: avn project ca-get", "neon": "install the ca-certificates package", "railway": "certgraft list railway says why",
 	} {
-		if _, err := Load(t.Context(), Options{}, id); !errors.Is(err, ErrUsage) || !strings.Contains(hint(err), want) {
-			t.Errorf("%s: %v, hint %q", id, err, hint(err))
+		if _, err := Load(t.Context(), Options{}, id); !errors.Is(err, ErrUsage) || !strings.Contains(hintOf(err), want) {
+			t.Errorf("%s: %v, hint %q", id, err, hintOf(err))
 		}
 	}
 	for _, opt := range []Options{{}, {Offline: true}, {NoFallback: true}} {
@@ -122,7 +122,7 @@ func TestKinds(t *testing.T) {
 	}
 	gone := strings.Replace(acme, `"static","formats":["pem"],"urls":["https://acme.example/ca.pem"]`, `"packaged","known":[{"name":"x","sha256":"`+strings.Repeat("ab", 32)+`","notAfter":"2030-01-01"}]`, 1)
 	file := write(t, filepath.Join(t.TempDir(), "c.json"), catalogOf(gone))
-	if _, err := Load(t.Context(), Options{Catalog: []string{file}}, "acme"); !errors.Is(err, ErrUnreachable) || hint(err) == "" {
+	if _, err := Load(t.Context(), Options{Catalog: []string{file}}, "acme"); !errors.Is(err, ErrUnreachable) || hintOf(err) == "" {
 		t.Errorf("a package that this program lacks: %v", err)
 	}
 	warned := strings.Replace(acme, `"evidence"`, `"warning":"look out","evidence"`, 1)

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/internal/hint"
 )
 
 // loadURLs gets the bundle of a URL or a catalogue id: by download, else from
@@ -44,13 +45,13 @@ func (l *loader) loadURLs(ctx context.Context, s *source) (*Bundle, error) {
 // located says where a download failed, unless the argument does, and what to
 // do where the address is at fault.
 func (s *source) located(address string, err error) error {
-	hint := "check the address, or look for the new one on the publisher's page"
+	advice := "check the address, or look for the new one on the publisher's page"
 	if s.provider != nil {
-		hint = "look for the new address on the publisher's page, which certgraft list " + s.provider.ID + " names"
+		advice = "look for the new address on the publisher's page, which certgraft list " + s.provider.ID + " names"
 		err = fmt.Errorf("get %s: %w", redact(address), err)
 	}
 	if errors.Is(err, errNotServed) {
-		return hinted{err, hint}
+		return hint.Add(err, advice)
 	}
 	return err
 }
@@ -60,7 +61,7 @@ func (s *source) located(address string, err error) error {
 func (s *source) packaged() (*Bundle, error) {
 	b, err := s.fromSnapshot()
 	if err != nil {
-		return nil, hinted{unreachablef("%w", err), "get the file from the provider and name it: " + s.provider.Homepage}
+		return nil, hint.Add(unreachablef("%w", err), "get the file from the provider and name it: "+s.provider.Homepage)
 	}
 	return b, pinned(b, s)
 }
@@ -104,7 +105,7 @@ func (b *Bundle) addDownload(s *source, urls []string, address string, data []by
 	}
 	for _, f := range b.Findings[before:] {
 		if errors.Is(f.Finding, certs.ErrTruncated) {
-			return hinted{refusedf("the download is truncated: %w", f.Finding), "run it again; if it stays so, tell the publisher"}
+			return hint.Add(refusedf("the download is truncated: %w", f.Finding), "run it again; if it stays so, tell the publisher")
 		}
 	}
 	return nil
@@ -154,29 +155,29 @@ func noFallback(cause, why error) error {
 		return advised(cause)
 	}
 	err := unreachablef("%w; %s", cause, why)
-	if refused, ok := errors.AsType[hinted](why); ok && !errors.Is(why, errPin) { // the pin may well be right
-		err = hinted{err, refused.hint}
+	if refused, ok := errors.AsType[hint.Error](why); ok && !errors.Is(why, errPin) { // the pin may well be right
+		err = hint.Add(err, refused.Hint())
 	}
-	return hinted{err, advice(cause)}
+	return hint.Add(err, advice(cause))
 }
 
 // notAsked is the error of a source that could not be asked, where what stands
 // in for it lacks something.
 func notAsked(cause error, why string) error {
 	if errors.Is(cause, errOffline) {
-		return hinted{unreachablef("%w; %s", cause, why), "run it once with a network and --cache DIR, or name the file itself"}
+		return hint.Add(unreachablef("%w; %s", cause, why), "run it once with a network and --cache DIR, or name the file itself")
 	}
 	return unreachablef("%w; %s", advised(cause), why)
 }
 
 // advised adds to the error of a failed download what to do about it.
-func advised(err error) error { return hinted{err, advice(err)} }
+func advised(err error) error { return hint.Add(err, advice(err)) }
 
 // advice is what to do about a failed download: what its error knows, or what is
 // so of most.
 func advice(err error) string {
-	if known, ok := errors.AsType[hinted](err); ok {
-		return known.hint
+	if known, ok := errors.AsType[hint.Error](err); ok {
+		return known.Hint()
 	}
 	return "check the network and the proxy (https_proxy), or download the file elsewhere and name it"
 }

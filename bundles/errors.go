@@ -31,17 +31,6 @@ func unreachablef(format string, args ...any) error {
 	return classed{fmt.Errorf(format, args...), ErrUnreachable}
 }
 
-// hinted is an error that knows what to do next.
-type hinted struct {
-	error
-	hint string
-}
-
-func (h hinted) Unwrap() error { return h.error }
-
-// Hint returns the advice to print below the error.
-func (h hinted) Hint() string { return h.hint }
-
 // together is several errors on one line.
 type together []error
 

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
+
+	"github.com/certgraft/certgraft/internal/hint"
 )
 
 // errTransient is a failure of the network or of the server, not of what it
@@ -214,7 +216,7 @@ const proxyHint = "if a proxy here inspects TLS, name its CA with --download-ca 
 func failure(ctx context.Context, err, last error) error {
 	cause := withoutURL(err)
 	if errors.Is(err, errPolicy) {
-		return hinted{refusedf("%w", cause), "look at what the address serves, and download it elsewhere if it is right"}
+		return hint.Add(refusedf("%w", cause), "look at what the address serves, and download it elsewhere if it is right")
 	}
 	if ctx.Err() != nil {
 		cause = context.Cause(ctx)
@@ -224,11 +226,11 @@ func failure(ctx context.Context, err, last error) error {
 		if last != nil {
 			cause = fmt.Errorf("%w; the last attempt: %w", cause, last)
 		}
-		cause = hinted{cause, "allow more with --timeout, or use --offline"}
+		cause = hint.Add(cause, "allow more with --timeout, or use --offline")
 	}
 	var out error = classed{unreachablef("%w", cause), errTransient}
 	if is[*tls.CertificateVerificationError](err) || is[x509.UnknownAuthorityError](err) {
-		out = hinted{out, proxyHint}
+		out = hint.Add(out, proxyHint)
 	}
 	return out
 }

@@ -19,6 +19,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/certgraft/certgraft/internal/hint"
 	"github.com/certgraft/certgraft/internal/roottest"
 )
 
@@ -102,10 +103,10 @@ func TestDownload(t *testing.T) {
 					}
 					return
 				}
-				if !errors.Is(err, test.kind) || !strings.Contains(err.Error(), test.want) || hint(err) == "" {
-					t.Errorf("%v, hint %q; want %q", err, hint(err), test.want)
+				if !errors.Is(err, test.kind) || !strings.Contains(err.Error(), test.want) || hintOf(err) == "" {
+					t.Errorf("%v, hint %q; want %q", err, hintOf(err), test.want)
 				}
-				if strings.Contains(fmt.Sprint(err, hint(err)), "geheim") {
+				if strings.Contains(fmt.Sprint(err, hintOf(err)), "geheim") {
 					t.Errorf("the error shows a secret: %v", err)
 				}
 			})
@@ -117,33 +118,15 @@ func list(answers ...func(*http.Request) (*http.Response, error)) []func(*http.R
 	return answers
 }
 
-// hint returns all hints of an error, a line each.
-func hint(err error) string {
-	var found string
-	var walk func(error)
-	walk = func(err error) {
-		if h, ok := err.(interface{ Hint() string }); ok {
-			found += h.Hint() + "\n"
-		}
-		switch e := err.(type) { //nolint:errorlint // this walks the tree itself
-		case interface{ Unwrap() error }:
-			walk(e.Unwrap())
-		case interface{ Unwrap() []error }:
-			for _, inner := range e.Unwrap() {
-				walk(inner)
-			}
-		}
-	}
-	walk(err)
-	return found
-}
+// hintOf returns all hints of an error, a line each.
+func hintOf(err error) string { return strings.Join(hint.Of(err), "\n") }
 
 // The whole call ends when its time is up, also in the middle of a wait.
 func TestDownloadTimesOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
 		_, err := Load(t.Context(), Options{Transport: &server{answers: list(answer(503, ""))}, Timeout: 2 * time.Second}, "https://example.com/")
-		if time.Since(start) != 2*time.Second || !errors.Is(err, ErrUnreachable) || !strings.Contains(hint(err), "--timeout") {
+		if time.Since(start) != 2*time.Second || !errors.Is(err, ErrUnreachable) || !strings.Contains(hintOf(err), "--timeout") {
 			t.Errorf("after %v: %v", time.Since(start), err)
 		}
 	})
@@ -367,8 +350,8 @@ func TestTransport(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := Load(t.Context(), Options{}, s.URL+"/ca.pem")
-	if !errors.Is(err, ErrUnreachable) || !strings.Contains(hint(err), "--download-ca") {
-		t.Errorf("unknown CA: %v, hint %q", err, hint(err))
+	if !errors.Is(err, ErrUnreachable) || !strings.Contains(hintOf(err), "--download-ca") {
+		t.Errorf("unknown CA: %v, hint %q", err, hintOf(err))
 	}
 	known := Options{DownloadCA: []string{file}}
 	for path, kind := range map[string]error{"/ca.pem": nil, "/ok": nil, "/plain": ErrRefused, "/loop": ErrRefused} {

@@ -14,6 +14,7 @@ import (
 	"syscall"
 
 	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/internal/hint"
 )
 
 // maxSize bounds every input: the largest bundle in use is below 1 MiB.
@@ -71,7 +72,7 @@ func readBounded(r io.Reader) ([]byte, error) {
 }
 
 func tooLarge() error {
-	return hinted{refusedf("it is larger than %d MiB: no bundle of certificates is", maxSize>>20), "check that it is the right file"}
+	return hint.Add(refusedf("it is larger than %d MiB: no bundle of certificates is", maxSize>>20), "check that it is the right file")
 }
 
 // loadPath reads a file, or the files of a directory.
@@ -93,7 +94,7 @@ func (l *loader) loadPath(s *source) (*Bundle, error) {
 }
 
 func noSuchFile() error {
-	return hinted{classed{errors.New("no such file"), fs.ErrNotExist}, "check the path; in a Dockerfile RUN step a file must be copied or mounted first"}
+	return hint.Add(classed{errors.New("no such file"), fs.ErrNotExist}, "check the path; in a Dockerfile RUN step a file must be copied or mounted first")
 }
 
 func readFile(path string) ([]byte, error) {
@@ -112,7 +113,7 @@ func withoutPath(err error) error {
 		err = p.Err
 	}
 	if errors.Is(err, fs.ErrPermission) {
-		return hinted{err, "run it as root; the mount of a build secret takes uid="}
+		return hint.Add(err, "run it as root; the mount of a build secret takes uid=")
 	}
 	return err
 }
@@ -124,7 +125,7 @@ func withoutPath(err error) error {
 // each: an odd file must not hide the key behind it.
 func (l *loader) loadDir(s *source) (*Bundle, error) {
 	if s.pinBytes != "" {
-		return nil, hinted{usagef("@sha256 pins the bytes of one file, and this is a directory"), "use @set:HEX, which pins the set of certificates"}
+		return nil, hint.Add(usagef("@sha256 pins the bytes of one file, and this is a directory"), "use @set:HEX, which pins the set of certificates")
 	}
 	entries, err := os.ReadDir(s.path)
 	if err != nil {
@@ -144,7 +145,7 @@ func (l *loader) loadDir(s *source) (*Bundle, error) {
 	case len(failed) > 0:
 		return nil, failed
 	case b.Certs.Len() == 0:
-		return nil, hinted{refusedf("no file in the directory holds a certificate"), "files in directories below it, and those whose names begin with a dot, are not read"}
+		return nil, hint.Add(refusedf("no file in the directory holds a certificate"), "files in directories below it, and those whose names begin with a dot, are not read")
 	}
 	return b, nil
 }

@@ -97,7 +97,7 @@ func TestStandardInputMayBeSlow(t *testing.T) {
 // root may read everything, so the error is a made one.
 func TestWhatMayNotBeRead(t *testing.T) {
 	err := withoutPath(&fs.PathError{Op: "open", Path: "secret.pem", Err: syscall.EACCES})
-	if err.Error() != "permission denied" || !strings.Contains(hint(err), "uid=") {
-		t.Errorf("%v\n%s", err, hint(err))
+	if err.Error() != "permission denied" || !strings.Contains(hintOf(err), "uid=") {
+		t.Errorf("%v\n%s", err, hintOf(err))
 	}
 }

@@ -74,7 +74,7 @@ func TestSlowDrip(t *testing.T) {
 				if took := time.Since(start); took != time.Minute || len(s.requests) != 1 {
 					t.Errorf("it took %v and %d requests", took, len(s.requests))
 				}
-				if !errors.Is(err, ErrUnreachable) || !strings.Contains(hint(err), "--timeout") {
+				if !errors.Is(err, ErrUnreachable) || !strings.Contains(hintOf(err), "--timeout") {
 					t.Error(err)
 				}
 			})

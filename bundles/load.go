@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/internal/hint"
 )
 
 // Options say how sources are read. The zero value downloads with the system's
@@ -255,7 +256,7 @@ func refusal(file string, err error) error {
 		file += ": "
 	}
 	if errors.Is(err, certs.ErrPrivateKey) {
-		return hinted{refusedf("%s%w", file, err), "what is installed can be read by everyone: make a file with the certificates alone, and treat the key as exposed if this file was public"}
+		return hint.Add(refusedf("%s%w", file, err), "what is installed can be read by everyone: make a file with the certificates alone, and treat the key as exposed if this file was public")
 	}
-	return hinted{refusedf("%s%w", file, err), "look at the content: it should hold lines -----BEGIN CERTIFICATE-----, or be DER or PKCS#7"}
+	return hint.Add(refusedf("%s%w", file, err), "look at the content: it should hold lines -----BEGIN CERTIFICATE-----, or be DER or PKCS#7")
 }

@@ -100,7 +100,7 @@ func TestLoadRefuses(t *testing.T) {
 		if !errors.Is(err, test.kind) || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: %v, want %q", test.spec, err, test.want)
 		}
-		if test.spec != "" && hint(err) == "" && !errors.Is(err, ErrUsage) {
+		if test.spec != "" && hintOf(err) == "" && !errors.Is(err, ErrUsage) {
 			t.Errorf("%s: no hint: %v", test.spec, err)
 		}
 	}
@@ -111,8 +111,8 @@ func TestLoadRefuses(t *testing.T) {
 		t.Errorf("no standard input: %v", err)
 	}
 	_, err := Load(t.Context(), Options{}, "aws-rsd")
-	if !strings.Contains(hint(err), "aws-rds") {
-		t.Errorf("hint %q", hint(err))
+	if !strings.Contains(hintOf(err), "aws-rds") {
+		t.Errorf("hint %q", hintOf(err))
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/internal/hint"
 )
 
 // LockFile is what a lock is called by default.
@@ -104,7 +105,7 @@ func (l *Lock) Encode() ([]byte, error) {
 func ReadLock(name string, insecure bool) (*Lock, error) {
 	data, err := os.ReadFile(name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, hinted{fmt.Errorf("read the lock: %w", err), "certgraft lock SOURCE… writes one"}
+		return nil, hint.Add(fmt.Errorf("read the lock: %w", err), "certgraft lock SOURCE… writes one")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read the lock: %w", err)
@@ -114,10 +115,10 @@ func ReadLock(name string, insecure bool) (*Lock, error) {
 		err = l.check(insecure)
 	}
 	switch {
-	case is[hinted](err):
+	case is[hint.Error](err):
 		return nil, refusedf("%s: %w", name, err)
 	case err != nil:
-		return nil, hinted{refusedf("%s: %w", name, err), "restore it from version control, or write it anew with certgraft lock SOURCE…"}
+		return nil, hint.Add(refusedf("%s: %w", name, err), "restore it from version control, or write it anew with certgraft lock SOURCE…")
 	}
 	return l, nil
 }
@@ -151,7 +152,7 @@ func (l *Lock) check(insecure bool) error {
 		case s.Source == "" || seen[s.Source]:
 			return fmt.Errorf("source %q is there twice, or has no name", s.Source)
 		case strings.HasPrefix(s.Source, "http://") && !insecure:
-			return hinted{fmt.Errorf("source %s is http, which anyone on the way can change", s.Source), "lock its https URL, or allow http with --insecure: what is locked is compared all the same"}
+			return hint.Add(fmt.Errorf("source %s is http, which anyone on the way can change", s.Source), "lock its https URL, or allow http with --insecure: what is locked is compared all the same")
 		}
 		seen[s.Source] = true
 		if err := s.check(); err != nil {
@@ -241,12 +242,12 @@ func (opt Options) checkLocked(s *source) error {
 	case opt.Lock == nil && !opt.ToLock:
 		return nil
 	case s.stdin:
-		return hinted{usagef("standard input cannot be locked"), "write it to a file, and name that"}
+		return hint.Add(usagef("standard input cannot be locked"), "write it to a file, and name that")
 	case opt.ToLock:
 		return s.checkRefetch()
 	}
 	if _, ok := opt.Lock.find(s.lockName()); !ok {
-		return hinted{refusedf("%s is not in the lock", s.spec), "add it: certgraft lock " + strings.Join(append(opt.Lock.Names(), s.lockName()), " ")}
+		return hint.Add(refusedf("%s is not in the lock", s.spec), "add it: certgraft lock "+strings.Join(append(opt.Lock.Names(), s.lockName()), " "))
 	}
 	return nil
 }
@@ -258,6 +259,6 @@ func (s *source) checkRefetch() error {
 	if err != nil || u.User == nil && u.RawQuery == "" && !u.ForceQuery {
 		return nil
 	}
-	return hinted{usagef("%s cannot be locked: a lock holds no query, user or password, and by what is left of the URL it could not be fetched again", s.spec),
-		"lock a file: certgraft bundle --output ca.pem SOURCE, then certgraft lock ./ca.pem"}
+	return hint.Add(usagef("%s cannot be locked: a lock holds no query, user or password, and by what is left of the URL it could not be fetched again", s.spec),
+		"lock a file: certgraft bundle --output ca.pem SOURCE, then certgraft lock ./ca.pem")
 }

@@ -61,8 +61,8 @@ func TestLockPolicies(t *testing.T) {
 		write(t, file, test.now)
 		loaded, err := Load(t.Context(), Options{Lock: lock, Policy: test.policy}, file)
 		if test.want == "" {
-			if !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "CN=B") || !strings.Contains(hint(err), "--update") {
-				t.Errorf("%s: %v: %s", test.policy, err, hint(err))
+			if !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "CN=B") || !strings.Contains(hintOf(err), "--update") {
+				t.Errorf("%s: %v: %s", test.policy, err, hintOf(err))
 			}
 			continue
 		}
@@ -134,8 +134,8 @@ func TestLockNeedsEverySource(t *testing.T) {
 	file := write(t, filepath.Join(t.TempDir(), "a.pem"), roottest.NewCA(t, "A").PEM())
 	other := write(t, filepath.Join(t.TempDir(), "b.pem"), roottest.NewCA(t, "B").PEM())
 	lock := lockOf(t, Options{}, file)
-	if _, err := Load(t.Context(), Options{Lock: lock}, other); !errors.Is(err, ErrRefused) || !strings.Contains(hint(err), "certgraft lock ") {
-		t.Errorf("%v: %s", err, hint(err))
+	if _, err := Load(t.Context(), Options{Lock: lock}, other); !errors.Is(err, ErrRefused) || !strings.Contains(hintOf(err), "certgraft lock ") {
+		t.Errorf("%v: %s", err, hintOf(err))
 	}
 	if _, err := Load(t.Context(), Options{Lock: lock, Stdin: strings.NewReader("")}, "-"); !errors.Is(err, ErrUsage) {
 		t.Error(err)
@@ -172,7 +172,7 @@ func TestReadLock(t *testing.T) {
 		"not even an object": "[]",
 	} {
 		write(t, name, broken)
-		if _, err := ReadLock(name, false); !errors.Is(err, ErrRefused) || hint(err) == "" || !strings.Contains(err.Error(), LockFile) {
+		if _, err := ReadLock(name, false); !errors.Is(err, ErrRefused) || hintOf(err) == "" || !strings.Contains(err.Error(), LockFile) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
@@ -180,7 +180,7 @@ func TestReadLock(t *testing.T) {
 	if _, err := ReadLock(name, true); err != nil {
 		t.Errorf("http with insecure: %v", err)
 	}
-	if _, err := ReadLock(filepath.Join(dir, "nowhere"), false); err == nil || errors.Is(err, ErrRefused) || hint(err) == "" {
+	if _, err := ReadLock(filepath.Join(dir, "nowhere"), false); err == nil || errors.Is(err, ErrRefused) || hintOf(err) == "" {
 		t.Error(err)
 	}
 }
@@ -344,8 +344,8 @@ func TestLockedSourceThatWasNotAsked(t *testing.T) {
 		} {
 			_, err := load(test.opt, noHost)
 			says(t, err, ErrUnreachable, test.text)
-			if errors.Is(err, ErrRefused) || strings.Contains(hint(err), "--update") || !strings.Contains(hint(err), test.hint) {
-				t.Errorf("%s, %s: %v: %s", name, policy, err, hint(err))
+			if errors.Is(err, ErrRefused) || strings.Contains(hintOf(err), "--update") || !strings.Contains(hintOf(err), test.hint) {
+				t.Errorf("%s, %s: %v: %s", name, policy, err, hintOf(err))
 			}
 		}
 	}

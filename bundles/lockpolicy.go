@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/internal/hint"
 )
 
 // loadLocked loads a source and makes of it what the policy allows.
@@ -181,6 +182,6 @@ func (b *Bundle) goneError(gone []LockedCert) error {
 	if b.standsIn != nil {
 		return notAsked(b.standsIn, b.Origin.words()+" lacks what is locked: "+names)
 	}
-	return hinted{refusedf("the lock has what the source no longer has: %s", names),
-		"look at what changed (certgraft lock --check), and take it over with certgraft lock --update"}
+	return hint.Add(refusedf("the lock has what the source no longer has: %s", names),
+		"look at what changed (certgraft lock --check), and take it over with certgraft lock --update")
 }

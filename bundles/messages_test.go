@@ -4,8 +4,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"net/http"
-	"slices"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -39,22 +37,11 @@ func TestWhatAFailedDownloadSays(t *testing.T) {
 				test.opt.Transport = &server{answers: list(test.answer)}
 			}
 			_, err := Load(t.Context(), test.opt, test.spec)
-			if err == nil || err.Error() != test.err || shown(err) != test.hint {
-				t.Errorf("%v\n%s", err, shown(err))
+			if err == nil || err.Error() != test.err || hintOf(err) != test.hint {
+				t.Errorf("%v\n%s", err, hintOf(err))
 			}
 		})
 	}
-}
-
-// shown returns the hints as they are printed: each once, the outermost first.
-func shown(err error) string {
-	var lines []string
-	for line := range strings.Lines(hint(err)) {
-		if line = strings.TrimSpace(line); !slices.Contains(lines, line) {
-			lines = append(lines, line)
-		}
-	}
-	return strings.Join(lines, "\n")
 }
 
 // What a server answered is said, also when there was no time to ask it again.

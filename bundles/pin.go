@@ -3,6 +3,8 @@ package bundles
 import (
 	"errors"
 	"fmt"
+
+	"github.com/certgraft/certgraft/internal/hint"
 )
 
 // checkPin refuses a pin of bytes where the source is several files.
@@ -11,7 +13,7 @@ func (s *source) checkPin() error {
 		return nil
 	}
 	if urls, err := s.provider.urls(s.region); err != nil || len(urls) != 1 {
-		return hinted{usagef("%s: @sha256 pins the bytes of one file, and this is %d", s.spec, len(urls)), "use @set:HEX, which pins the set of certificates"}
+		return hint.Add(usagef("%s: @sha256 pins the bytes of one file, and this is %d", s.spec, len(urls)), "use @set:HEX, which pins the set of certificates")
 	}
 	return nil
 }
@@ -26,13 +28,13 @@ func pinned(b *Bundle, s *source) error {
 	got := b.Certs.Digest()
 	switch {
 	case s.pinBytes != "" && b.Origin == Snapshot:
-		return hinted{refusedf("a snapshot does not satisfy a pin of bytes"), "use @set:HEX, which pins the certificates; the bytes of a download are kept by --cache DIR"}
+		return hint.Add(refusedf("a snapshot does not satisfy a pin of bytes"), "use @set:HEX, which pins the certificates; the bytes of a download are kept by --cache DIR")
 	case s.entryPin() != "" && got != s.entryPin():
-		return hinted{refusedf("%s is not what the catalogue pins: its set digest is %s, the pin of the entry is %s", b.Origin.words(), got, s.entryPin()),
-			"something on the way may have changed it: compare it with what the publisher says (certgraft list " + s.provider.ID + " names the page)"}
+		return hint.Add(refusedf("%s is not what the catalogue pins: its set digest is %s, the pin of the entry is %s", b.Origin.words(), got, s.entryPin()),
+			"something on the way may have changed it: compare it with what the publisher says (certgraft list "+s.provider.ID+" names the page)")
 	case s.pinSet != "" && got != s.pinSet:
 		err := refusedf("%s is not what was pinned: its set digest is %s, the pin is %s", b.Origin.words(), got, s.pinSet)
-		return hinted{classed{err, errPin}, lookFirst}
+		return hint.Add(classed{err, errPin}, lookFirst)
 	}
 	return nil
 }
@@ -50,14 +52,14 @@ const lookFirst = "look before you change the pin: certgraft bundle --expired ke
 
 func (b *Bundle) checkSet(want string) error {
 	if got := b.Certs.Digest(); want != "" && got != want {
-		return hinted{refusedf("its certificates are not the pinned ones: their set digest is %s, the pin is %s", got, want), lookFirst}
+		return hint.Add(refusedf("its certificates are not the pinned ones: their set digest is %s, the pin is %s", got, want), lookFirst)
 	}
 	return nil
 }
 
 func wrongBytes(got, want string) error {
-	return hinted{refusedf("its bytes are not the pinned ones: their SHA-256 is %s, the pin is %s", got, want),
-		"a pin of bytes breaks with every certificate that the publisher adds; @set:HEX pins the certificates"}
+	return hint.Add(refusedf("its bytes are not the pinned ones: their SHA-256 is %s, the pin is %s", got, want),
+		"a pin of bytes breaks with every certificate that the publisher adds; @set:HEX pins the certificates")
 }
 
 // words names where a bundle came from, in a sentence about it.

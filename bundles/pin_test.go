@@ -61,8 +61,8 @@ func TestPinOfTheSetWithoutNetwork(t *testing.T) {
 // hint.
 func says(t *testing.T, err, kind error, words ...string) {
 	t.Helper()
-	if err == nil || !errors.Is(err, kind) || hint(err) == "" {
-		t.Fatalf("%v, hint %q; want %v", err, hint(err), kind)
+	if err == nil || !errors.Is(err, kind) || hintOf(err) == "" {
+		t.Fatalf("%v, hint %q; want %v", err, hintOf(err), kind)
 	}
 	rest := err.Error()
 	for _, word := range words {

@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/certgraft/certgraft/internal/hint"
 )
 
 // source is what one argument names.
@@ -77,9 +79,9 @@ func (s *source) setURL(address string, insecure bool) error {
 	case err != nil || u.Host == "":
 		return usagef("%s is not a URL", s.spec)
 	case u.Scheme == "http" && !insecure:
-		return hinted{usagef("%s is http, which anyone on the way can change", s.spec), "use https, or allow it with --insecure and pin the content with @set:HEX"}
+		return hint.Add(usagef("%s is http, which anyone on the way can change", s.spec), "use https, or allow it with --insecure and pin the content with @set:HEX")
 	case u.Scheme != "http" && u.Scheme != "https":
-		return hinted{usagef("%s: %s URLs are not read", s.spec, u.Scheme), "a source is a catalogue id, an https URL, a file, a directory or -"}
+		return hint.Add(usagef("%s: %s URLs are not read", s.spec, u.Scheme), "a source is a catalogue id, an https URL, a file, a directory or -")
 	}
 	s.url = address
 	return nil

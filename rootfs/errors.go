@@ -8,25 +8,16 @@ import (
 	"path"
 	"strings"
 	"syscall"
+
+	"github.com/certgraft/certgraft/internal/hint"
 )
-
-// pathHint is an error that knows what to do next.
-type pathHint struct {
-	error
-	hint string
-}
-
-func (h pathHint) Unwrap() error { return h.error }
-
-// Hint returns the advice to print below the error.
-func (h pathHint) Hint() string { return h.hint }
 
 // explain adds to an error of the operating system where it happened and what
 // to do about it. Nothing was changed when it is returned.
 func explain(dir string, err error) error {
 	err = locate(dir, err)
-	if hint := advice(err); hint != "" {
-		return pathHint{err, hint}
+	if what := advice(err); what != "" {
+		return hint.Add(err, what)
 	}
 	return err
 }

@@ -13,6 +13,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/certgraft/certgraft/internal/hint"
 )
 
 // A journal is written before a commit touches anything. It says how to put each
@@ -171,8 +173,8 @@ func (c *committer) recoverAt(name string) error {
 		return nil
 	}
 	if err := c.recoverFrom(name, info); err != nil {
-		return pathHint{fmt.Errorf("put back what an interrupted run had changed: %w", explain(c.dir, err)),
-			"run it again; if it stays so, delete " + within(c.dir, name) + ": what was half done then stays"}
+		return hint.Add(fmt.Errorf("put back what an interrupted run had changed: %w", explain(c.dir, err)),
+			"run it again; if it stays so, delete "+within(c.dir, name)+": what was half done then stays")
 	}
 	if path.Base(name) == journalName {
 		c.warn("an earlier run was interrupted: what it had changed was put back first")

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/certgraft/certgraft/internal/hint"
 )
 
 // lockFile takes flock(2) on an open directory, which leaves no file behind and
@@ -52,5 +54,5 @@ func lockError(ctx context.Context, dir string, timeout time.Duration) error {
 		return fmt.Errorf("wait for another process that edits %s: %w", dir, cause)
 	}
 	err := fmt.Errorf("%s is being edited by another process, and was for %s", dir, timeout)
-	return pathHint{err, "wait for it to end, or allow more time with --lock-timeout"}
+	return hint.Add(err, "wait for it to end, or allow more time with --lock-timeout")
 }

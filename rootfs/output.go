@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/certgraft/certgraft/internal/hint"
 )
 
 // export writes the changes alone into a directory, so that copying it over
@@ -21,7 +23,7 @@ func (opt Options) export(root disk, changes []Change) error {
 	for _, ch := range changes {
 		if ch.Removed || ch.Prior != nil && ch.Prior.Mode().Type() != ch.Mode.Type() {
 			err := fmt.Errorf("/%s is to be removed or to become something else, which copying %s over the root cannot do", ch.Name, opt.Output)
-			return pathHint{err, "run the command in the root itself, or as certgraft patch on the image"}
+			return hint.Add(err, "run the command in the root itself, or as certgraft patch on the image")
 		}
 	}
 	out, err := os.OpenRoot(opt.Output)
@@ -142,7 +144,7 @@ func (opt Options) clear(root *os.Root, to *tree) error {
 		return explainNil(opt.Output, err)
 	}
 	if sameDir(root, out) || !unfinished(to) && !opt.written(out) {
-		return pathHint{fmt.Errorf("%s is not empty and was not written by certgraft, or was changed since", opt.Output), "name a new directory with --output"}
+		return hint.Add(fmt.Errorf("%s is not empty and was not written by certgraft, or was changed since", opt.Output), "name a new directory with --output")
 	}
 	for _, e := range entries {
 		if e.Name() == outputMark {

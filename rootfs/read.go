@@ -10,6 +10,8 @@ import (
 	"slices"
 	"syscall"
 	"time"
+
+	"github.com/certgraft/certgraft/internal/hint"
 )
 
 // Open implements [fs.FS]. A device, socket or FIFO is not opened: reading it
@@ -167,9 +169,9 @@ func openRoot(dir string) (*os.Root, error) {
 	info, err := os.Stat(dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, pathHint{&fs.PathError{Op: "open root", Path: dir, Err: fs.ErrNotExist}, "name an existing directory that holds a root file system"}
+		return nil, hint.Add(&fs.PathError{Op: "open root", Path: dir, Err: fs.ErrNotExist}, "name an existing directory that holds a root file system")
 	case err == nil && !info.IsDir():
-		return nil, pathHint{&fs.PathError{Op: "open root", Path: dir, Err: syscall.ENOTDIR}, "name the directory that holds the root file system"}
+		return nil, hint.Add(&fs.PathError{Op: "open root", Path: dir, Err: syscall.ENOTDIR}, "name the directory that holds the root file system")
 	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {

@@ -7,6 +7,8 @@ import (
 	"path"
 	"slices"
 	"syscall"
+
+	"github.com/certgraft/certgraft/internal/hint"
 )
 
 // rollback puts everything back as it was before the commit. It goes on after
@@ -62,9 +64,9 @@ func (c *committer) takeAway(name string) error {
 func (c *committer) halfDone(err, undone error) error {
 	err = fmt.Errorf("%w; putting back what had been changed: %w", locate(c.dir, err), locate(c.dir, undone))
 	if c.journal == "" {
-		return pathHint{err, "what is named, and more, may be changed by half: look at it, and run it again"}
+		return hint.Add(err, "what is named, and more, may be changed by half: look at it, and run it again")
 	}
-	return pathHint{err, "not all was put back: run it again when the reason is gone, which first puts back the rest"}
+	return hint.Add(err, "not all was put back: run it again when the reason is gone, which first puts back the rest")
 }
 
 // undo restores one name that was switched.

@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/certgraft/certgraft/internal/hint"
 	"github.com/certgraft/certgraft/internal/roottest"
 )
 
@@ -25,12 +26,12 @@ func TestPuttingBackFails(t *testing.T) {
 		}
 		return syscall.ENOSPC
 	})
-	hint, ok := errors.AsType[pathHint](err)
+	told, ok := errors.AsType[hint.Error](err)
 	if !ok || !errors.Is(err, syscall.ENOSPC) || !errors.Is(err, syscall.ENOTEMPTY) {
 		t.Fatal(err)
 	}
-	if _, more := errors.AsType[pathHint](hint.error); more || strings.Contains(hint.hint, "nothing was changed") || !strings.Contains(hint.hint, "run it again") {
-		t.Errorf("%v: %s", err, hint.hint)
+	if _, more := errors.AsType[hint.Error](told.Unwrap()); more || strings.Contains(told.Hint(), "nothing was changed") || !strings.Contains(told.Hint(), "run it again") {
+		t.Errorf("%v: %s", err, told.Hint())
 	}
 	// The next run puts the rest back, as the hint says.
 	if err := errors.Join(os.RemoveAll(link), Update(dir, func(*Overlay) error { return nil })); err != nil {

@@ -18,15 +18,15 @@ const module = "github.com/certgraft/certgraft"
 // library and golang.org/x. Paths of this module are written without its name.
 var rules = map[string][]string{
 	"":                        {"internal/command"},
-	"internal/command":        {"bundles", "image", "installer", "probe", "certs", "keystore", "rootfs", "internal/command/launch", "internal/command/page", "internal/command/words", "github.com/urfave/cli/v2", "github.com/schollz/progressbar/v3"},
-	"bundles":                 {"certs", "github.com/hashicorp/go-retryablehttp"},
+	"internal/command":        {"bundles", "image", "installer", "probe", "certs", "keystore", "rootfs", "internal/command/launch", "internal/command/page", "internal/command/words", "github.com/urfave/cli/v2", "github.com/schollz/progressbar/v3", "internal/hint"},
+	"bundles":                 {"certs", "github.com/hashicorp/go-retryablehttp", "internal/hint"},
 	"image":                   {"rootfs", "github.com/klauspost/compress", "image/internal/oci", "image/internal/layer", "image/internal/registry", "image/internal/known", "image/internal/store"},
 	"installer":               {"internal/pemfile", "certs", "keystore", "rootfs"},
 	"internal/pemfile":        {"certs"},
 	"probe":                   {"certs", "keystore", "rootfs"},
 	"keystore":                {"certs", "github.com/pavlo-v-chernykh/keystore-go/v4", "software.sslmate.com/src/go-pkcs12"},
 	"certs":                   {},
-	"rootfs":                  {},
+	"rootfs":                  {"internal/hint"},
 	"internal/command/launch": {},
 	"internal/command/page":   {"certs", "installer", "internal/command/words"},
 	"internal/command/words":  {},
@@ -35,6 +35,7 @@ var rules = map[string][]string{
 	"image/internal/registry": {"image/internal/oci", "certs", "github.com/google/go-containerregistry"},
 	"image/internal/known":    {"image/internal/store", "image/internal/registry", "image/internal/layer", "image/internal/oci", "github.com/google/go-containerregistry"},
 	"image/internal/store":    {"image/internal/layer", "image/internal/oci", "github.com/klauspost/compress"},
+	"internal/hint":           {},
 }
 
 // tools are packages that run while developing and are not in the binary.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/installer"
+	"github.com/certgraft/certgraft/internal/hint"
 	"github.com/certgraft/certgraft/keystore"
 	"github.com/certgraft/certgraft/rootfs"
 )
@@ -88,11 +89,11 @@ func (o *bundleOptions) check(p *printer) error {
 	case !one && !many:
 		return usagef("--format %s: it is pem, split, der, jks, p12 or configmap", o.formatName)
 	case many && o.output == "-":
-		return withHint(usagef("--format %s writes a file for each certificate", o.formatName), "name a directory with --output")
+		return hint.Add(usagef("--format %s writes a file for each certificate", o.formatName), "name a directory with --output")
 	case o.output == "-" && p.json:
-		return withHint(usagef("--json and the bundle both go to standard output"), "name a file with --output")
+		return hint.Add(usagef("--json and the bundle both go to standard output"), "name a file with --output")
 	case o.output == "-" && isStore(o.formatName) && isTerminal(p.out):
-		return withHint(usagef("--format %s would write bytes to the terminal", o.formatName), "name a file with --output")
+		return hint.Add(usagef("--format %s would write bytes to the terminal", o.formatName), "name a file with --output")
 	}
 	return o.format.check(o.formatName)
 }

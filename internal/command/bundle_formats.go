@@ -8,6 +8,7 @@ import (
 
 	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/internal/command/words"
+	"github.com/certgraft/certgraft/internal/hint"
 	"github.com/certgraft/certgraft/keystore"
 )
 
@@ -48,7 +49,7 @@ func (f bundleFormat) check(format string) error {
 	case f.passwordFile != "" && !isStore(format):
 		return usagef("--password-file is for --format jks and p12")
 	case f.name != "" && !isObjectName(f.name):
-		return withHint(usagef("--name %s: it is no name for an object of Kubernetes", f.name), "lower-case letters, digits, - and . as in RFC 1123, at most 253, a letter or digit at both ends")
+		return hint.Add(usagef("--name %s: it is no name for an object of Kubernetes", f.name), "lower-case letters, digits, - and . as in RFC 1123, at most 253, a letter or digit at both ends")
 	}
 	return nil
 }
@@ -115,7 +116,7 @@ const (
 func (f bundleFormat) configMap(set *certs.Set) ([]byte, error) {
 	pem := set.AppendPEM(nil)
 	if len(pem) > configMapMost {
-		return nil, withHint(refusedf("a ConfigMap holds 1 MiB, and these %s are %d bytes", words.Plural(set.Len(), "certificate"), len(pem)), "name fewer sources, or a region of one")
+		return nil, hint.Add(refusedf("a ConfigMap holds 1 MiB, and these %s are %d bytes", words.Plural(set.Len(), "certificate"), len(pem)), "name fewer sources, or a region of one")
 	}
 	name := f.name
 	if name == "" {

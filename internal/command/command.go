@@ -16,6 +16,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/certgraft/certgraft/bundles"
+	"github.com/certgraft/certgraft/internal/hint"
 )
 
 // Categories under which the help lists the flags. The library sorts them by
@@ -127,7 +128,7 @@ func forgetEmpty(flags []cli.Flag, env environ) {
 
 func asUsage(_ *cli.Context, err error, _ bool) error {
 	if strings.HasPrefix(err.Error(), "invalid value") {
-		err = withHint(err, "it is a number, or a time: 30s")
+		err = hint.Add(err, "it is a number, or a time: 30s")
 	}
 	return usageError{err}
 }
@@ -137,10 +138,10 @@ func unknownCommand(c *cli.Context) error {
 	err := usagef("unknown command %q", name)
 	for _, known := range c.App.Commands {
 		if len(name) > 2 && (known.HasName(name[:len(name)-1]) || known.Name[:2] == name[:2]) {
-			return withHint(err, "did you mean certgraft "+known.Name+"?")
+			return hint.Add(err, "did you mean certgraft "+known.Name+"?")
 		}
 	}
-	return withHint(err, "run certgraft --help for the commands")
+	return hint.Add(err, "run certgraft --help for the commands")
 }
 
 // operands checks the number of arguments of a command.
@@ -148,9 +149,9 @@ func operands(c *cli.Context, least, most int, want string) ([]string, error) {
 	args := c.Args().Slice()
 	switch {
 	case len(args) < least:
-		return nil, withHint(usagef("%s: %s is missing", c.Command.Name, want), usageLine(c))
+		return nil, hint.Add(usagef("%s: %s is missing", c.Command.Name, want), usageLine(c))
 	case most >= 0 && len(args) > most:
-		return nil, withHint(usagef("%s: unexpected argument %q", c.Command.Name, args[most]), usageLine(c))
+		return nil, hint.Add(usagef("%s: unexpected argument %q", c.Command.Name, args[most]), usageLine(c))
 	}
 	return args, nil
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/image"
 	"github.com/certgraft/certgraft/installer"
+	"github.com/certgraft/certgraft/internal/hint"
 	"github.com/certgraft/certgraft/keystore"
 	"github.com/certgraft/certgraft/rootfs"
 )
@@ -138,9 +139,9 @@ func isMissing(err error) bool {
 // may hold a password.
 func noSuchFile(command, name string) error {
 	if strings.Contains(name, "://") {
-		return withHint(usagef("%s: a URL is not read here", command), "certgraft bundle URL --output FILE downloads certificates; for a registry image write docker://REGISTRY/REPOSITORY:TAG")
+		return hint.Add(usagef("%s: a URL is not read here", command), "certgraft bundle URL --output FILE downloads certificates; for a registry image write docker://REGISTRY/REPOSITORY:TAG")
 	}
-	return withHint(usagef("%s %s: no such file or directory", command, name), "for a registry image write docker://"+name)
+	return hint.Add(usagef("%s %s: no such file or directory", command, name), "for a registry image write docker://"+name)
 }
 
 func (o *diffOptions) trustedByRoot(p *printer, dir string) (*certs.Set, error) {
@@ -200,11 +201,11 @@ func heldByKeystore(data []byte, passwordFile string) (set *certs.Set, ok bool, 
 	s, err := keystore.Open(data, password, keystore.DefaultPassword)
 	switch {
 	case len(data) > 262 && string(data[257:262]) == "ustar":
-		return nil, false, withHint(usagef("it is a tar archive"), "for an image write docker-archive:FILE or oci-archive:FILE")
+		return nil, false, hint.Add(usagef("it is a tar archive"), "for an image write docker-archive:FILE or oci-archive:FILE")
 	case errors.Is(err, keystore.ErrFormat):
 		return nil, false, nil
 	case errors.Is(err, keystore.ErrPassword):
-		return nil, true, withHint(err, "give its password with --java-password-file FILE")
+		return nil, true, hint.Add(err, "give its password with --java-password-file FILE")
 	case err != nil:
 		return nil, false, nil // DER and PKCS#7 begin as PKCS#12 does
 	}

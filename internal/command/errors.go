@@ -9,6 +9,7 @@ import (
 	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/image"
 	"github.com/certgraft/certgraft/installer"
+	"github.com/certgraft/certgraft/internal/hint"
 )
 
 // Exit statuses, see [Run].
@@ -42,9 +43,9 @@ func refusedFile(err error) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, certs.ErrPrivateKey):
-		return withHint(refusedError{err}, "make a file with the certificates alone, and treat the key as exposed if this file was public")
+		return hint.Add(refusedError{err}, "make a file with the certificates alone, and treat the key as exposed if this file was public")
 	}
-	return withHint(refusedError{err}, "look at the content: it should hold lines -----BEGIN CERTIFICATE-----, or be DER, PKCS#7 or a Java trust store")
+	return hint.Add(refusedError{err}, "look at the content: it should hold lines -----BEGIN CERTIFICATE-----, or be DER, PKCS#7 or a Java trust store")
 }
 
 // reportedError is an outcome that the result has told already: with --quiet
@@ -99,45 +100,4 @@ func exitStatus(err error) int {
 func is[E error](err error) bool {
 	_, ok := errors.AsType[E](err)
 	return ok
-}
-
-// hinted is an error that knows what to do next.
-type hinted struct {
-	error
-	hint string
-}
-
-func withHint(err error, hint string) error { return hinted{err, hint} }
-
-func (h hinted) Unwrap() error { return h.error }
-
-// Hint returns the advice that is printed below the error.
-func (h hinted) Hint() string { return h.hint }
-
-// hints returns the advice that err and the errors in it carry, each once, the
-// outermost first.
-func hints(err error) []string {
-	var found []string
-	seen := map[string]bool{}
-	var walk func(error)
-	walk = func(err error) {
-		if h, ok := err.(interface{ Hint() string }); ok && h.Hint() != "" && !seen[h.Hint()] {
-			seen[h.Hint()] = true
-			found = append(found, h.Hint())
-		}
-		switch e := err.(type) { //nolint:errorlint // this walks the tree of wrapped errors itself
-		case interface{ Unwrap() error }:
-			if inner := e.Unwrap(); inner != nil {
-				walk(inner)
-			}
-		case interface{ Unwrap() []error }:
-			for _, inner := range e.Unwrap() {
-				walk(inner)
-			}
-		}
-	}
-	if err != nil {
-		walk(err)
-	}
-	return found
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/certgraft/certgraft/image"
 	"github.com/certgraft/certgraft/installer"
+	"github.com/certgraft/certgraft/internal/hint"
 )
 
 // imageOptions are the flags that say what of an image is read and written.
@@ -95,7 +96,7 @@ func (o *imageOptions) fullyRead(updated *image.Result) error {
 	}
 	for _, part := range updated.Parts {
 		for _, u := range part.Unread {
-			return withHint(refusedf("%s: the layer that copies to %s was not read", part.Platform, u.Path), "use --scan all")
+			return hint.Add(refusedf("%s: the layer that copies to %s was not read", part.Platform, u.Path), "use --scan all")
 		}
 	}
 	return nil

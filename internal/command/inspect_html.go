@@ -10,6 +10,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/certgraft/certgraft/internal/command/page"
+	"github.com/certgraft/certgraft/internal/hint"
 )
 
 func (o *inspectOptions) htmlFlag() cli.Flag {
@@ -34,7 +35,7 @@ func (o *inspectOptions) checkHTML(p *printer, given bool) error {
 	case err != nil:
 		return fmt.Errorf("write the page: %w", err)
 	case info.IsDir():
-		return withHint(fmt.Errorf("write the page: %s is a directory", o.html), "name the page first: certgraft inspect --html report.html "+o.html)
+		return hint.Add(fmt.Errorf("write the page: %s is a directory", o.html), "name the page first: certgraft inspect --html report.html "+o.html)
 	case info.Mode().IsRegular():
 		return checkPage(o.html)
 	}
@@ -53,7 +54,7 @@ func checkPage(name string) error {
 		return fmt.Errorf("write the page: %w", err)
 	}
 	if string(start) != page.Start[:len(start)] {
-		return withHint(fmt.Errorf("write the page: %s is there and is no page", name), "name another file: certgraft inspect --html report.html "+name)
+		return hint.Add(fmt.Errorf("write the page: %s is there and is no page", name), "name another file: certgraft inspect --html report.html "+name)
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/installer"
 	"github.com/certgraft/certgraft/internal/command/words"
+	"github.com/certgraft/certgraft/internal/hint"
 )
 
 // judgeOptions are the flags that say what is wanted of a source.
@@ -93,7 +94,7 @@ func judgeBundle(b *bundles.Bundle, policy certs.Policy) (*certs.Set, []verdict,
 		done := "kept"
 		switch action {
 		case certs.Fail:
-			return nil, nil, withHint(refusedf("%s: %s: %s", b.Source, c.Subject(), reason), strings.Join(policyHints(policy, c, certs.Fail), "; "))
+			return nil, nil, hint.Add(refusedf("%s: %s: %s", b.Source, c.Subject(), reason), strings.Join(policyHints(policy, c, certs.Fail), "; "))
 		case certs.Skip:
 			done = "skipped"
 		default:
@@ -114,15 +115,15 @@ func nothingLeft(loaded []*bundles.Bundle, verdicts []verdict, policy certs.Poli
 	}
 	for _, b := range loaded {
 		for c := range b.Certs.All() {
-			for _, hint := range policyHints(policy, c, certs.Skip) {
-				advice[hint] = true
+			for _, cure := range policyHints(policy, c, certs.Skip) {
+				advice[cure] = true
 			}
 		}
 	}
 	if len(advice) == 0 {
 		advice["name a source that holds certificates of CAs"] = true
 	}
-	return withHint(refusedf("no certificate is left to install: %s", firstOf(reasons)), firstOf(advice))
+	return hint.Add(refusedf("no certificate is left to install: %s", firstOf(reasons)), firstOf(advice))
 }
 
 // groupVerdicts yields one line for all certificates of a source that share

@@ -12,6 +12,7 @@ import (
 
 	"github.com/certgraft/certgraft/bundles"
 	"github.com/certgraft/certgraft/internal/command/words"
+	"github.com/certgraft/certgraft/internal/hint"
 )
 
 // lockOptions are the flags of certgraft lock.
@@ -38,7 +39,7 @@ func lockCommand(p *printer) *cli.Command {
 			case (o.check || o.update) && len(specs) > 0:
 				return usagef("lock: --check and --update take the sources from the lock")
 			case !o.check && !o.update && len(specs) == 0:
-				return withHint(usagef("lock: a source is missing"), usageLine(c))
+				return hint.Add(usagef("lock: a source is missing"), usageLine(c))
 			case o.within < 0:
 				return usagef("lock: --within is a number of days")
 			}
@@ -171,13 +172,13 @@ func (o *lockOptions) found(r *lockResult) error {
 	case !o.check:
 		return nil
 	case r.Changed && o.fetch.offline && slices.ContainsFunc(r.Sources, lockSourceResult.notAsked):
-		err = withHint(fmt.Errorf("the lock %s is not what the cache and the snapshots hold; its sources were not asked", o.file), "run it again without --offline")
+		err = hint.Add(fmt.Errorf("the lock %s is not what the cache and the snapshots hold; its sources were not asked", o.file), "run it again without --offline")
 	case r.Changed:
-		err = withHint(fmt.Errorf("the lock %s is not what its sources hold now", o.file), "certgraft lock --update takes it over")
+		err = hint.Add(fmt.Errorf("the lock %s is not what its sources hold now", o.file), "certgraft lock --update takes it over")
 	case r.expiring() == 1:
-		err = withHint(fmt.Errorf("1 certificate of the lock %s has expired or expires within %d days", o.file, o.within), soonHint)
+		err = hint.Add(fmt.Errorf("1 certificate of the lock %s has expired or expires within %d days", o.file, o.within), soonHint)
 	case r.expiring() > 0:
-		err = withHint(fmt.Errorf("%d certificates of the lock %s have expired or expire within %d days", r.expiring(), o.file, o.within), soonHint)
+		err = hint.Add(fmt.Errorf("%d certificates of the lock %s have expired or expire within %d days", r.expiring(), o.file, o.within), soonHint)
 	default:
 		return nil
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/certgraft/certgraft/image"
+	"github.com/certgraft/certgraft/internal/hint"
 	"github.com/certgraft/certgraft/rootfs"
 )
 
@@ -57,7 +58,7 @@ func (o *patchOptions) check(c *cli.Context, args int) error {
 	case args < images:
 		what = "an image is"
 	}
-	return withHint(usagef("patch: %s missing", what), usageLine(c))
+	return hint.Add(usagef("patch: %s missing", what), usageLine(c))
 }
 
 func (o *patchOptions) flags() []cli.Flag {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/certgraft/certgraft/image"
 	"github.com/certgraft/certgraft/internal/command/words"
+	"github.com/certgraft/certgraft/internal/hint"
 )
 
 // patchPlace are the flags that say where patched images go.
@@ -46,13 +47,13 @@ type patchJob struct {
 func (o *patchPlace) jobs(p *printer, l *image.Locations, args []string, nowhere bool) ([]patchJob, []string, error) {
 	if o.fromFile != "" {
 		if o.inPlace || len(o.tags.Value()) > 0 {
-			return nil, nil, withHint(usagef("--from-file says where each image goes: it excludes --tag and --in-place"), "write a line for each image: IMAGE DESTINATION")
+			return nil, nil, hint.Add(usagef("--from-file says where each image goes: it excludes --tag and --in-place"), "write a line for each image: IMAGE DESTINATION")
 		}
 		jobs, err := o.list(p, l)
 		return jobs, args, err
 	}
 	if o.shard != "" {
-		return nil, nil, withHint(usagef("--shard is a part of a list"), "name the list with --from-file FILE, or unset CERTGRAFT_SHARD")
+		return nil, nil, hint.Add(usagef("--shard is a part of a list"), "name the list with --from-file FILE, or unset CERTGRAFT_SHARD")
 	}
 	job, err := o.job(l, args[0], nowhere)
 	if err != nil {
@@ -61,9 +62,9 @@ func (o *patchPlace) jobs(p *printer, l *image.Locations, args []string, nowhere
 	for _, to := range job.to {
 		switch {
 		case image.IsStream(to) && isTerminal(p.out):
-			return nil, nil, withHint(usagef("%s would write an archive to the terminal", to), "pipe it into docker load, or name a file")
+			return nil, nil, hint.Add(usagef("%s would write an archive to the terminal", to), "pipe it into docker load, or name a file")
 		case image.IsStream(to) && p.json:
-			return nil, nil, withHint(usagef("--json and the image both go to standard output"), "use --metadata-file FILE")
+			return nil, nil, hint.Add(usagef("--json and the image both go to standard output"), "use --metadata-file FILE")
 		}
 	}
 	return []patchJob{job}, args[1:], nil
@@ -101,7 +102,7 @@ func readJobs(l *image.Locations, file string) ([]patchJob, error) {
 			continue
 		}
 		if len(fields) != 2 {
-			return nil, withHint(usagef("%s:%d: it has %s", file, n+1, words.Plural(len(fields), "word")), "write IMAGE DESTINATION")
+			return nil, hint.Add(usagef("%s:%d: it has %s", file, n+1, words.Plural(len(fields), "word")), "write IMAGE DESTINATION")
 		}
 		from, err := l.Parse(fields[0])
 		if err != nil {
@@ -132,13 +133,13 @@ func (o *patchPlace) job(l *image.Locations, text string, nowhere bool) (patchJo
 	case o.inPlace && len(tags) > 0:
 		return job, usagef("--tag and --in-place exclude each other")
 	case o.inPlace && image.IsDigest(from):
-		return job, withHint(usagef("--in-place: %s is named by its digest, which stays what it is", text), "name it by its tag, or say where it is to go with --tag")
+		return job, hint.Add(usagef("--in-place: %s is named by its digest, which stays what it is", text), "name it by its tag, or say where it is to go with --tag")
 	case nowhere && !o.inPlace && len(tags) == 0:
 		return job, nil
 	case o.inPlace, len(tags) == 0 && image.IsStream(from):
 		job.to = []image.Location{from}
 	case len(tags) == 0:
-		return job, withHint(usagef("where %s is to go is not said", text), "name it with --tag IMAGE, or overwrite the image with --in-place")
+		return job, hint.Add(usagef("where %s is to go is not said", text), "name it with --tag IMAGE, or overwrite the image with --in-place")
 	default:
 		job.to, err = parseAll(l, tags)
 	}
@@ -154,7 +155,7 @@ func parseAll(l *image.Locations, tags []string) ([]image.Location, error) {
 			return nil, err
 		}
 		if image.IsDigest(to) {
-			return nil, withHint(usagef("--tag %s names a digest, which the image does not have yet", tag), "name a tag")
+			return nil, hint.Add(usagef("--tag %s names a digest, which the image does not have yet", tag), "name a tag")
 		}
 		if image.IsStream(to) {
 			streams++

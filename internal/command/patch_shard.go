@@ -3,6 +3,8 @@ package command
 import (
 	"strconv"
 	"strings"
+
+	"github.com/certgraft/certgraft/internal/hint"
 )
 
 // shard is one of several parts of a list of images. The zero value is the
@@ -20,9 +22,9 @@ func parseShard(text string) (shard, error) {
 	count, err2 := strconv.Atoi(n)
 	switch {
 	case !ok || err != nil || err2 != nil:
-		return shard{}, withHint(usagef("--shard %s: it is I/N, two numbers", text), "write 0/4 for the first of four parts")
+		return shard{}, hint.Add(usagef("--shard %s: it is I/N, two numbers", text), "write 0/4 for the first of four parts")
 	case count < 1 || index < 0 || index >= count:
-		return shard{}, withHint(usagef("--shard %s: I is at least 0 and less than N", text), "the parts of four are 0/4, 1/4, 2/4 and 3/4")
+		return shard{}, hint.Add(usagef("--shard %s: I is at least 0 and less than N", text), "the parts of four are 0/4, 1/4, 2/4 and 3/4")
 	}
 	return shard{index: index, count: count}, nil
 }

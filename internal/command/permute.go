@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/certgraft/certgraft/internal/hint"
 )
 
 // permute moves the flags of a command in front of its arguments, since the
@@ -52,7 +54,7 @@ func flagBeforeCommand(app *cli.App, args []string) error {
 		return nil
 	}
 	if slices.ContainsFunc(args[2:], func(a string) bool { return app.Command(a) != nil }) {
-		return withHint(usagef("--%s stands before the command", flagName(args[1])), "write the command first: certgraft COMMAND --"+flagName(args[1])+" …")
+		return hint.Add(usagef("--%s stands before the command", flagName(args[1])), "write the command first: certgraft COMMAND --"+flagName(args[1])+" …")
 	}
 	return nil
 }
@@ -95,17 +97,17 @@ func width(cmd *cli.Command, rest []string) (int, error) {
 	case !takesValue(cmd, flag):
 		return 1, nil
 	case !joined && (len(rest) < 2 || rest[1] == "--"):
-		return 0, withHint(missing, unset)
+		return 0, hint.Add(missing, unset)
 	case !joined:
 		value = rest[1]
 	}
 	switch {
 	case value == "":
-		return 0, withHint(usagef("%s is empty", flag), unset)
+		return 0, hint.Add(usagef("%s is empty", flag), unset)
 	case joined:
 		return 1, nil
 	case isFlag(value) && knows(cmd, value):
-		return 0, withHint(missing, "write "+flag+"="+value+" if that is what is meant")
+		return 0, hint.Add(missing, "write "+flag+"="+value+" if that is what is meant")
 	}
 	return 2, nil
 }

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/certgraft/certgraft/internal/hint"
 )
 
 func TestPermute(t *testing.T) {
@@ -61,8 +63,8 @@ func TestPermuteMissingValue(t *testing.T) {
 		{"install a --output --help", "--output: its value is missing", "write --output=--help"},
 	} {
 		_, err := permute(app, strings.Fields("certgraft "+test.in))
-		if exitStatus(err) != exitUsage || err.Error() != test.want || !strings.Contains(strings.Join(hints(err), "\n"), test.hint) {
-			t.Errorf("%s: %v, hints %q", test.in, err, hints(err))
+		if exitStatus(err) != exitUsage || err.Error() != test.want || !strings.Contains(strings.Join(hint.Of(err), "\n"), test.hint) {
+			t.Errorf("%s: %v, hints %q", test.in, err, hint.Of(err))
 		}
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/certgraft/certgraft/internal/command/words"
+	"github.com/certgraft/certgraft/internal/hint"
 )
 
 // printer is where everything that a user sees is written. Results go to out;
@@ -90,12 +91,12 @@ func (p *printer) failure(err error) {
 	for line := range strings.Lines(strings.TrimSuffix(err.Error(), "\n")) {
 		p.line("error", red, strings.TrimSuffix(line, "\n"))
 	}
-	advice := hints(err)
+	advice := hint.Of(err)
 	if len(advice) == 0 && exitStatus(err) == exitUsage {
 		advice = []string{"run certgraft COMMAND --help for usage"}
 	}
-	for _, hint := range advice {
-		p.line("hint", cyan, hint)
+	for _, line := range advice {
+		p.line("hint", cyan, line)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/image"
+	"github.com/certgraft/certgraft/internal/hint"
 )
 
 // registryOptions are the flags that say how registries are reached.
@@ -37,7 +38,7 @@ func (o *registryOptions) locations(p *printer) (*image.Locations, error) {
 			return nil, fmt.Errorf("--registry-ca: %w", err)
 		}
 		if !pool.AppendCertsFromPEM(data) {
-			return nil, withHint(usagef("--registry-ca %s: it holds no PEM certificate", file), "certgraft bundle "+file+" writes what it holds as PEM")
+			return nil, hint.Add(usagef("--registry-ca %s: it holds no PEM certificate", file), "certgraft bundle "+file+" writes what it holds as PEM")
 		}
 	}
 	l.CAs = pool

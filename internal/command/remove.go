@@ -13,6 +13,7 @@ import (
 	"github.com/certgraft/certgraft/bundles"
 	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/installer"
+	"github.com/certgraft/certgraft/internal/hint"
 	"github.com/certgraft/certgraft/rootfs"
 )
 
@@ -41,7 +42,7 @@ func removeCommand(p *printer) *cli.Command {
 			case o.all && len(specs) > 0:
 				return usagef("remove: --all and a source exclude each other")
 			case !o.all && len(specs) == 0:
-				return withHint(usagef("remove: a source is missing"), usageLine(c))
+				return hint.Add(usagef("remove: a source is missing"), usageLine(c))
 			}
 			if err := o.check(c); err != nil {
 				return err

@@ -11,6 +11,7 @@ import (
 
 	"github.com/certgraft/certgraft/installer"
 	"github.com/certgraft/certgraft/internal/command/launch"
+	"github.com/certgraft/certgraft/internal/hint"
 )
 
 // runBundle is the variable that names the bundle for programs that have to be
@@ -36,7 +37,7 @@ func runCommand(p *printer) *cli.Command {
 				return err
 			}
 			if p.json {
-				return withHint(usagef("run: --json: standard output is the command's"), "leave --json out")
+				return hint.Add(usagef("run: --json: standard output is the command's"), "leave --json out")
 			}
 			return o.run(c.Context, p, specs, argv)
 		},
@@ -50,9 +51,9 @@ func splitCommand(c *cli.Context) (specs, argv []string, err error) {
 	at := slices.Index(args, "--")
 	switch {
 	case at < 0 || at == len(args)-1:
-		return nil, nil, withHint(usagef("run: the command is missing"), usageLine(c))
+		return nil, nil, hint.Add(usagef("run: the command is missing"), usageLine(c))
 	case at == 0 && c.String("lock") == "": // which would name them
-		return nil, nil, withHint(usagef("run: a source is missing"), usageLine(c))
+		return nil, nil, hint.Add(usagef("run: a source is missing"), usageLine(c))
 	}
 	return args[:at], args[at+1:], nil
 }
@@ -78,7 +79,7 @@ func (o *runOptions) run(ctx context.Context, p *printer, specs, argv []string) 
 	}
 	status, err := launch.Run(&exec.Cmd{Args: argv, Env: runEnviron(p, dir.Path), Stdin: p.in, Stdout: p.out, Stderr: p.err}, signals)
 	if err != nil {
-		err = withHint(fmt.Errorf("run %s: %w", argv[0], err), "the command is what stands behind the first --; without a shell it is one program and its arguments")
+		err = hint.Add(fmt.Errorf("run %s: %w", argv[0], err), "the command is what stands behind the first --; without a shell it is one program and its arguments")
 	}
 	if failed := dir.Remove(); failed != nil {
 		p.warn("the directory of this run is left behind: " + failed.Error())

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/internal/hint"
 	"github.com/certgraft/certgraft/internal/roottest"
 	"github.com/certgraft/certgraft/keystore"
 )
@@ -192,7 +193,7 @@ func TestFillRunDir(t *testing.T) {
 func TestMakeRunDirNowhere(t *testing.T) {
 	p, _ := testPrinter(environ{})
 	_, err := makeRunDir(p, []string{"/nowhere"}, testSet(t))
-	if err == nil || !strings.Contains(strings.Join(hints(err), ""), "TMPDIR=DIR") {
+	if err == nil || !strings.Contains(strings.Join(hint.Of(err), ""), "TMPDIR=DIR") {
 		t.Errorf("%v", err)
 	}
 }

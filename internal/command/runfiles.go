@@ -10,6 +10,7 @@ import (
 	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/installer"
 	"github.com/certgraft/certgraft/internal/command/launch"
+	"github.com/certgraft/certgraft/internal/hint"
 	"github.com/certgraft/certgraft/keystore"
 )
 
@@ -18,7 +19,7 @@ import (
 func makeRunDir(p *printer, bases []string, set *certs.Set) (*launch.Dir, error) {
 	dir, err := launch.MakeDir(bases, func(dir string) error { return fillRunDir(p, dir, set) })
 	if err != nil {
-		return nil, withHint(fmt.Errorf("run: no directory for the bundle can be made: %w", err), "name a directory that can be written to with TMPDIR=DIR")
+		return nil, hint.Add(fmt.Errorf("run: no directory for the bundle can be made: %w", err), "name a directory that can be written to with TMPDIR=DIR")
 	}
 	return dir, nil
 }

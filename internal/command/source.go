@@ -12,6 +12,7 @@ import (
 
 	"github.com/certgraft/certgraft/bundles"
 	"github.com/certgraft/certgraft/installer"
+	"github.com/certgraft/certgraft/internal/hint"
 )
 
 // sourceOptions are the flags of the commands that load sources, and say what
@@ -42,7 +43,7 @@ func (o *sourceOptions) locked(fetch *bundles.Options, specs []string) ([]string
 	}
 	if o.lock == "" {
 		if fetch.Policy == bundles.Exact || fetch.Policy == bundles.Additions {
-			return nil, withHint(usagef("--policy %s needs a lock", o.policy), "write one with certgraft lock SOURCE… and name it with --lock FILE")
+			return nil, hint.Add(usagef("--policy %s needs a lock", o.policy), "write one with certgraft lock SOURCE… and name it with --lock FILE")
 		}
 		return specs, nil
 	}
@@ -130,5 +131,5 @@ func makeRoom(loaded []*bundles.Bundle) {
 func isStdin(spec string) bool { return spec == "-" || strings.HasPrefix(spec, "-@") }
 
 func stdinTwice(a, b string) error {
-	return withHint(usagef("standard input is named twice: by %s and by %s", a, b), "it can be read once: keep one of the two in a file, and name that")
+	return hint.Add(usagef("standard input is named twice: by %s and by %s", a, b), "it can be read once: keep one of the two in a file, and name that")
 }

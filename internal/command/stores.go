@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/certgraft/certgraft/installer"
+	"github.com/certgraft/certgraft/internal/hint"
 )
 
 // checkStores refuses names of stores that there are nowhere.
@@ -12,7 +13,7 @@ func checkStores(names []string) error {
 	known := installer.StoreNames()
 	for _, name := range names {
 		if !slices.Contains(known, name) {
-			return withHint(usagef("--stores %s: there is no such store", name), "stores: "+strings.Join(known, ", "))
+			return hint.Add(usagef("--stores %s: there is no such store", name), "stores: "+strings.Join(known, ", "))
 		}
 	}
 	return nil

@@ -13,6 +13,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/certgraft/certgraft/bundles"
+	"github.com/certgraft/certgraft/internal/hint"
 	"github.com/certgraft/certgraft/probe"
 )
 
@@ -173,7 +174,7 @@ func verdictStatus(v probe.Verdict) error {
 	case probe.Trusted:
 		return nil
 	case probe.NotTrusted:
-		return reportedError{withHint(fmt.Errorf("%s: %s", v.Status, v.Text), v.Cure), exitFound}
+		return reportedError{hint.Add(fmt.Errorf("%s: %s", v.Status, v.Text), v.Cure), exitFound}
 	}
-	return reportedError{withHint(fmt.Errorf("no verdict: %s", v.Text), v.Cure), exitFailure}
+	return reportedError{hint.Add(fmt.Errorf("no verdict: %s", v.Text), v.Cure), exitFailure}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/certgraft/certgraft/bundles"
 	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/installer"
+	"github.com/certgraft/certgraft/internal/hint"
 	"github.com/certgraft/certgraft/keystore"
 	"github.com/certgraft/certgraft/probe"
 	"github.com/certgraft/certgraft/rootfs"
@@ -66,7 +67,7 @@ func (o *trustOptions) load(ctx context.Context, p *printer, now time.Time) (*tr
 	t := &trust{set: &certs.Set{}, with: []string{}, warnings: []string{}}
 	switch {
 	case o.only && len(specs) == 0:
-		return nil, withHint(usagef("--only trusts what --with names, and there is none"), "add --with SOURCE")
+		return nil, hint.Add(usagef("--only trusts what --with names, and there is none"), "add --with SOURCE")
 	case o.root == "":
 		return nil, usagef("--root is empty")
 	case o.several():

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"github.com/certgraft/certgraft/internal/hint"
 )
 
 // replaceFile writes name by way of a new file in its directory, so that a
@@ -18,7 +20,7 @@ import (
 // mounted, a device, a pipe.
 func replaceFile(name string, data []byte) error {
 	if name == "" {
-		return withHint(errors.New("write: the name of the file is empty"), "name the file to write")
+		return hint.Add(errors.New("write: the name of the file is empty"), "name the file to write")
 	}
 	target, special := followLinks(name)
 	info, err := os.Stat(target)
@@ -103,17 +105,17 @@ func writeNew(name string, before fs.FileInfo, data []byte) error {
 
 // unwritten says what hinders, without the name of a temporary file.
 func unwritten(name string, err error) error {
-	var hint string
+	var advice string
 	dir := filepath.Dir(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		err, hint = fmt.Errorf("write %s: there is no directory %s", name, dir), "make it first: mkdir -p "+dir
+		err, advice = fmt.Errorf("write %s: there is no directory %s", name, dir), "make it first: mkdir -p "+dir
 	case errors.Is(err, syscall.EISDIR):
-		err, hint = fmt.Errorf("write %s: it is a directory", name), "name a file; bundle writes one for each certificate with --format split"
+		err, advice = fmt.Errorf("write %s: it is a directory", name), "name a file; bundle writes one for each certificate with --format split"
 	default:
-		err, hint = fmt.Errorf("write %s: %w", name, bare(err)), "check who may write "+dir+", and how much room it has"
+		err, advice = fmt.Errorf("write %s: %w", name, bare(err)), "check who may write "+dir+", and how much room it has"
 	}
-	return withHint(err, hint)
+	return hint.Add(err, advice)
 }
 
 // bare returns the cause of err: the path is in the message already.

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/certgraft/certgraft/internal/hint"
 )
 
 // A link stays a link, and a file keeps its mode.
@@ -78,8 +80,8 @@ func TestReplaceFileMessages(t *testing.T) {
 		"dir/no/x": "write dir/no/x: there is no directory dir/no",
 	} {
 		err := replaceFile(name, []byte("x"))
-		if err == nil || err.Error() != want || len(hints(err)) != 1 {
-			t.Errorf("%s: %v, hints %q", name, err, hints(err))
+		if err == nil || err.Error() != want || len(hint.Of(err)) != 1 {
+			t.Errorf("%s: %v, hints %q", name, err, hint.Of(err))
 		}
 		if err != nil && strings.Contains(err.Error(), ".tmp") {
 			t.Errorf("%s: %v", name, err)
