@@ -2,13 +2,13 @@ package bundles
 
 import (
 	"bytes"
-	"crypto/rand"
 	"encoding/json"
-	"errors"
-	"io/fs"
+	"io"
 	"log/slog"
 	"net/http"
 	"os"
+
+	"github.com/certgraft/certgraft/internal/atomicfile"
 )
 
 // cache keeps downloads in a directory, a file per URL: a line of JSON, then
@@ -93,19 +93,5 @@ func (c *cache) replace(name string, data []byte) error {
 		return err
 	}
 	defer root.Close()
-	tmp := ".certgraft-" + rand.Text()[:16] + ".tmp"
-	f, err := root.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = root.Rename(tmp, name)
-	}
-	if err != nil {
-		if gone := root.Remove(tmp); !errors.Is(gone, fs.ErrNotExist) {
-			err = errors.Join(err, gone)
-		}
-	}
-	return err
+	return atomicfile.In(root, name, func(w io.Writer) error { _, err := w.Write(data); return err })
 }

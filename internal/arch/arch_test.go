@@ -18,8 +18,8 @@ const module = "github.com/certgraft/certgraft"
 // library and golang.org/x. Paths of this module are written without its name.
 var rules = map[string][]string{
 	"":                        {"internal/command"},
-	"internal/command":        {"bundles", "image", "installer", "probe", "certs", "keystore", "rootfs", "internal/command/launch", "internal/command/page", "internal/command/words", "github.com/urfave/cli/v2", "github.com/schollz/progressbar/v3", "internal/hint"},
-	"bundles":                 {"certs", "github.com/hashicorp/go-retryablehttp", "internal/hint"},
+	"internal/command":        {"bundles", "image", "installer", "probe", "certs", "keystore", "rootfs", "internal/command/launch", "internal/command/page", "internal/command/words", "github.com/urfave/cli/v2", "github.com/schollz/progressbar/v3", "internal/hint", "internal/atomicfile"},
+	"bundles":                 {"certs", "github.com/hashicorp/go-retryablehttp", "internal/hint", "internal/atomicfile"},
 	"image":                   {"rootfs", "github.com/klauspost/compress", "image/internal/oci", "image/internal/layer", "image/internal/registry", "image/internal/known", "image/internal/store"},
 	"installer":               {"internal/pemfile", "certs", "keystore", "rootfs"},
 	"internal/pemfile":        {"certs"},
@@ -36,6 +36,7 @@ var rules = map[string][]string{
 	"image/internal/known":    {"image/internal/store", "image/internal/registry", "image/internal/layer", "image/internal/oci", "github.com/google/go-containerregistry"},
 	"image/internal/store":    {"image/internal/layer", "image/internal/oci", "github.com/klauspost/compress"},
 	"internal/hint":           {},
+	"internal/atomicfile":     {},
 }
 
 // tools are packages that run while developing and are not in the binary.
