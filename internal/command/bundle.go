@@ -17,6 +17,7 @@ import (
 type bundleOptions struct {
 	source sourceOptions
 	format bundleFormat
+	form   bundleForm // of that name
 	output string
 	root   string
 	system bool
@@ -27,7 +28,7 @@ type bundleOptions struct {
 func bundleCommand(p *printer) *cli.Command {
 	o := &bundleOptions{}
 	flags := []cli.Flag{
-		&cli.StringFlag{Name: "format", Category: outputFlags, Usage: "pem (one file), split (a PEM file for each), der (a DER file for each), jks or p12 (a Java trust store) or configmap (for Kubernetes)", Value: "pem", Destination: &o.formatName},
+		wordFlag{&cli.StringFlag{Name: "format", Category: outputFlags, Usage: "pem (one file), split (a PEM file for each), der (a DER file for each), jks or p12 (a Java trust store) or configmap (for Kubernetes)", Value: "pem", Destination: &o.formatName}, bundleForms.words(), false},
 		&cli.StringFlag{Name: "output", Category: outputFlags, Usage: "write to `PATH`, - being standard output; a directory for split and der", Value: "-", TakesFile: true, Destination: &o.output},
 		&cli.StringFlag{Name: "name", Category: outputFlags, Usage: "with --format configmap: it is called `NAME` (default: " + configMapName + ")", Destination: &o.format.name},
 		&cli.StringFlag{Name: "password-file", Category: outputFlags, Usage: "with --format jks or p12: the password is in `FILE` (default: " + keystore.DefaultPassword + " for jks, none for p12)", TakesFile: true, Destination: &o.format.passwordFile},
@@ -83,12 +84,12 @@ func (o *bundleOptions) run(ctx context.Context, p *printer, specs []string) err
 
 // check refuses formats and flags that do not go together.
 func (o *bundleOptions) check(p *printer) error {
-	_, one := oneFile[o.formatName]
-	_, many := manyFiles[o.formatName]
+	var err error
+	if o.form, err = bundleForms.find("format", o.formatName); err != nil {
+		return err
+	}
 	switch {
-	case !one && !many:
-		return usagef("--format %s: it is pem, split, der, jks, p12 or configmap", o.formatName)
-	case many && o.output == "-":
+	case o.form.each != nil && o.output == "-":
 		return hint.Add(usagef("--format %s writes a file for each certificate", o.formatName), "name a directory with --output")
 	case o.output == "-" && p.json:
 		return hint.Add(usagef("--json and the bundle both go to standard output"), "name a file with --output")
@@ -100,10 +101,10 @@ func (o *bundleOptions) check(p *printer) error {
 
 // write writes set to where it is wanted.
 func (o *bundleOptions) write(p *printer, set *certs.Set) error {
-	if each, many := manyFiles[o.formatName]; many {
-		return writeEach(o.output, set, each)
+	if o.form.each != nil {
+		return writeEach(o.output, set, o.form)
 	}
-	data, err := oneFile[o.formatName](o.format, set)
+	data, err := o.form.whole(o.format, set)
 	if err != nil {
 		return err
 	}

@@ -18,24 +18,21 @@ type bundleFormat struct {
 	passwordFile string // of the trust store
 }
 
-// oneFile are the formats that are one file. Each gives the same bytes for the
-// same certificates.
-var oneFile = map[string]func(bundleFormat, *certs.Set) ([]byte, error){
-	"pem":       func(_ bundleFormat, set *certs.Set) ([]byte, error) { return set.AppendPEM(nil), nil },
-	"jks":       bundleFormat.jks,
-	"p12":       bundleFormat.pkcs12,
-	"configmap": bundleFormat.configMap,
+// bundleForm is a format: one file, or a file for each certificate. It gives the
+// same bytes for the same certificates.
+type bundleForm struct {
+	whole func(bundleFormat, *certs.Set) ([]byte, error)
+	each  func(*certs.Certificate) []byte
+	ext   string // of each
 }
 
-// fileOfEach is a format with a file for each certificate.
-type fileOfEach struct {
-	ext    string
-	encode func(*certs.Certificate) []byte
-}
-
-var manyFiles = map[string]fileOfEach{
-	"split": {".crt", func(c *certs.Certificate) []byte { return c.AppendPEM(nil) }},
-	"der":   {".der", func(c *certs.Certificate) []byte { return c.Raw }},
+var bundleForms = choices[bundleForm]{
+	{"pem", bundleForm{whole: func(_ bundleFormat, set *certs.Set) ([]byte, error) { return set.AppendPEM(nil), nil }}},
+	{"split", bundleForm{each: func(c *certs.Certificate) []byte { return c.AppendPEM(nil) }, ext: ".crt"}},
+	{"der", bundleForm{each: func(c *certs.Certificate) []byte { return c.Raw }, ext: ".der"}},
+	{"jks", bundleForm{whole: bundleFormat.jks}},
+	{"p12", bundleForm{whole: bundleFormat.pkcs12}},
+	{"configmap", bundleForm{whole: bundleFormat.configMap}},
 }
 
 // isStore reports whether a format is one of Java's.
@@ -149,14 +146,14 @@ func isObjectName(name string) bool {
 }
 
 // writeEach writes one file per certificate, named as anchors are.
-func writeEach(dir string, set *certs.Set, format fileOfEach) error {
+func writeEach(dir string, set *certs.Set, form bundleForm) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("make the output directory: %w", err)
 	}
 	for c := range set.All() {
 		name := certs.FileName(anchorSource(set, c), c, 16)
-		name = name[:len(name)-len(filepath.Ext(name))] + format.ext
-		if err := replaceFile(filepath.Join(dir, name), format.encode(c)); err != nil {
+		name = name[:len(name)-len(filepath.Ext(name))] + form.ext
+		if err := replaceFile(filepath.Join(dir, name), form.each(c)); err != nil {
 			return err
 		}
 	}

@@ -27,7 +27,7 @@ func envCommand(p *printer) *cli.Command {
 		Description: "eval \"$(certgraft env)\"\ncertgraft env --root /mnt --format dockerfile >>Dockerfile",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "root", Category: targetFlags, Usage: "look at the root file system in `DIR`", Value: "/", TakesFile: true, Destination: &o.root},
-			&cli.StringFlag{Name: "format", Category: outputFlags, Usage: "sh, dockerfile, json or compose", Value: "sh", Destination: &o.format},
+			wordFlag{&cli.StringFlag{Name: "format", Category: outputFlags, Usage: "sh, dockerfile, json or compose", Value: "sh", Destination: &o.format}, envFormats.words(), false},
 			&cli.BoolFlag{Name: "all", Category: outputFlags, Usage: "write the variables of runtimes too that are not in the root, or need none", Destination: &o.all},
 		},
 		Action: func(c *cli.Context) error {
@@ -47,15 +47,15 @@ type envResult struct {
 }
 
 // envFormats are the ways to write variables down.
-var envFormats = map[string]func(w io.Writer, all []installer.Variable){
-	"sh": shellText, "dockerfile": dockerfileText, "compose": composeText, "json": nil,
+var envFormats = choices[func(w io.Writer, all []installer.Variable)]{
+	{"sh", shellText}, {"dockerfile", dockerfileText}, {"json", nil}, {"compose", composeText},
 }
 
 func (o *envOptions) run(p *printer) error {
-	text, known := envFormats[o.format]
+	text, err := envFormats.find("format", o.format)
 	switch {
-	case !known:
-		return usagef("--format %s: it is sh, dockerfile, json or compose", o.format)
+	case err != nil:
+		return err
 	case o.root == "":
 		return usagef("--root is empty")
 	case o.format == "json":

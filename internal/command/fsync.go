@@ -8,17 +8,12 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
+// fsyncModes say whether a commit waits for the disk.
+var fsyncModes = choices[string]{{"auto", "auto"}, {"always", "always"}, {"never", "never"}}
+
 // fsyncFlag says whether a command waits for the disk.
 func fsyncFlag(to *string) cli.Flag {
-	return &cli.StringFlag{Name: "fsync", Category: targetFlags, Usage: "survive a power failure, not only kill -9: auto (on / outside a container), always or never", Value: "auto", Destination: to}
-}
-
-func checkFsync(mode string) error {
-	switch mode {
-	case "auto", "always", "never":
-		return nil
-	}
-	return usagef("--fsync %s: it is auto, always or never", mode)
+	return wordFlag{&cli.StringFlag{Name: "fsync", Category: targetFlags, Usage: "survive a power failure, not only kill -9: auto (on / outside a container), always or never", Value: "auto", Destination: to}, fsyncModes.words(), false}
 }
 
 // fsyncs reports whether the commit waits for the disk: by itself only where a

@@ -22,11 +22,11 @@ type imageOptions struct {
 
 func (o *imageOptions) flags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringSliceFlag{Name: "platform", Category: imageFlags, Usage: "patch only the images for `OS/ARCH`[/VARIANT] and drop the others", Destination: &o.platforms},
+		wordsFlag{&cli.StringSliceFlag{Name: "platform", Category: imageFlags, Usage: "patch only the images for `OS/ARCH`[/VARIANT] and drop the others", Destination: &o.platforms}, platformWords},
 		&cli.BoolFlag{Name: "keep-other-platforms", Category: imageFlags, Usage: "with --platform: keep the others as they are", Destination: &o.keepPlatforms},
 		&cli.BoolFlag{Name: "keep-attestations", Category: imageFlags, Usage: "keep attestations of the images that were", Destination: &o.keepAttestations},
-		&cli.StringFlag{Name: "scan", Category: imageFlags, Usage: "auto does not read layers that only copy to a place without trust stores; all reads everything", Value: "auto", Destination: &o.scan},
-		&cli.StringFlag{Name: "layer", Category: imageFlags, Usage: "append puts what changes on top as a layer; rewrite puts it into the layers that hold it, so that there are no more", Value: "append", Destination: &o.layer},
+		wordFlag{&cli.StringFlag{Name: "scan", Category: imageFlags, Usage: "auto does not read layers that only copy to a place without trust stores; all reads everything", Value: "auto", Destination: &o.scan}, scans.words(), false},
+		wordFlag{&cli.StringFlag{Name: "layer", Category: imageFlags, Usage: "append puts what changes on top as a layer; rewrite puts it into the layers that hold it, so that there are no more", Value: "append", Destination: &o.layer}, layerModes.words(), false},
 		&cli.BoolFlag{Name: "require-full-scan", Category: imageFlags, Usage: "fail if a layer was not read", Destination: &o.requireFullScan},
 		&cli.Int64Flag{Name: "max-layer-size", Category: imageFlags, Usage: "read layers that unpack to up to `BYTES`", Value: image.DefaultMaxLayerSize, Destination: &o.maxLayerSize},
 		&cli.IntFlag{Name: "jobs", Category: imageFlags, Usage: "move `N` layers at a time", Value: 4, Destination: &o.jobs},
@@ -34,6 +34,15 @@ func (o *imageOptions) flags() []cli.Flag {
 		&cli.StringSliceFlag{Name: "annotation", Category: imageFlags, Usage: "set the annotation `KEY=VALUE` in OCI manifests and indexes", Destination: &o.annotations},
 	}
 }
+
+// What of an image is read, and where changes are written.
+var (
+	scans      = choices[image.Scan]{{"auto", image.ScanAuto}, {"all", image.ScanAll}}
+	layerModes = choices[image.LayerMode]{{"append", image.LayerAppend}, {"rewrite", image.LayerRewrite}}
+)
+
+// platformWords are the platforms that most images are for.
+var platformWords = []string{"linux/amd64", "linux/arm64", "linux/arm/v7", "linux/ppc64le", "linux/s390x", "linux/riscv64"}
 
 func (o *imageOptions) options(p *printer) (image.Options, error) {
 	epoch, _, err := p.env.epoch()
@@ -44,19 +53,11 @@ func (o *imageOptions) options(p *printer) (image.Options, error) {
 		KeepOtherPlatforms: o.keepPlatforms, KeepAttestations: o.keepAttestations, Reads: installer.Reads, MaxLayerSize: o.maxLayerSize,
 		Memory: &image.Memory{}, ModTime: epoch, Program: "certgraft", Logger: p.log(),
 	}
-	switch o.scan {
-	case "auto":
-		opt.Scan = image.ScanAuto
-	case "all":
-	default:
-		return opt, usagef("--scan %s: it is auto or all", o.scan)
+	if opt.Scan, err = scans.find("scan", o.scan); err != nil {
+		return opt, err
 	}
-	switch o.layer {
-	case "append":
-	case "rewrite":
-		opt.Layer = image.LayerRewrite
-	default:
-		return opt, usagef("--layer %s: it is append or rewrite", o.layer)
+	if opt.Layer, err = layerModes.find("layer", o.layer); err != nil {
+		return opt, err
 	}
 	if o.jobs < 1 || o.maxLayerSize < 1 {
 		return opt, usagef("--jobs and --max-layer-size are at least 1")

@@ -18,7 +18,7 @@ type imageRootOptions struct {
 
 func (o *imageRootOptions) flags() []cli.Flag {
 	return append([]cli.Flag{
-		&cli.StringFlag{Name: "platform", Category: imageFlags, Usage: "of an image for several: the one for `OS/ARCH`[/VARIANT]", Destination: &o.platform},
+		wordFlag{&cli.StringFlag{Name: "platform", Category: imageFlags, Usage: "of an image for several: the one for `OS/ARCH`[/VARIANT]", Destination: &o.platform}, platformWords, true},
 	}, o.registry.flags()...)
 }
 

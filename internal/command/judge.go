@@ -21,33 +21,24 @@ type judgeOptions struct {
 	expired, nonCA string
 }
 
+// actions are what may be done with a certificate that is odd.
+var actions = choices[certs.Action]{{"skip", certs.Skip}, {"keep", certs.Keep}, {"fail", certs.Fail}}
+
 func (o *judgeOptions) flags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "expired", Category: sourceFlags, Usage: "expired certificates: skip, keep or fail", Value: "skip", Destination: &o.expired},
-		&cli.StringFlag{Name: "non-ca", Category: sourceFlags, Usage: "certificates that are not a CA's: keep, skip or fail", Value: "keep", Destination: &o.nonCA},
+		wordFlag{&cli.StringFlag{Name: "expired", Category: sourceFlags, Usage: "expired certificates: skip, keep or fail", Value: "skip", Destination: &o.expired}, actions.words(), false},
+		wordFlag{&cli.StringFlag{Name: "non-ca", Category: sourceFlags, Usage: "certificates that are not a CA's: keep, skip or fail", Value: "keep", Destination: &o.nonCA}, actions.words(), false},
 	}
 }
 
 func (o *judgeOptions) policy(now time.Time) (certs.Policy, error) {
 	policy := certs.Policy{Now: now}
 	var err error
-	if policy.Expired, err = action("expired", o.expired); err != nil {
+	if policy.Expired, err = actions.find("expired", o.expired); err != nil {
 		return policy, err
 	}
-	policy.NonCA, err = action("non-ca", o.nonCA)
+	policy.NonCA, err = actions.find("non-ca", o.nonCA)
 	return policy, err
-}
-
-func action(flag, value string) (certs.Action, error) {
-	switch value {
-	case "keep":
-		return certs.Keep, nil
-	case "skip":
-		return certs.Skip, nil
-	case "fail":
-		return certs.Fail, nil
-	}
-	return 0, usagef("--%s %s: it is skip, keep or fail", flag, value)
 }
 
 // A verdict is what became of one certificate that a source holds.

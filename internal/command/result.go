@@ -81,7 +81,7 @@ func (r *editResult) finish(ctx context.Context, p *printer, o *targetOptions, u
 	for _, c := range r.Changes {
 		p.log().Debug(c.Action, "type", c.Type, "path", c.Path)
 	}
-	if r.Changed && o.live() && o.hooks == "auto" && !o.dryRun {
+	if r.Changed && o.live() && o.runHooks && !o.dryRun {
 		r.Warnings = append(r.Warnings, installer.RunHooks(ctx, o.root, r.report)...)
 	}
 	r.remarks(p)

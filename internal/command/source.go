@@ -27,19 +27,22 @@ type sourceOptions struct {
 func (o *sourceOptions) flags() []cli.Flag {
 	flags := []cli.Flag{
 		&cli.StringFlag{Name: "lock", Category: sourceFlags, Usage: "take only what the policy allows of what is locked in `FILE`; without a source, every locked one", EnvVars: []string{"CERTGRAFT_LOCK"}, TakesFile: true, Destination: &o.lock},
-		&cli.StringFlag{Name: "policy", Category: sourceFlags, Usage: "with a lock: exact (what is locked), additions (what is new too) or any (whatever the source has)", Destination: &o.policy},
+		wordFlag{&cli.StringFlag{Name: "policy", Category: sourceFlags, Usage: "with a lock: exact (what is locked), additions (what is new too) or any (whatever the source has)", Destination: &o.policy}, policies.words(), false},
 	}
 	return append(append(flags, o.judge.flags()...), o.fetch.flags()...)
 }
 
+// policies say what of a source a lock allows.
+var policies = choices[bundles.Policy]{{"exact", bundles.Exact}, {"additions", bundles.Additions}, {"any", bundles.Any}}
+
 // locked adds the lock to what package bundles is to know, and the locked
 // sources where none is named.
 func (o *sourceOptions) locked(fetch *bundles.Options, specs []string) ([]string, error) {
-	fetch.Policy = bundles.Policy(o.policy)
-	switch fetch.Policy {
-	case "", bundles.Exact, bundles.Additions, bundles.Any:
-	default:
-		return nil, usagef("--policy %s: it is exact, additions or any", o.policy)
+	var err error
+	if o.policy != "" {
+		if fetch.Policy, err = policies.find("policy", o.policy); err != nil {
+			return nil, err
+		}
 	}
 	if o.lock == "" {
 		if fetch.Policy == bundles.Exact || fetch.Policy == bundles.Additions {
@@ -47,10 +50,9 @@ func (o *sourceOptions) locked(fetch *bundles.Options, specs []string) ([]string
 		}
 		return specs, nil
 	}
-	if slices.ContainsFunc(specs, func(spec string) bool { return spec == "-" || strings.HasPrefix(spec, "-@") }) {
+	if slices.ContainsFunc(specs, isStdin) {
 		return nil, usagef("standard input cannot be locked")
 	}
-	var err error
 	if fetch.Lock, err = bundles.ReadLock(o.lock, fetch.Insecure); err != nil {
 		return nil, err
 	}

@@ -22,6 +22,7 @@ type targetOptions struct {
 	user         bool   // macOS: the login keychain
 	hooks        string
 	fsync        string
+	runHooks     bool
 }
 
 func (o *targetOptions) flags() []cli.Flag {
@@ -30,11 +31,14 @@ func (o *targetOptions) flags() []cli.Flag {
 		javaPasswordFlag(&o.javaPassword),
 		&cli.BoolFlag{Name: "user", Category: targetFlags, Usage: "on a Mac: the login keychain in place of the system's", Destination: &o.user},
 		&cli.BoolFlag{Name: "dry-run", Category: targetFlags, Usage: "say what would change and change nothing", Destination: &o.dryRun},
-		&cli.StringFlag{Name: "hooks", Category: targetFlags, Usage: "hooks of the distribution's own tool on the running root: auto or none", Value: "auto", Destination: &o.hooks},
+		wordFlag{&cli.StringFlag{Name: "hooks", Category: targetFlags, Usage: "hooks of the distribution's own tool on the running root: auto or none", Value: "auto", Destination: &o.hooks}, hookModes.words(), false},
 		fsyncFlag(&o.fsync),
 		&cli.DurationFlag{Name: "lock-timeout", Category: targetFlags, Usage: "wait for another certgraft on the same root for `DURATION`", Value: time.Minute, Destination: &o.lockTimeout},
 	}
 }
+
+// hookModes say whether hooks are run.
+var hookModes = choices[bool]{{"auto", true}, {"none", false}}
 
 // live reports whether the root is the one that this process runs on.
 func (o *targetOptions) live() bool { return o.root == "/" && o.output == "" }
@@ -57,15 +61,13 @@ func (o *targetOptions) installer(p *printer) (installer.Options, error) {
 	if err := checkStores(opt.Stores); err != nil {
 		return opt, err
 	}
-	switch o.hooks {
-	case "auto", "none":
-	default:
-		return opt, usagef("--hooks %s: it is auto or none", o.hooks)
-	}
-	if err := checkFsync(o.fsync); err != nil {
+	var err error
+	if o.runHooks, err = hookModes.find("hooks", o.hooks); err != nil {
 		return opt, err
 	}
-	var err error
+	if o.fsync, err = fsyncModes.find("fsync", o.fsync); err != nil {
+		return opt, err
+	}
 	opt.JavaPassword, err = readPassword(o.javaPassword)
 	return opt, err
 }

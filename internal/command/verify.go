@@ -50,10 +50,10 @@ func verifyCommand(p *printer) *cli.Command {
 
 func (o *verifyOptions) flags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "starttls", Category: connectFlags, Usage: "speak `PROTOCOL`, tls for TLS at once: " + strings.Join(probe.ProtocolNames(), ", "), Destination: &o.starttls},
+		wordFlag{&cli.StringFlag{Name: "starttls", Category: connectFlags, Usage: "speak `PROTOCOL`, tls for TLS at once: " + strings.Join(probe.ProtocolNames(), ", "), Destination: &o.starttls}, probe.ProtocolNames(), false},
 		&cli.StringFlag{Name: "servername", Category: connectFlags, Usage: "ask for `NAME`, and have the certificate be for it", Destination: &o.serverName},
 		&cli.DurationFlag{Name: "timeout", Category: connectFlags, Usage: "give the server up after `DURATION`", Value: 10 * time.Second, Destination: &o.timeout},
-		&cli.StringFlag{Name: "proxy", Category: connectFlags, Usage: "have the HTTP proxy at `URL` connect; none for none (default: of the environment, for https)", Destination: &o.proxy},
+		wordFlag{&cli.StringFlag{Name: "proxy", Category: connectFlags, Usage: "have the HTTP proxy at `URL` connect; none for none (default: of the environment, for https)", Destination: &o.proxy}, []string{"none"}, true},
 		&cli.BoolFlag{Name: "ipv4", Aliases: []string{"4"}, Category: connectFlags, Usage: "use IPv4 only", Destination: &o.ipv4},
 		&cli.BoolFlag{Name: "ipv6", Aliases: []string{"6"}, Category: connectFlags, Usage: "use IPv6 only", Destination: &o.ipv6},
 		&cli.StringFlag{Name: "save-chain", Category: outputFlags, Usage: "write what the server sent to `FILE`, to look at, not to install", TakesFile: true, Destination: &o.saveChain},

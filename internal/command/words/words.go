@@ -35,3 +35,12 @@ func Visible(r rune) rune {
 	}
 	return unicode.ReplacementChar
 }
+
+// Or names alternatives: a, b or c.
+func Or(names []string) string {
+	last := len(names) - 1
+	if last < 1 {
+		return strings.Join(names, "")
+	}
+	return strings.Join(names[:last], ", ") + " or " + names[last]
+}
