@@ -14,8 +14,7 @@ import (
 type installOptions struct {
 	source sourceOptions
 	target targetOptions
-
-	appendOnly, withMozilla, overrideBlocklist, sync, keepGoing bool
+	edit   editOptions
 }
 
 func installCommand(p *printer) *cli.Command {
@@ -33,24 +32,20 @@ func installCommand(p *printer) *cli.Command {
 func (o *installOptions) flags() []cli.Flag {
 	flags := []cli.Flag{
 		&cli.StringFlag{Name: "output", Category: targetFlags, Usage: "leave the root alone and write what would change into `DIR`", TakesFile: true, Destination: &o.target.output},
-		&cli.StringFlag{Name: "stores", Category: targetFlags, Usage: "edit only these `STORES`, separated by commas: auto, system, java …", Value: "auto", Destination: &o.target.stores},
-		&cli.BoolFlag{Name: "append", Category: targetFlags, Usage: "only append to the bundle file: no anchors, no links", Destination: &o.appendOnly},
-		&cli.BoolFlag{Name: "with-mozilla", Category: targetFlags, Usage: "where there is no bundle yet, start it with the Mozilla roots", Destination: &o.withMozilla},
-		&cli.BoolFlag{Name: "override-blocklist", Category: targetFlags, Usage: "install certificates that the root has deselected", Destination: &o.overrideBlocklist},
-		&cli.BoolFlag{Name: "sync", Category: targetFlags, Usage: "take out what was installed before and the source no longer has", Destination: &o.sync},
-		&cli.BoolFlag{Name: "keep-going", Category: targetFlags, Usage: "edit the other stores when one fails", Destination: &o.keepGoing},
 	}
+	flags = append(flags, o.edit.flags("root")...)
 	flags = append(flags, o.target.flags()...)
 	return append(flags, o.source.flags()...)
 }
 
 func (o *installOptions) run(ctx context.Context, p *printer, specs []string) error {
-	opt, err := o.target.installer(p)
+	opt, err := o.edit.installer()
+	if err == nil {
+		opt, err = o.target.installer(p, opt)
+	}
 	if err != nil {
 		return errors.Join(o.source.fetch.misused(specs), err)
 	}
-	opt.Append, opt.WithMozilla, opt.OverrideBlocklist = o.appendOnly, o.withMozilla, o.overrideBlocklist
-	opt.Sync, opt.KeepGoing = o.sync, o.keepGoing
 	result := newEditResult(&o.target)
 	sources, err := o.source.load(ctx, p, result, specs)
 	if err != nil {

@@ -14,21 +14,14 @@ import (
 
 // patchEdit are the flags that say how stores are edited.
 type patchEdit struct {
-	stores                                                      string
-	env                                                         cli.StringSlice
-	appendOnly, withMozilla, overrideBlocklist, sync, keepGoing bool
+	editOptions
+
+	env cli.StringSlice
 }
 
 func (o *patchEdit) flags() []cli.Flag {
-	return []cli.Flag{
-		&cli.StringFlag{Name: "stores", Category: targetFlags, Usage: "edit only these `STORES`, separated by commas: auto, system, java …", Value: "auto", Destination: &o.stores},
-		&cli.StringSliceFlag{Name: "env", Category: imageFlags, Usage: "environment in the config: auto (what runtimes in the image need to see the system's CAs), none, or `KEY=VALUE`", Destination: &o.env},
-		&cli.BoolFlag{Name: "append", Category: targetFlags, Usage: "only append to the bundle file: no anchors, no links", Destination: &o.appendOnly},
-		&cli.BoolFlag{Name: "with-mozilla", Category: targetFlags, Usage: "where there is no bundle yet, start it with the Mozilla roots", Destination: &o.withMozilla},
-		&cli.BoolFlag{Name: "override-blocklist", Category: targetFlags, Usage: "install certificates that the image has deselected", Destination: &o.overrideBlocklist},
-		&cli.BoolFlag{Name: "sync", Category: targetFlags, Usage: "take out what was installed before and the source no longer has", Destination: &o.sync},
-		&cli.BoolFlag{Name: "keep-going", Category: targetFlags, Usage: "edit the other stores when one fails", Destination: &o.keepGoing},
-	}
+	env := &cli.StringSliceFlag{Name: "env", Category: imageFlags, Usage: "environment in the config: auto (what runtimes in the image need to see the system's CAs), none, or `KEY=VALUE`", Destination: &o.env}
+	return append(o.editOptions.flags("image"), wordsFlag{env, []string{"auto", "none"}})
 }
 
 // check reads the values that can be wrong.
@@ -38,19 +31,18 @@ func (o *patchEdit) check() error {
 			return usagef("--env %s: it is auto, none or KEY=VALUE", value)
 		}
 	}
-	return checkStores(splitList(o.stores))
+	_, err := o.installer()
+	return err
 }
 
 // run edits the root of one image, and the environment in its config.
 func (o *patchEdit) run(root *rootfs.Overlay, config *image.Config, sources []installer.Source, result *patchResult) error {
-	opt := installer.Options{
-		Append: o.appendOnly, WithMozilla: o.withMozilla, OverrideBlocklist: o.overrideBlocklist, Sync: o.sync, KeepGoing: o.keepGoing,
-		Environ: withRuntime(environOf(config.Env), config.Programs),
+	opt, err := o.installer()
+	if err != nil {
+		return err
 	}
-	if o.stores != "auto" {
-		opt.Stores = splitList(o.stores)
-	}
-	_, err := root.Lstat(installer.RecordPath)
+	opt.Environ = withRuntime(environOf(config.Env), config.Programs)
+	_, err = root.Lstat(installer.RecordPath)
 	recorded := err == nil
 	report, err := installer.Install(root, sources, opt)
 	if err != nil {

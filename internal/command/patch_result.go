@@ -8,7 +8,6 @@ import (
 
 	"github.com/certgraft/certgraft/image"
 	"github.com/certgraft/certgraft/installer"
-	"github.com/certgraft/certgraft/internal/command/words"
 )
 
 // patchResult is the JSON of certgraft patch; docs/json.md describes it for
@@ -137,19 +136,14 @@ func (r *patchResult) remarks(p *printer, of string) {
 
 // text writes the report: a block for each platform, and what it comes to.
 func (r *patchResult) text(w io.Writer) {
-	var rows [][]string
-	for _, s := range r.Sources {
-		rows = append(rows, []string{s.Source, words.Plural(s.Certificates, "certificate"), s.from()})
-	}
+	rows := sourceRows(r.Sources)
 	for _, one := range r.Platforms {
 		rows = append(rows, one.rows()...)
 	}
 	table(w, rows)
 	if r.DryRun {
 		for _, one := range r.Platforms {
-			for _, c := range one.Changes {
-				fmt.Fprintf(w, "%s: would %s %s %s\n", one.Platform, c.Action, c.Type, c.Path)
-			}
+			wouldText(w, one.Platform+": ", one.Changes)
 		}
 	}
 	fmt.Fprintln(w, r.summary())
@@ -160,9 +154,7 @@ func (r platformResult) rows() [][]string {
 		return [][]string{{r.Platform, "left as it is", r.Left}}
 	}
 	rows := [][]string{{r.Platform, r.Distribution.Family + " family", r.Distribution.Rule}}
-	for _, s := range r.Stores {
-		rows = append(rows, []string{"  " + s.Name, counts(s), s.Path})
-	}
+	rows = append(rows, storeRows("  ", r.Stores)...)
 	for _, kv := range r.Env {
 		rows = append(rows, []string{"  env", "set", kv})
 	}

@@ -81,7 +81,7 @@ func (o *removeOptions) check(c *cli.Context) error {
 }
 
 func (o *removeOptions) run(ctx context.Context, p *printer, specs []string) error {
-	opt, err := o.target.installer(p)
+	opt, err := o.target.installer(p, installer.Options{})
 	if err != nil {
 		return err
 	}

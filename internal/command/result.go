@@ -137,23 +137,30 @@ func changeOf(c rootfs.Change) changeResult {
 // text writes the report: a line per source, a line per store, and what it
 // comes to.
 func (r *editResult) text(w io.Writer) {
-	var rows [][]string
-	for _, s := range r.Sources {
-		rows = append(rows, []string{s.Source, words.Plural(s.Certificates, "certificate"), s.from()})
-	}
+	rows := sourceRows(r.Sources)
 	if d := r.Distribution; d != nil {
 		rows = append(rows, []string{"root", d.Family + " family", d.Rule})
 	}
-	for _, s := range r.Stores {
-		rows = append(rows, []string{s.Name, counts(s), s.Path})
-	}
-	table(w, rows)
+	table(w, append(rows, storeRows("", r.Stores)...))
 	if r.DryRun {
-		for _, c := range r.Changes {
-			fmt.Fprintf(w, "would %s %s %s\n", c.Action, c.Type, c.Path)
-		}
+		wouldText(w, "", r.Changes)
 	}
 	fmt.Fprintln(w, r.summary())
+}
+
+// storeRows returns a row for each store, its name behind indent.
+func storeRows(indent string, stores []installer.StoreReport) (rows [][]string) {
+	for _, s := range stores {
+		rows = append(rows, []string{indent + s.Name, counts(s), s.Path})
+	}
+	return rows
+}
+
+// wouldText writes what a dry run would change; of names what it is part of.
+func wouldText(w io.Writer, of string, changes []changeResult) {
+	for _, c := range changes {
+		fmt.Fprintf(w, "%swould %s %s %s\n", of, c.Action, c.Type, c.Path)
+	}
 }
 
 func counts(s installer.StoreReport) string {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/certgraft/certgraft/bundles"
 	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/internal/command/words"
 )
 
 // sourceResult says what was loaded for one source.
@@ -19,6 +20,14 @@ type sourceResult struct {
 	Set          string          `json:"set"`             // digest for @set
 	Certificates int             `json:"certificates"`
 	Findings     []findingResult `json:"findings,omitzero"`
+}
+
+// sourceRows returns a row of a report for each source.
+func sourceRows(sources []sourceResult) (rows [][]string) {
+	for _, s := range sources {
+		rows = append(rows, []string{s.Source, words.Plural(s.Certificates, "certificate"), s.from()})
+	}
+	return rows
 }
 
 func (s sourceResult) from() string {

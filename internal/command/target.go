@@ -17,7 +17,6 @@ type targetOptions struct {
 	root, output string
 	dryRun       bool
 	lockTimeout  time.Duration
-	stores       string // of install
 	javaPassword string // file that holds it
 	user         bool   // macOS: the login keychain
 	hooks        string
@@ -52,16 +51,11 @@ func (p *printer) rootOptions(live bool) installer.Options {
 	return installer.Options{Live: true, Environ: p.env}
 }
 
-// installer returns what package installer is to know of the target.
-func (o *targetOptions) installer(p *printer) (installer.Options, error) {
-	opt := p.rootOptions(o.live())
-	if o.stores != "auto" {
-		opt.Stores = splitList(o.stores)
+// installer returns opt with what package installer is to know of the target.
+func (o *targetOptions) installer(p *printer, opt installer.Options) (_ installer.Options, err error) {
+	if o.live() {
+		opt.Live, opt.Environ = true, p.env
 	}
-	if err := checkStores(opt.Stores); err != nil {
-		return opt, err
-	}
-	var err error
 	if o.runHooks, err = hookModes.find("hooks", o.hooks); err != nil {
 		return opt, err
 	}
