@@ -15,9 +15,8 @@ func bashCompletion(p program) string {
 		for _, f := range c.flags {
 			for _, n := range f.names {
 				all = append(all, dashed(n))
-				kind, words := valueKind(c, f)
-				if kind != "" {
-					key := kind + " " + strings.Join(words, " ")
+				if kind := f.kind(); kind != "" {
+					key := kind + " " + strings.Join(f.words, " ")
 					kinds[key] = append(kinds[key], "'"+c.name+" "+dashed(n)+"'")
 				}
 			}

@@ -6,52 +6,25 @@ import (
 	"strings"
 
 	"github.com/certgraft/certgraft/bundles"
-	"github.com/certgraft/certgraft/probe"
 )
-
-// flagValues are the words that a flag takes, by its name, or COMMAND --NAME
-// where commands differ. Those of a flag that takes nothing else are in its
-// usage, which a test checks.
-var flagValues = map[string][]string{
-	"bundle --format": {"pem", "split", "der"},
-	"env --format":    {"sh", "dockerfile", "json", "compose"},
-	"policy":          {"exact", "additions", "any"},
-	"expired":         {"skip", "keep", "fail"},
-	"non-ca":          {"keep", "skip", "fail"},
-	"hooks":           {"auto", "none"},
-	"fsync":           {"auto", "always", "never"},
-	"scan":            {"auto", "all"},
-	"patch --env":     {"auto", "none"},
-	"starttls":        probe.ProtocolNames(),
-}
-
-// flagHints are words that a flag takes beside others.
-var flagHints = map[string][]string{
-	"stores":   {"auto", "system", "java", "php", "python", "ruby", "conda", "composer"},
-	"platform": {"linux/amd64", "linux/arm64", "linux/arm/v7", "linux/ppc64le", "linux/s390x", "linux/riscv64"},
-	"proxy":    {"none", "http://"},
-}
 
 // transports begin the names of images.
 var transports = []string{"docker://", "oci:", "oci-archive:", "docker-archive:", "docker-daemon:"}
 
-// valueKind says what may stand behind a flag: "" nothing, "dir", "file",
-// "words" with the words, or "other".
-func valueKind(c commandDoc, f flagDoc) (kind string, words []string) {
-	for _, key := range []string{c.name + " --" + f.names[0], f.names[0]} {
-		if words = slices.Concat(flagValues[key], flagHints[key]); words != nil {
-			return "words", words
-		}
-	}
+// kind says what may stand behind a flag: "" nothing, "dir", "file", "words" of
+// the flag, or "other".
+func (f flagDoc) kind() string {
 	switch {
+	case f.words != nil:
+		return "words"
 	case f.placeholder == "":
-		return "", nil
+		return ""
 	case f.placeholder == "DIR":
-		return "dir", nil
+		return "dir"
 	case f.takesFile:
-		return "file", nil
+		return "file"
 	}
-	return "other", nil
+	return "other"
 }
 
 // operandKind says what the arguments of a command are.

@@ -11,13 +11,15 @@ import (
 	"time"
 )
 
-// completionTests are command lines up to the key that completes, and some of
-// what each shell then offers.
-var completionTests = []struct {
+// completionTest is a command line up to the key that completes, and what each
+// shell then offers.
+type completionTest struct {
 	line    string
-	replies []string // that are offered
+	replies []string // some of those that are offered
 	not     []string // that are not
-}{
+}
+
+var completionTests = []completionTest{
 	{"certgraft ins", []string{"install", "inspect"}, []string{"remove"}},
 	{"certgraft install --dry", []string{"--dry-run"}, []string{"--root"}},
 	{"certgraft install corp.pem --off", []string{"--offline"}, nil},
@@ -34,6 +36,22 @@ var completionTests = []struct {
 	{"certgraft verify --starttls postg", []string{"postgres", "postgres-direct"}, nil},
 	{"certgraft completion ", []string{"bash", "zsh", "fish"}, []string{"aws-rds"}},
 	{"certgraft run corp.pem -- ech", []string{"echo"}, nil},
+}
+
+// wordTests are a command line for each flag that takes certain words, and all of
+// them: no other is offered.
+func wordTests(t *testing.T) (tests []completionTest) {
+	seen := map[string]bool{}
+	for _, c := range documented(t).commands {
+		for _, f := range c.flags {
+			key := f.names[0] + " " + strings.Join(f.words, " ")
+			if f.words != nil && !(testing.Short() && seen[key]) {
+				seen[key] = true
+				tests = append(tests, completionTest{line: "certgraft " + c.name + " --" + f.names[0] + " ", replies: f.words})
+			}
+		}
+	}
+	return append(tests, completionTest{line: "certgraft completion ", replies: []string{"bash", "zsh", "fish"}})
 }
 
 // completes runs the tests in a real shell: offers returns what it offers for a
@@ -71,6 +89,14 @@ func completes(t *testing.T, shell string, offers func(t *testing.T, dir, script
 				if has(no) {
 					t.Errorf("%s is offered, in %q", no, got)
 				}
+			}
+		})
+	}
+	for _, test := range wordTests(t) {
+		t.Run(test.line, func(t *testing.T) {
+			got := slices.Sorted(slices.Values(offers(t, dir, script, test.line)))
+			if want := slices.Sorted(slices.Values(test.replies)); !slices.Equal(slices.Compact(got), want) {
+				t.Errorf("offered are %q, want %q", got, want)
 			}
 		})
 	}
@@ -151,7 +177,7 @@ func TestZshCompletes(t *testing.T) {
 func zshReplies(t *testing.T, dir, script string) map[string][]string {
 	t.Helper()
 	args := []string{"zsh", "-f", "-c", zshCapture, "zsh", script, t.TempDir()}
-	for _, test := range completionTests {
+	for _, test := range slices.Concat(completionTests, wordTests(t)) {
 		args = append(args, test.line)
 	}
 	replies, line := map[string][]string{}, ""

@@ -12,7 +12,7 @@ func fishCompletion(p program) string {
 	for _, c := range p.commands {
 		lines = append(lines, fmt.Sprintf("complete -c certgraft -n '__certgraft_is' -f -a %s -d '%s'", c.name, fishQuoted(c.usage)))
 		for _, f := range c.flags {
-			said := fishFlag(c, f)
+			said := fishFlag(f)
 			flags[said] = append(flags[said], c.name)
 		}
 	}
@@ -45,8 +45,7 @@ var fishOperands = map[string]string{
 	"":              "-f",
 }
 
-func fishFlag(c commandDoc, f flagDoc) string {
-	kind, words := valueKind(c, f)
+func fishFlag(f flagDoc) string {
 	var text strings.Builder
 	for _, n := range f.names {
 		if len(n) == 1 {
@@ -55,13 +54,13 @@ func fishFlag(c commandDoc, f flagDoc) string {
 			text.WriteString("-l " + n + " ")
 		}
 	}
-	switch kind {
+	switch f.kind() {
 	case "dir":
 		text.WriteString("-x -a '(__fish_complete_directories)' ")
 	case "file":
 		text.WriteString("-r -F ")
 	case "words":
-		text.WriteString("-x -a '" + strings.Join(words, " ") + "' ")
+		text.WriteString("-x -a '" + strings.Join(f.words, " ") + "' ")
 	case "other":
 		text.WriteString("-x ")
 	}

@@ -62,7 +62,9 @@ type flagDoc struct {
 	defaults    string // as it is written on a command line
 	env         []string
 	takesFile   bool
-	often       bool // may be given more than once
+	often       bool     // may be given more than once
+	words       []string // that it takes
+	others      bool     // it takes other values too
 }
 
 // categories are those of flags, in the order of the pages.
@@ -132,6 +134,9 @@ func documentedFlag(f cli.Flag) flagDoc {
 	}
 	if s, ok := f.(*cli.StringSliceFlag); ok {
 		d.takesFile = s.TakesFile
+	}
+	if w, ok := f.(interface{ Words() ([]string, bool) }); ok {
+		d.words, d.others = w.Words()
 	}
 	if !doc.TakesValue() {
 		return d

@@ -20,7 +20,7 @@ func zshCompletion(p program) string {
 	for _, c := range p.commands {
 		fmt.Fprintf(&commands, "      '%s:%s'\n", c.name, zshQuoted(c.usage))
 		for _, f := range c.flags {
-			say(zshFlag(c, f), c.name)
+			say(zshFlag(f), c.name)
 		}
 		if operands := zshOperands[operandKind(c)]; operands != "" {
 			say(operands, c.name)
@@ -49,16 +49,15 @@ var zshOperands = map[string]string{
 	"shells":        "'1:shell:(bash zsh fish)'",
 }
 
-func zshFlag(c commandDoc, f flagDoc) string {
-	kind, words := valueKind(c, f)
+func zshFlag(f flagDoc) string {
 	text := "[" + strings.NewReplacer("[", "(", "]", ")").Replace(zshQuoted(f.usage)) + "]"
-	switch kind {
+	switch f.kind() {
 	case "dir":
 		text = "=" + text + ":" + f.placeholder + ":_directories"
 	case "file":
 		text = "=" + text + ":" + f.placeholder + ":_files"
 	case "words":
-		text = "=" + text + ":" + f.placeholder + ":(" + strings.ReplaceAll(strings.Join(words, " "), ":", `\:`) + ")"
+		text = "=" + text + ":" + f.placeholder + ":(" + strings.ReplaceAll(strings.Join(f.words, " "), ":", `\:`) + ")"
 	case "other":
 		text = "=" + text + ":" + f.placeholder + ": "
 	}

@@ -58,8 +58,10 @@ _certgraft() {
       kind=dir words='' ;;
     'install --java-password-file' | 'install --catalog' | 'install --lock' | 'install --download-ca' | 'remove --java-password-file' | 'remove --catalog' | 'remove --registry-ca' | 'remove --metadata-file' | 'patch --from-file' | 'patch --catalog' | 'patch --lock' | 'patch --download-ca' | 'patch --registry-ca' | 'patch --metadata-file' | 'bundle --catalog' | 'bundle --lock' | 'bundle --download-ca' | 'bundle --output' | 'bundle --password-file' | 'run --catalog' | 'run --lock' | 'run --download-ca' | 'inspect --java-password-file' | 'inspect --registry-ca' | 'inspect --html' | 'list --catalog' | 'verify --java' | 'verify --java-password-file' | 'verify --with' | 'verify --catalog' | 'verify --download-ca' | 'verify --registry-ca' | 'verify --save-chain' | 'lock --lock' | 'lock --catalog' | 'lock --download-ca' | 'diff --java-password-file' | 'diff --registry-ca')
       kind=file words='' ;;
-    'install --lock-timeout' | 'install --timeout' | 'remove --image' | 'remove --lock-timeout' | 'remove --tag' | 'remove -t' | 'remove --annotation' | 'remove --cache-repo' | 'remove --jobs' | 'remove --label' | 'remove --layer' | 'remove --max-layer-size' | 'remove --insecure-registry' | 'patch --shard' | 'patch --tag' | 'patch -t' | 'patch --annotation' | 'patch --cache-repo' | 'patch --jobs' | 'patch --label' | 'patch --layer' | 'patch --max-layer-size' | 'patch --timeout' | 'patch --insecure-registry' | 'bundle --timeout' | 'bundle --name' | 'run --timeout' | 'inspect --insecure-registry' | 'list --search' | 'verify --image' | 'verify --servername' | 'verify --timeout' | 'verify --insecure-registry' | 'lock --within' | 'lock --timeout' | 'diff --insecure-registry')
+    'install --lock-timeout' | 'install --timeout' | 'remove --image' | 'remove --lock-timeout' | 'remove --tag' | 'remove -t' | 'remove --annotation' | 'remove --cache-repo' | 'remove --jobs' | 'remove --label' | 'remove --max-layer-size' | 'remove --insecure-registry' | 'patch --shard' | 'patch --tag' | 'patch -t' | 'patch --annotation' | 'patch --cache-repo' | 'patch --jobs' | 'patch --label' | 'patch --max-layer-size' | 'patch --timeout' | 'patch --insecure-registry' | 'bundle --timeout' | 'bundle --name' | 'run --timeout' | 'inspect --insecure-registry' | 'list --search' | 'verify --image' | 'verify --servername' | 'verify --timeout' | 'verify --insecure-registry' | 'lock --within' | 'lock --timeout' | 'diff --insecure-registry')
       kind=other words='' ;;
+    'remove --layer' | 'patch --layer')
+      kind=words words='append rewrite' ;;
     'remove --scan' | 'patch --scan')
       kind=words words='auto all' ;;
     'install --fsync' | 'remove --fsync')
@@ -67,20 +69,18 @@ _certgraft() {
     'install --hooks' | 'remove --hooks' | 'patch --env')
       kind=words words='auto none' ;;
     'install --stores' | 'patch --stores')
-      kind=words words='auto system java php python ruby conda composer' ;;
+      kind=words words='auto system debian alpine p11-kit arch suse photon flatcar clear openwrt bundle java env php python ruby conda composer' ;;
     'install --policy' | 'patch --policy' | 'bundle --policy' | 'run --policy')
       kind=words words='exact additions any' ;;
-    'install --non-ca' | 'patch --non-ca' | 'bundle --non-ca' | 'run --non-ca')
-      kind=words words='keep skip fail' ;;
     'remove --platform' | 'patch --platform' | 'inspect --platform' | 'verify --platform' | 'diff --platform')
       kind=words words='linux/amd64 linux/arm64 linux/arm/v7 linux/ppc64le linux/s390x linux/riscv64' ;;
     'verify --proxy')
-      kind=words words='none http://' ;;
+      kind=words words='none' ;;
     'bundle --format')
-      kind=words words='pem split der' ;;
+      kind=words words='pem split der jks p12 configmap' ;;
     'env --format')
       kind=words words='sh dockerfile json compose' ;;
-    'install --expired' | 'patch --expired' | 'bundle --expired' | 'run --expired')
+    'install --expired' | 'install --non-ca' | 'patch --expired' | 'patch --non-ca' | 'bundle --expired' | 'bundle --non-ca' | 'run --expired' | 'run --non-ca')
       kind=words words='skip keep fail' ;;
     'verify --starttls')
       kind=words words='tls postgres postgres-direct mysql mssql mssql-strict mongodb redis amqp smtp smtps imap imaps pop3 pop3s ldap ldaps ftp ftps xmpp xmpp-server nats mqtts' ;;

@@ -53,7 +53,7 @@ _certgraft() {
   [[ $cmd == (bundle) ]] && args+=(
     '--root=[the root file system in DIR for --with-system]:DIR:_directories'
     '--with-system[start with the certificates that the root trusts]'
-    '--format=[pem (one file), split (a PEM file for each), der (a DER file for each), jks or p12 (a Java trust store) or configmap (for Kubernetes)]:FORMAT:(pem split der)'
+    '--format=[pem (one file), split (a PEM file for each), der (a DER file for each), jks or p12 (a Java trust store) or configmap (for Kubernetes)]:FORMAT:(pem split der jks p12 configmap)'
     '--name=[with --format configmap: it is called NAME (default: certgraft-ca)]:NAME: '
     '--output=[write to PATH, - being standard output; a directory for split and der]:PATH:_files'
     '--password-file=[with --format jks or p12: the password is in FILE (default: changeit for jks, none for p12)]:FILE:_files'
@@ -82,14 +82,14 @@ _certgraft() {
   [[ $cmd == (install|patch) ]] && args+=(
     '--append[only append to the bundle file: no anchors, no links]'
     '--keep-going[edit the other stores when one fails]'
-    '--stores=[edit only these STORES, separated by commas: auto, system, java …]:STORES:(auto system java php python ruby conda composer)'
+    '--stores=[edit only these STORES, separated by commas: auto, system, java …]:STORES:(auto system debian alpine p11-kit arch suse photon flatcar clear openwrt bundle java env php python ruby conda composer)'
     '--sync[take out what was installed before and the source no longer has]'
     '--with-mozilla[where there is no bundle yet, start it with the Mozilla roots]'
   )
   [[ $cmd == (install|patch|bundle|run) ]] && args+=(
     '--expired=[expired certificates: skip, keep or fail]:EXPIRED:(skip keep fail)'
     '--lock=[take only what the policy allows of what is locked in FILE; without a source, every locked one]:FILE:_files'
-    '--non-ca=[certificates that are not a CA'\''s: keep, skip or fail]:NON-CA:(keep skip fail)'
+    '--non-ca=[certificates that are not a CA'\''s: keep, skip or fail]:NON-CA:(skip keep fail)'
     '--policy=[with a lock: exact (what is locked), additions (what is new too) or any (whatever the source has)]:POLICY:(exact additions any)'
   )
   [[ $cmd == (install|patch|bundle|run|lock) ]] && args+=(
@@ -158,7 +158,7 @@ _certgraft() {
     '--keep-attestations[keep attestations of the images that were]'
     '--keep-other-platforms[with --platform: keep the others as they are]'
     '*--label=[set the label KEY=VALUE in the config]:KEY=VALUE: '
-    '--layer=[append puts what changes on top as a layer; rewrite puts it into the layers that hold it, so that there are no more]:LAYER: '
+    '--layer=[append puts what changes on top as a layer; rewrite puts it into the layers that hold it, so that there are no more]:LAYER:(append rewrite)'
     '--max-layer-size=[read layers that unpack to up to BYTES]:BYTES: '
     '*--platform=[patch only the images for OS/ARCH(/VARIANT) and drop the others]:OS/ARCH:(linux/amd64 linux/arm64 linux/arm/v7 linux/ppc64le linux/s390x linux/riscv64)'
     '--require-full-scan[fail if a layer was not read]'
@@ -177,7 +177,7 @@ _certgraft() {
     '*--with=[trust the certificates of SOURCE too, as if they were installed]:SOURCE:_files'
     '(-4 --ipv4)'{-4,--ipv4}'[use IPv4 only]'
     '(-6 --ipv6)'{-6,--ipv6}'[use IPv6 only]'
-    '--proxy=[have the HTTP proxy at URL connect; none for none (default: of the environment, for https)]:URL:(none http\://)'
+    '--proxy=[have the HTTP proxy at URL connect; none for none (default: of the environment, for https)]:URL:(none)'
     '--servername=[ask for NAME, and have the certificate be for it]:NAME: '
     '--starttls=[speak PROTOCOL, tls for TLS at once: tls, postgres, postgres-direct, mysql, mssql, mssql-strict, mongodb, redis, amqp, smtp, smtps, imap, imaps, pop3, pop3s, ldap, ldaps, ftp, ftps, xmpp, xmpp-server, nats, mqtts]:PROTOCOL:(tls postgres postgres-direct mysql mssql mssql-strict mongodb redis amqp smtp smtps imap imaps pop3 pop3s ldap ldaps ftp ftps xmpp xmpp-server nats mqtts)'
     '--timeout=[give the server up after DURATION]:DURATION: '
