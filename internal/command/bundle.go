@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -10,7 +11,6 @@ import (
 	"github.com/certgraft/certgraft/installer"
 	"github.com/certgraft/certgraft/internal/hint"
 	"github.com/certgraft/certgraft/keystore"
-	"github.com/certgraft/certgraft/rootfs"
 )
 
 // bundleOptions are the flags of certgraft bundle.
@@ -64,7 +64,7 @@ func (o *bundleOptions) run(ctx context.Context, p *printer, specs []string) err
 	if err != nil {
 		return err
 	}
-	set, err := o.collect(sources)
+	set, err := o.collect(p, sources)
 	if err != nil {
 		return err
 	}
@@ -119,11 +119,18 @@ func (o *bundleOptions) write(p *printer, set *certs.Set) error {
 
 // collect puts the certificates of all sources into one set, behind those of
 // the root if they are wanted.
-func (o *bundleOptions) collect(sources []installer.Source) (*certs.Set, error) {
+func (o *bundleOptions) collect(p *printer, sources []installer.Source) (*certs.Set, error) {
 	set := &certs.Set{}
 	if o.system {
-		if err := addSystem(set, o.root); err != nil {
+		at, err := p.openRoot(o.root)
+		if err != nil {
 			return nil, err
+		}
+		defer at.close()
+		var failed error
+		set = at.trusted("system", func(err error) { failed = cmp.Or(failed, err) })
+		if failed != nil {
+			return nil, fmt.Errorf("read the trust stores of %s: %w", o.root, failed)
 		}
 	}
 	for _, s := range sources {
@@ -132,20 +139,4 @@ func (o *bundleOptions) collect(sources []installer.Source) (*certs.Set, error) 
 		}
 	}
 	return set, nil
-}
-
-// addSystem adds what the stores of root trust.
-func addSystem(set *certs.Set, root string) error {
-	fsys, closer, err := rootfs.ReadOnly(root)
-	if err != nil {
-		return err
-	}
-	defer closer.Close()
-	for c, err := range installer.Trusted(fsys) {
-		if err != nil {
-			return fmt.Errorf("read the trust stores of %s: %w", root, err)
-		}
-		set.Add(c, "system")
-	}
-	return nil
 }

@@ -5,21 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
 	"slices"
-	"strings"
-	"syscall"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/certgraft/certgraft/certs"
-	"github.com/certgraft/certgraft/image"
-	"github.com/certgraft/certgraft/installer"
-	"github.com/certgraft/certgraft/internal/hint"
-	"github.com/certgraft/certgraft/keystore"
-	"github.com/certgraft/certgraft/rootfs"
 )
 
 // diffOptions are the flags of certgraft diff.
@@ -110,110 +101,22 @@ func (o *diffOptions) run(ctx context.Context, p *printer, a, b string) error {
 
 // trusted returns what a root trusts, or a file holds.
 func (o *diffOptions) trusted(ctx context.Context, p *printer, name string) (*certs.Set, error) {
-	if image.HasTransport(name) {
-		root, _, err := o.image.open(ctx, p, name)
-		if err != nil {
-			return nil, err
-		}
-		return o.trustedBy(p, name, root), nil
-	}
-	info, err := os.Stat(name)
-	switch {
-	case isMissing(err):
-		return nil, noSuchFile("diff", name)
-	case err != nil:
-		return nil, fmt.Errorf("diff: %w", err)
-	case info.IsDir():
-		return o.trustedByRoot(p, name)
-	}
-	return o.heldByFile(p, name)
-}
-
-// isMissing reports whether err is of a path that leads to nothing, by way of a
-// file even.
-func isMissing(err error) bool {
-	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
-}
-
-// noSuchFile is the error of a name that is missing. A URL is not repeated: it
-// may hold a password.
-func noSuchFile(command, name string) error {
-	if strings.Contains(name, "://") {
-		return hint.Add(usagef("%s: a URL is not read here", command), "certgraft bundle URL --output FILE downloads certificates; for a registry image write docker://REGISTRY/REPOSITORY:TAG")
-	}
-	return hint.Add(usagef("%s %s: no such file or directory", command, name), "for a registry image write docker://"+name)
-}
-
-func (o *diffOptions) trustedByRoot(p *printer, dir string) (*certs.Set, error) {
-	root, closer, err := rootfs.ReadOnly(dir)
+	at, err := o.image.place(ctx, p, "diff", name)
 	if err != nil {
 		return nil, err
 	}
-	defer closer.Close()
-	return o.trustedBy(p, dir, root), nil
-}
-
-func (o *diffOptions) trustedBy(p *printer, name string, root fs.ReadLinkFS) *certs.Set {
-	set := &certs.Set{}
-	for c, err := range installer.Trusted(root) {
-		if err != nil {
-			o.warn(p, name, err)
-			continue
-		}
-		set.Add(c, "")
+	defer at.close()
+	if at.root != nil {
+		return at.trusted(name, func(err error) { o.warn(p, name, err) }), nil
 	}
-	return set
-}
-
-func (o *diffOptions) heldByFile(p *printer, name string) (*certs.Set, error) {
-	data, err := os.ReadFile(name)
+	set, findings, err := at.held(o.javaPassword)
 	if err != nil {
-		return nil, fmt.Errorf("diff: %w", err)
-	}
-	set := &certs.Set{}
-	if found, ok, err := heldByKeystore(data, o.javaPassword); ok || err != nil {
-		if err != nil {
-			return nil, fmt.Errorf("diff %s: %w", name, err)
-		}
-		return found, nil
-	}
-	taken, findings, err := certs.ParseAll(data)
-	if err != nil {
-		return nil, fmt.Errorf("diff %s: %w", name, refusedFile(err))
+		return nil, fmt.Errorf("diff %s: %w", name, err)
 	}
 	for _, f := range findings {
-		o.warn(p, name, newFinding(f))
-	}
-	for _, c := range taken {
-		set.Add(c, "")
+		o.warn(p, name, f)
 	}
 	return set, nil
-}
-
-// heldByKeystore returns the certificates of a Java trust store; ok is false for
-// what is none. An archive is refused: it is an image where it is named as one,
-// and what the files in it hold together is no bundle.
-func heldByKeystore(data []byte, passwordFile string) (set *certs.Set, ok bool, err error) {
-	password, err := readPassword(passwordFile)
-	if err != nil {
-		return nil, false, err
-	}
-	s, err := keystore.Open(data, password, keystore.DefaultPassword)
-	switch {
-	case len(data) > 262 && string(data[257:262]) == "ustar":
-		return nil, false, hint.Add(usagef("it is a tar archive"), "for an image write docker-archive:FILE or oci-archive:FILE")
-	case errors.Is(err, keystore.ErrFormat):
-		return nil, false, nil
-	case errors.Is(err, keystore.ErrPassword):
-		return nil, true, hint.Add(err, "give its password with --java-password-file FILE")
-	case err != nil:
-		return nil, false, nil // DER and PKCS#7 begin as PKCS#12 does
-	}
-	set = &certs.Set{}
-	for _, e := range s.Entries() {
-		set.Add(e.Cert, "")
-	}
-	return set, true, nil
 }
 
 func compareSets(a, b *certs.Set, now time.Time) diffResult {

@@ -10,7 +10,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/certgraft/certgraft/installer"
-	"github.com/certgraft/certgraft/rootfs"
 )
 
 // envOptions are the flags of certgraft env.
@@ -61,12 +60,12 @@ func (o *envOptions) run(p *printer) error {
 	case o.format == "json":
 		p.json = true
 	}
-	root, closer, err := rootfs.ReadOnly(o.root)
+	at, err := p.openRoot(o.root)
 	if err != nil {
 		return err
 	}
-	defer closer.Close()
-	found, err := installer.Environ(root, p.rootOptions(o.root == "/"), o.all)
+	defer at.close()
+	found, err := installer.Environ(at.root, at.options, o.all)
 	if err != nil {
 		return fmt.Errorf("look for runtimes in %s: %w", o.root, err)
 	}

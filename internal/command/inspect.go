@@ -4,20 +4,15 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/certgraft/certgraft/certs"
-	"github.com/certgraft/certgraft/image"
 	"github.com/certgraft/certgraft/installer"
 	"github.com/certgraft/certgraft/internal/command/page"
 	"github.com/certgraft/certgraft/internal/command/words"
-	"github.com/certgraft/certgraft/rootfs"
 )
 
 // inspectOptions are the flags of certgraft inspect.
@@ -47,61 +42,24 @@ func inspectCommand(p *printer) *cli.Command {
 			if err := o.checkHTML(p, c.IsSet("html")); err != nil {
 				return err
 			}
-			if len(args) == 0 {
-				return o.inspectRoot(p, "/")
-			}
-			return o.inspectAny(c.Context, p, args[0])
+			return o.run(c.Context, p, append(args, "/")[0])
 		},
 	}
 }
 
-// inspectAny looks at what name is: an image by its prefix, else a directory or
-// a file that is there.
-func (o *inspectOptions) inspectAny(ctx context.Context, p *printer, name string) error {
-	if image.HasTransport(name) {
-		return o.inspectImage(ctx, p, name)
-	}
-	info, err := os.Stat(name)
-	switch {
-	case isMissing(err):
-		return noSuchFile("inspect", name)
-	case err != nil:
-		return fmt.Errorf("inspect: %w", err)
-	case info.IsDir():
-		return o.inspectRoot(p, name)
-	}
-	return o.inspectFile(p, name)
-}
-
-func (o *inspectOptions) inspectRoot(p *printer, dir string) error {
-	opt := p.rootOptions(dir == "/")
-	var err error
-	if opt.JavaPassword, err = readPassword(o.javaPassword); err != nil {
-		return err
-	}
-	root, closer, err := rootfs.ReadOnly(dir)
+func (o *inspectOptions) run(ctx context.Context, p *printer, name string) error {
+	at, err := o.image.place(ctx, p, "inspect", name)
 	if err != nil {
 		return err
 	}
-	defer closer.Close()
-	return o.inspectTree(p, dir, root, opt)
-}
-
-// inspectImage looks into an image, with the environment of its programs.
-func (o *inspectOptions) inspectImage(ctx context.Context, p *printer, name string) error {
-	root, config, err := o.image.open(ctx, p, name)
-	if err != nil {
+	defer at.close()
+	if at.root == nil {
+		return o.inspectFile(p, at)
+	}
+	if at.options.JavaPassword, err = readPassword(o.javaPassword); err != nil {
 		return err
 	}
-	opt := installer.Options{Environ: environOf(config.Env)}
-	if opt.JavaPassword, err = readPassword(o.javaPassword); err != nil {
-		return err
-	}
-	return o.inspectTree(p, name, root, opt)
-}
-
-func (o *inspectOptions) inspectTree(p *printer, name string, root fs.ReadLinkFS, opt installer.Options) error {
-	found, err := installer.Inspect(root, o.now, opt)
+	found, err := installer.Inspect(at.root, o.now, at.options)
 	if err != nil {
 		return fmt.Errorf("inspect %s: %w", name, err)
 	}
@@ -170,46 +128,21 @@ type fileResult struct {
 	Findings     []findingResult     `json:"findings"`
 }
 
-// readFile returns the certificates of a file, a Java trust store among others.
-func (o *inspectOptions) readFile(data []byte) ([]*certs.Certificate, []*certs.Finding, error) {
-	held, isKeystore, err := heldByKeystore(data, o.javaPassword)
-	switch {
-	case err != nil:
-		return nil, nil, err
-	case isKeystore:
-		return slices.Collect(held.All()), nil, nil
-	}
-	taken, findings, err := certs.ParseAll(data)
-	return taken, findings, refusedFile(err)
-}
-
-func (o *inspectOptions) inspectFile(p *printer, name string) error {
-	data, err := os.ReadFile(name)
+func (o *inspectOptions) inspectFile(p *printer, at *place) error {
+	set, findings, err := at.held(o.javaPassword)
 	if err != nil {
-		return fmt.Errorf("inspect: %w", err)
+		return fmt.Errorf("inspect %s: %w", at.name, err)
 	}
-	taken, findings, err := o.readFile(data)
-	if err != nil {
-		return fmt.Errorf("inspect %s: %w", name, err)
-	}
-	set := &certs.Set{}
-	out := fileResult{Path: name, Findings: []findingResult{}}
-	for _, c := range taken {
-		if !set.Add(c, "") {
-			continue
-		}
+	out := fileResult{Path: at.name, Set: set.Digest(), Findings: orEmpty(findings)}
+	for c := range set.All() {
 		_, remark := certs.Policy{Now: o.now}.Judge(c)
 		out.Certificates = append(out.Certificates, certificateResult{
 			Fingerprint: c.Fingerprint().String(), Subject: c.Subject(), Issuer: c.Issuer(),
 			NotBefore: c.NotBefore(), NotAfter: c.NotAfter(), CA: c.IsCA(), Remark: remark,
 		})
 	}
-	out.Set = set.Digest()
-	for _, f := range findings {
-		out.Findings = append(out.Findings, newFinding(f))
-	}
-	p.warnFindings(name, out.Findings)
-	html := func() *page.Page { return page.File(name, set, problemsOf(out.Findings), o.now) }
+	p.warnFindings(at.name, out.Findings)
+	html := func() *page.Page { return page.File(at.name, set, problemsOf(out.Findings), o.now) }
 	return o.report(p, html, out, out.text)
 }
 

@@ -11,7 +11,6 @@ import (
 	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/installer"
 	"github.com/certgraft/certgraft/keystore"
-	"github.com/certgraft/certgraft/rootfs"
 )
 
 // runSet returns what the command is to trust: the CAs of the system in root, or
@@ -36,21 +35,13 @@ func runSet(p *printer, root string, sources []installer.Source) *certs.Set {
 // systemSet returns the CAs of the system. A bundle that cannot be read trusts
 // nobody for the command either.
 func systemSet(p *printer, root string) *certs.Set {
-	set := &certs.Set{}
-	fsys, closer, err := rootfs.ReadOnly(root)
+	at, err := p.openRoot(root)
 	if err != nil {
 		p.warn("the system's CAs are left out: " + err.Error())
-		return set
+		return &certs.Set{}
 	}
-	defer closer.Close()
-	for c, err := range installer.Trusted(fsys) {
-		if err != nil {
-			p.warn("some of the system's CAs are left out: " + err.Error())
-			continue
-		}
-		set.Add(c, "system")
-	}
-	return set
+	defer at.close()
+	return at.trusted("system", func(err error) { p.warn("some of the system's CAs are left out: " + err.Error()) })
 }
 
 // addNamed adds the certificates in the files that variables name: the command

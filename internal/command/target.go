@@ -42,15 +42,6 @@ var hookModes = choices[bool]{{"auto", true}, {"none", false}}
 // live reports whether the root is the one that this process runs on.
 func (o *targetOptions) live() bool { return o.root == "/" && o.output == "" }
 
-// rootOptions returns what package installer is to know of a root. Only of the
-// running system's is the environment known.
-func (p *printer) rootOptions(live bool) installer.Options {
-	if !live {
-		return installer.Options{}
-	}
-	return installer.Options{Live: true, Environ: p.env}
-}
-
 // installer returns opt with what package installer is to know of the target.
 func (o *targetOptions) installer(p *printer, opt installer.Options) (_ installer.Options, err error) {
 	if o.live() {

@@ -9,9 +9,6 @@ import (
 	"github.com/certgraft/certgraft/probe"
 )
 
-// rootFS is a root that is looked at.
-type rootFS = fs.ReadLinkFS
-
 // ownTrust is the runtimes that do not, or not only, read the system's stores,
 // and where they are found. Of a file of certificates it is looked whether the
 // root is in it; nothing is said of a runtime that has the root.

@@ -3,7 +3,6 @@ package command
 import (
 	"context"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,7 +17,6 @@ import (
 	"github.com/certgraft/certgraft/internal/hint"
 	"github.com/certgraft/certgraft/keystore"
 	"github.com/certgraft/certgraft/probe"
-	"github.com/certgraft/certgraft/rootfs"
 )
 
 // trustOptions are the flags that say whose trust counts.
@@ -57,8 +55,7 @@ type trust struct {
 	with     []string
 	warnings []string
 
-	fsys   rootFS
-	closer io.Closer
+	at *place // that is trusted, or nil
 }
 
 // load reads the stores of the root and the sources.
@@ -96,29 +93,33 @@ func (o *trustOptions) several() bool {
 }
 
 func (o *trustOptions) loadStores(ctx context.Context, p *printer, t *trust, now time.Time) error {
+	var err error
 	switch {
 	case o.only:
 		return nil
-	case o.image != "":
-		return o.loadImage(ctx, p, t, now)
 	case o.java != "":
 		return o.loadJava(t)
+	case o.image != "":
+		t.at, err = o.imageRoot.open(ctx, p, o.image)
+	default:
+		t.at, err = p.openRoot(o.root)
 	}
-	return t.loadRoot(p, o.root, now)
-}
-
-func (o *trustOptions) loadImage(ctx context.Context, p *printer, t *trust, now time.Time) error {
-	root, config, err := o.imageRoot.open(ctx, p, o.image)
 	if err != nil {
 		return err
 	}
-	found, err := installer.Inspect(root, now, installer.Options{Environ: environOf(config.Env)})
+	return t.inspect(now)
+}
+
+// inspect takes what the stores of the root hold.
+func (t *trust) inspect(now time.Time) error {
+	found, err := installer.Inspect(t.at.root, now, t.at.options)
 	if err != nil {
-		return fmt.Errorf("read the trust stores of %s: %w", o.image, err)
+		t.Close()
+		return fmt.Errorf("read the trust stores of %s: %w", t.at.name, err)
 	}
-	t.root, t.fsys, t.set = o.image, root, found.Held()
+	t.root, t.set = t.at.name, found.Held()
 	if t.set.Len() == 0 {
-		t.warnings = append(t.warnings, o.image+" has no trust store with a certificate in it: its programs trust nobody, or only roots of their own")
+		t.warnings = append(t.warnings, t.root+" has no trust store with a certificate in it: its programs trust nobody, or only roots of their own")
 	}
 	return nil
 }
@@ -137,23 +138,6 @@ func (o *trustOptions) loadJava(t *trust) error {
 	}
 	for c := range held.All() {
 		t.set.Add(c, o.java)
-	}
-	return nil
-}
-
-func (t *trust) loadRoot(p *printer, dir string, now time.Time) error {
-	fsys, closer, err := rootfs.ReadOnly(dir)
-	if err != nil {
-		return err
-	}
-	found, err := installer.Inspect(fsys, now, p.rootOptions(dir == "/"))
-	if err != nil {
-		_ = closer.Close()
-		return fmt.Errorf("read the trust stores of %s: %w", dir, err)
-	}
-	t.root, t.fsys, t.closer, t.set = dir, fsys, closer, found.Held()
-	if t.set.Len() == 0 {
-		t.warnings = append(t.warnings, dir+" has no trust store with a certificate in it: its programs trust nobody, or only roots of their own")
 	}
 	return nil
 }
@@ -212,8 +196,8 @@ func (o *trustOptions) words(t *trust) {
 
 // Close closes the root.
 func (t *trust) Close() {
-	if t.closer != nil {
-		_ = t.closer.Close()
+	if t.at != nil {
+		t.at.close()
 	}
 }
 
@@ -235,7 +219,7 @@ func (t *trust) caveats(p *printer, report *probe.Report) []string {
 		return nil
 	}
 	anchor := report.Chain[len(report.Chain)-1]
-	out := runtimeCaveats(t.fsys, anchor)
+	out := runtimeCaveats(t.at.root, anchor)
 	installed := !slices.ContainsFunc(anchor.TrustedBy, func(by string) bool { return slices.Contains(t.with, by) })
 	if value := p.env["SSL_CERT_FILE"]; value != "" && t.root == "/" && installed {
 		if real, err := filepath.EvalSymlinks(value); err == nil && !slices.Contains(anchor.TrustedBy, real) {

@@ -1,0 +1,199 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+	"syscall"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/image"
+	"github.com/certgraft/certgraft/installer"
+	"github.com/certgraft/certgraft/internal/hint"
+	"github.com/certgraft/certgraft/keystore"
+	"github.com/certgraft/certgraft/rootfs"
+)
+
+// imageRootOptions are the flags of the commands that look into an image.
+type imageRootOptions struct {
+	registry registryOptions
+	platform string
+}
+
+func (o *imageRootOptions) flags() []cli.Flag {
+	return append([]cli.Flag{
+		wordFlag{&cli.StringFlag{Name: "platform", Category: imageFlags, Usage: "of an image for several: the one for `OS/ARCH`[/VARIANT]", Destination: &o.platform}, platformWords, true},
+	}, o.registry.flags()...)
+}
+
+// isImageStream reports whether a name is an image from standard input.
+func isImageStream(name string) bool {
+	at, err := (&image.Locations{}).Parse(name)
+	return err == nil && image.IsStream(at)
+}
+
+// place is what a command looks into: a root, or a file of certificates.
+type place struct {
+	name    string
+	root    rootFS            // nil for a file
+	options installer.Options // what package installer is to know of the root
+	closer  io.Closer
+	data    []byte // of the file
+}
+
+// rootFS is a root that is looked at.
+type rootFS = fs.ReadLinkFS
+
+// place opens what name is: an image by its prefix, else a directory or a file
+// that exists.
+func (o *imageRootOptions) place(ctx context.Context, p *printer, command, name string) (*place, error) {
+	if image.HasTransport(name) {
+		return o.open(ctx, p, name)
+	}
+	info, err := os.Stat(name)
+	var data []byte
+	switch {
+	case isMissing(err):
+		return nil, noSuchFile(command, name)
+	case err == nil && info.IsDir():
+		return p.openRoot(name)
+	case err == nil:
+		data, err = os.ReadFile(name)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", command, err)
+	}
+	return &place{name: name, data: data}, nil
+}
+
+// isMissing reports whether err is of a path that leads to nothing, by way of a
+// file even.
+func isMissing(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
+}
+
+// noSuchFile is the error of a name that is missing. A URL is not repeated: it
+// may hold a password.
+func noSuchFile(command, name string) error {
+	if strings.Contains(name, "://") {
+		return hint.Add(usagef("%s: a URL is not read here", command), "certgraft bundle URL --output FILE downloads certificates; for a registry image write docker://REGISTRY/REPOSITORY:TAG")
+	}
+	return hint.Add(usagef("%s %s: no such file or directory", command, name), "for a registry image write docker://"+name)
+}
+
+// open returns the root of an image, all of whose layers are read, with the
+// environment of its programs.
+func (o *imageRootOptions) open(ctx context.Context, p *printer, name string) (*place, error) {
+	locations, err := o.registry.locations(p)
+	if err != nil {
+		return nil, err
+	}
+	at, err := locations.Parse(name)
+	if err != nil {
+		return nil, err
+	}
+	opt := image.Options{Reads: installer.Reads, MaxLayerSize: image.DefaultMaxLayerSize, Memory: &image.Memory{}, Scan: image.ScanAll, Program: "certgraft", Logger: p.log()}
+	if o.platform != "" {
+		platform, err := image.ParsePlatform(o.platform)
+		if err != nil {
+			return nil, usagef("--platform: %w", err)
+		}
+		opt.Platforms = []image.Platform{platform}
+	}
+	img, err := at.Get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	root, config, err := image.Root(ctx, img, opt)
+	if err != nil {
+		return nil, err
+	}
+	return &place{name: name, root: root, options: installer.Options{Environ: environOf(config.Env)}}, nil
+}
+
+// openRoot opens the root in dir. Only of the running system's is the environment
+// known.
+func (p *printer) openRoot(dir string) (*place, error) {
+	root, closer, err := rootfs.ReadOnly(dir)
+	if err != nil {
+		return nil, err
+	}
+	at := &place{name: dir, root: root, closer: closer}
+	if dir == "/" {
+		at.options = installer.Options{Live: true, Environ: p.env}
+	}
+	return at, nil
+}
+
+func (at *place) close() {
+	if at.closer != nil {
+		_ = at.closer.Close()
+	}
+}
+
+// trusted returns what the stores of a root trust, which source is to have. What
+// cannot be read goes to odd.
+func (at *place) trusted(source string, odd func(error)) *certs.Set {
+	set := &certs.Set{}
+	for c, err := range installer.Trusted(at.root) {
+		if err != nil {
+			odd(err)
+			continue
+		}
+		set.Add(c, source)
+	}
+	return set
+}
+
+// held returns the certificates of a file, a Java trust store among others, and
+// what is odd in it.
+func (at *place) held(javaPassword string) (*certs.Set, []findingResult, error) {
+	held, isKeystore, err := heldByKeystore(at.data, javaPassword)
+	if err != nil || isKeystore {
+		return held, nil, err
+	}
+	taken, findings, err := certs.ParseAll(at.data)
+	if err != nil {
+		return nil, nil, refusedFile(err)
+	}
+	set, odd := &certs.Set{}, []findingResult{}
+	for _, c := range taken {
+		set.Add(c, "")
+	}
+	for _, f := range findings {
+		odd = append(odd, newFinding(f))
+	}
+	return set, odd, nil
+}
+
+// heldByKeystore returns the certificates of a Java trust store; ok is false for
+// what is none. An archive is refused: it is an image where it is named as one,
+// and what the files in it hold together is no bundle.
+func heldByKeystore(data []byte, passwordFile string) (set *certs.Set, ok bool, err error) {
+	password, err := readPassword(passwordFile)
+	if err != nil {
+		return nil, false, err
+	}
+	s, err := keystore.Open(data, password, keystore.DefaultPassword)
+	switch {
+	case len(data) > 262 && string(data[257:262]) == "ustar":
+		return nil, false, hint.Add(usagef("it is a tar archive"), "for an image write docker-archive:FILE or oci-archive:FILE")
+	case errors.Is(err, keystore.ErrFormat):
+		return nil, false, nil
+	case errors.Is(err, keystore.ErrPassword):
+		return nil, true, hint.Add(err, "give its password with --java-password-file FILE")
+	case err != nil:
+		return nil, false, nil // DER and PKCS#7 begin as PKCS#12 does
+	}
+	set = &certs.Set{}
+	for _, e := range s.Entries() {
+		set.Add(e.Cert, "")
+	}
+	return set, true, nil
+}
