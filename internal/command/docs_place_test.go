@@ -24,6 +24,7 @@ type docWorld struct {
 	proxy    string // HOST:PORT
 	ca, old  *roottest.CA
 	bin      string          // the programs that there are
+	layout   string          // of the image that each place has
 	pushed   map[string]bool // images that are in the registry
 }
 
@@ -52,7 +53,10 @@ func newDocWorld(t *testing.T) *docWorld {
 	for _, name := range docPrograms {
 		check(t, os.WriteFile(filepath.Join(w.bin, name), []byte("#!"+filepath.Join(w.bin, "bash")+"\nexec stub "+name+" \"$@\"\n"), 0o755))
 	}
-	w.proxy = w.serve(t)
+	layout := roottest.NewLayout(t)
+	tree := roottest.TarTree(t, roottest.TreeFile(t, "../../testdata/roots/bookworm.before.txtar"))
+	layout.Tag(layout.Image(roottest.Image{Packed: "gzip", Layers: [][]byte{tree}}), "1")
+	w.layout, w.proxy = layout.Dir, w.serve(t)
 	return w
 }
 
@@ -90,9 +94,7 @@ func (w *docWorld) place(t *testing.T, block string) string {
 		check(t, os.MkdirAll(filepath.Dir(full), 0o755))
 		check(t, os.WriteFile(full, []byte(text), 0o644))
 	}
-	layout := roottest.OpenLayout(t, filepath.Join(dir, "image"))
-	tree := roottest.TarTree(t, roottest.TreeFile(t, "../../testdata/roots/bookworm.before.txtar"))
-	layout.Tag(layout.Image(roottest.Image{Packed: "gzip", Layers: [][]byte{tree}}), "1")
+	check(t, os.CopyFS(filepath.Join(dir, "image"), os.DirFS(w.layout)))
 	return dir
 }
 

@@ -29,7 +29,7 @@ func TestDocumentedCommands(t *testing.T) {
 		t.Run(filepath.Base(file), func(t *testing.T) { d.page(t, file) })
 	}
 	t.Logf("%d command lines run, %d in sentences parsed, not run: %v", d.ran, d.inline, d.skipped)
-	if d.ran < 90 {
+	if d.ran < 90 && !testing.Short() {
 		t.Errorf("only %d command lines are found", d.ran)
 	}
 }
@@ -64,6 +64,10 @@ func (d *docRun) line(t *testing.T, dir string, l docLine) {
 	parseDocLine(t, l)
 	if l.inline {
 		d.inline++
+		return
+	}
+	if testing.Short() && !strings.HasPrefix(l.at, "README.md") {
+		d.skipped["short"]++
 		return
 	}
 	if why := onlyParsed(l.text); why != "" {

@@ -35,19 +35,6 @@ func TestMain(m *testing.M) {
 				os.Exit(1)
 			}
 		},
-		// status N COMMAND… succeeds if the command ends with status N.
-		"status": func() {
-			cmd := exec.Command(os.Args[2], os.Args[3:]...)
-			cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-			got := 0
-			if exit, ok := errors.AsType[*exec.ExitError](cmd.Run()); ok {
-				got = exit.ExitCode()
-			}
-			if fmt.Sprint(got) != os.Args[1] {
-				fmt.Fprintf(os.Stderr, "status is %d, want %s\n", got, os.Args[1])
-				os.Exit(1)
-			}
-		},
 	})
 }
 
@@ -59,7 +46,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "../../testdata/script",
 		RequireExplicitExec: true,
-		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"mkimage": mkimage, "server": serve},
+		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"mkimage": mkimage, "server": serve, "status": status},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("GORACE", "atexit_sleep_ms=0") // the race detector sleeps for a second
 			env.Setenv("CORP", corp)
@@ -67,4 +54,21 @@ func TestScripts(t *testing.T) {
 			return os.Mkdir(filepath.Join(env.WorkDir, "root"), 0o755)
 		},
 	})
+}
+
+// status N COMMAND… succeeds if the command ends with status N.
+func status(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: status N command [args…]")
+	}
+	got := 0
+	err := ts.Exec(args[1], args[2:]...)
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		got = exit.ExitCode()
+	} else if err != nil {
+		ts.Fatalf("%v", err)
+	}
+	if fmt.Sprint(got) != args[0] {
+		ts.Fatalf("status is %d, want %s", got, args[0])
+	}
 }
