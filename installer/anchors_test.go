@@ -25,7 +25,7 @@ func TestReadableAsJoined(t *testing.T) {
 				all := &anchors{files: []anchor{{"/a.crt", []byte(one)}, {"/b.crt", []byte(two)}, {"/c.crt", []byte(a)}}}
 				made := all.concat(each)
 				whole, err := pemfile.NewReader().Open(made)
-				if got, want := all.readable(pemfile.NewReader(), each), err == nil && len(whole.Cuts) == 0; got != want {
+				if got, want := all.readable(pemfile.NewReader(), each), err == nil && len(whole.Steps) == 0; got != want {
 					t.Errorf("%s: %s, %s: readable is %v, want %v", name, first, second, got, want)
 				}
 				if !all.makes(made, each) || all.makes(append(made, 'x'), each) || all.makes(made[:len(made)-1], each) {

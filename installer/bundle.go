@@ -179,11 +179,11 @@ func (e *edit) extend(store, name string, want []wanted, as pemfile.Style) (n, t
 		return 0, 0, unreadable(name, err)
 	}
 	missing := slices.DeleteFunc(slices.Clone(want), func(w wanted) bool { return file.Held.Has(w.Fingerprint()) })
-	if len(want) == 0 || len(missing) == 0 && len(file.Cuts) == 0 {
+	if len(want) == 0 || len(missing) == 0 && len(file.Steps) == 0 {
 		return 0, file.Held.Len(), nil
 	}
 	text, again := file.Data, []*certs.Certificate(nil)
-	if len(file.Cuts) > 0 || len(data) > 0 && !bytes.HasSuffix(data, []byte("\n")) {
+	if len(file.Steps) > 0 || len(data) > 0 && !bytes.HasSuffix(data, []byte("\n")) {
 		if text, again, err = e.repair(store, name, data, as); err != nil {
 			return 0, 0, err
 		}
@@ -216,18 +216,11 @@ func (e *edit) repair(store, name string, data []byte, as pemfile.Style) (text [
 	for _, f := range file.Faults {
 		e.warn("/%s had a block that %s, %s: %s", name, f.Harm(), f.Why, f.Done)
 	}
-	cuts := file.Cuts
+	steps := file.Steps
 	if n := len(file.Data); n > 0 && file.Data[n-1] != '\n' {
-		cuts = append(cuts, pemfile.Cut{Offset: len(base), Now: "\n"})
+		steps = append(steps, []pemfile.Cut{{Offset: n, Now: "\n"}})
 	}
-	text = pemfile.Patch(base, cuts)
-	if len(cuts) > 0 {
-		recorded := e.record.store(store)
-		if done, ok := recorded.repair(name); ok && done.SHA256 == digest(base) {
-			cuts = pemfile.Compose(base, done.Cuts, cuts)
-		}
-		recorded.repaired(repair{Path: name, SHA256: digest(text), Cuts: cuts})
-	}
+	text = e.record.store(store).repair(name, base, steps)
 	whole, _ := e.reader.Open(data)
 	for c := range whole.Held.All() {
 		if added[c.Fingerprint()] && !file.Held.Has(c.Fingerprint()) {
@@ -351,16 +344,16 @@ func (e *edit) stays(ours, gone map[certs.Fingerprint]bool) bool {
 // changed it since.
 func (e *edit) undo(store, name string, data []byte) []byte {
 	recorded := e.record.store(store)
-	done, ok := recorded.repair(name)
-	if !ok {
-		return data
-	}
+	done := recorded.repairs(name)
 	recorded.forget(name)
-	if digest(data) != done.SHA256 {
+	if n := len(done); n > 0 && digest(data) != done[n-1].SHA256 {
 		e.tell("/%s was changed by someone else since it was repaired: what was taken out stays out", name)
 		return data
 	}
-	return pemfile.Unpatch(data, done.Cuts)
+	for _, step := range slices.Backward(done) {
+		data = pemfile.Unpatch(data, step.Cuts)
+	}
+	return data
 }
 
 // create starts a bundle where there is none; wide makes links to it too.

@@ -118,7 +118,7 @@ func FuzzBundle(f *testing.F) {
 		}
 		installed := changed(tree, o)
 		in, err := pemfile.NewReader().Open(installed[name].Data)
-		if err != nil || len(in.Cuts) > 0 {
+		if err != nil || len(in.Steps) > 0 {
 			t.Fatalf("it cannot be read: %v %v", err, in.Faults)
 		}
 		for c := range corp.Certs.All() {

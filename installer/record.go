@@ -103,7 +103,7 @@ type recordedSource struct {
 type recordedStore struct {
 	Name    string   `json:"name"`
 	Created []string `json:"created,omitempty"` // files and links that were not there
-	Repairs []repair `json:"repairs,omitempty"`
+	Repairs []repair `json:"repairs,omitempty"` // those of one file in the order they were made
 	// Links that led nowhere, or were missing before others, where ours stand.
 	Replaced []replacedLink `json:"replaced,omitempty"`
 }
@@ -115,8 +115,9 @@ type replacedLink struct {
 	Target string `json:"target"`
 }
 
-// repair is what was done to a file so that programs can read it. It is undone
-// when nothing of certgraft is left in the file, unless someone else changed it.
+// repair is a step of what was done to a file so that programs can read it. The
+// steps of a file are undone, the last one first, when nothing of certgraft is
+// left in it, unless someone else changed it.
 type repair struct {
 	Path   string        `json:"path"`
 	SHA256 string        `json:"sha256"` // of the file as repaired, without what was added
@@ -212,7 +213,7 @@ func (r *record) sort() {
 	for i := range r.Stores {
 		slices.Sort(r.Stores[i].Created)
 		slices.SortFunc(r.Stores[i].Replaced, func(a, b replacedLink) int { return cmp.Compare(a.Path, b.Path) })
-		slices.SortFunc(r.Stores[i].Repairs, func(a, b repair) int { return cmp.Compare(a.Path, b.Path) })
+		slices.SortStableFunc(r.Stores[i].Repairs, func(a, b repair) int { return cmp.Compare(a.Path, b.Path) })
 	}
 	slices.SortFunc(r.Environment, func(a, b SetVariable) int { return cmp.Compare(a.Name, b.Name) })
 	slices.Sort(r.Directories)
@@ -318,19 +319,22 @@ func (s *recordedStore) create(name string) {
 	}
 }
 
-// repaired enters what was done to a file, in place of what was done before.
-func (s *recordedStore) repaired(done repair) {
-	s.forget(done.Path)
-	s.Repairs = append(s.Repairs, done)
+// repair makes the changes to a file that held data, and enters them: behind
+// those that led to it, else in place of what was done before.
+func (s *recordedStore) repair(name string, data []byte, steps [][]pemfile.Cut) []byte {
+	if before := s.repairs(name); len(steps) > 0 && len(before) > 0 && before[len(before)-1].SHA256 != digest(data) {
+		s.forget(name)
+	}
+	for _, cuts := range steps {
+		data = pemfile.Patch(data, cuts)
+		s.Repairs = append(s.Repairs, repair{name, digest(data), cuts})
+	}
+	return data
 }
 
-// repair returns what was done to a file.
-func (s *recordedStore) repair(name string) (repair, bool) {
-	i := slices.IndexFunc(s.Repairs, func(r repair) bool { return r.Path == name })
-	if i < 0 {
-		return repair{}, false
-	}
-	return s.Repairs[i], true
+// repairs returns what was done to a file, in that order.
+func (s *recordedStore) repairs(name string) []repair {
+	return slices.DeleteFunc(slices.Clone(s.Repairs), func(r repair) bool { return r.Path != name })
 }
 
 func (s *recordedStore) forget(name string) {

@@ -21,7 +21,7 @@ import (
 type File struct {
 	Data   []byte
 	Held   *certs.Set // its certificates, each once, in its order
-	Cuts   []Cut      // what was changed to get it into that state
+	Steps  [][]Cut    // what was changed to get it into that state, each step in what the one before left
 	Faults []Fault    // why
 }
 
@@ -48,7 +48,7 @@ func (r *Reader) Open(data []byte) (File, error) {
 // Passes reports whether every program reads a file as it is.
 func (r *Reader) Passes(data []byte) bool {
 	b, err := r.Open(data)
-	return err == nil && len(b.Cuts) == 0
+	return err == nil && len(b.Steps) == 0
 }
 
 // Clean reports whether every program reads a file as it is, and no text in it
@@ -58,7 +58,7 @@ func (r *Reader) Clean(data []byte) bool {
 	return err == nil && isClean(data, blocks)
 }
 
-// mend makes the changes that make the file readable. What one leaves can be
+// mend makes the changes that make the file readable. What a step leaves can be
 // damaged in its own right: a block without an END line hides what follows it.
 func (b *File) mend(r *Reader) {
 	const most = 16 // more than any file needs that was not made to need them
@@ -67,7 +67,7 @@ func (b *File) mend(r *Reader) {
 		if len(cuts) == 0 {
 			return
 		}
-		b.Cuts, b.Faults = Compose(b.Data, b.Cuts, cuts), append(b.Faults, faults...)
+		b.Steps, b.Faults = append(b.Steps, cuts), append(b.Faults, faults...)
 		b.Data = Patch(b.Data, cuts)
 	}
 }
