@@ -3,6 +3,7 @@ package installer_test
 import (
 	"crypto/rand"
 	"crypto/x509"
+	"encoding/asn1"
 	"encoding/hex"
 	"encoding/pem"
 	"regexp"
@@ -77,9 +78,12 @@ func TestP11KitDropped(t *testing.T) {
 func TestP11KitDistrusted(t *testing.T) {
 	ca := roottest.NewCA(t, "Old")
 	c := only(t, ca)
-	serial, issuer := c.SerialNumber.Bytes(), c.RawIssuer
+	serial, err := asn1.Marshal(c.SerialNumber)
+	if err != nil {
+		t.Fatal(err)
+	}
 	object := "[p11-kit-object-v1]\nlabel: \"x\"\nclass: certificate\n" + ca.PEM() + "\n[p11-kit-object-v1]\nclass: nss-trust\nissuer: \"" +
-		percent(issuer) + "\"\nserial-number: \"" + percent(append([]byte{2, byte(len(serial))}, serial...)) + "\"\nx-distrusted: true\n"
+		percent(c.RawIssuer) + "\"\nserial-number: \"" + percent(serial) + "\"\nx-distrusted: true\n"
 	for name, archive := range map[string]string{
 		"file among the blocked": "-- etc/pki/ca-trust/source/blocklist/x --\nCA1\n",
 		"older name":             "-- usr/share/pki/ca-trust-source/blacklist/x --\nCA1\n",
