@@ -22,6 +22,25 @@ type content interface {
 	encode() ([]byte, error)
 }
 
+// fill writes what is wanted and a place does not have, and enters it into the
+// record.
+func (e *edit) fill(store, place string, have *certs.Set, want []wanted, write func(w wanted) error) (StoreReport, error) {
+	report := StoreReport{Name: store, Path: "/" + place, Total: have.Len()}
+	for _, w := range want {
+		if have.Has(w.Fingerprint()) {
+			report.Present++
+			continue
+		}
+		if err := write(w); err != nil {
+			return report, err
+		}
+		e.record.added(w.Certificate, storeOf(store, place))
+		report.Added++
+		report.Total++
+	}
+	return report, nil
+}
+
 // openFile reads a file of a format; nil content where there is no file.
 func (e *edit) openFile(name string, as format) (content, error) {
 	data, err := readIfThere(e.root, name)
@@ -49,17 +68,9 @@ func (e *edit) extendFile(store, name string, as format, want []wanted) error {
 		return err
 	}
 	before := c.held()
-	report := StoreReport{Name: store, Path: "/" + real, Total: before.Len()}
-	for _, w := range want {
-		if before.Has(w.Fingerprint()) {
-			report.Present++
-			continue
-		}
-		if err := c.add(w); err != nil {
-			return fmt.Errorf("/%s: %w", real, err)
-		}
-		e.record.added(w.Certificate, storeOf(store, real))
-		report.Added++
+	report, err := e.fill(store, real, before, want, c.add)
+	if err != nil {
+		return fmt.Errorf("/%s: %w", real, err)
 	}
 	if report.Added > 0 {
 		if report.Total, err = e.rewrite(real, as, c, want, before); err != nil {

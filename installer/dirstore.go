@@ -90,18 +90,9 @@ func (s dirStore) addAnchors(e *edit, want []wanted) error {
 	if err != nil {
 		return err
 	}
-	report := StoreReport{Name: s.id, Path: "/" + s.anchors, Total: have.Len()}
-	for _, w := range want {
-		if have.Has(w.Fingerprint()) {
-			report.Present++
-			continue
-		}
-		if err := s.addAnchor(e, w); err != nil {
-			return err
-		}
-		e.record.added(w.Certificate, storeOf(s.id, s.anchors))
-		report.Added++
-		report.Total++
+	report, err := e.fill(s.id, s.anchors, have, want, func(w wanted) error { return s.addAnchor(e, w) })
+	if err != nil {
+		return err
 	}
 	e.report.add(report)
 	return nil

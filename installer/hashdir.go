@@ -20,8 +20,6 @@ type hashDir struct {
 	copies  []string // directories that the tool links the names into, where it does
 }
 
-func (d hashDir) name(store string) string { return storeOf(store, d.path) }
-
 func (d hashDir) install(e *edit, store string, want []wanted) error {
 	real, ok, err := directory(e.root, d.path)
 	if err != nil || !ok {
@@ -35,12 +33,7 @@ func (d hashDir) install(e *edit, store string, want []wanted) error {
 	if err != nil {
 		return err
 	}
-	report := StoreReport{Name: store, Path: "/" + real}
-	for _, w := range want {
-		if have.Has(w.Fingerprint()) {
-			report.Present++
-			continue
-		}
+	report, err := e.fill(store, d.path, have, want, func(w wanted) error {
 		file, links, err := d.addFile(e, real, w.Certificate)
 		if err != nil {
 			return err
@@ -50,10 +43,12 @@ func (d hashDir) install(e *edit, store string, want []wanted) error {
 				return err
 			}
 		}
-		e.record.added(w.Certificate, d.name(store))
-		report.Added++
+		return nil
+	})
+	if err != nil {
+		return err
 	}
-	report.Total = have.Len() + report.Added
+	report.Path = "/" + real
 	e.report.add(report)
 	return d.readBack(e, real, want)
 }
@@ -119,7 +114,7 @@ func (d hashDir) remove(e *edit, store string, gone map[certs.Fingerprint]bool) 
 	if err != nil {
 		return err
 	}
-	ours := e.record.in(d.name(store))
+	ours := e.record.in(storeOf(store, d.path))
 	var dropped []string
 	n, err := e.removeFiles(real, func(name string, c *certs.Certificate) bool {
 		take := gone[c.Fingerprint()] && ours[c.Fingerprint()]

@@ -171,23 +171,16 @@ func (s p11Store) addAnchors(e *edit, want []wanted) error {
 	if err := makeDirs(e.root, e.record, dir); err != nil {
 		return err
 	}
-	report := StoreReport{Name: s.id, Path: "/" + dir}
-	for _, w := range want {
-		if have.Has(w.Fingerprint()) {
-			report.Present++
-			continue
-		}
+	report, err := e.fill(s.id, dir, have, want, func(w wanted) error {
 		name, err := e.freeName(dir, w, ".crt")
 		if err != nil {
 			return err
 		}
-		if err := e.root.WriteFile(name, w.AppendPEM(nil), 0o644); err != nil {
-			return err
-		}
-		e.record.added(w.Certificate, storeOf(s.id, dir))
-		report.Added++
+		return e.root.WriteFile(name, w.AppendPEM(nil), 0o644)
+	})
+	if err != nil {
+		return err
 	}
-	report.Total = have.Len() + report.Added
 	e.report.add(report)
 	return nil
 }
