@@ -164,8 +164,8 @@ func (s anchorStore) addAnchors(e *edit, a *anchors, want []wanted) (added []wan
 func (s anchorStore) installBundle(e *edit, before *state, after *anchors, real string, want, added []wanted) (total func() (int, error), err error) {
 	if !before.bundle {
 		s.nameUnexplained(e, before, want)
-		_, n, err := e.extend(s.id, real, want, s.style)
-		return func() (int, error) { return n, nil }, err
+		report, err := e.extend(s.id, real, bundleAs(s.style), want)
+		return func() (int, error) { return report.Total, nil }, err
 	}
 	if before.data == nil {
 		if err := e.create(s.id, real, s.wide); err != nil {
@@ -179,7 +179,7 @@ func (s anchorStore) installBundle(e *edit, before *state, after *anchors, real 
 	if err := e.root.WriteFile(real, data, 0o644); err != nil {
 		return nil, err
 	}
-	return e.readBackMeanwhile(real, want, nil), nil
+	return e.readBack(real, bundleAs(s.style), want, &certs.Set{}), nil
 }
 
 // installLinks leaves the links that the tool would, or, where it was not the
@@ -268,11 +268,12 @@ func (s anchorStore) removeFromBundle(e *edit, before *state, left *anchors, gon
 		if name == remade {
 			continue
 		}
-		taken, total, err := e.shrink(s.id, name, gone, s.style)
+		left, err := e.shrink(s.id, name, bundleAs(s.style), gone)
 		if err != nil {
 			return err
 		}
-		report.Path, report.Total, report.Removed = "/"+name, total, max(report.Removed, taken)
+		left.Removed = max(report.Removed, left.Removed)
+		*report = left
 	}
 	return e.removeCreated(s.id)
 }

@@ -69,7 +69,7 @@ func (s bundleStore) install(e *edit, want []wanted) error {
 }
 
 func (s bundleStore) remove(e *edit, gone map[certs.Fingerprint]bool) error {
-	return e.shrinkAll(s.name(), gone)
+	return e.shrinkAll(s.name(), e.bundle, gone)
 }
 
 // bundleFiles returns the bundles of the root, each real file once. A link that
@@ -146,184 +146,128 @@ func (e *edit) trusted() iter.Seq2[*certs.Certificate, error] {
 // alpineStyle is how Alpine's update-ca-certificates writes a bundle.
 var alpineStyle = pemfile.Style{After: "\n"}
 
-// style is how the bundles of the root are written.
-func (e *edit) style() pemfile.Style {
+// bundle is the format of the bundles of the root.
+func (e *edit) bundle(string) format {
 	if e.report.Detection.Family == "alpine" {
-		return alpineStyle
+		return bundleAs(alpineStyle)
 	}
-	return pemfile.Style{}
+	return bundleAs(pemfile.Style{})
 }
 
 // extendAll adds what is wanted to each of files.
 func (e *edit) extendAll(store string, files []string, want []wanted) error {
 	for _, name := range files {
-		n, total, err := e.extend(store, name, want, e.style())
-		if err != nil {
+		if err := e.extendFile(store, name, e.bundle(name), want); err != nil {
 			return err
 		}
-		e.covered = append(e.covered, name)
-		e.report.add(StoreReport{Name: store, Path: "/" + name, Total: total, Added: n, Present: len(want) - n})
 	}
 	return nil
 }
 
-// extend appends to a bundle what is wanted and not in it, and repairs what
-// would keep programs from reading it.
-func (e *edit) extend(store, name string, want []wanted, as pemfile.Style) (n, total int, err error) {
-	data, err := e.root.ReadFile(name)
-	if err != nil {
-		return 0, 0, fmt.Errorf("read a bundle: %w", err)
+// bundle is an opened bundle. All that is in it stays, but for what would keep
+// programs from reading it.
+type bundle struct {
+	*edit
+	store, name string
+	style       pemfile.Style
+	ours        map[certs.Fingerprint]bool // that was added before
+	data        []byte
+	file        pemfile.File
+	err         error // why it cannot be made readable
+	more        []*certs.Certificate
+}
+
+// bundleAs is the format of a bundle to which certificates are added in a style.
+func bundleAs(as pemfile.Style) format {
+	return format{"bundle", func(e *edit, store, name string, data []byte) (content, error) {
+		b := &bundle{edit: e, store: store, name: name, style: as, data: data, ours: e.record.in(storeOf(store, name))}
+		b.file, b.err = e.reader.Open(data)
+		return b, nil
+	}}
+}
+
+func (b *bundle) held() *certs.Set { return b.file.Held }
+
+func (b *bundle) add(w wanted) error {
+	b.more = append(b.more, w.Certificate)
+	return b.unreadable(b.err)
+}
+
+// drop takes gone out. When nothing of ours is left, repairs are undone.
+func (b *bundle) drop(gone map[certs.Fingerprint]bool) error {
+	b.data = b.reader.Without(b.data, gone, b.style)
+	if !b.stays(b.ours, gone) {
+		b.data = b.undo(b.data)
 	}
-	file, err := e.reader.Open(data)
-	if err != nil {
-		return 0, 0, unreadable(name, err)
+	left, _ := b.reader.Open(b.data)
+	b.file = pemfile.File{Data: b.data, Held: left.Held} // what is damaged stays so
+	return nil
+}
+
+func (b *bundle) encode() ([]byte, error) {
+	damaged := len(b.file.Steps) > 0
+	if !damaged && len(b.more) == 0 {
+		return b.data, nil
 	}
-	missing := slices.DeleteFunc(slices.Clone(want), func(w wanted) bool { return file.Held.Has(w.Fingerprint()) })
-	if len(want) == 0 || len(missing) == 0 && len(file.Steps) == 0 {
-		return 0, file.Held.Len(), nil
-	}
-	text, again := file.Data, []*certs.Certificate(nil)
-	if len(file.Steps) > 0 || len(data) > 0 && !bytes.HasSuffix(data, []byte("\n")) {
-		if text, again, err = e.repair(store, name, data, as); err != nil {
-			return 0, 0, err
+	text, again := b.file.Data, []*certs.Certificate(nil)
+	if damaged || len(text) > 0 && !bytes.HasSuffix(text, []byte("\n")) {
+		var err error
+		if text, again, err = b.repair(); err != nil {
+			return nil, err
 		}
 	}
-	for _, w := range missing {
-		again = append(again, w.Certificate)
-		e.record.added(w.Certificate, storeOf(store, name))
-	}
 	text = bytes.Clone(text)
-	for _, c := range again {
-		text = as.Append(text, c)
+	for _, c := range append(again, b.more...) {
+		text = b.style.Append(text, c)
 	}
-	if err := e.root.WriteFile(name, text, 0o644); err != nil {
-		return 0, 0, err
-	}
-	total, err = e.readBack(name, want, file.Held)
-	return len(missing), total, err
+	return text, nil
 }
 
 // repair returns a bundle that all programs read and that ends with a line
 // feed, without what this program added to it before, and that. What was done
 // to it is recorded, to be undone.
-func (e *edit) repair(store, name string, data []byte, as pemfile.Style) (text []byte, ours []*certs.Certificate, err error) {
-	added := e.record.in(storeOf(store, name))
-	base := e.reader.Without(data, added, as)
-	file, err := e.reader.Open(base)
+func (b *bundle) repair() (text []byte, again []*certs.Certificate, err error) {
+	base := b.reader.Without(b.data, b.ours, b.style)
+	file, err := b.reader.Open(base)
 	if err != nil {
-		return nil, nil, unreadable(name, err)
+		return nil, nil, b.unreadable(err)
 	}
 	for _, f := range file.Faults {
-		e.warn("/%s had a block that %s, %s: %s", name, f.Harm(), f.Why, f.Done)
+		b.warn("/%s had a block that %s, %s: %s", b.name, f.Harm(), f.Why, f.Done)
 	}
 	steps := file.Steps
 	if n := len(file.Data); n > 0 && file.Data[n-1] != '\n' {
 		steps = append(steps, []pemfile.Cut{{Offset: n, Now: "\n"}})
 	}
-	text = e.record.store(store).repair(name, base, steps)
-	whole, _ := e.reader.Open(data)
-	for c := range whole.Held.All() {
-		if added[c.Fingerprint()] && !file.Held.Has(c.Fingerprint()) {
-			ours = append(ours, c)
+	for c := range b.file.Held.All() {
+		if b.ours[c.Fingerprint()] && !file.Held.Has(c.Fingerprint()) {
+			again = append(again, c)
 		}
 	}
-	return text, ours, nil
+	return b.record.store(b.store).repair(b.name, base, steps), again, nil
 }
 
-func unreadable(name string, err error) error {
-	return hinted{fmt.Errorf("/%s cannot be made readable: %w", name, err), "replace it by an intact bundle, or take the block out by hand"}
+func (b *bundle) unreadable(err error) error {
+	if err == nil {
+		return nil
+	}
+	return hinted{fmt.Errorf("/%s cannot be made readable: %w", b.name, err), "replace it by an intact bundle, or take the block out by hand"}
 }
 
-// readBack reads a bundle that was written as programs do, finds in it what is
-// wanted and what was there before, and returns how many it holds.
-func (e *edit) readBack(name string, want []wanted, before *certs.Set) (int, error) {
-	return e.readBackMeanwhile(name, want, before)()
-}
-
-// readBackMeanwhile does the same on another processor: what it returns waits
-// for the outcome.
-func (e *edit) readBackMeanwhile(name string, want []wanted, before *certs.Set) func() (int, error) {
-	data, err := e.root.Content(name)
-	if err != nil {
-		return func() (int, error) { return 0, fmt.Errorf("read the bundle back: %w", err) }
+// undo makes a file what it was before it was repaired, unless someone else has
+// changed it since.
+func (b *bundle) undo(data []byte) []byte {
+	recorded := b.record.store(b.store)
+	done := recorded.repairs(b.name)
+	recorded.forget(b.name)
+	if n := len(done); n > 0 && digest(data) != done[n-1].SHA256 {
+		b.tell("/%s was changed by someone else since it was repaired: what was taken out stays out", b.name)
+		return data
 	}
-	var held int
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		held, err = checkBundle(e.reader.Helper(), name, data, want, before)
-	}()
-	return func() (int, error) {
-		<-done
-		return held, err
+	for _, step := range slices.Backward(done) {
+		data = pemfile.Unpatch(data, step.Cuts)
 	}
-}
-
-// checkBundle finds what is wanted, and what was there before, in a bundle.
-func checkBundle(r *pemfile.Reader, name string, data []byte, want []wanted, before *certs.Set) (int, error) {
-	blocks, err := r.ReadOnce(data)
-	if err != nil {
-		return 0, fmt.Errorf("/%s was edited and cannot be read, %w: nothing was changed; please report this", name, err)
-	}
-	held := &certs.Set{}
-	for _, b := range blocks {
-		if b.Cert != nil {
-			held.Add(b.Cert, "")
-		}
-	}
-	needed := &certs.Set{}
-	for _, w := range want {
-		needed.Add(w.Certificate, "")
-	}
-	if before != nil {
-		for c := range before.All() {
-			needed.Add(c, "")
-		}
-	}
-	for c := range needed.All() {
-		if !held.Has(c.Fingerprint()) {
-			return 0, fmt.Errorf("/%s was edited and does not hold %s: nothing was changed; please report this", name, c.Subject())
-		}
-	}
-	return held.Len(), nil
-}
-
-// count returns the number of certificates in a bundle.
-func (e *edit) count(data []byte) int {
-	file, _ := e.reader.Open(data)
-	return file.Held.Len()
-}
-
-// shrinkAll takes gone out of each file of store that the record names.
-func (e *edit) shrinkAll(store string, gone map[certs.Fingerprint]bool) error {
-	for _, name := range e.record.files(store) {
-		n, total, err := e.shrink(store, name, gone, e.style())
-		if err != nil {
-			return err
-		}
-		e.report.add(StoreReport{Name: store, Path: "/" + name, Removed: n, Total: total})
-	}
-	return e.removeCreated(store)
-}
-
-// shrink takes gone out of a file, as far as this program added it. When
-// nothing of ours is left, repairs are undone.
-func (e *edit) shrink(store, name string, gone map[certs.Fingerprint]bool, as pemfile.Style) (n, total int, err error) {
-	data, err := readIfThere(e.root, name)
-	if err != nil || data == nil {
-		return 0, 0, err
-	}
-	ours := e.record.in(storeOf(store, name))
-	out := map[certs.Fingerprint]bool{}
-	for f := range ours {
-		out[f] = gone[f]
-	}
-	text := e.reader.Without(data, out, as)
-	n = e.count(data) - e.count(text)
-	if !e.stays(ours, gone) {
-		text = e.undo(store, name, text)
-	}
-	return n, e.count(text), e.root.WriteFile(name, text, 0o644)
+	return data
 }
 
 // stays reports whether anything of ours is left when gone is gone: in a file
@@ -340,20 +284,10 @@ func (e *edit) stays(ours, gone map[certs.Fingerprint]bool) bool {
 	return false
 }
 
-// undo makes a file what it was before it was repaired, unless someone else has
-// changed it since.
-func (e *edit) undo(store, name string, data []byte) []byte {
-	recorded := e.record.store(store)
-	done := recorded.repairs(name)
-	recorded.forget(name)
-	if n := len(done); n > 0 && digest(data) != done[n-1].SHA256 {
-		e.tell("/%s was changed by someone else since it was repaired: what was taken out stays out", name)
-		return data
-	}
-	for _, step := range slices.Backward(done) {
-		data = pemfile.Unpatch(data, step.Cuts)
-	}
-	return data
+// count returns the number of certificates in a bundle.
+func (e *edit) count(data []byte) int {
+	file, _ := e.reader.Open(data)
+	return file.Held.Len()
 }
 
 // create starts a bundle where there is none; wide makes links to it too.

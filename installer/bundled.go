@@ -34,7 +34,7 @@ func (s bundledStore) install(e *edit, want []wanted) error {
 }
 
 func (s bundledStore) remove(e *edit, gone map[certs.Fingerprint]bool) error {
-	return e.shrinkAll(s.id, gone)
+	return e.shrinkAll(s.id, e.bundle, gone)
 }
 
 // found returns the files that no other store has seen to, each real file once.

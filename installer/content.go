@@ -1,25 +1,25 @@
 package installer
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 
 	"github.com/certgraft/certgraft/certs"
 )
 
-// format is a kind of file that holds certificates and is read and written as a
-// whole, unlike bundles, whose bytes stay.
+// format is a kind of file that holds certificates.
 type format struct {
 	name string
-	open func(e *edit, name string, data []byte) (content, error)
+	open func(e *edit, store, name string, data []byte) (content, error)
 }
 
-// content is such a file.
+// content is such a file, opened.
 type content interface {
 	held() *certs.Set
 	add(w wanted) error
 	drop(gone map[certs.Fingerprint]bool) error
-	encode() ([]byte, error)
+	encode() ([]byte, error) // the same bytes where nothing is to be changed
 }
 
 // fill writes what is wanted and a place does not have, and enters it into the
@@ -41,81 +41,74 @@ func (e *edit) fill(store, place string, have *certs.Set, want []wanted, write f
 	return report, nil
 }
 
-// openFile reads a file of a format; nil content where there is no file.
-func (e *edit) openFile(name string, as format) (content, error) {
-	data, err := readIfThere(e.root, name)
-	if err != nil || data == nil {
-		return nil, err
-	}
-	c, err := as.open(e, name, data)
-	if err != nil {
-		if h, ok := errors.AsType[hinted](err); ok {
-			return nil, hinted{fmt.Errorf("/%s: %w", name, h.error), h.hint}
-		}
-		return nil, hinted{fmt.Errorf("/%s is no %s that can be edited: %w", name, as.name, err), "restore it, or take it away, or edit the other stores alone with --keep-going"}
-	}
-	return c, nil
-}
-
-// extendFile adds to a file what is wanted and not in it, and reads it back.
+// extendFile adds to a file what is wanted and not in it, and reports it.
 func (e *edit) extendFile(store, name string, as format, want []wanted) error {
 	real, err := e.root.Resolve(name)
 	if err != nil {
 		return err
 	}
-	c, err := e.openFile(real, as)
-	if err != nil || c == nil {
+	report, err := e.extend(store, real, as, want)
+	if err != nil {
 		return err
 	}
-	before := c.held()
-	report, err := e.fill(store, real, before, want, c.add)
-	if err != nil {
-		return fmt.Errorf("/%s: %w", real, err)
-	}
-	if report.Added > 0 {
-		if report.Total, err = e.rewrite(real, as, c, want, before); err != nil {
-			return err
-		}
-	}
+	e.covered = append(e.covered, real)
 	e.report.add(report)
 	return nil
 }
 
-// rewrite writes an edited file and finds in what was written all that there
-// was and all that is wanted.
-func (e *edit) rewrite(name string, as format, c content, want []wanted, before *certs.Set) (total int, err error) {
-	data, err := c.encode()
+// extend adds to a file what is wanted and not in it, and reads it back.
+func (e *edit) extend(store, name string, as format, want []wanted) (StoreReport, error) {
+	was, err := readIfThere(e.root, name)
 	if err != nil {
-		return 0, fmt.Errorf("write /%s: %w", name, err)
+		return StoreReport{}, fmt.Errorf("read what is to be extended: %w", err)
+	}
+	c, err := e.open(store, name, as, was)
+	if err != nil {
+		return StoreReport{}, err
+	}
+	before := c.held()
+	report, err := e.fill(store, name, before, want, c.add)
+	if err != nil || len(want) == 0 {
+		return report, err
+	}
+	data, err := c.encode()
+	if err != nil || bytes.Equal(data, was) {
+		return report, err
 	}
 	if err := e.root.WriteFile(name, data, 0o644); err != nil {
-		return 0, err
+		return report, err
 	}
-	again, err := e.openFile(name, as)
-	if err != nil {
-		return 0, err
-	}
-	needed := &certs.Set{}
-	for _, w := range want {
-		needed.Add(w.Certificate, "")
-	}
-	for c := range before.All() {
-		needed.Add(c, "")
-	}
-	held := again.held()
-	for c := range needed.All() {
-		if !held.Has(c.Fingerprint()) {
-			return 0, fmt.Errorf("/%s was edited and does not hold %s: nothing was changed; please report this", name, c.Subject())
-		}
-	}
-	return held.Len(), nil
+	report.Total, err = e.readBack(name, as, want, before)()
+	return report, err
 }
 
-// shrinkFile takes gone out of a file, as far as this program added it.
-func (e *edit) shrinkFile(store, name string, as format, gone map[certs.Fingerprint]bool) error {
-	c, err := e.openFile(name, as)
-	if err != nil || c == nil {
-		return err
+// shrinkAll takes gone out of each file of a store that the record names. Those
+// whose format is not known stay.
+func (e *edit) shrinkAll(store string, formatOf func(name string) format, gone map[certs.Fingerprint]bool) error {
+	for _, name := range e.record.files(store) {
+		as := formatOf(name)
+		if as.open == nil {
+			continue
+		}
+		report, err := e.shrink(store, name, as, gone)
+		if err != nil {
+			return err
+		}
+		e.report.add(report)
+	}
+	return e.removeCreated(store)
+}
+
+// shrink takes gone out of a file, as far as this program added it.
+func (e *edit) shrink(store, name string, as format, gone map[certs.Fingerprint]bool) (StoreReport, error) {
+	report := StoreReport{Name: store, Path: "/" + name}
+	was, err := readIfThere(e.root, name)
+	if err != nil || was == nil {
+		return report, err
+	}
+	c, err := e.open(store, name, as, was)
+	if err != nil {
+		return report, err
 	}
 	before := c.held().Len()
 	out := map[certs.Fingerprint]bool{}
@@ -123,16 +116,74 @@ func (e *edit) shrinkFile(store, name string, as format, gone map[certs.Fingerpr
 		out[f] = gone[f]
 	}
 	if err := c.drop(out); err != nil {
-		return fmt.Errorf("/%s: %w", name, err)
+		return report, err
 	}
-	left := c.held().Len()
-	e.report.add(StoreReport{Name: store, Path: "/" + name, Removed: before - left, Total: left})
-	if left == before {
-		return nil
-	}
+	report.Total = c.held().Len()
+	report.Removed = before - report.Total
 	data, err := c.encode()
 	if err != nil {
-		return fmt.Errorf("write /%s: %w", name, err)
+		return report, err
 	}
-	return e.root.WriteFile(name, data, 0o644)
+	return report, e.root.WriteFile(name, data, 0o644)
+}
+
+// open reads a file of a format.
+func (e *edit) open(store, name string, as format, data []byte) (content, error) {
+	c, err := as.open(e, store, name, data)
+	if h, ok := errors.AsType[hinted](err); ok {
+		return nil, hinted{fmt.Errorf("/%s: %w", name, h.error), h.hint}
+	}
+	if err != nil {
+		return nil, hinted{fmt.Errorf("/%s is no %s that can be edited: %w", name, as.name, err), "restore it, or take it away, or edit the other stores alone with --keep-going"}
+	}
+	return c, nil
+}
+
+// readBack reads a file that was written as programs do, on another processor.
+// What it returns waits for that, finds what is wanted and what was there before,
+// and returns how many certificates the file holds.
+func (e *edit) readBack(name string, as format, want []wanted, before *certs.Set) func() (int, error) {
+	data, err := e.root.Content(name)
+	if err != nil {
+		return func() (int, error) { return 0, fmt.Errorf("read back what was written: %w", err) }
+	}
+	beside := &edit{root: e.root, opt: e.opt, reader: e.reader.Helper(), record: &record{}, report: &Report{Detection: e.report.Detection}}
+	var held *certs.Set
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		held, err = beside.asRead(name, as, data)
+	}()
+	return func() (int, error) {
+		if <-done; err != nil {
+			return 0, fmt.Errorf("/%s was edited and cannot be read, %w: nothing was changed; please report this", name, err)
+		}
+		for _, w := range want {
+			if !held.Has(w.Fingerprint()) {
+				return 0, lacks(name, w.Certificate)
+			}
+		}
+		for c := range before.All() {
+			if !held.Has(c.Fingerprint()) {
+				return 0, lacks(name, c)
+			}
+		}
+		return held.Len(), nil
+	}
+}
+
+// asRead returns what a file holds that needs no repair.
+func (e *edit) asRead(name string, as format, data []byte) (*certs.Set, error) {
+	c, err := as.open(e, "", name, data)
+	if err != nil {
+		return nil, err
+	}
+	if again, err := c.encode(); err != nil || !bytes.Equal(again, data) {
+		return nil, errors.Join(errors.New("it is damaged"), err)
+	}
+	return c.held(), nil
+}
+
+func lacks(name string, c *certs.Certificate) error {
+	return fmt.Errorf("/%s was edited and does not hold %s: nothing was changed; please report this", name, c.Subject())
 }

@@ -190,44 +190,38 @@ func (s dirStore) installBundle(e *edit, want []wanted, joined bool) error {
 	if err != nil {
 		return err
 	}
-	e.covered = append(e.covered, real)
-	report := StoreReport{Name: s.id, Path: "/" + real}
 	if joined {
-		report.Added, report.Total, err = s.rejoin(e, real, want)
-	} else {
-		report.Added, report.Total, err = e.extend(s.id, real, want, pemfile.Style{})
-	}
-	report.Present = len(want) - report.Added
-	e.report.add(report)
-	return err
-}
-
-// rejoin writes the bundle as the tool would, unless an anchor that does not end
-// its last line then runs into the next: no program reads that.
-func (s dirStore) rejoin(e *edit, real string, want []wanted) (added, total int, err error) {
-	data, err := s.join(e)
-	if err != nil {
-		return 0, 0, err
-	}
-	if !e.reader.Passes(data) {
-		return e.extend(s.id, real, want, pemfile.Style{})
-	}
-	before, err := e.root.ReadFile(real)
-	if err != nil {
-		return 0, 0, fmt.Errorf("read a bundle: %w", err)
-	}
-	file, _ := e.reader.Open(before) // it was read before
-	for _, w := range want {
-		if !file.Held.Has(w.Fingerprint()) {
-			e.record.added(w.Certificate, storeOf(s.id, real))
-			added++
+		data, err := s.join(e)
+		if err != nil {
+			return err
+		}
+		if e.reader.Passes(data) { // else an anchor that does not end its last line runs into the next
+			return s.rejoin(e, real, data, want)
 		}
 	}
-	if err := e.root.WriteFile(real, data, 0o644); err != nil {
-		return 0, 0, err
+	return e.extendFile(s.id, real, bundleAs(pemfile.Style{}), want)
+}
+
+// rejoin writes the bundle as the tool would.
+func (s dirStore) rejoin(e *edit, real string, data []byte, want []wanted) error {
+	before, err := e.root.ReadFile(real)
+	if err != nil {
+		return fmt.Errorf("read a bundle: %w", err)
 	}
-	total, err = e.readBack(real, want, file.Held)
-	return added, total, err
+	file, _ := e.reader.Open(before) // it was read before
+	report, err := e.fill(s.id, real, file.Held, want, func(wanted) error { return nil })
+	if err != nil {
+		return err
+	}
+	if err := e.root.WriteFile(real, data, 0o644); err != nil {
+		return err
+	}
+	if report.Total, err = e.readBack(real, bundleAs(pemfile.Style{}), want, file.Held)(); err != nil {
+		return err
+	}
+	e.covered = append(e.covered, real)
+	e.report.add(report)
+	return nil
 }
 
 func (s dirStore) remove(e *edit, gone map[certs.Fingerprint]bool) error {
@@ -246,11 +240,11 @@ func (s dirStore) remove(e *edit, gone map[certs.Fingerprint]bool) error {
 				return err
 			}
 		default:
-			n, total, err := e.shrink(s.id, name, gone, pemfile.Style{})
+			report, err := e.shrink(s.id, name, bundleAs(pemfile.Style{}), gone)
 			if err != nil {
 				return err
 			}
-			e.report.add(StoreReport{Name: s.id, Path: "/" + name, Removed: n, Total: total})
+			e.report.add(report)
 		}
 	}
 	return e.removeCreated(s.id)

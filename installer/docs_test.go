@@ -37,7 +37,7 @@ func TestStoresAreDocumented(t *testing.T) {
 		for _, dir := range s.trust {
 			needs("the directory of "+s.id, "`/"+dir)
 		}
-		for _, b := range s.bundles {
+		for _, b := range s.files {
 			needs("the bundle of "+s.id, b.path[strings.LastIndex(b.path, "/")+1:]+"`")
 		}
 		for _, d := range s.hashDirs {

@@ -28,7 +28,7 @@ type edk2List struct {
 	cert *certs.Certificate // nil where it is none
 }
 
-func openEDK2(e *edit, _ string, data []byte) (content, error) {
+func openEDK2(e *edit, _, _ string, data []byte) (content, error) {
 	f := &edk2File{}
 	for len(data) > 0 {
 		if len(data) < efiHeader {

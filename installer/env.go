@@ -23,7 +23,7 @@ func (s envStore) install(e *edit, want []wanted) error {
 }
 
 func (s envStore) remove(e *edit, gone map[certs.Fingerprint]bool) error {
-	return e.shrinkAll(s.name(), gone)
+	return e.shrinkAll(s.name(), e.bundle, gone)
 }
 
 // envFiles returns the files that variables name and that are no system bundle,

@@ -67,9 +67,7 @@ func (s javaStore) install(e *edit, want []wanted) error {
 		if err := e.extendFile(s.name(), name, e.keystoreFormat(name), s.readable(e, name, want)); err != nil {
 			return err
 		}
-		if leads(e.root, debianKeystore, name) {
-			e.report.java = true
-		}
+		e.report.java = e.report.java || leads(e.root, debianKeystore, name)
 	}
 	return nil
 }
@@ -90,14 +88,9 @@ func (s javaStore) readable(e *edit, name string, want []wanted) []wanted {
 
 func (s javaStore) remove(e *edit, gone map[certs.Fingerprint]bool) error {
 	for _, name := range e.record.files(s.name()) {
-		if err := e.shrinkFile(s.name(), name, e.keystoreFormat(name), gone); err != nil {
-			return err
-		}
-		if leads(e.root, debianKeystore, name) {
-			e.report.java = true
-		}
+		e.report.java = e.report.java || leads(e.root, debianKeystore, name)
 	}
-	return nil
+	return e.shrinkAll(s.name(), e.keystoreFormat, gone)
 }
 
 // keystores returns the Java trust stores of the root, each real file once, and
@@ -173,12 +166,12 @@ func (e *edit) keystoreFormat(name string) format {
 		plain := alias
 		alias = func(w wanted) string { return "debian:" + plain(w) + ".pem" }
 	}
-	return format{"Java trust store", func(e *edit, name string, data []byte) (content, error) {
+	return format{"Java trust store", func(e *edit, _, name string, data []byte) (content, error) {
 		s, err := keystore.Open(data, e.passwords()...)
 		if err != nil {
 			return nil, explainKeystore(err)
 		}
-		return &keystoreFile{s, alias}, nil
+		return &keystoreFile{Store: s, name: name, was: data, alias: alias}, nil
 	}}
 }
 
@@ -217,7 +210,10 @@ func p11Alias(c *certs.Certificate) string {
 // keystoreFile is an opened trust store.
 type keystoreFile struct {
 	keystore.Store
-	alias func(w wanted) string
+	name    string
+	was     []byte
+	changed bool
+	alias   func(w wanted) string
 }
 
 func (k *keystoreFile) held() *certs.Set {
@@ -231,14 +227,33 @@ func (k *keystoreFile) held() *certs.Set {
 // add appends an entry. Its date is that of the certificate, so that the bytes
 // are the same on any day.
 func (k *keystoreFile) add(w wanted) error {
-	return k.Add(keystore.Entry{Alias: k.alias(w), Created: w.NotBefore(), Cert: w.Certificate})
+	k.changed = true
+	return k.named(k.Add(keystore.Entry{Alias: k.alias(w), Created: w.NotBefore(), Cert: w.Certificate}))
 }
 
 func (k *keystoreFile) drop(gone map[certs.Fingerprint]bool) error {
-	return k.Remove(func(e keystore.Entry) bool { return gone[e.Cert.Fingerprint()] })
+	return k.named(k.Remove(func(e keystore.Entry) bool {
+		drop := gone[e.Cert.Fingerprint()]
+		k.changed = k.changed || drop
+		return drop
+	}))
 }
 
-func (k *keystoreFile) encode() ([]byte, error) { return k.Encode() }
+func (k *keystoreFile) encode() ([]byte, error) {
+	if !k.changed {
+		return k.was, nil
+	}
+	data, err := k.Encode()
+	return data, k.named(err)
+}
+
+// named says of which file an error is.
+func (k *keystoreFile) named(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("/%s: %w", k.name, err)
+}
 
 func (e *edit) keystoreHolds(name string) *certs.Set {
 	set := &certs.Set{}

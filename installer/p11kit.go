@@ -14,19 +14,18 @@ import (
 // extract would write anew is extended, so that labels and order stay.
 type p11Store struct {
 	id       string
-	trust    []string // directories of trust policy, the one for the administrator first
-	bundles  []p11Bundle
-	boot     string    // lists for firmware, edk2-cacerts
+	trust    []string  // directories of trust policy, the one for the administrator first
+	files    []p11File // the first is the bundle for TLS
 	hashDirs []hashDir // directories of files with hash links
 	first    []string  // links to the first of bundles in a root that has no bundle
 	rebuild  string    // the distribution's own tool
 }
 
-// p11Bundle is one file that trust extract writes.
-type p11Bundle struct {
+// p11File is one file that trust extract writes.
+type p11File struct {
 	path    string
 	purpose string // object identifier of what its certificates are trusted for, or everything
-	style   pemfile.Style
+	format  format
 }
 
 // Purposes as trust extract names them, and everything: all certificates, those
@@ -43,13 +42,13 @@ const (
 var fedora = p11Store{
 	id:    "p11-kit",
 	trust: []string{"etc/pki/ca-trust/source", "usr/share/pki/ca-trust-source"},
-	bundles: []p11Bundle{
-		{"etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", serverAuth, pemfile.Style{Comment: true}},
-		{"etc/pki/ca-trust/extracted/pem/email-ca-bundle.pem", email, pemfile.Style{Comment: true}},
-		{"etc/pki/ca-trust/extracted/pem/objsign-ca-bundle.pem", codeSigning, pemfile.Style{Comment: true}},
-		{"etc/pki/ca-trust/extracted/openssl/ca-bundle.trust.crt", everything, pemfile.Style{Comment: true, Trusted: true}},
+	files: []p11File{
+		{"etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", serverAuth, bundleAs(pemfile.Style{Comment: true})},
+		{"etc/pki/ca-trust/extracted/pem/email-ca-bundle.pem", email, bundleAs(pemfile.Style{Comment: true})},
+		{"etc/pki/ca-trust/extracted/pem/objsign-ca-bundle.pem", codeSigning, bundleAs(pemfile.Style{Comment: true})},
+		{"etc/pki/ca-trust/extracted/openssl/ca-bundle.trust.crt", everything, bundleAs(pemfile.Style{Comment: true, Trusted: true})},
+		{"etc/pki/ca-trust/extracted/edk2/cacerts.bin", serverAuth, edk2},
 	},
-	boot:     "etc/pki/ca-trust/extracted/edk2/cacerts.bin",
 	hashDirs: []hashDir{{path: "etc/pki/ca-trust/extracted/pem/directory-hash", purpose: serverAuth, copies: []string{"etc/pki/tls/certs"}}},
 	first:    []string{"etc/pki/tls/cert.pem", "etc/pki/tls/certs/ca-bundle.crt"},
 	rebuild:  "update-ca-trust",
@@ -59,13 +58,13 @@ var fedora = p11Store{
 var arch = p11Store{
 	id:    "arch",
 	trust: []string{"etc/ca-certificates/trust-source", "usr/share/ca-certificates/trust-source"},
-	bundles: []p11Bundle{
-		{"etc/ca-certificates/extracted/tls-ca-bundle.pem", serverAuth, pemfile.Style{Comment: true}},
-		{"etc/ca-certificates/extracted/email-ca-bundle.pem", email, pemfile.Style{Comment: true}},
-		{"etc/ca-certificates/extracted/objsign-ca-bundle.pem", codeSigning, pemfile.Style{Comment: true}},
-		{"etc/ca-certificates/extracted/ca-bundle.trust.crt", everything, pemfile.Style{Comment: true, Trusted: true}},
+	files: []p11File{
+		{"etc/ca-certificates/extracted/tls-ca-bundle.pem", serverAuth, bundleAs(pemfile.Style{Comment: true})},
+		{"etc/ca-certificates/extracted/email-ca-bundle.pem", email, bundleAs(pemfile.Style{Comment: true})},
+		{"etc/ca-certificates/extracted/objsign-ca-bundle.pem", codeSigning, bundleAs(pemfile.Style{Comment: true})},
+		{"etc/ca-certificates/extracted/ca-bundle.trust.crt", everything, bundleAs(pemfile.Style{Comment: true, Trusted: true})},
+		{"etc/ca-certificates/extracted/edk2-cacerts.bin", serverAuth, edk2},
 	},
-	boot:     "etc/ca-certificates/extracted/edk2-cacerts.bin",
 	hashDirs: []hashDir{{path: "etc/ca-certificates/extracted/cadir", purpose: serverAuth, copies: []string{"etc/ssl/certs"}}},
 	first:    []string{"etc/ssl/cert.pem", "etc/ssl/certs/ca-certificates.crt"},
 	rebuild:  "update-ca-trust",
@@ -75,8 +74,8 @@ var arch = p11Store{
 var suse = p11Store{
 	id:    "suse",
 	trust: []string{"etc/pki/trust", "usr/share/pki/trust"},
-	bundles: []p11Bundle{
-		{"var/lib/ca-certificates/ca-bundle.pem", serverAuth, pemfile.Style{}},
+	files: []p11File{
+		{"var/lib/ca-certificates/ca-bundle.pem", serverAuth, bundleAs(pemfile.Style{})},
 	},
 	hashDirs: []hashDir{
 		{path: "var/lib/ca-certificates/pem", purpose: serverAuth},
@@ -110,13 +109,11 @@ func (s p11Store) install(e *edit, want []wanted) error {
 	if err := s.begin(e, want); err != nil {
 		return err
 	}
-	for _, b := range s.bundles {
-		if err := s.extendBundle(e, b, want); err != nil {
-			return err
+	for _, f := range s.files {
+		if !leadsToFile(e.root, f.path) {
+			continue
 		}
-	}
-	if s.boot != "" && leadsToFile(e.root, s.boot) {
-		if err := e.extendFile(s.id, s.boot, edk2, purposed(want, serverAuth)); err != nil {
+		if err := e.extendFile(s.id, f.path, f.format, purposed(want, f.purpose)); err != nil {
 			return err
 		}
 	}
@@ -192,7 +189,7 @@ func (s p11Store) begin(e *edit, want []wanted) error {
 	if err != nil || len(files) > 0 || len(want) == 0 {
 		return err
 	}
-	bundle := s.bundles[0].path
+	bundle := s.files[0].path
 	if err := e.create(s.id, bundle, false); err != nil {
 		return err
 	}
@@ -201,24 +198,6 @@ func (s p11Store) begin(e *edit, want []wanted) error {
 			return err
 		}
 	}
-	return nil
-}
-
-func (s p11Store) extendBundle(e *edit, b p11Bundle, want []wanted) error {
-	if !leadsToFile(e.root, b.path) {
-		return nil
-	}
-	real, err := e.root.Resolve(b.path)
-	if err != nil {
-		return err
-	}
-	fit := purposed(want, b.purpose)
-	added, total, err := e.extend(s.id, real, fit, b.style)
-	if err != nil {
-		return err
-	}
-	e.covered = append(e.covered, real)
-	e.report.add(StoreReport{Name: s.id, Path: "/" + real, Total: total, Added: added, Present: len(fit) - added})
 	return nil
 }
 
@@ -231,31 +210,14 @@ func (s p11Store) remove(e *edit, gone map[certs.Fingerprint]bool) error {
 			return err
 		}
 	}
-	for _, name := range e.record.files(s.id) {
-		switch style, isBundle := s.styleOf(e, name); {
-		case isBundle:
-			n, total, err := e.shrink(s.id, name, gone, style)
-			if err != nil {
-				return err
-			}
-			e.report.add(StoreReport{Name: s.id, Path: "/" + name, Removed: n, Total: total})
-		case s.boot != "" && leads(e.root, s.boot, name):
-			if err := e.shrinkFile(s.id, name, edk2, gone); err != nil {
-				return err
-			}
+	formatOf := func(name string) format {
+		i := slices.IndexFunc(s.files, func(f p11File) bool { return leads(e.root, f.path, name) })
+		if i < 0 {
+			return format{} // the directory of anchors
 		}
+		return s.files[i].format
 	}
-	return e.removeCreated(s.id)
-}
-
-// styleOf returns how a recorded bundle is written.
-func (s p11Store) styleOf(e *edit, name string) (pemfile.Style, bool) {
-	for _, b := range s.bundles {
-		if leads(e.root, b.path, name) {
-			return b.style, true
-		}
-	}
-	return pemfile.Style{}, false
+	return e.shrinkAll(s.id, formatOf, gone)
 }
 
 func (s p11Store) dropAnchors(e *edit, gone map[certs.Fingerprint]bool) error {
