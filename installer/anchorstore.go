@@ -75,7 +75,7 @@ func (s anchorStore) readState(root *rootfs.Overlay, visit func([]byte)) (st *st
 	if st.data, err = readIfThere(root, toolsBundle); err != nil {
 		return nil, fmt.Errorf("read the bundle: %w", err)
 	}
-	st.there, err = readLinks(root)
+	st.there, err = linksIn(root, certDir)
 	return st, err
 }
 
@@ -147,7 +147,7 @@ func (s anchorStore) addAnchors(e *edit, a *anchors, want []wanted) (added []wan
 	}
 	have, linked := a.alone(e.reader), s.links(e.root)
 	for _, w := range want {
-		if have.Has(w.Fingerprint()) && (!linked || e.lookUp(w.Certificate)) {
+		if have.Has(w.Fingerprint()) && (!linked || e.certDirLinks(s.id).has(w.Certificate)) {
 			continue
 		}
 		if _, err := e.writeAnchor(s.id, s.linkName, w); err != nil {
@@ -197,7 +197,7 @@ func (s anchorStore) installLinks(e *edit, before *state, after *anchors, want [
 		return err
 	}
 	for _, w := range want {
-		if !e.lookUp(w.Certificate) {
+		if !e.certDirLinks(s.id).has(w.Certificate) {
 			return fmt.Errorf("/%s was edited and OpenSSL would not find %s in it: nothing was changed; please report this", certDir, w.Subject())
 		}
 	}

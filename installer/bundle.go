@@ -329,30 +329,3 @@ func (e *edit) linkTo(store, bundle, name string) error {
 	e.record.store(store).create(name)
 	return nil
 }
-
-// removeCreated takes away the files that a store was started with, once
-// nothing is left in them, and the links to them.
-func (e *edit) removeCreated(store string) error {
-	recorded := e.record.store(store)
-	for _, name := range recorded.Created {
-		if info, err := e.root.Lstat(name); err == nil && info.Mode().IsRegular() && info.Size() == 0 {
-			if err := e.root.Remove(name); err != nil {
-				return err
-			}
-		}
-	}
-	var left []string
-	for _, name := range recorded.Created {
-		switch info, err := e.root.Lstat(name); {
-		case err != nil:
-		case info.Mode()&fs.ModeSymlink != 0 && !exists(e.root, name):
-			if err := e.root.Remove(name); err != nil {
-				return err
-			}
-		default:
-			left = append(left, name)
-		}
-	}
-	recorded.Created = left
-	return nil
-}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 
 	"github.com/certgraft/certgraft/certs"
 )
@@ -186,4 +187,31 @@ func (e *edit) asRead(name string, as format, data []byte) (*certs.Set, error) {
 
 func lacks(name string, c *certs.Certificate) error {
 	return fmt.Errorf("/%s was edited and does not hold %s: nothing was changed; please report this", name, c.Subject())
+}
+
+// removeCreated takes away the files that a store was started with, once
+// nothing is left in them, and the links to them.
+func (e *edit) removeCreated(store string) error {
+	recorded := e.record.store(store)
+	for _, name := range recorded.Created {
+		if info, err := e.root.Lstat(name); err == nil && info.Mode().IsRegular() && info.Size() == 0 {
+			if err := e.root.Remove(name); err != nil {
+				return err
+			}
+		}
+	}
+	var left []string
+	for _, name := range recorded.Created {
+		switch info, err := e.root.Lstat(name); {
+		case err != nil:
+		case info.Mode()&fs.ModeSymlink != 0 && !exists(e.root, name):
+			if err := e.root.Remove(name); err != nil {
+				return err
+			}
+		default:
+			left = append(left, name)
+		}
+	}
+	recorded.Created = left
+	return nil
 }

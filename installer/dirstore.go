@@ -34,8 +34,8 @@ var (
 	flatcar = dirStore{
 		id: "flatcar", anchors: certDir, ext: ".pem", links: certDir, bundle: toolsBundle,
 		parts: func(name string) bool {
-			_, id, isHash := splitHashName(name)
-			return isHash && id < 10
+			n, ok := parseHash(name)
+			return ok && n.id < 10
 		},
 	}
 	// clearLinux is what clrtrust of Clear Linux leaves.
@@ -75,7 +75,7 @@ func (s dirStore) usesAnchors(e *edit) bool {
 		return false
 	}
 	for name := range links {
-		if _, _, isHash := splitHashName(name); isHash {
+		if isHash(name) {
 			return true
 		}
 	}
@@ -140,7 +140,7 @@ func (s dirStore) addAnchor(e *edit, w wanted) error {
 			return err
 		}
 	}
-	_, err = e.addHash(dir, w.SubjectHash(), file)
+	_, err = hashLinks{e, s.id, dir}.add(w.SubjectHash(), file)
 	return err
 }
 
@@ -286,7 +286,7 @@ func (s dirStore) dropAnchors(e *edit, gone map[certs.Fingerprint]bool) error {
 		if err != nil {
 			return err
 		}
-		if _, err := e.dropLinksTo(dir, files); err != nil {
+		if _, err := (hashLinks{e, s.id, dir}).dropTo(files); err != nil {
 			return err
 		}
 		if dir != s.anchors || n == 0 {

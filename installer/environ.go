@@ -89,7 +89,7 @@ func (e *edit) hides(name string, held *certs.Set) string {
 // places returns what a root has that variables can name.
 func (e *edit) places() Places {
 	p := Places{Bundle: e.bundleName()}
-	if e.hashed() {
+	if e.certDirLinks("").hasAny() {
 		p.Directory = "/" + certDir
 	}
 	for _, name := range keystorePaths {

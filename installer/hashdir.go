@@ -61,7 +61,7 @@ func (d hashDir) addFile(e *edit, dir string, c *certs.Certificate) (file string
 		return "", nil, err
 	}
 	for _, hash := range []uint32{c.SubjectHash(), c.SubjectHashOld()} {
-		name, err := e.addHash(dir, hash, file)
+		name, err := hashLinks{e, "", dir}.add(hash, file)
 		if err != nil {
 			return "", nil, err
 		}
@@ -98,7 +98,7 @@ func escapeBytes(s string) string {
 // that is missing.
 func (d hashDir) readBack(e *edit, dir string, want []wanted) error {
 	for _, w := range want {
-		if !e.found(dir, w.Certificate) {
+		if !(hashLinks{e, "", dir}).has(w.Certificate) {
 			return fmt.Errorf("/%s was edited and OpenSSL would not find %s in it: nothing was changed; please report this", dir, w.Subject())
 		}
 	}
@@ -129,7 +129,7 @@ func (d hashDir) remove(e *edit, store string, gone map[certs.Fingerprint]bool) 
 	if err := e.reportRemoved(store, real, n); err != nil {
 		return err
 	}
-	lost, err := e.dropLinksTo(real, dropped)
+	lost, err := hashLinks{e, store, real}.dropTo(dropped)
 	if err != nil {
 		return err
 	}

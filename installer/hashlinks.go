@@ -15,59 +15,95 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// lookUp reports whether OpenSSL finds a certificate in /etc/ssl/certs.
-func (e *edit) lookUp(c *certs.Certificate) bool { return e.found(certDir, c) }
+// hashLinks is a directory in which OpenSSL finds certificates: it opens HASH.0,
+// HASH.1 and so on, up to the first number that is missing.
+type hashLinks struct {
+	*edit
+	store, dir string
+}
 
-// found reports whether OpenSSL finds a certificate in a directory: it opens
-// HASH.0, HASH.1 and so on, up to the first number that is missing.
-func (e *edit) found(dir string, c *certs.Certificate) bool {
-	for id := 0; ; id++ {
-		name := dir + "/" + hashName(c.SubjectHash(), id)
-		data, err := e.root.Content(name)
+// certDirLinks are those in /etc/ssl/certs.
+func (e *edit) certDirLinks(store string) hashLinks { return hashLinks{e, store, certDir} }
+
+func (l hashLinks) at(n hashName) string { return l.dir + "/" + n.String() }
+
+// has reports whether OpenSSL finds a certificate.
+func (l hashLinks) has(c *certs.Certificate) bool {
+	for n := (hashName{hash: c.SubjectHash()}); ; n.id++ {
+		data, err := l.root.Content(l.at(n))
 		switch {
 		case err == nil:
-		case leadsToNotUTF8(e.root, name):
+		case leadsToNotUTF8(l.root, l.at(n)):
 			continue // OpenSSL can follow it
 		default:
 			return false
 		}
-		blocks, _ := e.reader.Read(data)
+		blocks, _ := l.reader.Read(data)
 		if slices.ContainsFunc(blocks, func(b pemfile.Block) bool { return b.Cert != nil && b.Cert.Fingerprint() == c.Fingerprint() }) {
 			return true
 		}
 	}
 }
 
-// hashed reports whether OpenSSL finds anything in /etc/ssl/certs.
-func (e *edit) hashed() bool {
-	found, err := fs.Glob(e.root, certDir+"/????????.0")
+// hasAny reports whether OpenSSL finds anything.
+func (l hashLinks) hasAny() bool {
+	found, err := fs.Glob(l.root, l.dir+"/????????.0")
 	return err == nil && len(found) > 0
 }
 
-// addHash makes a link to a file by the first number of a hash that is free.
-func (e *edit) addHash(dir string, hash uint32, file string) (name string, err error) {
-	id := 0
-	for isThere(e.root, path.Join(dir, hashName(hash, id))) {
-		id++
-	}
-	name = hashName(hash, id)
-	return name, e.root.Symlink(file, path.Join(dir, name))
+// add makes the first number of a hash that is free a link to a file.
+func (l hashLinks) add(hash uint32, file string) (name string, err error) {
+	n := l.free(hashName{hash: hash})
+	return n.String(), l.root.Symlink(file, l.at(n))
 }
 
-// dropLinksTo takes away the hash links to files that are gone. The last of the
-// numbers behind one moves to its place, so that no gap hides them. It returns
-// the names that are no longer there.
-func (e *edit) dropLinksTo(dir string, files []string) (lost []string, err error) {
-	links, err := linksIn(e.root, dir)
+// free returns the first name from n on at which nothing is.
+func (l hashLinks) free(n hashName) hashName {
+	for isThere(l.root, l.at(n)) {
+		n.id++
+	}
+	return n
+}
+
+// place makes the first number of a hash that leads nowhere lead to a file:
+// OpenSSL would stop looking there. What stood there is recorded.
+func (l hashLinks) place(hash uint32, file string) error {
+	n := hashName{hash: hash}
+	for exists(l.root, l.at(n)) || leadsToNotUTF8(l.root, l.at(n)) {
+		n.id++
+	}
+	target, err := l.root.ReadLink(l.at(n))
+	if err == nil || isThere(l.root, l.at(n.next())) {
+		recorded := l.record.store(l.store)
+		recorded.Replaced = append(recorded.Replaced, replacedLink{l.at(n), target})
+	}
+	return l.root.Symlink(file, l.at(n))
+}
+
+// dropTo takes away the hash links to files that are gone, and returns the names
+// that are no longer there.
+func (l hashLinks) dropTo(files []string) (lost []string, err error) {
+	return l.drop(func(name, target string) bool {
+		return isHash(name) && slices.Contains(files, target)
+	})
+}
+
+// drop takes away the links that gone picks, by name and text.
+func (l hashLinks) drop(gone func(name, target string) bool) (lost []string, err error) {
+	links, err := linksIn(l.root, l.dir)
 	if err != nil {
 		return nil, err
 	}
 	for _, name := range slices.Backward(slices.Sorted(maps.Keys(links))) {
-		hash, id, isHash := splitHashName(name)
-		if !isHash || !slices.Contains(files, links[name]) {
+		if !gone(name, links[name]) {
 			continue
 		}
-		last, err := e.closeGap(dir, hash, id)
+		last := name
+		if n, ok := parseHash(name); ok {
+			last, err = l.remove(n)
+		} else {
+			err = l.root.Remove(path.Join(l.dir, name))
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -78,30 +114,56 @@ func (e *edit) dropLinksTo(dir string, files []string) (lost []string, err error
 	return lost, nil
 }
 
-// closeGap takes HASH.ID away, moves the last of its numbers there, and returns
-// the name of that one. A file stays where it is: HASH.ID then leads to it.
-func (e *edit) closeGap(dir string, hash uint32, id int) (lost string, err error) {
-	last := id
-	for isThere(e.root, path.Join(dir, hashName(hash, last+1))) {
-		last++
+// remove takes a hash link away and returns the name that is no longer there.
+// Where another link stood before, one of ours that is behind takes its place,
+// else that one comes back. Anywhere else the last of the numbers behind moves
+// there, so that no gap hides them; a file stays where it is, and the link leads
+// to it.
+func (l hashLinks) remove(n hashName) (lost string, err error) {
+	recorded := l.record.store(l.store)
+	if i := slices.IndexFunc(recorded.Replaced, func(r replacedLink) bool { return r.Path == l.at(n) }); i >= 0 {
+		if behind, target, ok := l.lastOfOurs(n); ok {
+			if err := l.root.Symlink(target, l.at(n)); err != nil {
+				return "", err
+			}
+			return l.remove(behind)
+		}
+		was := recorded.Replaced[i].Target
+		recorded.Replaced = slices.Delete(recorded.Replaced, i, i+1)
+		if was != "" {
+			return "", l.root.Symlink(was, l.at(n))
+		}
+		return n.String(), l.root.Remove(l.at(n))
 	}
-	lost = hashName(hash, last)
-	if last == id {
-		return lost, e.root.Remove(path.Join(dir, lost))
+	last := l.free(n.next())
+	last.id--
+	if last == n {
+		return n.String(), l.root.Remove(l.at(n))
 	}
-	gap := path.Join(dir, hashName(hash, id))
-	target, err := e.root.ReadLink(path.Join(dir, lost))
+	target, err := l.root.ReadLink(l.at(last))
 	if err != nil {
-		return "", e.root.Symlink(lost, gap)
+		return "", l.root.Symlink(last.String(), l.at(n))
 	}
-	if err := e.root.Symlink(target, gap); err != nil {
+	if err := l.root.Symlink(target, l.at(n)); err != nil {
 		return "", err
 	}
-	return lost, e.root.Remove(path.Join(dir, lost))
+	return last.String(), l.root.Remove(l.at(last))
 }
 
-// readLinks returns the links in /etc/ssl/certs and where they lead.
-func readLinks(root *rootfs.Overlay) (map[string]string, error) { return linksIn(root, certDir) }
+// lastOfOurs returns the last of the numbers behind n that leads to an anchor of
+// ours, and how.
+func (l hashLinks) lastOfOurs(n hashName) (last hashName, target string, ok bool) {
+	for n = n.next(); isThere(l.root, l.at(n)); n = n.next() {
+		link, err := l.root.ReadLink(l.at(n))
+		if err != nil || !fs.ValidPath(link) {
+			continue
+		}
+		if anchor, err := l.root.ReadLink(l.dir + "/" + link); err == nil && toAnchor(anchor) && isOurs(anchor) {
+			last, target, ok = n, link, true
+		}
+	}
+	return last, target, ok
+}
 
 // linksIn returns the links in a directory and their texts, but for those whose
 // names are not UTF-8.
@@ -125,22 +187,33 @@ func linksIn(root *rootfs.Overlay, dir string) (map[string]string, error) {
 	return links, nil
 }
 
-// hashName is the name of a hash link.
-func hashName(hash uint32, id int) string { return fmt.Sprintf("%08x.%d", hash, id) }
+// hashName is the name of a hash link: eight hexadecimal digits, a dot and a
+// number, which tells apart the subjects that share a hash.
+type hashName struct {
+	hash uint32
+	id   int
+}
 
-// splitHashName takes the name of a hash link apart: eight hexadecimal digits, a
-// dot and a number.
-func splitHashName(name string) (hash uint32, id int, ok bool) {
+func parseHash(name string) (n hashName, ok bool) {
 	head, number, dotted := strings.Cut(name, ".")
 	if !dotted || len(head) != 8 {
-		return 0, 0, false
+		return hashName{}, false
 	}
 	h, err := strconv.ParseUint(head, 16, 32)
 	if err != nil {
-		return 0, 0, false
+		return hashName{}, false
 	}
-	n, err := strconv.ParseUint(number, 10, 16)
-	return uint32(h), int(n), err == nil
+	id, err := strconv.ParseUint(number, 10, 16)
+	return hashName{uint32(h), int(id)}, err == nil
+}
+
+func (n hashName) String() string { return fmt.Sprintf("%08x.%d", n.hash, n.id) }
+
+func (n hashName) next() hashName { return hashName{n.hash, n.id + 1} }
+
+func isHash(name string) bool {
+	_, ok := parseHash(name)
+	return ok
 }
 
 // inCertDir returns the path of a name in /etc/ssl/certs.

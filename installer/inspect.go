@@ -5,7 +5,6 @@ import (
 	"io/fs"
 	"iter"
 	"maps"
-	"path"
 	"slices"
 	"time"
 
@@ -211,14 +210,14 @@ func (e *edit) aliases(name string) []string {
 
 // directoryState looks at the hash links in /etc/ssl/certs, if there are any.
 func (e *edit) directoryState() (StoreState, bool, error) {
-	links, err := readLinks(e.root)
+	links, err := linksIn(e.root, certDir)
 	if err != nil {
 		return StoreState{}, false, err
 	}
 	s := StoreState{Path: "/" + certDir, Format: "hash links", held: &certs.Set{}}
 	for _, name := range slices.Sorted(maps.Keys(links)) {
-		if hash, id, ok := splitHashName(name); ok {
-			s.Problems = append(s.Problems, e.linkProblems(name, hash, id, s.held)...)
+		if n, ok := parseHash(name); ok {
+			s.Problems = append(s.Problems, e.linkProblems(name, n, s.held)...)
 		}
 	}
 	return s, s.held.Len() > 0 || len(s.Problems) > 0, nil
@@ -226,20 +225,20 @@ func (e *edit) directoryState() (StoreState, bool, error) {
 
 // linkProblems adds to held what OpenSSL finds by a hash link, and says why it
 // does not find the rest.
-func (e *edit) linkProblems(name string, hash uint32, id int, held *certs.Set) (problems []string) {
-	data, err := e.root.ReadFile(path.Join(certDir, name))
+func (e *edit) linkProblems(name string, n hashName, held *certs.Set) (problems []string) {
+	data, err := e.root.ReadFile(inCertDir(name))
 	if err != nil {
 		return []string{name + " leads nowhere"}
 	}
 	reachable := true
-	for lower := range id {
-		reachable = reachable && exists(e.root, path.Join(certDir, hashName(hash, lower)))
+	for lower := range n.id {
+		reachable = reachable && exists(e.root, inCertDir(hashName{n.hash, lower}.String()))
 	}
 	if !reachable {
 		problems = append(problems, name+" is not found: there is a gap before it")
 	}
 	blocks, _ := e.reader.Read(data)
-	right := slices.DeleteFunc(blocks, func(b pemfile.Block) bool { return b.Cert == nil || b.Cert.SubjectHash() != hash })
+	right := slices.DeleteFunc(blocks, func(b pemfile.Block) bool { return b.Cert == nil || b.Cert.SubjectHash() != n.hash })
 	if len(right) == 0 {
 		problems = append(problems, name+" leads to a certificate with another hash: nobody finds it")
 	}

@@ -50,7 +50,7 @@ func learn(root *rootfs.Overlay, at string, links map[string]string, dir string)
 		if from, err := root.Resolve(rootedIn(at, prefix)); prefix == "" || err != nil || from != dir {
 			continue
 		}
-		if _, _, isHash := splitHashName(name); isHash {
+		if isHash(name) {
 			m.prefix, m.plain, ok = prefix, base != name, true
 		} else if strings.HasSuffix(name, ".pem") {
 			m.files = true
@@ -94,40 +94,21 @@ func (m mirror) link(e *edit, target, name string) error {
 // drop takes away the links to names that are gone, and reads the others back. A
 // hash link to a hash link stays where only what is behind that has changed.
 func (m mirror) drop(e *edit, lost []string) error {
-	links, err := linksIn(e.root, m.dir)
+	toLost := func(_, target string) bool {
+		base, ours := strings.CutPrefix(target, m.prefix)
+		return ours && slices.Contains(lost, base)
+	}
+	if _, err := (hashLinks{e, "", m.dir}).drop(toLost); err != nil {
+		return err
+	}
+	left, err := linksIn(e.root, m.dir)
 	if err != nil {
 		return err
 	}
-	for _, name := range slices.Backward(slices.Sorted(maps.Keys(links))) {
-		base, ours := strings.CutPrefix(links[name], m.prefix)
-		if !ours || !slices.Contains(lost, base) {
-			continue
-		}
-		if err := e.dropMirrored(m.dir, name); err != nil {
-			return err
-		}
-	}
-	return m.readBack(e, lost)
-}
-
-// readBack looks whether a link still leads to what is gone.
-func (m mirror) readBack(e *edit, lost []string) error {
-	links, err := linksIn(e.root, m.dir)
-	if err != nil {
-		return err
-	}
-	for name, target := range links {
-		if base, ours := strings.CutPrefix(target, m.prefix); ours && slices.Contains(lost, base) {
+	for name, target := range left {
+		if toLost(name, target) {
 			return fmt.Errorf("/%s was edited and the link %s in it would lead nowhere: nothing was changed; please report this", m.dir, name)
 		}
 	}
 	return nil
-}
-
-func (e *edit) dropMirrored(dir, name string) error {
-	if hash, id, isHash := splitHashName(name); isHash {
-		_, err := e.closeGap(dir, hash, id)
-		return err
-	}
-	return e.root.Remove(path.Join(dir, name))
 }

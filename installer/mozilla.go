@@ -36,12 +36,12 @@ func (e *edit) hasNoBundle() (bool, error) {
 	if err != nil || len(files) > 0 {
 		return false, err
 	}
-	links, err := readLinks(e.root)
+	links, err := linksIn(e.root, certDir)
 	if err != nil {
 		return false, err
 	}
 	for name := range links {
-		if _, _, isHash := splitHashName(name); isHash {
+		if isHash(name) {
 			return false, nil // OpenSSL has what they lead to
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"iter"
 	"maps"
 	"path"
 	"slices"
@@ -21,18 +20,25 @@ import (
 // left alone. With anew it is what c_rehash makes of them, which takes every link
 // away first.
 func (e *edit) rehash(links map[string]string, anew bool) error {
-	names, err := e.plainNames()
-	if err != nil {
-		return err
+	entries, err := e.root.ReadDir(certDir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("read the directory of hash links: %w", err)
 	}
+	names := slices.Collect(maps.Keys(links))
+	for _, entry := range entries {
+		if entry.Type()&fs.ModeSymlink == 0 {
+			names = append(names, entry.Name())
+		}
+	}
+	slices.Sort(names)
 	buckets := map[uint32]*bucket{}
-	for _, name := range slices.Sorted(chain(slices.Values(names), maps.Keys(links))) {
+	for _, name := range names {
 		if err := e.hashEntry(buckets, name, links); err != nil {
 			return err
 		}
 	}
 	if anew {
-		maps.DeleteFunc(links, func(name, _ string) bool { _, _, isHash := splitHashName(name); return isHash })
+		maps.DeleteFunc(links, func(name, _ string) bool { return isHash(name) })
 	}
 	for hash, b := range buckets {
 		if anew {
@@ -44,41 +50,10 @@ func (e *edit) rehash(links map[string]string, anew bool) error {
 	return nil
 }
 
-// plainNames returns the names in /etc/ssl/certs that are no links.
-func (e *edit) plainNames() ([]string, error) {
-	entries, err := e.root.ReadDir(certDir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read the directory of hash links: %w", err)
-	}
-	var names []string
-	for _, entry := range entries {
-		if entry.Type()&fs.ModeSymlink == 0 {
-			names = append(names, entry.Name())
-		}
-	}
-	return names, nil
-}
-
-// chain yields what each of seqs does.
-func chain(seqs ...iter.Seq[string]) iter.Seq[string] {
-	return func(yield func(string) bool) {
-		for _, seq := range seqs {
-			for s := range seq {
-				if !yield(s) {
-					return
-				}
-			}
-		}
-	}
-}
-
 func (e *edit) hashEntry(buckets map[uint32]*bucket, name string, links map[string]string) error {
 	target, isLink := links[name]
-	if hash, id, ok := splitHashName(name); ok && isLink {
-		bucketOf(buckets, hash).addLink(target, id)
+	if n, ok := parseHash(name); ok && isLink {
+		bucketOf(buckets, n.hash).addLink(target, n.id)
 		return nil
 	}
 	at := behind(name, links)
@@ -184,9 +159,9 @@ func (b *bucket) apply(hash uint32, links map[string]string) {
 				next++
 			}
 			used[next] = true
-			links[hashName(hash, next)] = h.file
+			links[hashName{hash, next}.String()] = h.file
 		default:
-			delete(links, hashName(hash, h.id))
+			delete(links, hashName{hash, h.id}.String())
 		}
 	}
 }
@@ -199,7 +174,7 @@ func (b *bucket) number(hash uint32, links map[string]string) {
 	next := 0
 	for _, h := range b.entries {
 		if h.needed {
-			links[hashName(hash, next)] = h.file
+			links[hashName{hash, next}.String()] = h.file
 			next++
 		}
 	}

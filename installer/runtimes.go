@@ -265,7 +265,7 @@ func officialNode(f *finder) []string {
 
 // lonelyBun finds Bun where neither of the places is filled that it reads.
 func lonelyBun(f *finder) []string {
-	if leadsToFile(f.root, "etc/ssl/cert.pem") || f.hashed() {
+	if leadsToFile(f.root, "etc/ssl/cert.pem") || f.certDirLinks("").hasAny() {
 		return nil
 	}
 	return program("bun")(f)
