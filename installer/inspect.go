@@ -238,7 +238,7 @@ func (e *edit) linkProblems(name string, n hashName, held *certs.Set) (problems 
 		problems = append(problems, name+" is not found: there is a gap before it")
 	}
 	blocks, _ := e.reader.Read(data)
-	right := slices.DeleteFunc(blocks, func(b pemfile.Block) bool { return b.Cert == nil || b.Cert.SubjectHash() != n.hash })
+	right := slices.DeleteFunc(slices.Clone(blocks), func(b pemfile.Block) bool { return b.Cert == nil || b.Cert.SubjectHash() != n.hash })
 	if len(right) == 0 {
 		problems = append(problems, name+" leads to a certificate with another hash: nobody finds it")
 	}

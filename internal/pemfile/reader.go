@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -75,18 +74,15 @@ func NewReader() *Reader {
 }
 
 // Read returns the blocks of a file. The error is of the block over which
-// OpenSSL gives the whole file up.
+// OpenSSL gives the whole file up. The blocks must not be changed.
 func (r *Reader) Read(data []byte) ([]Block, error) {
 	known, ok := r.known(data)
 	if !ok {
 		known.blocks, known.err = r.scan(data, -1)
 		r.remember(data, known)
 	}
-	return slices.Clone(known.blocks), known.err
+	return known.blocks, known.err
 }
-
-// ReadOnce is Read for a file that is not met again.
-func (r *Reader) ReadOnce(data []byte) ([]Block, error) { return r.scan(data, -1) }
 
 // scan reads a file. It stops behind that many certificates, unless most is
 // negative.

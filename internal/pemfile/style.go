@@ -41,7 +41,7 @@ func (s Style) Append(text []byte, c *certs.Certificate) []byte {
 func (r *Reader) Without(data []byte, gone map[certs.Fingerprint]bool, as Style) []byte {
 	blocks, err := r.Read(data)
 	if err != nil || !isClean(data, blocks) {
-		blocks = blocks[:0]
+		blocks = nil
 		for b := range certs.Blocks(data) {
 			blocks = append(blocks, Block{start: b.Start, end: b.End, Cert: b.Certificate})
 		}
