@@ -28,6 +28,8 @@ type anchorStore struct {
 
 func (s anchorStore) name() string { return s.id }
 
+func (s anchorStore) used(e *edit) bool { return e.family(s.id) }
+
 func (s anchorStore) anchors(root *rootfs.Overlay) (*anchors, error) {
 	return s.eachAnchor(root, func([]byte) {})
 }

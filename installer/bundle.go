@@ -15,9 +15,9 @@ import (
 	"github.com/certgraft/certgraft/internal/pemfile"
 )
 
-// bundlePaths are the files that programs read all their CAs from. Several of
-// them are usually one file and links to it.
-var bundlePaths = []string{
+// knownBundles are files that programs read all their CAs from. Several of them
+// are usually one file and links to it.
+var knownBundles = []string{
 	"etc/ssl/certs/ca-certificates.crt",                        // Debian, Alpine, Gentoo, Arch; the first that Go reads
 	"etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",         // Fedora, RHEL, Amazon Linux
 	"etc/pki/tls/certs/ca-bundle.crt",                          // Fedora, RHEL, Photon, Wolfi
@@ -32,7 +32,6 @@ var bundlePaths = []string{
 	"etc/ssl1.1/cert.pem",                                      // OpenSSL 1.1 of Alpine 3.17 to 3.20
 	"var/lib/ecs/deps/execute-command/certs/tls-ca-bundle.pem", // ECS Exec in Wolfi
 	"kaniko/ssl/certs/ca-certificates.crt",                     // kaniko
-	"var/cache/ca-certs/compat/ca-roots.pem",                   // Clear Linux
 }
 
 // firstLinks lead to the first bundle of a root, so that every program that
@@ -48,6 +47,8 @@ var firstLinks = []struct{ name, target string }{
 type bundleStore struct{}
 
 func (bundleStore) name() string { return "bundle" }
+
+func (bundleStore) used(*edit) bool { return true }
 
 func (s bundleStore) install(e *edit, want []wanted) error {
 	files, err := e.bundleFiles()
@@ -77,7 +78,7 @@ func (s bundleStore) remove(e *edit, gone map[certs.Fingerprint]bool) error {
 // error, since a program would fail on it.
 func (e *edit) bundleFiles() ([]string, error) {
 	var files []string
-	for _, name := range bundlePaths {
+	for _, name := range bundlePaths() {
 		info, err := e.root.Stat(name)
 		switch {
 		case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.ELOOP):
@@ -101,7 +102,7 @@ func (e *edit) bundleFiles() ([]string, error) {
 // bundleName returns the path of the bundle that variables are to name, "" if
 // there is none.
 func (e *edit) bundleName() string {
-	for _, name := range bundlePaths {
+	for _, name := range bundlePaths() {
 		if leadsToFile(e.root, name) {
 			return "/" + name
 		}
@@ -124,7 +125,7 @@ func Trusted(root fs.ReadLinkFS) iter.Seq2[*certs.Certificate, error] {
 func (e *edit) trusted() iter.Seq2[*certs.Certificate, error] {
 	return func(yield func(*certs.Certificate, error) bool) {
 		seen := map[certs.Fingerprint]bool{}
-		for _, name := range bundlePaths {
+		for _, name := range bundlePaths() {
 			data, err := readIfThere(e.root, name)
 			if err != nil {
 				if !yield(nil, err) {

@@ -46,6 +46,10 @@ var (
 
 func (s dirStore) name() string { return s.id }
 
+func (s dirStore) used(e *edit) bool { return e.family(s.id) }
+
+func (s dirStore) writes() string { return s.bundle }
+
 func (s dirStore) install(e *edit, want []wanted) error {
 	joined, err := s.isJoined(e)
 	if err != nil {

@@ -30,7 +30,7 @@ func TestStoresAreDocumented(t *testing.T) {
 	for id := range refusedRoots {
 		needs("the refused root", "`"+id+"`")
 	}
-	for _, p := range slices.Concat(bundlePaths, keystorePaths) {
+	for _, p := range slices.Concat(bundlePaths(), keystorePaths) {
 		needs("the path", "`/"+p+"`")
 	}
 	for _, s := range []p11Store{fedora, arch, suse} {
@@ -66,6 +66,19 @@ func TestDocumentedStoresExist(t *testing.T) {
 		if name, ok := strings.CutPrefix(line, "## `"); ok && !slices.Contains(storeNames(), strings.Trim(name, "`\n")) {
 			t.Errorf("docs/stores.md describes a store that there is not: %s", line)
 		}
+	}
+}
+
+// What a store writes is found, and read out of an image, though nobody names it
+// again.
+func TestBundlesOfStoresAreKnown(t *testing.T) {
+	for _, s := range []dirStore{photon, flatcar, clearLinux, openwrt} {
+		if !slices.Contains(bundlePaths(), s.bundle) || !Reads(s.bundle) {
+			t.Errorf("the bundle of %s is not known: %s", s.id, s.bundle)
+		}
+	}
+	if slices.Contains(knownBundles, clearLinux.bundle) {
+		t.Error("the bundle of clear is named twice, so that this test shows nothing")
 	}
 }
 

@@ -14,6 +14,8 @@ type envStore struct{}
 
 func (envStore) name() string { return "env" }
 
+func (envStore) used(e *edit) bool { return len(e.opt.Environ) > 0 }
+
 func (s envStore) install(e *edit, want []wanted) error {
 	files, err := e.envFiles()
 	if err != nil {

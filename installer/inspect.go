@@ -197,7 +197,7 @@ func (e *edit) judge(s StoreState, held *certs.Set, now time.Time) StoreState {
 // aliases returns the other known names that lead to a bundle.
 func (e *edit) aliases(name string) []string {
 	var names []string
-	for _, p := range bundlePaths {
+	for _, p := range bundlePaths() {
 		if p == name {
 			continue
 		}

@@ -59,6 +59,8 @@ type javaStore struct{}
 
 func (javaStore) name() string { return "java" }
 
+func (javaStore) used(e *edit) bool { return !e.opt.Append && len(e.keystores()) > 0 }
+
 func (s javaStore) install(e *edit, want []wanted) error {
 	for _, name := range e.keystores() {
 		if !leadsToFile(e.root, name) {

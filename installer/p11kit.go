@@ -95,6 +95,10 @@ func TakesEveryFile(dir string) bool {
 
 func (s p11Store) name() string { return s.id }
 
+func (s p11Store) used(e *edit) bool { return e.family(s.id) }
+
+func (s p11Store) writes() string { return s.files[0].path }
+
 // anchorDir is where the administrator's anchors are.
 func (s p11Store) anchorDir() string { return path.Join(s.trust[0], "anchors") }
 

@@ -5,6 +5,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/certgraft/certgraft/certs"
 )
@@ -14,6 +15,8 @@ import (
 type store interface {
 	// name is what the user and the record call the store.
 	name() string
+	// used reports whether the root has the store.
+	used(e *edit) bool
 	// install adds what is wanted and not there, and reports it.
 	install(e *edit, want []wanted) error
 	// remove takes gone out, as far as this program added it, and reports it.
@@ -32,26 +35,25 @@ const (
 // stores is every store, and when it is edited.
 var stores = []struct {
 	store store
-	used  func(e *edit) bool
 	part  part
 }{
-	{debian, func(e *edit) bool { return e.family(debian.id) }, system},
-	{alpine, func(e *edit) bool { return e.family(alpine.id) }, system},
-	{fedora, func(e *edit) bool { return e.family(fedora.id) }, system},
-	{arch, func(e *edit) bool { return e.family(arch.id) }, system},
-	{suse, func(e *edit) bool { return e.family(suse.id) }, system},
-	{photon, func(e *edit) bool { return e.family(photon.id) }, system},
-	{flatcar, func(e *edit) bool { return e.family(flatcar.id) }, system},
-	{clearLinux, func(e *edit) bool { return e.family(clearLinux.id) }, system},
-	{openwrt, func(e *edit) bool { return e.family(openwrt.id) }, system},
-	{bundleStore{}, func(*edit) bool { return true }, system},
-	{javaStore{}, func(e *edit) bool { return !e.opt.Append && len(e.keystores()) > 0 }, extra},
-	{envStore{}, func(e *edit) bool { return len(e.opt.Environ) > 0 }, extra},
-	{phpStore, phpStore.used, extra},
-	{pythonStore, pythonStore.used, named},
-	{rubyStore, rubyStore.used, named},
-	{condaStore, condaStore.used, named},
-	{composerStore, composerStore.used, named},
+	{debian, system},
+	{alpine, system},
+	{fedora, system},
+	{arch, system},
+	{suse, system},
+	{photon, system},
+	{flatcar, system},
+	{clearLinux, system},
+	{openwrt, system},
+	{bundleStore{}, system},
+	{javaStore{}, extra},
+	{envStore{}, extra},
+	{phpStore, extra},
+	{pythonStore, named},
+	{rubyStore, named},
+	{condaStore, named},
+	{composerStore, named},
 }
 
 // stores returns the stores that are to be edited.
@@ -64,7 +66,7 @@ func (e *edit) stores() ([]store, error) {
 	for _, row := range stores {
 		name := row.store.name()
 		asked := slices.Contains(wanted, name) || row.part == system && slices.Contains(wanted, "system") || row.part != named && slices.Contains(wanted, "auto")
-		if row.part == named && !asked || !row.used(e) {
+		if row.part == named && !asked || !row.store.used(e) {
 			continue
 		}
 		known = append(known, name)
@@ -84,7 +86,7 @@ func (e *edit) stores() ([]store, error) {
 func (e *edit) noStore(name string) error {
 	var names []string
 	for _, row := range stores {
-		if row.used(e) {
+		if row.store.used(e) {
 			names = append(names, row.store.name())
 		}
 	}
@@ -100,6 +102,18 @@ func StoreNames() []string {
 	}
 	return names
 }
+
+// bundlePaths returns the files that programs read all their CAs from: those that
+// are known, and what the stores write where it is none of these.
+var bundlePaths = sync.OnceValue(func() []string {
+	paths := slices.Clone(knownBundles)
+	for _, row := range stores {
+		if s, ok := row.store.(interface{ writes() string }); ok && !slices.Contains(paths, s.writes()) {
+			paths = append(paths, s.writes())
+		}
+	}
+	return paths
+})
 
 // readDirs are the directories in which any file may be read.
 var readDirs = []string{
@@ -125,5 +139,5 @@ var readNames = []string{
 func Reads(name string) bool {
 	return slices.Contains(readNames, path.Base(name)) || strings.Contains(name, "php") && path.Ext(name) == ".ini" ||
 		slices.ContainsFunc(readDirs, func(dir string) bool { return strings.HasPrefix(name+"/", dir) }) ||
-		slices.Contains(bundlePaths, name) || slices.Contains(readFiles, name)
+		slices.Contains(bundlePaths(), name) || slices.Contains(readFiles, name)
 }
