@@ -2,12 +2,12 @@ package installer_test
 
 import (
 	"context"
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/certgraft/certgraft/installer"
+	"github.com/certgraft/certgraft/internal/roottest"
 	"github.com/certgraft/certgraft/rootfs"
 )
 
@@ -26,8 +26,7 @@ func TestHookThatLeavesSomethingRunning(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
-			hook := filepath.Join(dir, "etc/ca-certificates/update.d/hook")
-			must(t, os.MkdirAll(filepath.Dir(hook), 0o755), os.WriteFile(hook, []byte("#!/bin/sh\n"+test.script), 0o755))
+			roottest.Script(t, filepath.Join(dir, "etc/ca-certificates/update.d/hook"), test.script)
 			report, err := installer.Install(rootfs.NewOverlay(debianTree(nil)), []installer.Source{corp(t)}, installer.Options{Live: true})
 			must(t, err)
 			ctx, cancel := context.WithTimeout(t.Context(), test.timeout)

@@ -20,10 +20,8 @@ func standIn(t *testing.T, held string, script string) (tool string, calls func(
 	t.Helper()
 	dir := t.TempDir()
 	tool, log := filepath.Join(dir, "security"), filepath.Join(dir, "log")
-	text := "#!/bin/sh\necho \"$@\" | sed 's/[^ ]*certgraft-[0-9]*.pem/FILE/' >>" + log + "\nif [ \"$1\" = find-certificate ]; then printf '" + held + "'; exit 0; fi\n" + script
-	if err := os.WriteFile(tool, []byte(text), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	text := "echo \"$@\" | sed 's/[^ ]*certgraft-[0-9]*.pem/FILE/' >>" + log + "\nif [ \"$1\" = find-certificate ]; then printf '" + held + "'; exit 0; fi\n" + script
+	roottest.Script(t, tool, text)
 	return tool, func() string {
 		data, err := os.ReadFile(log)
 		if err != nil {

@@ -356,17 +356,15 @@ func TestRunHooks(t *testing.T) {
 	dir := t.TempDir()
 	roottest.WriteTo(t, debianTree(nil), dir)
 	hooks := filepath.Join(dir, "etc/ca-certificates/update.d")
-	script := func(name, body string, mode fs.FileMode) {
-		t.Helper()
-		if err := errors.Join(os.MkdirAll(hooks, 0o755), os.WriteFile(filepath.Join(hooks, name), []byte("#!/bin/sh\n"+body), mode)); err != nil {
-			t.Fatal(err)
-		}
+	for name, body := range map[string]string{
+		"good": "cat > " + dir + "/seen\n", "bad": "echo broken >&2; exit 3\n", "off": "touch " + dir + "/off\n",
+		"ignored.sh": "touch " + dir + "/ignored\n", "certhash": "touch " + dir + "/certhash\n",
+	} {
+		roottest.Script(t, filepath.Join(hooks, name), body)
 	}
-	script("good", "cat > "+dir+"/seen\n", 0o755)
-	script("bad", "echo broken >&2; exit 3\n", 0o755)
-	script("off", "touch "+dir+"/off\n", 0o644)
-	script("ignored.sh", "touch "+dir+"/ignored\n", 0o755)
-	script("certhash", "touch "+dir+"/certhash\n", 0o755)
+	if err := os.Chmod(filepath.Join(hooks, "off"), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	var report, still *installer.Report
 	err := rootfs.Update(dir, func(o *rootfs.Overlay) (err error) {
 		if still, err = installer.Install(rootfs.NewOverlay(os.DirFS(dir).(fs.ReadLinkFS)), []installer.Source{corp(t)}, installer.Options{}); err != nil {

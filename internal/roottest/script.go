@@ -1,0 +1,24 @@
+package roottest
+
+import (
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+)
+
+// Script writes a script of the shell that can be run at once. While it is
+// written no other test starts a program: the child would hold the open file
+// until it has become that program, and nobody can run a file that is open for
+// writing ("text file busy").
+func Script(t testing.TB, name, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	if err := os.WriteFile(name, []byte("#!/bin/sh\n"+text), 0o755); err != nil {
+		t.Fatal(err)
+	}
+}
