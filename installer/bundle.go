@@ -78,7 +78,7 @@ func (s bundleStore) remove(e *edit, gone map[certs.Fingerprint]bool) error {
 // error, since a program would fail on it.
 func (e *edit) bundleFiles() ([]string, error) {
 	var files []string
-	for _, name := range bundlePaths() {
+	for _, name := range e.bundlePaths {
 		info, err := e.root.Stat(name)
 		switch {
 		case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.ELOOP):
@@ -102,7 +102,7 @@ func (e *edit) bundleFiles() ([]string, error) {
 // bundleName returns the path of the bundle that variables are to name, "" if
 // there is none.
 func (e *edit) bundleName() string {
-	for _, name := range bundlePaths() {
+	for _, name := range e.bundlePaths {
 		if leadsToFile(e.root, name) {
 			return "/" + name
 		}
@@ -116,16 +116,10 @@ func (e *edit) bundleHolds(name string) *certs.Set {
 	return file.Held
 }
 
-// Trusted yields the certificates in the bundles of a root, each once. A bundle
-// that cannot be read is an error, and the sequence goes on.
-func Trusted(root fs.ReadLinkFS) iter.Seq2[*certs.Certificate, error] {
-	return (&edit{root: overlayOf(root), reader: pemfile.NewReader()}).trusted()
-}
-
 func (e *edit) trusted() iter.Seq2[*certs.Certificate, error] {
 	return func(yield func(*certs.Certificate, error) bool) {
 		seen := map[certs.Fingerprint]bool{}
-		for _, name := range bundlePaths() {
+		for _, name := range e.bundlePaths {
 			data, err := readIfThere(e.root, name)
 			if err != nil {
 				if !yield(nil, err) {

@@ -36,23 +36,8 @@ type edit struct {
 	record *record
 	report *Report
 
-	covered []string // bundles that a store of this run has seen to
-}
-
-func newEdit(root *rootfs.Overlay, opt Options) (*edit, error) {
-	detection, err := Detect(root)
-	if err != nil {
-		return nil, err
-	}
-	return openEdit(root, opt, detection)
-}
-
-func openEdit(root *rootfs.Overlay, opt Options, detection *Detection) (*edit, error) {
-	recorded, err := readRecord(root)
-	if err != nil {
-		return nil, err
-	}
-	return &edit{root: root, opt: opt, reader: pemfile.NewReader(), record: recorded, report: &Report{Detection: detection}}, nil
+	bundlePaths []string // where programs read all their CAs from
+	covered     []string // bundles that a store of this run has seen to
 }
 
 func overlayOf(root fs.ReadLinkFS) *rootfs.Overlay {

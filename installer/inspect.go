@@ -115,6 +115,12 @@ func Inspect(root fs.ReadLinkFS, now time.Time, opt Options) (*Inspection, error
 	return out, nil
 }
 
+// Trusted yields the certificates in the bundles of a root, each once. A bundle
+// that cannot be read is an error, and the sequence goes on.
+func Trusted(root fs.ReadLinkFS) iter.Seq2[*certs.Certificate, error] {
+	return (&edit{root: overlayOf(root), reader: pemfile.NewReader(), bundlePaths: bundlePaths()}).trusted()
+}
+
 // states looks at every bundle, every file that the environment names, and the
 // directory of hash links.
 func (e *edit) states(now time.Time) ([]StoreState, error) {
@@ -197,7 +203,7 @@ func (e *edit) judge(s StoreState, held *certs.Set, now time.Time) StoreState {
 // aliases returns the other known names that lead to a bundle.
 func (e *edit) aliases(name string) []string {
 	var names []string
-	for _, p := range bundlePaths() {
+	for _, p := range e.bundlePaths {
 		if p == name {
 			continue
 		}

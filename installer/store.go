@@ -8,6 +8,8 @@ import (
 	"sync"
 
 	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/internal/pemfile"
+	"github.com/certgraft/certgraft/rootfs"
 )
 
 // store is one convention for keeping trusted certificates. Adding one is a
@@ -56,6 +58,22 @@ var stores = []struct {
 	{composerStore, named},
 }
 
+func newEdit(root *rootfs.Overlay, opt Options) (*edit, error) {
+	detection, err := Detect(root)
+	if err != nil {
+		return nil, err
+	}
+	return openEdit(root, opt, detection)
+}
+
+func openEdit(root *rootfs.Overlay, opt Options, detection *Detection) (*edit, error) {
+	recorded, err := readRecord(root)
+	if err != nil {
+		return nil, err
+	}
+	return &edit{root: root, opt: opt, reader: pemfile.NewReader(), record: recorded, report: &Report{Detection: detection}, bundlePaths: bundlePaths()}, nil
+}
+
 // stores returns the stores that are to be edited.
 func (e *edit) stores() ([]store, error) {
 	chosen, wanted := []store(nil), e.opt.Stores
@@ -93,16 +111,6 @@ func (e *edit) noStore(name string) error {
 	return hinted{fmt.Errorf("this root has no store %q", name), "stores: " + strings.Join(names, ", ") + "; system for the distribution's own, auto for all that are safe to edit"}
 }
 
-// StoreNames returns what [Options].Stores may name: the stores that there are
-// anywhere, and the names for several of them.
-func StoreNames() []string {
-	names := []string{"auto", "system"}
-	for _, row := range stores {
-		names = append(names, row.store.name())
-	}
-	return names
-}
-
 // bundlePaths returns the files that programs read all their CAs from: those that
 // are known, and what the stores write where it is none of these.
 var bundlePaths = sync.OnceValue(func() []string {
@@ -114,6 +122,16 @@ var bundlePaths = sync.OnceValue(func() []string {
 	}
 	return paths
 })
+
+// StoreNames returns what [Options].Stores may name: the stores that there are
+// anywhere, and the names for several of them.
+func StoreNames() []string {
+	names := []string{"auto", "system"}
+	for _, row := range stores {
+		names = append(names, row.store.name())
+	}
+	return names
+}
 
 // readDirs are the directories in which any file may be read.
 var readDirs = []string{
