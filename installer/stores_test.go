@@ -413,15 +413,6 @@ func TestReads(t *testing.T) {
 	}
 }
 
-func ExampleInstall() {
-	root := rootfs.NewOverlay(fstest.MapFS{"etc/os-release": {Data: []byte("ID=alpine\n")}})
-	report, err := installer.Install(root, nil, installer.Options{})
-	if err != nil {
-		return
-	}
-	_ = report.Detection.Rule // os-release has ID=alpine
-}
-
 // only returns a CA's certificate as crypto/x509 has it.
 func only(t testing.TB, ca *roottest.CA) *x509.Certificate {
 	t.Helper()
