@@ -13,6 +13,8 @@
 // [Certificate.X509] returns nil where Go says no.
 //
 // The package does no I/O.
+//
+// The API may change before version 1.0.
 package certs
 
 import (

@@ -14,6 +14,8 @@
 // wanted is added, and all else stays as it is.
 //
 // What was installed is kept in the root, in [RecordPath], for [Remove].
+//
+// The API may change before version 1.0.
 package installer
 
 import (

@@ -9,6 +9,8 @@
 //
 // Only trusted certificates are looked at. Private keys and their chains, where
 // a store has any, are carried along unread.
+//
+// The API may change before version 1.0.
 package keystore
 
 import (

@@ -10,6 +10,8 @@
 //
 // Certificates that crypto/x509 refuses and OpenSSL takes are judged all the
 // same: names, dates, keys and signatures are read by a walk of our own.
+//
+// The API may change before version 1.0.
 package probe
 
 import (

@@ -15,6 +15,8 @@
 // root, and ".." stops there. [os.Root] refuses absolute links, even those that
 // stay inside, and a certificate directory is full of them; so links are
 // resolved here, and os.Root is only ever given names without.
+//
+// The API may change before version 1.0.
 package rootfs
 
 import (
