@@ -39,6 +39,8 @@ type safe struct {
 	bags    []bag       // nil where they are not read
 	opaque  bool        // encrypted in a way that can be read and not written
 	changed bool
+
+	mostIterations int // that its key may take
 }
 
 // bag is one entry of a safe.
@@ -79,21 +81,18 @@ func (s *pkcs12) readSafes(authSafe cryptobyte.String) error {
 	if !authSafe.ReadASN1(&list, der.SEQUENCE) {
 		return errDER
 	}
-	for iterations := 0; !list.Empty(); {
+	for left := longestDerivation; !list.Empty(); {
 		start := list
 		kind, content, ok := readContentInfo(&list)
 		if !ok {
 			return errDER
 		}
-		part := safe{raw: start[:len(start)-len(list)]}
+		part := safe{raw: start[:len(start)-len(list)], mostIterations: left}
 		if err := part.read(kind, content, s.password); err != nil {
 			return err
 		}
 		if part.cipher != nil {
-			iterations += part.cipher.iterations
-		}
-		if iterations > longestDerivation {
-			return fmt.Errorf("its parts ask for too many iterations: %w", ErrUnsupported)
+			left -= part.cipher.iterations
 		}
 		s.safes = append(s.safes, part)
 	}

@@ -27,6 +27,16 @@ type protection struct {
 	id        pkix.AlgorithmIdentifier
 
 	iterations int // that deriving its key takes
+	most       int // that it may take
+}
+
+// take notes how many iterations deriving the key takes, before it is derived.
+func (c *protection) take(iterations int) error {
+	if iterations < 1 || iterations > c.most {
+		return fmt.Errorf("a key derivation with %d iterations: %w", iterations, ErrUnsupported)
+	}
+	c.iterations = iterations
+	return nil
 }
 
 type pbkdf2Parameters struct {
@@ -74,7 +84,7 @@ func (p *safe) decrypt(content cryptobyte.String, password string) ([]byte, erro
 		!info.ReadASN1(&text, der.Tag(0).ContextSpecific()) {
 		return nil, errDER
 	}
-	p.cipher = &protection{algorithm: algorithm}
+	p.cipher = &protection{algorithm: algorithm, most: p.mostIterations}
 	if _, err := asn1.Unmarshal(algorithm, &p.cipher.id); err != nil {
 		return nil, errDER
 	}
@@ -104,10 +114,12 @@ func (c *protection) key(password string) (cipher.Block, []byte, error) {
 		return c.pbes2(password)
 	case "1.2.840.113549.1.12.1.3": // pbeWithSHAAnd3-KeyTripleDES-CBC
 		var p pbeParameters
-		if _, err := asn1.Unmarshal(c.id.Parameters.FullBytes, &p); err != nil || p.Iterations < 1 || p.Iterations > longestDerivation {
+		if _, err := asn1.Unmarshal(c.id.Parameters.FullBytes, &p); err != nil {
 			return nil, nil, errDER
 		}
-		c.iterations = p.Iterations
+		if err := c.take(p.Iterations); err != nil {
+			return nil, nil, err
+		}
 		bmp := toBMP(password + "\x00")
 		block, err := des.NewTripleDESCipher(derive(sha1.New, 1, bmp, p.Salt, p.Iterations, 24))
 		return block, derive(sha1.New, 2, bmp, p.Salt, p.Iterations, 8), err
@@ -125,7 +137,9 @@ func (c *protection) pbes2(password string) (cipher.Block, []byte, error) {
 	if size == 0 {
 		return nil, nil, fmt.Errorf("a cipher %s: %w", p.Cipher.Algorithm, ErrUnsupported)
 	}
-	c.iterations = p.Derivation.Parameters.Iterations
+	if err := c.take(p.Derivation.Parameters.Iterations); err != nil {
+		return nil, nil, err
+	}
 	key, err := p.Derivation.Parameters.key(password, size)
 	if err != nil {
 		return nil, nil, err
@@ -140,10 +154,12 @@ func (c *protection) pbes2(password string) (cipher.Block, []byte, error) {
 func (p *safe) readOpaque(password string) error {
 	p.opaque = true
 	var derivation pbeParameters
-	if _, err := asn1.Unmarshal(p.cipher.id.Parameters.FullBytes, &derivation); err != nil || derivation.Iterations > longestDerivation {
+	if _, err := asn1.Unmarshal(p.cipher.id.Parameters.FullBytes, &derivation); err != nil {
 		return errDER
 	}
-	p.cipher.iterations = derivation.Iterations
+	if err := p.cipher.take(derivation.Iterations); err != nil {
+		return err
+	}
 	authSafe, err := sequence(p.raw)
 	if err != nil {
 		return err

@@ -1,7 +1,6 @@
 package keystore
 
 import (
-	"bytes"
 	"encoding/asn1"
 	"errors"
 	"testing"
@@ -51,26 +50,47 @@ func encrypted(algorithm []byte) []byte {
 	return b.BytesOrPanic()
 }
 
-// Nor can many parts, each with as many iterations as one may have.
+// Nor can many parts, each with as many iterations as one may have: what is too
+// much is refused before it is derived.
 func TestManyDerivations(t *testing.T) {
-	const each = longestDerivation / 3
+	few, most := tripleDES(1000), tripleDES(longestDerivation)
+	c := &protection{algorithm: few, most: 1000}
+	if _, err := asn1.Unmarshal(c.algorithm, &c.id); err != nil {
+		t.Fatal(err)
+	}
+	var parts cryptobyte.Builder
+	if err := c.add(&parts, []byte{0x30, 0}, DefaultPassword); err != nil {
+		t.Fatal(err)
+	}
+	whole := parts.BytesOrPanic()
+	if _, err := Open(storeOf(t, whole), DefaultPassword); err != nil {
+		t.Errorf("one part of few iterations: %v", err)
+	}
+	parts = cryptobyte.Builder{}
+	parts.AddBytes(whole)
+	addEncrypted(&parts, most, make([]byte, 16))
+	if _, err := Open(storeOf(t, parts.BytesOrPanic()), DefaultPassword); !errors.Is(err, ErrUnsupported) { // derived, it says that the password is wrong
+		t.Error(err)
+	}
+}
+
+// tripleDES returns the algorithm of a safe that is encrypted with 3DES.
+func tripleDES(iterations int64) []byte {
 	var b cryptobyte.Builder
 	b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
 		b.AddASN1ObjectIdentifier(asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 12, 1, 3})
 		b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
 			b.AddASN1OctetString([]byte("salt"))
-			b.AddASN1Int64(each)
+			b.AddASN1Int64(iterations)
 		})
 	})
-	c := &protection{algorithm: b.BytesOrPanic()}
-	if _, err := asn1.Unmarshal(c.algorithm, &c.id); err != nil {
-		t.Fatal(err)
-	}
-	var part cryptobyte.Builder
-	if err := c.add(&part, []byte{0x30, 0}, DefaultPassword); err != nil {
-		t.Fatal(err)
-	}
-	safes, err := sequence(bytes.Repeat(part.BytesOrPanic(), 5))
+	return b.BytesOrPanic()
+}
+
+// storeOf returns a store of safes.
+func storeOf(t *testing.T, parts []byte) []byte {
+	t.Helper()
+	safes, err := sequence(parts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +99,5 @@ func TestManyDerivations(t *testing.T) {
 		b.AddASN1Int64(3)
 		addData(b, safes)
 	})
-	if _, err := Open(file.BytesOrPanic(), DefaultPassword); !errors.Is(err, ErrUnsupported) {
-		t.Error(err)
-	}
+	return file.BytesOrPanic()
 }
