@@ -15,7 +15,10 @@ import (
 // Input made to take long takes no longer than its size warrants: were one of
 // the loops quadratic, a few megabytes would take minutes.
 func TestParseIsLinear(t *testing.T) {
-	const size = 1 << 20
+	size := 1 << 20
+	if testing.Short() {
+		size >>= 3
+	}
 	a := roottest.NewCA(t, "Root").PEM()
 	fill := func(s string) string { return strings.Repeat(s, size/len(s)) }
 	for name, data := range map[string]string{
@@ -63,7 +66,10 @@ func nested(depth int) string {
 }
 
 func TestParseManyCertificates(t *testing.T) {
-	const count = 100_000
+	count := 100_000
+	if testing.Short() {
+		count /= 10
+	}
 	a := roottest.NewCA(t, "Root").PEM()
 	taken := 0
 	for c, err := range certs.Parse([]byte(strings.Repeat(a, count))) {
