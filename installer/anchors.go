@@ -14,7 +14,7 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// An anchor is a file that update-ca-certificates reads.
+// An anchor is a file that update-ca-certificates, or another tool, reads.
 type anchor struct {
 	path string // rooted, as links to it say
 	data []byte // the overlay's own, not to be changed
@@ -221,27 +221,16 @@ func (e *edit) freeName(dir string, w wanted, ext string) (string, error) {
 // DER, and PEM that OpenSSL reads too, but for the old label. None where there is
 // no directory.
 func (e *edit) certificatesIn(dir string) (*certs.Set, error) {
-	set := &certs.Set{}
-	entries, err := e.root.ReadDir(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return set, nil
-	}
+	files, err := filesIn(e.root, dir, func(fs.DirEntry) bool { return true })
 	if err != nil {
 		return nil, fmt.Errorf("read the directory of anchors: %w", err)
 	}
-	for _, entry := range entries {
-		name := path.Join(dir, entry.Name())
-		if !leadsToFile(e.root, name) {
-			continue
-		}
-		data, err := e.root.ReadFile(name)
-		if err != nil {
-			return nil, fmt.Errorf("read an anchor: %w", err)
-		}
-		if c, err := certs.ParseCertificate(data); err == nil {
+	set := &certs.Set{}
+	for _, f := range files {
+		if c, err := certs.ParseCertificate(f.data); err == nil {
 			set.Add(c, "")
 		}
-		blocks, _ := e.reader.Read(data)
+		blocks, _ := e.reader.Read(f.data)
 		for _, b := range blocks {
 			if b.Cert != nil && b.Label != "X509 CERTIFICATE" {
 				set.Add(b.Cert, "")
@@ -251,34 +240,42 @@ func (e *edit) certificatesIn(dir string) (*certs.Set, error) {
 	return set, nil
 }
 
-// removeFiles takes away the files of a directory that drop picks, and returns
-// how many. Files of several certificates stay.
-func (e *edit) removeFiles(dir string, drop func(name string, c *certs.Certificate) bool) (int, error) {
-	entries, err := e.root.ReadDir(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return 0, nil
-	}
-	if err != nil {
-		return 0, err
-	}
-	n := 0
-	for _, entry := range entries {
-		name := path.Join(dir, entry.Name())
-		if !entry.Type().IsRegular() || !fs.ValidPath(entry.Name()) {
+// removeFiles takes away the files of a directory that hold one certificate, of
+// ours and gone, and whose names begin with prefix, and returns the names.
+func (e *edit) removeFiles(dir, prefix string, ours, gone map[certs.Fingerprint]bool) (dropped []string, err error) {
+	files, err := filesIn(e.root, dir, func(f fs.DirEntry) bool { return f.Type().IsRegular() && strings.HasPrefix(f.Name(), prefix) })
+	for _, f := range files {
+		c := e.reader.Single(f.data)
+		if c == nil || !gone[c.Fingerprint()] || !ours[c.Fingerprint()] {
 			continue
 		}
-		data, err := e.root.ReadFile(name)
-		if err != nil {
-			return n, err
+		if err := e.root.Remove(f.name()); err != nil {
+			return nil, err
 		}
-		if c := e.reader.Single(data); c != nil && drop(name, c) {
-			if err := e.root.Remove(name); err != nil {
-				return n, err
-			}
-			n++
-		}
+		dropped = append(dropped, path.Base(f.path))
 	}
-	return n, nil
+	return dropped, err
+}
+
+// filesIn returns the files of a directory that pick takes, and those that links
+// lead to, sorted by name. None where there is no directory.
+func filesIn(root *rootfs.Overlay, dir string, pick func(fs.DirEntry) bool) (files []anchor, err error) {
+	entries, err := root.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	for _, entry := range entries {
+		name := path.Join(dir, entry.Name())
+		if !pick(entry) || !leadsToFile(root, name) {
+			continue
+		}
+		data, err := root.Content(name)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, anchor{"/" + name, data})
+	}
+	return files, err
 }
 
 // reportRemoved says how many files of a directory went, if any, and what the
@@ -309,5 +306,8 @@ func toAnchor(target string) bool {
 	return strings.HasPrefix(target, "/"+sharedDir) || strings.HasPrefix(target, "/"+localDir)
 }
 
+// ourPrefix begins the names of files that this program made.
+const ourPrefix = "certgraft-"
+
 // isOurs reports whether this program named a file.
-func isOurs(name string) bool { return strings.HasPrefix(path.Base(name), "certgraft-") }
+func isOurs(name string) bool { return strings.HasPrefix(path.Base(name), ourPrefix) }

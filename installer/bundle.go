@@ -295,30 +295,23 @@ func (e *edit) create(store, name string, wide bool) error {
 		return err
 	}
 	for _, link := range firstLinks {
-		if isThere(e.root, link.name) {
-			continue // a link that leads nowhere: someone's plan
-		}
-		if err := makeDirs(e.root, e.record, path.Dir(link.name)); err != nil {
+		if err := e.linkTo(store, link.target, link.name); err != nil {
 			return err
 		}
-		if err := e.root.Symlink(link.target, link.name); err != nil {
-			return err
-		}
-		e.record.store(store).create(link.name)
 	}
 	return nil
 }
 
-// linkTo makes name a link to a bundle, with what leads there, unless something
-// is there already.
-func (e *edit) linkTo(store, bundle, name string) error {
+// linkTo makes name a link, with what leads there, unless something is there
+// already: a link that leads nowhere is someone's plan.
+func (e *edit) linkTo(store, target, name string) error {
 	if isThere(e.root, name) {
 		return nil
 	}
 	if err := makeDirs(e.root, e.record, path.Dir(name)); err != nil {
 		return err
 	}
-	if err := e.root.Symlink("/"+bundle, name); err != nil {
+	if err := e.root.Symlink(target, name); err != nil {
 		return err
 	}
 	e.record.store(store).create(name)

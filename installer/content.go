@@ -42,6 +42,17 @@ func (e *edit) fill(store, place string, have *certs.Set, want []wanted, write f
 	return report, nil
 }
 
+// fillDir is fill for a directory, which really is at another path, and reports it.
+func (e *edit) fillDir(store, place, real string, have *certs.Set, want []wanted, write func(w wanted) error) error {
+	report, err := e.fill(store, place, have, want, write)
+	if err != nil {
+		return err
+	}
+	report.Path = "/" + real
+	e.report.add(report)
+	return nil
+}
+
 // extendFile adds to a file what is wanted and not in it, and reports it.
 func (e *edit) extendFile(store, name string, as format, want []wanted) error {
 	real, err := e.root.Resolve(name)

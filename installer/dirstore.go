@@ -3,6 +3,7 @@ package installer
 import (
 	"bytes"
 	"fmt"
+	"io/fs"
 	"path"
 	"slices"
 	"strings"
@@ -94,31 +95,18 @@ func (s dirStore) addAnchors(e *edit, want []wanted) error {
 	if err != nil {
 		return err
 	}
-	report, err := e.fill(s.id, s.anchors, have, want, func(w wanted) error { return s.addAnchor(e, w) })
-	if err != nil {
-		return err
-	}
-	e.report.add(report)
-	return nil
+	return e.fillDir(s.id, s.anchors, s.anchors, have, want, func(w wanted) error { return s.addAnchor(e, w) })
 }
 
 // alone returns the certificates that have a file of their own in the directory.
 func (s dirStore) alone(e *edit) (*certs.Set, error) {
-	set := &certs.Set{}
-	entries, err := e.root.ReadDir(s.anchors)
+	files, err := filesIn(e.root, s.anchors, func(f fs.DirEntry) bool { return path.Ext(f.Name()) == s.ext })
 	if err != nil {
 		return nil, fmt.Errorf("read the directory of anchors: %w", err)
 	}
-	for _, entry := range entries {
-		name := path.Join(s.anchors, entry.Name())
-		if path.Ext(name) != s.ext || !leadsToFile(e.root, name) {
-			continue
-		}
-		data, err := e.root.ReadFile(name)
-		if err != nil {
-			return nil, fmt.Errorf("read an anchor: %w", err)
-		}
-		if c := e.reader.Single(data); c != nil {
+	set := &certs.Set{}
+	for _, f := range files {
+		if c := e.reader.Single(f.data); c != nil {
 			set.Add(c, "")
 		}
 	}
@@ -150,21 +138,13 @@ func (s dirStore) addAnchor(e *edit, w wanted) error {
 
 // join returns what the tool would write into the bundle.
 func (s dirStore) join(e *edit) ([]byte, error) {
-	entries, err := e.root.ReadDir(s.links)
+	files, err := filesIn(e.root, s.links, func(f fs.DirEntry) bool { return s.parts(f.Name()) })
 	if err != nil {
 		return nil, fmt.Errorf("read the directory of anchors: %w", err)
 	}
 	var out []byte
-	for _, entry := range entries { // sorted by name, as the shell does
-		name := path.Join(s.links, entry.Name())
-		if !s.parts(entry.Name()) || !leadsToFile(e.root, name) {
-			continue
-		}
-		data, err := e.root.ReadFile(name)
-		if err != nil {
-			return nil, fmt.Errorf("read an anchor: %w", err)
-		}
-		out = append(out, data...)
+	for _, f := range files { // sorted by name, as the shell does
+		out = append(out, f.data...)
 	}
 	return out, nil
 }
@@ -275,32 +255,22 @@ func (s dirStore) dropFromJoined(e *edit, name string, gone map[certs.Fingerprin
 
 func (s dirStore) dropAnchors(e *edit, gone map[certs.Fingerprint]bool) error {
 	ours := e.record.in(storeOf(s.id, s.anchors))
-	drop := func(name string, c *certs.Certificate) bool {
-		return isOurs(name) && gone[c.Fingerprint()] && ours[c.Fingerprint()]
-	}
 	for _, dir := range slices.Compact([]string{s.links, s.anchors}) {
-		var files []string
-		n, err := e.removeFiles(dir, func(name string, c *certs.Certificate) bool {
-			take := drop(name, c)
-			if take {
-				files = append(files, path.Base(name))
-			}
-			return take
-		})
+		dropped, err := e.removeFiles(dir, ourPrefix, ours, gone)
 		if err != nil {
 			return err
 		}
-		if _, err := (hashLinks{e, s.id, dir}).dropTo(files); err != nil {
+		if _, err := (hashLinks{e, s.id, dir}).dropTo(dropped); err != nil {
 			return err
 		}
-		if dir != s.anchors || n == 0 {
+		if dir != s.anchors || len(dropped) == 0 {
 			continue
 		}
 		left, err := s.alone(e)
 		if err != nil {
 			return err
 		}
-		e.report.add(StoreReport{Name: s.id, Path: "/" + dir, Removed: n, Total: left.Len()})
+		e.report.add(StoreReport{Name: s.id, Path: "/" + dir, Removed: len(dropped), Total: left.Len()})
 	}
 	return nil
 }

@@ -33,7 +33,7 @@ func (d hashDir) install(e *edit, store string, want []wanted) error {
 	if err != nil {
 		return err
 	}
-	report, err := e.fill(store, d.path, have, want, func(w wanted) error {
+	err = e.fillDir(store, d.path, real, have, want, func(w wanted) error {
 		file, links, err := d.addFile(e, real, w.Certificate)
 		if err != nil {
 			return err
@@ -48,8 +48,6 @@ func (d hashDir) install(e *edit, store string, want []wanted) error {
 	if err != nil {
 		return err
 	}
-	report.Path = "/" + real
-	e.report.add(report)
 	return d.readBack(e, real, want)
 }
 
@@ -114,19 +112,11 @@ func (d hashDir) remove(e *edit, store string, gone map[certs.Fingerprint]bool) 
 	if err != nil {
 		return err
 	}
-	ours := e.record.in(storeOf(store, d.path))
-	var dropped []string
-	n, err := e.removeFiles(real, func(name string, c *certs.Certificate) bool {
-		take := gone[c.Fingerprint()] && ours[c.Fingerprint()]
-		if take {
-			dropped = append(dropped, path.Base(name))
-		}
-		return take
-	})
+	dropped, err := e.removeFiles(real, "", e.record.in(storeOf(store, d.path)), gone)
 	if err != nil {
 		return err
 	}
-	if err := e.reportRemoved(store, real, n); err != nil {
+	if err := e.reportRemoved(store, real, len(dropped)); err != nil {
 		return err
 	}
 	lost, err := hashLinks{e, store, real}.dropTo(dropped)

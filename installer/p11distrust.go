@@ -3,7 +3,6 @@ package installer
 import (
 	"bytes"
 	"encoding/pem"
-	"errors"
 	"fmt"
 	"io/fs"
 	"net/url"
@@ -69,23 +68,13 @@ func (e *edit) blocklist(dirs []string) (distrust, error) {
 // read adds what the files of a directory block: all that they hold, or only
 // what they say so of.
 func (d distrust) read(e *edit, dir string, onlyMarked bool) error {
-	entries, err := e.root.ReadDir(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
+	files, err := filesIn(e.root, dir, func(fs.DirEntry) bool { return true })
 	if err != nil {
 		return fmt.Errorf("read the blocklist: %w", err)
 	}
 	e.warnNotUTF8(dir)
-	for _, entry := range entries {
-		name := path.Join(dir, entry.Name())
-		if !leadsToFile(e.root, name) {
-			continue
-		}
-		data, err := e.root.ReadFile(name)
-		if err != nil {
-			return fmt.Errorf("read the blocklist: %w", err)
-		}
+	for _, f := range files {
+		data, name := f.data, f.name()
 		if !onlyMarked {
 			d.add(data, name)
 		}

@@ -172,18 +172,13 @@ func (s p11Store) addAnchors(e *edit, want []wanted) error {
 	if err := makeDirs(e.root, e.record, dir); err != nil {
 		return err
 	}
-	report, err := e.fill(s.id, dir, have, want, func(w wanted) error {
+	return e.fillDir(s.id, dir, dir, have, want, func(w wanted) error {
 		name, err := e.freeName(dir, w, ".crt")
 		if err != nil {
 			return err
 		}
 		return e.root.WriteFile(name, w.AppendPEM(nil), 0o644)
 	})
-	if err != nil {
-		return err
-	}
-	e.report.add(report)
-	return nil
 }
 
 // begin starts the bundle for TLS in a root that has none, and the links that
@@ -198,7 +193,7 @@ func (s p11Store) begin(e *edit, want []wanted) error {
 		return err
 	}
 	for _, name := range s.first {
-		if err := e.linkTo(s.id, bundle, name); err != nil {
+		if err := e.linkTo(s.id, "/"+bundle, name); err != nil {
 			return err
 		}
 	}
@@ -226,12 +221,9 @@ func (s p11Store) remove(e *edit, gone map[certs.Fingerprint]bool) error {
 
 func (s p11Store) dropAnchors(e *edit, gone map[certs.Fingerprint]bool) error {
 	dir := s.anchorDir()
-	ours := e.record.in(storeOf(s.id, dir))
-	n, err := e.removeFiles(dir, func(name string, c *certs.Certificate) bool {
-		return isOurs(name) && gone[c.Fingerprint()] && ours[c.Fingerprint()]
-	})
+	dropped, err := e.removeFiles(dir, ourPrefix, e.record.in(storeOf(s.id, dir)), gone)
 	if err != nil {
 		return err
 	}
-	return e.reportRemoved(s.id, dir, n)
+	return e.reportRemoved(s.id, dir, len(dropped))
 }
