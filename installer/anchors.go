@@ -161,14 +161,14 @@ func (a *anchors) without(paths []string) *anchors {
 	return &left
 }
 
-// writeAnchor writes the anchor of w, unless it is there, and returns its path.
-func (e *edit) writeAnchor(store string, linkName func(string) string, w wanted) (string, error) {
+// writeAnchor writes the anchor of w, unless it is there.
+func (e *edit) writeAnchor(store string, linkName func(string) string, w wanted) error {
 	name, err := e.anchorName(linkName, w)
 	if err != nil {
-		return "", err
+		return err
 	}
 	e.record.added(w.Certificate, store)
-	return "/" + name, e.root.WriteFile(name, w.AppendPEM(nil), 0o644)
+	return e.root.WriteFile(name, w.AppendPEM(nil), 0o644)
 }
 
 // anchorName returns a name that no other certificate has, nor a link to it.

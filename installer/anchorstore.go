@@ -152,7 +152,7 @@ func (s anchorStore) addAnchors(e *edit, a *anchors, want []wanted) (added []wan
 		if have.Has(w.Fingerprint()) && (!linked || e.certDirLinks(s.id).has(w.Certificate)) {
 			continue
 		}
-		if _, err := e.writeAnchor(s.id, s.linkName, w); err != nil {
+		if err := e.writeAnchor(s.id, s.linkName, w); err != nil {
 			return nil, err
 		}
 		added = append(added, w)

@@ -26,12 +26,7 @@ type LeftOut struct {
 // hide roots that are trusted without them, and those that are set already:
 // opt.Environ has the environment of the programs in the root, where it is known.
 func Environ(root fs.ReadLinkFS, opt Options, all bool) (*Environment, error) {
-	o := overlayOf(root)
-	detection, err := detect(o)
-	if err != nil {
-		return nil, err
-	}
-	e, err := openEdit(o, opt, detection)
+	e, err := look(root, opt)
 	if err != nil {
 		return nil, err
 	}

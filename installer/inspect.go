@@ -93,15 +93,11 @@ const ExpiresSoon = 90 * 24 * time.Hour
 // Inspect looks at the stores of a root, as of now. A root that must not be
 // edited can be looked at.
 func Inspect(root fs.ReadLinkFS, now time.Time, opt Options) (*Inspection, error) {
-	o := overlayOf(root)
-	detection, err := detect(o)
+	e, err := look(root, opt)
 	if err != nil {
 		return nil, err
 	}
-	e, err := openEdit(o, opt, detection)
-	if err != nil {
-		return nil, err
-	}
+	detection := e.report.Detection
 	out := &Inspection{Distribution: detection, Warnings: []string{}, record: e.record}
 	if out.Stores, err = e.states(now); err != nil {
 		return nil, err
@@ -176,10 +172,7 @@ func (e *edit) keystoreState(s StoreState, data []byte) (StoreState, error) {
 	if err != nil {
 		return s, err
 	}
-	s.Format = opened.Format()
-	for _, entry := range opened.Entries() {
-		s.held.Add(entry.Cert, "")
-	}
+	s.Format, s.held = opened.Format(), certificatesOf(opened)
 	return s, nil
 }
 

@@ -218,13 +218,7 @@ type keystoreFile struct {
 	alias   func(w wanted) string
 }
 
-func (k *keystoreFile) held() *certs.Set {
-	set := &certs.Set{}
-	for _, entry := range k.Entries() {
-		set.Add(entry.Cert, "")
-	}
-	return set
-}
+func (k *keystoreFile) held() *certs.Set { return certificatesOf(k.Store) }
 
 // add appends an entry. Its date is that of the certificate, so that the bytes
 // are the same on any day.
@@ -257,16 +251,23 @@ func (k *keystoreFile) named(err error) error {
 	return fmt.Errorf("/%s: %w", k.name, err)
 }
 
+// keystoreHolds returns what Java trusts by a file: nobody, if it cannot read it.
 func (e *edit) keystoreHolds(name string) *certs.Set {
-	set := &certs.Set{}
 	data, err := e.root.ReadFile(strings.TrimPrefix(name, "/"))
 	if err != nil {
-		return set
+		return &certs.Set{}
 	}
-	if s, err := keystore.Open(data, e.passwords()...); err == nil {
-		for _, entry := range s.Entries() {
-			set.Add(entry.Cert, "")
-		}
+	s, err := keystore.Open(data, e.passwords()...)
+	if err != nil {
+		return &certs.Set{}
+	}
+	return certificatesOf(s)
+}
+
+func certificatesOf(s keystore.Store) *certs.Set {
+	set := &certs.Set{}
+	for _, entry := range s.Entries() {
+		set.Add(entry.Cert, "")
 	}
 	return set
 }

@@ -2,6 +2,7 @@ package installer
 
 import (
 	"fmt"
+	"io/fs"
 	"path"
 	"slices"
 	"strings"
@@ -64,6 +65,16 @@ func newEdit(root *rootfs.Overlay, opt Options) (*edit, error) {
 		return nil, err
 	}
 	return openEdit(root, opt, detection)
+}
+
+// look opens a root that must not be edited.
+func look(root fs.ReadLinkFS, opt Options) (*edit, error) {
+	o := overlayOf(root)
+	detection, err := detect(o)
+	if err != nil {
+		return nil, err
+	}
+	return openEdit(o, opt, detection)
 }
 
 func openEdit(root *rootfs.Overlay, opt Options, detection *Detection) (*edit, error) {
