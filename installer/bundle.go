@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/internal/hint"
 	"github.com/certgraft/certgraft/internal/pemfile"
 )
 
@@ -86,7 +87,7 @@ func (e *edit) bundleFiles() ([]string, error) {
 		case err != nil:
 			return nil, fmt.Errorf("look at a bundle: %w", err)
 		case !info.Mode().IsRegular():
-			return nil, hinted{fmt.Errorf("/%s is not a file", name), "move it out of the way: every program that looks for CAs there fails"}
+			return nil, hint.Add(fmt.Errorf("/%s is not a file", name), "move it out of the way: every program that looks for CAs there fails")
 		}
 		real, err := e.root.Resolve(name)
 		if err != nil {
@@ -246,7 +247,7 @@ func (b *bundle) unreadable(err error) error {
 	if err == nil {
 		return nil
 	}
-	return hinted{fmt.Errorf("/%s cannot be made readable: %w", b.name, err), "replace it by an intact bundle, or take the block out by hand"}
+	return hint.Add(fmt.Errorf("/%s cannot be made readable: %w", b.name, err), "replace it by an intact bundle, or take the block out by hand")
 }
 
 // undo makes a file what it was before it was repaired, unless someone else has

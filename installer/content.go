@@ -7,6 +7,7 @@ import (
 	"io/fs"
 
 	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/internal/hint"
 )
 
 // format is a kind of file that holds certificates.
@@ -142,11 +143,11 @@ func (e *edit) shrink(store, name string, as format, gone map[certs.Fingerprint]
 // open reads a file of a format.
 func (e *edit) open(store, name string, as format, data []byte) (content, error) {
 	c, err := as.open(e, store, name, data)
-	if h, ok := errors.AsType[hinted](err); ok {
-		return nil, hinted{fmt.Errorf("/%s: %w", name, h.error), h.hint}
+	if h, ok := errors.AsType[hint.Error](err); ok {
+		return nil, hint.Add(fmt.Errorf("/%s: %w", name, h.Unwrap()), h.Hint())
 	}
 	if err != nil {
-		return nil, hinted{fmt.Errorf("/%s is no %s that can be edited: %w", name, as.name, err), "restore it, or take it away, or edit the other stores alone with --keep-going"}
+		return nil, hint.Add(fmt.Errorf("/%s is no %s that can be edited: %w", name, as.name, err), "restore it, or take it away, or edit the other stores alone with --keep-going")
 	}
 	return c, nil
 }

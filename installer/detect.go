@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+
+	"github.com/certgraft/certgraft/internal/hint"
 )
 
 // Detection says which family of distributions a root belongs to, and why that
@@ -80,7 +82,7 @@ func Detect(root fs.FS) (*Detection, error) {
 		return nil, err
 	}
 	if d.hint != "" {
-		return nil, hinted{fmt.Errorf("%s keeps its trust in its configuration: a file that is changed is lost or not used", d.ID), d.hint}
+		return nil, hint.Add(fmt.Errorf("%s keeps its trust in its configuration: a file that is changed is lost or not used", d.ID), d.hint)
 	}
 	return d, nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/internal/hint"
 )
 
 // ErrRefused is what an error wraps where a root does not want a certificate.
@@ -12,17 +13,6 @@ var ErrRefused = errors.New("the input was refused")
 
 // blocked is the error of a certificate that a root does not want.
 func blocked(c *certs.Certificate, why string) error {
-	return hinted{fmt.Errorf("%w: %s is not to be trusted in this root: %s", ErrRefused, c.Subject(), why),
-		"leave it out, or install it all the same with --override-blocklist"}
+	return hint.Add(fmt.Errorf("%w: %s is not to be trusted in this root: %s", ErrRefused, c.Subject(), why),
+		"leave it out, or install it all the same with --override-blocklist")
 }
-
-// hinted is an error that knows what to do next.
-type hinted struct {
-	error
-	hint string
-}
-
-func (h hinted) Unwrap() error { return h.error }
-
-// Hint returns the advice to print below the error.
-func (h hinted) Hint() string { return h.hint }

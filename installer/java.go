@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/internal/hint"
 	"github.com/certgraft/certgraft/internal/pemfile"
 	"github.com/certgraft/certgraft/keystore"
 )
@@ -64,7 +65,7 @@ func (javaStore) used(e *edit) bool { return !e.opt.Append && len(e.keystores())
 func (s javaStore) install(e *edit, want []wanted) error {
 	for _, name := range e.keystores() {
 		if !leadsToFile(e.root, name) {
-			return hinted{fmt.Errorf("/%s is no file, and a link to none: Java trusts nobody there", name), "repair it, leave Java alone with --stores system, or edit the other stores with --keep-going"}
+			return hint.Add(fmt.Errorf("/%s is no file, and a link to none: Java trusts nobody there", name), "repair it, leave Java alone with --stores system, or edit the other stores with --keep-going")
 		}
 		if err := e.extendFile(s.name(), name, e.keystoreFormat(name), s.readable(e, name, want)); err != nil {
 			return err
@@ -187,7 +188,7 @@ func (e *edit) passwords() []string {
 
 func explainKeystore(err error) error {
 	if errors.Is(err, keystore.ErrPassword) {
-		return hinted{err, "give its password with --java-password-file FILE; leave Java alone with --stores system, or edit the other stores with --keep-going"}
+		return hint.Add(err, "give its password with --java-password-file FILE; leave Java alone with --stores system, or edit the other stores with --keep-going")
 	}
 	return err
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/internal/hint"
 	"github.com/certgraft/certgraft/rootfs"
 )
 
@@ -161,11 +162,11 @@ func (k Keychain) run(ctx context.Context, args ...string) ([]byte, error) {
 	if err == nil {
 		return out, nil
 	}
-	hint := "run it with sudo, or use --user for the login keychain"
+	advice := "run it with sudo, or use --user for the login keychain"
 	if k.Home != "" {
-		hint = "unlock the login keychain and allow the change when macOS asks"
+		advice = "unlock the login keychain and allow the change when macOS asks"
 	}
-	return nil, hinted{fmt.Errorf("security %s: %w: %s", args[0], err, firstOf([]byte(problem.String()))), hint}
+	return nil, hint.Add(fmt.Errorf("security %s: %w: %s", args[0], err, firstOf([]byte(problem.String()))), advice)
 }
 
 // withFile calls use with a file that holds a certificate, for as long as that

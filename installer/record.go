@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/internal/hint"
 	"github.com/certgraft/certgraft/internal/pemfile"
 	"github.com/certgraft/certgraft/rootfs"
 )
@@ -135,10 +136,10 @@ func readRecord(root fs.FS) (*record, error) {
 	}
 	var r record
 	if err := json.Unmarshal(data, &r); err != nil {
-		return nil, hinted{fmt.Errorf("the record /%s is damaged: %w", RecordPath, err), "restore it from the image, or delete it: what was installed stays and is no longer known as certgraft's"}
+		return nil, hint.Add(fmt.Errorf("the record /%s is damaged: %w", RecordPath, err), "restore it from the image, or delete it: what was installed stays and is no longer known as certgraft's")
 	}
 	if r.Version > recordVersion {
-		return nil, hinted{fmt.Errorf("the record /%s has version %d, this program reads up to %d", RecordPath, r.Version, recordVersion), "use the version of certgraft that wrote it, or a newer one"}
+		return nil, hint.Add(fmt.Errorf("the record /%s has version %d, this program reads up to %d", RecordPath, r.Version, recordVersion), "use the version of certgraft that wrote it, or a newer one")
 	}
 	return &r, nil
 }

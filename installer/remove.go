@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/internal/hint"
 	"github.com/certgraft/certgraft/rootfs"
 )
 
@@ -27,7 +28,7 @@ func Remove(root *rootfs.Overlay, selected Selection, opt Options) (*Report, err
 		return nil, err
 	}
 	if opt.Stores != nil {
-		return nil, hinted{errors.New("a certificate is removed from every store that it was added to"), "leave --stores out"}
+		return nil, hint.Add(errors.New("a certificate is removed from every store that it was added to"), "leave --stores out")
 	}
 	if len(e.record.Certificates) == 0 {
 		e.tell("there is no record of certgraft in this root: nothing was installed, or the record was deleted")

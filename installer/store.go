@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/internal/hint"
 	"github.com/certgraft/certgraft/internal/pemfile"
 	"github.com/certgraft/certgraft/rootfs"
 )
@@ -119,7 +120,7 @@ func (e *edit) noStore(name string) error {
 			names = append(names, row.store.name())
 		}
 	}
-	return hinted{fmt.Errorf("this root has no store %q", name), "stores: " + strings.Join(names, ", ") + "; system for the distribution's own, auto for all that are safe to edit"}
+	return hint.Add(fmt.Errorf("this root has no store %q", name), "stores: "+strings.Join(names, ", ")+"; system for the distribution's own, auto for all that are safe to edit")
 }
 
 // bundlePaths returns the files that programs read all their CAs from: those that

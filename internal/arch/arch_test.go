@@ -21,7 +21,7 @@ var rules = map[string][]string{
 	"internal/command":        {"bundles", "image", "installer", "probe", "certs", "keystore", "rootfs", "internal/command/launch", "internal/command/page", "internal/command/words", "github.com/urfave/cli/v2", "github.com/schollz/progressbar/v3", "internal/hint", "internal/atomicfile"},
 	"bundles":                 {"certs", "github.com/hashicorp/go-retryablehttp", "internal/hint", "internal/atomicfile"},
 	"image":                   {"rootfs", "github.com/klauspost/compress", "image/internal/oci", "image/internal/layer", "image/internal/registry", "image/internal/known", "image/internal/store"},
-	"installer":               {"internal/pemfile", "certs", "keystore", "rootfs"},
+	"installer":               {"internal/pemfile", "certs", "keystore", "rootfs", "internal/hint"},
 	"internal/pemfile":        {"certs"},
 	"probe":                   {"certs", "keystore", "rootfs"},
 	"keystore":                {"certs", "github.com/pavlo-v-chernykh/keystore-go/v4", "software.sslmate.com/src/go-pkcs12"},
