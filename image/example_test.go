@@ -34,7 +34,7 @@ func ExampleUpdate() {
 	if err := to.Put(ctx, result.Image); err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(image.Pinned(to, result.Image.Descriptor.Digest))
+	fmt.Println(to.Pinned(result.Image.Descriptor.Digest))
 }
 
 func ExampleLocations_Parse() {
@@ -44,7 +44,7 @@ func ExampleLocations_Parse() {
 		if err != nil {
 			log.Fatal(err)
 		}
-		fmt.Println(at, image.IsRegistry(at), image.IsStream(at))
+		fmt.Println(at, at.IsRegistry(), at.IsStream())
 	}
 	// Output:
 	// debian:12 true false

@@ -16,16 +16,77 @@ import (
 	"github.com/certgraft/certgraft/image/internal/store"
 )
 
-// A Location is a place that keeps an image.
-type Location interface {
-	// String returns the location as users write it.
+// A Location is a place that keeps an image: a tag of a repository, a directory,
+// a file or a name in an engine. [Locations.Parse] makes one; the zero value is
+// none.
+type Location struct{ place place }
+
+// place is what gets and puts images.
+type place interface {
 	String() string
-	// Get returns the image that is there. Its layers are read later.
 	Get(ctx context.Context) (*Image, error)
-	// Put has the location keep the image, from wherever that is. What is
-	// there already is not moved again, and the name of the image is given
-	// last: nobody sees half of it.
 	Put(ctx context.Context, img *Image) error
+}
+
+// String returns the location as users write it.
+func (at Location) String() string { return at.place.String() }
+
+// Get returns the image that is there. Its layers are read later.
+func (at Location) Get(ctx context.Context) (*Image, error) { return at.place.Get(ctx) }
+
+// Put has the location keep the image, from wherever that is. What is there
+// already is not moved again, and the name of the image is given last: nobody
+// sees half of it.
+func (at Location) Put(ctx context.Context, img *Image) error { return at.place.Put(ctx, img) }
+
+// IsStream reports whether the location is standard input or output.
+func (at Location) IsStream() bool {
+	f, ok := at.place.(*store.Archive)
+	return ok && f.Path == "-"
+}
+
+// IsRegistry reports whether the location is in a registry.
+func (at Location) IsRegistry() bool {
+	_, ok := at.place.(*registry.Location)
+	return ok
+}
+
+// IsDigest reports whether the location is in a registry, and named by digest:
+// nothing else can be put there.
+func (at Location) IsDigest() bool {
+	r, ok := at.place.(*registry.Location)
+	return ok && r.IsDigest()
+}
+
+// Pinned returns how the image is named once it was put there: by its digest
+// where the location is a registry, else as the user did.
+func (at Location) Pinned(digest Digest) string {
+	if r, ok := at.place.(*registry.Location); ok {
+		return r.Pinned(digest)
+	}
+	return at.String()
+}
+
+// Unmoved returns an error if the tag from which the image came stands for
+// another image now, in a registry or in the directory of a layout. Elsewhere
+// nobody is asked.
+func (at Location) Unmoved(ctx context.Context, img *Image) (err error) {
+	var there Digest
+	switch place := at.place.(type) {
+	case *registry.Location:
+		there, err = place.Digest(ctx)
+	case *store.Dir:
+		var now *Image
+		if now, err = place.Get(ctx); err == nil {
+			there = now.Descriptor.Digest
+		}
+	default:
+		return nil
+	}
+	if err == nil && there != img.Descriptor.Digest {
+		err = oci.WithHint(fmt.Errorf("%s was pushed anew meanwhile, and is %s now", at, there), "nothing was pushed: run it again")
+	}
+	return err
 }
 
 // Locations knows how to reach images. It is safe for concurrent use; what is
@@ -61,12 +122,17 @@ type Locations struct {
 //
 // FILE is - for standard input and output.
 func (l *Locations) Parse(text string) (Location, error) {
-	transport, rest, ok := strings.Cut(text, ":")
-	if !ok || !HasTransport(text) {
-		return l.parseRegistry(text)
+	place, err := l.parse(text)
+	if err != nil {
+		return Location{}, err
 	}
-	if transport == "docker" {
-		return l.parseRegistry(text)
+	return Location{place}, nil
+}
+
+func (l *Locations) parse(text string) (place, error) {
+	transport, rest, _ := strings.Cut(text, ":")
+	if !HasTransport(text) || transport == "docker" {
+		return registry.Parse(text, l.registries)
 	}
 	at, tag, _ := strings.Cut(rest, ":")
 	if at == "" {
@@ -98,14 +164,6 @@ func HasTransport(text string) bool {
 	return false
 }
 
-func (l *Locations) parseRegistry(text string) (Location, error) {
-	at, err := registry.Parse(text, l.registries)
-	if err != nil {
-		return nil, err
-	}
-	return at, nil
-}
-
 // registries returns the client of registries, which is made when it is first
 // used.
 func (l *Locations) registries() *registry.Client {
@@ -124,64 +182,10 @@ func (l *Locations) CacheRepo(text string, readOnly bool, warn func(message stri
 	return known.OpenRepo(l.registries(), text, readOnly, warn)
 }
 
-// IsStream reports whether the location is standard input or output.
-func IsStream(at Location) bool {
-	f, ok := at.(*store.Archive)
-	return ok && f.Path == "-"
-}
-
-// IsRegistry reports whether the location is in a registry.
-func IsRegistry(at Location) bool {
-	_, ok := at.(*registry.Location)
-	return ok
-}
-
-// IsDigest reports whether the location is in a registry, and named by digest:
-// nothing else can be put there.
-func IsDigest(at Location) bool {
-	r, ok := at.(*registry.Location)
-	return ok && r.IsDigest()
-}
-
-// Pinned returns how the image is named once it was put there: by its digest
-// where the location is a registry, else as the user did.
-func Pinned(at Location, digest Digest) string {
-	if r, ok := at.(*registry.Location); ok {
-		return r.Pinned(digest)
-	}
-	return at.String()
-}
-
-// Unmoved returns an error if the tag from which the image came stands for
-// another image now, in a registry or in the directory of a layout. Elsewhere
-// nobody is asked.
-func Unmoved(ctx context.Context, at Location, img *Image) error {
-	var there Digest
-	switch at := at.(type) {
-	case *registry.Location:
-		var err error
-		if there, err = at.Digest(ctx); err != nil {
-			return err
-		}
-	case *store.Dir:
-		now, err := at.Get(ctx)
-		if err != nil {
-			return err
-		}
-		there = now.Descriptor.Digest
-	default:
-		return nil
-	}
-	if there != img.Descriptor.Digest {
-		return oci.WithHint(fmt.Errorf("%s was pushed anew meanwhile, and is %s now", at, there), "nothing was pushed: run it again")
-	}
-	return nil
-}
-
-// Packed returns the image with the layers compressed that are not, as an
+// Compress returns the image with the layers compressed that are not, as an
 // engine does before it pushes: an archive of docker save has them plain. An
 // index is left as it is. The layers are compressed twice, once to learn their
 // digests and once when they are read, so that nothing is held or kept on disk.
-func Packed(ctx context.Context, img *Image, jobs int) (*Image, error) {
+func Compress(ctx context.Context, img *Image, jobs int) (*Image, error) {
 	return store.Compress(ctx, img, jobs)
 }

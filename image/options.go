@@ -92,7 +92,7 @@ func (opt Options) newReader() *known.Reader {
 func (opt Options) registries() []*registry.Location {
 	var all []*registry.Location
 	for _, at := range opt.Destinations {
-		if to, ok := at.(*registry.Location); ok && opt.Layer != LayerRewrite {
+		if to, ok := at.place.(*registry.Location); ok && opt.Layer != LayerRewrite {
 			all = append(all, to)
 		}
 	}

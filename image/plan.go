@@ -49,16 +49,19 @@ type PartPlan struct {
 type LayerPlan struct {
 	Digest Digest `json:"digest"`
 	Size   int64  `json:"size"`
-	Action string `json:"action"`
+	Action Action `json:"action"`
 	Why    string `json:"why"`
 }
 
-// What is done to learn what a layer holds.
+// Action is what is done to learn what a layer holds.
+type Action string
+
+// Actions, as JSON has them.
 const (
-	ActionKnown = "known" // nothing: it is known from before
-	ActionRead  = "read"  // it is downloaded and read
-	ActionParts = "parts" // its table of contents is read, and of the files those that matter
-	ActionSkip  = "skip"  // nothing: there can be no store in it
+	ActionKnown Action = "known" // nothing: it is known from before
+	ActionRead  Action = "read"  // it is downloaded and read
+	ActionParts Action = "parts" // its table of contents is read, and of the files those that matter
+	ActionSkip  Action = "skip"  // nothing: there can be no store in it
 )
 
 // shared notes that a layer is read for another image, too.

@@ -40,7 +40,7 @@ func TestPlan(t *testing.T) {
 			t.Errorf("%d bytes were read", down)
 		}
 		for _, layer := range parts[0].Layers {
-			why = append(why, layer.Action+": "+layer.Why)
+			why = append(why, string(layer.Action)+": "+layer.Why)
 		}
 		return why, parts
 	}

@@ -375,11 +375,11 @@ func TestUnmoved(t *testing.T) {
 	must(t, err)
 	at, err := l.Parse(text)
 	must(t, err)
-	must(t, Unmoved(t.Context(), at, img))
+	must(t, at.Unmoved(t.Context(), img))
 	other, err := patched(t, l, text)
 	must(t, err)
 	must(t, putTo(t, l, text, other))
-	if err := Unmoved(t.Context(), at, img); err == nil || !strings.Contains(err.Error(), "pushed anew") {
+	if err := at.Unmoved(t.Context(), img); err == nil || !strings.Contains(err.Error(), "pushed anew") {
 		t.Errorf("%v", err)
 	}
 	_ = r
@@ -396,9 +396,9 @@ func TestUnmovedInLayout(t *testing.T) {
 	must(t, err)
 	other, err := patched(t, l, text)
 	must(t, err)
-	must(t, Unmoved(t.Context(), at, img))
+	must(t, at.Unmoved(t.Context(), img))
 	must(t, at.Put(t.Context(), other))
-	if err := Unmoved(t.Context(), at, img); err == nil || !strings.Contains(err.Error(), "anew meanwhile") {
+	if err := at.Unmoved(t.Context(), img); err == nil || !strings.Contains(err.Error(), "anew meanwhile") {
 		t.Errorf("%v", err)
 	}
 }

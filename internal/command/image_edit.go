@@ -188,7 +188,7 @@ func (w *imageEditor) one(ctx context.Context, job patchJob, edit imageEdit) (*p
 		return result, nil
 	}
 	if job.inPlace && updated.Changed {
-		if err := image.Unmoved(ctx, job.from, img); err != nil {
+		if err := job.from.Unmoved(ctx, img); err != nil {
 			return nil, err
 		}
 	}
@@ -204,8 +204,8 @@ func (w *imageEditor) newResult(job patchJob, img *image.Image) *patchResult {
 
 // put writes an image to where it is wanted.
 func (w *imageEditor) put(ctx context.Context, job patchJob, updated *image.Result, result *patchResult) (err error) {
-	if slices.ContainsFunc(job.to, image.IsRegistry) && !image.IsRegistry(job.from) {
-		if updated.Image, err = image.Packed(ctx, updated.Image, w.o.image.jobs); err != nil {
+	if slices.ContainsFunc(job.to, image.Location.IsRegistry) && !job.from.IsRegistry() {
+		if updated.Image, err = image.Compress(ctx, updated.Image, w.o.image.jobs); err != nil {
 			return err
 		}
 		result.Digest = updated.Image.Descriptor.Digest
@@ -214,7 +214,7 @@ func (w *imageEditor) put(ctx context.Context, job patchJob, updated *image.Resu
 		if err := to.Put(ctx, updated.Image); err != nil {
 			return err
 		}
-		result.References = append(result.References, image.Pinned(to, updated.Image.Descriptor.Digest))
+		result.References = append(result.References, to.Pinned(updated.Image.Descriptor.Digest))
 	}
 	return nil
 }

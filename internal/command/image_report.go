@@ -50,7 +50,7 @@ func (w *imageEditor) reportOne(r *patchResult) error {
 // its digest is on standard error.
 func (w *imageEditor) name(ref string, digest image.Digest) error {
 	out, line := w.p.out, ref
-	if at, err := w.locations.Parse(ref); err == nil && image.IsStream(at) {
+	if at, err := w.locations.Parse(ref); err == nil && at.IsStream() {
 		out, line = w.p.err, string(digest)
 	}
 	if _, err := fmt.Fprintln(out, line); err != nil {

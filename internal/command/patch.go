@@ -103,7 +103,7 @@ func (o *patchOptions) run(ctx context.Context, p *printer, args []string) error
 // readsOnce refuses standard input for an image and for a source.
 func (w *imageEditor) readsOnce(specs []string) error {
 	for _, job := range w.jobs {
-		if image.IsStream(job.from) && slices.ContainsFunc(specs, isStdin) {
+		if job.from.IsStream() && slices.ContainsFunc(specs, isStdin) {
 			return stdinTwice(job.from.String(), "a source")
 		}
 	}

@@ -61,9 +61,9 @@ func (o *patchPlace) jobs(p *printer, l *image.Locations, args []string, nowhere
 	}
 	for _, to := range job.to {
 		switch {
-		case image.IsStream(to) && isTerminal(p.out):
+		case to.IsStream() && isTerminal(p.out):
 			return nil, nil, hint.Add(usagef("%s would write an archive to the terminal", to), "pipe it into docker load, or name a file")
-		case image.IsStream(to) && p.json:
+		case to.IsStream() && p.json:
 			return nil, nil, hint.Add(usagef("--json and the image both go to standard output"), "use --metadata-file FILE")
 		}
 	}
@@ -112,7 +112,7 @@ func readJobs(l *image.Locations, file string) ([]patchJob, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s:%d: %w", file, n+1, err)
 		}
-		if image.IsStream(from) || image.IsStream(to[0]) {
+		if from.IsStream() || to[0].IsStream() {
 			return nil, usagef("%s:%d: - is not for lists", file, n+1)
 		}
 		jobs = append(jobs, patchJob{from: from, to: to})
@@ -132,11 +132,11 @@ func (o *patchPlace) job(l *image.Locations, text string, nowhere bool) (patchJo
 	switch tags := o.tags.Value(); {
 	case o.inPlace && len(tags) > 0:
 		return job, usagef("--tag and --in-place exclude each other")
-	case o.inPlace && image.IsDigest(from):
+	case o.inPlace && from.IsDigest():
 		return job, hint.Add(usagef("--in-place: %s is named by its digest, which stays what it is", text), "name it by its tag, or say where it is to go with --tag")
 	case nowhere && !o.inPlace && len(tags) == 0:
 		return job, nil
-	case o.inPlace, len(tags) == 0 && image.IsStream(from):
+	case o.inPlace, len(tags) == 0 && from.IsStream():
 		job.to = []image.Location{from}
 	case len(tags) == 0:
 		return job, hint.Add(usagef("where %s is to go is not said", text), "name it with --tag IMAGE, or overwrite the image with --in-place")
@@ -154,10 +154,10 @@ func parseAll(l *image.Locations, tags []string) ([]image.Location, error) {
 		if err != nil {
 			return nil, err
 		}
-		if image.IsDigest(to) {
+		if to.IsDigest() {
 			return nil, hint.Add(usagef("--tag %s names a digest, which the image does not have yet", tag), "name a tag")
 		}
-		if image.IsStream(to) {
+		if to.IsStream() {
 			streams++
 		}
 		all = append(all, to)

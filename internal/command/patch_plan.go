@@ -77,7 +77,7 @@ func (r *planResult) text(w io.Writer) {
 	for _, part := range r.Platforms {
 		rows = append(rows, []string{part.Platform, part.Left})
 		for _, l := range part.Layers {
-			rows = append(rows, []string{"  " + string(l.Digest)[:min(19, len(l.Digest))], size(l.Size), l.Action, l.Why})
+			rows = append(rows, []string{"  " + string(l.Digest)[:min(19, len(l.Digest))], size(l.Size), string(l.Action), l.Why})
 		}
 	}
 	table(w, rows)

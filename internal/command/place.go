@@ -35,7 +35,7 @@ func (o *imageRootOptions) flags() []cli.Flag {
 // isImageStream reports whether a name is an image from standard input.
 func isImageStream(name string) bool {
 	at, err := (&image.Locations{}).Parse(name)
-	return err == nil && image.IsStream(at)
+	return err == nil && at.IsStream()
 }
 
 // place is what a command looks into: a root, or a file of certificates.
