@@ -14,6 +14,8 @@
 // while a layer is read is an error: it never passes for a file that is not
 // there.
 //
+// The API may change before version 1.0.
+//
 // See https://github.com/opencontainers/image-spec for manifests, layers and
 // layouts, and https://github.com/opencontainers/distribution-spec for
 // registries.

@@ -56,11 +56,11 @@ func (it *item) created() time.Time {
 	return at
 }
 
-func (it *item) skippedLayers() []Unread {
-	var out []Unread
+func (it *item) skippedLayers() []Skipped {
+	var out []Skipped
 	for i, at := range it.skipped {
 		if at != "" {
-			out = append(out, Unread{Digest: it.manifest.Layers[i].Digest, Size: it.manifest.Layers[i].Size, Path: at})
+			out = append(out, Skipped{Digest: it.manifest.Layers[i].Digest, Size: it.manifest.Layers[i].Size, Path: at})
 		}
 	}
 	return out

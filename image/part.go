@@ -17,7 +17,7 @@ func (u *updater) updateImage(ctx context.Context, it *item) error {
 	own, config := e.own, e.config
 	part := Part{
 		Platform: it.platform(), Was: it.desc.Digest, Changes: e.changes,
-		Replaced: own > 0, Unread: it.skippedLayers(), Env: newEnv(it.config.Config.Env, config.Env), EnvGone: newEnv(config.Env, it.config.Config.Env),
+		Replaced: own > 0, Skipped: it.skippedLayers(), Env: newEnv(it.config.Config.Env, config.Env), EnvGone: newEnv(config.Env, it.config.Config.Env),
 	}
 	if it.manifest.Subject != nil {
 		part.Subject = it.manifest.Subject.Digest

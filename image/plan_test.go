@@ -60,7 +60,7 @@ func TestPlan(t *testing.T) {
 	}
 	result, err := Update(t.Context(), from, edit, Options{Scan: ScanAuto, Cache: cache})
 	must(t, err)
-	if unread := result.Parts[0].Unread; len(unread) != 2 || unread[0].Path != "/app" || unread[1].Path != "/opt/app" {
+	if unread := result.Parts[0].Skipped; len(unread) != 2 || unread[0].Path != "/app" || unread[1].Path != "/opt/app" {
 		t.Errorf("%+v", unread)
 	}
 	for i, want := range auto {
@@ -122,7 +122,7 @@ func TestScanAuto(t *testing.T) {
 			result, err := Update(t.Context(), img, edit, Options{Scan: ScanAuto})
 			must(t, err)
 			var got strings.Builder
-			for _, u := range result.Parts[0].Unread {
+			for _, u := range result.Parts[0].Skipped {
 				got.WriteString(u.Path)
 			}
 			if got.String() != c.want {
@@ -130,7 +130,7 @@ func TestScanAuto(t *testing.T) {
 			}
 			all, err := Update(t.Context(), img, edit, Options{})
 			must(t, err)
-			if all.Image.Descriptor.Digest != result.Image.Descriptor.Digest || len(all.Parts[0].Unread) > 0 {
+			if all.Image.Descriptor.Digest != result.Image.Descriptor.Digest || len(all.Parts[0].Skipped) > 0 {
 				t.Error("reading everything comes to something else")
 			}
 		})

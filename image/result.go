@@ -26,7 +26,7 @@ type Part struct {
 	Rewritten []Rewritten // layers that were edited
 	Env       []string    // variables that were set
 	EnvGone   []string    // variables as they were, that are set no more, or differently
-	Unread    []Unread    // layers that were not read
+	Skipped   []Skipped   // layers that were not read
 	Subject   Digest      // the manifest says that it is about this one
 }
 
@@ -36,9 +36,9 @@ type Rewritten struct {
 	Layer Descriptor
 }
 
-// Unread is a layer that was not read, since the history says that it only
+// Skipped is a layer that was not read, since the history says that it only
 // copies to Path.
-type Unread struct {
+type Skipped struct {
 	Digest Digest `json:"digest"`
 	Size   int64  `json:"size"`
 	Path   string `json:"path"`

@@ -38,7 +38,7 @@ func TestLinksIntoUnreadLayers(t *testing.T) {
 			config := map[string]any{"history": []any{map[string]any{"created_by": "base"}, map[string]any{"created_by": "COPY trust " + c.to + " # buildkit"}}}
 			img := get(t, &image.Locations{}, l.Tag(l.Image(roottest.Image{Packed: "gzip", Layers: [][]byte{roottest.Tar(t, c.lower...), trust}, Config: config}), "x"))
 			result := update(t, img, appendTo("etc/bundle"), image.Options{Scan: image.ScanAuto})
-			if read := len(result.Parts[0].Unread) == 0; read != c.read {
+			if read := len(result.Parts[0].Skipped) == 0; read != c.read {
 				t.Errorf("read: %v", read)
 			}
 			r, _, err := image.Root(t.Context(), result.Image, image.Options{})
@@ -113,7 +113,7 @@ func TestEditsOfUnreadPlaces(t *testing.T) {
 				}
 				return edit(r, c)
 			}, image.Options{Scan: image.ScanAuto})
-			if read := len(result.Parts[0].Unread) == 0; read != c.read || read != (runs == 2) {
+			if read := len(result.Parts[0].Skipped) == 0; read != c.read || read != (runs == 2) {
 				t.Errorf("read: %v, %d runs", read, runs)
 			}
 			r, _, err := image.Root(t.Context(), result.Image, image.Options{})
@@ -144,7 +144,7 @@ func TestUnreadPlacesOfAnEarlierUpdate(t *testing.T) {
 	if _, err := r.Lstat("opt/x/gone"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("it is back: %v", err)
 	}
-	if beside := again(img, appendTo("opt/bundle")); len(beside.Parts[0].Unread) != 1 {
+	if beside := again(img, appendTo("opt/bundle")); len(beside.Parts[0].Skipped) != 1 {
 		t.Error("a layer was read that nothing led to")
 	}
 }

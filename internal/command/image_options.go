@@ -96,7 +96,7 @@ func (o *imageOptions) fullyRead(updated *image.Result) error {
 		return nil
 	}
 	for _, part := range updated.Parts {
-		for _, u := range part.Unread {
+		for _, u := range part.Skipped {
 			return hint.Add(refusedf("%s: the layer that copies to %s was not read", part.Platform, u.Path), "use --scan all")
 		}
 	}

@@ -45,7 +45,7 @@ type platformResult struct {
 	LayerRemoved bool                    `json:"layerRemoved,omitzero"` // that of an earlier patch, and none is in its place
 	Env          []string                `json:"env"`
 	EnvRemoved   []string                `json:"envRemoved,omitzero"`
-	Unread       []image.Unread          `json:"unread"`
+	Unread       []image.Skipped         `json:"unread"`
 	Warnings     []string                `json:"warnings"`
 	Notes        []string                `json:"notes"`
 	Advice       []installer.Advice      `json:"advice"`
@@ -92,7 +92,7 @@ func (r *patchResult) updated(result *image.Result) {
 		if part.Left == "" {
 			one, edits = *edits[0], edits[1:]
 		}
-		one.Was, one.Digest, one.Env, one.EnvRemoved, one.Unread, one.Changes = part.Was, part.Now, orEmpty(part.Env), part.EnvGone, orEmpty(part.Unread), []changeResult{}
+		one.Was, one.Digest, one.Env, one.EnvRemoved, one.Unread, one.Changes = part.Was, part.Now, orEmpty(part.Env), part.EnvGone, orEmpty(part.Skipped), []changeResult{}
 		for _, c := range part.Changes {
 			if part.Layer != nil || part.LayerGone || len(part.Rewritten) > 0 {
 				one.Changes = append(one.Changes, changeOf(c))
