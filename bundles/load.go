@@ -8,6 +8,8 @@
 // A download that fails for want of a network falls back to a cache, and for a
 // catalogue id to the snapshot in this program; what was downloaded but is not
 // certificates does not.
+//
+// The API may change before version 1.0.
 package bundles
 
 import (
