@@ -8,17 +8,14 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/url"
 	"slices"
 	"sync"
-	"syscall"
 	"time"
 
-	"github.com/hashicorp/go-retryablehttp"
-
 	"github.com/certgraft/certgraft/internal/hint"
+	"github.com/certgraft/certgraft/internal/web"
 )
 
 // errTransient is a failure of the network or of the server, not of what it
@@ -27,7 +24,7 @@ var errTransient = errors.New("the download failed")
 
 // fetcher downloads URLs, each once.
 type fetcher struct {
-	client   *retryablehttp.Client
+	client   *web.Client
 	cache    *cache
 	progress func(url string, done, total int64)
 
@@ -35,13 +32,9 @@ type fetcher struct {
 	once map[string]func() ([]byte, error)
 }
 
-// Retries: at most three, one to ten seconds apart, all within the time of the
-// whole call.
-const (
-	retries      = 3
-	shortestWait = time.Second
-	longestWait  = 10 * time.Second
-)
+// longestWait is how long a download that failed pauses at most. It is tried up to
+// four times, all within the time of the whole call.
+const longestWait = 10 * time.Second
 
 // newFetcher returns a fetcher for sources. Without anything to download it
 // has only a cache: reading the system's CAs takes longer than all else.
@@ -54,16 +47,7 @@ func newFetcher(opt Options, sources []*source) (*fetcher, error) {
 	if err != nil {
 		return nil, err
 	}
-	client := retryablehttp.NewClient()
-	client.HTTPClient = &http.Client{Transport: &guarded{transport}, CheckRedirect: checkRedirect}
-	client.Logger = nil // it leaves all of a URL but the password in what it says
-	client.RetryMax, client.RetryWaitMin, client.RetryWaitMax = retries, shortestWait, longestWait
-	client.Backoff = func(least, most time.Duration, attempt int, r *http.Response) time.Duration {
-		// The default honours Retry-After whatever it asks for: a day, say.
-		return min(retryablehttp.DefaultBackoff(least, most, attempt, r), most)
-	}
-	client.CheckRetry = checkRetry
-	client.ErrorHandler = retryablehttp.PassthroughErrorHandler
+	client := &web.Client{Inner: transport, Tries: 4, Longest: longestWait, CheckRedirect: checkRedirect, Noted: noteAttempt}
 	return &fetcher{client: client, cache: newCache(opt), progress: opt.Progress, once: map[string]func() ([]byte, error){}}, nil
 }
 
@@ -72,19 +56,6 @@ func (opt Options) log() *slog.Logger {
 		return slog.New(slog.DiscardHandler)
 	}
 	return opt.Logger
-}
-
-// checkRetry is the library's policy, but for what no second try changes: a
-// name that does not exist, and no network at all.
-func checkRetry(ctx context.Context, resp *http.Response, err error) (bool, error) {
-	noteAttempt(ctx, resp, err)
-	if dns, ok := errors.AsType[*net.DNSError](err); ok && dns.IsNotFound {
-		return false, err
-	}
-	if errors.Is(err, syscall.ENETUNREACH) || errors.Is(err, errPolicy) || is[*tls.CertificateVerificationError](err) {
-		return false, err
-	}
-	return retryablehttp.DefaultRetryPolicy(ctx, resp, err)
 }
 
 // attemptsKey is the key of what is known of the attempts to download a URL.
@@ -104,7 +75,7 @@ func noteAttempt(ctx context.Context, resp *http.Response, err error) {
 	switch {
 	case err != nil:
 		a.last = withoutURL(err)
-	case mayPass(resp.StatusCode):
+	case web.MayPass(resp.StatusCode):
 		a.last = statusError(resp.StatusCode)
 	default:
 		return
@@ -133,24 +104,21 @@ func (f *fetcher) fetch(ctx context.Context, address string) ([]byte, error) {
 	logger := f.cache.log.With("url", redact(address))
 	logger.Debug("download")
 	tried := &attempts{report: func(err error) { logger.Warn("the download failed", "error", err) }}
-	req, err := retryablehttp.NewRequestWithContext(context.WithValue(ctx, attemptsKey{}, tried), http.MethodGet, address, nil)
-	if err != nil {
+	if _, err := url.Parse(address); err != nil {
 		return nil, usagef("it is not a URL")
 	}
-	req.Header.Set("User-Agent", "certgraft")
+	header := http.Header{"User-Agent": {"certgraft"}}
 	cached, haveCached := f.cache.read(address)
 	if haveCached {
-		cached.revalidate(req.Header)
+		cached.revalidate(header)
 	}
 	var body []byte
-	// Within the retry loop, so that a body that breaks off is tried again.
-	req.SetResponseHandler(func(r *http.Response) (err error) {
+	resp, err := f.client.Get(context.WithValue(ctx, attemptsKey{}, tried), address, header, func(r *http.Response) (err error) {
 		if r.StatusCode == http.StatusOK {
 			body, err = f.readBody(address, r)
 		}
 		return err
 	})
-	resp, err := f.client.Do(req)
 	if resp != nil {
 		defer resp.Body.Close()
 	}
@@ -200,14 +168,11 @@ var errNotServed = errors.New("the server does not serve it")
 // statusError is the error of an answer that is no bundle.
 func statusError(status int) error {
 	kind := errNotServed
-	if mayPass(status) {
+	if web.MayPass(status) {
 		kind = errTransient
 	}
 	return classed{unreachablef("%d %s", status, http.StatusText(status)), kind}
 }
-
-// mayPass reports whether a status says that the server is overloaded or broken.
-func mayPass(status int) bool { return status == http.StatusTooManyRequests || status >= 500 }
 
 const proxyHint = "if a proxy here inspects TLS, name its CA with --download-ca FILE"
 

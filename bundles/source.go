@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/certgraft/certgraft/internal/hint"
+	"github.com/certgraft/certgraft/internal/web"
 )
 
 // source is what one argument names.
@@ -97,18 +98,12 @@ func looksLikePath(spec string) bool {
 	return err == nil
 }
 
-// redact takes out of a URL what may be secret: user, password, query and
-// fragment.
+// redact takes out of a specification that is a URL what may be secret.
 func redact(spec string) string {
 	if !strings.Contains(spec, "://") {
 		return spec
 	}
-	u, err := url.Parse(spec)
-	if err != nil {
-		return "a URL"
-	}
-	u.User, u.RawQuery, u.ForceQuery, u.Fragment, u.RawFragment = nil, "", false, "", ""
-	return u.String()
+	return web.Redact(spec)
 }
 
 // public returns the name under which the source is recorded: no directory of

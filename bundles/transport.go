@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"net/url"
 	"strings"
 	"time"
 
@@ -37,22 +36,6 @@ func newTransport(opt Options) (http.RoundTripper, error) {
 		MaxResponseHeaderBytes: 64 << 10,
 		ForceAttemptHTTP2:      true,
 	}, nil
-}
-
-// guarded refuses an answer that leads to no URL: package net/http quotes all of
-// that, and it may be a signed one.
-type guarded struct{ http.RoundTripper }
-
-func (g *guarded) RoundTrip(req *http.Request) (*http.Response, error) {
-	resp, err := g.RoundTripper.RoundTrip(req)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := url.Parse(resp.Header.Get("Location")); err != nil {
-		resp.Body.Close()
-		return nil, errors.New("the answer leads to an address that is no URL")
-	}
-	return resp, nil
 }
 
 // downloadRoots returns the CAs that vouch for downloads: those of servers, and

@@ -19,7 +19,7 @@ const module = "github.com/certgraft/certgraft"
 var rules = map[string][]string{
 	"":                        {"internal/command"},
 	"internal/command":        {"bundles", "image", "installer", "probe", "certs", "keystore", "rootfs", "internal/command/launch", "internal/command/page", "internal/command/words", "github.com/urfave/cli/v2", "github.com/schollz/progressbar/v3", "internal/hint", "internal/atomicfile"},
-	"bundles":                 {"certs", "github.com/hashicorp/go-retryablehttp", "internal/hint", "internal/atomicfile"},
+	"bundles":                 {"certs", "internal/hint", "internal/atomicfile", "internal/web"},
 	"image":                   {"rootfs", "github.com/klauspost/compress", "image/internal/oci", "image/internal/layer", "image/internal/registry", "image/internal/known", "image/internal/store"},
 	"installer":               {"internal/pemfile", "certs", "keystore", "rootfs", "internal/hint"},
 	"internal/pemfile":        {"certs"},
@@ -32,11 +32,12 @@ var rules = map[string][]string{
 	"internal/command/words":  {},
 	"image/internal/oci":      {"github.com/klauspost/compress"},
 	"image/internal/layer":    {"image/internal/oci", "github.com/klauspost/compress"},
-	"image/internal/registry": {"image/internal/oci", "certs", "github.com/google/go-containerregistry"},
+	"image/internal/registry": {"image/internal/oci", "certs", "github.com/google/go-containerregistry", "internal/web"},
 	"image/internal/known":    {"image/internal/store", "image/internal/registry", "image/internal/layer", "image/internal/oci", "github.com/google/go-containerregistry"},
 	"image/internal/store":    {"image/internal/layer", "image/internal/oci", "github.com/klauspost/compress"},
 	"internal/hint":           {},
 	"internal/atomicfile":     {},
+	"internal/web":            {"github.com/hashicorp/go-retryablehttp"},
 }
 
 // tools are packages that run while developing and are not in the binary.

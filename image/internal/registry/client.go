@@ -23,6 +23,7 @@ import (
 
 	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/image/internal/oci"
+	"github.com/certgraft/certgraft/internal/web"
 )
 
 // Client is how registries are reached. It is safe for concurrent use.
@@ -76,6 +77,9 @@ func (c *Client) login(ctx context.Context, repo name.Repository, scopes ...stri
 	return c.known[key], nil
 }
 
+// tries is how often something is done before it is given up.
+const tries = 5
+
 // transport returns what all requests go through: first the guard against
 // plain http and the watch over what stalls, then what tries again.
 func (c *Client) transport() http.RoundTripper {
@@ -88,7 +92,12 @@ func (c *Client) transport() http.RoundTripper {
 			t.MaxIdleConnsPerHost = 16
 			inner = t
 		}
-		c.base = transport.NewUserAgent(&retrying{inner: &guarded{inner: &unstalled{inner, cmp.Or(c.Stall, stallTime)}, plain: c.Insecure}, wait: c.pauser()}, c.UserAgent)
+		retry := &web.Client{Inner: &guarded{inner: &unstalled{inner, cmp.Or(c.Stall, stallTime)}, plain: c.Insecure}, Tries: tries, Longest: 30 * time.Second}
+		retry.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+		if c.Wait != nil {
+			retry.Wait = func(d time.Duration) { _ = c.Wait(context.Background(), d) }
+		}
+		c.base = transport.NewUserAgent(retry, c.UserAgent)
 	}
 	return c.base
 }

@@ -12,12 +12,13 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
 	"github.com/certgraft/certgraft/image/internal/oci"
+	"github.com/certgraft/certgraft/internal/web"
 )
 
 // registryError says what went wrong in talking to a registry, and what to do.
 func registryError(host string, err error) error {
 	if u, ok := errors.AsType[*url.Error](err); ok {
-		err = fmt.Errorf("%s %s: %w", strings.ToUpper(u.Op), redact(u.URL), u.Err)
+		err = fmt.Errorf("%s %s: %w", strings.ToUpper(u.Op), web.Redact(u.URL), u.Err)
 	}
 	err = oci.WithKind(err, oci.ErrUnreachable)
 	if _, ok := errors.AsType[interface {
@@ -57,15 +58,4 @@ func registryHint(host string, err error) string {
 		return "check the registry's name, the network and the proxy (https_proxy)"
 	}
 	return ""
-}
-
-// redact takes out of a URL what may be secret: blobs are often behind addresses
-// that are signed in their query, and who has one needs no password.
-func redact(text string) string {
-	u, err := url.Parse(text)
-	if err != nil {
-		return "a URL"
-	}
-	u.User, u.RawQuery, u.ForceQuery, u.Fragment, u.RawFragment = nil, "", false, "", ""
-	return u.String()
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/url"
 	"slices"
 
 	"github.com/certgraft/certgraft/image/internal/oci"
@@ -24,20 +23,8 @@ func (g *guarded) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.URL.Scheme == "http" && !slices.Contains(g.plain, req.URL.Host) && !isLoopback(req.URL.Hostname()) {
 		return nil, oci.WithHint(fmt.Errorf("%s: %w", req.URL.Host, errPlain), "if the registry has no TLS, say so with --insecure-registry "+req.URL.Host)
 	}
-	resp, err := g.inner.RoundTrip(req)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := url.Parse(resp.Header.Get("Location")); err != nil {
-		resp.Body.Close()
-		return nil, errNoPlace
-	}
-	return resp, nil
+	return g.inner.RoundTrip(req)
 }
-
-// errNoPlace stands for the errors of package net/url, which quote the whole
-// address: it may be a signed one.
-var errNoPlace = errors.New("the answer leads to an address that is no URL")
 
 func isLoopback(host string) bool {
 	ip := net.ParseIP(host)

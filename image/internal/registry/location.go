@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
 	"github.com/certgraft/certgraft/image/internal/oci"
+	"github.com/certgraft/certgraft/internal/web"
 )
 
 // Location is an image in a registry.
@@ -26,7 +27,7 @@ func Parse(text string, client func() *Client) (*Location, error) {
 		return nil, oci.WithKind(errors.New("the name of an image is empty"), oci.ErrUsage)
 	}
 	if scheme, _, ok := strings.Cut(text, "://"); ok && scheme != "docker" {
-		return nil, oci.WithHint(oci.WithKind(fmt.Errorf("%q is not the name of an image", redact(text)), oci.ErrUsage), "leave out "+scheme+"://")
+		return nil, oci.WithHint(oci.WithKind(fmt.Errorf("%q is not the name of an image", web.Redact(text)), oci.ErrUsage), "leave out "+scheme+"://")
 	}
 	ref, err := name.ParseReference(strings.TrimPrefix(text, "docker://"), name.WithDefaultRegistry("docker.io"))
 	if strings.IndexAny(text, "./") == 0 { // the library takes the file for a repository

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/certgraft/certgraft/image/internal/oci"
+	"github.com/certgraft/certgraft/internal/web"
 )
 
 // Put sends an image.
@@ -170,7 +171,7 @@ func worthwhile(err error) bool {
 	if answered {
 		return t.Temporary() || t.StatusCode >= 500 || t.StatusCode == http.StatusRequestedRangeNotSatisfiable
 	}
-	return temporary(err)
+	return web.Temporary(err)
 }
 
 func (r *Repository) uploadLock(digest oci.Digest) uploadLock {
