@@ -59,38 +59,6 @@ func TestLayersThatSayTooMuch(t *testing.T) {
 	}
 }
 
-// What a hundred layers hold together is bounded, not only what each does: files
-// beyond the bound are read when they are asked for.
-func TestManyLayersOfLargeFiles(t *testing.T) {
-	const each = 24 << 20
-	var layers [][]byte
-	for i := range 30 {
-		layers = append(layers, roottest.Tar(t, roottest.File(fmt.Sprintf("etc/%d", i), strings.Repeat("\x00", each))))
-	}
-	runtime.GC()
-	r, err := root(t, "zstd", layers...)
-	must(t, err)
-	runtime.GC()
-	var now runtime.MemStats
-	runtime.ReadMemStats(&now)
-	if now.HeapAlloc > 640<<20 {
-		t.Errorf("%d MiB are held", now.HeapAlloc>>20)
-	}
-	for i := range 30 {
-		info, err := fs.Stat(r, fmt.Sprintf("etc/%d", i))
-		must(t, err)
-		if info.Size() != each {
-			t.Errorf("etc/%d has %d bytes", i, info.Size())
-		}
-	}
-	for _, name := range []string{"etc/0", "etc/29"} {
-		data, err := fs.ReadFile(r, name)
-		if err != nil || len(data) != each {
-			t.Errorf("%s: %d bytes, %v", name, len(data), err)
-		}
-	}
-}
-
 // Names and links of a layer that lead out of the image stay in it, and what is
 // no file is never opened: an edit reads and writes inside, whatever the layer
 // says.

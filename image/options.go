@@ -81,7 +81,7 @@ func (opt Options) newReader() *known.Reader {
 		jobs = 4
 	}
 	return &known.Reader{
-		Layers: layer.Reader{Keep: opt.Reads, Max: opt.MaxLayerSize, Budget: layer.NewBudget()},
+		Layers: layer.Reader{Keep: opt.Reads, Max: opt.MaxLayerSize, Budget: layer.NewBudget(2*layer.MaxAllKept, 2*layer.MaxHeaders)},
 		Cache:  opt.Cache, Repo: opt.CacheRepo, Memory: memory, Log: opt.log(), Jobs: jobs,
 		Whole: opt.Layer == LayerRewrite, Least: smallLayer,
 	}

@@ -27,12 +27,13 @@ const DefaultMaxLayerSize = 128 << 30
 // are none on a hundred.
 type Budget struct{ contents, names atomic.Int64 }
 
-// NewBudget returns the budget of one image.
-func NewBudget() *Budget {
-	r := &Budget{}
-	r.contents.Store(2 * MaxAllKept)
-	r.names.Store(2 * MaxHeaders)
-	return r
+// NewBudget returns the budget of one image: for contents of files, and for all
+// that is said of names.
+func NewBudget(contents, names int64) *Budget {
+	b := &Budget{}
+	b.contents.Store(contents)
+	b.names.Store(names)
+	return b
 }
 
 // ForContent takes what a file of that size needs, if it is left.

@@ -73,7 +73,7 @@ func Walk(ctx context.Context, r io.Reader, d oci.Descriptor, most int64, visit 
 	}
 	defer unpacked.Close()
 	bounded := Bound(oci.WithContext(ctx, unpacked), most)
-	more, err := walkEntries(bounded, visit)
+	more, err := walkEntries(bounded, MaxHeaders, visit)
 	if err != nil || !more {
 		return ReadError(d, err)
 	}
@@ -84,7 +84,7 @@ func Walk(ctx context.Context, r io.Reader, d oci.Descriptor, most int64, visit 
 	return ReadError(d, err)
 }
 
-func walkEntries(r io.Reader, visit func(i int, h *tar.Header, content io.Reader) (bool, error)) (more bool, err error) {
+func walkEntries(r io.Reader, most int, visit func(i int, h *tar.Header, content io.Reader) (bool, error)) (more bool, err error) {
 	archive := tar.NewReader(r)
 	held := 0
 	for i := 0; ; {
@@ -97,7 +97,7 @@ func walkEntries(r io.Reader, visit func(i int, h *tar.Header, content io.Reader
 		case h.Typeflag == tar.TypeXGlobalHeader:
 			continue
 		}
-		if held += HeaderSize(h); held > MaxHeaders || i >= maxEntries {
+		if held += HeaderSize(h); held > most || i >= maxEntries {
 			return false, ErrTooManyNames
 		}
 		if len(h.Name) > maxName || len(h.Linkname) > maxName {
