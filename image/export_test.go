@@ -10,10 +10,10 @@ import (
 // InMemory returns an image of layers that are not compressed, and nowhere on disk.
 func InMemory(t testing.TB, layers ...[]byte) *Image {
 	t.Helper()
-	content := map[Digest][]byte{}
+	made := map[Digest]oci.Opener{}
 	add := func(mediaType string, data []byte) Descriptor {
 		d := oci.Describe(mediaType, data)
-		content[d.Digest] = data
+		made[d.Digest] = oci.Bytes(data)
 		return d
 	}
 	document := func(mediaType string, v any) (Descriptor, []byte) {
@@ -28,5 +28,5 @@ func InMemory(t testing.TB, layers ...[]byte) *Image {
 	}
 	config, _ := document(oci.ConfigType, map[string]any{"os": "linux", "architecture": "amd64", "rootfs": map[string]any{"type": "layers", "diff_ids": diffIDs}})
 	d, raw := document(oci.ManifestType, map[string]any{"schemaVersion": 2, "mediaType": oci.ManifestType, "config": config, "layers": descriptors})
-	return oci.NewImage(d, raw, oci.Added{Content: content})
+	return oci.NewImage(d, raw, oci.Added{Made: made})
 }

@@ -67,7 +67,7 @@ func (u *updater) rewriteLayers(ctx context.Context, it *item, base *tree, chang
 		if made[i], err = l.Measure(ctx); err != nil {
 			return nil, err
 		}
-		u.streams[made[i].Desc.Digest] = l.Open
+		u.made[made[i].Desc.Digest] = l.Open
 	}
 	return made, nil
 }
@@ -299,11 +299,11 @@ func holds(n *layer.Node, c rootfs.Change) bool {
 // are alike but for the changes. It is a digest, since of an image with hundreds
 // of thousands of files two trees at a time are too many.
 func (p *inLayers) rest(root *layer.Node) Digest {
-	h := sha256.New()
-	w := bufio.NewWriter(h)
+	sum := oci.NewSum()
+	w := bufio.NewWriter(sum)
 	p.describe(w, root, ".")
 	_ = w.Flush() // a hash takes everything
-	return Digest(fmt.Sprintf("sha256:%x", h.Sum(nil)))
+	return sum.Digest()
 }
 
 func (p *inLayers) describe(w *bufio.Writer, dir *layer.Node, at string) {

@@ -33,7 +33,7 @@ func Update(ctx context.Context, img *Image, edit Edit, opt Options) (*Result, e
 		return nil, fmt.Errorf("%s: %w", img.Name, err)
 	}
 	u.result.Changed = top.desc.Digest != img.Descriptor.Digest
-	u.result.Image = img.With(top.desc, top.raw, oci.Added{Blobs: img.Blobs(), Content: u.content, Streams: u.streams})
+	u.result.Image = img.With(top.desc, top.raw, oci.Added{Blobs: img.Blobs(), Made: u.made})
 	return u.result, nil
 }
 

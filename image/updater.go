@@ -1,8 +1,6 @@
 package image
 
 import (
-	"context"
-	"io"
 	"time"
 
 	"github.com/certgraft/certgraft/image/internal/known"
@@ -11,28 +9,26 @@ import (
 
 // updater is one run of [Update].
 type updater struct {
-	opt     Options
-	edit    Edit
-	name    string // of the image in a registry
-	from    oci.Blobs
-	content map[Digest][]byte // what was made
-	streams map[Digest]func(context.Context) (io.ReadCloser, error)
-	reader  *known.Reader
-	result  *Result
+	opt    Options
+	edit   Edit
+	name   string // of the image in a registry
+	from   oci.Blobs
+	made   map[Digest]oci.Opener
+	reader *known.Reader
+	result *Result
 }
 
 func newUpdater(img *Image, edit Edit, opt Options) *updater {
 	return &updater{
-		opt: opt, edit: edit, from: img.Blobs(), name: img.Reference, content: map[Digest][]byte{},
-		streams: map[Digest]func(context.Context) (io.ReadCloser, error){},
-		reader:  opt.newReader(), result: &Result{},
+		opt: opt, edit: edit, from: img.Blobs(), name: img.Reference, made: map[Digest]oci.Opener{},
+		reader: opt.newReader(), result: &Result{},
 	}
 }
 
 // keep takes what was made into the image and returns its descriptor.
 func (u *updater) keep(mediaType string, data []byte) Descriptor {
 	d := oci.Describe(mediaType, data)
-	u.content[d.Digest] = data
+	u.made[d.Digest] = oci.Bytes(data)
 	return d
 }
 

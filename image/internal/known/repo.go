@@ -107,16 +107,12 @@ func (c *CacheRepo) get(ctx context.Context, digest oci.Digest) (*layer.Listing,
 	case m.Layers[0].Size > maxListing:
 		return nil, fmt.Errorf("%d bytes are too many", m.Layers[0].Size)
 	}
-	body, err := repo.Open(ctx, m.Layers[0])
+	body, err := oci.OpenVerified(ctx, repo, m.Layers[0])
 	if err != nil {
 		return nil, err
 	}
 	defer body.Close()
-	checked, err := oci.NewVerifier(body, m.Layers[0])
-	if err != nil {
-		return nil, err
-	}
-	data, err := io.ReadAll(checked)
+	data, err := io.ReadAll(body)
 	if err != nil {
 		return nil, err
 	}
@@ -140,21 +136,12 @@ func (c *CacheRepo) put(ctx context.Context, digest oci.Digest, l *layer.Listing
 
 // artifactOf returns the artifact that holds the listing of a layer.
 func artifactOf(digest oci.Digest, listing []byte) (*oci.Image, error) {
-	config := []byte("{}")
-	content := oci.Added{Content: map[oci.Digest][]byte{oci.DigestOf(config): config, oci.DigestOf(listing): listing}}
-	raw, err := oci.EncodeJSON(struct {
-		SchemaVersion int               `json:"schemaVersion"`
-		MediaType     string            `json:"mediaType"`
-		ArtifactType  string            `json:"artifactType"`
-		Config        oci.Descriptor    `json:"config"`
-		Layers        []oci.Descriptor  `json:"layers"`
-		Annotations   map[string]string `json:"annotations"`
-	}{
-		2, oci.ManifestType, artifactType,
-		oci.Describe(emptyType, config), []oci.Descriptor{oci.Describe(listingType, listing)},
-		map[string]string{layerAnnotation: string(digest)},
-	})
-	return oci.NewImage(oci.Describe(oci.ManifestType, raw), raw, content), err
+	config := oci.Describe(emptyType, []byte("{}"))
+	m := oci.Manifest{
+		SchemaVersion: 2, MediaType: oci.ManifestType, ArtifactType: artifactType, Config: &config,
+		Layers: []oci.Descriptor{oci.Describe(listingType, listing)}, Annotations: map[string]string{layerAnnotation: string(digest)},
+	}
+	return oci.NewDocument(m, oci.Added{Made: map[oci.Digest]oci.Opener{config.Digest: oci.Bytes([]byte("{}")), m.Layers[0].Digest: oci.Bytes(listing)}})
 }
 
 // Media types and annotation of the artifacts, see "Guidelines for Artifact

@@ -2,9 +2,7 @@ package layer
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
-	"fmt"
 	"io"
 
 	"github.com/klauspost/compress/gzip"
@@ -35,13 +33,12 @@ func (l Edited) Open(ctx context.Context) (io.ReadCloser, error) {
 
 // Measure returns what the layer is named by.
 func (l Edited) Measure(ctx context.Context) (*Built, error) {
-	h := sha256.New()
-	size := counter(0)
-	diffID, err := l.write(ctx, io.MultiWriter(h, &size))
+	sum := oci.NewSum()
+	diffID, err := l.write(ctx, sum)
 	if err != nil {
 		return nil, ReadError(l.Was, err)
 	}
-	return &Built{oci.Descriptor{MediaType: l.Was.MediaType, Digest: oci.Digest(fmt.Sprintf("sha256:%x", h.Sum(nil))), Size: int64(size)}, diffID}, nil
+	return &Built{sum.Describe(l.Was.MediaType), diffID}, nil
 }
 
 // Built is a layer that was made.
@@ -50,26 +47,15 @@ type Built struct {
 	DiffID oci.Digest
 }
 
-type counter int64
-
-func (c *counter) Write(p []byte) (int, error) {
-	*c += counter(len(p))
-	return len(p), nil
-}
-
 // write writes the layer, compressed as it was, and returns the digest of what
 // it unpacks to.
 func (l Edited) write(ctx context.Context, w io.Writer) (oci.Digest, error) {
-	body, err := l.From.Open(ctx, l.Was)
+	body, err := oci.OpenVerified(ctx, l.From, l.Was)
 	if err != nil {
 		return "", err
 	}
 	defer body.Close()
-	checked, err := oci.NewVerifier(body, l.Was)
-	if err != nil {
-		return "", err
-	}
-	unpacked, kind, err := oci.UnpackKind(checked, l.Was.MediaType)
+	unpacked, kind, err := oci.Unpack(body, l.Was.MediaType)
 	if err != nil {
 		return "", err
 	}
@@ -78,12 +64,12 @@ func (l Edited) write(ctx context.Context, w io.Writer) (oci.Digest, error) {
 	if err != nil {
 		return "", err
 	}
-	h := sha256.New()
-	err = retar(io.MultiWriter(h, packed), Bound(oci.WithContext(ctx, unpacked), l.Most), l.Edit)
+	sum := oci.NewSum()
+	err = retar(io.MultiWriter(sum, packed), Bound(oci.WithContext(ctx, unpacked), l.Most), l.Edit)
 	if err == nil {
-		_, err = io.Copy(io.Discard, checked)
+		_, err = io.Copy(io.Discard, body)
 	}
-	return oci.Digest(fmt.Sprintf("sha256:%x", h.Sum(nil))), errors.Join(err, packed.Close())
+	return sum.Digest(), errors.Join(err, packed.Close())
 }
 
 // newPacker compresses a stream. The same stream gives the same

@@ -42,7 +42,7 @@ func FuzzListing(f *testing.F) {
 	w.add(&Entry{Name: "etc/x", Attrs: Attrs{Type: '0', Size: 3, Kept: true, More: &Extra{Data: []byte("abc"), Xattrs: map[string]string{"a": "b"}}}})
 	l, err := w.Listing()
 	must(f, err)
-	plain, err := oci.Unpack(bytes.NewReader(l.Packed), "")
+	plain, _, err := oci.Unpack(bytes.NewReader(l.Packed), "")
 	must(f, err)
 	data, err := io.ReadAll(plain)
 	must(f, err)

@@ -67,7 +67,7 @@ func Walk(ctx context.Context, r io.Reader, d oci.Descriptor, most int64, visit 
 	if err != nil {
 		return err
 	}
-	unpacked, err := oci.Unpack(packed, d.MediaType)
+	unpacked, _, err := oci.Unpack(packed, d.MediaType)
 	if err != nil {
 		return ReadError(d, err)
 	}

@@ -204,7 +204,7 @@ func (c TOC) openChunked(ctx context.Context) (io.ReadCloser, int64, func() erro
 	if err != nil {
 		return nil, 0, nil, errors.Join(err, body.Close())
 	}
-	z, err := newUnzstd(hashed)
+	z, err := oci.NewZstd(hashed)
 	if err != nil {
 		return nil, 0, nil, errors.Join(err, body.Close())
 	}

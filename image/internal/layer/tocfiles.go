@@ -7,7 +7,6 @@ import (
 	"io"
 
 	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
 
 	"github.com/certgraft/certgraft/image/internal/oci"
 )
@@ -69,7 +68,7 @@ func (k *tocChunk) check() error {
 func (k *tocChunk) unpack(packed []byte) error {
 	var r io.Reader
 	if k.zstd {
-		z, err := newUnzstd(bytes.NewReader(packed))
+		z, err := oci.NewZstd(bytes.NewReader(packed))
 		if err != nil {
 			return err
 		}
@@ -95,8 +94,4 @@ func checkHash(h hash.Hash, data []byte, want oci.Digest) error {
 		return oci.ErrNotDigest
 	}
 	return nil
-}
-
-func newUnzstd(r io.Reader) (*zstd.Decoder, error) {
-	return zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(oci.MaxWindow))
 }

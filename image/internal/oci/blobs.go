@@ -28,16 +28,12 @@ func Read(ctx context.Context, from Blobs, d Descriptor) ([]byte, error) {
 	if d.Size > MaxDocument {
 		return nil, fmt.Errorf("read %s: %d bytes are too many for a manifest or config", d.Digest, d.Size)
 	}
-	body, err := from.Open(ctx, d)
+	body, err := OpenVerified(ctx, from, d)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", d.Digest, err)
 	}
 	defer body.Close()
-	v, err := NewVerifier(body, d)
-	if err != nil {
-		return nil, err
-	}
-	data, err := io.ReadAll(v)
+	data, err := io.ReadAll(body)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", d.Digest, err)
 	}
@@ -47,20 +43,37 @@ func Read(ctx context.Context, from Blobs, d Descriptor) ([]byte, error) {
 // MaxDocument bounds manifests and configs, which are held whole.
 const MaxDocument = 8 << 20
 
+// OpenVerified opens a blob; reading it fails if it is not what its digest says.
+func OpenVerified(ctx context.Context, from Blobs, d Descriptor) (io.ReadCloser, error) {
+	body, err := from.Open(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	v, err := NewVerifier(body, d)
+	if err != nil {
+		return nil, errors.Join(err, body.Close())
+	}
+	return ReadCloser{v, body}, nil
+}
+
 // Added is content of this program's own on top of other blobs.
 type Added struct {
 	Blobs
-	Content map[Digest][]byte
-	Streams map[Digest]func(context.Context) (io.ReadCloser, error)
+	Made map[Digest]Opener
+}
+
+// An Opener opens content that this program made, or makes while it is read.
+type Opener func(context.Context) (io.ReadCloser, error)
+
+// Bytes opens data.
+func Bytes(data []byte) Opener {
+	return func(context.Context) (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }
 }
 
 // Open implements [Blobs].
 func (a Added) Open(ctx context.Context, d Descriptor) (io.ReadCloser, error) {
-	if open, ok := a.Streams[d.Digest]; ok {
+	if open, ok := a.Made[d.Digest]; ok {
 		return open(ctx)
-	}
-	if data, ok := a.Content[d.Digest]; ok {
-		return io.NopCloser(bytes.NewReader(data)), nil
 	}
 	return a.Blobs.Open(ctx, d)
 }
@@ -78,15 +91,6 @@ func Below(b Blobs) Blobs {
 
 // IsAdded reports whether this program made the content.
 func IsAdded(b Blobs, digest Digest) bool {
-	for {
-		a, ok := b.(Added)
-		if !ok {
-			return false
-		}
-		_, made := a.Content[digest]
-		if _, edited := a.Streams[digest]; made || edited {
-			return true
-		}
-		b = a.Blobs
-	}
+	a, ok := b.(Added)
+	return ok && (a.Made[digest] != nil || IsAdded(a.Blobs, digest))
 }

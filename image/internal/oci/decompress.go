@@ -12,15 +12,9 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// Unpack returns what r holds once it is decompressed. What it is compressed
-// with is told from its first bytes: media types are wrong now and then.
-func Unpack(r io.Reader, mediaType string) (io.ReadCloser, error) {
-	unpacked, _, err := UnpackKind(r, mediaType)
-	return unpacked, err
-}
-
-// UnpackKind also returns how it is compressed.
-func UnpackKind(r io.Reader, mediaType string) (io.ReadCloser, Compression, error) {
+// Unpack returns what r holds once it is decompressed, and how it was compressed.
+// That is told from its first bytes: media types are wrong now and then.
+func Unpack(r io.Reader, mediaType string) (io.ReadCloser, Compression, error) {
 	if strings.HasSuffix(mediaType, "+encrypted") {
 		return nil, Plain, WithHint(fmt.Errorf("it is encrypted (%s)", mediaType), "patch the image before it is encrypted")
 	}
@@ -34,7 +28,7 @@ func UnpackKind(r io.Reader, mediaType string) (io.ReadCloser, Compression, erro
 		z, err := gzip.NewReader(head)
 		return z, kind, err
 	case Zstandard:
-		z, err := zstd.NewReader(head, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(MaxWindow))
+		z, err := NewZstd(head)
 		if err != nil {
 			return nil, kind, err
 		}
@@ -59,5 +53,7 @@ func Sniff(r *bufio.Reader) (Compression, error) {
 	return Plain, nil
 }
 
-// MaxWindow bounds the memory that a zstd stream may ask for.
-const MaxWindow = 128 << 20
+// NewZstd returns a decoder that bounds the memory that a stream may ask for.
+func NewZstd(r io.Reader) (*zstd.Decoder, error) {
+	return zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(128<<20))
+}

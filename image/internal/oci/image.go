@@ -71,27 +71,13 @@ func (img *Image) Contents(ctx context.Context, visit func(d Descriptor, open fu
 				continue
 			}
 			seen[blob.Digest] = true
-			if err := visit(blob, func() (io.ReadCloser, error) { return img.OpenVerified(ctx, blob) }); err != nil {
+			if err := visit(blob, func() (io.ReadCloser, error) { return OpenVerified(ctx, img.from, blob) }); err != nil {
 				return fmt.Errorf("copy %s: %w", blob.Digest, err)
 			}
 		}
 		return visit(d, func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(string(raw))), nil })
 	}
 	return walk(img.Descriptor, img.raw)
-}
-
-// OpenVerified opens a blob; reading it fails if it is not what its digest says.
-func (img *Image) OpenVerified(ctx context.Context, d Descriptor) (io.ReadCloser, error) {
-	body, err := img.from.Open(ctx, d)
-	if err != nil {
-		return nil, err
-	}
-	v, err := NewVerifier(body, d)
-	if err != nil {
-		body.Close()
-		return nil, err
-	}
-	return ReadCloser{v, body}, nil
 }
 
 // BlobsOf returns what an image's manifest names and a registry must have, each

@@ -6,15 +6,23 @@ import (
 	"fmt"
 )
 
-// Manifest is what is read of a manifest or index. It is never written.
+// Manifest is what is read of a manifest or index. Only an image that has none is
+// given one, see [NewDocument]: others are edited as they are.
 type Manifest struct {
-	MediaType    string            `json:"mediaType"`
-	ArtifactType string            `json:"artifactType"`
-	Config       *Descriptor       `json:"config"`
-	Layers       []Descriptor      `json:"layers"`
-	Manifests    []Descriptor      `json:"manifests"`
-	Subject      *Descriptor       `json:"subject"`
-	Annotations  map[string]string `json:"annotations"`
+	SchemaVersion int               `json:"schemaVersion"`
+	MediaType     string            `json:"mediaType"`
+	ArtifactType  string            `json:"artifactType,omitempty"`
+	Config        *Descriptor       `json:"config"`
+	Layers        []Descriptor      `json:"layers"`
+	Manifests     []Descriptor      `json:"manifests,omitempty"`
+	Subject       *Descriptor       `json:"subject,omitempty"`
+	Annotations   map[string]string `json:"annotations,omitempty"`
+}
+
+// NewDocument returns the image of a manifest that was made.
+func NewDocument(m Manifest, from Blobs) (*Image, error) {
+	raw, err := EncodeJSON(m)
+	return NewImage(Describe(m.MediaType, raw), raw, from), err
 }
 
 // ParseManifest reads a manifest or index of that media type. Bytes that could
@@ -78,6 +86,15 @@ func Redirect(raw json.RawMessage, to Descriptor) (json.RawMessage, error) {
 	}
 	if err := o.Set("size", to.Size); err != nil {
 		return nil, err
+	}
+	var mediaType string
+	if err := o.Get("mediaType", &mediaType); err != nil {
+		return nil, err
+	}
+	if mediaType != to.MediaType {
+		if err := o.Set("mediaType", to.MediaType); err != nil {
+			return nil, err
+		}
 	}
 	return o.Encode(), nil
 }

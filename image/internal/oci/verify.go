@@ -1,6 +1,7 @@
 package oci
 
 import (
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"hash"
@@ -52,3 +53,26 @@ var (
 	errTooShort  = errors.New("it ends before the size that its descriptor says")
 	ErrNotDigest = errors.New("its content does not match its digest: it was damaged or replaced on the way")
 )
+
+// Sum is the digest and the size of what is written to it.
+type Sum struct {
+	hash hash.Hash
+	size int64
+}
+
+// NewSum returns the sum of nothing yet.
+func NewSum() *Sum { return &Sum{hash: sha256.New()} }
+
+// Write implements [io.Writer].
+func (s *Sum) Write(p []byte) (int, error) {
+	s.size += int64(len(p))
+	return s.hash.Write(p)
+}
+
+// Digest returns the digest of what was written.
+func (s *Sum) Digest() Digest { return Digest("sha256:" + hex.EncodeToString(s.hash.Sum(nil))) }
+
+// Describe returns the descriptor of what was written.
+func (s *Sum) Describe(mediaType string) Descriptor {
+	return Descriptor{MediaType: mediaType, Digest: s.Digest(), Size: s.size}
+}

@@ -156,7 +156,7 @@ func (p *push) upload(ctx context.Context, d oci.Descriptor, at *url.URL) error 
 			return err
 		}
 	}
-	body, err := p.img.OpenVerified(ctx, d)
+	body, err := oci.OpenVerified(ctx, p.img.Blobs(), d)
 	if err != nil {
 		return err
 	}

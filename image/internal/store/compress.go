@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -68,14 +67,7 @@ func withLayers(img *oci.Image, layers []oci.Descriptor, from oci.Blobs) (*oci.I
 		if d.Digest == "" {
 			continue
 		}
-		entry, err := oci.ParseObject(raws[i])
-		if err != nil {
-			return nil, err
-		}
-		if err := entry.Set("mediaType", d.MediaType); err != nil {
-			return nil, err
-		}
-		if raws[i], err = oci.Redirect(entry.Encode(), d); err != nil {
+		if raws[i], err = oci.Redirect(raws[i], d); err != nil {
 			return nil, err
 		}
 	}
@@ -105,19 +97,14 @@ func (p compressor) Open(ctx context.Context, d oci.Descriptor) (io.ReadCloser, 
 // compress returns the blob compressed. The encoder writes no time and no name:
 // the same blob gives the same bytes.
 func (p compressor) compress(ctx context.Context, d oci.Descriptor) (io.ReadCloser, error) {
-	body, err := p.Blobs.Open(ctx, d)
+	body, err := oci.OpenVerified(ctx, p.Blobs, d)
 	if err != nil {
-		return nil, err
-	}
-	checked, err := oci.NewVerifier(body, d)
-	if err != nil {
-		body.Close()
 		return nil, err
 	}
 	r, w := io.Pipe()
 	go func() {
 		z := gzip.NewWriter(w)
-		_, err := io.Copy(z, checked)
+		_, err := io.Copy(z, body)
 		if err == nil {
 			err = z.Close()
 		}
@@ -134,11 +121,11 @@ func (p compressor) measure(ctx context.Context, d oci.Descriptor) (oci.Descript
 		return oci.Descriptor{}, err
 	}
 	defer r.Close()
-	h := sha256.New()
-	size, err := io.Copy(h, r)
+	sum := oci.NewSum()
+	_, err = io.Copy(sum, r)
 	suffix := "+gzip"
 	if d.MediaType == oci.DockerLayer {
 		suffix = ".gzip"
 	}
-	return oci.Descriptor{MediaType: d.MediaType + suffix, Digest: oci.Digest(fmt.Sprintf("sha256:%x", h.Sum(nil))), Size: size}, err
+	return sum.Describe(d.MediaType + suffix), err
 }

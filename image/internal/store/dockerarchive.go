@@ -118,16 +118,11 @@ func fromSaved(ctx context.Context, t *tarFiles, text string, one saved) (*oci.I
 		names[d.Digest] = name
 		layers = append(layers, d)
 	}
-	raw, err := oci.EncodeJSON(struct {
-		SchemaVersion int              `json:"schemaVersion"`
-		MediaType     string           `json:"mediaType"`
-		Config        oci.Descriptor   `json:"config"`
-		Layers        []oci.Descriptor `json:"layers"`
-	}{2, oci.DockerManifest, oci.Describe(oci.DockerConfig, rawConfig), layers})
+	d := oci.Describe(oci.DockerConfig, rawConfig)
+	img, err := oci.NewDocument(oci.Manifest{SchemaVersion: 2, MediaType: oci.DockerManifest, Config: &d, Layers: layers}, savedBlobs{t, names})
 	if err != nil {
 		return nil, err
 	}
-	img := oci.NewImage(oci.Describe(oci.DockerManifest, raw), raw, savedBlobs{t, names})
 	img.Name = text
 	return img, ctx.Err()
 }
@@ -161,14 +156,11 @@ func savedLayer(ctx context.Context, t *tarFiles, name string, diffID oci.Digest
 	if kind == oci.Plain {
 		return d, nil
 	}
-	h, err := diffID.NewHash()
-	if err != nil {
+	sum := oci.NewSum()
+	if _, err := io.Copy(sum, oci.WithContext(ctx, io.NewSectionReader(t.file, at.at, at.size))); err != nil {
 		return d, err
 	}
-	if _, err := io.Copy(h, oci.WithContext(ctx, io.NewSectionReader(t.file, at.at, at.size))); err != nil {
-		return d, err
-	}
-	d.Digest = oci.Digest(fmt.Sprintf("sha256:%x", h.Sum(nil)))
+	d.Digest = sum.Digest()
 	d.MediaType = oci.DockerLayer + "." + string(kind)
 	return d, nil
 }

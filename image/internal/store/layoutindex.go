@@ -157,9 +157,6 @@ func enterImage(raw []byte, d oci.Descriptor, tag string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := entry.Set("mediaType", d.MediaType); err != nil {
-		return nil, err
-	}
 	if added && tag != "" {
 		if err := entry.SetAll("annotations", map[string]string{refName: tag}); err != nil {
 			return nil, err

@@ -16,7 +16,7 @@ import (
 )
 
 func spool(ctx context.Context, r io.Reader) (*os.File, error) {
-	unpacked, err := oci.Unpack(oci.WithContext(ctx, r), "")
+	unpacked, _, err := oci.Unpack(oci.WithContext(ctx, r), "")
 	if err != nil {
 		return nil, err
 	}
