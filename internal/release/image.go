@@ -5,187 +5,79 @@ import (
 	"bytes"
 	"cmp"
 	"compress/gzip"
-	"crypto/sha256"
-	"encoding/json"
-	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"time"
+
+	"github.com/certgraft/certgraft/internal/ocilayout"
 )
-
-// Media types of the OCI image specification.
-const (
-	indexType    = "application/vnd.oci.image.index.v1+json"
-	manifestType = "application/vnd.oci.image.manifest.v1+json"
-	configType   = "application/vnd.oci.image.config.v1+json"
-	layerType    = "application/vnd.oci.image.layer.v1.tar+gzip"
-)
-
-// descriptor points to a blob.
-// See https://github.com/opencontainers/image-spec/blob/main/descriptor.md.
-type descriptor struct {
-	MediaType   string            `json:"mediaType"`
-	Digest      string            `json:"digest"`
-	Size        int               `json:"size"`
-	Platform    *platform         `json:"platform,omitzero"`
-	Annotations map[string]string `json:"annotations,omitzero"`
-}
-
-type platform struct {
-	Architecture string `json:"architecture"`
-	OS           string `json:"os"`
-	Variant      string `json:"variant,omitzero"`
-}
-
-type index struct {
-	SchemaVersion int               `json:"schemaVersion"`
-	MediaType     string            `json:"mediaType"`
-	Manifests     []descriptor      `json:"manifests"`
-	Annotations   map[string]string `json:"annotations,omitzero"`
-}
-
-type manifest struct {
-	SchemaVersion int               `json:"schemaVersion"`
-	MediaType     string            `json:"mediaType"`
-	Config        descriptor        `json:"config"`
-	Layers        []descriptor      `json:"layers"`
-	Annotations   map[string]string `json:"annotations,omitzero"`
-}
-
-// config is an image's configuration.
-// See https://github.com/opencontainers/image-spec/blob/main/config.md.
-type config struct {
-	Created time.Time `json:"created"`
-	platform
-	Config struct {
-		Entrypoint []string          `json:"Entrypoint"`
-		Labels     map[string]string `json:"Labels"`
-	} `json:"config"`
-	RootFS struct {
-		Type    string   `json:"type"`
-		DiffIDs []string `json:"diff_ids"`
-	} `json:"rootfs"`
-	History []step `json:"history"`
-}
-
-type step struct {
-	Created   time.Time `json:"created"`
-	CreatedBy string    `json:"created_by"`
-}
-
-// layout is a directory as the specification's image-layout.md has it.
-type layout string
-
-// blob writes a blob and returns its descriptor.
-func (l layout) blob(mediaType string, data []byte) (descriptor, error) {
-	sum := fmt.Sprintf("%x", sha256.Sum256(data))
-	dir := filepath.Join(string(l), "blobs", "sha256")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return descriptor{}, err
-	}
-	if err := os.WriteFile(filepath.Join(dir, sum), data, 0o644); err != nil {
-		return descriptor{}, err
-	}
-	return descriptor{MediaType: mediaType, Digest: "sha256:" + sum, Size: len(data)}, nil
-}
-
-func (l layout) json(mediaType string, v any) (descriptor, error) {
-	data, err := json.Marshal(v)
-	if err != nil {
-		return descriptor{}, err
-	}
-	return l.blob(mediaType, data)
-}
 
 // write writes a layout anew, tagged with the version, and returns the digest of
 // its index. The images are in the order of their platforms' names.
 func (r *release) write(dir string) (string, error) {
-	l := layout(dir)
 	if err := os.RemoveAll(dir); err != nil {
 		return "", err
 	}
-	all := index{SchemaVersion: 2, MediaType: indexType, Annotations: r.annotations()}
+	l, err := ocilayout.Open(dir)
+	if err != nil {
+		return "", err
+	}
+	l.Level, l.Compact = gzip.BestCompression, true
 	slices.SortFunc(r.binaries, func(a, b binary) int {
 		return cmp.Or(cmp.Compare(a.Goarch, b.Goarch), cmp.Compare(a.Goarm, b.Goarm))
 	})
+	var images []ocilayout.Descriptor
 	for _, b := range r.binaries {
 		image, err := r.image(l, b)
 		if err != nil {
 			return "", err
 		}
-		all.Manifests = append(all.Manifests, image)
+		images = append(images, image)
 	}
-	top, err := l.json(indexType, all)
+	top, err := l.Index(ocilayout.OCIIndex, map[string]any{"annotations": r.annotations()}, images...)
 	if err != nil {
 		return "", err
 	}
-	top.Annotations = map[string]string{"org.opencontainers.image.ref.name": r.Version}
-	names, err := json.Marshal(index{SchemaVersion: 2, MediaType: indexType, Manifests: []descriptor{top}})
-	if err != nil {
-		return "", err
-	}
-	if err := os.WriteFile(filepath.Join(dir, "index.json"), names, 0o644); err != nil {
-		return "", err
-	}
-	return top.Digest, os.WriteFile(filepath.Join(dir, "oci-layout"), []byte(`{"imageLayoutVersion":"1.0.0"}`), 0o644)
+	return top.Digest(), l.Tag(top, r.Version)
 }
 
 // image writes the image for one platform.
-func (r *release) image(l layout, b binary) (descriptor, error) {
+func (r *release) image(l *ocilayout.Layout, b binary) (ocilayout.Descriptor, error) {
 	program, err := os.ReadFile(b.Path)
 	if err != nil {
-		return descriptor{}, err
+		return nil, err
 	}
-	plain, packed, err := r.layer(program)
+	layer, err := r.layer(program)
 	if err != nil {
-		return descriptor{}, err
+		return nil, err
 	}
-	layer, err := l.blob(layerType, packed)
-	if err != nil {
-		return descriptor{}, err
+	img := ocilayout.Image{
+		Packed: "gzip", Platform: b.Goos + "/" + b.Goarch, Layers: [][]byte{layer}, Manifest: map[string]any{"annotations": r.annotations()},
+		Config: map[string]any{
+			"created": r.created, "config": map[string]any{"Entrypoint": []string{"/certgraft"}, "Labels": r.annotations()},
+			"history": []any{map[string]any{"created": r.created, "created_by": "COPY certgraft /certgraft"}},
+		},
 	}
-	c := config{Created: r.created, platform: platform{Architecture: b.Goarch, OS: b.Goos}}
 	if b.Goarch == "arm" {
-		c.Variant = "v" + b.Goarm
+		img.Platform += "/v" + b.Goarm
+		img.Config["variant"] = "v" + b.Goarm
 	}
-	c.Config.Entrypoint, c.Config.Labels = []string{"/certgraft"}, r.annotations()
-	c.RootFS.Type, c.RootFS.DiffIDs = "layers", []string{fmt.Sprintf("sha256:%x", sha256.Sum256(plain))}
-	c.History = []step{{Created: r.created, CreatedBy: "COPY certgraft /certgraft"}}
-	configuration, err := l.json(configType, c)
-	if err != nil {
-		return descriptor{}, err
-	}
-	d, err := l.json(manifestType, manifest{SchemaVersion: 2, MediaType: manifestType, Config: configuration, Layers: []descriptor{layer}, Annotations: r.annotations()})
-	d.Platform = &c.platform
-	return d, err
+	return l.Image(img)
 }
 
-// layer returns the archive of the one file in the image, and that compressed.
-func (r *release) layer(program []byte) (plain, packed []byte, err error) {
-	var archive, compressed bytes.Buffer
+// layer returns the archive of the one file in the image.
+func (r *release) layer(program []byte) ([]byte, error) {
+	var archive bytes.Buffer
 	w := tar.NewWriter(&archive)
 	header := &tar.Header{Typeflag: tar.TypeReg, Name: "certgraft", Mode: 0o755, Size: int64(len(program)), ModTime: r.created, Format: tar.FormatUSTAR}
 	if err := w.WriteHeader(header); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if _, err := w.Write(program); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	if err := w.Close(); err != nil {
-		return nil, nil, err
-	}
-	z, err := gzip.NewWriterLevel(&compressed, gzip.BestCompression)
-	if err != nil {
-		return nil, nil, err
-	}
-	if _, err := z.Write(archive.Bytes()); err != nil {
-		return nil, nil, err
-	}
-	if err := z.Close(); err != nil {
-		return nil, nil, err
-	}
-	return archive.Bytes(), compressed.Bytes(), nil
+	err := w.Close()
+	return archive.Bytes(), err
 }
 
 // annotations are also the labels.

@@ -16,7 +16,8 @@ import (
 	"testing/fstest"
 
 	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
+
+	"github.com/certgraft/certgraft/internal/ocilayout"
 )
 
 // Entry is one entry of a layer.
@@ -83,38 +84,24 @@ func TarTree(t testing.TB, tree fstest.MapFS) []byte {
 
 // Media types of the images that are made.
 const (
-	OCIManifest    = "application/vnd.oci.image.manifest.v1+json"
-	OCIIndex       = "application/vnd.oci.image.index.v1+json"
-	OCILayer       = "application/vnd.oci.image.layer.v1.tar"
-	DockerManifest = "application/vnd.docker.distribution.manifest.v2+json"
-	DockerList     = "application/vnd.docker.distribution.manifest.list.v2+json"
-	DockerLayer    = "application/vnd.docker.image.rootfs.diff.tar"
+	OCIManifest    = ocilayout.OCIManifest
+	OCIIndex       = ocilayout.OCIIndex
+	OCILayer       = ocilayout.OCILayer
+	DockerManifest = ocilayout.DockerManifest
+	DockerList     = ocilayout.DockerList
+	DockerLayer    = ocilayout.DockerLayer
 )
 
 // Descriptor is a descriptor as tests write it.
-type Descriptor map[string]any
+type Descriptor = ocilayout.Descriptor
 
-// Digest returns the digest that it names.
-func (d Descriptor) Digest() string { return d["digest"].(string) }
-
-// Image is an image to be made. Fields of Config and Manifest are added to what
-// it needs, or replace it.
-type Image struct {
-	Docker   bool   // media types of Docker
-	Packed   string // gzip, zstd or "" for layers that are not compressed
-	Platform string // linux/amd64 if it is empty
-	Layers   [][]byte
-	Config   map[string]any
-	Manifest map[string]any
-}
+// Image is an image to be made.
+type Image = ocilayout.Image
 
 // Layout is an OCI layout in a directory that images are made in.
 type Layout struct {
-	t     testing.TB
-	Dir   string
-	Level int // of gzip
-
-	Compact bool // documents are without white space, as most tools write them
+	*ocilayout.Layout
+	t testing.TB
 }
 
 // NewLayout makes a layout in a new directory.
@@ -126,101 +113,49 @@ func NewLayout(t testing.TB) *Layout {
 // OpenLayout makes a layout in a directory, or goes on with the one in it.
 func OpenLayout(t testing.TB, dir string) *Layout {
 	t.Helper()
-	l := &Layout{t: t, Dir: dir, Level: gzip.DefaultCompression}
-	must(t, os.MkdirAll(filepath.Join(l.Dir, "blobs/sha256"), 0o755))
-	must(t, os.WriteFile(filepath.Join(l.Dir, "oci-layout"), []byte(`{"imageLayoutVersion":"1.0.0"}`), 0o644))
-	return l
+	l, err := ocilayout.Open(dir)
+	must(t, err)
+	return &Layout{l, t}
+}
+
+// made returns a descriptor that could be made.
+func (l *Layout) made(d Descriptor, err error) Descriptor {
+	l.t.Helper()
+	must(l.t, err)
+	return d
 }
 
 // Blob puts data into the layout.
 func (l *Layout) Blob(mediaType string, data []byte) Descriptor {
 	l.t.Helper()
-	sum := fmt.Sprintf("%x", sha256.Sum256(data))
-	must(l.t, os.WriteFile(filepath.Join(l.Dir, "blobs/sha256", sum), data, 0o644))
-	return Descriptor{"mediaType": mediaType, "digest": "sha256:" + sum, "size": len(data)}
+	return l.made(l.Layout.Blob(mediaType, data))
 }
 
 // JSON puts a value into the layout.
 func (l *Layout) JSON(mediaType string, v any) Descriptor {
 	l.t.Helper()
-	data, err := json.MarshalIndent(v, "", "   ")
-	if l.Compact {
-		data, err = json.Marshal(v)
-	}
-	must(l.t, err)
-	return l.Blob(mediaType, data)
+	return l.made(l.Layout.JSON(mediaType, v))
 }
 
-// Image makes an image.
+// Image makes an image, created at a fixed time.
 func (l *Layout) Image(img Image) Descriptor {
 	l.t.Helper()
-	manifestType, configType, layerType := OCIManifest, "application/vnd.oci.image.config.v1+json", OCILayer
-	if img.Docker {
-		manifestType, configType, layerType = DockerManifest, "application/vnd.docker.container.image.v1+json", DockerLayer
-	}
-	suffix := map[string]string{"gzip": "+gzip", "zstd": "+zstd"}[img.Packed]
-	if img.Docker && suffix != "" {
-		suffix = "." + suffix[1:]
-	}
-	layers, diffIDs := []Descriptor{}, []string{}
-	for _, data := range img.Layers {
-		diffIDs = append(diffIDs, fmt.Sprintf("sha256:%x", sha256.Sum256(data)))
-		layers = append(layers, l.Blob(layerType+suffix, pack(l.t, img.Packed, l.Level, data)))
-	}
-	platform := platformOf(img.Platform)
-	config := map[string]any{"os": platform["os"], "architecture": platform["architecture"], "created": "2024-05-06T07:08:09Z", "rootfs": map[string]any{"type": "layers", "diff_ids": diffIDs}}
+	config := map[string]any{"created": "2024-05-06T07:08:09Z"}
 	maps.Copy(config, img.Config)
-	manifest := map[string]any{"schemaVersion": 2, "mediaType": manifestType, "config": l.JSON(configType, config), "layers": layers}
-	maps.Copy(manifest, img.Manifest)
-	d := l.JSON(manifestType, manifest)
-	d["platform"] = platform
-	return d
-}
-
-func platformOf(text string) map[string]string {
-	if text == "" {
-		text = "linux/amd64"
-	}
-	p := map[string]string{}
-	keys := []string{"os", "architecture", "variant"}
-	for i, part := range splitSlash(text) {
-		p[keys[i]] = part
-	}
-	return p
-}
-
-func splitSlash(text string) []string {
-	return slices.Collect(func(yield func(string) bool) {
-		for part := range bytes.SplitSeq([]byte(text), []byte("/")) {
-			if !yield(string(part)) {
-				return
-			}
-		}
-	})
+	img.Config = config
+	return l.made(l.Layout.Image(img))
 }
 
 // Index makes an index. Further fields are added to it.
 func (l *Layout) Index(mediaType string, fields map[string]any, children ...Descriptor) Descriptor {
 	l.t.Helper()
-	index := map[string]any{"schemaVersion": 2, "mediaType": mediaType, "manifests": children}
-	maps.Copy(index, fields)
-	return l.JSON(mediaType, index)
+	return l.made(l.Layout.Index(mediaType, fields, children...))
 }
 
 // Tag has the layout name what d names, and returns its location.
 func (l *Layout) Tag(d Descriptor, tag string) string {
 	l.t.Helper()
-	d = maps.Clone(d)
-	d["annotations"] = map[string]string{"org.opencontainers.image.ref.name": tag}
-	name := filepath.Join(l.Dir, "index.json")
-	index := map[string]any{"schemaVersion": 2, "manifests": []any{}}
-	if data, err := os.ReadFile(name); err == nil {
-		must(l.t, json.Unmarshal(data, &index))
-	}
-	index["manifests"] = append(index["manifests"].([]any), d)
-	data, err := json.Marshal(index)
-	must(l.t, err)
-	must(l.t, os.WriteFile(name, data, 0o644))
+	must(l.t, l.Layout.Tag(d, tag))
 	return "oci:" + l.Dir + ":" + tag
 }
 
@@ -232,24 +167,9 @@ func Pack(t testing.TB, how string, data []byte) []byte {
 
 func pack(t testing.TB, how string, level int, data []byte) []byte {
 	t.Helper()
-	var buf bytes.Buffer
-	switch how {
-	case "gzip":
-		w, err := gzip.NewWriterLevel(&buf, level)
-		must(t, err)
-		_, err = w.Write(data)
-		must(t, err)
-		must(t, w.Close())
-	case "zstd":
-		w, err := zstd.NewWriter(&buf)
-		must(t, err)
-		_, err = w.Write(data)
-		must(t, err)
-		must(t, w.Close())
-	default:
-		return data
-	}
-	return buf.Bytes()
+	packed, err := ocilayout.Pack(how, level, data)
+	must(t, err)
+	return packed
 }
 
 // OnTop makes an image of one in the layout, "oci:DIR:TAG", with one more layer,
