@@ -32,11 +32,7 @@ func (u *updater) annotate(o *oci.Object, it *item, c imageChange) error {
 			return err
 		}
 	}
-	if len(all.Keys) == 0 {
-		o.Remove("annotations")
-		return nil
-	}
-	return o.Set("annotations", all)
+	return o.SetOrRemove("annotations", all)
 }
 
 // Annotations that say what an image was made from, see "Pre-Defined Annotation

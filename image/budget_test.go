@@ -66,9 +66,8 @@ func heap() int64 {
 // updateAll does what Update does.
 func updateAll(t testing.TB, u *updater, img *Image) {
 	t.Helper()
-	top, err := u.load(t.Context(), img.Descriptor, img.Raw(), 0)
+	top, err := u.open(t.Context(), img)
 	must(t, err)
-	must(t, u.selectParts(top))
 	must(t, u.readLayers(t.Context(), top))
 	must(t, u.update(t.Context(), top))
 }

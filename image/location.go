@@ -1,6 +1,7 @@
 package image
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"fmt"
@@ -169,7 +170,8 @@ func HasTransport(text string) bool {
 func (l *Locations) registries() *registry.Client {
 	l.made.Do(func() {
 		c := &l.client
-		c.Insecure, c.CAs, c.UserAgent, c.Transport, c.Jobs, c.Logger, c.Progress = l.Insecure, l.CAs, l.UserAgent, l.Transport, l.Jobs, l.Logger, l.Progress
+		c.Insecure, c.CAs, c.UserAgent, c.Transport, c.Progress = l.Insecure, l.CAs, l.UserAgent, l.Transport, l.Progress
+		c.Jobs, c.Logger = cmp.Or(l.Jobs, 4), cmp.Or(l.Logger, slog.New(slog.DiscardHandler))
 	})
 	return &l.client
 }

@@ -98,13 +98,8 @@ func relayer(raw json.RawMessage, to Descriptor) (json.RawMessage, error) {
 			notes.Remove(key)
 		}
 	}
-	switch {
-	case len(notes.Keys) > 0:
-		if err := o.Set("annotations", notes); err != nil {
-			return nil, err
-		}
-	default:
-		o.Remove("annotations")
+	if err := o.SetOrRemove("annotations", notes); err != nil {
+		return nil, err
 	}
 	return oci.Redirect(o.Encode(), to)
 }

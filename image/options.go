@@ -1,6 +1,7 @@
 package image
 
 import (
+	"cmp"
 	"log/slog"
 	"time"
 
@@ -56,33 +57,19 @@ type Edit func(root *rootfs.Overlay, config *Config) error
 const smallLayer = 1 << 20
 
 func (opt Options) log() *slog.Logger {
-	if opt.Logger == nil {
-		return slog.New(slog.DiscardHandler)
-	}
-	return opt.Logger
+	return cmp.Or(opt.Logger, slog.New(slog.DiscardHandler))
 }
 
 // program returns the name by which layers of this program's own are known.
 func (opt Options) program() string {
-	if opt.Program == "" {
-		return "certgraft"
-	}
-	return opt.Program
+	return cmp.Or(opt.Program, "certgraft")
 }
 
 // newReader returns what reads layers.
 func (opt Options) newReader() *known.Reader {
-	memory := opt.Memory
-	if memory == nil {
-		memory = &Memory{}
-	}
-	jobs := opt.Jobs
-	if jobs <= 0 {
-		jobs = 4
-	}
 	return &known.Reader{
 		Layers: layer.Reader{Keep: opt.Reads, Max: opt.MaxLayerSize, Budget: layer.NewBudget(2*layer.MaxAllKept, 2*layer.MaxHeaders)},
-		Cache:  opt.Cache, Repo: opt.CacheRepo, Memory: memory, Log: opt.log(), Jobs: jobs,
+		Cache:  opt.Cache, Repo: opt.CacheRepo, Memory: cmp.Or(opt.Memory, &Memory{}), Log: opt.log(), Jobs: cmp.Or(opt.Jobs, 4),
 		Whole: opt.Layer == LayerRewrite, Least: smallLayer,
 	}
 }

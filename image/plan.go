@@ -12,11 +12,7 @@ import (
 // on the way to it or into it, or not the runtime that the image starts.
 func Plan(ctx context.Context, img *Image, opt Options) ([]PartPlan, error) {
 	u := newUpdater(img, nil, opt)
-	u.reader.Relay = known.OpenRelay(ctx, img.Blobs(), opt.registries())
-	top, err := u.load(ctx, img.Descriptor, img.Raw(), 0)
-	if err == nil {
-		err = u.selectParts(top)
-	}
+	top, err := u.open(ctx, img)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", img.Name, err)
 	}

@@ -7,8 +7,19 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/certgraft/certgraft/image/internal/known"
 	"github.com/certgraft/certgraft/image/internal/oci"
 )
+
+// open reads the manifests and configs of an image, and selects what is updated.
+func (u *updater) open(ctx context.Context, img *Image) (*item, error) {
+	u.reader.Relay = known.OpenRelay(ctx, img.Blobs(), u.opt.registries())
+	top, err := u.load(ctx, img.Descriptor, img.Raw(), 0)
+	if err == nil {
+		err = u.selectParts(top)
+	}
+	return top, err
+}
 
 // load reads a manifest or index and all that it holds, but for layers. An
 // index cannot hold itself, since it is named by its digest; it can be as deep

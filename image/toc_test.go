@@ -66,9 +66,8 @@ func lazyUpdate(t testing.TB, r *roottest.Registry, img *Image, opt Options, loo
 	}, opt)
 	u.reader.Least = 0
 	r.Moved()
-	top, err := u.load(t.Context(), img.Descriptor, img.Raw(), 0)
+	top, err := u.open(t.Context(), img)
 	must(t, err)
-	must(t, u.selectParts(top))
 	must(t, u.readLayers(t.Context(), top))
 	_, down = r.Moved()
 	must(t, u.update(t.Context(), top))
@@ -237,8 +236,7 @@ func learnLazily(t testing.TB, img *Image, memory *Memory) {
 	t.Helper()
 	u := newUpdater(img, nil, Options{Memory: memory, Reads: func(name string) bool { return strings.HasPrefix(name, "etc/ssl/certs/") }})
 	u.reader.Least = 0
-	top, err := u.load(t.Context(), img.Descriptor, img.Raw(), 0)
+	top, err := u.open(t.Context(), img)
 	must(t, err)
-	must(t, u.selectParts(top))
 	must(t, u.readLayers(t.Context(), top))
 }

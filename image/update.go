@@ -18,18 +18,14 @@ import (
 // the same digest.
 func Update(ctx context.Context, img *Image, edit Edit, opt Options) (*Result, error) {
 	u := newUpdater(img, edit, opt)
-	u.reader.Relay = known.OpenRelay(ctx, img.Blobs(), opt.registries())
-	top, err := u.load(ctx, img.Descriptor, img.Raw(), 0)
+	top, err := u.open(ctx, img)
+	if err == nil {
+		err = u.readLayers(ctx, top)
+	}
+	if err == nil {
+		err = u.update(ctx, top)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", img.Name, err)
-	}
-	if err := u.selectParts(top); err != nil {
-		return nil, fmt.Errorf("%s: %w", img.Name, err)
-	}
-	if err := u.readLayers(ctx, top); err != nil {
-		return nil, fmt.Errorf("%s: %w", img.Name, err)
-	}
-	if err := u.update(ctx, top); err != nil {
 		return nil, fmt.Errorf("%s: %w", img.Name, err)
 	}
 	u.result.Changed = top.desc.Digest != img.Descriptor.Digest

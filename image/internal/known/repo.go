@@ -58,7 +58,7 @@ func (c *CacheRepo) load(ctx context.Context, digest oci.Digest) *layer.Listing 
 	case errors.Is(err, oci.ErrUnreachable):
 		c.fail(&c.noRead, err)
 	default:
-		c.client.Log().Warn("ignore what the cache in the registry has", "layer", digest, "error", err)
+		c.client.Logger.Warn("ignore what the cache in the registry has", "layer", digest, "error", err)
 	}
 	return nil
 }

@@ -30,6 +30,12 @@ func NewImage(d Descriptor, raw []byte, from Blobs) *Image {
 	return &Image{Descriptor: d, raw: raw, from: from}
 }
 
+// NewDocument returns the image of a manifest that was made.
+func NewDocument(m Manifest, from Blobs) (*Image, error) {
+	raw, err := EncodeJSON(m)
+	return NewImage(Describe(m.MediaType, raw), raw, from), err
+}
+
 // With returns an image of the same names with other content.
 func (img *Image) With(d Descriptor, raw []byte, from Blobs) *Image {
 	other := NewImage(d, raw, from)

@@ -83,6 +83,16 @@ func (o *Object) Set(key string, v any) error {
 	return nil
 }
 
+// SetOrRemove makes an object a member, or takes the member out if there is nothing
+// in the object.
+func (o *Object) SetOrRemove(key string, child *Object) error {
+	if len(child.Keys) == 0 {
+		o.Remove(key)
+		return nil
+	}
+	return o.Set(key, child)
+}
+
 // SetAll sets members of the member key, which is an object of strings.
 func (o *Object) SetAll(key string, values map[string]string) error {
 	if len(values) == 0 {

@@ -19,12 +19,6 @@ type Manifest struct {
 	Annotations   map[string]string `json:"annotations,omitempty"`
 }
 
-// NewDocument returns the image of a manifest that was made.
-func NewDocument(m Manifest, from Blobs) (*Image, error) {
-	raw, err := EncodeJSON(m)
-	return NewImage(Describe(m.MediaType, raw), raw, from), err
-}
-
 // ParseManifest reads a manifest or index of that media type. Bytes that could
 // be taken for either are refused: two readers would see two images.
 func ParseManifest(mediaType string, raw []byte) (*Manifest, error) {

@@ -32,8 +32,8 @@ type Client struct {
 	CAs       *x509.CertPool // that vouch for registries; nil is [certs.ServerRoots]
 	UserAgent string
 	Transport http.RoundTripper // below all else; nil is one of its own
-	Jobs      int               // blobs that are moved at a time; 0 is 4
-	Logger    *slog.Logger      // nil is silent
+	Jobs      int               // blobs that are moved at a time
+	Logger    *slog.Logger
 	Progress  func(what string, done, total int64)
 
 	Wait  func(context.Context, time.Duration) error // between tries; nil sleeps
@@ -111,29 +111,11 @@ func (c *Client) tls() *tls.Config {
 	return &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
 }
 
-// Log returns the logger, a silent one if none was set.
-func (c *Client) Log() *slog.Logger {
-	if c.Logger == nil {
-		return slog.New(slog.DiscardHandler)
-	}
-	return c.Logger
-}
-
-func (c *Client) atATime() int {
-	if c.Jobs <= 0 {
-		return 4
-	}
-	return c.Jobs
-}
-
-func (c *Client) pauser() func(context.Context, time.Duration) error {
+// pause waits before something is done again.
+func (c *Client) pause(ctx context.Context, d time.Duration) error {
 	if c.Wait != nil {
-		return c.Wait
+		return c.Wait(ctx, d)
 	}
-	return pause
-}
-
-func pause(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {

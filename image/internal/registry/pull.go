@@ -107,7 +107,7 @@ func (b *download) Read(p []byte) (int, error) {
 	case b.ctx.Err() != nil:
 		return n, b.ctx.Err()
 	}
-	b.repo.client.Log().Debug("the download broke off", "blob", b.d.Digest, "at", b.at, "error", err)
+	b.repo.client.Logger.Debug("the download broke off", "blob", b.d.Digest, "at", b.at, "error", err)
 	b.disconnect()
 	return n, nil
 }
@@ -116,7 +116,7 @@ func (b *download) reconnect() error {
 	if b.failed++; b.failed > tries {
 		return oci.WithKind(fmt.Errorf("the download of %s broke off at %d of %d bytes, again and again", b.d.Digest, b.at, b.d.Size), oci.ErrUnreachable)
 	}
-	if err := b.repo.client.pauser()(b.ctx, time.Second<<(b.failed-1)); err != nil {
+	if err := b.repo.client.pause(b.ctx, time.Second<<(b.failed-1)); err != nil {
 		return err
 	}
 	err := b.connect()

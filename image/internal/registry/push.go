@@ -51,8 +51,8 @@ func (p *push) manifest(ctx context.Context, d oci.Descriptor, raw []byte, refer
 		if err == nil || !isMissing(err) || try == tries {
 			return err
 		}
-		p.to.client.Log().Debug("send a manifest again", "manifest", d.Digest, "error", err)
-		if err := p.to.client.pauser()(ctx, time.Second<<(try-1)/4); err != nil {
+		p.to.client.Logger.Debug("send a manifest again", "manifest", d.Digest, "error", err)
+		if err := p.to.client.pause(ctx, time.Second<<(try-1)/4); err != nil {
 			return err
 		}
 	}
@@ -66,7 +66,7 @@ func (p *push) named(ctx context.Context, m *oci.Manifest) error {
 		}
 	}
 	group, inner := errgroup.WithContext(ctx)
-	group.SetLimit(p.to.client.atATime())
+	group.SetLimit(p.to.client.Jobs)
 	for _, blob := range oci.BlobsOf(m) {
 		group.Go(func() error { return p.blob(inner, blob) })
 	}
@@ -137,8 +137,8 @@ func (p *push) blob(ctx context.Context, d oci.Descriptor) error {
 			break
 		}
 		at = nil
-		p.to.client.Log().Debug("send a blob again", "blob", d.Digest, "error", err)
-		if err = p.to.client.pauser()(ctx, time.Second<<(try-1)); err != nil {
+		p.to.client.Logger.Debug("send a blob again", "blob", d.Digest, "error", err)
+		if err = p.to.client.pause(ctx, time.Second<<(try-1)); err != nil {
 			break
 		}
 	}

@@ -38,7 +38,7 @@ type Tee struct {
 // Tee begins an upload, or returns nil if the blob is there, or cannot be sent
 // now.
 func (r *Repository) Tee(ctx context.Context, d oci.Descriptor) *Tee {
-	log := func(what string, err error) { r.client.Log().Debug(what, "blob", d.Digest, "error", err) }
+	log := func(what string, err error) { r.client.Logger.Debug(what, "blob", d.Digest, "error", err) }
 	lock := r.uploadLock(d.Digest)
 	if !lock.try() {
 		return nil // another does, and might wait for this one elsewhere
