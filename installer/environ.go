@@ -26,7 +26,7 @@ type LeftOut struct {
 // hide roots that are trusted without them, and those that are set already:
 // opt.Environ has the environment of the programs in the root, where it is known.
 func Environ(root fs.ReadLinkFS, opt Options, all bool) (*Environment, error) {
-	e, err := look(root, opt)
+	e, err := lookAt(root, opt)
 	if err != nil {
 		return nil, err
 	}

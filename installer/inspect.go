@@ -93,7 +93,7 @@ const ExpiresSoon = 90 * 24 * time.Hour
 // Inspect looks at the stores of a root, as of now. A root that must not be
 // edited can be looked at.
 func Inspect(root fs.ReadLinkFS, now time.Time, opt Options) (*Inspection, error) {
-	e, err := look(root, opt)
+	e, err := lookAt(root, opt)
 	if err != nil {
 		return nil, err
 	}

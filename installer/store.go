@@ -68,8 +68,8 @@ func newEdit(root *rootfs.Overlay, opt Options) (*edit, error) {
 	return openEdit(root, opt, detection)
 }
 
-// look opens a root that must not be edited.
-func look(root fs.ReadLinkFS, opt Options) (*edit, error) {
+// lookAt opens a root that must not be edited.
+func lookAt(root fs.ReadLinkFS, opt Options) (*edit, error) {
 	o := overlayOf(root)
 	detection, err := detect(o)
 	if err != nil {
