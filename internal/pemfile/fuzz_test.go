@@ -19,6 +19,7 @@ func FuzzOpen(f *testing.F) {
 		"", a + b, strings.TrimSuffix(a, "\n") + b, "# text\n" + a, a[:200] + "\n" + b, strings.ReplaceAll(a, "\n", "\r\n"), "\ufeff" + a, a + "\ufeff" + b,
 		"-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n" + a, "-----BEGIN CERTIFICATE-----\n@\n-----END CERTIFICATE-----\n" + a,
 		a + "-----BEGIN X509 CRL-----\nAA==\n-----END X509 CRL-----\n", " " + a, a + "\x00\x01\n" + b, strings.Replace(a, "\n-----END", "\n\n-----END", 1),
+		strings.Join(strings.SplitAfter(a, ""), "\x00") + "\x00" + strings.ReplaceAll(b, "\n", "\r"), // takes two steps
 	} {
 		f.Add([]byte(seed))
 	}
