@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/urfave/cli/v2"
 
@@ -30,12 +31,9 @@ func installCommand(p *printer) *cli.Command {
 }
 
 func (o *installOptions) flags() []cli.Flag {
-	flags := []cli.Flag{
+	return slices.Concat([]cli.Flag{
 		&cli.StringFlag{Name: "output", Category: targetFlags, Usage: "leave the root alone and write what would change into `DIR`", TakesFile: true, Destination: &o.target.output},
-	}
-	flags = append(flags, o.edit.flags("root")...)
-	flags = append(flags, o.target.flags()...)
-	return append(flags, o.source.flags()...)
+	}, o.edit.flags("root"), o.target.flags(), o.source.flags())
 }
 
 func (o *installOptions) run(ctx context.Context, p *printer, specs []string) error {
@@ -51,11 +49,12 @@ func (o *installOptions) run(ctx context.Context, p *printer, specs []string) er
 	if err != nil {
 		return err
 	}
-	updated, err := o.target.edit(ctx, p, func(r *rootfs.Overlay) (err error) {
+	updated, err := o.target.edit(ctx, p, func(k *installer.Keychain, r *rootfs.Overlay) (err error) {
+		if k != nil {
+			result.report, err = k.Install(ctx, r, sources, opt)
+			return err
+		}
 		result.report, err = installer.Install(r, sources, opt)
-		return err
-	}, func(k installer.Keychain, r *rootfs.Overlay) (err error) {
-		result.report, err = k.Install(ctx, r, sources, opt)
 		return err
 	})
 	if err != nil {

@@ -90,17 +90,15 @@ func (o *removeOptions) run(ctx context.Context, p *printer, specs []string) err
 		return err
 	}
 	result := newEditResult(&o.target)
-	updated, err := o.target.edit(ctx, p, func(r *rootfs.Overlay) (err error) {
+	updated, err := o.target.edit(ctx, p, func(k *installer.Keychain, r *rootfs.Overlay) (err error) {
 		if err := selection.known(r); err != nil {
+			return err
+		}
+		if k != nil {
+			result.report, err = k.Remove(ctx, r, selection.Selection, opt)
 			return err
 		}
 		result.report, err = installer.Remove(r, selection.Selection, opt)
-		return err
-	}, func(k installer.Keychain, r *rootfs.Overlay) (err error) {
-		if err := selection.known(r); err != nil {
-			return err
-		}
-		result.report, err = k.Remove(ctx, r, selection.Selection, opt)
 		return err
 	})
 	if err != nil {

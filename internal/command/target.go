@@ -57,46 +57,35 @@ func (o *targetOptions) installer(p *printer, opt installer.Options) (_ installe
 	return opt, err
 }
 
-// keychain returns the trust store of a Mac, and the directory of its record,
-// where that is what is edited.
-func (o *targetOptions) keychain(p *printer) (k installer.Keychain, dir string, ok bool, err error) {
-	k = installer.Keychain{Tool: "security", DryRun: o.dryRun}
+// keychain returns the trust store of a Mac, where that is what is edited, and
+// the directory of the record.
+func (o *targetOptions) keychain(p *printer) (k *installer.Keychain, dir string, err error) {
+	k = &installer.Keychain{Tool: "security", DryRun: o.dryRun}
 	switch {
 	case !p.mac || !o.live():
 		if o.user {
 			err = usagef("--user is for the keychain of a Mac: here a root has one set of trust stores")
 		}
-		return k, "", false, err
+		return nil, o.root, err
 	case o.user && p.env["HOME"] == "":
-		return k, "", false, usagef("--user: HOME is not set")
+		return nil, "", usagef("--user: HOME is not set")
 	case o.user:
 		k.Home = p.env["HOME"]
 		dir = filepath.Join(k.Home, "Library/Application Support/certgraft")
 		if _, err = os.Stat(dir); isMissing(err) && o.dryRun {
-			return k, k.Home, true, nil // which has no record either
+			return k, k.Home, nil // which has no record either
 		}
-		return k, dir, true, os.MkdirAll(dir, 0o755)
+		return k, dir, os.MkdirAll(dir, 0o755)
 	}
-	return k, "/", true, nil
+	return k, "/", nil
 }
 
-// edit runs edit on the root, or on a Mac's own system mac on its keychain, and
-// commits what it changed.
-func (o *targetOptions) edit(ctx context.Context, p *printer, edit func(*rootfs.Overlay) error, mac func(installer.Keychain, *rootfs.Overlay) error) (*rootfs.Result, error) {
-	k, dir, isMac, err := o.keychain(p)
+// edit runs edit on the root and commits what it changed. On a Mac's own system
+// edit is given its keychain, elsewhere nil.
+func (o *targetOptions) edit(ctx context.Context, p *printer, edit func(*installer.Keychain, *rootfs.Overlay) error) (*rootfs.Result, error) {
+	k, dir, err := o.keychain(p)
 	if err != nil {
 		return nil, err
-	}
-	if !isMac {
-		return o.update(ctx, p, o.root, edit)
-	}
-	return o.update(ctx, p, dir, func(r *rootfs.Overlay) error { return mac(k, r) })
-}
-
-// update runs edit on the root and commits what it changed.
-func (o *targetOptions) update(ctx context.Context, p *printer, dir string, edit func(*rootfs.Overlay) error) (*rootfs.Result, error) {
-	if o.root == "" {
-		return nil, usagef("--root is empty")
 	}
 	epoch, _, err := p.env.epoch()
 	if err != nil {
@@ -109,5 +98,5 @@ func (o *targetOptions) update(ctx context.Context, p *printer, dir string, edit
 		DryRun: o.dryRun, Output: o.output, Sync: o.fsyncs(os.DirFS("/"), p.env),
 		LockTimeout: o.lockTimeout, ModTime: epoch, Marker: installer.RecordPath, Unread: installer.TakesEveryFile,
 	}
-	return opt.Update(ctx, dir, edit)
+	return opt.Update(ctx, dir, func(r *rootfs.Overlay) error { return edit(k, r) })
 }
