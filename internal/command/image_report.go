@@ -14,18 +14,26 @@ func (w *imageEditor) report(results []*patchResult) error {
 		return err
 	}
 	if w.p.json {
-		if w.o.place.fromFile == "" {
-			for _, r := range results {
-				return w.p.result(r, nil)
-			}
-			return nil
+		if v := w.shape(results); v != nil {
+			return w.p.result(v, nil)
 		}
-		return w.p.result(results, nil)
+		return nil
 	}
 	for _, r := range results {
 		if err := w.reportOne(r); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// shape returns what is written of results: of a list all, else the one, or nil.
+func (w *imageEditor) shape(results []*patchResult) any {
+	if w.o.place.fromFile != "" {
+		return results
+	}
+	for _, r := range results {
+		return r
 	}
 	return nil
 }
@@ -60,15 +68,9 @@ func (w *imageEditor) name(ref string, digest image.Digest) error {
 }
 
 func (w *imageEditor) writeMetadata(results []*patchResult) error {
-	if w.o.metadataFile == "" {
+	v := w.shape(results)
+	if w.o.metadataFile == "" || v == nil {
 		return nil
-	}
-	var v any = results
-	if w.o.place.fromFile == "" {
-		if len(results) == 0 {
-			return nil
-		}
-		v = results[0]
 	}
 	data, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {
