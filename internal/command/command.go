@@ -144,6 +144,18 @@ func unknownCommand(c *cli.Context) error {
 	return hint.Add(err, "run certgraft --help for the commands")
 }
 
+// taking is the action of a command that takes from least to most arguments, which
+// want says in the error for too few.
+func taking(least, most int, want string, run func(ctx context.Context, args []string) error) cli.ActionFunc {
+	return func(c *cli.Context) error {
+		args, err := operands(c, least, most, want)
+		if err != nil {
+			return err
+		}
+		return run(c.Context, args)
+	}
+}
+
 // operands checks the number of arguments of a command.
 func operands(c *cli.Context, least, most int, want string) ([]string, error) {
 	args := c.Args().Slice()

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"context"
 	"embed"
 	"fmt"
 	"strings"
@@ -23,11 +24,7 @@ func completionCommand(p *printer) *cli.Command {
 		Usage:       "write the script that completes commands, flags and catalogue ids",
 		ArgsUsage:   "bash|zsh|fish",
 		Description: "For the current shell:  source <(certgraft completion bash)",
-		Action: func(c *cli.Context) error {
-			args, err := operands(c, 1, 1, "the shell, "+shells+",")
-			if err != nil {
-				return err
-			}
+		Action: taking(1, 1, "the shell, "+shells+",", func(_ context.Context, args []string) error {
 			script, err := completions.ReadFile("completions/certgraft." + strings.ToLower(args[0]))
 			if err != nil {
 				return usagef("no completion for %q: the shell is %s", args[0], shells)
@@ -36,6 +33,6 @@ func completionCommand(p *printer) *cli.Command {
 				return fmt.Errorf("write the script: %w", err)
 			}
 			return nil
-		},
+		}),
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"time"
 
@@ -36,13 +37,9 @@ func diffCommand(p *printer) *cli.Command {
 		ArgsUsage:   "A B",
 		Description: "certgraft diff / /mnt/root            two roots\ncertgraft diff old.pem new.pem         two files: bundles or Java trust stores\ncertgraft diff docker://app:1 docker://app:1-ca   two images\ncertgraft diff / corp.pem              exit status 5 if they differ",
 		Flags:       append([]cli.Flag{javaPasswordFlag(&o.javaPassword)}, o.image.flags()...),
-		Action: func(c *cli.Context) error {
-			args, err := operands(c, 2, 2, "a root, file or image to compare with")
-			if err != nil {
-				return err
-			}
-			return o.run(c.Context, p, args[0], args[1])
-		},
+		Action: taking(2, 2, "a root, file or image to compare with", func(ctx context.Context, args []string) error {
+			return o.run(ctx, p, args[0], args[1])
+		}),
 	}
 }
 
@@ -122,9 +119,12 @@ func (o *diffOptions) trusted(ctx context.Context, p *printer, name string) (*ce
 func compareSets(a, b *certs.Set, now time.Time) diffResult {
 	r := diffResult{Schema: 1, OnlyA: []diffCert{}, OnlyB: []diffCert{}, Renewed: []renewedCert{}}
 	onlyA, onlyB := without(a, b), without(b, a)
-	r.Both = a.Len() - onlyA.Len()
-	for _, subject := range subjects(onlyA, onlyB) {
-		ours, theirs := bySubject(onlyA, subject), bySubject(onlyB, subject)
+	r.Both = a.Len()
+	all := maps.Clone(onlyA)
+	maps.Copy(all, onlyB)
+	for _, subject := range slices.Sorted(maps.Keys(all)) {
+		ours, theirs := onlyA[subject], onlyB[subject]
+		r.Both -= len(ours)
 		switch {
 		case len(theirs) == 0:
 			r.OnlyA = append(r.OnlyA, listed(ours, now)...)
@@ -137,37 +137,15 @@ func compareSets(a, b *certs.Set, now time.Time) diffResult {
 	return r
 }
 
-// without returns what a has and b has not.
-func without(a, b *certs.Set) *certs.Set {
-	left := &certs.Set{}
+// without returns what a has and b has not, by subject.
+func without(a, b *certs.Set) map[string][]*certs.Certificate {
+	left := map[string][]*certs.Certificate{}
 	for c := range a.All() {
 		if !b.Has(c.Fingerprint()) {
-			left.Add(c, "")
+			left[c.Subject()] = append(left[c.Subject()], c)
 		}
 	}
 	return left
-}
-
-// subjects returns those of all sets, sorted.
-func subjects(sets ...*certs.Set) []string {
-	var all []string
-	for _, s := range sets {
-		for c := range s.All() {
-			all = append(all, c.Subject())
-		}
-	}
-	slices.Sort(all)
-	return slices.Compact(all)
-}
-
-func bySubject(s *certs.Set, subject string) []*certs.Certificate {
-	var found []*certs.Certificate
-	for c := range s.All() {
-		if c.Subject() == subject {
-			found = append(found, c)
-		}
-	}
-	return found
 }
 
 func sameKey(a, b *certs.Certificate) bool {
@@ -208,18 +186,9 @@ func (r diffResult) text(w io.Writer) {
 		}
 		fmt.Fprintf(w, "%s: another certificate in each, with %s\n", renewed.Subject, key)
 	}
-	fmt.Fprintf(w, "%d in both, %d only in %s, %d only in %s\n", r.Both, r.count(r.OnlyA, true), r.A, r.count(r.OnlyB, false), r.B)
-}
-
-// count adds the renewed ones of a side.
-func (r diffResult) count(only []diffCert, a bool) int {
-	n := len(only)
+	ours, theirs := len(r.OnlyA), len(r.OnlyB)
 	for _, renewed := range r.Renewed {
-		if a {
-			n += len(renewed.A)
-		} else {
-			n += len(renewed.B)
-		}
+		ours, theirs = ours+len(renewed.A), theirs+len(renewed.B)
 	}
-	return n
+	fmt.Fprintf(w, "%d in both, %d only in %s, %d only in %s\n", r.Both, ours, r.A, theirs, r.B)
 }

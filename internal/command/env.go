@@ -1,6 +1,7 @@
 package command
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -29,12 +30,7 @@ func envCommand(p *printer) *cli.Command {
 			wordFlag{&cli.StringFlag{Name: "format", Category: outputFlags, Usage: "sh, dockerfile, json or compose", Value: "sh", Destination: &o.format}, envFormats.words(), false},
 			&cli.BoolFlag{Name: "all", Category: outputFlags, Usage: "write the variables of runtimes too that are not in the root, or need none", Destination: &o.all},
 		},
-		Action: func(c *cli.Context) error {
-			if _, err := operands(c, 0, 0, ""); err != nil {
-				return err
-			}
-			return o.run(p)
-		},
+		Action: taking(0, 0, "", func(context.Context, []string) error { return o.run(p) }),
 	}
 }
 
@@ -52,14 +48,10 @@ var envFormats = choices[func(w io.Writer, all []installer.Variable)]{
 
 func (o *envOptions) run(p *printer) error {
 	text, err := envFormats.find("format", o.format)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case o.root == "":
-		return usagef("--root is empty")
-	case o.format == "json":
-		p.json = true
 	}
+	p.json = p.json || o.format == "json"
 	at, err := p.openRoot(o.root)
 	if err != nil {
 		return err

@@ -26,13 +26,10 @@ type imageTarget struct {
 }
 
 func (o *imageTarget) flags() []cli.Flag {
-	flags := []cli.Flag{
+	return slices.Concat([]cli.Flag{
 		&cli.StringFlag{Name: "metadata-file", Category: outputFlags, Usage: "write the result as JSON to `FILE` as well", TakesFile: true, Destination: &o.metadataFile},
 		&cli.StringFlag{Name: "cache-repo", Category: imageFlags, Usage: "keep what is known of layers in `REGISTRY/REPOSITORY` too, for runners that start empty", Destination: &o.cacheRepo},
-	}
-	flags = append(flags, o.place.flags()...)
-	flags = append(flags, o.image.flags()...)
-	return append(flags, o.registry.flags()...)
+	}, o.place.flags(), o.image.flags(), o.registry.flags())
 }
 
 // imageWork is what a command wants of an edit beside.

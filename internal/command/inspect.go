@@ -31,23 +31,19 @@ func inspectCommand(p *printer) *cli.Command {
 		ArgsUsage:   "[ROOT|FILE|IMAGE]",
 		Description: "certgraft inspect                 the running system\ncertgraft inspect /mnt/root\ncertgraft inspect corp.pem\ncertgraft inspect docker://debian:13\ncertgraft inspect --html report.html /   a page to read, print or keep",
 		Flags:       append([]cli.Flag{javaPasswordFlag(&o.javaPassword), o.htmlFlag()}, o.image.flags()...),
-		Action: func(c *cli.Context) error {
-			args, err := operands(c, 0, 1, "")
-			if err != nil {
-				return err
-			}
-			if o.now, err = p.env.now(); err != nil {
-				return err
-			}
-			if err := o.checkHTML(p, c.IsSet("html")); err != nil {
-				return err
-			}
-			return o.run(c.Context, p, append(args, "/")[0])
-		},
+		Action: taking(0, 1, "", func(ctx context.Context, args []string) error {
+			return o.run(ctx, p, append(args, "/")[0])
+		}),
 	}
 }
 
-func (o *inspectOptions) run(ctx context.Context, p *printer, name string) error {
+func (o *inspectOptions) run(ctx context.Context, p *printer, name string) (err error) {
+	if o.now, err = p.env.now(); err != nil {
+		return err
+	}
+	if err := o.checkHTML(p); err != nil {
+		return err
+	}
 	at, err := o.image.place(ctx, p, "inspect", name)
 	if err != nil {
 		return err

@@ -19,10 +19,8 @@ func (o *inspectOptions) htmlFlag() cli.Flag {
 
 // checkHTML refuses a file for the page that is something else: who forgets the
 // name of the page would lose the file that was to be looked at.
-func (o *inspectOptions) checkHTML(p *printer, given bool) error {
+func (o *inspectOptions) checkHTML(p *printer) error {
 	switch {
-	case given && o.html == "":
-		return usagef("inspect: --html is empty")
 	case o.html == "-" && p.json:
 		return usagef("inspect: --html - and --json both write to standard output")
 	case o.html == "" || o.html == "-":

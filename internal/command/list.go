@@ -1,6 +1,7 @@
 package command
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"maps"
@@ -29,13 +30,7 @@ func listCommand(p *printer) *cli.Command {
 			catalogFlag(&o.catalog),
 			&cli.StringFlag{Name: "search", Category: sourceFlags, Usage: "only providers with `WORD` in id, title or alias", Destination: &o.search},
 		},
-		Action: func(c *cli.Context) error {
-			args, err := operands(c, 0, 1, "")
-			if err != nil {
-				return err
-			}
-			return o.run(p, args)
-		},
+		Action: taking(0, 1, "", func(_ context.Context, args []string) error { return o.run(p, args) }),
 	}
 }
 

@@ -62,14 +62,10 @@ func (o *patchOptions) check(c *cli.Context, args int) error {
 }
 
 func (o *patchOptions) flags() []cli.Flag {
-	flags := []cli.Flag{
+	return slices.Concat([]cli.Flag{
 		&cli.BoolFlag{Name: "dry-run", Category: targetFlags, Usage: "say what would change and write nothing", Destination: &o.dryRun},
 		&cli.BoolFlag{Name: "print-plan", Category: imageFlags, Usage: "say which layers would be read and why, and do nothing", Destination: &o.printPlan},
-	}
-	flags = append(flags, o.target.place.listFlags()...)
-	flags = append(flags, o.target.flags()...)
-	flags = append(flags, o.edit.flags()...)
-	return append(flags, o.source.flags()...)
+	}, o.target.place.listFlags(), o.target.flags(), o.edit.flags(), o.source.flags())
 }
 
 func (o *patchOptions) run(ctx context.Context, p *printer, args []string) error {

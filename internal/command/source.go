@@ -25,11 +25,10 @@ type sourceOptions struct {
 }
 
 func (o *sourceOptions) flags() []cli.Flag {
-	flags := []cli.Flag{
+	return slices.Concat([]cli.Flag{
 		&cli.StringFlag{Name: "lock", Category: sourceFlags, Usage: "take only what the policy allows of what is locked in `FILE`; without a source, every locked one", EnvVars: []string{"CERTGRAFT_LOCK"}, TakesFile: true, Destination: &o.lock},
 		wordFlag{&cli.StringFlag{Name: "policy", Category: sourceFlags, Usage: "with a lock: exact (what is locked), additions (what is new too) or any (whatever the source has)", Destination: &o.policy}, policies.words(), false},
-	}
-	return append(append(flags, o.judge.flags()...), o.fetch.flags()...)
+	}, o.judge.flags(), o.fetch.flags())
 }
 
 // policies say what of a source a lock allows.

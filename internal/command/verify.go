@@ -38,13 +38,7 @@ func verifyCommand(p *printer) *cli.Command {
 		ArgsUsage:   "HOST[:PORT]|URL",
 		Description: "certgraft verify db.example.com:5432\ncertgraft verify --root /mnt postgres://db.example.com/app\ncertgraft verify --with aws-rds --only db.example.com:3306\nNo data is sent, and nothing is installed from what the server sends. Exit status: 0 trusted, 5 not\ntrusted, 1 it could not be told.",
 		Flags:       append(o.flags(), o.trust.flags()...),
-		Action: func(c *cli.Context) error {
-			args, err := operands(c, 1, 1, "a server (HOST, HOST:PORT or a URL)")
-			if err != nil {
-				return err
-			}
-			return o.run(c.Context, p, args[0])
-		},
+		Action:      taking(1, 1, "a server (HOST, HOST:PORT or a URL)", func(ctx context.Context, args []string) error { return o.run(ctx, p, args[0]) }),
 	}
 }
 

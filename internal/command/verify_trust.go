@@ -65,8 +65,6 @@ func (o *trustOptions) load(ctx context.Context, p *printer, now time.Time) (*tr
 	switch {
 	case o.only && len(specs) == 0:
 		return nil, hint.Add(usagef("--only trusts what --with names, and there is none"), "add --with SOURCE")
-	case o.root == "":
-		return nil, usagef("--root is empty")
 	case o.several():
 		return nil, usagef("--root, --image and --java exclude each other")
 	}

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"runtime"
@@ -81,12 +82,9 @@ func versionCommand(p *printer) *cli.Command {
 	return &cli.Command{
 		Name:  "version",
 		Usage: "write the version of certgraft and of what it was built with",
-		Action: func(c *cli.Context) error {
-			if _, err := operands(c, 0, 0, ""); err != nil {
-				return err
-			}
+		Action: taking(0, 0, "", func(context.Context, []string) error {
 			v := thisBuild()
 			return p.result(v, v.text)
-		},
+		}),
 	}
 }
