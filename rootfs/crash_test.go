@@ -175,13 +175,21 @@ func (c crash) whole(t *testing.T) (was, want map[string]string) {
 	return was, dump(t, dir)
 }
 
+// stride is from one operation that is looked at to the next.
+func stride() int {
+	if testing.Short() {
+		return 7
+	}
+	return 1
+}
+
 // Killed before any operation, each name is old or new, and the next run
 // completes the work to the byte, also when it is killed itself.
 func TestCrashEverywhere(t *testing.T) {
 	for name, c := range crashes(t) {
 		t.Run(name, func(t *testing.T) {
 			was, want := c.whole(t)
-			for n := 0; ; n++ {
+			for n := 0; ; n += stride() {
 				dir := c.fresh(t)
 				killed, _ := c.killedAt(t, dir, n, crashOptions)
 				oldOrNew(t, n, dir, was, want)
@@ -271,7 +279,7 @@ func TestErrorEverywhere(t *testing.T) {
 	for name, c := range crashes(t) {
 		t.Run(name, func(t *testing.T) {
 			was, want := c.whole(t)
-			for n, more := 0, true; more; n++ {
+			for n, more := 0, true; more; n += stride() {
 				dir := c.fresh(t)
 				var mu sync.Mutex
 				seen := 0
