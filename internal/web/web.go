@@ -70,10 +70,10 @@ func (c *Client) again(ctx context.Context, resp *http.Response, err error) (boo
 		c.Noted(ctx, resp, err)
 	}
 	switch {
+	case err != nil: // one of a context says why that ended
+		return ctx.Err() == nil && Temporary(err), nil
 	case ctx.Err() != nil:
-		return false, ctx.Err()
-	case err != nil:
-		return Temporary(err), nil
+		return false, context.Cause(ctx)
 	}
 	return MayPass(resp.StatusCode), nil
 }
