@@ -51,14 +51,11 @@ func newDownload(ctx context.Context, repo *Repository, d oci.Descriptor) (io.Re
 
 // connect asks for what was not read yet.
 func (b *download) connect() error {
-	req, err := b.repo.request(b.ctx, http.MethodGet, b.repo.url("blobs", string(b.d.Digest)), nil)
-	if err != nil {
-		return err
-	}
+	q := question{method: http.MethodGet, at: b.repo.url("blobs", string(b.d.Digest))}
 	if b.at > 0 {
-		req.Header.Set("Range", fmt.Sprintf("bytes=%d-%d", b.at, b.d.Size-1))
+		q.key, q.header = "Range", fmt.Sprintf("bytes=%d-%d", b.at, b.d.Size-1)
 	}
-	resp, err := b.repo.send(req, http.StatusOK, http.StatusPartialContent) //nolint:bodyclose // disconnect does
+	resp, err := b.repo.ask(b.ctx, q, http.StatusOK, http.StatusPartialContent) //nolint:bodyclose // disconnect does
 	if err != nil {
 		return err
 	}
@@ -129,12 +126,8 @@ func (b *download) reconnect() error {
 // OpenRange reads a part of a blob, from one byte to before another. It is
 // [oci.ErrNoRange] if the registry does not send parts.
 func (r *Repository) OpenRange(ctx context.Context, d oci.Descriptor, from, to int64) (io.ReadCloser, error) {
-	req, err := r.request(ctx, http.MethodGet, r.url("blobs", string(d.Digest)), nil)
-	if err != nil {
-		return nil, err
-	}
-	req.Header.Set("Range", fmt.Sprintf("bytes=%d-%d", from, to-1))
-	resp, err := r.send(req, http.StatusOK, http.StatusPartialContent)
+	q := question{method: http.MethodGet, at: r.url("blobs", string(d.Digest)), key: "Range", header: fmt.Sprintf("bytes=%d-%d", from, to-1)}
+	resp, err := r.ask(ctx, q, http.StatusOK, http.StatusPartialContent)
 	if err != nil {
 		return nil, err
 	}

@@ -98,12 +98,8 @@ func (p *push) child(ctx context.Context, d oci.Descriptor) error {
 }
 
 func (r *Repository) putManifest(ctx context.Context, d oci.Descriptor, raw []byte, reference string) error {
-	req, err := r.request(ctx, http.MethodPut, r.url("manifests", reference), bytes.NewReader(raw))
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Content-Type", d.MediaType)
-	resp, err := r.send(req, http.StatusCreated, http.StatusOK, http.StatusAccepted)
+	q := question{method: http.MethodPut, at: r.url("manifests", reference), key: "Content-Type", header: d.MediaType, body: bytes.NewReader(raw)}
+	resp, err := r.ask(ctx, q, http.StatusCreated, http.StatusOK, http.StatusAccepted)
 	if err != nil {
 		return fmt.Errorf("send the manifest %s: %w", d.Digest, err)
 	}

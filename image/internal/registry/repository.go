@@ -40,16 +40,27 @@ func (r *Repository) url(kind, reference string) *url.URL {
 	return &url.URL{Scheme: "https", Host: r.name.RegistryStr(), Path: "/v2/" + r.name.RepositoryStr() + "/" + kind + "/" + reference}
 }
 
-func (r *Repository) request(ctx context.Context, method string, at *url.URL, body io.Reader) (*http.Request, error) {
-	req, err := http.NewRequestWithContext(ctx, method, at.String(), body)
-	if err != nil {
-		return nil, fmt.Errorf("ask %s: %w", at.Host, err)
-	}
-	return req, nil
+// question is a request to a registry.
+type question struct {
+	method      string
+	at          *url.URL
+	key, header string // "" is none
+	body        io.Reader
+	size        int64 // of a body that is a stream
 }
 
-// send sends a request and returns the answer if its status is one of want.
-func (r *Repository) send(req *http.Request, want ...int) (*http.Response, error) {
+// ask sends a request and returns the answer if its status is one of want.
+func (r *Repository) ask(ctx context.Context, q question, want ...int) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, q.method, q.at.String(), q.body)
+	if err != nil {
+		return nil, fmt.Errorf("ask %s: %w", q.at.Host, err)
+	}
+	if q.key != "" {
+		req.Header.Set(q.key, q.header)
+	}
+	if q.size > 0 {
+		req.ContentLength = q.size
+	}
 	resp, err := r.http.Do(req)
 	if err != nil {
 		return nil, registryError(r.name.RegistryStr(), err)
@@ -73,12 +84,7 @@ func (r *Repository) unquoted(err error) error {
 
 // Manifest reads a manifest or index by tag or digest.
 func (r *Repository) Manifest(ctx context.Context, reference string) (oci.Descriptor, []byte, error) {
-	req, err := r.request(ctx, http.MethodGet, r.url("manifests", reference), nil)
-	if err != nil {
-		return oci.Descriptor{}, nil, err
-	}
-	req.Header.Set("Accept", strings.Join(oci.ManifestTypes, ","))
-	resp, err := r.send(req, http.StatusOK)
+	resp, err := r.ask(ctx, question{method: http.MethodGet, at: r.url("manifests", reference), key: "Accept", header: strings.Join(oci.ManifestTypes, ",")}, http.StatusOK)
 	if err != nil {
 		return oci.Descriptor{}, nil, err
 	}
@@ -101,12 +107,7 @@ func (r *Repository) Manifest(ctx context.Context, reference string) (oci.Descri
 // Has returns the digest of the manifest that a name stands for, or "" if it is
 // not there. Registries that do not answer HEAD are asked as for reading.
 func (r *Repository) Has(ctx context.Context, reference string) (oci.Digest, error) {
-	req, err := r.request(ctx, http.MethodHead, r.url("manifests", reference), nil)
-	if err != nil {
-		return "", err
-	}
-	req.Header.Set("Accept", strings.Join(oci.ManifestTypes, ","))
-	resp, err := r.send(req, http.StatusOK, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusForbidden, http.StatusBadRequest)
+	resp, err := r.head(ctx, question{at: r.url("manifests", reference), key: "Accept", header: strings.Join(oci.ManifestTypes, ",")})
 	if err != nil {
 		return "", err
 	}
@@ -127,14 +128,16 @@ func (r *Repository) Has(ctx context.Context, reference string) (oci.Digest, err
 
 // hasBlob reports whether the repository has the blob.
 func (r *Repository) hasBlob(ctx context.Context, d oci.Descriptor) (bool, error) {
-	req, err := r.request(ctx, http.MethodHead, r.url("blobs", string(d.Digest)), nil)
-	if err != nil {
-		return false, err
-	}
-	resp, err := r.send(req, http.StatusOK, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusForbidden, http.StatusBadRequest)
+	resp, err := r.head(ctx, question{at: r.url("blobs", string(d.Digest))})
 	if err != nil {
 		return false, err
 	}
 	resp.Body.Close()
 	return resp.StatusCode == http.StatusOK, nil
+}
+
+// head asks whether something exists. Some registries do not answer that.
+func (r *Repository) head(ctx context.Context, q question) (*http.Response, error) {
+	q.method = http.MethodHead
+	return r.ask(ctx, q, http.StatusOK, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusForbidden, http.StatusBadRequest)
 }

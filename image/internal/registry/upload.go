@@ -17,11 +17,7 @@ import (
 func (r *Repository) mount(ctx context.Context, d oci.Descriptor, from name.Repository) (*url.URL, error) {
 	at := r.url("blobs", "uploads/")
 	at.RawQuery = url.Values{"mount": {string(d.Digest)}, "from": {from.RepositoryStr()}}.Encode()
-	req, err := r.request(ctx, http.MethodPost, at, nil)
-	if err != nil {
-		return nil, err
-	}
-	resp, err := r.send(req, http.StatusCreated, http.StatusAccepted)
+	resp, err := r.ask(ctx, question{method: http.MethodPost, at: at}, http.StatusCreated, http.StatusAccepted)
 	if err != nil {
 		return r.start(ctx) // some refuse to mount rather than have it sent
 	}
@@ -34,11 +30,7 @@ func (r *Repository) mount(ctx context.Context, d oci.Descriptor, from name.Repo
 
 // start asks where a blob is to be sent.
 func (r *Repository) start(ctx context.Context) (*url.URL, error) {
-	req, err := r.request(ctx, http.MethodPost, r.url("blobs", "uploads/"), nil)
-	if err != nil {
-		return nil, err
-	}
-	resp, err := r.send(req, http.StatusAccepted)
+	resp, err := r.ask(ctx, question{method: http.MethodPost, at: r.url("blobs", "uploads/")}, http.StatusAccepted)
 	if err != nil {
 		return nil, err
 	}
@@ -59,15 +51,11 @@ func (r *Repository) uploadBody(ctx context.Context, d oci.Descriptor, at *url.U
 	query := at.Query()
 	query.Set("digest", string(d.Digest))
 	at.RawQuery = query.Encode()
-	req, err := r.request(ctx, http.MethodPut, at, io.NopCloser(&meter{r: body, d: d, to: r.client}))
-	if err != nil {
-		return err
+	q := question{method: http.MethodPut, at: at, key: "Content-Type", header: "application/octet-stream", size: d.Size}
+	if d.Size > 0 {
+		q.body = &meter{r: body, d: d, to: r.client}
 	}
-	if req.ContentLength = d.Size; d.Size == 0 {
-		req.Body = http.NoBody
-	}
-	req.Header.Set("Content-Type", "application/octet-stream")
-	resp, err := r.send(req, http.StatusCreated)
+	resp, err := r.ask(ctx, q, http.StatusCreated)
 	if err != nil {
 		return err
 	}
