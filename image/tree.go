@@ -66,8 +66,8 @@ type tree struct {
 	skipped skippedPlaces
 }
 
-func newTree(root *layer.Node, unread skippedPlaces, content func(*layer.Node) ([]byte, error)) *tree {
-	t := &tree{layer.FS{Root: root, Content: content}, unread}
+func newTree(root *layer.Node, skipped skippedPlaces, content func(*layer.Node) ([]byte, error)) *tree {
+	t := &tree{layer.FS{Root: root, Content: content}, skipped}
 	t.OnRead, t.OnLink = t.skipped.touch, func(name string) { t.skipped.lead(root, name) }
 	return t
 }

@@ -7,7 +7,11 @@ import (
 	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
-// updater is one run of [Update].
+// updater is one run of [Update]. On the way from an image to its new digest it
+// opens the manifests and selects images (select.go), reads their layers (update.go)
+// but for those that are skipped (skip.go), and goes through the index (index.go).
+// For each image (part.go) it runs the edit (edit.go), makes layers (addlayer.go,
+// inlayers.go) and edits manifest and config (manifest.go, config.go).
 type updater struct {
 	opt    Options
 	edit   Edit

@@ -67,7 +67,7 @@ func (r *Location) Digest(ctx context.Context) (oci.Digest, error) {
 	return there, nil
 }
 
-// Get implements [image.Location].
+// Get returns the image that is there.
 func (r *Location) Get(ctx context.Context) (*oci.Image, error) {
 	repo, err := r.repository(ctx, transport.PullScope)
 	if err != nil {
@@ -85,7 +85,7 @@ func (r *Location) Get(ctx context.Context) (*oci.Image, error) {
 	return img, nil
 }
 
-// Put implements [image.Location].
+// Put has the place keep the image.
 func (r *Location) Put(ctx context.Context, img *oci.Image) error {
 	source, _ := oci.Below(img.Blobs()).(*Repository)
 	var others []name.Repository

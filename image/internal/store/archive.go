@@ -25,7 +25,7 @@ type Archive struct {
 
 func (a *Archive) String() string { return a.Text }
 
-// Get implements [image.Location]. An archive that docker save wrote since Docker 25
+// Get returns the image that is there. An archive that docker save wrote since Docker 25
 // has an OCI layout in it, which says more.
 func (a *Archive) Get(ctx context.Context) (*oci.Image, error) {
 	f, err := a.openArchive(ctx)
@@ -74,7 +74,7 @@ func (a *Archive) openArchive(ctx context.Context) (*os.File, error) {
 	return spool(ctx, f)
 }
 
-// Put implements [image.Location]. The archive is an OCI layout, and one for docker
+// Put has the place keep the image. The archive is an OCI layout, and one for docker
 // load as well where that was asked for.
 func (a *Archive) Put(ctx context.Context, img *oci.Image) error {
 	write := func(w io.Writer) error { return writeArchive(ctx, w, img, a.Tag, a.Docker) }

@@ -27,7 +27,7 @@ func (e *Engine) String() string { return e.Text }
 // tag returns the name with its tag.
 func (e *Engine) tag() string { return tagged(e.Name) }
 
-// Get implements [image.Location]: the engine writes the archive that docker save
+// Get returns the image that is there: the engine writes the archive that docker save
 // does.
 func (e *Engine) Get(ctx context.Context) (*oci.Image, error) {
 	resp, err := e.call(ctx, http.MethodGet, (&url.URL{Path: "/images/" + e.tag() + "/get"}).EscapedPath(), nil)
@@ -46,7 +46,7 @@ func (e *Engine) Get(ctx context.Context) (*oci.Image, error) {
 	return getDocker(ctx, t, e.Text, "")
 }
 
-// Put implements [image.Location]: the engine reads an archive as docker load does.
+// Put has the engine keep the image: the engine reads an archive as docker load does.
 func (e *Engine) Put(ctx context.Context, img *oci.Image) error {
 	r, w := io.Pipe()
 	go func() { w.CloseWithError(writeArchive(ctx, w, img, e.tag(), true)) }()

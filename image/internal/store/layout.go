@@ -23,7 +23,7 @@ type Dir struct{ Text, Path, Tag string }
 
 func (l *Dir) String() string { return l.Text }
 
-// Get implements [image.Location].
+// Get returns the image that is there.
 func (l *Dir) Get(ctx context.Context) (*oci.Image, error) {
 	root, err := os.OpenRoot(l.Path)
 	if err != nil {
@@ -32,7 +32,7 @@ func (l *Dir) Get(ctx context.Context) (*oci.Image, error) {
 	return layout{dirFiles{root}}.get(ctx, l.Text, l.Tag)
 }
 
-// Put implements [image.Location]. What the layout has of the image stays; its index
+// Put has the place keep the image. What the layout has of the image stays; its index
 // is replaced last.
 func (l *Dir) Put(ctx context.Context, img *oci.Image) error {
 	if err := os.MkdirAll(l.Path, 0o755); err != nil {
