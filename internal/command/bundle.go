@@ -16,7 +16,7 @@ import (
 // bundleOptions are the flags of certgraft bundle.
 type bundleOptions struct {
 	source sourceOptions
-	format bundleFormat
+	format formatOptions
 	form   bundleForm // of that name
 	output string
 	root   string

@@ -12,8 +12,8 @@ import (
 	"github.com/certgraft/certgraft/keystore"
 )
 
-// bundleFormat is what some formats are told.
-type bundleFormat struct {
+// formatOptions are the flags that some formats have.
+type formatOptions struct {
 	name         string // of the ConfigMap
 	passwordFile string // of the trust store
 }
@@ -21,25 +21,25 @@ type bundleFormat struct {
 // bundleForm is a format: one file, or a file for each certificate. It gives the
 // same bytes for the same certificates.
 type bundleForm struct {
-	whole func(bundleFormat, *certs.Set) ([]byte, error)
+	whole func(formatOptions, *certs.Set) ([]byte, error)
 	each  func(*certs.Certificate) []byte
 	ext   string // of each
 }
 
 var bundleForms = choices[bundleForm]{
-	{"pem", bundleForm{whole: func(_ bundleFormat, set *certs.Set) ([]byte, error) { return set.AppendPEM(nil), nil }}},
+	{"pem", bundleForm{whole: func(_ formatOptions, set *certs.Set) ([]byte, error) { return set.AppendPEM(nil), nil }}},
 	{"split", bundleForm{each: func(c *certs.Certificate) []byte { return c.AppendPEM(nil) }, ext: ".crt"}},
 	{"der", bundleForm{each: func(c *certs.Certificate) []byte { return c.Raw }, ext: ".der"}},
-	{"jks", bundleForm{whole: bundleFormat.jks}},
-	{"p12", bundleForm{whole: bundleFormat.pkcs12}},
-	{"configmap", bundleForm{whole: bundleFormat.configMap}},
+	{"jks", bundleForm{whole: formatOptions.jks}},
+	{"p12", bundleForm{whole: formatOptions.pkcs12}},
+	{"configmap", bundleForm{whole: formatOptions.configMap}},
 }
 
 // isStore reports whether a format is one of Java's.
 func isStore(format string) bool { return format == "jks" || format == "p12" }
 
 // check refuses what is not for this format.
-func (f bundleFormat) check(format string) error {
+func (f formatOptions) check(format string) error {
 	switch {
 	case f.name != "" && format != "configmap":
 		return usagef("--name is for --format configmap")
@@ -65,7 +65,7 @@ func leftOut(format string, set *certs.Set) (warnings []string) {
 }
 
 // jks returns a trust store for every Java. It always has a password.
-func (f bundleFormat) jks(set *certs.Set) ([]byte, error) {
+func (f formatOptions) jks(set *certs.Set) ([]byte, error) {
 	password, err := readPassword(f.passwordFile)
 	if err != nil {
 		return nil, err
@@ -78,7 +78,7 @@ func (f bundleFormat) jks(set *certs.Set) ([]byte, error) {
 
 // pkcs12 returns a trust store for Java 8u301, 11.0.12 and later, and for others
 // that read PKCS#12.
-func (f bundleFormat) pkcs12(set *certs.Set) ([]byte, error) {
+func (f formatOptions) pkcs12(set *certs.Set) ([]byte, error) {
 	password, err := readPassword(f.passwordFile)
 	if err != nil {
 		return nil, err
@@ -110,7 +110,7 @@ const (
 )
 
 // configMap returns a manifest. Its name is quoted: YAML takes 1e5 for a number.
-func (f bundleFormat) configMap(set *certs.Set) ([]byte, error) {
+func (f formatOptions) configMap(set *certs.Set) ([]byte, error) {
 	pem := set.AppendPEM(nil)
 	if len(pem) > configMapMost {
 		return nil, hint.Add(refusedf("a ConfigMap holds 1 MiB, and these %s are %d bytes", words.Plural(set.Len(), "certificate"), len(pem)), "name fewer sources, or a region of one")

@@ -5,12 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"iter"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/certgraft/certgraft/installer"
+	"github.com/certgraft/certgraft/internal/command/words"
 )
 
 // envOptions are the flags of certgraft env.
@@ -66,39 +66,21 @@ func (o *envOptions) run(p *printer) error {
 	return p.result(envResult{1, o.root, found}, func(w io.Writer) { text(w, found.Variables) })
 }
 
-// remarks says what is not written, and why.
+// remarks says what is not written, and why: in one line what has the same reason.
 func (o *envOptions) remarks(p *printer, found *installer.Environment) {
-	for note := range notSet(found.LeftOut) {
-		p.note(note)
+	left := words.Group(found.LeftOut, func(l installer.LeftOut) (reason, name string) { return l.Reason, l.Name })
+	for reason, names := range left {
+		are := " is"
+		if len(names) > 1 {
+			are = " are"
+		}
+		p.note(strings.Join(names, ", ") + are + " left out: " + reason)
 	}
 	switch {
 	case found.Bundle == "":
 		p.warn(o.root + " has no bundle of CAs that a variable could name: run certgraft install first")
 	case len(found.Variables) == 0 && len(found.LeftOut) == 0:
 		p.note("what is in " + o.root + " needs no variable: it reads " + found.Bundle + "; --all writes every variable")
-	}
-}
-
-// notSet yields one line for all variables that are left out for the same reason.
-func notSet(all []installer.LeftOut) iter.Seq[string] {
-	var reasons []string
-	names := map[string][]string{}
-	for _, l := range all {
-		if names[l.Reason] == nil {
-			reasons = append(reasons, l.Reason)
-		}
-		names[l.Reason] = append(names[l.Reason], l.Name)
-	}
-	return func(yield func(string) bool) {
-		for _, reason := range reasons {
-			are := " is"
-			if len(names[reason]) > 1 {
-				are = " are"
-			}
-			if !yield(strings.Join(names[reason], ", ") + are + " left out: " + reason) {
-				return
-			}
-		}
 	}
 }
 

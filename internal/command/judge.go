@@ -2,7 +2,6 @@ package command
 
 import (
 	"fmt"
-	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -117,25 +116,13 @@ func nothingLeft(loaded []*bundles.Bundle, verdicts []verdict, policy certs.Poli
 	return hint.Add(refusedf("no certificate is left to install: %s", firstOf(reasons)), firstOf(advice))
 }
 
-// groupVerdicts yields one line for all certificates of a source that share
-// a remark, so that fifty expired roots are not fifty lines.
-func groupVerdicts(verdicts []verdict) iter.Seq[string] {
+// warnVerdicts writes one line for all certificates of a source that share a
+// remark, so that fifty expired roots are not fifty lines.
+func (p *printer) warnVerdicts(verdicts []verdict) {
 	type key struct{ source, action, reason string }
-	var order []key
-	names := map[key][]string{}
-	for _, v := range verdicts {
-		k := key{v.Source, v.Action, v.Reason}
-		if names[k] == nil {
-			order = append(order, k)
-		}
-		names[k] = append(names[k], v.Certificate)
-	}
-	return func(yield func(string) bool) {
-		for _, k := range order {
-			if !yield(fmt.Sprintf("%s: %s %s: %s", k.source, k.action, words.Some(names[k], 3), k.reason)) {
-				return
-			}
-		}
+	groups := words.Group(verdicts, func(v verdict) (key, string) { return key{v.Source, v.Action, v.Reason}, v.Certificate })
+	for k, names := range groups {
+		p.warn(fmt.Sprintf("%s: %s %s: %s", k.source, k.action, words.Some(names, 3), k.reason))
 	}
 }
 

@@ -64,9 +64,7 @@ func (r *editResult) remarks(p *printer) {
 	for _, s := range r.Sources {
 		p.warnFindings(s.Source, s.Findings)
 	}
-	for line := range groupVerdicts(r.Verdicts) {
-		p.warn(line)
-	}
+	p.warnVerdicts(r.Verdicts)
 	for _, w := range r.Warnings {
 		p.warn(w)
 	}

@@ -4,6 +4,7 @@ package words
 
 import (
 	"fmt"
+	"iter"
 	"strings"
 	"unicode"
 )
@@ -22,6 +23,27 @@ func Some(names []string, most int) string {
 		return strings.Join(names, "; ")
 	}
 	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], "; "), len(names)-most)
+}
+
+// Group yields the names of all that have the same key, in the order of the first
+// of each.
+func Group[T any, K comparable](all []T, by func(T) (key K, name string)) iter.Seq2[K, []string] {
+	var order []K
+	names := map[K][]string{}
+	for _, one := range all {
+		key, name := by(one)
+		if names[key] == nil {
+			order = append(order, key)
+		}
+		names[key] = append(names[key], name)
+	}
+	return func(yield func(K, []string) bool) {
+		for _, key := range order {
+			if !yield(key, names[key]) {
+				return
+			}
+		}
+	}
 }
 
 // Visible replaces what could move a terminal's cursor, or turn the direction of
