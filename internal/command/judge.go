@@ -2,6 +2,7 @@ package command
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -144,11 +145,7 @@ func policyHints(policy certs.Policy, c *certs.Certificate, action certs.Action)
 }
 
 func firstOf(set map[string]bool) string {
-	var all []string
-	for s := range set {
-		all = append(all, s)
-	}
-	slices.Sort(all)
+	all := slices.Sorted(maps.Keys(set))
 	if len(all) > 3 {
 		all = append(all[:3], "…")
 	}

@@ -9,36 +9,22 @@ import (
 	"github.com/certgraft/certgraft/probe"
 )
 
-// known yields the certificates of every bundle in the catalogue.
+// known yields the certificates of every bundle in the catalogue: of each those in
+// this program, then those of which it has only name and fingerprint.
 func known(catalogue *bundles.Catalogue) iter.Seq[probe.Known] {
 	return func(yield func(probe.Known) bool) {
 		for provider := range catalogue.All() {
-			for k := range knownOf(provider) {
-				if !yield(k) {
+			set, _, _ := provider.Snapshot()
+			for c := range set.All() {
+				if !yield(probe.Known{Bundle: provider.ID, Name: c.Name(), Fingerprint: c.Fingerprint(), Certificate: c}) {
 					return
 				}
 			}
-		}
-	}
-}
-
-// knownOf yields the certificates of one bundle: those in this program, then
-// those of which it has only name and fingerprint.
-func knownOf(provider *bundles.Provider) iter.Seq[probe.Known] {
-	return func(yield func(probe.Known) bool) {
-		set, _, _ := provider.Snapshot()
-		for c := range set.All() {
-			if !yield(probe.Known{Bundle: provider.ID, Name: c.Name(), Fingerprint: c.Fingerprint(), Certificate: c}) {
-				return
-			}
-		}
-		for _, k := range provider.Known {
-			f, err := certs.ParseFingerprint(k.SHA256)
-			if err != nil || set.Has(f) {
-				continue
-			}
-			if !yield(probe.Known{Bundle: provider.ID, Name: k.Name, Fingerprint: f}) {
-				return
+			for _, k := range provider.Known {
+				f, err := certs.ParseFingerprint(k.SHA256)
+				if err == nil && !set.Has(f) && !yield(probe.Known{Bundle: provider.ID, Name: k.Name, Fingerprint: f}) {
+					return
+				}
 			}
 		}
 	}
