@@ -171,6 +171,7 @@ type bundle struct {
 	file        pemfile.File
 	err         error // why it cannot be made readable
 	more        []*certs.Certificate
+	dropped     bool // certificates were, and nothing else is to be done
 }
 
 // bundleAs is the format of a bundle to which certificates are added in a style.
@@ -195,14 +196,19 @@ func (b *bundle) drop(gone map[certs.Fingerprint]bool) error {
 	if !b.stays(b.ours, gone) {
 		b.data = b.undo(b.data)
 	}
-	left, _ := b.reader.Open(b.data)
-	b.file = pemfile.File{Data: b.data, Held: left.Held} // what is damaged stays so
+	b.keep()
 	return nil
+}
+
+// keep leaves the bundle as it is now: what is damaged stays so.
+func (b *bundle) keep() {
+	left, _ := b.reader.Open(b.data)
+	b.file.Held, b.dropped = left.Held, true
 }
 
 func (b *bundle) encode() ([]byte, error) {
 	damaged := len(b.file.Steps) > 0
-	if !damaged && len(b.more) == 0 {
+	if b.dropped || !damaged && len(b.more) == 0 {
 		return b.data, nil
 	}
 	text, again := b.file.Data, []*certs.Certificate(nil)

@@ -67,7 +67,10 @@ func (s dirStore) install(e *edit, want []wanted) error {
 			return err
 		}
 	}
-	return s.installBundle(e, want, joined)
+	if !leadsToFile(e.root, s.bundle) {
+		return nil // another program's, or none: the bundle store sees to it
+	}
+	return e.extendFile(s.id, s.bundle, s.format(joined), want)
 }
 
 // usesAnchors reports whether anything reads the directory.
@@ -166,45 +169,46 @@ func (s dirStore) isJoined(e *edit) (bool, error) {
 	return e.reader.Passes(data), nil
 }
 
-func (s dirStore) installBundle(e *edit, want []wanted, joined bool) error {
-	if !leadsToFile(e.root, s.bundle) {
-		return nil // another program's, or none: the bundle store sees to it
-	}
-	real, err := e.root.Resolve(s.bundle)
-	if err != nil {
-		return err
-	}
-	if joined {
-		data, err := s.join(e)
-		if err != nil {
-			return err
+// format is how the bundle is written: as the tool would, or added to.
+func (s dirStore) format(joined bool) format {
+	return format{"bundle", func(e *edit, store, name string, data []byte) (content, error) {
+		c, err := bundleAs(pemfile.Style{}).open(e, store, name, data)
+		if b, ok := c.(*bundle); ok && joined {
+			return &joinedBundle{b, s}, err
 		}
-		if e.reader.Passes(data) { // else an anchor that does not end its last line runs into the next
-			return s.rejoin(e, real, data, want)
-		}
-	}
-	return e.extendFile(s.id, real, bundleAs(pemfile.Style{}), want)
+		return c, err
+	}}
 }
 
-// rejoin writes the bundle as the tool would.
-func (s dirStore) rejoin(e *edit, real string, data []byte, want []wanted) error {
-	before, err := e.root.ReadFile(real)
-	if err != nil {
-		return fmt.Errorf("read a bundle: %w", err)
+// joinedBundle is a bundle that the tool makes of the anchors that there are.
+type joinedBundle struct {
+	*bundle
+	store dirStore
+}
+
+// encode joins the anchors, unless one that does not end its last line then runs
+// into the next: no program reads that.
+func (b *joinedBundle) encode() ([]byte, error) {
+	if b.dropped {
+		return b.data, nil
 	}
-	file, _ := e.reader.Open(before) // it was read before
-	report, err := e.fill(s.id, real, file.Held, want, func(wanted) error { return nil })
-	if err != nil {
+	data, err := b.store.join(b.edit)
+	if err != nil || b.reader.Passes(data) {
+		return data, err
+	}
+	return b.bundle.encode()
+}
+
+// drop joins what is left. A bundle that was not there before goes with the last
+// certificate of ours.
+func (b *joinedBundle) drop(gone map[certs.Fingerprint]bool) (err error) {
+	if b.data, err = b.store.join(b.edit); err != nil {
 		return err
 	}
-	if err := e.root.WriteFile(real, data, 0o644); err != nil {
-		return err
+	if slices.Contains(b.record.store(b.store.id).Created, b.name) && !b.stays(b.ours, gone) {
+		b.data = nil
 	}
-	if report.Total, err = e.readBack(real, bundleAs(pemfile.Style{}), want, file.Held)(); err != nil {
-		return err
-	}
-	e.covered = append(e.covered, real)
-	e.report.add(report)
+	b.keep()
 	return nil
 }
 
@@ -216,41 +220,12 @@ func (s dirStore) remove(e *edit, gone map[certs.Fingerprint]bool) error {
 	if err := s.dropAnchors(e, gone); err != nil {
 		return err
 	}
-	for _, name := range e.record.files(s.id) {
-		switch {
-		case name == s.anchors:
-		case joined && leads(e.root, s.bundle, name):
-			if err := s.dropFromJoined(e, name, gone); err != nil {
-				return err
-			}
-		default:
-			report, err := e.shrink(s.id, name, bundleAs(pemfile.Style{}), gone)
-			if err != nil {
-				return err
-			}
-			e.report.add(report)
+	return e.shrinkAll(s.id, func(name string) format {
+		if name == s.anchors {
+			return format{}
 		}
-	}
-	return e.removeCreated(s.id)
-}
-
-// dropFromJoined joins what is left. A bundle that was not there before goes
-// with the last certificate of ours.
-func (s dirStore) dropFromJoined(e *edit, name string, gone map[certs.Fingerprint]bool) error {
-	before, err := e.root.ReadFile(name)
-	if err != nil {
-		return err
-	}
-	data, err := s.join(e)
-	if err != nil {
-		return err
-	}
-	if slices.Contains(e.record.store(s.id).Created, name) && !e.stays(e.record.in(storeOf(s.id, name)), gone) {
-		data = nil
-	}
-	total := e.count(data)
-	e.report.add(StoreReport{Name: s.id, Path: "/" + name, Removed: e.count(before) - total, Total: total})
-	return e.root.WriteFile(name, data, 0o644)
+		return s.format(joined && leads(e.root, s.bundle, name))
+	}, gone)
 }
 
 func (s dirStore) dropAnchors(e *edit, gone map[certs.Fingerprint]bool) error {
