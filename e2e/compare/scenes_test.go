@@ -128,6 +128,8 @@ var onImage = []string{
 	"patch IMAGE corp.pem --offline --with-mozilla --tag oci:rewrite:1 --layer rewrite --cache cache",
 	"patch oci:append:2 corp.pem --offline --in-place --cache cache --metadata-file meta.json --sync",
 	"patch IMAGE corp.pem --offline --with-mozilla --tag oci-archive:out.tar --tag docker-archive:docker.tar:a:1",
+	"patch docker-archive:docker.tar aws-rds --offline --tag oci:again:1",
+	"remove --image oci-archive:out.tar corp.pem --tag docker-archive:back.tar:b:2",
 	"inspect --json oci:append:2",
 	"diff oci:append:1 oci:append:2",
 	"remove --image oci:append:1 --all --tag oci:back:1 --json",
