@@ -1,0 +1,71 @@
+package arch
+
+import (
+	"encoding/json"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// most is how many files a package may have that are no tests; installer has a file
+// for each kind of store.
+var most = map[string]int{"": 30, "installer": 36}
+
+// exempt has a file for each command and each thing that it prints.
+const exempt = "internal/command"
+
+// ordered are the packages that are read from top to bottom, with those below them.
+var ordered = []string{"installer", "image", "internal/pemfile", "probe"}
+
+// room is what tools/house says of a package. It documents what each count means.
+type room struct {
+	Name               string
+	Files              int
+	Arrows, Up, Circle int
+}
+
+// No package has too many files to find one's way in, and in those with an order
+// fewer than one in five arrows between files run up, or lead round in a circle.
+func TestRooms(t *testing.T) {
+	for _, r := range rooms(t) {
+		limit := most[r.Name]
+		if limit == 0 {
+			limit = most[""]
+		}
+		if r.Files > limit && r.Name != exempt {
+			t.Errorf("%s has %d files that are no tests: %d is the most", r.Name, r.Files, limit)
+		}
+		if !inOrder(r.Name) {
+			continue
+		}
+		if r.Arrows > 0 && 5*max(r.Up, r.Circle) >= r.Arrows {
+			t.Errorf("%s: of %d arrows between files %d run up and %d are on a circle: make house PACKAGE=%s", r.Name, r.Arrows, r.Up, r.Circle, r.Name)
+		}
+	}
+}
+
+func inOrder(name string) bool {
+	for _, o := range ordered {
+		if name == o || strings.HasPrefix(name, o+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+func rooms(t *testing.T) []room {
+	t.Helper()
+	cmd := exec.Command("go", "run", "-C", "../../tools/house", ".", "-json", "../..")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("tools/house: %v", err)
+	}
+	var house struct{ Packages []room }
+	if err := json.Unmarshal(out, &house); err != nil {
+		t.Fatal(err)
+	}
+	if len(house.Packages) < 10 {
+		t.Fatalf("only %d packages are found", len(house.Packages))
+	}
+	return house.Packages
+}
