@@ -141,11 +141,12 @@ var onImage = []string{
 func images(t *testing.T) (all []scene) {
 	t.Helper()
 	add := func(name, ref string) {
+		kind, _, _ := strings.Cut(ref, ":")
 		var steps []string
 		for _, s := range onImage {
 			steps = append(steps, strings.ReplaceAll(s, "IMAGE", ref))
 		}
-		all = append(all, scene{name + " " + ref[:strings.Index(ref, ":")], func(t *testing.T, dir string) {
+		all = append(all, scene{name + " " + kind, func(t *testing.T, dir string) {
 			rig.Run(t, "cp", rig.File("testdata/bundles/corp.pem"), filepath.Join(dir, "corp.pem"))
 		}, steps})
 	}

@@ -68,10 +68,7 @@ func Postgres(t *testing.T, a Authority, options ...string) int {
 		Run(t, "install", "-o", "postgres", "-m", "0600", file, filepath.Join(data, name))
 	}
 	port := FreePort(t)
-	settings := " -c ssl=on -c fsync=off"
-	for _, o := range options {
-		settings += " -c " + o
-	}
+	settings := strings.Join(append([]string{"", "ssl=on", "fsync=off"}, options...), " -c ")
 	cmd := exec.Command("su", "postgres", "-c", fmt.Sprintf(
 		"exec %s/postgres -D %s -p %d -c listen_addresses=127.0.0.1 -c unix_socket_directories=''%s", bin, data, port, settings))
 	Background(t, cmd, func() bool {
