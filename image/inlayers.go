@@ -15,6 +15,7 @@ import (
 
 	"github.com/certgraft/certgraft/image/internal/layer"
 	"github.com/certgraft/certgraft/image/internal/oci"
+	"github.com/certgraft/certgraft/internal/hint"
 	"github.com/certgraft/certgraft/rootfs"
 )
 
@@ -51,14 +52,14 @@ func (u *updater) rewriteLayers(ctx context.Context, it *item, base *tree, chang
 	}
 	for _, c := range changes {
 		if err := p.place(c); err != nil {
-			return nil, oci.WithHint(err, "use --layer append, which puts what changed on top")
+			return nil, hint.Add(err, "use --layer append, which puts what changed on top")
 		}
 	}
 	if err := p.finish(); err != nil {
 		return nil, err
 	}
 	if err := p.check(); err != nil {
-		return nil, oci.WithHint(err, "use --layer append, which puts what changed on top")
+		return nil, hint.Add(err, "use --layer append, which puts what changed on top")
 	}
 	made := map[int]*layer.Built{}
 	for i, edit := range p.edits {

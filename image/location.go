@@ -15,6 +15,7 @@ import (
 	"github.com/certgraft/certgraft/image/internal/oci"
 	"github.com/certgraft/certgraft/image/internal/registry"
 	"github.com/certgraft/certgraft/image/internal/store"
+	"github.com/certgraft/certgraft/internal/hint"
 )
 
 // A Location is a place that keeps an image: a tag of a repository, a directory,
@@ -85,7 +86,7 @@ func (at Location) Unmoved(ctx context.Context, img *Image) (err error) {
 		return nil
 	}
 	if err == nil && there != img.Descriptor.Digest {
-		err = oci.WithHint(fmt.Errorf("%s was pushed anew meanwhile, and is %s now", at, there), "nothing was pushed: run it again")
+		err = hint.Add(fmt.Errorf("%s was pushed anew meanwhile, and is %s now", at, there), "nothing was pushed: run it again")
 	}
 	return err
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/certgraft/certgraft/image/internal/layer"
 	"github.com/certgraft/certgraft/image/internal/oci"
+	"github.com/certgraft/certgraft/internal/hint"
 )
 
 // rewrite edits config and manifest of an image as they were written.
@@ -74,7 +75,7 @@ func editLayers(o *oci.Object, c imageChange) error {
 		layers = append(layers, raw)
 	}
 	if len(layers) > maxLayers {
-		return oci.WithHint(fmt.Errorf("the image would have %d layers, and engines mount up to %d", len(layers), maxLayers), "build it with fewer layers, or squash it")
+		return hint.Add(fmt.Errorf("the image would have %d layers, and engines mount up to %d", len(layers), maxLayers), "build it with fewer layers, or squash it")
 	}
 	return o.Set("layers", layers)
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/certgraft/certgraft/image/internal/known"
 	"github.com/certgraft/certgraft/image/internal/oci"
+	"github.com/certgraft/certgraft/internal/hint"
 )
 
 // open reads the manifests and configs of an image, and selects what is updated.
@@ -123,11 +124,11 @@ func (u *updater) selectParts(top *item) error {
 	}
 	for _, want := range u.opt.Platforms {
 		if !matched[want] {
-			return oci.WithHint(oci.WithKind(fmt.Errorf("there is no image for %s", want), ErrUsage), "it has "+strings.Join(offered, ", "))
+			return hint.Add(oci.WithKind(fmt.Errorf("there is no image for %s", want), ErrUsage), "it has "+strings.Join(offered, ", "))
 		}
 	}
 	if len(offered) == 0 {
-		return oci.WithHint(errors.New("there is no image in it"), "it may be an artifact: a chart, a signature, a bill of materials")
+		return hint.Add(errors.New("there is no image in it"), "it may be an artifact: a chart, a signature, a bill of materials")
 	}
 	return nil
 }

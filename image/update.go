@@ -8,6 +8,7 @@ import (
 
 	"github.com/certgraft/certgraft/image/internal/known"
 	"github.com/certgraft/certgraft/image/internal/oci"
+	"github.com/certgraft/certgraft/internal/hint"
 	"github.com/certgraft/certgraft/rootfs"
 )
 
@@ -42,7 +43,7 @@ func Root(ctx context.Context, img *Image, opt Options) (fs.ReadLinkFS, *Config,
 	var config *Config
 	_, err := Update(ctx, img, func(r *rootfs.Overlay, c *Config) error {
 		if root != nil {
-			return oci.WithHint(errors.New("it holds images for several platforms"), "choose one with --platform")
+			return hint.Add(errors.New("it holds images for several platforms"), "choose one with --platform")
 		}
 		root, config = r, c
 		return nil

@@ -13,7 +13,8 @@ import (
 
 	"github.com/certgraft/certgraft/image/internal/layer"
 	"github.com/certgraft/certgraft/image/internal/oci"
-	"github.com/certgraft/certgraft/image/internal/store"
+	"github.com/certgraft/certgraft/internal/atomicfile"
+	"github.com/certgraft/certgraft/internal/hint"
 )
 
 // Cache keeps what is known of layers in a directory, so that a layer that was
@@ -39,7 +40,7 @@ const DefaultCacheSize = 512 << 20
 func OpenCache(dir string, log *slog.Logger) (*Cache, error) {
 	at := dir + "/" + cacheVersion
 	if err := os.MkdirAll(at, 0o755); err != nil {
-		return nil, oci.WithHint(fmt.Errorf("open the cache: %w", err), "name a directory that can be written to with --cache")
+		return nil, hint.Add(fmt.Errorf("open the cache: %w", err), "name a directory that can be written to with --cache")
 	}
 	root, err := os.OpenRoot(at)
 	if err != nil {
@@ -89,7 +90,7 @@ func (c *Cache) store(digest oci.Digest, l *layer.Listing) {
 	if c == nil {
 		return
 	}
-	err := store.ReplaceFile(c.root, cacheName(digest), func(w io.Writer) error { _, err := w.Write(l.Packed); return err })
+	err := atomicfile.In(c.root, cacheName(digest), func(w io.Writer) error { _, err := w.Write(l.Packed); return err })
 	if err == nil {
 		err = c.prune()
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/certgraft/certgraft/image/internal/layer"
 	"github.com/certgraft/certgraft/image/internal/oci"
 	"github.com/certgraft/certgraft/image/internal/registry"
+	"github.com/certgraft/certgraft/internal/hint"
 )
 
 // CacheRepo keeps what is known of layers in a repository of a registry, so that
@@ -40,7 +41,7 @@ type CacheRepo struct {
 func OpenRepo(client *registry.Client, text string, readOnly bool, warn func(message string)) (*CacheRepo, error) {
 	repo, err := name.NewRepository(strings.TrimPrefix(text, "docker://"), name.WithDefaultRegistry("docker.io"))
 	if err != nil {
-		return nil, oci.WithHint(oci.WithKind(fmt.Errorf("%q is not the name of a repository: %w", text, err), oci.ErrUsage), "write REGISTRY/REPOSITORY, without a tag")
+		return nil, hint.Add(oci.WithKind(fmt.Errorf("%q is not the name of a repository: %w", text, err), oci.ErrUsage), "write REGISTRY/REPOSITORY, without a tag")
 	}
 	return &CacheRepo{name: repo, client: client, readOnly: readOnly, warn: warn}, nil
 }

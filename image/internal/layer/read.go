@@ -13,6 +13,7 @@ import (
 	"io"
 
 	"github.com/certgraft/certgraft/image/internal/oci"
+	"github.com/certgraft/certgraft/internal/hint"
 )
 
 // Reader reads layers.
@@ -139,7 +140,7 @@ type bounded struct {
 func (b *bounded) Read(p []byte) (int, error) {
 	n, err := b.r.Read(p)
 	if b.left -= int64(n); b.left < 0 {
-		return 0, oci.WithHint(errors.New("it unpacks to more than is read of one layer"), "if the image is meant to be that large, allow it with --max-layer-size")
+		return 0, hint.Add(errors.New("it unpacks to more than is read of one layer"), "if the image is meant to be that large, allow it with --max-layer-size")
 	}
 	return n, err
 }

@@ -10,13 +10,15 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/certgraft/certgraft/internal/hint"
 )
 
 // Unpack returns what r holds once it is decompressed, and how it was compressed.
 // That is told from its first bytes: media types are wrong now and then.
 func Unpack(r io.Reader, mediaType string) (io.ReadCloser, Compression, error) {
 	if strings.HasSuffix(mediaType, "+encrypted") {
-		return nil, Plain, WithHint(fmt.Errorf("it is encrypted (%s)", mediaType), "patch the image before it is encrypted")
+		return nil, Plain, hint.Add(fmt.Errorf("it is encrypted (%s)", mediaType), "patch the image before it is encrypted")
 	}
 	head := bufio.NewReaderSize(r, 64<<10)
 	kind, err := Sniff(head)

@@ -12,19 +12,6 @@ var ErrUnreachable = errors.New("the registry or engine could not be reached")
 // named.
 var ErrUsage = errors.New("wrong usage")
 
-// WithHint returns an error that knows what to do next.
-func WithHint(err error, hint string) error { return hinted{err, hint} }
-
-type hinted struct {
-	error
-	hint string
-}
-
-func (h hinted) Unwrap() error { return h.error }
-
-// Hint returns the advice to print below the error.
-func (h hinted) Hint() string { return h.hint }
-
 // WithKind returns an error that errors.Is takes for kind, too.
 func WithKind(err, kind error) error { return kinded{err, kind} }
 

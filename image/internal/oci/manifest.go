@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+
+	"github.com/certgraft/certgraft/internal/hint"
 )
 
 // Manifest is what is read of a manifest or index. Only an image that has none is
@@ -63,7 +65,7 @@ func MediaTypeOf(raw []byte, fallback string) (string, error) {
 		mediaType = fallback
 	}
 	if !IsIndex(mediaType) && !IsManifest(mediaType) {
-		return "", WithHint(fmt.Errorf("a manifest of type %q is not read", mediaType), "schema 1 images are from before 2016: push the image again with a current tool")
+		return "", hint.Add(fmt.Errorf("a manifest of type %q is not read", mediaType), "schema 1 images are from before 2016: push the image again with a current tool")
 	}
 	return mediaType, nil
 }

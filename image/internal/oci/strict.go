@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+
+	"github.com/certgraft/certgraft/internal/hint"
 )
 
 // DecodeStrict reads a document into v, and refuses it if it has a member twice, or one
@@ -16,7 +18,7 @@ func DecodeStrict(raw []byte, v any) error {
 		return fmt.Errorf("it is not the JSON that was expected: %w", err)
 	}
 	if err := checkStrict(raw, reflect.TypeOf(v)); err != nil {
-		return WithHint(err, "no tool that is in use writes this: build the image again, and ask where it comes from")
+		return hint.Add(err, "no tool that is in use writes this: build the image again, and ask where it comes from")
 	}
 	return nil
 }

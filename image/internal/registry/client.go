@@ -23,6 +23,7 @@ import (
 
 	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/image/internal/oci"
+	"github.com/certgraft/certgraft/internal/hint"
 	"github.com/certgraft/certgraft/internal/web"
 )
 
@@ -64,7 +65,7 @@ func (c *Client) login(ctx context.Context, repo name.Repository, scopes ...stri
 	}
 	auth, err := authn.Resolve(ctx, authn.DefaultKeychain, repo)
 	if err != nil {
-		return nil, oci.WithHint(fmt.Errorf("read the credentials for %s: %w", registry.Name(), err), "log in again: docker login or podman login "+registry.Name())
+		return nil, hint.Add(fmt.Errorf("read the credentials for %s: %w", registry.Name(), err), "log in again: docker login or podman login "+registry.Name())
 	}
 	rt, err := transport.NewWithContext(ctx, registry, auth, c.transport(), scopes)
 	if err != nil {

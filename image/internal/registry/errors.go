@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
 	"github.com/certgraft/certgraft/image/internal/oci"
+	"github.com/certgraft/certgraft/internal/hint"
 	"github.com/certgraft/certgraft/internal/web"
 )
 
@@ -27,8 +28,8 @@ func registryError(host string, err error) error {
 	}](err); ok {
 		return err
 	}
-	if hint := registryHint(host, err); hint != "" {
-		return oci.WithHint(err, hint)
+	if advice := registryHint(host, err); advice != "" {
+		return hint.Add(err, advice)
 	}
 	return err
 }

@@ -7,7 +7,7 @@ import (
 	"net/http"
 	"slices"
 
-	"github.com/certgraft/certgraft/image/internal/oci"
+	"github.com/certgraft/certgraft/internal/hint"
 )
 
 // guarded lets plain http through to loopback and to the hosts that were named
@@ -21,7 +21,7 @@ var errPlain = errors.New("plain http is not used for this host")
 
 func (g *guarded) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.URL.Scheme == "http" && !slices.Contains(g.plain, req.URL.Host) && !isLoopback(req.URL.Hostname()) {
-		return nil, oci.WithHint(fmt.Errorf("%s: %w", req.URL.Host, errPlain), "if the registry has no TLS, say so with --insecure-registry "+req.URL.Host)
+		return nil, hint.Add(fmt.Errorf("%s: %w", req.URL.Host, errPlain), "if the registry has no TLS, say so with --insecure-registry "+req.URL.Host)
 	}
 	return g.inner.RoundTrip(req)
 }

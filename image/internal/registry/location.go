@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
 	"github.com/certgraft/certgraft/image/internal/oci"
+	"github.com/certgraft/certgraft/internal/hint"
 	"github.com/certgraft/certgraft/internal/web"
 )
 
@@ -27,15 +28,15 @@ func Parse(text string, client func() *Client) (*Location, error) {
 		return nil, oci.WithKind(errors.New("the name of an image is empty"), oci.ErrUsage)
 	}
 	if scheme, _, ok := strings.Cut(text, "://"); ok && scheme != "docker" {
-		return nil, oci.WithHint(oci.WithKind(fmt.Errorf("%q is not the name of an image", web.Redact(text)), oci.ErrUsage), "leave out "+scheme+"://")
+		return nil, hint.Add(oci.WithKind(fmt.Errorf("%q is not the name of an image", web.Redact(text)), oci.ErrUsage), "leave out "+scheme+"://")
 	}
 	ref, err := name.ParseReference(strings.TrimPrefix(text, "docker://"), name.WithDefaultRegistry("docker.io"))
 	if strings.IndexAny(text, "./") == 0 { // the library takes the file for a repository
 		err = errors.New("it is a path")
 	}
 	if err != nil {
-		hint := "write REGISTRY/REPOSITORY:TAG, oci:DIR, oci-archive:FILE, docker-archive:FILE or docker-daemon:NAME"
-		return nil, oci.WithHint(oci.WithKind(fmt.Errorf("%q is not the name of an image: %w", text, err), oci.ErrUsage), hint)
+		advice := "write REGISTRY/REPOSITORY:TAG, oci:DIR, oci-archive:FILE, docker-archive:FILE or docker-daemon:NAME"
+		return nil, hint.Add(oci.WithKind(fmt.Errorf("%q is not the name of an image: %w", text, err), oci.ErrUsage), advice)
 	}
 	return &Location{text: text, ref: ref, client: client}, nil
 }

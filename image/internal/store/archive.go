@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 
 	"github.com/certgraft/certgraft/image/internal/oci"
+	"github.com/certgraft/certgraft/internal/atomicfile"
+	"github.com/certgraft/certgraft/internal/hint"
 )
 
 // Archive is an image in a tar archive: an OCI layout, or what docker save
@@ -62,7 +64,7 @@ func (a *Archive) openArchive(ctx context.Context) (*os.File, error) {
 	}
 	f, err := os.Open(a.Path)
 	if err != nil {
-		return nil, oci.WithHint(err, "name an archive that is there")
+		return nil, hint.Add(err, "name an archive that is there")
 	}
 	if info, err := f.Stat(); err != nil || info.Mode().IsRegular() {
 		kind, err := oci.Sniff(bufio.NewReader(io.NewSectionReader(f, 0, 16)))
@@ -112,7 +114,7 @@ func (a *Archive) writeFile(write func(io.Writer) error) error {
 		return err
 	}
 	defer root.Close()
-	return ReplaceFile(root, filepath.Base(file), write)
+	return atomicfile.In(root, filepath.Base(file), write)
 }
 
 // writeArchive writes an image as a layout in a tar archive. The same image

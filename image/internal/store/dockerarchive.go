@@ -13,6 +13,7 @@ import (
 
 	"github.com/certgraft/certgraft/image/internal/layer"
 	"github.com/certgraft/certgraft/image/internal/oci"
+	"github.com/certgraft/certgraft/internal/hint"
 )
 
 // getDocker returns the image that ref names, or the only one, of an archive
@@ -20,7 +21,7 @@ import (
 func getDocker(ctx context.Context, t *tarFiles, text, ref string) (*oci.Image, error) {
 	raw, err := layout{t}.readSmall("manifest.json")
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, oci.WithHint(fmt.Errorf("%s has no manifest.json: docker save did not write it", text), "an OCI layout in an archive is oci-archive:FILE")
+		return nil, hint.Add(fmt.Errorf("%s has no manifest.json: docker save did not write it", text), "an OCI layout in an archive is oci-archive:FILE")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", text, err)
@@ -61,11 +62,11 @@ func chooseSaved(all []saved, ref string) (saved, error) {
 	}
 	switch {
 	case ref != "":
-		return saved{}, oci.WithHint(oci.WithKind(fmt.Errorf("it holds no image %s", ref), oci.ErrUsage), "it has: "+strings.Join(names, ", "))
+		return saved{}, hint.Add(oci.WithKind(fmt.Errorf("it holds no image %s", ref), oci.ErrUsage), "it has: "+strings.Join(names, ", "))
 	case len(all) == 1:
 		return all[0], nil
 	}
-	return saved{}, oci.WithHint(oci.WithKind(fmt.Errorf("it holds %d images", len(all)), oci.ErrUsage), "choose one by its name: "+strings.Join(names, ", "))
+	return saved{}, hint.Add(oci.WithKind(fmt.Errorf("it holds %d images", len(all)), oci.ErrUsage), "choose one by its name: "+strings.Join(names, ", "))
 }
 
 // fromLayout returns the image as the OCI layout in the archive has it, or nil
@@ -201,7 +202,7 @@ func single(ctx context.Context, img *oci.Image) (*oci.Image, error) {
 	}
 	all := slices.DeleteFunc(m.Manifests, func(d oci.Descriptor) bool { return d.Annotations[oci.ReferenceType] != "" })
 	if len(all) != 1 {
-		return nil, oci.WithHint(oci.WithKind(fmt.Errorf("an archive for docker load holds one image, and there are %d", len(all)), oci.ErrUsage), "choose one with --platform, or write oci-archive:FILE")
+		return nil, hint.Add(oci.WithKind(fmt.Errorf("an archive for docker load holds one image, and there are %d", len(all)), oci.ErrUsage), "choose one with --platform, or write oci-archive:FILE")
 	}
 	raw, err := oci.Read(ctx, img.Blobs(), all[0])
 	if err != nil {

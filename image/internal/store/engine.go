@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 
 	"github.com/certgraft/certgraft/image/internal/oci"
+	"github.com/certgraft/certgraft/internal/hint"
 )
 
 // Engine is an image in a container engine that speaks Docker's API: Docker, or
@@ -83,7 +84,7 @@ func (e *Engine) call(ctx context.Context, method, path string, body io.Reader) 
 	}
 	resp, err := client.Do(req)
 	if err != nil {
-		return nil, oci.WithHint(oci.WithKind(fmt.Errorf("%s: ask the engine: %w", e.Text, err), oci.ErrUnreachable), "check that the engine runs, and DOCKER_HOST")
+		return nil, hint.Add(oci.WithKind(fmt.Errorf("%s: ask the engine: %w", e.Text, err), oci.ErrUnreachable), "check that the engine runs, and DOCKER_HOST")
 	}
 	if resp.StatusCode == http.StatusOK {
 		return resp, nil
@@ -116,7 +117,7 @@ func (e *Engine) client() (*http.Client, string, error) {
 	case "tcp":
 		return &http.Client{}, "http://" + u.Host, nil
 	}
-	return nil, "", oci.WithHint(oci.WithKind(fmt.Errorf("DOCKER_HOST=%s is not supported", address), oci.ErrUsage), "it is unix://PATH or tcp://HOST:PORT; or pipe docker save into docker-archive:-")
+	return nil, "", hint.Add(oci.WithKind(fmt.Errorf("DOCKER_HOST=%s is not supported", address), oci.ErrUsage), "it is unix://PATH or tcp://HOST:PORT; or pipe docker save into docker-archive:-")
 }
 
 // socket returns the first of the usual sockets that is there.

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/certgraft/certgraft/image/internal/oci"
+	"github.com/certgraft/certgraft/internal/atomicfile"
+	"github.com/certgraft/certgraft/internal/hint"
 )
 
 // Dir is an image in a directory.
@@ -27,7 +29,7 @@ func (l *Dir) String() string { return l.Text }
 func (l *Dir) Get(ctx context.Context) (*oci.Image, error) {
 	root, err := os.OpenRoot(l.Path)
 	if err != nil {
-		return nil, oci.WithHint(fmt.Errorf("%s: %w", l.Text, err), "name the directory that has oci-layout and index.json in it")
+		return nil, hint.Add(fmt.Errorf("%s: %w", l.Text, err), "name the directory that has oci-layout and index.json in it")
 	}
 	return layout{dirFiles{root}}.get(ctx, l.Text, l.Tag)
 }
@@ -65,7 +67,7 @@ func putBlob(root *os.Root, d oci.Descriptor, open func() (io.ReadCloser, error)
 		return err
 	}
 	defer body.Close()
-	return ReplaceFile(root, d.Digest.Path(), func(w io.Writer) error {
+	return atomicfile.In(root, d.Digest.Path(), func(w io.Writer) error {
 		_, err := io.Copy(w, body)
 		return err
 	})
@@ -99,7 +101,7 @@ func (l *Dir) putIndex(ctx context.Context, root *os.Root, img *oci.Image) error
 		return fmt.Errorf("index.json: %w", err)
 	}
 	put := func(name, data string) error {
-		return ReplaceFile(root, name, func(w io.Writer) error { _, err := io.WriteString(w, data); return err })
+		return atomicfile.In(root, name, func(w io.Writer) error { _, err := io.WriteString(w, data); return err })
 	}
 	if _, err := root.ReadFile("oci-layout"); err != nil {
 		if err := put("oci-layout", layoutMark); err != nil {

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/certgraft/certgraft/image/internal/oci"
+	"github.com/certgraft/certgraft/internal/hint"
 )
 
 // files is where the files of a layout are: a directory, or an archive.
@@ -53,7 +54,7 @@ func (l layout) readSmall(name string) ([]byte, error) {
 func (l layout) get(ctx context.Context, text, tag string) (*oci.Image, error) {
 	raw, err := l.readSmall("index.json")
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, oci.WithHint(fmt.Errorf("%s is not an OCI layout: it has no index.json", text), "an archive that docker save wrote is docker-archive:FILE")
+		return nil, hint.Add(fmt.Errorf("%s is not an OCI layout: it has no index.json", text), "an archive that docker save wrote is docker-archive:FILE")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", text, err)
@@ -103,11 +104,11 @@ func choose(all []oci.Descriptor, tag string) (oci.Descriptor, error) {
 	case len(found) == 1:
 		return found[0], nil
 	case len(found) > 1:
-		return oci.Descriptor{}, oci.WithHint(oci.WithKind(fmt.Errorf("it holds %d images", len(found)), oci.ErrUsage), "choose one by its tag: "+strings.Join(names, ", "))
+		return oci.Descriptor{}, hint.Add(oci.WithKind(fmt.Errorf("it holds %d images", len(found)), oci.ErrUsage), "choose one by its tag: "+strings.Join(names, ", "))
 	case tag == "":
 		return oci.Descriptor{}, errors.New("it holds no image")
 	}
-	return oci.Descriptor{}, oci.WithHint(oci.WithKind(fmt.Errorf("it holds nothing with the tag %s", tag), oci.ErrUsage), "it has: "+strings.Join(names, ", "))
+	return oci.Descriptor{}, hint.Add(oci.WithKind(fmt.Errorf("it holds nothing with the tag %s", tag), oci.ErrUsage), "it has: "+strings.Join(names, ", "))
 }
 
 // isNamed reports whether an entry of a layout has the name: by the annotation of
