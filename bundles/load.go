@@ -121,13 +121,6 @@ func Load(ctx context.Context, opt Options, specs ...string) ([]*Bundle, error) 
 	return loaded, errors.Join(errs...)
 }
 
-// Preload decodes the certificates in this program, for those who know that
-// they will [Load] some and have something else to do meanwhile.
-func Preload() {
-	snapshots()
-	mozillaDER()
-}
-
 var errTimeout = errors.New("the time for downloads is up")
 
 func (opt Options) timeout() time.Duration {

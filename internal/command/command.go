@@ -15,7 +15,6 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/certgraft/certgraft/bundles"
 	"github.com/certgraft/certgraft/internal/hint"
 )
 
@@ -36,9 +35,6 @@ const (
 // certgraft run is the command's.
 func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	p := newPrinter(stdin, stdout, stderr, processEnviron())
-	if slices.Contains(args, "--offline") {
-		go bundles.Preload() // while the command line is read
-	}
 	args = helpFirst(args)
 	app := newApp(p, asked(args))
 	args, err := permute(app, args)
