@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -19,12 +18,12 @@ import (
 	"github.com/certgraft/certgraft/internal/roottest"
 )
 
-// TestBench measures certgraft beside the real tools in one run, checks the
-// ratios that are promised, and writes docs/benchmarks.md. It runs only when
-// asked for: make bench.
+// TestBench measures certgraft beside the real tools and beside its first round in
+// one run, checks the ratios that are promised, and writes docs/benchmarks.md. It
+// runs only when asked for: make bench.
 func TestBench(t *testing.T) {
 	part(t, "tools")
-	table := [][]string{{"what", "certgraft", "real tool", "ratio", "promised"}}
+	table := [][]string{{"what", "certgraft", "beside", "ratio", "promised"}}
 	add := func(what string, ours, theirs time.Duration, most float64, promised string) {
 		ratio := float64(ours) / float64(theirs)
 		table = append(table, []string{what, ms(ours), ms(theirs), fmt.Sprintf("%.4f", ratio), promised})
@@ -32,14 +31,7 @@ func TestBench(t *testing.T) {
 			t.Errorf("%s: %v against %v, ratio %.4f is more than %.4f", what, ours, theirs, ratio, most)
 		}
 	}
-	for _, disk := range []bool{true, false} {
-		ours, theirs := benchInstall(t, disk)
-		what := "install the RDS snapshot on a Debian root"
-		if !disk {
-			what += ", on tmpfs (no disk to sync)"
-		}
-		add(what, ours, theirs, 1.0/50, "at most 1/50 of awk and update-ca-certificates")
-	}
+	benchInstalls(t, add)
 	ours, theirs := benchKeystore(t)
 	add("110 certificates into the trust store of a Java runtime", ours, theirs, 1.0/200, "at most 1/200 of keytool -importcert, one by one")
 	ours, theirs = benchP11Kit(t)
@@ -88,60 +80,6 @@ func medians(n int, ours, theirs func() time.Duration) (time.Duration, time.Dura
 	slices.Sort(all[0])
 	slices.Sort(all[1])
 	return all[0][n/2], all[1][n/2]
-}
-
-// benchInstall measures both on fresh copies of one root, each with nothing left
-// to write to the disk but what it writes itself.
-func benchInstall(t *testing.T, disk bool) (ours, theirs time.Duration) {
-	t.Helper()
-	base := rig.Debian(t, "trixie")
-	if disk {
-		base = spread(t, base)
-	} else {
-		ram := rig.Mount(t, "-t", "tmpfs", "-o", "size=4g", "tmpfs")
-		rig.Run(t, "cp", "-a", base, ram)
-		base = filepath.Join(ram, filepath.Base(base))
-	}
-	rig.Run(t, rig.Certgraft, "bundle", "--offline", "--output", filepath.Join(base, "tmp/rds.pem"), "aws-rds")
-	const rounds = 9
-	var copies []string
-	for i := range 2 * rounds {
-		copies = append(copies, fmt.Sprintf("%s-%d", base, i))
-		rig.Run(t, "cp", "-a", base, copies[i])
-	}
-	fresh := func() string {
-		root := copies[0]
-		copies = copies[1:]
-		syscall.Sync()
-		return root
-	}
-	split := `cd /usr/local/share/ca-certificates && awk '/-----BEGIN/{n++} {print > ("rds-" n ".crt")}' /tmp/rds.pem && update-ca-certificates`
-	return medians(rounds, func() time.Duration {
-		root := fresh()
-		start := time.Now()
-		rig.Run(t, rig.Certgraft, "install", "--offline", "--quiet", "--root", root, "aws-rds")
-		return time.Since(start)
-	}, func() time.Duration {
-		root := fresh()
-		start := time.Now()
-		rig.Chroot(t, root, "sh", "-ec", split)
-		return time.Since(start)
-	})
-}
-
-// spread copies a root to a directory whose subdirectories ext4 lays out far
-// from each other, by their names, and so from what this and other tests have
-// removed a moment ago: it is slow to give away inodes that were freed within
-// the last minutes, which no build of an image comes upon.
-func spread(t *testing.T, root string) string {
-	t.Helper()
-	dir := t.TempDir()
-	if out, err := rig.Try(t, "chattr", "+T", dir); err != nil {
-		t.Logf("no ext4: %v %s", err, out)
-	}
-	base := filepath.Join(dir, strconv.FormatInt(time.Now().UnixNano(), 36))
-	rig.Run(t, "cp", "-a", root, base)
-	return base
 }
 
 // benchKeystore measures both on a store of Debian's; keytool takes so long that
@@ -242,7 +180,7 @@ func benchInspect(t *testing.T) time.Duration {
 func writeBenchmarks(t *testing.T, table [][]string) {
 	t.Helper()
 	var out bytes.Buffer
-	fmt.Fprintf(&out, "# Benchmarks\n\nMedians of one run of `make bench`, certgraft beside the real tools. Both times of a row were measured in turns on the same machine, each\non a fresh copy of the same root after a sync; only their ratio says something about another.\n\n")
+	fmt.Fprintf(&out, "# Benchmarks\n\nMedians of one run of `make bench`, certgraft beside the real tools, and beside its first round\n(commit 4c675e9). Both times of a row were measured in turns on the same machine, each on a fresh copy of the same root; only their ratio\nsays something about another machine.\n\n")
 	out.WriteString(rows(table))
 	fmt.Fprint(&out, "\nMore: [patch](benchmarks-patch.md), [as the work grows](benchmarks-growth.md), with the parts of the binary, allocations, and what a recipe adds to an image.\n")
 	t.Log("\n" + out.String())
