@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/certgraft/certgraft/e2e/rig"
 )
 
 var (
@@ -42,8 +44,8 @@ var (
 
 func layAlpine(t *testing.T, root string) {
 	t.Helper()
-	write(t, filepath.Join(root, "etc/os-release"), "NAME=\"Alpine Linux\"\nID=alpine\nVERSION_ID=3.20.3\nPRETTY_NAME=\"Alpine Linux v3.20\"\n")
-	write(t, filepath.Join(root, "lib/apk/db/installed"), "")
+	rig.Write(t, filepath.Join(root, "etc/os-release"), "NAME=\"Alpine Linux\"\nID=alpine\nVERSION_ID=3.20.3\nPRETTY_NAME=\"Alpine Linux v3.20\"\n")
+	rig.Write(t, filepath.Join(root, "lib/apk/db/installed"), "")
 	must(os.Symlink("certs/ca-certificates.crt", filepath.Join(root, "etc/ssl/cert.pem")))
 }
 

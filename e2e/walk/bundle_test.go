@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/certgraft/certgraft/e2e/rig"
 )
 
 // bundleOnly is a root without a tool and without anchors, as distroless images
@@ -16,7 +18,7 @@ var bundleOnly = &kind{
 }
 
 func layBundleOnly(t *testing.T, root string) {
-	write(t, filepath.Join(root, "etc/os-release"), "PRETTY_NAME=\"Distroless\"\nNAME=\"Debian GNU/Linux\"\nID=\"debian\"\nVERSION_ID=\"12\"\n")
+	rig.Write(t, filepath.Join(root, "etc/os-release"), "PRETTY_NAME=\"Distroless\"\nNAME=\"Debian GNU/Linux\"\nID=\"debian\"\nVERSION_ID=\"12\"\n")
 	layBundle(t, root)
 }
 
@@ -29,7 +31,7 @@ func layBundle(t *testing.T, root string) {
 		must(err)
 		all = append(all, data...)
 	}
-	write(t, filepath.Join(root, toolsBundle), string(all))
+	rig.Write(t, filepath.Join(root, toolsBundle), string(all))
 }
 
 func viewBundle(root string) (map[string]trusted, error) {

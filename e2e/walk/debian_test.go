@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/certgraft/certgraft/e2e/rig"
 )
 
 var (
@@ -51,13 +53,13 @@ func layDebian(t *testing.T, suite, root string) {
 	conf.WriteString("# few of them\n")
 	for _, name := range mozilla {
 		file := "usr/share/ca-certificates/mozilla/" + name + ".crt"
-		write(t, filepath.Join(root, file), read(t, filepath.Join(from, file)))
+		rig.Write(t, filepath.Join(root, file), rig.Read(t, filepath.Join(from, file)))
 		conf.WriteString("mozilla/" + name + ".crt\n")
 	}
-	write(t, filepath.Join(root, "etc/ca-certificates.conf"), conf.String())
-	write(t, filepath.Join(root, "etc/os-release"), read(t, filepath.Join(from, "usr/lib/os-release")))
-	write(t, filepath.Join(root, "var/lib/dpkg/status"), "")
-	write(t, filepath.Join(root, "usr/sbin/update-ca-certificates"), read(t, filepath.Join(from, "usr/sbin/update-ca-certificates")))
+	rig.Write(t, filepath.Join(root, "etc/ca-certificates.conf"), conf.String())
+	rig.Write(t, filepath.Join(root, "etc/os-release"), rig.Read(t, filepath.Join(from, "usr/lib/os-release")))
+	rig.Write(t, filepath.Join(root, "var/lib/dpkg/status"), "")
+	rig.Write(t, filepath.Join(root, "usr/sbin/update-ca-certificates"), rig.Read(t, filepath.Join(from, "usr/sbin/update-ca-certificates")))
 	for _, dir := range []string{"etc/ssl/certs", localDir} {
 		must(os.MkdirAll(filepath.Join(root, dir), 0o755))
 	}

@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/certgraft/certgraft/e2e/rig"
 )
 
 // Faults of the first release, each by the number that it had when it was found.
@@ -50,12 +52,12 @@ func TestG2RemoveSaysRemovedOfWhatStays(t *testing.T) {
 		t.Run("the report of "+k.name, func(t *testing.T) {
 			root := fresh(t, k)
 			a := pool(t, k.suite)["a"]
-			file := write(t, filepath.Join(t.TempDir(), "corp.pem"), a.pem)
+			file := rig.Write(t, filepath.Join(t.TempDir(), "corp.pem"), a.pem)
 			bundle := filepath.Join(root, toolsBundle)
-			write(t, bundle, read(t, bundle)+a.pem)
-			run(t, certgraft, "install", "--root", root, file)
+			rig.Write(t, bundle, rig.Read(t, bundle)+a.pem)
+			rig.Run(t, certgraft, "install", "--root", root, file)
 			ok(t, k.tool(&world{kind: k}, root, true))
-			out := run(t, certgraft, "remove", "--root", root, "--all")
+			out := rig.Run(t, certgraft, "remove", "--root", root, "--all")
 			if held(bundle)[a.print] && (strings.Contains(out, "1 removed") || !saysStays(out, a)) {
 				t.Errorf("%s is still in the bundle: %s", a.subject, out)
 			}
@@ -78,23 +80,23 @@ func TestG2WhatStaysIsNamed(t *testing.T) {
 	k := trixie
 	for what, edit := range map[string]func(t *testing.T, root string, c ca){
 		"an anchor of the administrator": func(t *testing.T, root string, c ca) {
-			write(t, filepath.Join(root, localDir, "local-corp.crt"), c.pem)
+			rig.Write(t, filepath.Join(root, localDir, "local-corp.crt"), c.pem)
 			ok(t, debianTool(&world{kind: k}, root, false))
 		},
 		"a hand": func(t *testing.T, root string, c ca) {
-			write(t, filepath.Join(root, toolsBundle), read(t, filepath.Join(root, toolsBundle))+"# by hand\n"+c.pem)
+			rig.Write(t, filepath.Join(root, toolsBundle), rig.Read(t, filepath.Join(root, toolsBundle))+"# by hand\n"+c.pem)
 		},
 	} {
 		t.Run(what, func(t *testing.T) {
 			root := fresh(t, k)
 			a, m := pool(t, k.suite)["a"], pool(t, k.suite)["m1"]
-			file := write(t, filepath.Join(t.TempDir(), "corp.pem"), a.pem+m.pem)
+			file := rig.Write(t, filepath.Join(t.TempDir(), "corp.pem"), a.pem+m.pem)
 			edit(t, root, a)
-			run(t, certgraft, "install", "--root", root, file)
+			rig.Run(t, certgraft, "install", "--root", root, file)
 			other := filepath.Join(t.TempDir(), "root")
 			ok(t, copyTree(root, other))
-			out := run(t, certgraft, "remove", "--root", root, "--all")
-			r, err := parseReport(run(t, certgraft, "remove", "--json", "--root", other, "--all"))
+			out := rig.Run(t, certgraft, "remove", "--root", root, "--all")
+			r, err := parseReport(rig.Run(t, certgraft, "remove", "--json", "--root", other, "--all"))
 			ok(t, err)
 			named := map[string]staying{}
 			for _, s := range r.Stays {
@@ -122,7 +124,7 @@ func TestG3SignalsEndEveryWait(t *testing.T) {
 	ok(t, syscall.Mkfifo(fifo, 0o600))
 	root := filepath.Join(dir, "root")
 	ok(t, os.Mkdir(root, 0o755))
-	corp := write(t, filepath.Join(dir, "corp.pem"), poolOf()["a"].pem)
+	corp := rig.Write(t, filepath.Join(dir, "corp.pem"), poolOf()["a"].pem)
 	for _, args := range [][]string{
 		{"bundle", fifo},
 		{"install", "--root", root, fifo},
@@ -184,13 +186,13 @@ func TestG4HashLinkThatOthersNeed(t *testing.T) {
 	t.Run("openssl verify", func(t *testing.T) {
 		root := fresh(t, trixie)
 		corp := newAuthority(t, "Corp Root", "corp.pem")
-		run(t, certgraft, "install", "--root", root, corp.caFile)
-		write(t, filepath.Join(root, localDir, "local-corp.crt"), corp.ca.pem)
+		rig.Run(t, certgraft, "install", "--root", root, corp.caFile)
+		rig.Write(t, filepath.Join(root, localDir, "local-corp.crt"), corp.ca.pem)
 		ok(t, debianTool(&world{kind: trixie}, root, false))
 		bundle := filepath.Join(root, toolsBundle)
-		write(t, bundle, read(t, bundle)+pool(t, "trixie")["b"].pem)
-		run(t, certgraft, "remove", "--root", root, "--all")
-		write(t, filepath.Join(root, localDir, "server"), read(t, corp.certFile))
+		rig.Write(t, bundle, rig.Read(t, bundle)+pool(t, "trixie")["b"].pem)
+		rig.Run(t, certgraft, "remove", "--root", root, "--all")
+		rig.Write(t, filepath.Join(root, localDir, "server"), rig.Read(t, corp.certFile))
 		ok(t, inRoot(debianRoot("trixie"), root, debianDirs, "openssl verify -no-CAfile -no-CAstore -CApath /etc/ssl/certs /"+localDir+"/server"))
 	})
 }
@@ -200,10 +202,10 @@ func TestG4HashLinkThatOthersNeed(t *testing.T) {
 func TestG6OwnerThatIsNotMapped(t *testing.T) {
 	root := fresh(t, bundleOnly)
 	ok(t, os.Chown(filepath.Join(root, toolsBundle), 5000, 5000))
-	run(t, "chmod", "a+rx", scratch)
-	file := write(t, filepath.Join(t.TempDir(), "corp.pem"), poolOf()["a"].pem)
+	rig.Run(t, "chmod", "a+rx", scratch)
+	file := rig.Write(t, filepath.Join(t.TempDir(), "corp.pem"), poolOf()["a"].pem)
 	before := survey(root)
-	out, err := try(t, "unshare", "--user", "--map-root-user", certgraft, "install", "--root", root, file)
+	out, err := rig.Try(t, "unshare", "--user", "--map-root-user", certgraft, "install", "--root", root, file)
 	if err == nil {
 		if !held(filepath.Join(root, toolsBundle))[poolOf()["a"].print] {
 			t.Errorf("installed, it says, and is not there: %s", out)
@@ -231,8 +233,8 @@ func same(t *testing.T, what string, was, is map[string]string) {
 func TestG6CANotValidYet(t *testing.T) {
 	root := fresh(t, bundleOnly)
 	a := poolOf()["a"]
-	file := write(t, filepath.Join(t.TempDir(), "corp.pem"), a.pem)
-	run(t, "env", "SOURCE_DATE_EPOCH=1", certgraft, "install", "--root", root, file)
+	file := rig.Write(t, filepath.Join(t.TempDir(), "corp.pem"), a.pem)
+	rig.Run(t, "env", "SOURCE_DATE_EPOCH=1", certgraft, "install", "--root", root, file)
 	if !held(filepath.Join(root, toolsBundle))[a.print] {
 		t.Error("it is not in the bundle")
 	}
@@ -242,10 +244,10 @@ func TestG6CANotValidYet(t *testing.T) {
 func TestG7SyncRefused(t *testing.T) {
 	root := fresh(t, bundleOnly)
 	a := poolOf()["a"]
-	file := write(t, filepath.Join(t.TempDir(), "corp.pem"), a.pem)
+	file := rig.Write(t, filepath.Join(t.TempDir(), "corp.pem"), a.pem)
 	self, err := os.Executable()
 	ok(t, err)
-	run(t, "env", withoutSync+"=1", self, certgraft, "install", "--root", root, file)
+	rig.Run(t, "env", withoutSync+"=1", self, certgraft, "install", "--root", root, file)
 	if !held(filepath.Join(root, toolsBundle))[a.print] {
 		t.Error("it is not in the bundle")
 	}
@@ -258,8 +260,8 @@ func TestG7OrderAfterAppend(t *testing.T) {
 			root := fresh(t, k)
 			p := pool(t, k.suite)
 			dir := t.TempDir()
-			run(t, certgraft, "install", "--append", "--root", root, write(t, filepath.Join(dir, "second.pem"), p["b"].pem))
-			run(t, certgraft, "install", "--root", root, write(t, filepath.Join(dir, "both.pem"), p["a"].pem+p["b"].pem))
+			rig.Run(t, certgraft, "install", "--append", "--root", root, rig.Write(t, filepath.Join(dir, "second.pem"), p["b"].pem))
+			rig.Run(t, certgraft, "install", "--root", root, rig.Write(t, filepath.Join(dir, "both.pem"), p["a"].pem+p["b"].pem))
 			before := survey(filepath.Join(root, "etc/ssl"))
 			ok(t, k.tool(&world{kind: k}, root, true))
 			same(t, "the tool after install", before, survey(filepath.Join(root, "etc/ssl")))
@@ -280,7 +282,7 @@ func TestG7PackagePurgedAndBack(t *testing.T) {
 				}
 				ok(t, os.MkdirAll(filepath.Join(dir, "etc/ssl/certs"), 0o755))
 			}
-			run(t, certgraft, "install", "--root", root, write(t, filepath.Join(t.TempDir(), "corp.pem"), pool(t, k.suite)["m1"].pem+pool(t, k.suite)["a"].pem))
+			rig.Run(t, certgraft, "install", "--root", root, rig.Write(t, filepath.Join(t.TempDir(), "corp.pem"), pool(t, k.suite)["m1"].pem+pool(t, k.suite)["a"].pem))
 			for _, dir := range []string{root, shadow} {
 				for _, part := range parts {
 					ok(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, part)), 0o755))
@@ -288,7 +290,7 @@ func TestG7PackagePurgedAndBack(t *testing.T) {
 				}
 				ok(t, k.tool(&world{kind: k}, dir, false))
 			}
-			run(t, certgraft, "install", "--root", root, write(t, filepath.Join(t.TempDir(), "more.pem"), pool(t, k.suite)["m1"].pem+pool(t, k.suite)["b"].pem))
+			rig.Run(t, certgraft, "install", "--root", root, rig.Write(t, filepath.Join(t.TempDir(), "more.pem"), pool(t, k.suite)["m1"].pem+pool(t, k.suite)["b"].pem))
 			counts := map[string][]string{}
 			list, err := os.ReadDir(filepath.Join(root, "etc/ssl/certs"))
 			ok(t, err)
@@ -308,7 +310,7 @@ func TestG7PackagePurgedAndBack(t *testing.T) {
 					t.Errorf("%s has the hash links %q", print, names)
 				}
 			}
-			run(t, certgraft, "remove", "--root", root, "--all")
+			rig.Run(t, certgraft, "remove", "--root", root, "--all")
 			ok(t, k.tool(&world{kind: k}, root, true))
 			ok(t, k.tool(&world{kind: k}, shadow, true))
 			same(t, "remove --all and the tool", survey(shadow), survey(root))
@@ -325,8 +327,8 @@ func TestG7OurAnchorsDeletedByHand(t *testing.T) {
 func TestG7WarningsAreCapped(t *testing.T) {
 	root := fresh(t, bundleOnly)
 	bundle := filepath.Join(root, toolsBundle)
-	write(t, bundle, read(t, bundle)+strings.Repeat("-----BEGIN CERTIFICATE-----\nMIIBszCCAVmgAwIBAgIUQv0TuNzLlp0h0dM\n-----END CERTIFICATE-----\n", 4_000))
-	out := run(t, certgraft, "install", "--root", root, write(t, filepath.Join(t.TempDir(), "corp.pem"), poolOf()["a"].pem))
+	rig.Write(t, bundle, rig.Read(t, bundle)+strings.Repeat("-----BEGIN CERTIFICATE-----\nMIIBszCCAVmgAwIBAgIUQv0TuNzLlp0h0dM\n-----END CERTIFICATE-----\n", 4_000))
+	out := rig.Run(t, certgraft, "install", "--root", root, rig.Write(t, filepath.Join(t.TempDir(), "corp.pem"), poolOf()["a"].pem))
 	if len(out) > 16<<10 {
 		t.Errorf("%d bytes of output: %s…", len(out), out[:500])
 	}
@@ -349,9 +351,9 @@ func TestG8RemoveTakesOthersJavaEntries(t *testing.T) {
 		root := fresh(t, fedora)
 		a := poolOf()["a"]
 		store := filepath.Join(root, extracted+"java/cacerts")
-		run(t, certgraft, "install", "--root", root, write(t, filepath.Join(t.TempDir(), "corp.pem"), a.pem))
-		run(t, "keytool", "-importcert", "-noprompt", "-storepass", "changeit", "-alias", "corp-app", "-file", write(t, filepath.Join(t.TempDir(), "a.pem"), a.pem), "-keystore", store)
-		out := run(t, certgraft, "remove", "--root", root, "--all")
+		rig.Run(t, certgraft, "install", "--root", root, rig.Write(t, filepath.Join(t.TempDir(), "corp.pem"), a.pem))
+		rig.Run(t, "keytool", "-importcert", "-noprompt", "-storepass", "changeit", "-alias", "corp-app", "-file", rig.Write(t, filepath.Join(t.TempDir(), "a.pem"), a.pem), "-keystore", store)
+		out := rig.Run(t, certgraft, "remove", "--root", root, "--all")
 		entries, err := javaEntries(store)
 		ok(t, err)
 		if !entries["corp-app "+a.print] || len(entries) != len(mozilla)+1 {
@@ -382,9 +384,9 @@ func TestG10EveryGeneratedFile(t *testing.T) {
 	t.Run("--stores system", func(t *testing.T) {
 		root := fresh(t, fedora)
 		a := poolOf()["a"]
-		run(t, certgraft, "install", "--stores", "system", "--root", root, write(t, filepath.Join(t.TempDir(), "corp.pem"), a.pem))
+		rig.Run(t, certgraft, "install", "--stores", "system", "--root", root, rig.Write(t, filepath.Join(t.TempDir(), "corp.pem"), a.pem))
 		ok(t, fedoraTool(nil, root, true))
-		run(t, certgraft, "remove", "--root", root, "--all")
+		rig.Run(t, certgraft, "remove", "--root", root, "--all")
 		view, err := viewFedora(root)
 		ok(t, err)
 		for store, have := range view {
@@ -428,9 +430,9 @@ func TestG11ReportsCountWhatIsThere(t *testing.T) {
 				text.WriteString(p[name].pem)
 			}
 			if text.Len() > 0 {
-				args = append(args, write(t, filepath.Join(t.TempDir(), "corp.pem"), text.String()))
+				args = append(args, rig.Write(t, filepath.Join(t.TempDir(), "corp.pem"), text.String()))
 			}
-			out := run(t, certgraft, args...)
+			out := rig.Run(t, certgraft, args...)
 			r, err := parseReport(out)
 			ok(t, err)
 			rows := map[string]int{}
@@ -456,12 +458,12 @@ func TestG11ReportsCountWhatIsThere(t *testing.T) {
 
 func installFile(t *testing.T, root string, c ca) {
 	t.Helper()
-	run(t, certgraft, "install", "--root", root, write(t, filepath.Join(t.TempDir(), c.name+".pem"), c.pem))
+	rig.Run(t, certgraft, "install", "--root", root, rig.Write(t, filepath.Join(t.TempDir(), c.name+".pem"), c.pem))
 }
 
 func appendOnly(t *testing.T, root string, c ca) {
 	t.Helper()
-	run(t, certgraft, "install", "--append", "--root", root, write(t, filepath.Join(t.TempDir(), c.name+".pem"), c.pem))
+	rig.Run(t, certgraft, "install", "--append", "--root", root, rig.Write(t, filepath.Join(t.TempDir(), c.name+".pem"), c.pem))
 }
 
 func replaceFile(name string, edit func(data []byte, print string) []byte, print string) {
@@ -476,7 +478,7 @@ func TestG12HardLinkedBundles(t *testing.T) {
 	root := fresh(t, bundleOnly)
 	bundle, second := filepath.Join(root, toolsBundle), filepath.Join(root, "etc/ssl/certs/second.pem")
 	ok(t, os.Link(bundle, second))
-	out := run(t, certgraft, "install", "--root", root, write(t, filepath.Join(t.TempDir(), "corp.pem"), poolOf()["a"].pem))
+	out := rig.Run(t, certgraft, "install", "--root", root, rig.Write(t, filepath.Join(t.TempDir(), "corp.pem"), poolOf()["a"].pem))
 	one, err := os.Stat(bundle)
 	ok(t, err)
 	two, err := os.Stat(second)
@@ -491,15 +493,15 @@ func TestG12HardLinkedBundles(t *testing.T) {
 func TestG12LinksToAFirstBundle(t *testing.T) {
 	root := t.TempDir()
 	p := poolOf()
-	run(t, certgraft, "install", "--root", root, write(t, filepath.Join(t.TempDir(), "corp.pem"), p["a"].pem))
+	rig.Run(t, certgraft, "install", "--root", root, rig.Write(t, filepath.Join(t.TempDir(), "corp.pem"), p["a"].pem))
 	bundle := filepath.Join(root, toolsBundle)
-	write(t, bundle, read(t, bundle)+"# by hand\n"+p["b"].pem)
-	run(t, certgraft, "remove", "--root", root, "--all")
+	rig.Write(t, bundle, rig.Read(t, bundle)+"# by hand\n"+p["b"].pem)
+	rig.Run(t, certgraft, "remove", "--root", root, "--all")
 	if have := held(bundle); have[p["a"].print] || !have[p["b"].print] {
 		t.Errorf("the bundle holds %v", have)
 	}
 	ok(t, os.Remove(bundle))
-	run(t, certgraft, "remove", "--root", root, "--all")
+	rig.Run(t, certgraft, "remove", "--root", root, "--all")
 	all, err := files(root)
 	ok(t, err)
 	for name, line := range all {
@@ -522,10 +524,10 @@ func TestS1VariableNamesAnAnchor(t *testing.T) {
 			root := fresh(t, imageTrixie)
 			shadow := fresh(t, imageTrixie)
 			a := poolOf()["a"]
-			write(t, filepath.Join(root, "corp.pem"), a.pem)
-			run(t, "cp", certgraft, filepath.Join(root, "certgraft"))
+			rig.Write(t, filepath.Join(root, "corp.pem"), a.pem)
+			rig.Run(t, "cp", certgraft, filepath.Join(root, "certgraft"))
 			inside := func(args ...string) string {
-				return run(t, "chroot", append([]string{root, "/certgraft"}, args...)...)
+				return rig.Run(t, "chroot", append([]string{root, "/certgraft"}, args...)...)
 			}
 			t.Setenv(c.name, c.value)
 			out := inside("install", "/corp.pem")
@@ -569,14 +571,14 @@ func TestS1PatchSetsTheVariable(t *testing.T) {
 	k := imageTrixie
 	w := &world{kind: k, base: k.template(t), dir: t.TempDir(), pool: pool(t, k.suite)}
 	img := newImage(t, w).(*layered)
-	file := write(t, filepath.Join(w.dir, "corp.pem"), w.pool["a"].pem)
+	file := rig.Write(t, filepath.Join(w.dir, "corp.pem"), w.pool["a"].pem)
 	step := func(want string, args ...string) {
 		out, stderr, status := img.certgraft(args...)
 		if status != 0 {
 			t.Fatalf("%q: status %d: %s", args, status, stderr)
 		}
 		var config struct{ Config struct{ Env []string } }
-		ok(t, json.Unmarshal([]byte(run(t, "skopeo", "inspect", "--config", img.at)), &config))
+		ok(t, json.Unmarshal([]byte(rig.Run(t, "skopeo", "inspect", "--config", img.at)), &config))
 		if got := strings.Join(config.Config.Env, " "); !strings.Contains(got, "NODE_EXTRA_CA_CERTS="+want) {
 			t.Errorf("%q leaves %s\n%s%s", args[0], got, out, stderr)
 		}

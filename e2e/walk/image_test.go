@@ -19,6 +19,7 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 
+	"github.com/certgraft/certgraft/e2e/rig"
 	"github.com/certgraft/certgraft/internal/roottest"
 )
 
@@ -27,7 +28,7 @@ var (
 	// own for Node, as many do.
 	imageTrixie = imageKind("image-trixie", trixie, func(t *testing.T, root string) {
 		trixie.lay(t, root)
-		write(t, filepath.Join(root, localDir, "company.crt"), poolOf()["e"].pem)
+		rig.Write(t, filepath.Join(root, localDir, "company.crt"), poolOf()["e"].pem)
 		must(debianTool(&world{kind: trixie}, root, true))
 	}, "NODE_EXTRA_CA_CERTS=/"+localDir+"/company.crt")
 	// imageBundle is an image without a shell.
@@ -229,7 +230,7 @@ func difference(t *testing.T, before, after string) []byte {
 			must(err)
 			entries = append(entries, roottest.Link(name, target))
 		default:
-			e := roottest.File(name, read(t, full))
+			e := roottest.File(name, rig.Read(t, full))
 			e.Mode = int64(info.Mode().Perm())
 			entries = append(entries, e)
 		}

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/certgraft/certgraft/e2e/rig"
 	"github.com/certgraft/certgraft/keystore"
 )
 
@@ -53,9 +54,9 @@ func fedoraRoot(t *testing.T) string {
 	t.Helper()
 	root := whole(t, "trixie", "p11kit", "p11-kit", "ca-certificates", "openssl")
 	fedoraOnce.Do(func() {
-		write(t, filepath.Join(root, "usr/share/p11-kit/modules/p11-kit-trust.module"),
+		rig.Write(t, filepath.Join(root, "usr/share/p11-kit/modules/p11-kit-trust.module"),
 			fmt.Sprintf("module: p11-kit-trust.so\npriority: 1\ntrust-policy: yes\nx-init-reserved: paths='/%s:/%s'\n", p11Source, p11Package))
-		run(t, "rm", "-rf", filepath.Join(root, "etc/ssl/certs"))
+		rig.Run(t, "rm", "-rf", filepath.Join(root, "etc/ssl/certs"))
 		for _, dir := range fedoraDirs {
 			must(os.MkdirAll(filepath.Join(root, dir), 0o755))
 		}
@@ -67,15 +68,15 @@ var fedoraDirs = []string{"etc/pki", "etc/ssl", "usr/share/pki"}
 
 func layFedora(t *testing.T, root string) {
 	fedoraRoot(t)
-	write(t, filepath.Join(root, "etc/os-release"), "ID=fedora\nPRETTY_NAME=\"A root laid out like Fedora\"\n")
+	rig.Write(t, filepath.Join(root, "etc/os-release"), "ID=fedora\nPRETTY_NAME=\"A root laid out like Fedora\"\n")
 	for _, dir := range []string{p11Source + "/anchors", p11Source + "/blocklist", p11Package + "/anchors", p11Package + "/blocklist", "etc/ssl"} {
 		must(os.MkdirAll(filepath.Join(root, dir), 0o755))
 	}
 	var all strings.Builder
 	for _, name := range mozilla {
-		all.WriteString(read(t, filepath.Join(whole(t, "trixie", "", "ca-certificates"), "usr/share/ca-certificates/mozilla", name+".crt")))
+		all.WriteString(rig.Read(t, filepath.Join(whole(t, "trixie", "", "ca-certificates"), "usr/share/ca-certificates/mozilla", name+".crt")))
 	}
-	write(t, filepath.Join(root, p11Package, "anchors/mozilla.pem"), all.String())
+	rig.Write(t, filepath.Join(root, p11Package, "anchors/mozilla.pem"), all.String())
 	must(fedoraTool(nil, root, true))
 }
 

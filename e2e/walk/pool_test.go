@@ -21,6 +21,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/certgraft/certgraft/e2e/rig"
 )
 
 // ca is a certificate of the pool.
@@ -82,7 +84,7 @@ func pool(t *testing.T, suite string) map[string]ca {
 	t.Helper()
 	all := maps.Clone(poolOf())
 	for name, file := range theirs {
-		data := read(t, filepath.Join(whole(t, suite, "", "ca-certificates"), "usr/share/ca-certificates/mozilla", file+".crt"))
+		data := rig.Read(t, filepath.Join(whole(t, suite, "", "ca-certificates"), "usr/share/ca-certificates/mozilla", file+".crt"))
 		block, _ := pem.Decode([]byte(data))
 		all[name] = parseCA(name, block.Bytes)
 	}

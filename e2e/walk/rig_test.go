@@ -6,20 +6,17 @@
 package walk
 
 import (
-	"bytes"
-	"context"
 	"crypto/sha256"
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 
+	"github.com/certgraft/certgraft/e2e/rig"
 	"github.com/certgraft/certgraft/internal/roottest"
 )
 
@@ -79,96 +76,12 @@ func inMemory() string {
 	return dir
 }
 
-// run runs a command and returns what it printed; the test ends if it fails.
-func run(t *testing.T, name string, args ...string) string {
-	t.Helper()
-	out, err := try(t, name, args...)
-	if err != nil {
-		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
-	}
-	return out
-}
-
-// try is run for commands that may fail.
-func try(t *testing.T, name string, args ...string) (string, error) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, name, args...)
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
-	err := cmd.Run()
-	return out.String(), err
-}
-
 // ok ends the test if there was an error.
 func ok(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
-}
-
-func write(t *testing.T, name, data string) string {
-	t.Helper()
-	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(name, []byte(data), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	return name
-}
-
-func read(t *testing.T, name string) string {
-	t.Helper()
-	data, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(data)
-}
-
-// cacheDir keeps made roots for the next run.
-func cacheDir(t *testing.T) string {
-	t.Helper()
-	base := os.Getenv("XDG_CACHE_HOME")
-	if base == "" {
-		base = filepath.Join(os.Getenv("HOME"), ".cache")
-	}
-	dir := filepath.Join(base, "certgraft-e2e")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	return dir
-}
-
-// tarball returns an archive of a Debian root with more packages in it, which
-// is made once.
-func tarball(t *testing.T, suite, label string, packages ...string) string {
-	t.Helper()
-	name := filepath.Join(cacheDir(t), strings.TrimSuffix(suite+"-"+label, "-")+".tar")
-	if _, err := os.Stat(name); err == nil {
-		return name
-	}
-	args := []string{"-q", "--variant=minbase"}
-	if len(packages) > 0 {
-		args = append(args, "--include="+strings.Join(packages, ","))
-	}
-	tmp := fmt.Sprintf("%s.%d.tar", name, os.Getpid())
-	for attempt := 0; ; attempt++ {
-		out, err := try(t, "mmdebstrap", append(args, suite, tmp)...)
-		if err == nil {
-			break
-		}
-		if attempt == 2 {
-			t.Fatalf("mmdebstrap %s: %v\n%s", suite, err, out)
-		}
-	}
-	if err := os.Rename(tmp, name); err != nil {
-		t.Fatal(err)
-	}
-	return name
 }
 
 // unpackInto unpacks an archive of a root, without what takes room and no tool
@@ -182,8 +95,8 @@ func unpackInto(t *testing.T, archive, dir string) {
 	for _, unread := range []string{"usr/share/doc", "usr/share/locale", "usr/share/zoneinfo", "usr/share/man", "var/cache", "var/lib/apt", "var/lib/dpkg"} {
 		args = append(args, "--exclude=./"+unread+"/*")
 	}
-	run(t, "tar", append(args, "-xf", archive)...)
-	run(t, "mknod", "-m", "666", filepath.Join(dir, "dev/null"), "c", "1", "3")
+	rig.Run(t, "tar", append(args, "-xf", archive)...)
+	rig.Run(t, "mknod", "-m", "666", filepath.Join(dir, "dev/null"), "c", "1", "3")
 }
 
 // roots are the Debian roots whose tools are run, each unpacked once.
@@ -195,7 +108,7 @@ func whole(t *testing.T, suite, label string, packages ...string) string {
 	key := suite + "-" + label
 	once, _ := roots.LoadOrStore(key, &sync.Once{})
 	dir := filepath.Join(scratch, key)
-	once.(*sync.Once).Do(func() { unpackInto(t, tarball(t, suite, label, packages...), dir) })
+	once.(*sync.Once).Do(func() { unpackInto(t, rig.Tarball(t, suite, label, packages...), dir) })
 	if _, err := os.Stat(filepath.Join(dir, "dev/null")); err != nil {
 		t.Fatalf("%s was not unpacked", key)
 	}
@@ -241,8 +154,8 @@ func newAuthority(t *testing.T, name, file string) authority {
 	made := roottest.NewCA(t, name)
 	cert, _ := roottest.PEMs(t, made.Issue(t, "localhost", "127.0.0.1"))
 	return authority{
-		caFile:   write(t, filepath.Join(dir, file), made.PEM()),
-		certFile: write(t, filepath.Join(dir, "server.crt"), cert),
+		caFile:   rig.Write(t, filepath.Join(dir, file), made.PEM()),
+		certFile: rig.Write(t, filepath.Join(dir, "server.crt"), cert),
 		ca:       parseCA(name, made.DER),
 	}
 }

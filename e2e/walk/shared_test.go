@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/certgraft/certgraft/e2e/rig"
 )
 
 // Sixty installs by four processes, on roots of their own that share one
@@ -30,7 +32,7 @@ func installShared(t *testing.T, k *kind) {
 	for i := range processes {
 		root := filepath.Join(dir, fmt.Sprint("root", i))
 		ok(t, os.MkdirAll(filepath.Join(root, "etc/ssl/certs"), 0o755))
-		write(t, filepath.Join(root, "etc/os-release"), read(t, filepath.Join(shared, "etc/os-release")))
+		rig.Write(t, filepath.Join(root, "etc/os-release"), rig.Read(t, filepath.Join(shared, "etc/os-release")))
 		fmt.Fprintf(&script, "mount --bind %s/etc/ssl/certs %s/etc/ssl/certs\n", shared, root)
 	}
 	for i := range processes {
@@ -39,13 +41,13 @@ func installShared(t *testing.T, k *kind) {
 			name := fmt.Sprintf("Shared %d %d", i, j)
 			c := madeCA(name, name)
 			want = append(want, c)
-			file := write(t, filepath.Join(dir, fmt.Sprintf("%d-%d.pem", i, j)), c.pem)
+			file := rig.Write(t, filepath.Join(dir, fmt.Sprintf("%d-%d.pem", i, j)), c.pem)
 			fmt.Fprintf(&script, "%s install -q --root %s/root%d %s || status=1\n", certgraft, dir, i, file)
 		}
 		script.WriteString("exit $status) & pids=\"$pids $!\"\n")
 	}
 	script.WriteString("status=0; for p in $pids; do wait $p || status=1; done; exit $status\n")
-	if out, err := try(t, "unshare", "-m", "sh", "-e", write(t, filepath.Join(dir, "script"), script.String())); err != nil {
+	if out, err := rig.Try(t, "unshare", "-m", "sh", "-e", rig.Write(t, filepath.Join(dir, "script"), script.String())); err != nil {
 		t.Errorf("an install failed: %v\n%s", err, out)
 	}
 	have := held(bundle)
