@@ -22,10 +22,7 @@ func registryError(host string, err error) error {
 		err = fmt.Errorf("%s %s: %w", strings.ToUpper(u.Op), web.Redact(u.URL), u.Err)
 	}
 	err = oci.WithKind(err, oci.ErrUnreachable)
-	if _, ok := errors.AsType[interface {
-		error
-		Hint() string
-	}](err); ok {
+	if len(hint.Of(err)) > 0 {
 		return err
 	}
 	if advice := registryHint(host, err); advice != "" {
