@@ -69,7 +69,7 @@ func removeRelease() {
 
 // makeRelease does what make release does, in a new clone, for two platforms.
 func makeRelease(clone string, env ...string) error {
-	if err := command(".", nil, "git", "clone", "-q", rig.File("."), clone); err != nil {
+	if err := command(".", nil, "git", "clone", "-q", "--no-tags", rig.File("."), clone); err != nil {
 		return err
 	}
 	if err := command(clone, nil, "git", "checkout", "-q", "--detach", released.commit); err != nil {
