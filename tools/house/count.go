@@ -39,7 +39,7 @@ type room struct {
 }
 
 // apart are packages that work for the others and are not in the binary.
-var apart = []string{"internal/gen", "internal/release", "internal/roottest"}
+var apart = []string{"internal/gen", "internal/ocilayout", "internal/release", "internal/roottest"}
 
 func survey(dir string) (*house, error) {
 	h := &house{}
