@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"sync"
 
@@ -67,6 +68,45 @@ func (at Location) Pinned(digest Digest) string {
 		return r.Pinned(digest)
 	}
 	return at.String()
+}
+
+// Place returns the location in one spelling: two that keep an image in the same
+// place under the same name have the same.
+func (at Location) Place() string {
+	switch place := at.place.(type) {
+	case *registry.Location:
+		return "docker://" + place.Name()
+	case *store.Dir:
+		return "oci:" + realPath(place.Path) + ":" + place.Tag
+	case *store.Archive:
+		return "archive:" + realPath(place.Path) + ":" + fullName(place.Tag)
+	case *store.Engine:
+		return "docker-daemon:" + fullName(place.Name)
+	}
+	return at.String()
+}
+
+// realPath returns the path of a file that may not exist yet, links followed.
+func realPath(name string) string {
+	if dir, err := filepath.EvalSymlinks(filepath.Dir(name)); err == nil {
+		name = filepath.Join(dir, filepath.Base(name))
+	}
+	if real, err := filepath.EvalSymlinks(name); err == nil {
+		name = real
+	}
+	if abs, err := filepath.Abs(name); err == nil {
+		name = abs
+	}
+	return name
+}
+
+// fullName returns the name of an image as engines complete it.
+func fullName(name string) string {
+	at, err := registry.Parse(name, nil)
+	if err != nil {
+		return name
+	}
+	return at.Name()
 }
 
 // Unmoved returns an error if the tag from which the image came stands for

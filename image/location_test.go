@@ -227,3 +227,43 @@ func TestDockerArchiveWithLayout(t *testing.T) {
 		t.Error("nothing was narrowed")
 	}
 }
+
+// Locations that keep an image in one place under one name are told, however they
+// are spelt.
+func TestPlace(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Symlink(dir, filepath.Join(dir, "link")); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(dir)
+	place := func(text string) string {
+		at, err := (&image.Locations{}).Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return at.Place()
+	}
+	for _, same := range [][]string{
+		{"registry.example.com/app", "docker://registry.example.com/app:latest"},
+		{"app:1", "docker.io/library/app:1", "docker://app:1"},
+		{"oci:new:1", "oci:./new:1", "oci:" + dir + "/link/new:1", "oci:link/link/new:1"},
+		{"oci:new"},
+		{"docker-archive:a.tar", "oci-archive:link/a.tar"},
+		{"docker-archive:a.tar:app", "docker-archive:" + dir + "/a.tar:docker.io/library/app:latest"},
+		{"docker-daemon:app", "docker-daemon:library/app:latest"},
+	} {
+		for _, text := range same {
+			if place(text) != place(same[0]) {
+				t.Errorf("%s is %s, and %s is %s", text, place(text), same[0], place(same[0]))
+			}
+		}
+	}
+	for _, others := range [][2]string{
+		{"a/b:1", "a/b:2"}, {"oci:new:1", "oci:new:2"}, {"oci:new", "oci:new:1"}, {"oci:a:1", "oci:b:1"},
+		{"docker-archive:a.tar:x", "docker-archive:a.tar:y"}, {"docker-archive:a.tar", "docker-archive:b.tar"}, {"docker-daemon:app", "app"},
+	} {
+		if place(others[0]) == place(others[1]) {
+			t.Errorf("%s and %s are both %s", others[0], others[1], place(others[0]))
+		}
+	}
+}

@@ -43,6 +43,10 @@ func Parse(text string, client func() *Client) (*Location, error) {
 
 func (r *Location) String() string { return r.text }
 
+// Name returns the location with its registry and tag, whether they were given or
+// not.
+func (r *Location) Name() string { return r.ref.Name() }
+
 // IsDigest reports whether the image is named by digest: nothing else can be put
 // there.
 func (r *Location) IsDigest() bool {
