@@ -57,6 +57,17 @@ type reportedError struct {
 
 func (e reportedError) Unwrap() error { return e.error }
 
+// errFound is any error that a check found what it looks for.
+var errFound = errors.New("found")
+
+// Is reports whether the outcome is that a check found what it looks for.
+func (e reportedError) Is(target error) bool { return target == errFound && e.status == exitFound }
+
+// toldError has been written already.
+type toldError struct{ error }
+
+func (e toldError) Unwrap() error { return e.error }
+
 // statusError ends the program with the status of the command that it ran. Of
 // one that ran there is no error to tell.
 type statusError struct {
@@ -91,8 +102,8 @@ func exitStatus(err error) int {
 	case errors.Is(err, bundles.ErrUnreachable) || errors.Is(err, image.ErrUnreachable):
 		return exitUnreachable
 	}
-	if reported, ok := errors.AsType[reportedError](err); ok {
-		return reported.status
+	if errors.Is(err, errFound) {
+		return exitFound
 	}
 	return exitFailure
 }
