@@ -91,14 +91,14 @@ func (c *docCall) connect() {
 // target has the command work on the root that stands for this machine's.
 func (c *docCall) target() {
 	live := filepath.Join(c.dir, "live")
-	elsewhere := c.has("--root") || c.has("--image") || c.has("--java")
+	elsewhere := c.has("--root") || c.has("--image") || c.has("--java") || c.has("--from-file")
 	switch c.command {
 	case "install", "remove", "env", "bundle", "verify":
 		if !elsewhere {
 			c.args = append(c.args, "--root", live)
 		}
 	case "inspect":
-		if !slices.ContainsFunc(c.args, func(a string) bool { return !strings.HasPrefix(a, "-") }) {
+		if !elsewhere && !slices.ContainsFunc(c.args, func(a string) bool { return !strings.HasPrefix(a, "-") }) {
 			c.args = append(c.args, live)
 		}
 	}

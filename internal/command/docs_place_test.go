@@ -226,7 +226,7 @@ func (w *docWorld) push(t *testing.T, dir, line string) {
 	t.Helper()
 	line = strings.NewReplacer("$IMAGE", "registry.example.com/app:1", "$CI_REGISTRY_IMAGE", "registry.example.com/app", "$CI_COMMIT_SHORT_SHA", "0123abcd").Replace(line)
 	if strings.Contains(line, "images.txt") {
-		line += " registry.example.com/app:1"
+		line += " registry.example.com/app:1 registry.example.com/app:1-ca"
 	}
 	for _, m := range imageName.FindAllStringSubmatch(line, -1) {
 		name := inRegistry(w.registry.Host, "docker://"+m[1]+m[2])

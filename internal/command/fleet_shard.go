@@ -29,14 +29,14 @@ func parseShard(text string) (shard, error) {
 	return shard{index: index, count: count}, nil
 }
 
-// of returns the images at positions I, I+N, I+2N … of all. The position counts
+// shardOf returns what is at positions I, I+N, I+2N … of all. The position counts
 // images, not lines, so that a comment more moves nothing to another part; each
 // image is in exactly one part, and no part has two more than another.
-func (s shard) of(all []patchJob) []patchJob {
+func shardOf[T any](s shard, all []T) []T {
 	if s.count == 0 {
 		return all
 	}
-	var part []patchJob
+	var part []T
 	for i := s.index; i < len(all); i += s.count {
 		part = append(part, all[i])
 	}

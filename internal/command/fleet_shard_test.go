@@ -2,6 +2,7 @@ package command
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -30,7 +31,7 @@ func TestShardsComeToTheList(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				jobs := part.of(all)
+				jobs := shardOf(part, all)
 				if least := images / count; len(jobs) < least || len(jobs) > least+1 {
 					t.Errorf("part %d/%d of %d has %d images", index, count, images, len(jobs))
 				}
@@ -65,13 +66,14 @@ func TestShardsCountImagesNotLines(t *testing.T) {
 		if err := os.WriteFile(name, []byte("oci:a:1 oci:b:1\n"+between+"oci:a:2 oci:b:2\noci:a:3 oci:b:3\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		jobs, err := readJobs(&image.Locations{}, name)
+		o := imageList{file: name, shard: "1/2"}
+		jobs, err := readImages(newPrinter(nil, io.Discard, io.Discard, nil), &o, &image.Locations{}, "A B")
 		if err != nil {
 			t.Fatal(err)
 		}
 		var names []string
-		for _, job := range (shard{index: 1, count: 2}).of(jobs) {
-			names = append(names, job.from.String())
+		for _, job := range jobs {
+			names = append(names, job[0].String())
 		}
 		parts = append(parts, strings.Join(names, " "))
 	}

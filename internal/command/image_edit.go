@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -25,11 +24,12 @@ type imageTarget struct {
 	metadataFile, cacheRepo string
 }
 
-func (o *imageTarget) flags() []cli.Flag {
+// flags returns them. Does says what the command does with the images in a list.
+func (o *imageTarget) flags(does string) []cli.Flag {
 	return slices.Concat([]cli.Flag{
 		&cli.StringFlag{Name: "metadata-file", Category: outputFlags, Usage: "write the result as JSON to `FILE` as well", TakesFile: true, Destination: &o.metadataFile},
 		&cli.StringFlag{Name: "cache-repo", Category: imageFlags, Usage: "keep what is known of layers in `REGISTRY/REPOSITORY` too, for runners that start empty", Destination: &o.cacheRepo},
-	}, o.place.flags(), o.image.flags(), o.registry.flags())
+	}, o.place.flags(), o.place.list.flags(does, "IMAGE and where to write it"), o.image.flags(), o.registry.flags())
 }
 
 // imageWork is what a command wants of an edit beside.
@@ -53,6 +53,7 @@ type imageEditor struct {
 	loaded    *editResult // what was said of the sources
 	judgedAt  time.Time   // the moment at which certificates were judged, where they were
 	done      func()      // clears the progress
+	notice    func(image string, platforms int, all []notice)
 
 	mu       sync.Mutex
 	warnings []string // of the cache
@@ -66,7 +67,8 @@ func (o *imageTarget) open(p *printer, args []string, work imageWork) (*imageEdi
 		return nil, nil, err
 	}
 	w := &imageEditor{o: o, work: work, p: p, locations: locations, loaded: newEditResult(&targetOptions{})}
-	if w.jobs, args, err = o.place.jobs(p, locations, args, work.nowhere); err != nil {
+	w.notice = func(_ string, _ int, all []notice) { sayOf(p, all) }
+	if w.jobs, args, err = o.place.jobs(p, locations, args, work.nowhere || work.dryRun); err != nil {
 		return nil, nil, err
 	}
 	if w.opt, err = o.image.options(p); err != nil {
@@ -115,35 +117,46 @@ func (w *imageEditor) takes(loaded *editResult, judgedAt time.Time) {
 	}
 }
 
-// all edits every image, and goes on when one fails. One that was named on the
-// command line fails by its own error.
+// all edits every image. One that was named on the command line fails by its own
+// error.
 func (w *imageEditor) all(ctx context.Context, edit imageEdit) error {
+	if w.o.place.list.given() {
+		return w.list(ctx, edit)
+	}
+	result, err := w.one(ctx, w.jobs[0], edit)
+	if result == nil {
+		return err
+	}
+	if err != nil {
+		result.Error = err.Error()
+	}
+	return errors.Join(err, w.report(result))
+}
+
+// list edits the images of a list, and goes on where one fails.
+func (w *imageEditor) list(ctx context.Context, edit imageEdit) error {
+	f := newFleet(w.p, w.p.err, "image", asChanged, asWould, asWanted)
+	w.notice = f.hear
+	if err := w.reportSources(); err != nil {
+		return err
+	}
 	results := []*patchResult{}
-	var errs []error
-	for i, job := range w.jobs {
-		if err := ctx.Err(); err != nil && i > 0 {
-			errs = append(errs, fmt.Errorf("stopped before %s: %w", job.from, err))
-			break
-		}
+	err := each(ctx, f, w.jobs, func(ctx context.Context, job patchJob) (outcome, error) {
 		result, err := w.one(ctx, job, edit)
 		if err != nil {
-			if from := job.from.String(); w.o.place.fromFile != "" {
-				if !strings.HasPrefix(err.Error(), from) {
-					err = fmt.Errorf("%s: %w", from, err)
-				}
-				result = cmp.Or(result, &patchResult{Schema: 1, Image: from})
-			}
-			result.failed(err)
-			errs = append(errs, err)
+			result = cmp.Or(result, &patchResult{Schema: 1, Image: job.from.String()})
+			result.Error = err.Error()
 		}
-		if result != nil {
-			results = append(results, result)
-		}
+		results = append(results, result)
+		return outcome{as: result.counted(), json: result, report: func() error { return w.reportLine(result) }}, err
+	})
+	if err != nil {
+		return err
 	}
-	if err := w.report(results); err != nil {
-		errs = append(errs, err)
+	if err := w.writeMetadata(results); err != nil {
+		f.fail(err)
 	}
-	return errors.Join(errs...)
+	return f.end(len(w.jobs))
 }
 
 // one edits one image and puts it where it is wanted. Beside an error there is a
@@ -173,11 +186,7 @@ func (w *imageEditor) one(ctx context.Context, job patchJob, edit imageEdit) (*p
 	result.Warnings = append(result.Warnings, w.warnings...)
 	w.mu.Unlock()
 	result.updated(updated)
-	of := ""
-	if w.o.place.fromFile != "" {
-		of = result.Image + ": "
-	}
-	result.remarks(w.p, of)
+	w.notice(result.Image, len(result.reports), result.notices())
 	if err := w.o.image.fullyRead(updated); err != nil {
 		return nil, err
 	}

@@ -35,6 +35,11 @@ func (o *imageOptions) flags() []cli.Flag {
 	}
 }
 
+// layerCacheFlag is that of the commands that read layers and load no source.
+func layerCacheFlag(dir *string) cli.Flag {
+	return &cli.StringFlag{Name: "cache", Category: imageFlags, Usage: "keep what is known of layers in `DIR`", EnvVars: []string{"CERTGRAFT_CACHE"}, TakesFile: true, Destination: dir}
+}
+
 // What of an image is read, and where changes are written.
 var (
 	scans      = choices[image.Scan]{{"auto", image.ScanAuto}, {"all", image.ScanAll}}

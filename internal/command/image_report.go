@@ -3,46 +3,32 @@ package command
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 
 	"github.com/certgraft/certgraft/image"
 )
 
-// report writes what was done: on standard output the names of the images
-// alone, unless an archive went there; on standard error all else.
-func (w *imageEditor) report(results []*patchResult) error {
-	if err := w.writeMetadata(results); err != nil {
+// report writes what was done to one image: on standard output its names alone,
+// unless an archive went there; on standard error all else. Of an image that
+// failed the error says that, and only where it was written before is named.
+func (w *imageEditor) report(r *patchResult) error {
+	if err := w.writeMetadata(r); err != nil {
 		return err
 	}
 	if w.p.json {
-		if v := w.shape(results); v != nil {
-			return w.p.result(v, nil)
-		}
-		return nil
+		return w.p.result(r, nil)
 	}
-	for _, r := range results {
-		if err := w.reportOne(r); err != nil {
-			return err
-		}
-	}
-	return nil
+	return w.reportBy(r, r.text)
 }
 
-// shape returns what is written of results: of a list all, else the one, or nil.
-func (w *imageEditor) shape(results []*patchResult) any {
-	if w.o.place.fromFile != "" {
-		return results
-	}
-	for _, r := range results {
-		return r
-	}
-	return nil
+// reportLine writes what was done to an image of a list.
+func (w *imageEditor) reportLine(r *patchResult) error {
+	return w.reportBy(r, func(out io.Writer) { fmt.Fprintln(out, r.summary()) })
 }
 
-// reportOne says what became of an image. Of one that failed the error says
-// that, and only where it was written before is named.
-func (w *imageEditor) reportOne(r *patchResult) error {
+func (w *imageEditor) reportBy(r *patchResult, text func(io.Writer)) error {
 	if r.Error == "" && !w.p.quiet {
-		if err := w.p.report(r.text); err != nil {
+		if err := w.p.report(text); err != nil {
 			return err
 		}
 	}
@@ -52,6 +38,19 @@ func (w *imageEditor) reportOne(r *patchResult) error {
 		}
 	}
 	return nil
+}
+
+// reportSources writes what the images of a list are to get.
+func (w *imageEditor) reportSources() error {
+	if w.p.json || w.p.quiet {
+		return nil
+	}
+	return w.p.report(func(out io.Writer) {
+		table(out, sourceRows(w.loaded.Sources))
+		if !w.judgedAt.IsZero() {
+			fmt.Fprintln(out, judgedAt(w.judgedAt))
+		}
+	})
 }
 
 // name writes where an image is. Where standard output has the image itself
@@ -67,9 +66,9 @@ func (w *imageEditor) name(ref string, digest image.Digest) error {
 	return nil
 }
 
-func (w *imageEditor) writeMetadata(results []*patchResult) error {
-	v := w.shape(results)
-	if w.o.metadataFile == "" || v == nil {
+// writeMetadata writes a result, or those of a list.
+func (w *imageEditor) writeMetadata(v any) error {
+	if w.o.metadataFile == "" {
 		return nil
 	}
 	data, err := json.MarshalIndent(v, "", "  ")

@@ -43,7 +43,7 @@ func patchCommand(p *printer) *cli.Command {
 // has the sources.
 func (o *patchOptions) check(c *cli.Context, args int) error {
 	images, least := 1, 2
-	if o.target.place.fromFile != "" {
+	if o.target.place.list.given() {
 		images, least = 0, least-1
 	}
 	if o.source.lock != "" {
@@ -65,7 +65,7 @@ func (o *patchOptions) flags() []cli.Flag {
 	return slices.Concat([]cli.Flag{
 		&cli.BoolFlag{Name: "dry-run", Category: targetFlags, Usage: "say what would change and write nothing", Destination: &o.dryRun},
 		&cli.BoolFlag{Name: "print-plan", Category: imageFlags, Usage: "say which layers would be read and why, and do nothing", Destination: &o.printPlan},
-	}, o.target.place.listFlags(), o.target.flags(), o.edit.flags(), o.source.flags())
+	}, o.target.flags("patch the images"), o.edit.flags(), o.source.flags())
 }
 
 func (o *patchOptions) run(ctx context.Context, p *printer, args []string) error {

@@ -9,10 +9,9 @@ import (
 
 // patchPlace are the flags that say where patched images go.
 type patchPlace struct {
-	tags     cli.StringSlice
-	inPlace  bool
-	fromFile string
-	shard    string
+	tags    cli.StringSlice
+	inPlace bool
+	list    imageList
 }
 
 func (o *patchPlace) flags() []cli.Flag {
@@ -29,20 +28,23 @@ type patchJob struct {
 	inPlace bool
 }
 
+// String names the image.
+func (job patchJob) String() string { return job.from.String() }
+
 // jobs returns the images to patch, and the arguments that are sources. An image
 // may go nowhere where nothing is written.
 func (o *patchPlace) jobs(p *printer, l *image.Locations, args []string, nowhere bool) ([]patchJob, []string, error) {
-	if o.fromFile != "" {
-		if o.inPlace || len(o.tags.Value()) > 0 {
-			return nil, nil, hint.Add(usagef("--from-file says where each image goes: it excludes --tag and --in-place"), "write a line for each image: IMAGE DESTINATION")
-		}
-		jobs, err := o.list(p, l)
+	if o.list.given() {
+		jobs, err := o.listed(p, l, nowhere)
 		return jobs, args, err
 	}
-	if o.shard != "" {
-		return nil, nil, hint.Add(usagef("--shard is a part of a list"), "name the list with --from-file FILE, or unset CERTGRAFT_SHARD")
+	if err := o.list.check(); err != nil {
+		return nil, nil, err
 	}
 	job, err := o.job(l, args[0], nowhere)
+	if err == nil {
+		err = writers{}.add(1, job.to)
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -55,6 +57,50 @@ func (o *patchPlace) jobs(p *printer, l *image.Locations, args []string, nowhere
 		}
 	}
 	return []patchJob{job}, args[1:], nil
+}
+
+// listed returns the images of the list that are this run's to patch.
+func (o *patchPlace) listed(p *printer, l *image.Locations, nowhere bool) ([]patchJob, error) {
+	if o.inPlace || len(o.tags.Value()) > 0 {
+		return nil, hint.Add(usagef("--from-file says where each image goes: it excludes --tag and --in-place"), "write a line for each image: IMAGE DESTINATION")
+	}
+	form := "IMAGE DESTINATION"
+	if nowhere {
+		form = "IMAGE [DESTINATION]"
+	}
+	seen := writers{}
+	return readList(p, &o.list, form, func(line int, words []string) (job patchJob, err error) {
+		if job.from, err = parseListed(l, words[0]); err != nil {
+			return job, err
+		}
+		if job.to, err = parseAll(l, words[1:]); err != nil {
+			return job, err
+		}
+		if len(job.to) > 0 && job.to[0].IsStream() {
+			return job, usagef("- is not for lists")
+		}
+		return job, seen.add(line, job.to)
+	})
+}
+
+// writers has the places that are written in a run, with the line of the list.
+type writers map[string]int
+
+// add refuses a place that is written already: what was put there first would be
+// lost.
+func (w writers) add(line int, to []image.Location) error {
+	for _, at := range to {
+		place := at.Place()
+		if first, twice := w[place]; twice {
+			err := usagef("%s is written twice", at)
+			if first != line {
+				err = usagef("%s is written already, by line %d", at, first)
+			}
+			return hint.Add(err, "give each image a destination of its own")
+		}
+		w[place] = line
+	}
+	return nil
 }
 
 func (o *patchPlace) job(l *image.Locations, text string, nowhere bool) (patchJob, error) {

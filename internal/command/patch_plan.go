@@ -13,6 +13,7 @@ import (
 type planResult struct {
 	Schema    int          `json:"schema"` // 1; grows when a field changes its meaning
 	Image     string       `json:"image"`
+	Error     string       `json:"error,omitzero"` // of an image of a list that failed
 	Digest    image.Digest `json:"digest"`
 	Total     int64        `json:"total"` // bytes of all layers, each once
 	Read      int64        `json:"read"`  // of those that would be read
@@ -28,29 +29,43 @@ type planPart struct {
 
 // printPlan says what would be read. Nothing is: neither a layer nor a source.
 func (w *imageEditor) printPlan(ctx context.Context) error {
-	var results []*planResult
-	for _, job := range w.jobs {
-		img, err := job.from.Get(ctx)
+	if !w.o.place.list.given() {
+		plan, err := w.plan(ctx, w.jobs[0])
 		if err != nil {
 			return err
 		}
-		opt := w.opt
-		opt.Destinations = job.to
-		parts, err := image.Plan(ctx, img, opt)
+		return w.p.result(plan, plan.text)
+	}
+	f := newFleet(w.p, w.p.out, "image", asPlanned)
+	err := each(ctx, f, w.jobs, func(ctx context.Context, job patchJob) (outcome, error) {
+		plan, err := w.plan(ctx, job)
 		if err != nil {
-			return err
+			return outcome{as: asFailed, json: planResult{Schema: 1, Image: job.String(), Error: err.Error(), Platforms: []planPart{}}}, err
 		}
-		results = append(results, newPlanResult(job.from.String(), img, parts))
-	}
-	var v any = results
-	if w.o.place.fromFile == "" {
-		v = results[0]
-	}
-	return w.p.result(v, func(out io.Writer) {
-		for _, r := range results {
-			r.text(out)
-		}
+		return outcome{as: asPlanned, json: plan, report: func() error { return w.p.result(nil, plan.text) }}, nil
 	})
+	if err != nil {
+		return err
+	}
+	return f.end(len(w.jobs))
+}
+
+// asPlanned is as what the total counts an image whose plan is known.
+const asPlanned = "planned"
+
+// plan returns which layers of one image would be read.
+func (w *imageEditor) plan(ctx context.Context, job patchJob) (*planResult, error) {
+	img, err := job.from.Get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	opt := w.opt
+	opt.Destinations = job.to
+	parts, err := image.Plan(ctx, img, opt)
+	if err != nil {
+		return nil, err
+	}
+	return newPlanResult(job.from.String(), img, parts), nil
 }
 
 func newPlanResult(name string, img *image.Image, parts []image.PartPlan) *planResult {

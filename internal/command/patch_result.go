@@ -67,13 +67,6 @@ type rewrittenResult struct {
 	MediaType string       `json:"mediaType"`
 }
 
-// failed notes why an image is not everywhere where it is wanted.
-func (r *patchResult) failed(err error) {
-	if r != nil {
-		r.Error = err.Error()
-	}
-}
-
 // edited notes what the installer says of the image for one platform.
 func (r *patchResult) edited(platform image.Platform, report *installer.Report) {
 	r.reports = append(r.reports, &platformResult{
@@ -112,26 +105,33 @@ func (r *patchResult) updated(result *image.Result) {
 	}
 }
 
-// remarks writes what a user should know of the image; of names it in a list.
-func (r *patchResult) remarks(p *printer, of string) {
+// notices returns what a user should know of the image.
+func (r *patchResult) notices() (all []notice) {
 	for _, one := range r.Platforms {
-		at := of + one.Platform + ": "
+		add := func(warning bool, text, several string) {
+			all = append(all, notice{warning, text, several, one.Platform})
+		}
 		for _, w := range one.Warnings {
-			p.warn(at + w)
+			add(true, w, "")
 		}
 		for _, u := range one.Unread {
-			p.note(fmt.Sprintf("%sthe layer that copies to %s (%s) was not read; --scan all reads it", at, u.Path, size(u.Size)))
+			of := func(size string) string {
+				return "the layer that copies to " + u.Path + size + " was not read; --scan all reads it"
+			}
+			add(false, of(" ("+size(u.Size)+")"), of(""))
 		}
 		for _, n := range one.Notes {
-			p.note(at + n)
+			add(false, n, "")
 		}
 		for _, a := range one.Advice {
-			p.note(at + a.String())
+			add(false, a.String(), "")
 		}
 	}
 	for _, d := range r.Dropped {
-		p.note(of + "dropped the " + d.What + ": " + d.Why)
+		kind, _, _ := strings.Cut(d.What, " of ") // whose attestation it is differs
+		all = append(all, notice{text: "dropped the " + d.What + ": " + d.Why, several: "dropped the " + kind + ": " + d.Why})
 	}
+	return all
 }
 
 // text writes the report: a block for each platform, and what it comes to.
@@ -146,7 +146,11 @@ func (r *patchResult) text(w io.Writer) {
 			wouldText(w, one.Platform+": ", one.Changes)
 		}
 	}
-	fmt.Fprintln(w, r.summary())
+	summary := r.summary()
+	if !r.JudgedAt.IsZero() {
+		summary += ", " + judgedAt(r.JudgedAt)
+	}
+	fmt.Fprintln(w, summary)
 }
 
 func (r platformResult) rows() [][]string {
@@ -177,18 +181,40 @@ func (r platformResult) rows() [][]string {
 	return rows
 }
 
-func (r *patchResult) summary() string {
-	judged := ""
-	if !r.JudgedAt.IsZero() {
-		judged = ", certificates judged at " + r.JudgedAt.UTC().Format("2006-01-02 15:04:05 MST")
-	}
+// What an image of a list came to.
+const (
+	asChanged = "changed"
+	asWould   = "would change"
+	asWanted  = "as wanted"
+)
+
+// counted returns as what the total of a list counts the image.
+func (r *patchResult) counted() string {
 	switch {
+	case r.Error != "":
+		return asFailed
 	case !r.Changed:
-		return "nothing to do: " + r.Image + " is as wanted" + judged
+		return asWanted
 	case r.DryRun:
-		return "dry run: " + r.Image + " would become " + string(r.Digest) + judged
+		return asWould
 	}
-	return "done: " + r.Image + " became " + strings.TrimSpace(string(r.Digest)) + judged
+	return asChanged
+}
+
+// summary says in one line what became of the image.
+func (r *patchResult) summary() string {
+	switch r.counted() {
+	case asWanted:
+		return "nothing to do: " + r.Image + " is as wanted"
+	case asWould:
+		return "dry run: " + r.Image + " would become " + string(r.Digest)
+	}
+	return "done: " + r.Image + " became " + strings.TrimSpace(string(r.Digest))
+}
+
+// judgedAt says when certificates were judged.
+func judgedAt(t time.Time) string {
+	return "certificates judged at " + t.UTC().Format("2006-01-02 15:04:05 MST")
 }
 
 // size returns a number of bytes for people.

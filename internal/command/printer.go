@@ -85,18 +85,29 @@ func (p *printer) note(message string) {
 
 // failure writes an error and what to do about it.
 func (p *printer) failure(err error) {
-	if e, ok := errors.AsType[statusError](err); err == nil || ok && e.error == nil || is[reportedError](err) && !p.quiet {
+	if e, ok := errors.AsType[statusError](err); err == nil || ok && e.error == nil || !p.tells(err) {
 		return
 	}
-	for line := range strings.Lines(strings.TrimSuffix(err.Error(), "\n")) {
-		p.line("error", red, strings.TrimSuffix(line, "\n"))
-	}
+	p.problem(err)
 	advice := hint.Of(err)
 	if len(advice) == 0 && exitStatus(err) == exitUsage {
 		advice = []string{"run certgraft COMMAND --help for usage"}
 	}
 	for _, line := range advice {
 		p.line("hint", cyan, line)
+	}
+}
+
+// tells reports whether an error is to be written: neither it nor the result has
+// told it yet.
+func (p *printer) tells(err error) bool {
+	return !is[toldError](err) && (p.quiet || !is[reportedError](err))
+}
+
+// problem writes an error.
+func (p *printer) problem(err error) {
+	for line := range strings.Lines(strings.TrimSuffix(err.Error(), "\n")) {
+		p.line("error", red, strings.TrimSuffix(line, "\n"))
 	}
 }
 
@@ -120,11 +131,8 @@ func (p *printer) result(v any, text func(io.Writer)) error {
 	var buf bytes.Buffer
 	switch {
 	case p.json:
-		enc := json.NewEncoder(&buf)
-		enc.SetEscapeHTML(false)
-		enc.SetIndent("", "  ")
-		if err := enc.Encode(v); err != nil {
-			return fmt.Errorf("encode the result: %w", err)
+		if err := encodeJSON(&buf, v, "  "); err != nil {
+			return err
 		}
 	case !p.quiet:
 		text(&buf)
@@ -140,11 +148,36 @@ func (p *printer) result(v any, text func(io.Writer)) error {
 	return nil
 }
 
+// jsonLine writes v as one line of JSON.
+func (p *printer) jsonLine(v any) error {
+	var buf bytes.Buffer
+	if err := encodeJSON(&buf, v, ""); err != nil {
+		return err
+	}
+	if _, err := p.out.Write(buf.Bytes()); err != nil {
+		return fmt.Errorf("write the result: %w", err)
+	}
+	return nil
+}
+
+func encodeJSON(w io.Writer, v any, indent string) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", indent)
+	if err := enc.Encode(v); err != nil {
+		return fmt.Errorf("encode the result: %w", err)
+	}
+	return nil
+}
+
 // report writes text to standard error.
-func (p *printer) report(text func(io.Writer)) error {
+func (p *printer) report(text func(io.Writer)) error { return p.write(p.err, text) }
+
+// write writes text to one of the streams.
+func (p *printer) write(to io.Writer, text func(io.Writer)) error {
 	var buf bytes.Buffer
 	text(&buf)
-	if _, err := p.err.Write(bytes.Map(words.Visible, buf.Bytes())); err != nil {
+	if _, err := to.Write(bytes.Map(words.Visible, buf.Bytes())); err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}
 	return nil

@@ -34,7 +34,7 @@ func removeCommand(p *printer) *cli.Command {
 		Name:        "remove",
 		Usage:       "take out what install put in, and nothing else",
 		ArgsUsage:   "SOURCE…|--all",
-		Description: "Reads the root's own record and fetches nothing. A source is named as it was at install.\ncertgraft remove --image registry.example.com/app:1-ca --all --tag registry.example.com/app:1-plain",
+		Description: "Reads the root's own record and fetches nothing. A source is named as it was at install.\ncertgraft remove --image registry.example.com/app:1-ca --all --tag registry.example.com/app:1-plain\ncertgraft remove --from-file images.txt corp.pem",
 		Flags:       append(o.flags(), o.target.flags()...),
 		Action: func(c *cli.Context) error {
 			specs := c.Args().Slice()
@@ -47,7 +47,7 @@ func removeCommand(p *printer) *cli.Command {
 			if err := o.check(c); err != nil {
 				return err
 			}
-			if o.image != "" {
+			if o.edits() {
 				return o.runImage(c.Context, p, specs)
 			}
 			return o.run(c.Context, p, specs)
@@ -60,16 +60,28 @@ func (o *removeOptions) flags() []cli.Flag {
 		&cli.BoolFlag{Name: "all", Category: targetFlags, Usage: "take out everything that certgraft installed", Destination: &o.all},
 		catalogFlag(&o.catalog),
 		&cli.StringFlag{Name: "image", Category: targetFlags, Usage: "edit the image `IMAGE` in place of a root, and write it to --tag", Destination: &o.image},
-		&cli.StringFlag{Name: "cache", Category: imageFlags, Usage: "keep what is known of layers in `DIR`", EnvVars: []string{"CERTGRAFT_CACHE"}, TakesFile: true, Destination: &o.cache},
-	}, o.patch.flags()...)
+		layerCacheFlag(&o.cache),
+	}, o.patch.flags("take it out of the images")...)
 }
 
+// edits reports whether images are edited, and not a root.
+func (o *removeOptions) edits() bool { return o.image != "" || o.patch.place.list.given() }
+
 // check refuses flags that are for a root where an image is edited, and the
-// reverse. The cache is named by the environment, too.
+// reverse. The cache and the shard are named by the environment, too.
 func (o *removeOptions) check(c *cli.Context) error {
+	if o.image != "" && o.patch.place.list.given() {
+		return usagef("remove: --image and --from-file exclude each other")
+	}
+	if err := o.patch.place.list.check(); err != nil {
+		return err
+	}
 	others, what := o.target.flags(), "a root, and --image is an image"
-	if o.image == "" {
-		others, what = o.patch.flags(), "an image: name it with --image"
+	switch {
+	case o.patch.place.list.given():
+		what = "a root, and --from-file names images"
+	case o.image == "":
+		others, what = o.patch.flags(""), "an image: name it with --image, or several with --from-file"
 	}
 	for _, f := range others {
 		name := f.Names()[0]

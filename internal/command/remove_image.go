@@ -9,7 +9,7 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// runImage takes out of an image what certgraft patch put in.
+// runImage takes out of an image, or of those of a list, what certgraft patch put in.
 func (o *removeOptions) runImage(ctx context.Context, p *printer, specs []string) error {
 	selection, err := o.selection(specs)
 	if err != nil {

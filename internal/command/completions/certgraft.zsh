@@ -139,18 +139,19 @@ _certgraft() {
     '--dry-run[say what would change and write nothing]'
     '--from-file=[patch the images in FILE, a line for each: IMAGE and where to write it]:FILE:_files'
     '--override-blocklist[install certificates that the image has deselected]'
-    '--shard=[with --from-file: patch part I/N of the list, I from 0 to N-1]:I/N: '
     '*--env=[environment in the config: auto (what runtimes in the image need to see the system'\''s CAs), none, or KEY=VALUE]:KEY=VALUE:(auto none)'
     '--print-plan[say which layers would be read and why, and do nothing]'
     '1:image:_certgraft_images' '*:source:_certgraft_sources'
   )
   [[ $cmd == (remove) ]] && args+=(
     '--all[take out everything that certgraft installed]'
+    '--from-file=[take it out of the images in FILE, a line for each: IMAGE and where to write it]:FILE:_files'
     '--image=[edit the image IMAGE in place of a root, and write it to --tag]:IMAGE: '
     '--cache=[keep what is known of layers in DIR]:DIR:_directories'
   )
   [[ $cmd == (remove|patch) ]] && args+=(
     '--in-place[write the image to where it came from]'
+    '--shard=[with --from-file: take part I/N of the list, I from 0 to N-1]:I/N: '
     '*'{-t,--tag}'=[write the image to IMAGE; may be given often]:IMAGE: '
     '*--annotation=[set the annotation KEY=VALUE in OCI manifests and indexes]:KEY=VALUE: '
     '--cache-repo=[keep what is known of layers in REGISTRY/REPOSITORY too, for runners that start empty]:REGISTRY/REPOSITORY: '
