@@ -52,21 +52,39 @@ func (o *inspectOptions) run(ctx context.Context, p *printer, name string) (err 
 	if at.root == nil {
 		return o.inspectFile(p, at)
 	}
-	if at.options.JavaPassword, err = readPassword(o.javaPassword); err != nil {
-		return err
-	}
-	found, err := installer.Inspect(at.root, o.now, at.options)
+	found, err := o.inspect(at)
 	if err != nil {
-		return fmt.Errorf("inspect %s: %w", name, err)
+		return err
 	}
 	for _, w := range found.Warnings {
 		p.warn(w)
 	}
-	html := func() *page.Page { return page.Root(name, found, o.now) }
-	return o.report(p, html, found, func(w io.Writer) { inspectionText(w, found) })
+	html := func() *page.Page { return page.Root(name, found.Inspection, o.now) }
+	return o.report(p, html, found, found.text)
 }
 
-func inspectionText(w io.Writer, found *installer.Inspection) {
+// inspect looks into the stores of a root.
+func (o *inspectOptions) inspect(at *place) (r rootResult, err error) {
+	if at.options.JavaPassword, err = readPassword(o.javaPassword); err != nil {
+		return r, err
+	}
+	found, err := installer.Inspect(at.root, o.now, at.options)
+	if err != nil {
+		return r, fmt.Errorf("inspect %s: %w", at.name, err)
+	}
+	return rootResult{Schema: 1, imageName: at.image, Inspection: found}, nil
+}
+
+// rootResult is the JSON of certgraft inspect of a root, or an image.
+type rootResult struct {
+	Schema int `json:"schema"` // 1; grows when a field changes its meaning
+	imageName
+	*installer.Inspection
+}
+
+func (r rootResult) text(w io.Writer) {
+	r.imageName.text(w)
+	found := r.Inspection
 	fmt.Fprintf(w, "%s store: %s\n", found.Distribution.Family, found.Distribution.Rule)
 	if len(found.Stores) == 0 {
 		fmt.Fprintln(w, "no trust store: programs here trust nobody, or only roots of their own")
@@ -118,6 +136,7 @@ type certificateResult struct {
 
 // fileResult is the JSON of a file of certificates.
 type fileResult struct {
+	Schema       int                 `json:"schema"` // 1; grows when a field changes its meaning
 	Path         string              `json:"path"`
 	Set          string              `json:"set"`
 	Certificates []certificateResult `json:"certificates"`
@@ -129,7 +148,7 @@ func (o *inspectOptions) inspectFile(p *printer, at *place) error {
 	if err != nil {
 		return fmt.Errorf("inspect %s: %w", at.name, err)
 	}
-	out := fileResult{Path: at.name, Set: set.Digest(), Findings: orEmpty(findings)}
+	out := fileResult{Schema: 1, Path: at.name, Set: set.Digest(), Findings: orEmpty(findings)}
 	for c := range set.All() {
 		_, remark := certs.Policy{Now: o.now}.Judge(c)
 		out.Certificates = append(out.Certificates, certificateResult{

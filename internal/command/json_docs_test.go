@@ -10,15 +10,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/certgraft/certgraft/installer"
 )
 
 // jsonResults is what each section of docs/json.md is about.
 var jsonResults = map[string][]any{
 	"`install`, `remove`":         {editResult{}},
 	"`patch`, `remove --image`":   {patchResult{}, planResult{}},
-	"`inspect` of a root":         {installer.Inspection{}},
+	"`inspect` of a root":         {rootResult{}},
 	"`inspect` of a file":         {fileResult{}},
 	"`env`":                       {envResult{}},
 	"`verify`":                    {verifyResult{}},

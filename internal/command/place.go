@@ -20,10 +20,12 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// imageRootOptions are the flags of the commands that look into an image.
+// imageRootOptions are the flags of the commands that look into images.
 type imageRootOptions struct {
 	registry registryOptions
 	platform string
+
+	shared *imageRoots // what images have in common, once one was opened
 }
 
 func (o *imageRootOptions) flags() []cli.Flag {
@@ -44,7 +46,22 @@ type place struct {
 	root    rootFS            // nil for a file
 	options installer.Options // what package installer is to know of the root
 	closer  io.Closer
-	data    []byte // of the file
+	data    []byte    // of the file
+	image   imageName // whose root it is
+}
+
+// imageName says which image a result is about; it is empty for what is none.
+type imageName struct {
+	Image    string       `json:"image,omitzero"`
+	Digest   image.Digest `json:"digest,omitzero"` // that the name stood for, of an index too
+	Platform string       `json:"platform,omitzero"`
+}
+
+// text writes it as the first line of a report.
+func (n imageName) text(w io.Writer) {
+	if n.Image != "" {
+		fmt.Fprintf(w, "%s is %s, %s\n", n.Image, n.Digest, n.Platform)
+	}
 }
 
 // rootFS is a root that is looked at.
@@ -87,34 +104,62 @@ func noSuchFile(command, name string) error {
 	return hint.Add(usagef("%s %s: no such file or directory", command, name), "for a registry image write docker://"+name)
 }
 
-// open returns the root of an image, all of whose layers are read, with the
-// environment of its programs.
-func (o *imageRootOptions) open(ctx context.Context, p *printer, name string) (*place, error) {
+// imageRoots opens the roots of images. A layer that several have is read once.
+type imageRoots struct {
+	*image.Locations
+
+	opt image.Options
+}
+
+// roots returns what opens images. It is closed with the command.
+func (o *imageRootOptions) roots(p *printer) (*imageRoots, error) {
+	if o.shared != nil {
+		return o.shared, nil
+	}
 	locations, err := o.registry.locations(p)
 	if err != nil {
 		return nil, err
 	}
-	at, err := locations.Parse(name)
-	if err != nil {
-		return nil, err
-	}
-	opt := image.Options{Reads: installer.Reads, MaxLayerSize: image.DefaultMaxLayerSize, Memory: &image.Memory{}, Scan: image.ScanAll, Program: "certgraft", Logger: p.log()}
+	r := &imageRoots{locations, image.Options{Reads: installer.Reads, MaxLayerSize: image.DefaultMaxLayerSize, Memory: &image.Memory{}, Scan: image.ScanAll, Program: "certgraft", Logger: p.log()}}
 	if o.platform != "" {
 		platform, err := image.ParsePlatform(o.platform)
 		if err != nil {
 			return nil, usagef("--platform: %w", err)
 		}
-		opt.Platforms = []image.Platform{platform}
+		r.opt.Platforms = []image.Platform{platform}
 	}
+	o.shared = r
+	return r, nil
+}
+
+// open returns the root of the image that name is, see [imageRoots.open].
+func (o *imageRootOptions) open(ctx context.Context, p *printer, name string) (*place, error) {
+	r, err := o.roots(p)
+	if err != nil {
+		return nil, err
+	}
+	at, err := r.Parse(name)
+	if err != nil {
+		return nil, err
+	}
+	return r.open(ctx, at)
+}
+
+// open returns the root of an image, all of whose layers are read, with the
+// environment of its programs.
+func (r *imageRoots) open(ctx context.Context, at image.Location) (*place, error) {
 	img, err := at.Get(ctx)
 	if err != nil {
 		return nil, err
 	}
-	root, config, err := image.Root(ctx, img, opt)
+	root, config, err := image.Root(ctx, img, r.opt)
 	if err != nil {
 		return nil, err
 	}
-	return &place{name: name, root: root, options: installer.Options{Environ: environOf(config.Env)}}, nil
+	return &place{
+		name: at.String(), root: root, options: installer.Options{Environ: environOf(config.Env)},
+		image: imageName{at.String(), img.Descriptor.Digest, config.Platform.String()},
+	}, nil
 }
 
 // openRoot opens the root in dir. Only of the running system's is the environment
