@@ -18,28 +18,30 @@ import (
 type diffOptions struct {
 	javaPassword string // file that holds it
 	image        imageRootOptions
-
-	warnings []string // that there were
-}
-
-// warn notes what is odd in one of the two, for the result too.
-func (o *diffOptions) warn(p *printer, name string, what any) {
-	message := fmt.Sprintf("%s: %v", name, what)
-	p.warn(message)
-	o.warnings = append(o.warnings, message)
 }
 
 func diffCommand(p *printer) *cli.Command {
-	o := &diffOptions{warnings: []string{}}
+	o := &diffOptions{}
 	return &cli.Command{
 		Name:        "diff",
 		Usage:       "say which certificates one of two trusts and the other does not",
 		ArgsUsage:   "A B",
-		Description: "certgraft diff / /mnt/root            two roots\ncertgraft diff old.pem new.pem         two files: bundles or Java trust stores\ncertgraft diff docker://app:1 docker://app:1-ca   two images\ncertgraft diff / corp.pem              exit status 5 if they differ",
-		Flags:       append([]cli.Flag{javaPasswordFlag(&o.javaPassword)}, o.image.flags()...),
-		Action: taking(2, 2, "a root, file or image to compare with", func(ctx context.Context, args []string) error {
-			return o.run(ctx, p, args[0], args[1])
-		}),
+		Description: "certgraft diff / /mnt/root            two roots\ncertgraft diff old.pem new.pem         two files: bundles or Java trust stores\ncertgraft diff docker://app:1 docker://app:1-ca   two images\ncertgraft diff / corp.pem              exit status 5 if they differ\ncertgraft diff --from-file images.txt   the two images on each line",
+		Flags:       slices.Concat([]cli.Flag{javaPasswordFlag(&o.javaPassword)}, o.image.listFlags("compare the images", "A B"), o.image.flags()),
+		Action: func(c *cli.Context) error {
+			defer o.image.close()
+			if o.image.list.given() {
+				if _, err := operands(c, 0, 0, ""); err != nil {
+					return err
+				}
+				return o.fleet(c.Context, p)
+			}
+			args, err := operands(c, 2, 2, "a root, file or image to compare with")
+			if err != nil {
+				return err
+			}
+			return o.run(c.Context, p, args[0], args[1])
+		},
 	}
 }
 
@@ -48,7 +50,8 @@ type diffResult struct {
 	Schema  int           `json:"schema"` // 1
 	A       string        `json:"a"`
 	B       string        `json:"b"`
-	Both    int           `json:"both"` // certificates that both have
+	Error   string        `json:"error,omitzero"` // of two images of a list
+	Both    int           `json:"both"`           // certificates that both have
 	OnlyA   []diffCert    `json:"onlyA"`
 	OnlyB   []diffCert    `json:"onlyB"`
 	Renewed []renewedCert `json:"renewed"` // one subject, another certificate in each
@@ -77,43 +80,73 @@ func (o *diffOptions) run(ctx context.Context, p *printer, a, b string) error {
 	if err != nil {
 		return err
 	}
+	if err := o.image.list.check(); err != nil {
+		return err
+	}
 	if isImageStream(a) && isImageStream(b) {
 		return stdinTwice(a, b)
 	}
-	ours, failed := o.trusted(ctx, p, a)
-	theirs, err := o.trusted(ctx, p, b)
-	if err := errors.Join(failed, err); err != nil {
+	side := func(name string) side {
+		return side{name, func() (*place, error) { return o.image.place(ctx, p, "diff", name) }}
+	}
+	result, err := o.compare(side(a), side(b), now)
+	if err != nil {
 		return err
 	}
-	result := compareSets(ours, theirs, now)
-	result.A, result.B, result.Warnings = a, b, o.warnings
+	for _, w := range result.Warnings {
+		p.warn(w)
+	}
 	if err := p.result(result, result.text); err != nil {
 		return err
 	}
-	if len(result.OnlyA)+len(result.OnlyB)+len(result.Renewed) > 0 {
-		return reportedError{fmt.Errorf("%s and %s differ", a, b), exitFound}
-	}
-	return nil
+	return result.status()
 }
 
-// trusted returns what a root trusts, or a file holds.
-func (o *diffOptions) trusted(ctx context.Context, p *printer, name string) (*certs.Set, error) {
-	at, err := o.image.place(ctx, p, "diff", name)
+// side is one of the two that are compared.
+type side struct {
+	name string
+	open func() (*place, error)
+}
+
+// compare says what one side trusts and the other does not.
+func (o *diffOptions) compare(a, b side, now time.Time) (diffResult, error) {
+	ours, odd, failed := o.trusted(a)
+	theirs, odder, err := o.trusted(b)
+	if err := errors.Join(failed, err); err != nil {
+		return diffResult{}, err
+	}
+	result := compareSets(ours, theirs, now)
+	result.A, result.B, result.Warnings = a.name, b.name, orEmpty(append(odd, odder...))
+	return result, nil
+}
+
+// status returns the error that makes the result the exit status.
+func (r diffResult) status() error {
+	if len(r.OnlyA)+len(r.OnlyB)+len(r.Renewed) == 0 {
+		return nil
+	}
+	return reportedError{fmt.Errorf("%s and %s differ", r.A, r.B), exitFound}
+}
+
+// trusted returns what a root trusts, or a file holds, and what is odd in it.
+func (o *diffOptions) trusted(s side) (set *certs.Set, odd []string, err error) {
+	at, err := s.open()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer at.close()
 	if at.root != nil {
-		return at.trusted(name, func(err error) { o.warn(p, name, err) }), nil
+		set := at.trusted(s.name, func(err error) { odd = append(odd, fmt.Sprintf("%s: %v", s.name, err)) })
+		return set, odd, nil
 	}
 	set, findings, err := at.held(o.javaPassword)
 	if err != nil {
-		return nil, fmt.Errorf("diff %s: %w", name, err)
+		return nil, nil, fmt.Errorf("diff %s: %w", s.name, err)
 	}
 	for _, f := range findings {
-		o.warn(p, name, f)
+		odd = append(odd, s.name+": "+f.String())
 	}
-	return set, nil
+	return set, odd, nil
 }
 
 func compareSets(a, b *certs.Set, now time.Time) diffResult {

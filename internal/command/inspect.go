@@ -2,8 +2,10 @@ package command
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,9 +31,13 @@ func inspectCommand(p *printer) *cli.Command {
 		Name:        "inspect",
 		Usage:       "say which trust stores there are, what each holds, and where they disagree",
 		ArgsUsage:   "[ROOT|FILE|IMAGE]",
-		Description: "certgraft inspect                 the running system\ncertgraft inspect /mnt/root\ncertgraft inspect corp.pem\ncertgraft inspect docker://debian:13\ncertgraft inspect --html report.html /   a page to read, print or keep",
-		Flags:       append([]cli.Flag{javaPasswordFlag(&o.javaPassword), o.htmlFlag()}, o.image.flags()...),
+		Description: "certgraft inspect                 the running system\ncertgraft inspect /mnt/root\ncertgraft inspect corp.pem\ncertgraft inspect docker://debian:13\ncertgraft inspect --from-file images.txt\ncertgraft inspect --html report.html /   a page to read, print or keep",
+		Flags:       slices.Concat([]cli.Flag{javaPasswordFlag(&o.javaPassword), o.htmlFlag()}, o.image.listFlags("look into the images", lookLine), o.image.flags()),
 		Action: taking(0, 1, "", func(ctx context.Context, args []string) error {
+			defer o.image.close()
+			if o.image.list.given() {
+				return o.fleet(ctx, p, args)
+			}
 			return o.run(ctx, p, append(args, "/")[0])
 		}),
 	}
@@ -41,7 +47,7 @@ func (o *inspectOptions) run(ctx context.Context, p *printer, name string) (err 
 	if o.now, err = p.env.now(); err != nil {
 		return err
 	}
-	if err := o.checkHTML(p); err != nil {
+	if err := errors.Join(o.image.list.check(), o.checkHTML(p)); err != nil {
 		return err
 	}
 	at, err := o.image.place(ctx, p, "inspect", name)
@@ -79,6 +85,7 @@ func (o *inspectOptions) inspect(at *place) (r rootResult, err error) {
 type rootResult struct {
 	Schema int `json:"schema"` // 1; grows when a field changes its meaning
 	imageName
+	Error string `json:"error,omitzero"` // of an image of a list that failed
 	*installer.Inspection
 }
 

@@ -23,7 +23,9 @@ import (
 // imageRootOptions are the flags of the commands that look into images.
 type imageRootOptions struct {
 	registry registryOptions
+	list     imageList
 	platform string
+	cache    string // of layers
 
 	shared *imageRoots // what images have in common, once one was opened
 }
@@ -104,6 +106,12 @@ func noSuchFile(command, name string) error {
 	return hint.Add(usagef("%s %s: no such file or directory", command, name), "for a registry image write docker://"+name)
 }
 
+// listFlags are those of the commands that look into the images of a list; see
+// [imageList.flags].
+func (o *imageRootOptions) listFlags(does, line string) []cli.Flag {
+	return append(o.list.flags(does, line), layerCacheFlag(&o.cache))
+}
+
 // imageRoots opens the roots of images. A layer that several have is read once.
 type imageRoots struct {
 	*image.Locations
@@ -128,8 +136,20 @@ func (o *imageRootOptions) roots(p *printer) (*imageRoots, error) {
 		}
 		r.opt.Platforms = []image.Platform{platform}
 	}
+	if o.cache != "" {
+		if r.opt.Cache, err = image.OpenCache(o.cache, p.log()); err != nil {
+			return nil, err
+		}
+	}
 	o.shared = r
 	return r, nil
+}
+
+// close closes the cache.
+func (o *imageRootOptions) close() {
+	if o.shared != nil {
+		_ = o.shared.opt.Cache.Close() // it was only read and replaced by renames
+	}
 }
 
 // open returns the root of the image that name is, see [imageRoots.open].

@@ -36,9 +36,15 @@ func verifyCommand(p *printer) *cli.Command {
 		Name:        "verify",
 		Usage:       "connect to a server as a client would, and say why it is not trusted and what to do",
 		ArgsUsage:   "HOST[:PORT]|URL",
-		Description: "certgraft verify db.example.com:5432\ncertgraft verify --root /mnt postgres://db.example.com/app\ncertgraft verify --with aws-rds --only db.example.com:3306\nNo data is sent, and nothing is installed from what the server sends. Exit status: 0 trusted, 5 not\ntrusted, 1 it could not be told.",
+		Description: "certgraft verify db.example.com:5432\ncertgraft verify --root /mnt postgres://db.example.com/app\ncertgraft verify --from-file images.txt db.example.com:5432\ncertgraft verify --with aws-rds --only db.example.com:3306\nNo data is sent, and nothing is installed from what the server sends. Exit status: 0 trusted, 5 not\ntrusted, 1 it could not be told.",
 		Flags:       append(o.flags(), o.trust.flags()...),
-		Action:      taking(1, 1, "a server (HOST, HOST:PORT or a URL)", func(ctx context.Context, args []string) error { return o.run(ctx, p, args[0]) }),
+		Action: taking(1, 1, "a server (HOST, HOST:PORT or a URL)", func(ctx context.Context, args []string) error {
+			defer o.trust.imageRoot.close()
+			if o.trust.imageRoot.list.given() {
+				return o.fleet(ctx, p, args[0])
+			}
+			return o.run(ctx, p, args[0])
+		}),
 	}
 }
 
@@ -81,11 +87,7 @@ func (o *verifyOptions) run(ctx context.Context, p *printer, arg string) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("verify: %w", context.Cause(ctx))
 	}
-	report := session.Judge(probe.Circumstances{
-		Trust: trust.set, Whose: trust.whose, Now: now, Clock: p.env.clock(), Built: newest(catalogue), Install: trust.install, Known: known(catalogue),
-	})
-	report.Caveats = append(report.Caveats, trust.caveats(p, report)...)
-	result := verifyResult{Schema: 1, Trust: trust.result(), Report: report, Warnings: trust.warnings}
+	result := hearing{p, session, catalogue, now}.judge(trust)
 	if err := o.save(session, &result); err != nil {
 		return err
 	}
@@ -95,7 +97,24 @@ func (o *verifyOptions) run(ctx context.Context, p *printer, arg string) error {
 	if err := p.result(result, result.text); err != nil {
 		return err
 	}
-	return verdictStatus(report.Verdict)
+	return verdictStatus(result.Verdict)
+}
+
+// hearing is what a server said, and what it is judged by.
+type hearing struct {
+	p         *printer
+	session   *probe.Session
+	catalogue *bundles.Catalogue
+	now       time.Time
+}
+
+// judge says whether a client that trusts this would talk to the server.
+func (h hearing) judge(t *trust) verifyResult {
+	report := h.session.Judge(probe.Circumstances{
+		Trust: t.set, Whose: t.whose, Now: h.now, Clock: h.p.env.clock(), Built: newest(h.catalogue), Install: t.install, Known: known(h.catalogue),
+	})
+	report.Caveats = append(report.Caveats, t.caveats(h.p, report)...)
+	return verifyResult{Schema: 1, Trust: t.result(), Report: report, Warnings: t.warnings}
 }
 
 // connection returns what to connect to, and how.

@@ -16,6 +16,7 @@ import (
 type verifyResult struct {
 	Schema int         `json:"schema"`
 	Trust  trustResult `json:"trust"`
+	Error  string      `json:"error,omitzero"` // of an image of a list that could not be read
 	*probe.Report
 	Saved    string   `json:"savedChain,omitzero"`
 	Warnings []string `json:"warnings"`
@@ -29,7 +30,7 @@ var stepWords = map[string]string{
 
 // text writes the steps, the chain and the verdict.
 func (r verifyResult) text(w io.Writer) {
-	fmt.Fprintf(w, "%s, %s\n", net.JoinHostPort(r.Host, strconv.Itoa(int(r.Port))), r.Protocol)
+	fmt.Fprintf(w, "%s, %s\n", r.address(), r.Protocol)
 	var rows [][]string
 	for _, s := range r.Steps {
 		row := []string{"  " + outcomeWord(s.Outcome), stepWords[s.Name], s.Detail}
@@ -50,6 +51,8 @@ func (r verifyResult) text(w io.Writer) {
 	}
 	r.verdictText(w)
 }
+
+func (r verifyResult) address() string { return net.JoinHostPort(r.Host, strconv.Itoa(int(r.Port))) }
 
 func outcomeWord(o probe.Outcome) string {
 	switch o {

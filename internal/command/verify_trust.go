@@ -13,6 +13,7 @@ import (
 
 	"github.com/certgraft/certgraft/bundles"
 	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/image"
 	"github.com/certgraft/certgraft/installer"
 	"github.com/certgraft/certgraft/internal/hint"
 	"github.com/certgraft/certgraft/keystore"
@@ -42,7 +43,7 @@ func (o *trustOptions) flags() []cli.Flag {
 	}
 	// The timeout of this command is the server's; downloads keep their own.
 	o.fetch.timeout = time.Minute
-	flags = append(flags, o.imageRoot.flags()...)
+	flags = slices.Concat(flags, o.imageRoot.list.flags("trust, one after the other, what each image trusts", lookLine), o.imageRoot.flags())
 	return append(flags, slices.DeleteFunc(o.fetch.flags(), func(f cli.Flag) bool { return f.Names()[0] == "timeout" })...)
 }
 
@@ -60,29 +61,58 @@ type trust struct {
 
 // load reads the stores of the root and the sources.
 func (o *trustOptions) load(ctx context.Context, p *printer, now time.Time) (*trust, error) {
-	specs := o.with.Value()
-	t := &trust{set: &certs.Set{}, with: []string{}, warnings: []string{}}
-	switch {
-	case o.only && len(specs) == 0:
-		return nil, hint.Add(usagef("--only trusts what --with names, and there is none"), "add --with SOURCE")
-	case o.several():
-		return nil, usagef("--root, --image and --java exclude each other")
+	if err := o.check(); err != nil {
+		return nil, err
 	}
+	t := newTrust()
 	if err := o.loadStores(ctx, p, t, now); err != nil {
 		return nil, err
 	}
-	if err := o.loadSources(ctx, p, t, specs); err != nil {
+	loaded, err := o.loadSources(ctx, p)
+	if err != nil {
 		t.Close()
 		return nil, err
 	}
-	o.words(t)
+	t.add(loaded)
+	o.words(t, o.image)
+	return t, nil
+}
+
+// check refuses flags that do not go together.
+func (o *trustOptions) check() error {
+	switch {
+	case o.only && len(o.with.Value()) == 0:
+		return hint.Add(usagef("--only trusts what --with names, and there is none"), "add --with SOURCE")
+	case o.only && o.imageRoot.list.given():
+		return usagef("--only trusts nothing of the images that --from-file names")
+	case o.several():
+		return usagef("--root, --image, --java and --from-file exclude each other")
+	}
+	o.imageRoot.cache = o.fetch.cache
+	return o.imageRoot.list.check()
+}
+
+func newTrust() *trust { return &trust{set: &certs.Set{}, with: []string{}, warnings: []string{}} }
+
+// ofImage returns what the image of a list trusts, with what was loaded.
+func (o *trustOptions) ofImage(ctx context.Context, roots *imageRoots, at image.Location, loaded []*bundles.Bundle, now time.Time) (*trust, error) {
+	t := newTrust()
+	var err error
+	if t.at, err = roots.open(ctx, at); err != nil {
+		return nil, err
+	}
+	if err := t.inspect(now); err != nil {
+		return nil, err
+	}
+	t.add(loaded)
+	o.words(t, at.String())
 	return t, nil
 }
 
 // several reports whether more than one flag says whose trust counts.
 func (o *trustOptions) several() bool {
 	n := 0
-	for _, given := range []bool{o.root != "/", o.image != "", o.java != ""} {
+	for _, given := range []bool{o.root != "/", o.image != "", o.java != "", o.imageRoot.list.given()} {
 		if given {
 			n++
 		}
@@ -140,19 +170,22 @@ func (o *trustOptions) loadJava(t *trust) error {
 	return nil
 }
 
-func (o *trustOptions) loadSources(ctx context.Context, p *printer, t *trust, specs []string) error {
+// loadSources returns what --with names.
+func (o *trustOptions) loadSources(ctx context.Context, p *printer) ([]*bundles.Bundle, error) {
+	specs := o.with.Value()
 	if len(specs) == 0 {
-		return nil
+		return nil, nil
 	}
 	fetch, done, err := o.fetch.options(p)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	loaded, err := bundles.Load(ctx, fetch, specs...)
-	done()
-	if err != nil {
-		return err
-	}
+	defer done()
+	return bundles.Load(ctx, fetch, specs...)
+}
+
+// add has the certificates of sources trusted, too.
+func (t *trust) add(loaded []*bundles.Bundle) {
 	for _, b := range loaded {
 		t.with = append(t.with, b.Source)
 		for _, w := range b.Warnings {
@@ -162,19 +195,19 @@ func (o *trustOptions) loadSources(ctx context.Context, p *printer, t *trust, sp
 			t.set.Add(c, b.Source)
 		}
 	}
-	return nil
 }
 
-// words says whose trust it is, and how it would grow.
-func (o *trustOptions) words(t *trust) {
+// words says whose trust it is, that of an image or of what else the flags name,
+// and how it would grow.
+func (o *trustOptions) words(t *trust, image string) {
 	t.install = "certgraft install"
 	switch {
 	case o.only:
 		t.whose = strings.Join(t.with, ", ")
 		return
-	case o.image != "":
-		t.whose = "the image " + o.image
-		t.install = "certgraft patch --tag NEW " + shellQuoted(o.image)
+	case image != "":
+		t.whose = "the image " + image
+		t.install = "certgraft patch --tag NEW " + shellQuoted(image)
 	case o.java != "":
 		t.whose = "the Java trust store " + o.java
 		t.install += " --stores java"

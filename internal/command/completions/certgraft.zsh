@@ -61,12 +61,16 @@ _certgraft() {
   [[ $cmd == (completion) ]] && args+=(
     '1:shell:(bash zsh fish)'
   )
+  [[ $cmd == (diff) ]] && args+=(
+    '--from-file=[compare the images in FILE, a line for each: A B]:FILE:_files'
+  )
   [[ $cmd == (env) ]] && args+=(
     '--root=[look at the root file system in DIR]:DIR:_directories'
     '--all[write the variables of runtimes too that are not in the root, or need none]'
     '--format=[sh, dockerfile, json or compose]:FORMAT:(sh dockerfile json compose)'
   )
   [[ $cmd == (inspect) ]] && args+=(
+    '--from-file=[look into the images in FILE, a line for each: IMAGE, or as for patch IMAGE DESTINATION, of which the latter counts]:FILE:_files'
     '--html=[write a page for a browser to FILE too; - is standard output, and nothing else is written there]:FILE:_files'
   )
   [[ $cmd == (inspect|diff) ]] && args+=(
@@ -147,11 +151,12 @@ _certgraft() {
     '--all[take out everything that certgraft installed]'
     '--from-file=[take it out of the images in FILE, a line for each: IMAGE and where to write it]:FILE:_files'
     '--image=[edit the image IMAGE in place of a root, and write it to --tag]:IMAGE: '
+  )
+  [[ $cmd == (remove|inspect|diff) ]] && args+=(
     '--cache=[keep what is known of layers in DIR]:DIR:_directories'
   )
   [[ $cmd == (remove|patch) ]] && args+=(
     '--in-place[write the image to where it came from]'
-    '--shard=[with --from-file: take part I/N of the list, I from 0 to N-1]:I/N: '
     '*'{-t,--tag}'=[write the image to IMAGE; may be given often]:IMAGE: '
     '*--annotation=[set the annotation KEY=VALUE in OCI manifests and indexes]:KEY=VALUE: '
     '--cache-repo=[keep what is known of layers in REGISTRY/REPOSITORY too, for runners that start empty]:REGISTRY/REPOSITORY: '
@@ -167,10 +172,12 @@ _certgraft() {
     '--metadata-file=[write the result as JSON to FILE as well]:FILE:_files'
   )
   [[ $cmd == (remove|patch|inspect|verify|diff) ]] && args+=(
+    '--shard=[with --from-file: take part I/N of the list, I from 0 to N-1]:I/N: '
     '*--insecure-registry=[speak plain http to HOST(:PORT) where it has no TLS]:HOST: '
     '*--registry-ca=[trust the CAs in FILE for registries too]:FILE:_files'
   )
   [[ $cmd == (verify) ]] && args+=(
+    '--from-file=[trust, one after the other, what each image trusts in FILE, a line for each: IMAGE, or as for patch IMAGE DESTINATION, of which the latter counts]:FILE:_files'
     '--image=[trust what the image IMAGE trusts]:IMAGE: '
     '--java=[trust what the Java trust store in FILE trusts]:FILE:_files'
     '--only[trust nothing but what --with names]'

@@ -1,0 +1,118 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/certgraft/certgraft/bundles"
+	"github.com/certgraft/certgraft/image"
+	"github.com/certgraft/certgraft/probe"
+)
+
+// fleet says of each image of a list whether its programs would trust the server,
+// to which it connects once.
+func (o *verifyOptions) fleet(ctx context.Context, p *printer, arg string) error {
+	now, err := p.env.now()
+	if err != nil {
+		return err
+	}
+	target, opt, err := o.connection(arg)
+	if err != nil {
+		return err
+	}
+	if err := o.trust.check(); err != nil {
+		return err
+	}
+	roots, err := o.trust.imageRoot.roots(p)
+	if err != nil {
+		return err
+	}
+	list, err := readLooks(p, &o.trust.imageRoot.list, roots.Locations)
+	if err != nil {
+		return err
+	}
+	catalogue, err := bundles.Catalog(bundles.Options{Catalog: catalogFiles(o.trust.fetch.catalog)})
+	if err != nil {
+		return err
+	}
+	loaded, err := o.trust.loadSources(ctx, p)
+	if err != nil {
+		return err
+	}
+	h := hearing{p, probe.Connect(ctx, target, opt), catalogue, now}
+	if err := o.server(h); err != nil {
+		return err
+	}
+	f := newFleet(p, p.out, "image", string(probe.Trusted), string(probe.NotTrusted), string(probe.Undecided))
+	err = each(ctx, f, list, func(ctx context.Context, at image.Location) (outcome, error) {
+		trust, err := o.trust.ofImage(ctx, roots, at, loaded, now)
+		if err != nil {
+			return outcome{as: asFailed, json: verifyResult{Schema: 1, Trust: trustResult{Root: at.String(), With: []string{}}, Error: err.Error(), Warnings: []string{}}}, err
+		}
+		defer trust.Close()
+		result := h.judge(trust)
+		f.hearTrust(at.String(), result.Warnings)
+		return outcome{as: string(result.Verdict.Status), json: result, report: func() error { return p.result(nil, result.line) }}, verdictStatus(result.Verdict)
+	})
+	if err != nil {
+		return err
+	}
+	return f.end(len(list))
+}
+
+// hearTrust keeps the warnings on what an image trusts: those on its stores, which
+// begin with its name, and those on the sources of --with, which all images have.
+func (f *fleet) hearTrust(name string, warnings []string) {
+	for _, w := range warnings {
+		about := ""
+		if rest, ok := strings.CutPrefix(w, name+" "); ok {
+			about, w = name, rest
+		}
+		f.hear(about, 1, []notice{{warning: true, text: w}})
+	}
+}
+
+// server reports on the server what is true whatever an image trusts. It is an
+// error if that settles the matter: no image need be read then.
+func (o *verifyOptions) server(h hearing) error {
+	result := h.judge(newTrust())
+	if err := o.save(h.session, &result); err != nil {
+		return err
+	}
+	if len(h.session.Raw) > 0 {
+		if h.p.json || h.p.quiet {
+			return nil
+		}
+		return h.p.write(h.p.out, result.server)
+	}
+	for _, w := range result.Warnings {
+		h.p.warn(w)
+	}
+	if h.p.json {
+		if err := h.p.jsonLine(result); err != nil {
+			return err
+		}
+	} else if err := h.p.result(result, result.text); err != nil {
+		return err
+	}
+	return verdictStatus(result.Verdict)
+}
+
+// server writes who answered.
+func (r verifyResult) server(w io.Writer) {
+	fmt.Fprintf(w, "%s, %s\n", r.address(), r.Protocol)
+	if r.Saved != "" {
+		fmt.Fprintf(w, "what the server sent is in %s; it proves nothing about the server\n", r.Saved)
+	}
+}
+
+// line writes what an image of a list would make of the server.
+func (r verifyResult) line(w io.Writer) {
+	fmt.Fprintf(w, "%s: ", r.Trust.Root)
+	r.verdictText(w)
+	for _, c := range r.Caveats {
+		fmt.Fprintf(w, "  but: %s\n", c)
+	}
+}
