@@ -85,11 +85,11 @@ func Catalog(opt Options) (*Catalogue, error) {
 		}
 	}
 	for _, name := range opt.Catalog {
-		data, err := os.ReadFile(name)
-		if err != nil {
-			return nil, hint.Add(fmt.Errorf("read catalogue: %w", err), "check the path in --catalog or CERTGRAFT_CATALOG")
+		file, err := readCatalogFile(name)
+		if err == nil {
+			err = refusedIn(name, c.addAll(file.Providers))
 		}
-		if err := c.add(name, data); err != nil {
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -99,16 +99,29 @@ func Catalog(opt Options) (*Catalogue, error) {
 	return c, nil
 }
 
-// add adds the providers of a file, or none of them.
-func (c *Catalogue) add(name string, data []byte) error {
-	providers, err := decodeCatalog(data)
-	if err == nil {
-		err = c.addAll(providers)
-	}
+// catalogFile is what a catalogue file holds.
+type catalogFile struct {
+	Version   int         `json:"version"`
+	Providers []*Provider `json:"providers"`
+	Distrust  []*Distrust `json:"distrust"`
+}
+
+// readCatalogFile reads a catalogue file, each entry of which it checks.
+func readCatalogFile(name string) (catalogFile, error) {
+	data, err := os.ReadFile(name)
 	if err != nil {
-		return hint.Add(refusedf("%s: %w", name, err), "correct the file, whose form docs/providers.md shows, or leave it out (--catalog, CERTGRAFT_CATALOG)")
+		return catalogFile{}, hint.Add(fmt.Errorf("read catalogue: %w", err), "check the path in --catalog or CERTGRAFT_CATALOG")
 	}
-	return nil
+	file, err := decodeCatalog(data)
+	return file, refusedIn(name, err)
+}
+
+// refusedIn returns what is wrong with a catalogue file.
+func refusedIn(name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return hint.Add(refusedf("%s: %w", name, err), "correct the file, whose form docs/providers.md shows, or leave it out (--catalog, CERTGRAFT_CATALOG)")
 }
 
 func (c *Catalogue) addAll(providers []*Provider) error {
@@ -124,35 +137,31 @@ func (c *Catalogue) addAll(providers []*Provider) error {
 	return nil
 }
 
-// decodeCatalog reads a catalogue file, each entry of which it checks.
-func decodeCatalog(data []byte) ([]*Provider, error) {
-	var file struct {
-		Version   int         `json:"version"`
-		Providers []*Provider `json:"providers"`
-	}
+// decodeCatalog reads the content of a catalogue file.
+func decodeCatalog(data []byte) (file catalogFile, err error) {
 	var head struct {
 		Version int `json:"version"`
 	}
 	if err := json.Unmarshal(data, &head); err != nil {
-		return nil, err
+		return file, err
 	}
 	if head.Version != catalogVersion {
-		return nil, fmt.Errorf("its version is %d, this program reads version %d", head.Version, catalogVersion)
+		return file, fmt.Errorf("its version is %d, this program reads version %d", head.Version, catalogVersion)
 	}
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&file); err != nil {
-		return nil, err
+		return file, err
 	}
 	for _, p := range file.Providers {
 		if p == nil {
-			return nil, errors.New("a provider is null")
+			return file, errors.New("a provider is null")
 		}
 		if err := p.check(); err != nil {
-			return nil, fmt.Errorf("provider %q: %w", p.ID, err)
+			return file, fmt.Errorf("provider %q: %w", p.ID, err)
 		}
 	}
-	return file.Providers, nil
+	return file, nil
 }
 
 // isID reports whether id is lower-case letters and digits with single dashes

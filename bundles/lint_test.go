@@ -20,11 +20,11 @@ func readCatalog(t *testing.T) []*Provider {
 	if err != nil {
 		t.Fatal(err)
 	}
-	providers, err := decodeCatalog(data)
+	file, err := decodeCatalog(data)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return providers
+	return file.Providers
 }
 
 // The catalogue is data; this is its lint. What a catalogue file is refused for

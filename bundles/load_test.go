@@ -162,10 +162,22 @@ func FuzzParseSource(f *testing.F) {
 
 func FuzzCatalogue(f *testing.F) {
 	f.Add([]byte(`{"version":1,"providers":[{"id":"x"}]}`))
+	f.Add([]byte(`{"version":1,"distrust":[{"name":"x","title":"t","since":"2026-01-01","why":"w","keys":[{"sha256":"ff"}]}]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
+		file, err := decodeCatalog(data)
+		if err != nil {
+			return
+		}
 		c := &Catalogue{byName: map[string]*Provider{}}
-		if err := c.add("x", data); err != nil && !errors.Is(err, ErrRefused) {
-			t.Error(err)
+		_ = c.addAll(file.Providers)
+		d, err := Distrusts(Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d.add(file.Distrust) == nil && len(file.Distrust) > 0 {
+			if _, err := d.Find(file.Distrust[0].Name); err != nil {
+				t.Error(err)
+			}
 		}
 	})
 }

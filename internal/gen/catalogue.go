@@ -30,7 +30,18 @@ func catalogueFiles(dir string) (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return map[string][]byte{"bundles/catalog_data.go": source, "bundles/snapshots/certificates.der": der}, nil
+	date, lists, err := readDistrust(filepath.Join(dir, "bundles/distrust.json"))
+	if err != nil {
+		return nil, err
+	}
+	distrust, err := distrustSource(date, lists)
+	if err != nil {
+		return nil, err
+	}
+	return map[string][]byte{
+		"bundles/catalog_data.go": source, "bundles/distrust_data.go": distrust, "bundles/snapshots/certificates.der": der,
+		"docs/distrust.md": []byte(distrustPage(date, lists)),
+	}, nil
 }
 
 // readCatalogue returns the entries of a catalogue file. What is in them is
@@ -73,6 +84,35 @@ func goSource(providers []*bundles.Provider) ([]byte, error) {
 		"// builtin returns the catalogue in this program, by id.\nfunc builtin() []*Provider {\n\treturn []*Provider{\n")
 	for _, p := range providers {
 		b.WriteString(literal(reflect.ValueOf(*p)) + ",\n")
+	}
+	b.WriteString("}\n}\n")
+	return format.Source([]byte(b.String()))
+}
+
+// readDistrust returns the lists of distrusted CAs, and when they were checked.
+func readDistrust(name string) (date string, lists []*bundles.Distrust, err error) {
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return "", nil, err
+	}
+	var file struct {
+		Version int                 `json:"version"`
+		Date    string              `json:"date"`
+		Lists   []*bundles.Distrust `json:"lists"`
+	}
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	err = dec.Decode(&file)
+	return file.Date, file.Lists, err
+}
+
+// distrustSource writes the lists as Go data.
+func distrustSource(date string, lists []*bundles.Distrust) ([]byte, error) {
+	var b strings.Builder
+	fmt.Fprintf(&b, "// Code generated from distrust.json by go run ./internal/gen. DO NOT EDIT.\n\npackage bundles\n\n"+
+		"// builtinDistrust returns the lists in this program, and when they were checked.\nfunc builtinDistrust() (string, []*Distrust) {\n\treturn %q, []*Distrust{\n", date)
+	for _, l := range lists {
+		b.WriteString(literal(reflect.ValueOf(*l)) + ",\n")
 	}
 	b.WriteString("}\n}\n")
 	return format.Source([]byte(b.String()))

@@ -1,0 +1,193 @@
+package bundles
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/internal/hint"
+)
+
+// Distrust is a named list of CAs that others have ceased to trust, and why.
+type Distrust struct {
+	Name         string           `json:"name"` // @NAME on the command line
+	Title        string           `json:"title"`
+	Since        string           `json:"since"`          // date
+	After        string           `json:"after,omitzero"` // RFC 3339; what they issued until then is still trusted
+	Why          string           `json:"why"`            // a sentence without its full stop
+	Certificates []Known          `json:"certificates"`   // by their fingerprint
+	Keys         []DistrustedKey  `json:"keys,omitzero"`  // whatever certificate they are in
+	Evidence     DistrustEvidence `json:"evidence,omitzero"`
+}
+
+// DistrustedKey is a public key that nobody is to trust.
+type DistrustedKey struct {
+	Name   string `json:"name"`
+	SHA256 string `json:"sha256"` // of the DER of the SubjectPublicKeyInfo
+}
+
+// DistrustEvidence says why a list is believed.
+type DistrustEvidence struct {
+	Date       string   `json:"date"`       // when it was checked
+	Confidence string   `json:"confidence"` // high, medium or low
+	Sources    []string `json:"sources"`
+	Notes      string   `json:"notes,omitzero"`
+}
+
+// AllDistrusted is the name of all lists but for those with a date in After.
+const AllDistrusted = "all"
+
+// Distrusted is what the lists in this program say, and those of the files in
+// the options of [Distrusts].
+type Distrusted struct {
+	Date  string // when the lists in this program were last checked
+	lists []*Distrust
+	certs map[certs.Fingerprint]*Distrust
+	keys  map[certs.Fingerprint]*Distrust // by SHA-256 of the key
+}
+
+// Distrusts returns the lists in this program and those of the files in
+// opt.Catalog. The error wraps [ErrRefused] where a file cannot be believed.
+func Distrusts(opt Options) (*Distrusted, error) {
+	date, lists := builtinDistrust()
+	d := &Distrusted{Date: date, certs: map[certs.Fingerprint]*Distrust{}, keys: map[certs.Fingerprint]*Distrust{}}
+	if err := d.add(lists); err != nil {
+		return nil, err
+	}
+	for _, name := range opt.Catalog {
+		file, err := readCatalogFile(name)
+		if err == nil {
+			err = refusedIn(name, d.add(file.Distrust))
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	slices.SortFunc(d.lists, func(a, b *Distrust) int { return cmp.Compare(a.Name, b.Name) })
+	return d, nil
+}
+
+// add enters lists, of which the first that has a certificate is the one that is
+// told.
+func (d *Distrusted) add(lists []*Distrust) error {
+	for _, l := range lists {
+		if err := l.check(); err != nil {
+			return err
+		}
+		if d.named(l.Name) != nil {
+			return fmt.Errorf("list %q: the name is taken", l.Name)
+		}
+		d.lists = append(d.lists, l)
+		for _, c := range l.Certificates {
+			enter(d.certs, c.SHA256, l)
+		}
+		for _, k := range l.Keys {
+			enter(d.keys, k.SHA256, l)
+		}
+	}
+	return nil
+}
+
+// enter notes the list of a digest. A list that blocks it wholly wins over one
+// with a date.
+func enter(by map[certs.Fingerprint]*Distrust, digest string, l *Distrust) {
+	f, _ := certs.ParseFingerprint(digest) // checked before
+	if was := by[f]; was == nil || was.After != "" && l.After == "" {
+		by[f] = l
+	}
+}
+
+func (d *Distrusted) named(name string) *Distrust {
+	i := slices.IndexFunc(d.lists, func(l *Distrust) bool { return l.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return d.lists[i]
+}
+
+// Of returns the list that a certificate or its key is in, or nil.
+func (d *Distrusted) Of(c *certs.Certificate) *Distrust {
+	byKey := d.keys[sha256.Sum256([]byte(c.PublicKey()))]
+	if byCert := d.certs[c.Fingerprint()]; byCert != nil && (byKey == nil || byKey.After != "") {
+		return byCert
+	}
+	return byKey
+}
+
+// All yields the lists by name.
+func (d *Distrusted) All() iter.Seq[*Distrust] { return slices.Values(d.lists) }
+
+// Find returns the lists that a name stands for, with its "@" or without: one, or
+// for [AllDistrusted] all that block wholly. The error wraps [ErrUsage].
+func (d *Distrusted) Find(name string) ([]*Distrust, error) {
+	name = strings.TrimPrefix(name, "@")
+	if name == AllDistrusted {
+		return slices.DeleteFunc(slices.Clone(d.lists), func(l *Distrust) bool { return l.After != "" }), nil
+	}
+	if l := d.named(name); l != nil {
+		return []*Distrust{l}, nil
+	}
+	names := []string{"@" + AllDistrusted}
+	for _, l := range d.lists {
+		names = append(names, "@"+l.Name)
+	}
+	return nil, hint.Add(usagef("there is no list @%s", name), "the lists are "+strings.Join(names, ", "))
+}
+
+// Said returns what a user should be told of a certificate in the list.
+func (l *Distrust) Said() string {
+	if l.After != "" {
+		return l.Why + " (@" + l.Name + ")"
+	}
+	return "distrusted since " + l.Since + ": " + l.Why + " (@" + l.Name + ")"
+}
+
+// check refuses a list that could not be used.
+func (l *Distrust) check() error {
+	if l == nil {
+		return errors.New("a list is null")
+	}
+	if err := cmp.Or(l.checkWords(), l.checkDigests()); err != nil {
+		return fmt.Errorf("list %q: %w", l.Name, err)
+	}
+	return nil
+}
+
+func (l *Distrust) checkWords() error {
+	switch {
+	case !isID(l.Name) || l.Name == AllDistrusted:
+		return errors.New("the name must be lower-case letters, digits and single dashes, and not all")
+	case l.Title == "" || l.Why == "":
+		return errors.New("title and why must be there")
+	}
+	if _, err := time.Parse(time.DateOnly, l.Since); err != nil {
+		return fmt.Errorf("since %q is no date", l.Since)
+	}
+	if _, err := time.Parse(time.RFC3339, l.After); l.After != "" && err != nil {
+		return fmt.Errorf("after %q is no time as 2026-01-02T15:04:05Z", l.After)
+	}
+	return nil
+}
+
+func (l *Distrust) checkDigests() error {
+	if len(l.Certificates)+len(l.Keys) == 0 {
+		return errors.New("it names no certificate and no key")
+	}
+	for _, c := range l.Certificates {
+		if !isSHA256(c.SHA256) {
+			return fmt.Errorf("certificate %q: %q is no SHA-256 in hexadecimal", c.Name, c.SHA256)
+		}
+	}
+	for _, k := range l.Keys {
+		if !isSHA256(k.SHA256) {
+			return fmt.Errorf("key %q: %q is no SHA-256 in hexadecimal", k.Name, k.SHA256)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/certgraft/certgraft/bundles"
+)
+
+const distrustHead = `<!-- Made from bundles/distrust.json by go run ./internal/gen. Do not edit. -->
+# Distrusted CAs
+
+The program holds these lists of CAs that others have ceased to trust, as checked on %s. ` + "`certgraft list @NAME`" + ` says all that is known of one.
+
+` + "`install`, `bundle`, `run`, `patch` and `lock`" + ` leave a listed certificate out, say so on a line of its own, and exit with status 3 if nothing is left.
+` + "`--distrusted keep`" + ` installs it all the same, ` + "`--distrusted fail`" + ` refuses the source. A list with a date blocks nothing: the program only says so, since what
+was issued before that date is still trusted.
+
+| list | what | since | why | certificates, keys | confidence |
+| --- | --- | --- | --- | --- | --- |
+`
+
+const distrustTail = "\n" + `## Lists of your own
+
+A file of ` + "`--catalog FILE` or `CERTGRAFT_CATALOG`" + ` may have a member ` + "`distrust`" + ` beside ` + "`providers`" + `, with lists of this form. The names of others are taken.
+
+` + "```json" + `
+{
+  "version": 1,
+  "providers": [],
+  "distrust": [
+    {
+      "name": "acme-2019",
+      "title": "The old CA of our data centres",
+      "since": "2026-11-01",
+      "why": "its key was on a stolen laptop",
+      "certificates": [{"name": "Acme Root 2019", "sha256": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "notAfter": "2029-01-01"}],
+      "keys": [{"name": "Acme Issuing CA 3", "sha256": "6dc47172e01cbcb0bf62580d895fe2b8ac9ad4f873801e0c10b9c837d21eb177"}]
+    }
+  ]
+}
+` + "```" + `
+
+- ` + "`certificates`" + ` are known by the SHA-256 of the certificate, ` + "`keys`" + ` by that of their SubjectPublicKeyInfo, whatever certificate they are in.
+- ` + "`after`" + `, a time as ` + "`2026-01-02T15:04:05Z`" + `, says that only what was issued later is distrusted.
+`
+
+// distrustPage makes docs/distrust.md.
+func distrustPage(date string, lists []*bundles.Distrust) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, distrustHead, date)
+	for _, l := range lists {
+		fmt.Fprintf(&b, "| `@%s` | %s | %s | %s | %d, %d | %s |\n", l.Name, l.Title, l.Since, l.Why, len(l.Certificates), len(l.Keys), l.Evidence.Confidence)
+	}
+	b.WriteString("\n## Evidence\n")
+	for _, l := range lists {
+		fmt.Fprintf(&b, "\n**@%s**: %s.", l.Name, strings.Join(l.Evidence.Sources, "; "))
+		if l.Evidence.Notes != "" {
+			b.WriteString(" " + l.Evidence.Notes)
+		}
+		b.WriteString("\n")
+		for _, c := range l.Certificates {
+			fmt.Fprintf(&b, "- %s, `%s`\n", c.Name, c.SHA256)
+		}
+		for _, k := range l.Keys {
+			fmt.Fprintf(&b, "- %s, `spki:%s`\n", k.Name, k.SHA256)
+		}
+	}
+	b.WriteString(distrustTail)
+	return b.String()
+}
