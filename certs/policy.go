@@ -20,9 +20,14 @@ const (
 // Policy says what is wanted of a certificate. The zero value but for Now is
 // the default.
 type Policy struct {
-	Now     time.Time
-	Expired Action // also for those not yet valid; by default Skip
-	NonCA   Action // by default Keep
+	Now        time.Time
+	Expired    Action // also for those not yet valid; by default Skip
+	NonCA      Action // by default Keep
+	Distrusted Action // what Listed says is blocked; by default Skip
+
+	// Listed returns what a list of distrusted CAs says of a certificate, "" if
+	// nothing, and whether it blocks the certificate. nil is no list.
+	Listed func(*Certificate) (said string, blocked bool)
 }
 
 // Judge returns Keep, Skip or Fail, whichever is the gravest that a property of
@@ -37,6 +42,13 @@ func (p Policy) Judge(c *Certificate) (Action, string) {
 		action := p.NonCA.or(Keep)
 		remarks[action] = append(remarks[action], "not a CA certificate: p11-kit (Fedora, RHEL, SUSE, Arch) drops it silently")
 	}
+	if said, blocked := p.listed(c); said != "" {
+		action := Keep
+		if blocked {
+			action = p.Distrusted.or(Skip)
+		}
+		remarks[action] = append(remarks[action], said)
+	}
 	if c.EmptySubject() {
 		remarks[Skip] = append(remarks[Skip], "its subject is empty, so that it can have issued nothing: Java would refuse the whole bundle")
 	}
@@ -49,6 +61,13 @@ func (p Policy) Judge(c *Certificate) (Action, string) {
 		}
 	}
 	return Keep, strings.Join(remarks[Keep], "; ")
+}
+
+func (p Policy) listed(c *Certificate) (said string, blocked bool) {
+	if p.Listed == nil {
+		return "", false
+	}
+	return p.Listed(c)
 }
 
 func (p Policy) period(c *Certificate) string {

@@ -19,6 +19,7 @@ import (
 // judgeOptions are the flags that say what is wanted of a source.
 type judgeOptions struct {
 	expired, nonCA string
+	distrusted     distrustOptions
 }
 
 // actions are what may be done with a certificate that is odd.
@@ -28,11 +29,15 @@ func (o *judgeOptions) flags() []cli.Flag {
 	return []cli.Flag{
 		wordFlag{&cli.StringFlag{Name: "expired", Category: sourceFlags, Usage: "expired certificates: skip, keep or fail", Value: "skip", Destination: &o.expired}, actions.words(), false},
 		wordFlag{&cli.StringFlag{Name: "non-ca", Category: sourceFlags, Usage: "certificates that are not a CA's: keep, skip or fail", Value: "keep", Destination: &o.nonCA}, actions.words(), false},
+		o.distrusted.flag(),
 	}
 }
 
-func (o *judgeOptions) policy(now time.Time) (certs.Policy, error) {
+func (o *judgeOptions) policy(now time.Time, catalog []string) (certs.Policy, error) {
 	policy := certs.Policy{Now: now}
+	if err := o.distrusted.apply(&policy, catalog); err != nil {
+		return policy, err
+	}
 	var err error
 	if policy.Expired, err = actions.find("expired", o.expired); err != nil {
 		return policy, err
@@ -140,6 +145,9 @@ func policyHints(policy certs.Policy, c *certs.Certificate, action certs.Action)
 	}
 	if !c.IsCA() && policy.NonCA == action {
 		hints = append(hints, "--non-ca "+cure)
+	}
+	if said, blocked := policy.Listed(c); said != "" && blocked && policy.Distrusted == action {
+		hints = append(hints, "--distrusted "+cure+"; docs/distrust.md says who distrusts it")
 	}
 	return hints
 }

@@ -23,9 +23,9 @@ func listCommand(p *printer) *cli.Command {
 	o := &listOptions{}
 	return &cli.Command{
 		Name:        "list",
-		Usage:       "list the providers in the catalogue, or say all that is known of one",
-		ArgsUsage:   "[ID]",
-		Description: "certgraft list --search postgres\ncertgraft list aws-rds",
+		Usage:       "list the providers in the catalogue, or say all that is known of one, or of a list of distrusted CAs",
+		ArgsUsage:   "[ID|@LIST]",
+		Description: "certgraft list --search postgres\ncertgraft list aws-rds\ncertgraft list @all                   the CAs that are left out, and why",
 		Flags: []cli.Flag{
 			catalogFlag(&o.catalog),
 			&cli.StringFlag{Name: "search", Category: sourceFlags, Usage: "only providers with `WORD` in id, title or alias", Destination: &o.search},
@@ -52,6 +52,9 @@ func (o *listOptions) run(p *printer, args []string) error {
 		return err
 	}
 	if len(args) == 1 {
+		if strings.HasPrefix(args[0], "@") {
+			return o.distrusted(p, args[0])
+		}
 		id, _, _ := strings.Cut(args[0], ":") // its regions are in what is written
 		provider, err := catalogue.Find(id)
 		if err != nil {

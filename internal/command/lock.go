@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/certgraft/certgraft/bundles"
+	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/internal/command/words"
 	"github.com/certgraft/certgraft/internal/hint"
 )
@@ -18,6 +20,7 @@ import (
 // lockOptions are the flags of certgraft lock.
 type lockOptions struct {
 	fetch         fetchOptions
+	distrusted    distrustOptions
 	file          string
 	check, update bool
 	within        int // days
@@ -54,6 +57,7 @@ func (o *lockOptions) flags() []cli.Flag {
 		&cli.BoolFlag{Name: "check", Category: targetFlags, Usage: "change nothing, and say what has changed since; exit status 5 if anything has", Destination: &o.check},
 		&cli.BoolFlag{Name: "update", Category: targetFlags, Usage: "write down what the locked sources hold now", Destination: &o.update},
 		&cli.IntFlag{Name: "within", Category: targetFlags, Usage: "with --check: name what expires within `DAYS`", Value: 90, Destination: &o.within},
+		o.distrusted.flag(),
 	}, o.fetch.flags()...)
 }
 
@@ -201,9 +205,40 @@ func (o *lockOptions) load(ctx context.Context, p *printer, specs []string) ([]*
 		return nil, err
 	}
 	fetch.NoFallback, fetch.ToLock = !fetch.Offline, true
+	var policy certs.Policy
+	if err := o.distrusted.apply(&policy, fetch.Catalog); err != nil {
+		return nil, err
+	}
 	loaded, err := bundles.Load(ctx, fetch, specs...)
 	done()
-	return loaded, err
+	return loaded, errors.Join(err, o.leaveOut(loaded, policy))
+}
+
+// leaveOut takes distrusted certificates out of what was loaded, so that no lock
+// holds one.
+func (o *lockOptions) leaveOut(loaded []*bundles.Bundle, policy certs.Policy) error {
+	for _, b := range loaded {
+		if b == nil {
+			continue // it could not be read
+		}
+		kept := &certs.Set{}
+		for c := range b.Certs.All() {
+			said, blocked := policy.Listed(c)
+			switch {
+			case blocked && policy.Distrusted == certs.Fail:
+				return hint.Add(refusedf("%s: %s: %s", b.Source, c.Subject(), said), "--distrusted skip leaves it out, --distrusted keep locks it all the same")
+			case blocked && policy.Distrusted != certs.Keep:
+				b.Warnings = append(b.Warnings, fmt.Sprintf("left out %s: %s", c.Subject(), said))
+				continue
+			}
+			kept.Add(c, b.Source)
+		}
+		if kept.Len() == 0 && b.Certs.Len() > 0 {
+			return hint.Add(refusedf("%s: no certificate is left to lock: all of it is distrusted", b.Source), "--distrusted keep locks it all the same")
+		}
+		b.Certs = kept
+	}
+	return nil
 }
 
 func (o *lockOptions) compare(before *bundles.Lock, loaded []*bundles.Bundle, now time.Time) *lockResult {

@@ -96,7 +96,7 @@ func (o *sourceOptions) loadAll(ctx context.Context, p *printer, result *editRes
 	if err != nil {
 		return nil, err
 	}
-	policy, err := o.judge.policy(now)
+	policy, err := o.judge.policy(now, fetch.Catalog)
 	if err != nil {
 		return nil, err
 	}

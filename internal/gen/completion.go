@@ -34,7 +34,7 @@ func operandKind(c commandDoc) string {
 		return "image-sources"
 	case strings.HasPrefix(c.args, "SOURCE"):
 		return "sources"
-	case c.args == "[ID]":
+	case strings.HasPrefix(c.args, "[ID"):
 		return "ids"
 	case strings.Contains(c.args, "HOST"):
 		return "hosts"

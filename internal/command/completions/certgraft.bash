@@ -21,16 +21,16 @@ _certgraft() {
     fi
   done
   case $cmd in
-    install) flags='--append --dry-run --fsync --hooks --java-password-file --keep-going --lock-timeout --output --override-blocklist --root --stores --sync --user --with-mozilla --catalog --expired --lock --non-ca --policy --cache --download-ca --insecure --no-fallback --offline --timeout --help -h --json --quiet -q --verbose' ;;
+    install) flags='--append --dry-run --fsync --hooks --java-password-file --keep-going --lock-timeout --output --override-blocklist --root --stores --sync --user --with-mozilla --catalog --distrusted --expired --lock --non-ca --policy --cache --download-ca --insecure --no-fallback --offline --timeout --help -h --json --quiet -q --verbose' ;;
     remove) flags='--all --dry-run --from-file --fsync --hooks --image --in-place --java-password-file --lock-timeout --root --shard --tag -t --user --annotation --cache --cache-repo --jobs --keep-attestations --keep-other-platforms --label --layer --max-layer-size --platform --require-full-scan --scan --catalog --insecure-registry --registry-ca --help -h --json --metadata-file --quiet -q --verbose' ;;
-    patch) flags='--append --dry-run --from-file --in-place --keep-going --override-blocklist --shard --stores --sync --tag -t --with-mozilla --annotation --cache-repo --env --jobs --keep-attestations --keep-other-platforms --label --layer --max-layer-size --platform --print-plan --require-full-scan --scan --catalog --expired --lock --non-ca --policy --cache --download-ca --insecure --no-fallback --offline --timeout --insecure-registry --registry-ca --help -h --json --metadata-file --quiet -q --verbose' ;;
-    bundle) flags='--catalog --expired --lock --non-ca --policy --root --with-system --cache --download-ca --insecure --no-fallback --offline --timeout --format --help -h --json --name --output --password-file --quiet -q --verbose' ;;
-    run) flags='--catalog --expired --lock --non-ca --policy --cache --download-ca --insecure --no-fallback --offline --timeout --help -h --json --quiet -q --verbose' ;;
+    patch) flags='--append --dry-run --from-file --in-place --keep-going --override-blocklist --shard --stores --sync --tag -t --with-mozilla --annotation --cache-repo --env --jobs --keep-attestations --keep-other-platforms --label --layer --max-layer-size --platform --print-plan --require-full-scan --scan --catalog --distrusted --expired --lock --non-ca --policy --cache --download-ca --insecure --no-fallback --offline --timeout --insecure-registry --registry-ca --help -h --json --metadata-file --quiet -q --verbose' ;;
+    bundle) flags='--catalog --distrusted --expired --lock --non-ca --policy --root --with-system --cache --download-ca --insecure --no-fallback --offline --timeout --format --help -h --json --name --output --password-file --quiet -q --verbose' ;;
+    run) flags='--catalog --distrusted --expired --lock --non-ca --policy --cache --download-ca --insecure --no-fallback --offline --timeout --help -h --json --quiet -q --verbose' ;;
     env) flags='--root --all --format --help -h --json --quiet -q --verbose' ;;
     inspect) flags='--from-file --java-password-file --shard --cache --platform --insecure-registry --registry-ca --help -h --html --json --quiet -q --verbose' ;;
     list) flags='--catalog --search --help -h --json --quiet -q --verbose' ;;
     verify) flags='--from-file --image --java --java-password-file --only --root --shard --with --platform --catalog --ipv4 -4 --ipv6 -6 --proxy --servername --starttls --timeout --cache --download-ca --insecure --no-fallback --offline --insecure-registry --registry-ca --help -h --json --quiet -q --save-chain --verbose' ;;
-    lock) flags='--check --lock --update --within --catalog --cache --download-ca --insecure --no-fallback --offline --timeout --help -h --json --quiet -q --verbose' ;;
+    lock) flags='--check --lock --update --within --catalog --distrusted --cache --download-ca --insecure --no-fallback --offline --timeout --help -h --json --quiet -q --verbose' ;;
     diff) flags='--from-file --java-password-file --shard --cache --platform --insecure-registry --registry-ca --help -h --json --quiet -q --verbose' ;;
     completion) flags='--help -h --json --quiet -q --verbose' ;;
     version) flags='--help -h --json --quiet -q --verbose' ;;
@@ -80,7 +80,7 @@ _certgraft() {
       kind=words words='pem split der jks p12 configmap' ;;
     'env --format')
       kind=words words='sh dockerfile json compose' ;;
-    'install --expired' | 'install --non-ca' | 'patch --expired' | 'patch --non-ca' | 'bundle --expired' | 'bundle --non-ca' | 'run --expired' | 'run --non-ca')
+    'install --distrusted' | 'install --expired' | 'install --non-ca' | 'patch --distrusted' | 'patch --expired' | 'patch --non-ca' | 'bundle --distrusted' | 'bundle --expired' | 'bundle --non-ca' | 'run --distrusted' | 'run --expired' | 'run --non-ca' | 'lock --distrusted')
       kind=words words='skip keep fail' ;;
     'verify --starttls')
       kind=words words='tls postgres postgres-direct mysql mssql mssql-strict mongodb redis amqp smtp smtps imap imaps pop3 pop3s ldap ldaps ftp ftps xmpp xmpp-server nats mqtts' ;;

@@ -36,7 +36,7 @@ _certgraft() {
       'run:run a command that trusts more CAs, and leave nothing behind'
       'env:write the variables that make each runtime use the system'\''s bundle'
       'inspect:say which trust stores there are, what each holds, and where they disagree'
-      'list:list the providers in the catalogue, or say all that is known of one'
+      'list:list the providers in the catalogue, or say all that is known of one, or of a list of distrusted CAs'
       'verify:connect to a server as a client would, and say why it is not trusted and what to do'
       'lock:write down what sources hold, and compare it with what they hold now'
       'diff:say which certificates one of two trusts and the other does not'
@@ -97,6 +97,7 @@ _certgraft() {
     '--policy=[with a lock: exact (what is locked), additions (what is new too) or any (whatever the source has)]:POLICY:(exact additions any)'
   )
   [[ $cmd == (install|patch|bundle|run|lock) ]] && args+=(
+    '--distrusted=[CAs that the lists of distrusted ones block: skip, keep or fail]:DISTRUSTED:(skip keep fail)'
     '--timeout=[give up downloading after DURATION]:DURATION: '
   )
   [[ $cmd == (install|patch|bundle|run|verify|lock) ]] && args+=(

@@ -1,0 +1,86 @@
+package command
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/certgraft/certgraft/bundles"
+	"github.com/certgraft/certgraft/certs"
+)
+
+// distrustOptions is the flag of the commands that leave distrusted CAs out.
+type distrustOptions struct {
+	action string
+}
+
+func (o *distrustOptions) flag() cli.Flag {
+	return wordFlag{&cli.StringFlag{Name: "distrusted", Category: sourceFlags, Usage: "CAs that the lists of distrusted ones block: skip, keep or fail", Value: "skip", Destination: &o.action}, actions.words(), false}
+}
+
+// apply adds the lists to a policy.
+func (o *distrustOptions) apply(policy *certs.Policy, catalog []string) error {
+	lists, err := bundles.Distrusts(bundles.Options{Catalog: catalog})
+	if err != nil {
+		return err
+	}
+	policy.Listed = func(c *certs.Certificate) (string, bool) {
+		l := lists.Of(c)
+		if l == nil {
+			return "", false
+		}
+		return l.Said(), l.After == ""
+	}
+	policy.Distrusted, err = actions.find("distrusted", o.action)
+	return err
+}
+
+// distrusted says all that is known of the lists of distrusted CAs that a name
+// stands for.
+func (o *listOptions) distrusted(p *printer, name string) error {
+	all, err := bundles.Distrusts(bundles.Options{Catalog: catalogFiles(o.catalog)})
+	if err != nil {
+		return err
+	}
+	lists, err := all.Find(name)
+	if err != nil {
+		return err
+	}
+	return p.result(lists, func(w io.Writer) {
+		for i, l := range lists {
+			if i > 0 {
+				fmt.Fprintln(w)
+			}
+			distrustDetail(w, l)
+		}
+		fmt.Fprintf(w, "\nThe lists in this program were checked on %s.\n", all.Date)
+	})
+}
+
+// distrustDetail writes all that is known of one list.
+func distrustDetail(w io.Writer, l *bundles.Distrust) {
+	fmt.Fprintf(w, "@%s: %s\n", l.Name, l.Title)
+	rows := [][]string{{"since", l.Since}, {"why", l.Why}}
+	add := func(name, value string) {
+		if value != "" {
+			rows = append(rows, []string{name, value})
+		}
+	}
+	if l.After != "" {
+		add("blocks", "nothing: what was issued until "+l.After+" is still trusted")
+	}
+	if l.Evidence.Date != "" {
+		add("checked", l.Evidence.Date+", confidence "+l.Evidence.Confidence)
+	}
+	add("sources", strings.Join(l.Evidence.Sources, "; "))
+	add("notes", l.Evidence.Notes)
+	for _, c := range l.Certificates {
+		add("certificate", c.SHA256+" "+c.Name)
+	}
+	for _, k := range l.Keys {
+		add("key", "spki:"+k.SHA256+" "+k.Name)
+	}
+	table(w, rows)
+}
