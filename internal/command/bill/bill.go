@@ -1,0 +1,127 @@
+// Package bill writes what a root trusts as a bill of materials in CycloneDX
+// 1.6: each certificate is a cryptographic asset, with the stores that hold it.
+//
+// The same root gives the same bytes. The format is that of
+// https://cyclonedx.org/docs/1.6/json/.
+package bill
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/installer"
+)
+
+// Subject is what the bill is about.
+type Subject struct {
+	Name   string
+	Digest string // of an image, sha256:HEX; "" for others
+	Kind   string // "container", "operating-system" or "file", as CycloneDX has it
+}
+
+// Encode returns the bill of a root as it was inspected, by a program of that
+// version.
+func Encode(of Subject, found *installer.Inspection, version string) ([]byte, error) {
+	b := &bom{
+		Schema: "http://cyclonedx.org/schema/bom-1.6.schema.json", Format: "CycloneDX", Spec: "1.6", Version: 1,
+		Metadata: metadata{
+			Tools:     tools{[]component{{Type: "application", Name: "certgraft", Version: version}}},
+			Component: component{Type: of.Kind, Ref: "root", Name: of.Name, Version: of.Digest},
+		},
+		Components: components(found),
+	}
+	if f := found.Distribution; f != nil {
+		b.Metadata.Component.Properties = []property{{"certgraft:family", f.Family}}
+	}
+	first, err := b.encode()
+	if err != nil {
+		return nil, err
+	}
+	b.Serial = serial(first)
+	return b.encode()
+}
+
+func (b *bom) encode() ([]byte, error) {
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	err := enc.Encode(b)
+	return buf.Bytes(), err
+}
+
+// serial makes a UUID of the version for values that an application chose
+// (RFC 9562, 8) out of the content: the same bill has the same.
+func serial(content []byte) string {
+	sum := sha256.Sum256(content)
+	sum[6], sum[8] = sum[6]&0x0f|0x80, sum[8]&0x3f|0x80
+	return fmt.Sprintf("urn:uuid:%x-%x-%x-%x-%x", sum[:4], sum[4:6], sum[6:8], sum[8:10], sum[10:16])
+}
+
+// components returns the certificates by fingerprint, and behind them the
+// signature algorithms that they name.
+func components(found *installer.Inspection) []component {
+	sources := map[string][]string{}
+	for _, r := range found.Recorded() {
+		sources[r.Fingerprint] = r.Sources
+	}
+	held := found.Held()
+	all, algorithms := []component{}, map[string]bool{}
+	for c := range held.All() {
+		one := certificate(c)
+		for _, store := range slices.Sorted(slices.Values(held.Sources(c.Fingerprint()))) {
+			one.Evidence.Occurrences = append(one.Evidence.Occurrences, occurrence{store})
+		}
+		for _, source := range slices.Sorted(slices.Values(sources[c.Fingerprint().String()])) {
+			one.Properties = append(one.Properties, property{"certgraft:source", source})
+		}
+		algorithms[one.Crypto.Certificate.Signature] = true
+		all = append(all, one)
+	}
+	for ref := range algorithms {
+		if name, ok := strings.CutPrefix(ref, "algorithm/"); ok {
+			all = append(all, component{Type: asset, Ref: ref, Name: name, Crypto: &crypto{Type: "algorithm", Algorithm: &algorithm{"signature"}}})
+		}
+	}
+	slices.SortFunc(all, func(a, b component) int { return cmp.Or(cmp.Compare(b.Crypto.Type, a.Crypto.Type), cmp.Compare(a.Ref, b.Ref)) })
+	return all
+}
+
+func certificate(c *certs.Certificate) component {
+	out := component{
+		Type: asset, Ref: "certificate/" + c.Fingerprint().String(), Name: cmp.Or(c.Subject(), c.Fingerprint().String()),
+		Hashes: []hash{{"SHA-256", c.Fingerprint().String()}},
+		Crypto: &crypto{Type: "certificate", Certificate: &certificateProperties{
+			Subject: c.Subject(), Issuer: c.Issuer(), NotBefore: c.NotBefore().UTC().Format(time.RFC3339), NotAfter: c.NotAfter().UTC().Format(time.RFC3339), Format: "X.509",
+		}},
+		Evidence: &evidence{},
+	}
+	if x := c.X509(); x != nil {
+		out.Crypto.Certificate.Signature = "algorithm/" + x.SignatureAlgorithm.String()
+		out.Properties = append(out.Properties, property{"certgraft:key", keyName(x.PublicKey)})
+	}
+	return out
+}
+
+// keyName is the kind of a key with its size or curve.
+func keyName(key any) string {
+	switch k := key.(type) {
+	case *rsa.PublicKey:
+		return fmt.Sprintf("RSA %d", k.N.BitLen())
+	case *ecdsa.PublicKey:
+		return "ECDSA " + k.Curve.Params().Name
+	case ed25519.PublicKey:
+		return "Ed25519"
+	}
+	return "unknown"
+}
