@@ -93,7 +93,9 @@ func components(found *installer.Inspection) []component {
 			all = append(all, component{Type: asset, Ref: ref, Name: name, Crypto: &crypto{Type: "algorithm", Algorithm: &algorithm{"signature"}}})
 		}
 	}
-	slices.SortFunc(all, func(a, b component) int { return cmp.Or(cmp.Compare(b.Crypto.Type, a.Crypto.Type), cmp.Compare(a.Ref, b.Ref)) })
+	slices.SortFunc(all, func(a, b component) int {
+		return cmp.Or(cmp.Compare(b.Crypto.Type, a.Crypto.Type), cmp.Compare(a.Ref, b.Ref))
+	})
 	return all
 }
 

@@ -1,0 +1,147 @@
+package audit
+
+import (
+	"cmp"
+	"crypto/ecdsa"
+	"crypto/rsa"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/certgraft/certgraft/bundles"
+	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/installer"
+)
+
+// Finding is one thing that is wrong with one root.
+type Finding struct {
+	Rule        string   `json:"rule"`
+	Level       Level    `json:"level"`
+	Message     string   `json:"message"`
+	Fingerprint string   `json:"fingerprint,omitzero"`
+	Subject     string   `json:"subject,omitzero"`
+	Stores      []string `json:"stores"`
+}
+
+// Auditor judges roots by one policy, at one time.
+type Auditor struct {
+	Policy   Policy
+	Lists    *bundles.Distrusted
+	Required *certs.Set // what Policy.Require names
+	Allowed  *certs.Set // what Policy.Allow names; nil if it names nothing
+	Now      time.Time
+}
+
+// Look returns what is wrong with a root, the gravest first.
+func (a *Auditor) Look(found *installer.Inspection) []Finding {
+	out := slices.Concat(a.damage(found), a.missing(found), a.each(found), disagreements(found))
+	out = slices.DeleteFunc(out, func(f Finding) bool { return a.Policy.excepts(f, a.Now) })
+	order := func(f Finding) int { return slices.IndexFunc(Rules, func(r Rule) bool { return r.ID == f.Rule }) }
+	slices.SortStableFunc(out, func(x, y Finding) int {
+		return cmp.Or(cmp.Compare(order(x), order(y)), cmp.Compare(x.Subject, y.Subject), cmp.Compare(x.Fingerprint, y.Fingerprint))
+	})
+	return out
+}
+
+// Grave reports whether any of the findings is a reason to fail.
+func Grave(found []Finding) bool {
+	return slices.ContainsFunc(found, func(f Finding) bool { return f.Level != Note })
+}
+
+func finding(rule string, stores []string, format string, args ...any) Finding {
+	return Finding{Rule: rule, Level: ruleOf(rule).Level, Stores: stores, Message: fmt.Sprintf(format, args...)}
+}
+
+// about makes a finding one of a certificate.
+func (f Finding) about(c *certs.Certificate) Finding {
+	f.Fingerprint, f.Subject = c.Fingerprint().String(), c.Subject()
+	return f
+}
+
+func (a *Auditor) damage(found *installer.Inspection) (out []Finding) {
+	for _, s := range found.Stores {
+		for _, problem := range s.Problems {
+			out = append(out, finding("unreadable", []string{s.Path}, "%s: %s", s.Path, problem))
+		}
+	}
+	return out
+}
+
+func (a *Auditor) missing(found *installer.Inspection) (out []Finding) {
+	held := found.Held()
+	for c := range a.Required.All() {
+		var lack []string
+		for _, s := range found.Stores {
+			if !slices.Contains(held.Sources(c.Fingerprint()), s.Path) {
+				lack = append(lack, s.Path)
+			}
+		}
+		switch {
+		case len(found.Stores) == 0:
+			out = append(out, finding("missing", []string{}, "%s is required, and the root has no trust store", c.Subject()).about(c))
+		case len(lack) > 0:
+			out = append(out, finding("missing", lack, "%s is required, and is not in %s", c.Subject(), strings.Join(lack, ", ")).about(c))
+		}
+	}
+	return out
+}
+
+// each judges every certificate by itself.
+func (a *Auditor) each(found *installer.Inspection) (out []Finding) {
+	held := found.Held()
+	soon := a.Now.AddDate(0, 0, a.Policy.Within)
+	for c := range held.All() {
+		in := slices.Sorted(slices.Values(held.Sources(c.Fingerprint())))
+		note := func(rule, format string, args ...any) {
+			out = append(out, finding(rule, in, "%s: "+format, append([]any{c.Subject()}, args...)...).about(c))
+		}
+		if l := a.Lists.Of(c); l != nil && l.After == "" {
+			note("distrusted", "%s", l.Said())
+		} else if l != nil {
+			note("limited", "%s", l.Said())
+		}
+		if a.Allowed != nil && !a.Allowed.Has(c.Fingerprint()) {
+			note("not-allowed", "no source that the policy allows holds it")
+		}
+		switch {
+		case a.Now.After(c.NotAfter()):
+			note("expired", "expired on %s", c.NotAfter().Format(time.DateOnly))
+		case soon.After(c.NotAfter()):
+			note("expiring", "expires on %s", c.NotAfter().Format(time.DateOnly))
+		}
+		if why := weak(c); why != "" {
+			note("weak", "%s", why)
+		}
+	}
+	return out
+}
+
+// weak says why strict programs refuse the key of a CA: OpenSSL from security
+// level 2 on, which Debian sets.
+func weak(c *certs.Certificate) string {
+	x := c.X509()
+	if x == nil {
+		return ""
+	}
+	switch key := x.PublicKey.(type) {
+	case *rsa.PublicKey:
+		if bits := key.N.BitLen(); bits < 2048 {
+			return fmt.Sprintf("its RSA key has %d bits, and strict programs demand 2048", bits)
+		}
+	case *ecdsa.PublicKey:
+		if bits := key.Curve.Params().BitSize; bits < 224 {
+			return fmt.Sprintf("its key is on a curve of %d bits, and strict programs demand 224", bits)
+		}
+	}
+	return ""
+}
+
+func disagreements(found *installer.Inspection) (out []Finding) {
+	for _, d := range found.Differences {
+		f := finding("disagree", d.Missing, "%s: in %s, not in %s", d.Subject, strings.Join(d.In, ", "), strings.Join(d.Missing, ", "))
+		f.Fingerprint, f.Subject = d.Fingerprint, d.Subject
+		out = append(out, f)
+	}
+	return out
+}
