@@ -72,7 +72,7 @@ func (c *docCall) has(flag string) bool {
 // connect has what would be had over a network come from the snapshots, or from
 // the proxy.
 func (c *docCall) connect() {
-	fetches := slices.Contains([]string{"install", "bundle", "run", "patch", "lock"}, c.command)
+	fetches := slices.Contains([]string{"install", "bundle", "run", "patch", "lock", "check"}, c.command)
 	https := slices.ContainsFunc(c.args, func(a string) bool { return strings.HasPrefix(a, "https://") })
 	switch {
 	case c.command == "verify":
@@ -97,7 +97,7 @@ func (c *docCall) target() {
 		if !elsewhere {
 			c.args = append(c.args, "--root", live)
 		}
-	case "inspect":
+	case "inspect", "check":
 		if !elsewhere && !slices.ContainsFunc(c.args, func(a string) bool { return !strings.HasPrefix(a, "-") }) {
 			c.args = append(c.args, live)
 		}
@@ -107,7 +107,7 @@ func (c *docCall) target() {
 // docStatus is the exit status of a command line of the documentation: a verdict
 // against a server, or a difference, is an outcome like another.
 func docStatus(args []string, status int) int {
-	if status == 5 && slices.Contains([]string{"verify", "diff", "lock"}, args[1]) {
+	if status == 5 && slices.Contains([]string{"verify", "diff", "lock", "check"}, args[1]) {
 		return 0
 	}
 	return status

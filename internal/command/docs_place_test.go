@@ -82,6 +82,7 @@ func (w *docWorld) place(t *testing.T, block string) string {
 		"corp.pem": w.ca.PEM(), "proxy.pem": w.ca.PEM(), "ca.pem": w.ca.PEM(), "new.pem": w.ca.PEM(), "old.pem": w.old.PEM(), "rds.pem": w.old.PEM(),
 		"more-cas/one.pem": w.old.PEM(), "live/run/secrets/corp-ca.pem": w.ca.PEM(),
 		"live/run/secrets/corp.pem": w.ca.PEM(), "live/etc/corp/ca.pem": w.ca.PEM(),
+		"policy.json":  `{"version":1,"require":["./corp.pem"],"within":90}`,
 		"images.txt":   w.registry.Host + "/app:1 " + w.registry.Host + "/app:1-ca\n",
 		"home/.zfunc/": "", "home/.local/share/bash-completion/completions/": "", "home/.config/fish/completions/": "",
 		"live/var/cache/certgraft/": "", "live/tmp/": "",

@@ -12,6 +12,7 @@ import (
 //
 //	CERTGRAFT_CACHE    directory that keeps downloads (also a flag)
 //	CERTGRAFT_CATALOG  a company's own catalogue (also a flag)
+//	CERTGRAFT_CHECK_POLICY  what check demands (also a flag)
 //	CERTGRAFT_LOCK     the lock that says what may be installed (also a flag)
 //	CERTGRAFT_SHARD    the part of a list of images to patch (also a flag)
 //	SOURCE_DATE_EPOCH  the moment at which expiry is judged, and the times of what is written

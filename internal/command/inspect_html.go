@@ -1,16 +1,12 @@
 package command
 
 import (
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/certgraft/certgraft/internal/command/page"
-	"github.com/certgraft/certgraft/internal/hint"
 )
 
 func (o *inspectOptions) htmlFlag() cli.Flag {
@@ -23,38 +19,10 @@ func (o *inspectOptions) checkHTML(p *printer) error {
 	switch {
 	case o.html == "-" && p.json:
 		return usagef("inspect: --html - and --json both write to standard output")
-	case o.html == "" || o.html == "-":
+	case o.html == "-":
 		return nil
 	}
-	info, err := os.Stat(o.html)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
-	case err != nil:
-		return fmt.Errorf("write the page: %w", err)
-	case info.IsDir():
-		return hint.Add(fmt.Errorf("write the page: %s is a directory", o.html), "name the page first: certgraft inspect --html report.html "+o.html)
-	case info.Mode().IsRegular():
-		return checkPage(o.html)
-	}
-	return nil
-}
-
-// checkPage returns an error unless the file is empty or an earlier page.
-func checkPage(name string) error {
-	f, err := os.Open(name)
-	if err != nil {
-		return fmt.Errorf("write the page: %w", err)
-	}
-	defer f.Close()
-	start, err := io.ReadAll(io.LimitReader(f, int64(len(page.Start))))
-	if err != nil {
-		return fmt.Errorf("write the page: %w", err)
-	}
-	if string(start) != page.Start[:len(start)] {
-		return hint.Add(fmt.Errorf("write the page: %s is there and is no page", name), "name another file: certgraft inspect --html report.html "+name)
-	}
-	return nil
+	return mayReplace(o.html, page.Start, "page", "certgraft inspect --html report.html")
 }
 
 // report writes the page, if one is wanted, and the result.

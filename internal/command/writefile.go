@@ -3,6 +3,7 @@ package command
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -19,6 +20,39 @@ func replaceFile(name string, data []byte) error {
 	}
 	if err := atomicfile.Replace(name, data); err != nil {
 		return unwritten(name, err)
+	}
+	return nil
+}
+
+// mayReplace refuses a file for a report that is something else: who forgets the
+// name of the report would lose the file that was to be looked at. An earlier
+// report begins with start; usage is how to name another file for it.
+func mayReplace(name, start, what, usage string) error {
+	if name == "" {
+		return nil
+	}
+	info, err := os.Stat(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("write the %s: %w", what, err)
+	case info.IsDir():
+		return hint.Add(fmt.Errorf("write the %s: %s is a directory", what, name), "name the "+what+" first: "+usage+" "+name)
+	case !info.Mode().IsRegular():
+		return nil
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return fmt.Errorf("write the %s: %w", what, err)
+	}
+	defer f.Close()
+	there, err := io.ReadAll(io.LimitReader(f, int64(len(start))))
+	switch {
+	case err != nil:
+		return fmt.Errorf("write the %s: %w", what, err)
+	case string(there) != start[:len(there)]:
+		return hint.Add(fmt.Errorf("write the %s: %s is there and is no %s", what, name, what), "name another file: "+usage+" "+name)
 	}
 	return nil
 }

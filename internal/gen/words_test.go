@@ -76,6 +76,7 @@ func harmless(t *testing.T) harmlessCalls {
 		"run":            {"--lock", at("lock"), "--", "true"},
 		"env":            {"--root", at("root")},
 		"inspect":        {image},
+		"check":          {image},
 		"diff":           {image, image},
 		"verify":         {"--offline", "--only", "--with", corp, "127.0.0.1:1"},
 		"completion":     nil,

@@ -22,6 +22,9 @@ type Finding struct {
 	Fingerprint string   `json:"fingerprint,omitzero"`
 	Subject     string   `json:"subject,omitzero"`
 	Stores      []string `json:"stores"`
+
+	Name   string `json:"-"` // of the certificate, as people call it; "" without one
+	Detail string `json:"-"` // the message without the certificate: what several have in common
 }
 
 // Auditor judges roots by one policy, at one time.
@@ -50,12 +53,14 @@ func Grave(found []Finding) bool {
 }
 
 func finding(rule string, stores []string, format string, args ...any) Finding {
-	return Finding{Rule: rule, Level: ruleOf(rule).Level, Stores: stores, Message: fmt.Sprintf(format, args...)}
+	detail := fmt.Sprintf(format, args...)
+	return Finding{Rule: rule, Level: ruleOf(rule).Level, Stores: stores, Message: detail, Detail: detail}
 }
 
 // about makes a finding one of a certificate.
 func (f Finding) about(c *certs.Certificate) Finding {
-	f.Fingerprint, f.Subject = c.Fingerprint().String(), c.Subject()
+	f.Fingerprint, f.Subject, f.Name = c.Fingerprint().String(), c.Subject(), cmp.Or(c.Name(), c.Subject())
+	f.Message = f.Subject + ": " + f.Detail
 	return f
 }
 
@@ -79,9 +84,9 @@ func (a *Auditor) missing(found *installer.Inspection) (out []Finding) {
 		}
 		switch {
 		case len(found.Stores) == 0:
-			out = append(out, finding("missing", []string{}, "%s is required, and the root has no trust store", c.Subject()).about(c))
+			out = append(out, finding("missing", []string{}, "required, and the root has no trust store").about(c))
 		case len(lack) > 0:
-			out = append(out, finding("missing", lack, "%s is required, and is not in %s", c.Subject(), strings.Join(lack, ", ")).about(c))
+			out = append(out, finding("missing", lack, "required, and not in %s", strings.Join(lack, ", ")).about(c))
 		}
 	}
 	return out
@@ -94,10 +99,10 @@ func (a *Auditor) each(found *installer.Inspection) (out []Finding) {
 	for c := range held.All() {
 		in := slices.Sorted(slices.Values(held.Sources(c.Fingerprint())))
 		note := func(rule, format string, args ...any) {
-			out = append(out, finding(rule, in, "%s: "+format, append([]any{c.Subject()}, args...)...).about(c))
+			out = append(out, finding(rule, in, format, args...).about(c))
 		}
 		if l := a.Lists.Of(c); l != nil && l.After == "" {
-			note("distrusted", "%s", l.Said())
+			note("distrusted", "since %s: %s (@%s)", l.Since, l.Why, l.Name)
 		} else if l != nil {
 			note("limited", "%s", l.Said())
 		}
@@ -138,9 +143,12 @@ func weak(c *certs.Certificate) string {
 }
 
 func disagreements(found *installer.Inspection) (out []Finding) {
+	held := found.Held()
 	for _, d := range found.Differences {
-		f := finding("disagree", d.Missing, "%s: in %s, not in %s", d.Subject, strings.Join(d.In, ", "), strings.Join(d.Missing, ", "))
-		f.Fingerprint, f.Subject = d.Fingerprint, d.Subject
+		f := finding("disagree", d.Missing, "in %s, not in %s", strings.Join(d.In, ", "), strings.Join(d.Missing, ", "))
+		if print, err := certs.ParseFingerprint(d.Fingerprint); err == nil && held.Has(print) {
+			f = f.about(held.Get(print))
+		}
 		out = append(out, f)
 	}
 	return out

@@ -11,7 +11,7 @@ _certgraft() {
   cur=${all[${#all[@]} - 1]} prev=${all[${#all[@]} - 2]} cmd=${all[1]}
   COMPREPLY=()
   if ((${#all[@]} == 2)); then
-    COMPREPLY=($(compgen -W 'install remove patch bundle run env inspect list verify lock diff completion version --help --version' -- "$cur"))
+    COMPREPLY=($(compgen -W 'install remove patch bundle run env inspect list verify lock diff check completion version --help --version' -- "$cur"))
     return
   fi
   for ((i = 2; i < ${#all[@]} - 1; i++)); do
@@ -32,6 +32,7 @@ _certgraft() {
     verify) flags='--from-file --image --java --java-password-file --only --root --shard --with --platform --catalog --ipv4 -4 --ipv6 -6 --proxy --servername --starttls --timeout --cache --download-ca --insecure --no-fallback --offline --insecure-registry --registry-ca --help -h --json --quiet -q --save-chain --verbose' ;;
     lock) flags='--check --lock --update --within --catalog --distrusted --cache --download-ca --insecure --no-fallback --offline --timeout --help -h --json --quiet -q --verbose' ;;
     diff) flags='--from-file --java-password-file --shard --cache --platform --insecure-registry --registry-ca --help -h --json --quiet -q --verbose' ;;
+    check) flags='--from-file --java-password-file --policy --shard --platform --catalog --cache --download-ca --insecure --no-fallback --offline --timeout --insecure-registry --registry-ca --help -h --json --quiet -q --sarif --verbose' ;;
     completion) flags='--help -h --json --quiet -q --verbose' ;;
     version) flags='--help -h --json --quiet -q --verbose' ;;
   esac
@@ -47,6 +48,7 @@ _certgraft() {
     verify) operands=hosts ;;
     lock) operands=sources ;;
     diff) operands=image ;;
+    check) operands=image ;;
     completion) operands=shells ;;
     version) operands= ;;
   esac
@@ -54,11 +56,11 @@ _certgraft() {
     prev=${cur%%=*} cur=${cur#*=}
   fi
   case "$cmd $prev" in
-    'install --output' | 'install --root' | 'install --cache' | 'remove --root' | 'remove --cache' | 'patch --cache' | 'bundle --root' | 'bundle --cache' | 'run --cache' | 'env --root' | 'inspect --cache' | 'verify --root' | 'verify --cache' | 'lock --cache' | 'diff --cache')
+    'install --output' | 'install --root' | 'install --cache' | 'remove --root' | 'remove --cache' | 'patch --cache' | 'bundle --root' | 'bundle --cache' | 'run --cache' | 'env --root' | 'inspect --cache' | 'verify --root' | 'verify --cache' | 'lock --cache' | 'diff --cache' | 'check --cache')
       kind=dir words='' ;;
-    'install --java-password-file' | 'install --catalog' | 'install --lock' | 'install --download-ca' | 'remove --from-file' | 'remove --java-password-file' | 'remove --catalog' | 'remove --registry-ca' | 'remove --metadata-file' | 'patch --from-file' | 'patch --catalog' | 'patch --lock' | 'patch --download-ca' | 'patch --registry-ca' | 'patch --metadata-file' | 'bundle --catalog' | 'bundle --lock' | 'bundle --download-ca' | 'bundle --output' | 'bundle --password-file' | 'run --catalog' | 'run --lock' | 'run --download-ca' | 'inspect --from-file' | 'inspect --java-password-file' | 'inspect --registry-ca' | 'inspect --html' | 'list --catalog' | 'verify --from-file' | 'verify --java' | 'verify --java-password-file' | 'verify --with' | 'verify --catalog' | 'verify --download-ca' | 'verify --registry-ca' | 'verify --save-chain' | 'lock --lock' | 'lock --catalog' | 'lock --download-ca' | 'diff --from-file' | 'diff --java-password-file' | 'diff --registry-ca')
+    'install --java-password-file' | 'install --catalog' | 'install --lock' | 'install --download-ca' | 'remove --from-file' | 'remove --java-password-file' | 'remove --catalog' | 'remove --registry-ca' | 'remove --metadata-file' | 'patch --from-file' | 'patch --catalog' | 'patch --lock' | 'patch --download-ca' | 'patch --registry-ca' | 'patch --metadata-file' | 'bundle --catalog' | 'bundle --lock' | 'bundle --download-ca' | 'bundle --output' | 'bundle --password-file' | 'run --catalog' | 'run --lock' | 'run --download-ca' | 'inspect --from-file' | 'inspect --java-password-file' | 'inspect --registry-ca' | 'inspect --html' | 'list --catalog' | 'verify --from-file' | 'verify --java' | 'verify --java-password-file' | 'verify --with' | 'verify --catalog' | 'verify --download-ca' | 'verify --registry-ca' | 'verify --save-chain' | 'lock --lock' | 'lock --catalog' | 'lock --download-ca' | 'diff --from-file' | 'diff --java-password-file' | 'diff --registry-ca' | 'check --from-file' | 'check --java-password-file' | 'check --policy' | 'check --catalog' | 'check --download-ca' | 'check --registry-ca' | 'check --sarif')
       kind=file words='' ;;
-    'install --lock-timeout' | 'install --timeout' | 'remove --image' | 'remove --lock-timeout' | 'remove --shard' | 'remove --tag' | 'remove -t' | 'remove --annotation' | 'remove --cache-repo' | 'remove --jobs' | 'remove --label' | 'remove --max-layer-size' | 'remove --insecure-registry' | 'patch --shard' | 'patch --tag' | 'patch -t' | 'patch --annotation' | 'patch --cache-repo' | 'patch --jobs' | 'patch --label' | 'patch --max-layer-size' | 'patch --timeout' | 'patch --insecure-registry' | 'bundle --timeout' | 'bundle --name' | 'run --timeout' | 'inspect --shard' | 'inspect --insecure-registry' | 'list --search' | 'verify --image' | 'verify --shard' | 'verify --servername' | 'verify --timeout' | 'verify --insecure-registry' | 'lock --within' | 'lock --timeout' | 'diff --shard' | 'diff --insecure-registry')
+    'install --lock-timeout' | 'install --timeout' | 'remove --image' | 'remove --lock-timeout' | 'remove --shard' | 'remove --tag' | 'remove -t' | 'remove --annotation' | 'remove --cache-repo' | 'remove --jobs' | 'remove --label' | 'remove --max-layer-size' | 'remove --insecure-registry' | 'patch --shard' | 'patch --tag' | 'patch -t' | 'patch --annotation' | 'patch --cache-repo' | 'patch --jobs' | 'patch --label' | 'patch --max-layer-size' | 'patch --timeout' | 'patch --insecure-registry' | 'bundle --timeout' | 'bundle --name' | 'run --timeout' | 'inspect --shard' | 'inspect --insecure-registry' | 'list --search' | 'verify --image' | 'verify --shard' | 'verify --servername' | 'verify --timeout' | 'verify --insecure-registry' | 'lock --within' | 'lock --timeout' | 'diff --shard' | 'diff --insecure-registry' | 'check --shard' | 'check --timeout' | 'check --insecure-registry')
       kind=other words='' ;;
     'remove --layer' | 'patch --layer')
       kind=words words='append rewrite' ;;
@@ -72,7 +74,7 @@ _certgraft() {
       kind=words words='auto system debian alpine p11-kit arch suse photon flatcar clear openwrt bundle java env php python ruby conda composer' ;;
     'install --policy' | 'patch --policy' | 'bundle --policy' | 'run --policy')
       kind=words words='exact additions any' ;;
-    'remove --platform' | 'patch --platform' | 'inspect --platform' | 'verify --platform' | 'diff --platform')
+    'remove --platform' | 'patch --platform' | 'inspect --platform' | 'verify --platform' | 'diff --platform' | 'check --platform')
       kind=words words='linux/amd64 linux/arm64 linux/arm/v7 linux/ppc64le linux/s390x linux/riscv64' ;;
     'verify --proxy')
       kind=words words='none' ;;

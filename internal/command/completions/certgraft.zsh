@@ -40,6 +40,7 @@ _certgraft() {
       'verify:connect to a server as a client would, and say why it is not trusted and what to do'
       'lock:write down what sources hold, and compare it with what they hold now'
       'diff:say which certificates one of two trusts and the other does not'
+      'check:find CAs in roots and images that should not be trusted, or are missing, or expire'
       'completion:write the script that completes commands, flags and catalogue ids'
       'version:write the version of certgraft and of what it was built with'
     )
@@ -58,6 +59,11 @@ _certgraft() {
     '--output=[write to PATH, - being standard output; a directory for split and der]:PATH:_files'
     '--password-file=[with --format jks or p12: the password is in FILE (default: changeit for jks, none for p12)]:FILE:_files'
   )
+  [[ $cmd == (check) ]] && args+=(
+    '--from-file=[check the images in FILE, a line for each: IMAGE, or as for patch IMAGE DESTINATION, of which the latter counts]:FILE:_files'
+    '--policy=[what roots must and may trust is in FILE, see docs/check.md]:FILE:_files'
+    '--sarif=[write the findings to FILE too, as SARIF 2.1.0]:FILE:_files'
+  )
   [[ $cmd == (completion) ]] && args+=(
     '1:shell:(bash zsh fish)'
   )
@@ -73,10 +79,10 @@ _certgraft() {
     '--from-file=[look into the images in FILE, a line for each: IMAGE, or as for patch IMAGE DESTINATION, of which the latter counts]:FILE:_files'
     '--html=[write a page for a browser to FILE too; - is standard output, and nothing else is written there]:FILE:_files'
   )
-  [[ $cmd == (inspect|diff) ]] && args+=(
+  [[ $cmd == (inspect|diff|check) ]] && args+=(
     '*:root, file or image:_certgraft_images'
   )
-  [[ $cmd == (inspect|verify|diff) ]] && args+=(
+  [[ $cmd == (inspect|verify|diff|check) ]] && args+=(
     '--platform=[of an image for several: the one for OS/ARCH(/VARIANT)]:OS/ARCH:(linux/amd64 linux/arm64 linux/arm/v7 linux/ppc64le linux/s390x linux/riscv64)'
   )
   [[ $cmd == (install) ]] && args+=(
@@ -98,9 +104,11 @@ _certgraft() {
   )
   [[ $cmd == (install|patch|bundle|run|lock) ]] && args+=(
     '--distrusted=[CAs that the lists of distrusted ones block: skip, keep or fail]:DISTRUSTED:(skip keep fail)'
+  )
+  [[ $cmd == (install|patch|bundle|run|lock|check) ]] && args+=(
     '--timeout=[give up downloading after DURATION]:DURATION: '
   )
-  [[ $cmd == (install|patch|bundle|run|verify|lock) ]] && args+=(
+  [[ $cmd == (install|patch|bundle|run|verify|lock|check) ]] && args+=(
     '--cache=[keep downloads in DIR, a BuildKit cache mount say]:DIR:_directories'
     '*--download-ca=[trust the CAs in FILE for downloads too, a corporate proxy'\''s say]:FILE:_files'
     '--insecure[allow http URLs, which anyone on the way can change]'
@@ -118,16 +126,16 @@ _certgraft() {
   [[ $cmd == (install|remove|bundle|run|lock) ]] && args+=(
     '*:source:_certgraft_sources'
   )
-  [[ $cmd == (install|remove|inspect|verify|diff) ]] && args+=(
+  [[ $cmd == (install|remove|inspect|verify|diff|check) ]] && args+=(
     '--java-password-file=[the password of Java trust stores is in FILE, where it is not the usual one]:FILE:_files'
   )
-  [[ $cmd == (install|remove|patch|bundle|run|env|inspect|list|verify|lock|diff|completion|version) ]] && args+=(
+  [[ $cmd == (install|remove|patch|bundle|run|env|inspect|list|verify|lock|diff|check|completion|version) ]] && args+=(
     '(-h --help)'{-h,--help}'[show help]'
     '--json[write the result as JSON]'
     '(-q --quiet)'{-q,--quiet}'[write no report, only errors]'
     '--verbose[say each step on standard error]'
   )
-  [[ $cmd == (install|remove|patch|bundle|run|list|verify|lock) ]] && args+=(
+  [[ $cmd == (install|remove|patch|bundle|run|list|verify|lock|check) ]] && args+=(
     '--catalog=[also know the providers in FILE]:FILE:_files'
   )
   [[ $cmd == (list) ]] && args+=(
@@ -172,7 +180,7 @@ _certgraft() {
     '--scan=[auto does not read layers that only copy to a place without trust stores; all reads everything]:SCAN:(auto all)'
     '--metadata-file=[write the result as JSON to FILE as well]:FILE:_files'
   )
-  [[ $cmd == (remove|patch|inspect|verify|diff) ]] && args+=(
+  [[ $cmd == (remove|patch|inspect|verify|diff|check) ]] && args+=(
     '--shard=[with --from-file: take part I/N of the list, I from 0 to N-1]:I/N: '
     '*--insecure-registry=[speak plain http to HOST(:PORT) where it has no TLS]:HOST: '
     '*--registry-ca=[trust the CAs in FILE for registries too]:FILE:_files'
