@@ -13,6 +13,7 @@ import (
 
 	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/installer"
+	"github.com/certgraft/certgraft/internal/command/bill"
 	"github.com/certgraft/certgraft/internal/command/page"
 	"github.com/certgraft/certgraft/internal/command/words"
 )
@@ -22,6 +23,7 @@ type inspectOptions struct {
 	now          time.Time
 	javaPassword string // file that holds it
 	html         string // file for the page, "-" for standard output
+	cyclonedx    string // file for the bill, likewise
 	image        imageRootOptions
 }
 
@@ -31,8 +33,8 @@ func inspectCommand(p *printer) *cli.Command {
 		Name:        "inspect",
 		Usage:       "say which trust stores there are, what each holds, and where they disagree",
 		ArgsUsage:   "[ROOT|FILE|IMAGE]",
-		Description: "certgraft inspect                 the running system\ncertgraft inspect /mnt/root\ncertgraft inspect corp.pem\ncertgraft inspect docker://debian:13\ncertgraft inspect --from-file images.txt\ncertgraft inspect --html report.html /   a page to read, print or keep",
-		Flags:       slices.Concat([]cli.Flag{javaPasswordFlag(&o.javaPassword), o.htmlFlag()}, o.image.listFlags("look into the images", lookLine), o.image.flags()),
+		Description: "certgraft inspect                 the running system\ncertgraft inspect /mnt/root\ncertgraft inspect corp.pem\ncertgraft inspect docker://debian:13\ncertgraft inspect --from-file images.txt\ncertgraft inspect --html report.html /   a page to read, print or keep\ncertgraft inspect --cyclonedx cas.cdx.json docker://debian:13",
+		Flags:       slices.Concat([]cli.Flag{javaPasswordFlag(&o.javaPassword)}, o.documentFlags(), o.image.listFlags("look into the images", lookLine), o.image.flags()),
 		Action: taking(0, 1, "", func(ctx context.Context, args []string) error {
 			defer o.image.close()
 			if o.image.list.given() {
@@ -47,7 +49,7 @@ func (o *inspectOptions) run(ctx context.Context, p *printer, name string) (err 
 	if o.now, err = p.env.now(); err != nil {
 		return err
 	}
-	if err := errors.Join(o.image.list.check(), o.checkHTML(p)); err != nil {
+	if err := errors.Join(o.image.list.check(), o.checkDocuments(p)); err != nil {
 		return err
 	}
 	at, err := o.image.place(ctx, p, "inspect", name)
@@ -65,8 +67,10 @@ func (o *inspectOptions) run(ctx context.Context, p *printer, name string) (err 
 	for _, w := range found.Warnings {
 		p.warn(w)
 	}
-	html := func() *page.Page { return page.Root(name, found.Inspection, o.now) }
-	return o.report(p, html, found, found.text)
+	return o.report(p, documents{
+		page: func() *page.Page { return page.Root(name, found.Inspection, o.now) },
+		bill: func() *bill.Bill { return bill.Root(found.subject(name), found.Inspection) },
+	}, found, found.text)
 }
 
 // inspect looks into the stores of a root.
@@ -87,6 +91,14 @@ type rootResult struct {
 	imageName
 	Error string `json:"error,omitzero"` // of an image of a list that failed
 	*installer.Inspection
+}
+
+// subject is what a bill says it is about.
+func (r rootResult) subject(name string) bill.Subject {
+	if r.Image != "" {
+		return bill.Subject{Name: r.Image, Digest: string(r.Digest), Kind: "container"}
+	}
+	return bill.Subject{Name: name, Kind: "operating-system"}
 }
 
 func (r rootResult) text(w io.Writer) {
@@ -164,8 +176,10 @@ func (o *inspectOptions) inspectFile(p *printer, at *place) error {
 		})
 	}
 	p.warnFindings(at.name, out.Findings)
-	html := func() *page.Page { return page.File(at.name, set, problemsOf(out.Findings), o.now) }
-	return o.report(p, html, out, out.text)
+	return o.report(p, documents{
+		page: func() *page.Page { return page.File(at.name, set, problemsOf(out.Findings), o.now) },
+		bill: func() *bill.Bill { return bill.File(at.name, set) },
+	}, out, out.text)
 }
 
 // problemsOf is what the page says of findings.

@@ -21,6 +21,8 @@ func (o *inspectOptions) fleet(ctx context.Context, p *printer, args []string) (
 		return usagef("inspect: --from-file says what is looked into: %q is too much", args[0])
 	case o.html != "":
 		return usagef("inspect: --html is a page of one image, and --from-file names many")
+	case o.cyclonedx != "":
+		return usagef("inspect: --cyclonedx is a bill of one image, and --from-file names many")
 	}
 	if o.now, err = p.env.now(); err != nil {
 		return err

@@ -29,27 +29,61 @@ type Subject struct {
 	Kind   string // "container", "operating-system" or "file", as CycloneDX has it
 }
 
-// Encode returns the bill of a root as it was inspected, by a program of that
-// version.
-func Encode(of Subject, found *installer.Inspection, version string) ([]byte, error) {
-	b := &bom{
-		Schema: "http://cyclonedx.org/schema/bom-1.6.schema.json", Format: "CycloneDX", Spec: "1.6", Version: 1,
+// Bill is a bill of materials of certificates.
+type Bill struct {
+	of       Subject
+	family   string
+	held     *certs.Set          // the sources of each are where it is
+	recorded map[string][]string // by fingerprint, the sources that certgraft installed it from
+}
+
+// Root returns the bill of a root as it was inspected.
+func Root(of Subject, found *installer.Inspection) *Bill {
+	b := &Bill{of: of, held: found.Held(), recorded: map[string][]string{}}
+	if found.Distribution != nil {
+		b.family = found.Distribution.Family
+	}
+	for _, r := range found.Recorded() {
+		b.recorded[r.Fingerprint] = r.Sources
+	}
+	return b
+}
+
+// File returns the bill of a file of certificates.
+func File(name string, held *certs.Set) *Bill {
+	b := &Bill{of: Subject{Name: name, Kind: "file"}, held: &certs.Set{}}
+	for c := range held.All() {
+		b.held.Add(c, name)
+	}
+	return b
+}
+
+// Encode returns the document, as made by a program of that version.
+func (b *Bill) Encode(version string) ([]byte, error) {
+	doc := &bom{
+		Schema: schema, Format: "CycloneDX", Spec: "1.6", Version: 1,
 		Metadata: metadata{
 			Tools:     tools{[]component{{Type: "application", Name: "certgraft", Version: version}}},
-			Component: component{Type: of.Kind, Ref: "root", Name: of.Name, Version: of.Digest},
+			Component: component{Type: b.of.Kind, Ref: "root", Name: b.of.Name, Version: b.of.Digest},
 		},
-		Components: components(found),
+		Components: b.components(),
 	}
-	if f := found.Distribution; f != nil {
-		b.Metadata.Component.Properties = []property{{"certgraft:family", f.Family}}
+	if b.family != "" {
+		doc.Metadata.Component.Properties = []property{{"certgraft:family", b.family}}
 	}
-	first, err := b.encode()
+	first, err := doc.encode()
 	if err != nil {
 		return nil, err
 	}
-	b.Serial = serial(first)
-	return b.encode()
+	doc.Serial = serial(first)
+	return doc.encode()
 }
+
+// schema is that of the document.
+const schema = "http://cyclonedx.org/schema/bom-1.6.schema.json"
+
+// Start is what a document begins with.
+const Start = "{\n  \"$schema\": \"" + schema + "\""
 
 func (b *bom) encode() ([]byte, error) {
 	var buf bytes.Buffer
@@ -70,19 +104,14 @@ func serial(content []byte) string {
 
 // components returns the certificates by fingerprint, and behind them the
 // signature algorithms that they name.
-func components(found *installer.Inspection) []component {
-	sources := map[string][]string{}
-	for _, r := range found.Recorded() {
-		sources[r.Fingerprint] = r.Sources
-	}
-	held := found.Held()
+func (b *Bill) components() []component {
 	all, algorithms := []component{}, map[string]bool{}
-	for c := range held.All() {
+	for c := range b.held.All() {
 		one := certificate(c)
-		for _, store := range slices.Sorted(slices.Values(held.Sources(c.Fingerprint()))) {
+		for _, store := range slices.Sorted(slices.Values(b.held.Sources(c.Fingerprint()))) {
 			one.Evidence.Occurrences = append(one.Evidence.Occurrences, occurrence{store})
 		}
-		for _, source := range slices.Sorted(slices.Values(sources[c.Fingerprint().String()])) {
+		for _, source := range slices.Sorted(slices.Values(b.recorded[c.Fingerprint().String()])) {
 			one.Properties = append(one.Properties, property{"certgraft:source", source})
 		}
 		algorithms[one.Crypto.Certificate.Signature] = true

@@ -23,17 +23,20 @@ func TestEncode(t *testing.T) {
 		t.Fatal(err)
 	}
 	about := Subject{Name: "/mnt/root", Kind: "operating-system"}
-	data, err := Encode(about, found, "v1.0.0")
+	data, err := Root(about, found).Encode("v1.0.0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := Encode(about, found, "v1.0.0")
+	again, err := Root(about, found).Encode("v1.0.0")
 	if err != nil || !bytes.Equal(data, again) {
 		t.Error("two bills of one root differ", err)
 	}
 	var b bom
 	if err := json.Unmarshal(data, &b); err != nil {
 		t.Fatal(err)
+	}
+	if !bytes.HasPrefix(data, []byte(Start)) {
+		t.Errorf("it does not begin with %s", Start)
 	}
 	if len(b.Components) != 3 {
 		t.Fatalf("%d components: %s", len(b.Components), data)
@@ -55,4 +58,24 @@ func TestEncode(t *testing.T) {
 		return
 	}
 	t.Errorf("the certificate is missing: %s", data)
+}
+
+func TestFile(t *testing.T) {
+	set := &certs.Set{}
+	c, err := certs.ParseCertificate(roottest.NewCA(t, "Corp CA").DER)
+	if err != nil {
+		t.Fatal(err)
+	}
+	set.Add(c, "elsewhere")
+	data, err := File("corp.pem", set).Encode("v1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bom
+	if err := json.Unmarshal(data, &b); err != nil {
+		t.Fatal(err)
+	}
+	if at := b.Components[0].Evidence.Occurrences; len(at) != 1 || at[0].Location != "corp.pem" || b.Metadata.Component.Type != "file" {
+		t.Errorf("%s", data)
+	}
 }

@@ -40,6 +40,7 @@ complete -c certgraft -n '__certgraft_is env' -l format -x -a 'sh dockerfile jso
 complete -c certgraft -n '__certgraft_is env' -l root -x -a '(__fish_complete_directories)' -d 'look at the root file system in DIR'
 complete -c certgraft -n '__certgraft_is inspect diff check' -F -a '(__certgraft_images)'
 complete -c certgraft -n '__certgraft_is inspect verify diff check' -l platform -x -a 'linux/amd64 linux/arm64 linux/arm/v7 linux/ppc64le linux/s390x linux/riscv64' -d 'of an image for several: the one for OS/ARCH[/VARIANT]'
+complete -c certgraft -n '__certgraft_is inspect' -l cyclonedx -r -F -d 'write a bill of the certificates to FILE too, as CycloneDX 1.6; - is standard output, and nothing else is written there'
 complete -c certgraft -n '__certgraft_is inspect' -l from-file -r -F -d 'look into the images in FILE, a line for each: IMAGE, or as for patch IMAGE DESTINATION, of which the latter counts'
 complete -c certgraft -n '__certgraft_is inspect' -l html -r -F -d 'write a page for a browser to FILE too; - is standard output, and nothing else is written there'
 complete -c certgraft -n '__certgraft_is install patch bundle run lock check' -l timeout -x -d 'give up downloading after DURATION'
