@@ -21,7 +21,9 @@ import (
 // inspectOptions are the flags of certgraft inspect.
 type inspectOptions struct {
 	now          time.Time
-	javaPassword string // file that holds it
+	listed       func(*certs.Certificate) (string, bool) // see [certs.Policy]
+	javaPassword string                                  // file that holds it
+	json         bool
 	html         string // file for the page, "-" for standard output
 	cyclonedx    string // file for the bill, likewise
 	image        imageRootOptions
@@ -46,7 +48,7 @@ func inspectCommand(p *printer) *cli.Command {
 }
 
 func (o *inspectOptions) run(ctx context.Context, p *printer, name string) (err error) {
-	if o.now, err = p.env.now(); err != nil {
+	if err := o.prepare(p); err != nil {
 		return err
 	}
 	if err := errors.Join(o.image.list.check(), o.checkDocuments(p)); err != nil {
@@ -68,9 +70,23 @@ func (o *inspectOptions) run(ctx context.Context, p *printer, name string) (err 
 		p.warn(w)
 	}
 	return o.report(p, documents{
-		page: func() *page.Page { return page.Root(name, found.Inspection, o.now) },
+		page: func() *page.Page { return found.page(name, o.now) },
 		bill: func() *bill.Bill { return bill.Root(found.subject(name), found.Inspection) },
 	}, found, found.text)
+}
+
+// prepare finds out by what certificates are judged.
+func (o *inspectOptions) prepare(p *printer) (err error) {
+	if o.now, err = p.env.now(); err != nil {
+		return err
+	}
+	var policy certs.Policy
+	o.json = p.json
+	if err := (&distrustOptions{"skip"}).apply(&policy, nil); err != nil {
+		return err
+	}
+	o.listed = policy.Listed
+	return nil
 }
 
 // inspect looks into the stores of a root.
@@ -82,7 +98,11 @@ func (o *inspectOptions) inspect(at *place) (r rootResult, err error) {
 	if err != nil {
 		return r, fmt.Errorf("inspect %s: %w", at.name, err)
 	}
-	return rootResult{Schema: 1, imageName: at.image, Inspection: found}, nil
+	r = rootResult{Schema: 1, imageName: at.image, Inspection: found, names: func(w io.Writer) { o.namesText(w, found) }}
+	if o.json {
+		r.Certificates = o.held(found)
+	}
+	return r, nil
 }
 
 // rootResult is the JSON of certgraft inspect of a root, or an image.
@@ -91,6 +111,18 @@ type rootResult struct {
 	imageName
 	Error string `json:"error,omitzero"` // of an image of a list that failed
 	*installer.Inspection
+	Certificates []heldResult `json:"certificates"`
+
+	names func(io.Writer) // writes those certificates that stand out
+}
+
+// page is the page of the root, which has that name.
+func (r rootResult) page(name string, now time.Time) *page.Page {
+	p := page.Root(name, r.Inspection, now)
+	if r.Image != "" {
+		p.Image(string(r.Digest), r.Platform)
+	}
+	return p
 }
 
 // subject is what a bill says it is about.
@@ -123,8 +155,9 @@ func (r rootResult) text(w io.Writer) {
 		}
 	}
 	for _, i := range found.Installed {
-		fmt.Fprintf(w, "installed by certgraft: %s from %s\n", words.Plural(i.Certificates, "certificate"), i.Source)
+		fmt.Fprintf(w, "installed by certgraft: %s from %s: %s\n", words.Plural(i.Certificates, "certificate"), i.Source, namesFrom(found, i.Source))
 	}
+	r.names(w)
 	differencesText(w, found.Differences)
 }
 
@@ -150,6 +183,7 @@ type certificateResult struct {
 	NotBefore   time.Time `json:"notBefore"`
 	NotAfter    time.Time `json:"notAfter"`
 	CA          bool      `json:"ca"`
+	Key         string    `json:"key,omitzero"` // "RSA 2048", "ECDSA P-256", "Ed25519"
 	Remark      string    `json:"remark,omitzero"`
 }
 
@@ -169,11 +203,7 @@ func (o *inspectOptions) inspectFile(p *printer, at *place) error {
 	}
 	out := fileResult{Schema: 1, Path: at.name, Set: set.Digest(), Findings: orEmpty(findings)}
 	for c := range set.All() {
-		_, remark := certs.Policy{Now: o.now}.Judge(c)
-		out.Certificates = append(out.Certificates, certificateResult{
-			Fingerprint: c.Fingerprint().String(), Subject: c.Subject(), Issuer: c.Issuer(),
-			NotBefore: c.NotBefore(), NotAfter: c.NotAfter(), CA: c.IsCA(), Remark: remark,
-		})
+		out.Certificates = append(out.Certificates, o.certificate(c))
 	}
 	p.warnFindings(at.name, out.Findings)
 	return o.report(p, documents{

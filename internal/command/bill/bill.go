@@ -8,9 +8,6 @@ package bill
 import (
 	"bytes"
 	"cmp"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
@@ -139,20 +136,9 @@ func certificate(c *certs.Certificate) component {
 	}
 	if x := c.X509(); x != nil {
 		out.Crypto.Certificate.Signature = "algorithm/" + x.SignatureAlgorithm.String()
-		out.Properties = append(out.Properties, property{"certgraft:key", keyName(x.PublicKey)})
+	}
+	if key := c.KeyName(); key != "" {
+		out.Properties = append(out.Properties, property{"certgraft:key", key})
 	}
 	return out
-}
-
-// keyName is the kind of a key with its size or curve.
-func keyName(key any) string {
-	switch k := key.(type) {
-	case *rsa.PublicKey:
-		return fmt.Sprintf("RSA %d", k.N.BitLen())
-	case *ecdsa.PublicKey:
-		return "ECDSA " + k.Curve.Params().Name
-	case ed25519.PublicKey:
-		return "Ed25519"
-	}
-	return "unknown"
 }

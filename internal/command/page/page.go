@@ -78,6 +78,12 @@ func Root(dir string, found *installer.Inspection, now time.Time) *Page {
 	return p
 }
 
+// Image adds which image of which platform the root is of.
+func (p *Page) Image(digest, platform string) *Page {
+	p.about = append([]string{digest, platform}, p.about...)
+	return p
+}
+
 // addDisputes groups the certificates by the stores that have them.
 func (p *Page) addDisputes(all []installer.Difference) {
 	index := map[string]int{}

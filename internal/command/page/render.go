@@ -27,11 +27,13 @@ func (p *Page) Render(version string) []byte {
 	p.head(h)
 	p.summary(h)
 	p.problems(h)
+	if p.root {
+		p.installed(h)
+	}
 	p.expiries(h)
 	p.storeList(h)
 	if p.root {
 		p.disagreements(h)
-		p.installed(h)
 	}
 	h.put("</main>\n<footer>Written by certgraft %s. Dates are UTC.</footer>\n</body></html>\n", version)
 	return h.buf.Bytes()
@@ -106,6 +108,24 @@ func (p *Page) problems(h *htmlWriter) {
 	h.put("</ul></section>\n")
 }
 
+// installed writes what certgraft added and from where.
+func (p *Page) installed(h *htmlWriter) {
+	h.put("<section id=\"certgraft\"><h2>Added by certgraft</h2>\n")
+	if len(p.sources) == 0 {
+		h.put("<p class=\"fine\">Nothing.</p>\n")
+	}
+	for _, s := range p.sources {
+		h.put("<details%s><summary><b>%s</b> from <code>%s</code></summary>\n", openIf(true), words.Plural(len(s.certs)+len(s.lost), "certificate"), s.name)
+		h.put("<p>Pin of what the source held: <code class=\"long\">@set:%s</code></p>\n", s.set)
+		if len(s.lost) > 0 {
+			h.put("<p class=\"lost\">In the record, and in no store any more: %s.</p>\n", codes(s.lost))
+		}
+		p.table(h, byName(slices.Values(s.certs)))
+		h.put("</details>\n")
+	}
+	h.put("</section>\n")
+}
+
 // storeList writes each store with what it holds.
 func (p *Page) storeList(h *htmlWriter) {
 	h.put("<section id=\"stores\"><h2>%s</h2>\n", map[bool]string{true: "Stores", false: "Certificates"}[p.root])
@@ -170,24 +190,6 @@ func (p *Page) disagreements(h *htmlWriter) {
 	h.put("</section>\n")
 }
 
-// installed writes what certgraft added and from where.
-func (p *Page) installed(h *htmlWriter) {
-	h.put("<section id=\"certgraft\"><h2>Added by certgraft</h2>\n")
-	if len(p.sources) == 0 {
-		h.put("<p class=\"fine\">Nothing.</p>\n")
-	}
-	for _, s := range p.sources {
-		h.put("<details><summary><b>%s</b> from <code>%s</code></summary>\n", words.Plural(len(s.certs)+len(s.lost), "certificate"), s.name)
-		h.put("<p>Pin of what the source held: <code class=\"long\">@set:%s</code></p>\n", s.set)
-		if len(s.lost) > 0 {
-			h.put("<p class=\"lost\">In the record, and in no store any more: %s.</p>\n", codes(s.lost))
-		}
-		p.table(h, byName(slices.Values(s.certs)))
-		h.put("</details>\n")
-	}
-	h.put("</section>\n")
-}
-
 // table writes a row for each certificate.
 func (p *Page) table(h *htmlWriter, list []*certs.Certificate) {
 	if len(list) == 0 {
@@ -212,7 +214,11 @@ func (p *Page) row(h *htmlWriter, cert *certs.Certificate) {
 	if _, remark := (certs.Policy{Now: p.now}).Judge(cert); remark != "" && at != lifeExpired && at != lifeEarly {
 		h.put(" <span class=\"badge soon\">%s</span>", remark)
 	}
-	h.put("<small>%s</small></td>", cert.Subject())
+	h.put("<small>%s</small>", cert.Subject())
+	if key := cert.KeyName(); key != "" {
+		h.put("<small>%s</small>", key)
+	}
+	h.put("</td>")
 	h.put("<td class=\"date %s\">%s<small>%s</small></td>", at, cert.NotAfter().Format(time.DateOnly), distance(p.now, cert.NotAfter()))
 	h.put("<td><code class=\"print\">%s</code></td></tr>\n", cert.Fingerprint())
 }

@@ -80,7 +80,7 @@ func (p *Page) chart(h *htmlWriter) {
 	}
 	h.put("<line class=\"axis\" x1=\"0\" x2=\"%.1f\" y1=\"%d\" y2=\"%d\"/>\n", pitch*float64(len(columns)), chartBase, chartBase)
 	p.today(h, columns, pitch)
-	h.put("</svg></div>\n<figcaption>Certificates by the year in which they expire.")
+	h.put("</svg></div>\n<figcaption><span class=\"aside\">Swipe the chart sideways to see all of it. </span>Certificates by the year in which they expire.")
 	for _, class := range p.chartClasses(slices.Collect(p.all.All())) {
 		h.put(" <span class=\"key %s\">%s</span>", class.name, class.words)
 	}

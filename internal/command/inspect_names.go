@@ -1,0 +1,107 @@
+package command
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/installer"
+	"github.com/certgraft/certgraft/internal/command/words"
+)
+
+// heldResult is the JSON of one certificate that a root trusts.
+type heldResult struct {
+	certificateResult
+	Stores  []string `json:"stores"`           // paths
+	Sources []string `json:"sources,omitzero"` // from which certgraft installed it
+}
+
+// held returns the certificates of the stores by subject.
+func (o *inspectOptions) held(found *installer.Inspection) []heldResult {
+	set, sources, all := found.Held(), sourcesOf(found), []heldResult{}
+	for c := range set.All() {
+		all = append(all, heldResult{o.certificate(c), set.Sources(c.Fingerprint()), sources[c.Fingerprint().String()]})
+	}
+	slices.SortFunc(all, func(a, b heldResult) int {
+		return cmp.Or(cmp.Compare(a.Subject, b.Subject), cmp.Compare(a.Fingerprint, b.Fingerprint))
+	})
+	return all
+}
+
+// certificate returns the JSON of one certificate.
+func (o *inspectOptions) certificate(c *certs.Certificate) certificateResult {
+	_, remark := certs.Policy{Now: o.now, Listed: o.listed}.Judge(c)
+	return certificateResult{
+		Fingerprint: c.Fingerprint().String(), Subject: c.Subject(), Issuer: c.Issuer(),
+		NotBefore: c.NotBefore(), NotAfter: c.NotAfter(), CA: c.IsCA(), Key: c.KeyName(), Remark: remark,
+	}
+}
+
+// sourcesOf returns by fingerprint what certgraft installed from where.
+func sourcesOf(found *installer.Inspection) map[string][]string {
+	sources := map[string][]string{}
+	for _, r := range found.Recorded() {
+		sources[r.Fingerprint] = r.Sources
+	}
+	return sources
+}
+
+// namesText names those certificates of a root that somebody should look at.
+func (o *inspectOptions) namesText(w io.Writer, found *installer.Inspection) {
+	var expired, soon, blocked, limited []string
+	for c := range found.Held().All() {
+		name := cmp.Or(c.Name(), c.Subject())
+		switch {
+		case o.now.After(c.NotAfter()):
+			expired = append(expired, name)
+		case o.now.Add(installer.ExpiresSoon).After(c.NotAfter()):
+			soon = append(soon, name)
+		}
+		switch said, blocks := o.listed(c); {
+		case said == "":
+		case blocks:
+			blocked = append(blocked, name)
+		default:
+			limited = append(limited, name)
+		}
+	}
+	for _, line := range []struct {
+		says  string
+		names []string
+	}{
+		{"distrusted by others", blocked}, {"expired", expired}, {"expires within 90 days", soon}, {"trusted only for what was issued before a date", limited},
+	} {
+		if len(line.names) > 0 {
+			slices.SortFunc(line.names, func(a, b string) int { return cmp.Compare(strings.ToLower(a), strings.ToLower(b)) })
+			fmt.Fprintf(w, "%s: %s\n", line.says, words.Some(line.names, mostNamed))
+		}
+	}
+	if len(blocked) > 0 {
+		fmt.Fprintln(w, "certgraft check says who distrusts what, and since when")
+	}
+}
+
+// mostNamed is how many certificates of a kind inspect names as text.
+const mostNamed = 5
+
+// namesFrom names what was installed from a source.
+func namesFrom(found *installer.Inspection, source string) string {
+	var names []string
+	for _, r := range found.Recorded() {
+		if !slices.Contains(r.Sources, source) {
+			continue
+		}
+		name := r.Subject
+		if f, err := certs.ParseFingerprint(r.Fingerprint); err == nil {
+			if c := found.Held().Get(f); c != nil {
+				name = cmp.Or(c.Name(), r.Subject)
+			}
+		}
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return words.Some(names, mostNamed)
+}
