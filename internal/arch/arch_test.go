@@ -18,7 +18,7 @@ const module = "github.com/certgraft/certgraft"
 // library and golang.org/x. Paths of this module are written without its name.
 var rules = map[string][]string{
 	"":                        {"internal/command"},
-	"internal/command":        {"bundles", "image", "installer", "probe", "certs", "keystore", "rootfs", "internal/command/launch", "internal/command/page", "internal/command/words", "github.com/urfave/cli/v2", "github.com/schollz/progressbar/v3", "internal/hint", "internal/atomicfile"},
+	"internal/command":        {"bundles", "image", "installer", "probe", "certs", "keystore", "rootfs", "internal/command/audit", "internal/command/bill", "internal/command/launch", "internal/command/page", "internal/command/words", "github.com/urfave/cli/v2", "github.com/schollz/progressbar/v3", "internal/hint", "internal/atomicfile"},
 	"bundles":                 {"certs", "internal/hint", "internal/atomicfile", "internal/web"},
 	"image":                   {"rootfs", "github.com/klauspost/compress", "image/internal/oci", "image/internal/layer", "image/internal/registry", "image/internal/known", "image/internal/store", "internal/hint"},
 	"installer":               {"internal/pemfile", "certs", "keystore", "rootfs", "internal/hint"},
@@ -27,6 +27,8 @@ var rules = map[string][]string{
 	"keystore":                {"certs", "github.com/pavlo-v-chernykh/keystore-go/v4", "software.sslmate.com/src/go-pkcs12"},
 	"certs":                   {},
 	"rootfs":                  {"internal/hint"},
+	"internal/command/audit":  {"bundles", "certs", "installer", "internal/hint"},
+	"internal/command/bill":   {"certs", "installer"},
 	"internal/command/launch": {},
 	"internal/command/page":   {"certs", "installer", "internal/command/words"},
 	"internal/command/words":  {},
