@@ -41,15 +41,27 @@ download() {
   echo "$dir/certgraft"
 }
 
-patch_image() {
-  local tag metadata references
-  [ -n "$INPUT_IMAGE" ] || fail "mode patch needs image"
+# edit_images runs patch or remove on the image, or on those of the list. What a list did before it failed
+# is in the outputs, too.
+edit_images() {
+  local tag metadata references status=0
+  local args=("$INPUT_MODE")
+  case "$INPUT_MODE:${INPUT_IMAGE:+image}${INPUT_FROM_FILE:+list}" in
+    *:imagelist) fail "image and from-file exclude each other" ;;
+    *:list) args+=(--from-file "$INPUT_FROM_FILE") ;;
+    patch:image) args+=("$INPUT_IMAGE") ;;
+    remove:image) args+=(--image "$INPUT_IMAGE") ;;
+    *) fail "mode $INPUT_MODE needs image, or from-file" ;;
+  esac
   # shellcheck disable=SC2206 # words of inputs, and no globs
-  local args=("$INPUT_IMAGE" $INPUT_SOURCES $INPUT_ARGS)
+  args+=($INPUT_SOURCES $INPUT_ARGS)
+  [ -z "$INPUT_LOCK" ] || args+=(--lock "$INPUT_LOCK")
+  [ -z "$INPUT_SHARD" ] || args+=(--shard "$INPUT_SHARD")
   for tag in $INPUT_TAGS; do args+=(--tag "$tag"); done
-  [ -n "$INPUT_TAGS" ] || args+=(--in-place)
+  [ -z "$INPUT_IMAGE" ] || [ -n "$INPUT_TAGS" ] || args+=(--in-place)
   metadata=$(mktemp "${RUNNER_TEMP:-/tmp}/certgraft-metadata.XXXXXX")
-  references=$("$certgraft" patch --metadata-file "$metadata" "${args[@]}")
+  references=$("$certgraft" "${args[@]}" --metadata-file "$metadata") || status=$?
+  if [ "$status" != 0 ] && [ -z "$references" ]; then exit "$status"; fi
   {
     echo "references<<END_OF_REFERENCES"
     echo "$references"
@@ -57,20 +69,25 @@ patch_image() {
     echo "digest=$(sed -n 's/^  "digest": "\(sha256:[0-9a-f]*\)",$/\1/p' "$metadata")"
     echo "metadata=$metadata"
   } >> "$GITHUB_OUTPUT"
+  exit "$status"
 }
 
 install_here() {
   # shellcheck disable=SC2206 # words of inputs, and no globs
   local command=("$certgraft" install $INPUT_SOURCES $INPUT_ARGS)
+  [ -z "$INPUT_LOCK" ] || command+=(--lock "$INPUT_LOCK")
   if [ "$(id -u)" != 0 ]; then command=(sudo "${command[@]}"); fi
   "${command[@]}"
 }
 
-[ -n "${INPUT_SOURCES// /}" ] || fail "name what to trust with sources"
+case "$INPUT_MODE" in
+  patch | install) [ -n "${INPUT_SOURCES//[[:space:]]/}$INPUT_LOCK" ] || fail "name what to trust with sources, or lock" ;;
+  remove)
+    [ -n "${INPUT_SOURCES//[[:space:]]/}" ] || fail "name what to take out with sources: --all is everything"
+    [ -z "$INPUT_LOCK" ] || fail "mode remove reads what is in the image: it takes no lock"
+    ;;
+  *) fail "mode is patch, remove or install, not $INPUT_MODE" ;;
+esac
 certgraft=$INPUT_BINARY
 [ -n "$certgraft" ] || certgraft=$(download)
-case "$INPUT_MODE" in
-  patch) patch_image ;;
-  install) install_here ;;
-  *) fail "mode is patch or install, not $INPUT_MODE" ;;
-esac
+if [ "$INPUT_MODE" = install ]; then install_here; else edit_images; fi

@@ -171,17 +171,26 @@ func TestActionInputs(t *testing.T) {
 	}
 }
 
-func TestTektonTask(t *testing.T) {
-	var task tekton.Task
-	if err := yaml.UnmarshalStrict(read(t, "deploy/tekton/certgraft-patch.yaml"), &task); err != nil {
-		t.Fatal(err)
+func TestTektonTasks(t *testing.T) {
+	names, err := filepath.Glob("../../deploy/tekton/*.yaml")
+	if err != nil || len(names) != 2 {
+		t.Fatalf("tasks: %q, %v", names, err)
 	}
-	task.SetDefaults(t.Context())
-	if err := task.Validate(t.Context()); err != nil {
-		t.Error(err)
-	}
-	if len(task.Spec.Steps) != 1 || task.Spec.Steps[0].Script != "" {
-		t.Errorf("the image has no shell: %d steps, script %q", len(task.Spec.Steps), task.Spec.Steps[0].Script)
+	for _, name := range names {
+		var task tekton.Task
+		if err := yaml.UnmarshalStrict(read(t, filepath.Join("deploy/tekton", filepath.Base(name))), &task); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		task.SetDefaults(t.Context())
+		if err := task.Validate(t.Context()); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if len(task.Spec.Steps) != 1 || task.Spec.Steps[0].Script != "" {
+			t.Errorf("%s: the image has no shell: %d steps, script %q", name, len(task.Spec.Steps), task.Spec.Steps[0].Script)
+		}
+		if task.Name+".yaml" != filepath.Base(name) {
+			t.Errorf("%s has the task %s", name, task.Name)
+		}
 	}
 }
 
@@ -201,6 +210,18 @@ func TestKubernetesJob(t *testing.T) {
 	for _, m := range pod.Containers[0].VolumeMounts {
 		if !volumes[m.Name] {
 			t.Errorf("no volume %s", m.Name)
+		}
+	}
+	env := map[string]bool{}
+	for _, e := range pod.Containers[0].Env {
+		env[e.Name] = true
+		if key := e.ValueFrom; key != nil && key.ConfigMapKeyRef != nil && !strings.Contains(string(read(t, "deploy/kubernetes/patch-images.yaml")), "--from-literal="+key.ConfigMapKeyRef.Key+"=") {
+			t.Errorf("the comment does not say where %s is from", e.Name)
+		}
+	}
+	for _, m := range regexp.MustCompile(`\$\(([A-Z_]+)\)`).FindAllStringSubmatch(strings.Join(pod.Containers[0].Args, " "), -1) {
+		if !env[m[1]] {
+			t.Errorf("$(%s) is not in env: it would not be expanded", m[1])
 		}
 	}
 	shard := ""
