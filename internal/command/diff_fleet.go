@@ -38,9 +38,7 @@ func (o *diffOptions) fleet(ctx context.Context, p *printer) error {
 			result.A, result.B, result.Error, result.Warnings = of[0].String(), of[1].String(), err.Error(), []string{}
 			return outcome{as: asFailed, json: result}, err
 		}
-		for _, w := range result.Warnings {
-			p.warn(w)
-		}
+		f.warn(result.Warnings, of...)
 		out := outcome{as: asSame, json: result, report: func() error { return p.result(nil, result.text) }}
 		if err = result.status(); err != nil {
 			out.as = asDiffers

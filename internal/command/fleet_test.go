@@ -85,4 +85,33 @@ func TestFleetSaysItOnce(t *testing.T) {
 	if lines := strings.Count(errs, "\n"); lines > 12 {
 		t.Errorf("%d lines for five images:\n%s", lines, errs)
 	}
+	// So it is with the platforms of one image.
+	from, _, _ := strings.Cut(lines[0], " ")
+	if _, errs := run(t, 0, "patch", from, corp, "--env", "none", "--dry-run"); strings.Count(errs, "note: linux/amd64; linux/arm64: Node ") != 1 || strings.Count(errs, ": Node ") != 1 {
+		t.Errorf("%s", errs)
+	}
+}
+
+// So it is with what is odd in the stores of images on one base.
+func TestFleetSaysWhatIsOddOnce(t *testing.T) {
+	for command, odd := range map[string]roottest.Entry{
+		"inspect": roottest.File("etc/ssl/certs/ca-certificates.crt", "-----BEGIN CERTIFICATE-----\nMIIB!!!\n-----END CERTIFICATE-----\n"),
+		"diff":    roottest.Dir("etc/ssl/cert.pem/"),
+	} {
+		t.Run(command, func(t *testing.T) {
+			l := roottest.NewLayout(t)
+			var lines []string
+			for _, name := range []string{"a", "b"} {
+				line := l.Tag(l.Image(roottest.Image{Layers: [][]byte{roottest.Tar(t, odd, roottest.File("srv/"+name, ""))}}), name)
+				if command == "diff" {
+					line = "oci:" + l.Dir + ":a " + line
+				}
+				lines = append(lines, line)
+			}
+			_, errs := run(t, 0, command, "--from-file", imageList(t, lines...))
+			if strings.Count(errs, "warning: ") != 1 || !strings.Contains(errs, "warning: oci:"+l.Dir+":a; oci:"+l.Dir+":b: ") {
+				t.Errorf("%s", errs)
+			}
+		})
+	}
 }

@@ -162,6 +162,7 @@ func (w *imageEditor) list(ctx context.Context, edit imageEdit) error {
 // one edits one image and puts it where it is wanted. Beside an error there is a
 // result if the image was to be written.
 func (w *imageEditor) one(ctx context.Context, job patchJob, edit imageEdit) (*patchResult, error) {
+	defer w.done() // what is reported next has a line of its own
 	img, err := job.from.Get(ctx)
 	if err != nil {
 		return nil, err

@@ -2,7 +2,9 @@ package command
 
 import (
 	"cmp"
+	"strings"
 
+	"github.com/certgraft/certgraft/image"
 	"github.com/certgraft/certgraft/internal/command/words"
 )
 
@@ -61,6 +63,22 @@ func (f *fleet) hear(name string, platforms int, all []notice) {
 			f.heard = append(f.heard, one)
 		}
 		f.known[one] = true
+	}
+}
+
+// warn keeps the warnings of a result: those on an image begin with its name, and
+// what else there is is true of the whole list.
+func (f *fleet) warn(warnings []string, images ...image.Location) {
+	for _, w := range warnings {
+		about := ""
+		for _, at := range images {
+			name, rest, ok := strings.Cut(w, at.String())
+			if ok && name == "" {
+				about, w = at.String(), strings.TrimLeft(rest, ": ")
+				break
+			}
+		}
+		f.hear(about, 1, []notice{{warning: true, text: w}})
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/certgraft/certgraft/bundles"
 	"github.com/certgraft/certgraft/image"
@@ -53,25 +52,13 @@ func (o *verifyOptions) fleet(ctx context.Context, p *printer, arg string) error
 		}
 		defer trust.Close()
 		result := h.judge(trust)
-		f.hearTrust(at.String(), result.Warnings)
+		f.warn(result.Warnings, at)
 		return outcome{as: string(result.Verdict.Status), json: result, report: func() error { return p.result(nil, result.line) }}, verdictStatus(result.Verdict)
 	})
 	if err != nil {
 		return err
 	}
 	return f.end(len(list))
-}
-
-// hearTrust keeps the warnings on what an image trusts: those on its stores, which
-// begin with its name, and those on the sources of --with, which all images have.
-func (f *fleet) hearTrust(name string, warnings []string) {
-	for _, w := range warnings {
-		about := ""
-		if rest, ok := strings.CutPrefix(w, name+" "); ok {
-			about, w = name, rest
-		}
-		f.hear(about, 1, []notice{{warning: true, text: w}})
-	}
 }
 
 // server reports on the server what is true whatever an image trusts. It is an
