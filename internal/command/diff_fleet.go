@@ -28,7 +28,7 @@ func (o *diffOptions) fleet(ctx context.Context, p *printer) error {
 		return err
 	}
 	f := newFleet(p, p.out, "pair", asSame, asDiffers)
-	err = each(ctx, f, list, func(ctx context.Context, of imageLine) (outcome, error) {
+	return each(ctx, f, list, func(ctx context.Context, of imageLine) (outcome, error) {
 		side := func(at image.Location) side {
 			return side{at.String(), func() (*place, error) { return roots.open(ctx, at) }}
 		}
@@ -45,8 +45,4 @@ func (o *diffOptions) fleet(ctx context.Context, p *printer) error {
 		}
 		return out, err
 	})
-	if err != nil {
-		return err
-	}
-	return f.end(len(list))
 }

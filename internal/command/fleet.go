@@ -26,6 +26,8 @@ type fleet struct {
 
 	errs    []error
 	advised map[string]bool // what to do about them
+
+	last func() error // is done before the total; nil is nothing
 }
 
 // outcome is what one of a list came to.
@@ -47,7 +49,7 @@ func newFleet(p *printer, out io.Writer, noun string, order ...string) *fleet {
 }
 
 // each does one thing with everything on a list, and goes on where it fails. It
-// ends early where the report cannot be written.
+// ends early where the report cannot be written; any other error it has told.
 func each[T fmt.Stringer](ctx context.Context, f *fleet, list []T, do func(context.Context, T) (outcome, error)) error {
 	for i, one := range list {
 		if err := ctx.Err(); err != nil {
@@ -67,7 +69,7 @@ func each[T fmt.Stringer](ctx context.Context, f *fleet, list []T, do func(conte
 		}
 		f.fail(err)
 	}
-	return nil
+	return f.end(len(list))
 }
 
 // add counts and reports what one came to.
@@ -98,9 +100,13 @@ func (f *fleet) fail(err error) {
 	}
 }
 
-// end writes what several had to say, and the total. The error that it returns
-// was told.
+// end writes what several had to say, and the total.
 func (f *fleet) end(n int) error {
+	if f.last != nil {
+		if err := f.last(); err != nil {
+			f.fail(err)
+		}
+	}
 	f.say()
 	if !f.p.json && !f.p.quiet {
 		if err := f.p.write(f.out, func(w io.Writer) { fmt.Fprintln(w, f.total(n)) }); err != nil {

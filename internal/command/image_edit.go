@@ -141,7 +141,8 @@ func (w *imageEditor) list(ctx context.Context, edit imageEdit) error {
 		return err
 	}
 	results := []*patchResult{}
-	err := each(ctx, f, w.jobs, func(ctx context.Context, job patchJob) (outcome, error) {
+	f.last = func() error { return w.writeMetadata(results) }
+	return each(ctx, f, w.jobs, func(ctx context.Context, job patchJob) (outcome, error) {
 		result, err := w.one(ctx, job, edit)
 		if err != nil {
 			result = cmp.Or(result, &patchResult{Schema: 1, Image: job.from.String()})
@@ -150,13 +151,6 @@ func (w *imageEditor) list(ctx context.Context, edit imageEdit) error {
 		results = append(results, result)
 		return outcome{as: result.counted(), json: result, report: func() error { return w.reportLine(result) }}, err
 	})
-	if err != nil {
-		return err
-	}
-	if err := w.writeMetadata(results); err != nil {
-		f.fail(err)
-	}
-	return f.end(len(w.jobs))
 }
 
 // one edits one image and puts it where it is wanted. Beside an error there is a

@@ -36,7 +36,7 @@ func (o *inspectOptions) fleet(ctx context.Context, p *printer, args []string) (
 		return err
 	}
 	f := newFleet(p, p.out, "image", asInspected)
-	err = each(ctx, f, list, func(ctx context.Context, at image.Location) (outcome, error) {
+	return each(ctx, f, list, func(ctx context.Context, at image.Location) (outcome, error) {
 		found, err := o.inspectImage(ctx, roots, at)
 		if err != nil {
 			return outcome{as: asFailed, json: rootResult{Schema: 1, imageName: imageName{Image: at.String()}, Error: err.Error()}}, err
@@ -44,10 +44,6 @@ func (o *inspectOptions) fleet(ctx context.Context, p *printer, args []string) (
 		f.hear(found.Image, 1, found.notices())
 		return outcome{as: asInspected, json: found, report: func() error { return p.result(nil, found.line) }}, nil
 	})
-	if err != nil {
-		return err
-	}
-	return f.end(len(list))
 }
 
 func (o *inspectOptions) inspectImage(ctx context.Context, roots *imageRoots, at image.Location) (r rootResult, err error) {

@@ -67,18 +67,16 @@ func (f *fleet) hear(name string, platforms int, all []notice) {
 }
 
 // warn keeps the warnings of a result: those on an image begin with its name, and
-// what else there is is true of the whole list.
+// the others are true of the whole list.
 func (f *fleet) warn(warnings []string, images ...image.Location) {
 	for _, w := range warnings {
-		about := ""
+		about, text := "", w
 		for _, at := range images {
-			name, rest, ok := strings.Cut(w, at.String())
-			if ok && name == "" {
-				about, w = at.String(), strings.TrimLeft(rest, ": ")
-				break
+			if rest, ok := strings.CutPrefix(w, at.String()); ok && strings.IndexAny(rest, ": ") == 0 {
+				about, text = at.String(), strings.TrimLeft(rest, ": ")
 			}
 		}
-		f.hear(about, 1, []notice{{warning: true, text: w}})
+		f.hear(about, 1, []notice{{warning: true, text: text}})
 	}
 }
 

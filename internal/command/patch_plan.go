@@ -37,17 +37,13 @@ func (w *imageEditor) printPlan(ctx context.Context) error {
 		return w.p.result(plan, plan.text)
 	}
 	f := newFleet(w.p, w.p.out, "image", asPlanned)
-	err := each(ctx, f, w.jobs, func(ctx context.Context, job patchJob) (outcome, error) {
+	return each(ctx, f, w.jobs, func(ctx context.Context, job patchJob) (outcome, error) {
 		plan, err := w.plan(ctx, job)
 		if err != nil {
 			return outcome{as: asFailed, json: planResult{Schema: 1, Image: job.String(), Error: err.Error(), Platforms: []planPart{}}}, err
 		}
 		return outcome{as: asPlanned, json: plan, report: func() error { return w.p.result(nil, plan.text) }}, nil
 	})
-	if err != nil {
-		return err
-	}
-	return f.end(len(w.jobs))
 }
 
 // asPlanned is as what the total counts an image whose plan is known.

@@ -45,7 +45,7 @@ func (o *verifyOptions) fleet(ctx context.Context, p *printer, arg string) error
 		return err
 	}
 	f := newFleet(p, p.out, "image", string(probe.Trusted), string(probe.NotTrusted), string(probe.Undecided))
-	err = each(ctx, f, list, func(ctx context.Context, at image.Location) (outcome, error) {
+	return each(ctx, f, list, func(ctx context.Context, at image.Location) (outcome, error) {
 		trust, err := o.trust.ofImage(ctx, roots, at, loaded, now)
 		if err != nil {
 			return outcome{as: asFailed, json: verifyResult{Schema: 1, Trust: trustResult{Root: at.String(), With: []string{}}, Error: err.Error(), Warnings: []string{}}}, err
@@ -55,10 +55,6 @@ func (o *verifyOptions) fleet(ctx context.Context, p *printer, arg string) error
 		f.warn(result.Warnings, at)
 		return outcome{as: string(result.Verdict.Status), json: result, report: func() error { return p.result(nil, result.line) }}, verdictStatus(result.Verdict)
 	})
-	if err != nil {
-		return err
-	}
-	return f.end(len(list))
 }
 
 // server reports on the server what is true whatever an image trusts. It is an
