@@ -1,7 +1,6 @@
 package image
 
 import (
-	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
@@ -29,33 +28,86 @@ func (u *updater) rewriteConfig(it *item, c imageChange) ([]byte, error) {
 	if !changed && c.sameLayer {
 		return nil, nil
 	}
-	return oci.LikeWritten(it.rawConfig, o.Encode()), nil
+	return o.Encode(), nil
 }
 
 // editSettings sets the environment and the labels where they are to change.
 func (u *updater) editSettings(o *oci.Object, it *item, c imageChange) (changed bool, err error) {
+	if slices.Equal(c.env, it.config.Config.Env) && !u.relabels(it) {
+		return false, nil
+	}
 	settings, err := o.Child("config")
 	if err != nil {
 		return false, err
 	}
-	if !slices.Equal(c.env, it.config.Config.Env) {
-		changed = true
-		if err := settings.Set("Env", c.env); err != nil {
-			return false, err
-		}
-	}
-	for key, value := range u.opt.Labels {
-		if was, ok := it.config.Config.Labels[key]; !ok || was != value {
-			changed = true
-		}
-	}
-	if !changed {
-		return false, nil
+	if err := editEnv(settings, it.config.Config.Env, c.env); err != nil {
+		return false, err
 	}
 	if err := settings.SetAll("Labels", u.opt.Labels); err != nil {
 		return false, err
 	}
+	if settings.Len() == 0 && o.Index("config") == o.Len()-1 { // it came with the variables, see emptyEnv
+		o.Remove("config")
+		return true, nil
+	}
 	return true, o.Set("config", settings)
+}
+
+// relabels reports whether the config lacks a label that is wanted.
+func (u *updater) relabels(it *item) bool {
+	for key, value := range u.opt.Labels {
+		if was, ok := it.config.Config.Labels[key]; !ok || was != value {
+			return true
+		}
+	}
+	return false
+}
+
+// editEnv has settings hold the variables in now in the place of those in was. A
+// variable that stays keeps its bytes, and one that changed its place.
+func editEnv(settings *oci.Object, was, now []string) error {
+	if slices.Equal(was, now) {
+		return nil
+	}
+	if len(now) == 0 {
+		return emptyEnv(settings)
+	}
+	list, err := settings.List("Env")
+	if err != nil {
+		return err
+	}
+	rest := slices.Clone(now)
+	for i, at := 0, 0; i < len(was); i++ {
+		name, _, _ := strings.Cut(was[i], "=")
+		switch {
+		case len(rest) > 0 && rest[0] == was[i]:
+		case len(rest) > 0 && strings.HasPrefix(rest[0], name+"="):
+			if err := list.Set(at, rest[0]); err != nil {
+				return err
+			}
+		default:
+			list.Remove(at)
+			continue
+		}
+		rest, at = rest[1:], at+1
+	}
+	for _, kv := range rest {
+		if err := list.Append(kv); err != nil {
+			return err
+		}
+	}
+	return settings.Set("Env", list)
+}
+
+// emptyEnv takes the last variable out. A config that had none before it was
+// edited had no member for them, or one that is null: the first if it is the last
+// member now, where [oci.Object.Set] puts a new one.
+func emptyEnv(settings *oci.Object) error {
+	if settings.Index("Env") == settings.Len()-1 {
+		settings.Remove("Env")
+		return nil
+	}
+	return settings.Set("Env", nil)
 }
 
 func editDiffIDs(o *oci.Object, c imageChange) error {
@@ -63,41 +115,41 @@ func editDiffIDs(o *oci.Object, c imageChange) error {
 	if err != nil {
 		return err
 	}
-	var ids []Digest
-	if err := rootfs.Get("diff_ids", &ids); err != nil {
+	ids, err := rootfs.List("diff_ids")
+	if err != nil {
 		return err
 	}
-	ids = ids[:len(ids)-c.own]
+	ids.Truncate(ids.Len() - c.own)
 	for i, l := range c.rewritten {
-		ids[i] = l.DiffID
+		if err := ids.Set(i, l.DiffID); err != nil {
+			return err
+		}
 	}
 	if c.layer != nil {
-		ids = append(ids, c.layer.DiffID)
+		if err := ids.Append(c.layer.DiffID); err != nil {
+			return err
+		}
 	}
-	if err := rootfs.Set("diff_ids", ids); err != nil {
-		return err
-	}
-	return o.Set("rootfs", rootfs)
+	return errors.Join(rootfs.Set("diff_ids", ids), o.Set("rootfs", rootfs))
 }
 
 // editHistory enters the new layer, or that layers were edited, which is a step
 // without one. An image that has no history gets none: one entry for several
 // layers would be about the wrong one.
 func (u *updater) editHistory(o *oci.Object, it *item, c imageChange) error {
-	var steps []json.RawMessage
-	if err := o.Get("history", &steps); err != nil || len(steps) == 0 {
+	steps, err := o.List("history")
+	if err != nil || steps.Len() == 0 {
 		return err
 	}
 	var named []string
 	if i := u.staleStep(it.config.History, c); i >= 0 {
-		named, steps = sourcesOf(it.config.History[i]), slices.Delete(steps, i, i+1)
+		named = sourcesOf(it.config.History[i])
+		steps.Remove(i)
 	}
 	if (c.layer != nil || len(c.rewritten) > 0) && !u.restores(it, c) {
-		raw, err := oci.EncodeJSON(u.newStep(it, c, named))
-		if err != nil {
+		if err := steps.Append(u.newStep(it, c, named)); err != nil {
 			return err
 		}
-		steps = append(steps, raw)
 	}
 	return o.Set("history", steps)
 }

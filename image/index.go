@@ -2,8 +2,8 @@ package image
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/certgraft/certgraft/image/internal/oci"
 )
@@ -85,26 +85,24 @@ func (u *updater) rewriteIndex(it *item) error {
 	if err != nil {
 		return err
 	}
-	var raws, out []json.RawMessage
-	if err := o.Get("manifests", &raws); err != nil {
+	entries, err := o.List("manifests")
+	if err != nil {
 		return err
 	}
-	for i, child := range it.children {
-		if child.dropped != "" {
-			continue
-		}
-		raw := raws[i]
-		if child.desc.Digest != it.manifest.Manifests[i].Digest {
-			if raw, err = oci.Redirect(raw, child.desc); err != nil {
+	for i, child := range slices.Backward(it.children) {
+		switch {
+		case child.dropped != "":
+			entries.Remove(i)
+		case child.desc.Digest != it.manifest.Manifests[i].Digest:
+			if err := redirectEntry(entries, i, child); err != nil {
 				return err
 			}
 		}
-		out = append(out, raw)
 	}
-	if len(out) == 0 {
+	if entries.Len() == 0 {
 		return fmt.Errorf("nothing is left of the index %s", it.desc.Digest)
 	}
-	if err := o.Set("manifests", out); err != nil {
+	if err := o.Set("manifests", entries); err != nil {
 		return err
 	}
 	if it.desc.MediaType == oci.IndexType {
@@ -114,4 +112,15 @@ func (u *updater) rewriteIndex(it *item) error {
 	}
 	u.replace(it, o)
 	return nil
+}
+
+func redirectEntry(entries *oci.List, i int, child *item) error {
+	entry, err := entries.Object(i)
+	if err != nil {
+		return err
+	}
+	if err := entry.Redirect(child.desc, child.raw); err != nil {
+		return err
+	}
+	return entries.Set(i, entry)
 }

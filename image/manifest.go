@@ -1,9 +1,7 @@
 package image
 
 import (
-	"encoding/json"
 	"fmt"
-	"slices"
 
 	"github.com/certgraft/certgraft/image/internal/layer"
 	"github.com/certgraft/certgraft/image/internal/oci"
@@ -24,11 +22,9 @@ func (u *updater) rewrite(it *item, c imageChange) error {
 		return err
 	}
 	if config != nil {
-		raw, err := oci.Redirect(o.Values["config"], u.keep(it.manifest.Config.MediaType, config))
-		if err != nil {
+		if err := redirectMember(o, "config", u.keep(it.manifest.Config.MediaType, config), config); err != nil {
 			return err
 		}
-		o.Values["config"] = raw
 	}
 	if err := editLayers(o, c); err != nil {
 		return fmt.Errorf("edit the manifest: %w", err)
@@ -56,28 +52,37 @@ func editLayers(o *oci.Object, c imageChange) error {
 	if c.sameLayer {
 		return nil
 	}
-	var layers []json.RawMessage
-	if err := o.Get("layers", &layers); err != nil {
+	layers, err := o.List("layers")
+	if err != nil {
 		return err
 	}
-	layers = layers[:len(layers)-c.own]
+	layers.Truncate(layers.Len() - c.own)
 	for i, l := range c.rewritten {
-		var err error
-		if layers[i], err = relayer(layers[i], l.Desc); err != nil {
+		if err := relayer(layers, i, l.Desc); err != nil {
 			return err
 		}
 	}
 	if c.layer != nil {
-		raw, err := oci.EncodeJSON(c.layer.Desc)
-		if err != nil {
+		if err := layers.Append(c.layer.Desc); err != nil {
 			return err
 		}
-		layers = append(layers, raw)
 	}
-	if len(layers) > maxLayers {
-		return hint.Add(fmt.Errorf("the image would have %d layers, and engines mount up to %d", len(layers), maxLayers), "build it with fewer layers, or squash it")
+	if layers.Len() > maxLayers {
+		return hint.Add(fmt.Errorf("the image would have %d layers, and engines mount up to %d", layers.Len(), maxLayers), "build it with fewer layers, or squash it")
 	}
 	return o.Set("layers", layers)
+}
+
+// redirectMember has the member key, a descriptor, name other content.
+func redirectMember(o *oci.Object, key string, to Descriptor, content []byte) error {
+	d, err := o.Child(key)
+	if err != nil {
+		return err
+	}
+	if err := d.Redirect(to, content); err != nil {
+		return err
+	}
+	return o.Set(key, d)
 }
 
 // maxLayers is what overlay file systems take.
@@ -85,22 +90,31 @@ const maxLayers = 127
 
 // relayer has a layer's descriptor, as it was written, name an edited layer. What
 // is said of its insides is not so any more.
-func relayer(raw json.RawMessage, to Descriptor) (json.RawMessage, error) {
-	o, err := oci.ParseObject(raw)
+func relayer(layers *oci.List, i int, to Descriptor) error {
+	o, err := layers.Object(i)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	notes, err := o.Child("annotations")
 	if err != nil {
-		return nil, err
+		return err
 	}
-	for _, key := range slices.Clone(notes.Keys) {
+	var stale []string
+	for key := range notes.All() {
 		if layer.IsTOCAnnotation(key) {
-			notes.Remove(key)
+			stale = append(stale, key)
 		}
 	}
-	if err := o.SetOrRemove("annotations", notes); err != nil {
-		return nil, err
+	for _, key := range stale {
+		notes.Remove(key)
 	}
-	return oci.Redirect(o.Encode(), to)
+	if len(stale) > 0 {
+		if err := o.SetOrRemove("annotations", notes); err != nil {
+			return err
+		}
+	}
+	if err := o.Redirect(to, nil); err != nil {
+		return err
+	}
+	return layers.Set(i, o)
 }

@@ -38,7 +38,7 @@ func (u *updater) keep(mediaType string, data []byte) Descriptor {
 
 // replace makes the edited manifest or index the item's.
 func (u *updater) replace(it *item, o *oci.Object) {
-	it.raw = oci.LikeWritten(it.raw, o.Encode())
+	it.raw = o.Encode()
 	d := u.keep(it.desc.MediaType, it.raw)
 	it.desc.Digest, it.desc.Size = d.Digest, d.Size
 }

@@ -1,53 +1,63 @@
 package oci
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 )
 
-// Object is a JSON object whose members keep their order and, but for those
-// that are set, their bytes. A struct would lose the members that it does not
-// name, and a manifest that is written anew has another digest.
-type Object struct {
-	Keys   []string
-	Values map[string]json.RawMessage
-}
+// Object is a JSON object that is edited in its bytes. A struct would lose the
+// members that it does not name, and a manifest that is written anew has another
+// digest.
+type Object struct{ sequence }
 
 // ParseObject reads a JSON object, and refuses one that has a member twice.
 func ParseObject(data []byte) (*Object, error) {
-	o := &Object{Values: map[string]json.RawMessage{}}
-	dec := json.NewDecoder(bytes.NewReader(data))
-	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
-		return nil, errors.Join(errors.New("it is not a JSON object"), err)
+	st := styleOf(data)
+	s, err := parseSequence(data, "{}", st, st.newline)
+	if err != nil {
+		return nil, err
 	}
-	for dec.More() {
-		t, err := dec.Token()
-		if err != nil {
-			return nil, err
+	return &Object{*s}, nil
+}
+
+// Encode returns the object as JSON. It is no MarshalJSON, since the encoding
+// package would compact and escape what is to stay as it is.
+func (o *Object) Encode() json.RawMessage { return o.encode() }
+
+// All yields the members in order.
+func (o *Object) All() iter.Seq2[string, json.RawMessage] {
+	return func(yield func(string, json.RawMessage) bool) {
+		for _, e := range o.elements {
+			if !yield(e.key, e.value) {
+				return
+			}
 		}
-		key := t.(string) // the decoder returns nothing else between { and :
-		var value json.RawMessage
-		if err := dec.Decode(&value); err != nil {
-			return nil, err
-		}
-		if _, twice := o.Values[key]; twice {
-			return nil, fmt.Errorf("it has the member %q twice", key)
-		}
-		o.Keys = append(o.Keys, key)
-		o.Values[key] = value
 	}
-	_, err := dec.Token()
-	return o, err
+}
+
+// Len returns how many members there are.
+func (o *Object) Len() int { return len(o.elements) }
+
+// Index returns the place of a member, or -1.
+func (o *Object) Index(key string) int {
+	return slices.IndexFunc(o.elements, func(e element) bool { return e.key == key })
+}
+
+// Raw returns a member as it is written, or nil.
+func (o *Object) Raw(key string) json.RawMessage {
+	if i := o.Index(key); i >= 0 {
+		return o.elements[i].value
+	}
+	return nil
 }
 
 // Get decodes a member into v, and leaves v as it is if there is none.
 func (o *Object) Get(key string, v any) error {
-	raw, ok := o.Values[key]
-	if !ok {
+	raw := o.Raw(key)
+	if raw == nil {
 		return nil
 	}
 	if err := json.Unmarshal(raw, v); err != nil {
@@ -59,34 +69,69 @@ func (o *Object) Get(key string, v any) error {
 // Child returns a member that is an object, an empty one if it is not there or
 // null.
 func (o *Object) Child(key string) (*Object, error) {
-	raw, ok := o.Values[key]
-	if !ok || string(raw) == "null" {
-		return &Object{Values: map[string]json.RawMessage{}}, nil
+	s, err := o.child(key, "{}")
+	if err != nil {
+		return nil, err
 	}
-	c, err := ParseObject(raw)
+	return &Object{*s}, nil
+}
+
+// List returns a member that is an array, an empty one if it is not there or null.
+func (o *Object) List(key string) (*List, error) {
+	s, err := o.child(key, "[]")
+	if err != nil {
+		return nil, err
+	}
+	return &List{*s}, nil
+}
+
+func (o *Object) child(key, brackets string) (*sequence, error) {
+	i := o.Index(key)
+	switch {
+	case i < 0:
+		return &sequence{brackets: brackets, style: o.style, around: o.lineOf(o.leadAt(len(o.elements)))}, nil
+	case string(o.elements[i].value) == "null":
+		return &sequence{brackets: brackets, style: o.style, around: o.lineOf(o.elements[i].lead)}, nil
+	}
+	s, err := parseSequence(o.elements[i].value, brackets, o.style, o.lineOf(o.elements[i].lead))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", key, err)
 	}
-	return c, nil
+	return s, nil
 }
 
-// Set makes v a member, in the place of the one that is there.
+// Set makes v a member, in the place of the one that is there, else the last.
 func (o *Object) Set(key string, v any) error {
-	raw, err := EncodeJSON(v)
+	i := o.Index(key)
+	if i < 0 {
+		return o.Insert(len(o.elements), key, v)
+	}
+	raw, err := o.style.write(v, o.lineOf(o.elements[i].lead))
 	if err != nil {
 		return fmt.Errorf("%s: %w", key, err)
 	}
-	if _, ok := o.Values[key]; !ok {
-		o.Keys = append(o.Keys, key)
+	o.elements[i].value = raw
+	return nil
+}
+
+// Insert makes v a member at a place. The key must not be there.
+func (o *Object) Insert(i int, key string, v any) error {
+	raw, err := o.style.write(v, o.lineOf(o.leadAt(i)))
+	if err != nil {
+		return fmt.Errorf("%s: %w", key, err)
 	}
-	o.Values[key] = raw
+	name, err := encodeJSON(key, o.style.escapes)
+	if err != nil {
+		return err
+	}
+	o.insert(i, element{key: key, head: string(name) + o.style.colon, value: raw})
 	return nil
 }
 
 // SetOrRemove makes an object a member, or takes the member out if there is nothing
 // in the object.
 func (o *Object) SetOrRemove(key string, child *Object) error {
-	if len(child.Keys) == 0 {
+	if child.Len() == 0 {
 		o.Remove(key)
 		return nil
 	}
@@ -112,74 +157,70 @@ func (o *Object) SetAll(key string, values map[string]string) error {
 
 // Remove takes a member out, if it exists.
 func (o *Object) Remove(key string) {
-	delete(o.Values, key)
-	o.Keys = slices.DeleteFunc(o.Keys, func(k string) bool { return k == key })
+	if i := o.Index(key); i >= 0 {
+		o.remove(i)
+	}
 }
 
-// Encode returns the object as JSON. It is no MarshalJSON, since the encoding
-// package would compact and escape what is to stay as it is.
-func (o *Object) Encode() []byte {
-	var buf bytes.Buffer
-	buf.WriteByte('{')
-	for i, key := range o.Keys {
-		if i > 0 {
-			buf.WriteByte(',')
-		}
-		name, _ := EncodeJSON(key) // a string always encodes
-		buf.Write(name)
-		buf.WriteByte(':')
-		buf.Write(o.Values[key])
+// List is a JSON array that is edited in its bytes.
+type List struct{ sequence }
+
+// ParseList reads a JSON array. One that is null is empty.
+func ParseList(data []byte) (*List, error) {
+	st := styleOf(data)
+	if string(data) == "null" {
+		return &List{sequence{brackets: "[]", style: st}}, nil
 	}
-	buf.WriteByte('}')
-	return buf.Bytes()
+	s, err := parseSequence(data, "[]", st, st.newline)
+	if err != nil {
+		return nil, err
+	}
+	return &List{*s}, nil
 }
 
-// EncodeJSON encodes v without escaping what HTML would need. Objects and raw
-// values keep their bytes.
-func EncodeJSON(v any) (json.RawMessage, error) {
-	switch v := v.(type) {
-	case *Object:
-		return v.Encode(), nil
-	case []json.RawMessage:
-		return append(append([]byte{'['}, bytes.Join(rawBytes(v), []byte{','})...), ']'), nil
+// Encode returns the array as JSON.
+func (l *List) Encode() json.RawMessage { return l.encode() }
+
+// Len returns how many elements there are.
+func (l *List) Len() int { return len(l.elements) }
+
+// Raw returns an element as it is written.
+func (l *List) Raw(i int) json.RawMessage { return l.elements[i].value }
+
+// Object returns an element that is an object.
+func (l *List) Object(i int) (*Object, error) {
+	s, err := parseSequence(l.elements[i].value, "{}", l.style, l.lineOf(l.elements[i].lead))
+	if err != nil {
+		return nil, err
 	}
-	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf)
-	enc.SetEscapeHTML(false)
-	err := enc.Encode(v)
-	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), err
+	return &Object{*s}, nil
 }
 
-func rawBytes(values []json.RawMessage) [][]byte {
-	var out [][]byte
-	for _, v := range values {
-		out = append(out, v)
+// Set puts v in the place of an element.
+func (l *List) Set(i int, v any) error {
+	raw, err := l.style.write(v, l.lineOf(l.elements[i].lead))
+	if err == nil {
+		l.elements[i].value = raw
 	}
-	return out
+	return err
 }
 
-// LikeWritten returns a document with the white space of another, where that is
-// what an encoder makes: all on one line, or each member on its own, indented.
-// What is taken out again then leaves the bytes that were there before.
-func LikeWritten(was, now []byte) []byte {
-	body := bytes.TrimRight(was, " \t\r\n")
-	again, errWas := layOut(body, body)
-	out, errNow := layOut(body, now)
-	if errWas != nil || errNow != nil || !bytes.Equal(again, body) {
-		return now
+// Append puts v behind the last element.
+func (l *List) Append(v any) error {
+	n := len(l.elements)
+	raw, err := l.style.write(v, l.lineOf(l.leadAt(n)))
+	if err == nil {
+		l.insert(n, element{value: raw})
 	}
-	return append(out, was[len(body):]...)
+	return err
 }
 
-// layOut writes a document as another is written, as far as its first lines tell.
-func layOut(like, data []byte) ([]byte, error) {
-	var buf bytes.Buffer
-	first, lines := bytes.CutPrefix(like, []byte("{\n"))
-	if !lines {
-		err := json.Compact(&buf, data)
-		return buf.Bytes(), err
+// Remove takes an element out.
+func (l *List) Remove(i int) { l.remove(i) }
+
+// Truncate takes out what follows the first n elements.
+func (l *List) Truncate(n int) {
+	for len(l.elements) > max(n, 0) {
+		l.remove(len(l.elements) - 1)
 	}
-	indent := first[:len(first)-len(bytes.TrimLeft(first, " \t"))]
-	err := json.Indent(&buf, data, "", string(indent))
-	return buf.Bytes(), err
 }

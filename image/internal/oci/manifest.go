@@ -70,27 +70,31 @@ func MediaTypeOf(raw []byte, fallback string) (string, error) {
 	return mediaType, nil
 }
 
-// Redirect has a descriptor, as it was written, name other content.
-func Redirect(raw json.RawMessage, to Descriptor) (json.RawMessage, error) {
-	o, err := ParseObject(raw)
-	if err != nil {
-		return nil, err
+// Redirect has a descriptor, as it was written, name other content. Content that
+// is embedded in the descriptor is replaced, too; where the new content is nil, or
+// something else was embedded, that goes.
+func (o *Object) Redirect(to Descriptor, content []byte) error {
+	var was struct {
+		Digest Digest
+		Data   []byte
 	}
-	o.Remove("data") // the content itself, where it was embedded
-	if err := o.Set("digest", to.Digest); err != nil {
-		return nil, err
-	}
-	if err := o.Set("size", to.Size); err != nil {
-		return nil, err
+	switch embedded := o.Raw("data"); {
+	case embedded == nil:
+	case content == nil, errors.Join(o.Get("data", &was.Data), o.Get("digest", &was.Digest)) != nil, DigestOf(was.Data) != was.Digest:
+		o.Remove("data")
+	default:
+		if err := o.Set("data", content); err != nil {
+			return err
+		}
 	}
 	var mediaType string
 	if err := o.Get("mediaType", &mediaType); err != nil {
-		return nil, err
+		return err
 	}
 	if mediaType != to.MediaType {
 		if err := o.Set("mediaType", to.MediaType); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return o.Encode(), nil
+	return errors.Join(o.Set("digest", to.Digest), o.Set("size", to.Size))
 }

@@ -59,12 +59,12 @@ func checkMembers(raw json.RawMessage, t reflect.Type) error {
 	if err != nil {
 		return err
 	}
-	for _, key := range o.Keys {
+	for key, value := range o.All() {
 		for field := range t.Fields() {
 			name := memberName(field)
 			switch {
 			case key == name:
-				if err := checkStrict(o.Values[key], field.Type); err != nil {
+				if err := checkStrict(value, field.Type); err != nil {
 					return fmt.Errorf("%s: %w", key, err)
 				}
 			case strings.EqualFold(key, name):

@@ -2,7 +2,7 @@ package store
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 
@@ -59,19 +59,23 @@ func withLayers(img *oci.Image, layers []oci.Descriptor, from oci.Blobs) (*oci.I
 	if err != nil {
 		return nil, err
 	}
-	var raws []json.RawMessage
-	if err := o.Get("layers", &raws); err != nil {
+	entries, err := o.List("layers")
+	if err != nil {
 		return nil, err
 	}
 	for i, d := range layers {
 		if d.Digest == "" {
 			continue
 		}
-		if raws[i], err = oci.Redirect(raws[i], d); err != nil {
+		entry, err := entries.Object(i)
+		if err != nil {
+			return nil, err
+		}
+		if err := errors.Join(entry.Redirect(d, nil), entries.Set(i, entry)); err != nil {
 			return nil, err
 		}
 	}
-	if err := o.Set("layers", raws); err != nil {
+	if err := o.Set("layers", entries); err != nil {
 		return nil, err
 	}
 	raw := o.Encode()

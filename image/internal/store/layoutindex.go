@@ -132,40 +132,34 @@ func enterImage(raw []byte, d oci.Descriptor, tag string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	var entries []json.RawMessage
-	if err := o.Get("manifests", &entries); err != nil {
+	entries, err := o.List("manifests")
+	if err != nil {
 		return nil, err
 	}
-	place := len(entries)
-	for i, entry := range entries {
+	place := entries.Len()
+	for i := range place {
 		var was oci.Descriptor
-		if err := json.Unmarshal(entry, &was); err != nil {
+		if err := json.Unmarshal(entries.Raw(i), &was); err != nil {
 			return nil, err
 		}
-		if isNamed(was, tag) || len(entries) == 1 && tag == "" {
+		if isNamed(was, tag) || entries.Len() == 1 && tag == "" {
 			place = i
 		}
 	}
-	added := place == len(entries)
+	added := place == entries.Len()
 	if added {
-		entries = append(entries, json.RawMessage("{}"))
-	}
-	e, err := oci.Redirect(entries[place], d)
-	if err != nil {
-		return nil, err
-	}
-	entry, err := oci.ParseObject(e)
-	if err != nil {
-		return nil, err
-	}
-	if added && tag != "" {
-		if err := entry.SetAll("annotations", map[string]string{refName: tag}); err != nil {
+		if err := entries.Append(struct{}{}); err != nil {
 			return nil, err
 		}
 	}
-	entries[place] = entry.Encode()
-	if err := o.Set("manifests", entries); err != nil {
+	entry, err := entries.Object(place)
+	if err != nil {
 		return nil, err
 	}
-	return o.Encode(), nil
+	err = entry.Redirect(d, nil)
+	if added && tag != "" {
+		err = errors.Join(err, entry.SetAll("annotations", map[string]string{refName: tag}))
+	}
+	err = errors.Join(err, entries.Set(place, entry), o.Set("manifests", entries))
+	return o.Encode(), err
 }
