@@ -103,7 +103,7 @@ func TestDockerArchive(t *testing.T) {
 	}
 	checkSaved(t, strings.TrimPrefix(out, "docker-archive:"), []string{"app:1", "app:2"}, 3)
 	put(t, locations, out+":other/name", result.Image)
-	checkSaved(t, strings.TrimPrefix(out, "docker-archive:"), []string{"other/name:latest"}, 3)
+	checkSaved(t, strings.TrimPrefix(out, "docker-archive:"), []string{"app:1", "app:2", "other/name:latest"}, 3)
 	for _, at := range []string{"docker-archive:" + file + ":app:3", "docker-archive:" + file + "x"} {
 		if l, err := locations.Parse(at); err != nil {
 			t.Error(err)

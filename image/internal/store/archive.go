@@ -1,9 +1,7 @@
 package store
 
 import (
-	"archive/tar"
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -16,13 +14,15 @@ import (
 	"github.com/certgraft/certgraft/internal/hint"
 )
 
-// Archive is an image in a tar archive: an OCI layout, or what docker save
-// writes.
+// Archive is an image in a tar archive, which may hold others: an OCI layout, or
+// what docker save writes.
 type Archive struct {
 	Text, Path, Tag string
 	Docker          bool
 	Stdin           io.Reader
 	Stdout          io.Writer
+
+	held *contents // what the image was got from
 }
 
 func (a *Archive) String() string { return a.Text }
@@ -30,69 +30,116 @@ func (a *Archive) String() string { return a.Text }
 // Get returns the image that is there. An archive that docker save wrote since Docker 25
 // has an OCI layout in it, which says more.
 func (a *Archive) Get(ctx context.Context) (*oci.Image, error) {
-	f, err := a.openArchive(ctx)
+	held, err := a.open(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", a.Text, err)
 	}
-	img, err := a.getFrom(ctx, f)
-	if err != nil {
-		return nil, errors.Join(err, f.Close())
+	var img *oci.Image
+	if a.Docker {
+		img, err = getDocker(ctx, held.files, a.Text, a.Tag)
+	} else {
+		img, err = layout{held.files}.get(ctx, a.Text, a.Tag)
 	}
+	if err != nil {
+		return nil, errors.Join(err, held.close())
+	}
+	a.held = held
 	return img, nil
 }
 
-func (a *Archive) getFrom(ctx context.Context, f *os.File) (*oci.Image, error) {
-	t, err := indexArchive(ctx, f)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", a.Text, err)
-	}
-	if !a.Docker {
-		return layout{t}.get(ctx, a.Text, a.Tag)
-	}
-	return getDocker(ctx, t, a.Text, a.Tag)
-}
-
-// openArchive returns the archive as a file that can be read from anywhere:
-// what comes from standard input or a pipe, or is compressed, becomes one without
-// a name.
-func (a *Archive) openArchive(ctx context.Context) (*os.File, error) {
+// open opens the archive, as a file that can be read from anywhere: what comes
+// from standard input or a pipe, or is compressed, becomes one without a name.
+func (a *Archive) open(ctx context.Context) (*contents, error) {
 	if a.Path == "-" {
 		if a.Stdin == nil {
 			return nil, errors.New("there is no standard input")
 		}
-		return spool(ctx, a.Stdin)
+		return spooled(ctx, a.Stdin, nil)
 	}
 	f, err := os.Open(a.Path)
 	if err != nil {
 		return nil, hint.Add(err, "name an archive that is there")
 	}
-	if info, err := f.Stat(); err != nil || info.Mode().IsRegular() {
-		kind, err := oci.Sniff(bufio.NewReader(io.NewSectionReader(f, 0, 16)))
-		if err != nil || kind == oci.Plain {
-			return f, err
+	info, err := f.Stat()
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	if info.Mode().IsRegular() {
+		head := bufio.NewReader(io.NewSectionReader(f, 0, 16))
+		kind, err := oci.Sniff(head)
+		if err == nil {
+			err = notUnpacked(head, a.Path)
+		}
+		if err != nil {
+			return nil, errors.Join(err, f.Close())
+		}
+		if kind == oci.Plain {
+			return indexed(ctx, f, kind, info)
 		}
 	}
 	defer f.Close()
-	return spool(ctx, f)
+	return spooled(ctx, f, info)
 }
 
-// Put has the place keep the image. The archive is an OCI layout, and one for docker
-// load as well where that was asked for.
+// Put has the place keep the image, and what else the archive holds. A new archive
+// is an OCI layout, and one for docker load as well where that was asked for.
 func (a *Archive) Put(ctx context.Context, img *oci.Image) error {
-	write := func(w io.Writer) error { return writeArchive(ctx, w, img, a.Tag, a.Docker) }
-	if a.Path == "-" {
-		if a.Stdout == nil {
-			return fmt.Errorf("%s: there is no standard output", a.Text)
-		}
-		if err := write(a.Stdout); err != nil {
-			return fmt.Errorf("%s: %w", a.Text, err)
-		}
-		return nil
-	}
-	if err := a.writeFile(write); err != nil {
+	if err := a.put(ctx, img); err != nil {
 		return fmt.Errorf("%s: %w", a.Text, err)
 	}
 	return nil
+}
+
+func (a *Archive) put(ctx context.Context, img *oci.Image) error {
+	was, err := a.there(ctx)
+	if err != nil {
+		return err
+	}
+	if was != nil && was != a.held {
+		defer was.close()
+	}
+	e, err := a.edit(ctx, was, img)
+	if err != nil {
+		return err
+	}
+	switch {
+	case a.Path != "-":
+		if !e.changed && was.info != nil && was.info.Mode().IsRegular() {
+			return nil
+		}
+		return a.writeFile(func(w io.Writer) error { return e.write(ctx, w) })
+	case a.Stdout == nil:
+		return errors.New("there is no standard output")
+	}
+	return e.write(ctx, a.Stdout)
+}
+
+// there returns what the archive holds that is to be written, or nil if it is a
+// new one. An archive that was read as a stream is written with all that was in it.
+func (a *Archive) there(ctx context.Context) (*contents, error) {
+	if a.Path == "-" {
+		return a.held, nil
+	}
+	info, err := os.Stat(a.Path)
+	switch {
+	case err != nil:
+		return nil, nil // it is made, or that fails
+	case !info.Mode().IsRegular():
+		return a.held, nil
+	case a.held != nil && a.held.isOf(info):
+		return a.held, nil
+	}
+	was, err := a.open(ctx)
+	if errors.Is(err, errNoArchive) {
+		return nil, nil // it is written over, as by any program
+	}
+	if err != nil {
+		return nil, hint.Add(fmt.Errorf("read what it holds already: %w", err), "remove the file, or name another")
+	}
+	if was.empty() {
+		return nil, was.close()
+	}
+	return was, nil
 }
 
 // writeFile writes the file: in place where it is a pipe or a device, else by way
@@ -115,56 +162,4 @@ func (a *Archive) writeFile(write func(io.Writer) error) error {
 	}
 	defer root.Close()
 	return atomicfile.In(root, filepath.Base(file), write)
-}
-
-// writeArchive writes an image as a layout in a tar archive. The same image
-// gives the same bytes.
-func writeArchive(ctx context.Context, w io.Writer, img *oci.Image, tag string, docker bool) error {
-	var forDocker []byte
-	var err error
-	if docker {
-		if img, forDocker, err = dockerManifests(ctx, img, tag); err != nil {
-			return err
-		}
-		if tag == "" && len(img.Tags) > 0 {
-			tag = img.Tags[0]
-		}
-	}
-	buf := bufio.NewWriterSize(w, 1<<20)
-	out := tar.NewWriter(buf)
-	put := func(name string, size int64, r io.Reader) error {
-		if err := out.WriteHeader(&tar.Header{Name: name, Typeflag: tar.TypeReg, Mode: 0o644, Size: size}); err != nil {
-			return err
-		}
-		_, err := io.Copy(out, r)
-		return err
-	}
-	putBytes := func(name string, data []byte) error { return put(name, int64(len(data)), bytes.NewReader(data)) }
-	if err := putBytes("oci-layout", []byte(layoutMark)); err != nil {
-		return err
-	}
-	err = img.Contents(ctx, func(d oci.Descriptor, open func() (io.ReadCloser, error)) error {
-		body, err := open()
-		if err != nil {
-			return err
-		}
-		defer body.Close()
-		return put(d.Digest.Path(), d.Size, body)
-	})
-	if err != nil {
-		return err
-	}
-	index, err := enterImage([]byte(`{"schemaVersion":2,"mediaType":"`+oci.IndexType+`","manifests":[]}`), img.Descriptor, tag)
-	if err != nil {
-		return err
-	}
-	if err := putBytes("index.json", index); err != nil {
-		return err
-	}
-	if docker {
-		if err := putBytes("manifest.json", forDocker); err != nil {
-			return err
-		}
-	}
-	return errors.Join(out.Close(), buf.Flush())
 }

@@ -19,7 +19,7 @@ import (
 // getDocker returns the image that ref names, or the only one, of an archive
 // that docker save wrote.
 func getDocker(ctx context.Context, t *tarFiles, text, ref string) (*oci.Image, error) {
-	raw, err := layout{t}.readSmall("manifest.json")
+	raw, err := layout{t}.readSmall(savedFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, hint.Add(fmt.Errorf("%s has no manifest.json: docker save did not write it", text), "an OCI layout in an archive is oci-archive:FILE")
 	}
@@ -36,7 +36,7 @@ func getDocker(ctx context.Context, t *tarFiles, text, ref string) (*oci.Image, 
 	}
 	img, err := fromLayout(ctx, t, text, one)
 	if err == nil && img == nil {
-		img, err = fromSaved(ctx, t, text, one)
+		img, _, err = fromSaved(ctx, t, text, one)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", text, err)
@@ -45,6 +45,9 @@ func getDocker(ctx context.Context, t *tarFiles, text, ref string) (*oci.Image, 
 	return img, nil
 }
 
+// savedFile is where an archive that docker save wrote says what it holds.
+const savedFile = "manifest.json"
+
 // saved is one image in the manifest.json of an archive that docker save wrote.
 type saved struct {
 	Config   string
@@ -52,15 +55,20 @@ type saved struct {
 	Layers   []string
 }
 
+// chooseSaved returns the image that ref names: with no other name than that,
+// since those may go another way.
 func chooseSaved(all []saved, ref string) (saved, error) {
 	var names []string
 	for _, s := range all {
 		names = append(names, s.RepoTags...)
-		if ref != "" && (slices.Contains(s.RepoTags, ref) || slices.Contains(s.RepoTags, ref+":latest")) {
+		if i := slices.IndexFunc(s.RepoTags, func(tag string) bool { return sameImage(tag, ref) }); ref != "" && i >= 0 {
+			s.RepoTags = s.RepoTags[i : i+1]
 			return s, nil
 		}
 	}
 	switch {
+	case len(all) == 0:
+		return saved{}, hint.Add(errors.New("it holds no image: its manifest.json is empty"), "save the image again: docker save NAME -o FILE")
 	case ref != "":
 		return saved{}, hint.Add(oci.WithKind(fmt.Errorf("it holds no image %s", ref), oci.ErrUsage), "it has: "+strings.Join(names, ", "))
 	case len(all) == 1:
@@ -85,36 +93,32 @@ func fromLayout(ctx context.Context, t *tarFiles, text string, one saved) (*oci.
 		return nil, fmt.Errorf("index.json: %w", err)
 	}
 	for _, d := range index.Manifests {
-		names := []string{d.Annotations[containerdName], d.Annotations[refName]}
-		named := slices.ContainsFunc(one.RepoTags, func(tag string) bool {
-			return slices.ContainsFunc(names, func(n string) bool { return n == tag || n != "" && strings.HasSuffix(n, "/"+tag) })
-		})
-		if !named && len(index.Manifests) > 1 {
-			continue
+		named := slices.ContainsFunc(one.RepoTags, func(tag string) bool { return engineName(tag).isOf(d) })
+		if named || len(index.Manifests) == 1 {
+			return l.image(ctx, text, d)
 		}
-		return l.image(ctx, text, d)
 	}
 	return nil, nil
 }
 
 // fromSaved makes the manifest that an archive of older engines lacks. Layers
 // in it are not compressed, so their digests are those that the config names;
-// they are verified when they are read.
-func fromSaved(ctx context.Context, t *tarFiles, text string, one saved) (*oci.Image, error) {
+// they are verified when they are read. It returns the files by digest, too.
+func fromSaved(ctx context.Context, t *tarFiles, text string, one saved) (*oci.Image, map[oci.Digest]string, error) {
 	rawConfig, err := layout{t}.readSmall(one.Config)
 	if err != nil {
-		return nil, fmt.Errorf("the config: %w", err)
+		return nil, nil, fmt.Errorf("the config: %w", err)
 	}
 	config, err := oci.ParseConfig(rawConfig, make([]oci.Descriptor, len(one.Layers)))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	names := map[oci.Digest]string{oci.DigestOf(rawConfig): one.Config}
 	layers := []oci.Descriptor{}
 	for i, name := range one.Layers {
 		d, err := savedLayer(ctx, t, layer.CleanName(name), config.RootFS.DiffIDs[i])
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		names[d.Digest] = name
 		layers = append(layers, d)
@@ -122,10 +126,10 @@ func fromSaved(ctx context.Context, t *tarFiles, text string, one saved) (*oci.I
 	d := oci.Describe(oci.DockerConfig, rawConfig)
 	img, err := oci.NewDocument(oci.Manifest{SchemaVersion: 2, MediaType: oci.DockerManifest, Config: &d, Layers: layers}, savedBlobs{t, names})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	img.Name = text
-	return img, ctx.Err()
+	return img, names, ctx.Err()
 }
 
 // savedBlobs are the files of an archive by the digests of their content.
@@ -142,6 +146,9 @@ func (s savedBlobs) Open(ctx context.Context, d oci.Descriptor) (io.ReadCloser, 
 	f, err := s.t.openFile(name)
 	return oci.FileOf(ctx, f, err)
 }
+
+// Has implements [oci.Haver].
+func (s savedBlobs) Has(d oci.Descriptor) bool { return s.names[d.Digest] != "" }
 
 func savedLayer(ctx context.Context, t *tarFiles, name string, diffID oci.Digest) (oci.Descriptor, error) {
 	at, err := t.find(name)
@@ -164,57 +171,4 @@ func savedLayer(ctx context.Context, t *tarFiles, name string, diffID oci.Digest
 	d.Digest = sum.Digest()
 	d.MediaType = oci.DockerLayer + "." + string(kind)
 	return d, nil
-}
-
-// dockerManifests returns the one image that docker load is to find, and the
-// manifest.json by which engines before Docker 25 find it.
-func dockerManifests(ctx context.Context, img *oci.Image, tag string) (*oci.Image, []byte, error) {
-	one, err := single(ctx, img)
-	if err != nil {
-		return nil, nil, err
-	}
-	m, err := oci.ParseManifest(one.Descriptor.MediaType, one.Raw())
-	if err != nil {
-		return nil, nil, err
-	}
-	s := saved{Config: m.Config.Digest.Path(), RepoTags: img.Tags, Layers: []string{}}
-	if tag != "" {
-		s.RepoTags = []string{tagged(tag)}
-	}
-	for _, l := range m.Layers {
-		if oci.IsForeign(l.MediaType) {
-			return nil, nil, fmt.Errorf("the layer %s may not be copied into an archive", l.Digest)
-		}
-		s.Layers = append(s.Layers, l.Digest.Path())
-	}
-	raw, err := oci.EncodeJSON([]saved{s})
-	return one, raw, err
-}
-
-// single returns the one image that an index holds, attestations aside.
-func single(ctx context.Context, img *oci.Image) (*oci.Image, error) {
-	if !oci.IsIndex(img.Descriptor.MediaType) {
-		return img, nil
-	}
-	m, err := oci.ParseManifest(img.Descriptor.MediaType, img.Raw())
-	if err != nil {
-		return nil, err
-	}
-	all := slices.DeleteFunc(m.Manifests, func(d oci.Descriptor) bool { return d.Annotations[oci.ReferenceType] != "" })
-	if len(all) != 1 {
-		return nil, hint.Add(oci.WithKind(fmt.Errorf("an archive for docker load holds one image, and there are %d", len(all)), oci.ErrUsage), "choose one with --platform, or write oci-archive:FILE")
-	}
-	raw, err := oci.Read(ctx, img.Blobs(), all[0])
-	if err != nil {
-		return nil, err
-	}
-	return single(ctx, img.With(all[0], raw, img.Blobs()))
-}
-
-// tagged returns the name of an image with its tag.
-func tagged(name string) string {
-	if strings.Contains(name[strings.LastIndexByte(name, '/')+1:], ":") {
-		return name
-	}
-	return name + ":latest"
 }

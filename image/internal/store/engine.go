@@ -36,21 +36,22 @@ func (e *Engine) Get(ctx context.Context) (*oci.Image, error) {
 		return nil, err
 	}
 	defer resp.Body.Close()
-	f, err := spool(ctx, resp.Body)
+	held, err := spooled(ctx, resp.Body, nil)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", e.Text, err)
 	}
-	t, err := indexArchive(ctx, f)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", e.Text, err)
-	}
-	return getDocker(ctx, t, e.Text, "")
+	return getDocker(ctx, held.files, e.Text, "")
 }
 
 // Put has the engine keep the image: the engine reads an archive as docker load does.
 func (e *Engine) Put(ctx context.Context, img *oci.Image) error {
+	archive := &Archive{Tag: e.tag(), Docker: true}
+	load, err := archive.edit(ctx, nil, img)
+	if err != nil {
+		return fmt.Errorf("%s: %w", e.Text, err)
+	}
 	r, w := io.Pipe()
-	go func() { w.CloseWithError(writeArchive(ctx, w, img, e.tag(), true)) }()
+	go func() { w.CloseWithError(load.write(ctx, w)) }()
 	defer r.CloseWithError(io.ErrClosedPipe)
 	resp, err := e.call(ctx, http.MethodPost, "/images/load?quiet=1", r)
 	if err != nil {

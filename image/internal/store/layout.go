@@ -91,12 +91,12 @@ func (l *Dir) putIndex(ctx context.Context, root *os.Root, img *oci.Image) error
 	}
 	raw, err := root.ReadFile("index.json")
 	if errors.Is(err, fs.ErrNotExist) {
-		raw, err = []byte(`{"schemaVersion":2,"mediaType":"`+oci.IndexType+`","manifests":[]}`), nil
+		raw, err = []byte(emptyIndex), nil
 	}
 	if err != nil {
 		return err
 	}
-	now, err := enterImage(raw, img.Descriptor, l.Tag)
+	now, err := enterImage(raw, img.Descriptor, layoutNames(l.Tag))
 	if err != nil {
 		return fmt.Errorf("index.json: %w", err)
 	}
@@ -118,3 +118,8 @@ func (l *Dir) putIndex(ctx context.Context, root *os.Root, img *oci.Image) error
 type dirFiles struct{ root *os.Root }
 
 func (d dirFiles) openFile(name string) (io.ReadCloser, error) { return d.root.Open(name) }
+
+func (d dirFiles) has(name string) bool {
+	_, err := d.root.Stat(name)
+	return err == nil
+}

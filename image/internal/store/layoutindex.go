@@ -2,12 +2,11 @@ package store
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"strings"
+	"maps"
 
 	"github.com/certgraft/certgraft/image/internal/oci"
 	"github.com/certgraft/certgraft/internal/hint"
@@ -16,6 +15,7 @@ import (
 // files is where the files of a layout are: a directory, or an archive.
 type files interface {
 	openFile(name string) (io.ReadCloser, error) // fs.ErrNotExist if there is none
+	has(name string) bool
 }
 
 // layout is an OCI image layout. It implements blobs.
@@ -23,18 +23,18 @@ type layout struct{ files }
 
 const layoutMark = `{"imageLayoutVersion":"1.0.0"}`
 
-// Annotations by which an OCI layout names what is in it.
-const (
-	refName        = "org.opencontainers.image.ref.name"
-	containerdName = "io.containerd.image.name"
-)
-
 func (l layout) Open(ctx context.Context, d oci.Descriptor) (io.ReadCloser, error) {
 	if _, err := d.Digest.NewHash(); err != nil {
 		return nil, err
 	}
 	f, err := l.openFile(d.Digest.Path())
 	return oci.FileOf(ctx, f, err)
+}
+
+// Has implements [oci.Haver].
+func (l layout) Has(d oci.Descriptor) bool {
+	_, err := d.Digest.NewHash()
+	return err == nil && l.has(d.Digest.Path())
 }
 
 func (l layout) readSmall(name string) ([]byte, error) {
@@ -90,42 +90,31 @@ func (l layout) image(ctx context.Context, text string, d oci.Descriptor) (*oci.
 
 func choose(all []oci.Descriptor, tag string) (oci.Descriptor, error) {
 	var found []oci.Descriptor
-	var names []string
 	for _, d := range all {
-		name := d.Annotations[refName]
-		if tag == "" || isNamed(d, tag) {
+		if tag == "" || layoutName(tag).isOf(d) {
 			found = append(found, d)
-		}
-		if name != "" {
-			names = append(names, name)
 		}
 	}
 	switch {
 	case len(found) == 1:
 		return found[0], nil
 	case len(found) > 1:
-		return oci.Descriptor{}, hint.Add(oci.WithKind(fmt.Errorf("it holds %d images", len(found)), oci.ErrUsage), "choose one by its tag: "+strings.Join(names, ", "))
+		return oci.Descriptor{}, hint.Add(oci.WithKind(fmt.Errorf("it holds %d images", len(found)), oci.ErrUsage), "choose one by its tag: "+namesOf(found))
 	case tag == "":
 		return oci.Descriptor{}, errors.New("it holds no image")
 	}
-	return oci.Descriptor{}, hint.Add(oci.WithKind(fmt.Errorf("it holds nothing with the tag %s", tag), oci.ErrUsage), "it has: "+strings.Join(names, ", "))
+	return oci.Descriptor{}, hint.Add(oci.WithKind(fmt.Errorf("it holds nothing with the tag %s", tag), oci.ErrUsage), "it has: "+namesOf(all))
 }
 
-// isNamed reports whether an entry of a layout has the name: by the annotation of
-// the specification, or by that of containerd. With "" it has none.
-func isNamed(d oci.Descriptor, tag string) bool {
-	name, full := d.Annotations[refName], d.Annotations[containerdName]
-	if tag == "" {
-		return name == "" && full == ""
-	}
-	return name == tag || full == tag
-}
+// emptyIndex is the index of a layout that holds nothing yet.
+const emptyIndex = `{"schemaVersion":2,"mediaType":"` + oci.IndexType + `","manifests":[]}`
 
-// enterImage has the index of a layout name an image by its tag, in the place
-// of the one that had it, whose other names stay. Without a tag it takes the
-// place of the only image without one.
-func enterImage(raw []byte, d oci.Descriptor, tag string) ([]byte, error) {
-	if err := oci.DecodeStrict(raw, &oci.Manifest{}); err != nil {
+// enterImage has the index of a layout name an image, in the place of the entries
+// that had the names, whose other names stay. Without a name it takes the place
+// of the only image, or of the only one without a name.
+func enterImage(raw []byte, d oci.Descriptor, names []name) ([]byte, error) {
+	var index oci.Manifest
+	if err := oci.DecodeStrict(raw, &index); err != nil {
 		return nil, err
 	}
 	o, err := oci.ParseObject(raw)
@@ -136,30 +125,59 @@ func enterImage(raw []byte, d oci.Descriptor, tag string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	place := entries.Len()
-	for i := range place {
-		var was oci.Descriptor
-		if err := json.Unmarshal(entries.Raw(i), &was); err != nil {
+	if len(names) == 0 {
+		names = []name{{}}
+	}
+	for _, n := range names {
+		place, err := n.placeIn(index.Manifests)
+		if err != nil {
 			return nil, err
 		}
-		if isNamed(was, tag) || entries.Len() == 1 && tag == "" {
+		if err := enter(entries, place, d, n); err != nil {
+			return nil, err
+		}
+	}
+	if err := o.Set("manifests", entries); err != nil {
+		return nil, err
+	}
+	return o.Encode(), nil
+}
+
+// placeIn returns the place of the entry that a name stands for, or -1.
+func (n name) placeIn(all []oci.Descriptor) (int, error) {
+	if len(all) == 1 && n == (name{}) {
+		return 0, nil
+	}
+	place := -1
+	for i, d := range all {
+		switch {
+		case !n.isOf(d):
+		case place >= 0 && all[place].Annotations[containerdName] != d.Annotations[containerdName]:
+			return 0, hint.Add(oci.WithKind(fmt.Errorf("it holds several images with the tag %s", n.ref), oci.ErrUsage), "name it in full: "+namesOf(all))
+		default:
 			place = i
 		}
 	}
-	added := place == entries.Len()
-	if added {
+	return place, nil
+}
+
+// enter has an entry name an image, or adds one.
+func enter(entries *oci.List, place int, d oci.Descriptor, n name) error {
+	if place < 0 {
 		if err := entries.Append(struct{}{}); err != nil {
-			return nil, err
+			return err
 		}
+		place = entries.Len() - 1
 	}
 	entry, err := entries.Object(place)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	err = entry.Redirect(d, nil)
-	if added && tag != "" {
-		err = errors.Join(err, entry.SetAll("annotations", map[string]string{refName: tag}))
+	notes, err := entry.Child("annotations")
+	if err != nil {
+		return err
 	}
-	err = errors.Join(err, entries.Set(place, entry), o.Set("manifests", entries))
-	return o.Encode(), err
+	wanted := n.annotations()
+	maps.DeleteFunc(wanted, func(key, _ string) bool { return notes.Raw(key) != nil })
+	return errors.Join(entry.Redirect(d, nil), entry.SetAll("annotations", wanted), entries.Set(place, entry))
 }

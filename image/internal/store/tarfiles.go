@@ -2,6 +2,7 @@ package store
 
 import (
 	"archive/tar"
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -15,15 +16,20 @@ import (
 	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
-func spool(ctx context.Context, r io.Reader) (*os.File, error) {
-	unpacked, _, err := oci.Unpack(oci.WithContext(ctx, r), "")
+// spool keeps a stream in a file without a name, and returns how it was compressed.
+func spool(ctx context.Context, r io.Reader) (*os.File, oci.Compression, error) {
+	head := bufio.NewReader(oci.WithContext(ctx, r))
+	if err := notUnpacked(head, ""); err != nil {
+		return nil, oci.Plain, err
+	}
+	unpacked, kind, err := oci.Unpack(head, "")
 	if err != nil {
-		return nil, err
+		return nil, kind, err
 	}
 	defer unpacked.Close()
 	f, err := os.CreateTemp("", "certgraft-*.tar")
 	if err != nil {
-		return nil, fmt.Errorf("keep the archive while it is read: %w", err)
+		return nil, kind, fmt.Errorf("keep the archive while it is read: %w", err)
 	}
 	dir, err := os.OpenRoot(filepath.Dir(f.Name()))
 	if err == nil {
@@ -33,9 +39,9 @@ func spool(ctx context.Context, r io.Reader) (*os.File, error) {
 		_, err = io.Copy(f, layer.Bound(unpacked, layer.DefaultMaxLayerSize))
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("keep the archive while it is read: %w", err), f.Close())
+		return nil, kind, errors.Join(fmt.Errorf("keep the archive while it is read: %w", err), f.Close())
 	}
-	return f, nil
+	return f, kind, nil
 }
 
 // tarFiles are the files of a tar archive.
@@ -60,8 +66,11 @@ func indexArchive(ctx context.Context, f *os.File) (*tarFiles, error) {
 		if errors.Is(err, io.EOF) {
 			break
 		}
+		if err != nil && held == 0 {
+			return nil, errNoArchive
+		}
 		if err != nil {
-			return nil, fmt.Errorf("it is no tar archive, or damaged: %w", err)
+			return nil, fmt.Errorf("it is damaged or cut off: %w", err)
 		}
 		if held += layer.HeaderSize(h); held > layer.MaxHeaders {
 			return nil, layer.ErrTooManyNames
@@ -98,10 +107,28 @@ func (t *tarFiles) find(name string) (span, error) {
 	return span{}, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 }
 
+// eachLink calls visit with a name and with those that it leads to.
+func (t *tarFiles) eachLink(name string, visit func(string)) {
+	name = layer.CleanName(name)
+	for range layer.MaxLinks {
+		visit(name)
+		target, ok := t.links[name]
+		if _, file := t.sizes[name]; file || !ok {
+			return
+		}
+		name = target
+	}
+}
+
 func (t *tarFiles) openFile(name string) (io.ReadCloser, error) {
 	s, err := t.find(layer.CleanName(name))
 	if err != nil {
 		return nil, err
 	}
 	return io.NopCloser(io.NewSectionReader(t.file, s.at, s.size)), nil
+}
+
+func (t *tarFiles) has(name string) bool {
+	_, err := t.find(layer.CleanName(name))
+	return err == nil
 }

@@ -1,0 +1,305 @@
+package image_test
+
+import (
+	"archive/tar"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/certgraft/certgraft/image"
+	"github.com/certgraft/certgraft/internal/hint"
+	"github.com/certgraft/certgraft/internal/roottest"
+)
+
+// tarFiles returns the files of an archive by name, and how it is compressed.
+func tarFiles(t *testing.T, file string) (files map[string]string, packed string) {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	must(t, err)
+	var r io.Reader = bytes.NewReader(data)
+	switch {
+	case bytes.HasPrefix(data, []byte{0x1f, 0x8b}):
+		packed = "gzip"
+		r, err = gzip.NewReader(r)
+	case bytes.HasPrefix(data, []byte{0x28, 0xb5, 0x2f, 0xfd}):
+		packed = "zstd"
+		r, err = zstd.NewReader(r)
+	}
+	must(t, err)
+	files = map[string]string{}
+	for in := tar.NewReader(r); ; {
+		h, err := in.Next()
+		if errors.Is(err, io.EOF) {
+			return files, packed
+		}
+		must(t, err)
+		body, err := io.ReadAll(in)
+		must(t, err)
+		files[h.Name] = string(body)
+	}
+}
+
+// entriesOf returns the entries of an index.json: name, tag and digest.
+func entriesOf(t *testing.T, files map[string]string) [][3]string {
+	t.Helper()
+	var index struct {
+		Manifests []struct {
+			Digest      string
+			Annotations map[string]string
+		}
+	}
+	must(t, json.Unmarshal([]byte(files["index.json"]), &index))
+	var all [][3]string
+	for _, d := range index.Manifests {
+		all = append(all, [3]string{d.Annotations["io.containerd.image.name"], d.Annotations["org.opencontainers.image.ref.name"], d.Digest})
+	}
+	return all
+}
+
+// tagsOf returns the names in a manifest.json, those of one image together.
+func tagsOf(t *testing.T, files map[string]string) []string {
+	t.Helper()
+	var list []struct{ RepoTags []string }
+	must(t, json.Unmarshal([]byte(files["manifest.json"]), &list))
+	var all []string
+	for _, s := range list {
+		all = append(all, strings.Join(s.RepoTags, " "))
+	}
+	return all
+}
+
+// patchInPlace patches the image at a location in its place, and returns what it is now.
+func patchInPlace(t *testing.T, text string) *image.Image {
+	t.Helper()
+	at, err := (&image.Locations{}).Parse(text)
+	must(t, err)
+	img, err := at.Get(t.Context())
+	must(t, err)
+	result := update(t, img, appendBundle("new"), image.Options{})
+	must(t, at.Put(t.Context(), result.Image))
+	again := get(t, &image.Locations{}, text)
+	if again.Descriptor.Digest != result.Image.Descriptor.Digest || !result.Changed {
+		t.Errorf("%s: %s, want %s", text, again.Descriptor.Digest, result.Image.Descriptor.Digest)
+	}
+	return again
+}
+
+func differentImage(t *testing.T, l *image.Locations, text string) *image.Image {
+	t.Helper()
+	layout := roottest.NewLayout(t)
+	return get(t, l, layout.Tag(layout.Image(roottest.Image{Packed: "gzip", Layers: append(base(t), roottest.Tar(t, roottest.File("etc/x", text)))}), "x"))
+}
+
+// An archive is patched in its place: the other images, their names and the
+// compression stay, and what the old image alone needed goes.
+func TestI3ArchiveKeepsTheOthers(t *testing.T) {
+	l := &image.Locations{}
+	for suffix, packed := range map[string]string{".tar": "", ".tar.gz": "gzip", ".tar.zst": "zstd"} {
+		for _, kind := range []string{"oci-archive:", "docker-archive:"} {
+			file := filepath.Join(t.TempDir(), "all"+suffix)
+			one, two := differentImage(t, l, "one"), differentImage(t, l, "two")
+			put(t, l, kind+file+":one:1", one)
+			put(t, l, kind+file+":two:2", two)
+			was, _ := tarFiles(t, file)
+			now := patchInPlace(t, kind+file+":two:2")
+			files, how := tarFiles(t, file)
+			if how != packed {
+				t.Errorf("%s is compressed with %q", file, how)
+			}
+			if got := get(t, l, kind+file+":one:1"); got.Descriptor.Digest != one.Descriptor.Digest || bundleOf(t, got) != "old\n" || bundleOf(t, now) != "old\nnew\n" {
+				t.Errorf("%s: the other is %s", file, got.Descriptor.Digest)
+			}
+			entries := entriesOf(t, files)
+			if len(entries) != 2 || entries[0][0] != "docker.io/library/one:1" || entries[1][2] != string(now.Descriptor.Digest) {
+				t.Errorf("%s: %q", file, entries)
+			}
+			if kind == "docker-archive:" && !slices.Equal(tagsOf(t, files), []string{"one:1", "two:2"}) {
+				t.Errorf("%s: %q", file, tagsOf(t, files))
+			}
+			if _, stays := files["blobs/sha256/"+strings.TrimPrefix(string(two.Descriptor.Digest), "sha256:")]; stays || len(files) != len(was)+1 {
+				t.Errorf("%s has %d files, and had %d", file, len(files), len(was))
+			}
+			// What is there already is not written again.
+			before, err := os.Stat(file)
+			must(t, err)
+			put(t, l, kind+file+":two:2", now)
+			if after, err := os.Stat(file); err != nil || !os.SameFile(before, after) {
+				t.Errorf("%s was written again: %v", file, err)
+			}
+		}
+	}
+}
+
+// What docker save wrote before Docker 25 has no index: it gets none, which engines
+// would read in the place of the rest.
+func TestI3ClassicArchiveKeepsTheOthers(t *testing.T) {
+	file := docker(t, []string{"app:1", "app:2"}, base(t)...)
+	var entries []roottest.Entry
+	files, _ := tarFiles(t, file)
+	files["other.json"] = strings.Replace(files["c.json"], `"os"`, `"author":"x","os"`, 1)
+	files["manifest.json"] = strings.Replace(files["manifest.json"], "[{", `[{"Config":"other.json", "RepoTags": ["other:1", "app:3"],"Layers":["a/layer.tar","b/layer.tar"]},{`, 1)
+	for name, body := range files {
+		if strings.HasSuffix(name, "/layer.tar") && !strings.HasPrefix(name, "store") {
+			entries = append(entries, roottest.Link(name, "../store"+name))
+			continue
+		}
+		entries = append(entries, roottest.File(name, body))
+	}
+	must(t, os.WriteFile(file, roottest.Tar(t, entries...), 0o600))
+	patchInPlace(t, "docker-archive:"+file+":app:1")
+	patchInPlace(t, "docker-archive:"+file+":app:3")
+	now, _ := tarFiles(t, file)
+	if got := tagsOf(t, now); !slices.Equal(got, []string{"other:1", "app:2", "app:1", "app:3"}) {
+		t.Errorf("%q", got)
+	}
+	if _, is := now["index.json"]; is || now["other.json"] != files["other.json"] || now["storea/layer.tar"] == "" {
+		t.Errorf("%q", now["manifest.json"])
+	}
+	for name, want := range map[string]string{"other:1": "old\n", "app:2": "old\n", "app:1": "old\nnew\n", "app:3": "old\nnew\n"} {
+		if got := bundleOf(t, get(t, &image.Locations{}, "docker-archive:"+file+":"+name)); got != want {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+}
+
+// What is no archive of images is not added to, and a damaged one is left as it is.
+func TestI3OtherFilesStay(t *testing.T) {
+	l := &image.Locations{}
+	img := smallImage(t, l)
+	whole := filepath.Join(t.TempDir(), "whole.tar")
+	put(t, l, "oci-archive:"+whole, img)
+	data, err := os.ReadFile(whole)
+	must(t, err)
+	for want, content := range map[string][]byte{
+		"archive of something else": roottest.Tar(t, roottest.File("etc/passwd", "x")),
+		"cut off":                   data[:len(data)-1500],
+		"compressed with xz":        append([]byte("\xfd7zXZ\x00"), data...),
+		"no OCI layout":             roottest.Tar(t, roottest.File("manifest.json", "[]")),
+		"index.json: ":              roottest.Tar(t, roottest.File("index.json", "{")),
+	} {
+		file := filepath.Join(t.TempDir(), "there.tar")
+		must(t, os.WriteFile(file, content, 0o600))
+		at, err := l.Parse("oci-archive:" + file)
+		must(t, err)
+		if err := at.Put(t.Context(), img); err == nil || !strings.Contains(err.Error(), want) || len(hint.Of(err)) == 0 && want != "index.json: " {
+			t.Errorf("%v %v, want %q", err, hint.Of(err), want)
+		}
+		if now, err := os.ReadFile(file); err != nil || !bytes.Equal(now, content) {
+			t.Errorf("%s: the file changed: %v", want, err)
+		}
+	}
+	must(t, os.WriteFile(whole, nil, 0o600)) // as mktemp makes it
+	put(t, l, "oci-archive:"+whole, img)
+}
+
+// An archive on standard input goes to standard output with all that is in it, as it
+// was compressed.
+func TestI3StreamKeepsTheOthers(t *testing.T) {
+	l := &image.Locations{}
+	file := filepath.Join(t.TempDir(), "all.tar.gz")
+	put(t, l, "docker-archive:"+file+":one:1", differentImage(t, l, "one"))
+	put(t, l, "docker-archive:"+file+":two:2", differentImage(t, l, "two"))
+	in, err := os.Open(file)
+	must(t, err)
+	defer in.Close()
+	var out bytes.Buffer
+	at, err := (&image.Locations{Stdin: in, Stdout: &out}).Parse("docker-archive:-:two:2")
+	must(t, err)
+	img, err := at.Get(t.Context())
+	must(t, err)
+	must(t, at.Put(t.Context(), update(t, img, appendBundle("new"), image.Options{}).Image))
+	must(t, os.WriteFile(file, out.Bytes(), 0o600))
+	if files, packed := tarFiles(t, file); packed != "gzip" || !slices.Equal(tagsOf(t, files), []string{"one:1", "two:2"}) {
+		t.Errorf("%q %q", packed, tagsOf(t, files))
+	}
+	if got := bundleOf(t, get(t, l, "docker-archive:"+file+":two:2")); got != "old\nnew\n" {
+		t.Errorf("%q", got)
+	}
+}
+
+// Images are named as docker save names them: engines with containerd's store look
+// for a full name, and others for what the user says.
+func TestI1NamesAsEnginesLookForThem(t *testing.T) {
+	l := &image.Locations{}
+	img := smallImage(t, l)
+	for text, want := range map[string][3]string{
+		"docker-archive:FILE:myapp":               {"docker.io/library/myapp:latest", "latest", "myapp:latest"},
+		"docker-archive:FILE:myapp:ca":            {"docker.io/library/myapp:ca", "ca", "myapp:ca"},
+		"docker-archive:FILE:team/app:1":          {"docker.io/team/app:1", "1", "team/app:1"},
+		"docker-archive:FILE:localhost/app:1":     {"localhost/app:1", "1", "localhost/app:1"},
+		"docker-archive:FILE:reg:5000/app":        {"reg:5000/app:latest", "latest", "reg:5000/app:latest"},
+		"docker-archive:FILE:index.docker.io/a:1": {"docker.io/library/a:1", "1", "index.docker.io/a:1"},
+		"oci-archive:FILE:myapp:ca":               {"docker.io/library/myapp:ca", "myapp:ca"},
+		"oci-archive:FILE:ca":                     {"", "ca"},
+		"oci-archive:FILE":                        {},
+	} {
+		file := filepath.Join(t.TempDir(), "a.tar")
+		at := strings.Replace(text, "FILE", file, 1)
+		put(t, l, at, img)
+		files, _ := tarFiles(t, file)
+		if got := entriesOf(t, files); len(got) != 1 || got[0][0] != want[0] || got[0][1] != want[1] {
+			t.Errorf("%s: %q", text, got)
+		}
+		if want[2] != "" && !slices.Equal(tagsOf(t, files), want[2:]) {
+			t.Errorf("%s: %q", text, tagsOf(t, files))
+		}
+		get(t, l, at)
+	}
+}
+
+// Every name of an image stays, and one image that is named twice is one.
+func TestI1EveryName(t *testing.T) {
+	l := &image.Locations{}
+	file := docker(t, []string{"a:1", "reg.example.com/b:2"}, base(t)...)
+	out := filepath.Join(t.TempDir(), "out.tar")
+	put(t, l, "docker-archive:"+out, update(t, get(t, l, "docker-archive:"+file), appendBundle("new"), image.Options{}).Image)
+	files, _ := tarFiles(t, out)
+	entries := entriesOf(t, files)
+	if len(entries) != 2 || entries[0][0] != "docker.io/library/a:1" || entries[1][0] != "reg.example.com/b:2" || entries[0][2] != entries[1][2] || !slices.Equal(tagsOf(t, files), []string{"a:1 reg.example.com/b:2"}) {
+		t.Errorf("%q %q", entries, tagsOf(t, files))
+	}
+	for _, name := range []string{"a:1", "docker.io/library/a:1", "reg.example.com/b:2"} {
+		get(t, l, "docker-archive:"+out+":"+name)
+		get(t, l, "oci-archive:"+out+":"+name)
+	}
+	// By one name, the image of the other stays what it is.
+	now := patchInPlaceWith(t, "docker-archive:"+out+":a:1", "newer")
+	files, _ = tarFiles(t, out)
+	if again := entriesOf(t, files); again[0][2] != string(now.Descriptor.Digest) || !reflect.DeepEqual(again[1], entries[1]) || !slices.Equal(tagsOf(t, files), []string{"reg.example.com/b:2", "a:1"}) {
+		t.Errorf("%q %q", again, tagsOf(t, files))
+	}
+	// Through the layout it is the same image, for engines that read manifest.json too.
+	now = patchInPlaceWith(t, "oci-archive:"+out+":reg.example.com/b:2", "newest")
+	files, _ = tarFiles(t, out)
+	if again := entriesOf(t, files); again[1][2] != string(now.Descriptor.Digest) {
+		t.Errorf("%q", again)
+	}
+	if got := bundleOf(t, get(t, l, "docker-archive:"+out+":reg.example.com/b:2")); got != "old\nnewest\n" && got != "old\nnew\nnewest\n" {
+		t.Errorf("%q", got)
+	}
+	if list := tagsOf(t, files); !slices.Equal(list, []string{"reg.example.com/b:2", "a:1"}) || strings.Count(fmt.Sprint(files["manifest.json"]), "Config") != 2 {
+		t.Errorf("%q", files["manifest.json"])
+	}
+}
+
+func patchInPlaceWith(t *testing.T, text, line string) *image.Image {
+	t.Helper()
+	at, err := (&image.Locations{}).Parse(text)
+	must(t, err)
+	img, err := at.Get(t.Context())
+	must(t, err)
+	result := update(t, img, appendBundle(line), image.Options{})
+	must(t, at.Put(t.Context(), result.Image))
+	return result.Image
+}

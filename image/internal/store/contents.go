@@ -1,0 +1,176 @@
+package store
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"github.com/certgraft/certgraft/image/internal/oci"
+	"github.com/certgraft/certgraft/internal/hint"
+)
+
+// contents is what an archive holds.
+type contents struct {
+	files *tarFiles
+	kind  oci.Compression
+	info  os.FileInfo // of the file; nil is a stream
+}
+
+// indexed returns what the archive in a file holds.
+func indexed(ctx context.Context, f *os.File, kind oci.Compression, info os.FileInfo) (*contents, error) {
+	t, err := indexArchive(ctx, f)
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return &contents{t, kind, info}, nil
+}
+
+// spooled is indexed for what cannot be read from anywhere.
+func spooled(ctx context.Context, r io.Reader, info os.FileInfo) (*contents, error) {
+	f, kind, err := spool(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	return indexed(ctx, f, kind, info)
+}
+
+func (c *contents) close() error { return c.files.file.Close() }
+
+// isOf reports whether these are the contents of a file as it is now.
+func (c *contents) isOf(now os.FileInfo) bool {
+	return c.info != nil && os.SameFile(c.info, now) && c.info.Size() == now.Size() && c.info.ModTime().Equal(now.ModTime())
+}
+
+// empty reports whether the archive holds no file at all.
+func (c *contents) empty() bool { return len(c.files.sizes) == 0 }
+
+// read returns a small file, or nil if it is not there.
+func (c *contents) read(name string) ([]byte, error) {
+	raw, err := layout{c.files}.readSmall(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return raw, err
+}
+
+// documents returns index.json and manifest.json, one of which an archive of
+// images must have.
+func (c *contents) documents(ctx context.Context) (index, list []byte, err error) {
+	if index, err = c.read("index.json"); err == nil {
+		list, err = c.read(savedFile)
+	}
+	if err == nil && index == nil && list == nil {
+		err = hint.Add(errors.New("it is an archive of something else: it has neither index.json nor manifest.json"), "remove the file, or name another")
+	}
+	return index, list, errors.Join(err, ctx.Err())
+}
+
+// without returns the files that are needed no more. A file that a link which
+// stays leads to stays, too.
+func (c *contents) without(was, now map[string]bool, needed map[string]oci.Descriptor) map[string]bool {
+	gone := map[string]bool{}
+	for name := range was {
+		if _, ok := needed[name]; !ok && !now[name] {
+			gone[name] = true
+		}
+	}
+	for name := range c.files.links {
+		if !gone[name] {
+			c.files.eachLink(name, func(at string) { delete(gone, at) })
+		}
+	}
+	return gone
+}
+
+// names returns the files that an index.json and a manifest.json need, of those
+// that are there: what one of them names and cannot be read is left out.
+func (c *contents) names(index, list []byte) map[string]bool {
+	all := map[string]bool{}
+	var of oci.Manifest
+	if json.Unmarshal(index, &of) == nil {
+		for _, d := range of.Manifests {
+			c.follow(d, all)
+		}
+	}
+	var images []saved
+	if json.Unmarshal(list, &images) == nil {
+		for _, s := range images {
+			for _, name := range append(s.Layers, s.Config) {
+				c.files.eachLink(name, func(at string) { all[at] = true })
+			}
+		}
+	}
+	return all
+}
+
+// follow notes the files of what a descriptor names.
+func (c *contents) follow(d oci.Descriptor, all map[string]bool) {
+	if _, err := d.Digest.NewHash(); err != nil || all[d.Digest.Path()] {
+		return
+	}
+	c.files.eachLink(d.Digest.Path(), func(at string) { all[at] = true })
+	if !oci.IsIndex(d.MediaType) && !oci.IsManifest(d.MediaType) {
+		return
+	}
+	raw, err := layout{c.files}.readSmall(d.Digest.Path())
+	var m oci.Manifest
+	if err != nil || json.Unmarshal(raw, &m) != nil {
+		return
+	}
+	if m.Config != nil {
+		c.follow(*m.Config, all)
+	}
+	for _, child := range append(m.Layers, m.Manifests...) {
+		c.follow(child, all)
+	}
+}
+
+// classic returns the files of the images in a manifest.json by their digests,
+// where the archive has no OCI layout: docker save before Docker 25 named files
+// otherwise.
+func (c *contents) classic(ctx context.Context, list []byte) map[oci.Digest]string {
+	all := map[oci.Digest]string{}
+	var images []saved
+	if json.Unmarshal(list, &images) != nil {
+		return all
+	}
+	for _, s := range images {
+		_, names, err := fromSaved(ctx, c.files, "", s)
+		if err != nil {
+			continue // it stays as it is
+		}
+		for digest, name := range names {
+			all[digest] = name
+		}
+	}
+	return all
+}
+
+// errNoArchive is what a file that is no archive comes to.
+var errNoArchive = errors.New("it is no tar archive")
+
+// notUnpacked refuses an archive that is packed as none is read, and says how to
+// unpack it.
+func notUnpacked(r *bufio.Reader, file string) error {
+	magic, err := r.Peek(6)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	for tool, starts := range map[string]string{"xz": "\xfd7zXZ\x00", "bzip2": "BZh"} {
+		if !bytes.HasPrefix(magic, []byte(starts)) {
+			continue
+		}
+		how := fmt.Sprintf("unpack it first: %s -dk %s", tool, file)
+		if file == "" {
+			how = fmt.Sprintf("unpack it on the way: %s -dc FILE | certgraft …", tool)
+		}
+		return hint.Add(fmt.Errorf("it is compressed with %s, which is not read", tool), how)
+	}
+	return nil
+}

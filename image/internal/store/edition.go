@@ -1,0 +1,256 @@
+package store
+
+import (
+	"archive/tar"
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/certgraft/certgraft/image/internal/layer"
+	"github.com/certgraft/certgraft/image/internal/oci"
+	"github.com/certgraft/certgraft/internal/hint"
+)
+
+// edition is what becomes of an archive once an image is entered in it: all that
+// it holds stays, but for what the image that is replaced alone has.
+type edition struct {
+	was         *contents // nil is a new archive
+	img         *oci.Image
+	kind        oci.Compression
+	index, list []byte // of index.json and manifest.json; nil is none
+	changed     bool   // that is not what the archive holds
+
+	files  map[oci.Digest]string     // that are not named by the digest of what they have
+	needed map[string]oci.Descriptor // what the image is made of, by the names of files
+	gone   map[string]bool           // files that are not kept
+}
+
+// edit enters an image in what an archive holds.
+func (a *Archive) edit(ctx context.Context, was *contents, img *oci.Image) (*edition, error) {
+	e := &edition{was: was, img: img, kind: kindOf(a.Path), needed: map[string]oci.Descriptor{}}
+	index, list := []byte(emptyIndex), []byte(nil)
+	if was != nil {
+		var err error
+		if index, list, err = was.documents(ctx); err != nil {
+			return nil, err
+		}
+		e.kind = was.kind
+	}
+	if index == nil {
+		e.files = was.classic(ctx, list)
+	}
+	if err := a.enter(ctx, e, index, list); err != nil {
+		return nil, err
+	}
+	e.changed = !bytes.Equal(index, e.index) || !bytes.Equal(list, e.list)
+	err := img.Contents(ctx, func(d oci.Descriptor, _ func() (io.ReadCloser, error)) error {
+		e.needed[e.fileOf(d.Digest)] = d
+		e.changed = e.changed || !e.has(d)
+		return nil
+	})
+	if was != nil {
+		e.gone = was.without(was.names(index, list), was.names(e.index, e.list), e.needed)
+	}
+	return e, err
+}
+
+// enter edits index.json and manifest.json. An archive that has only the second is
+// left without the first: engines that find the first look at no other.
+func (a *Archive) enter(ctx context.Context, e *edition, index, list []byte) (err error) {
+	names, engineNames := layoutNames(a.Tag), []string(nil)
+	switch {
+	case a.Docker && a.Tag != "":
+		engineNames = []string{tagged(a.Tag)}
+	case a.Docker:
+		engineNames = slices.Clone(e.img.Tags)
+	case index == nil:
+		return hint.Add(errors.New("it has no OCI layout to put an image into"), "an archive that docker save wrote is docker-archive:FILE")
+	default:
+		if engineNames, err = enginesNames(index, names); err != nil {
+			return fmt.Errorf("index.json: %w", err)
+		}
+	}
+	if a.Docker {
+		names = nil
+		for _, n := range engineNames {
+			names = append(names, engineName(n))
+		}
+	}
+	if index != nil {
+		if e.index, err = enterImage(index, e.img.Descriptor, names); err != nil {
+			return fmt.Errorf("index.json: %w", err)
+		}
+	}
+	if !a.Docker && list == nil {
+		return nil
+	}
+	one, err := savedOf(ctx, e.img, engineNames, e.fileOf, !a.Docker || len(e.img.Tags) > 0)
+	if err != nil {
+		return err
+	}
+	if list == nil {
+		list = []byte("[]")
+	}
+	e.list, err = enterSaved(list, one)
+	return err
+}
+
+// enginesNames returns how engines call the images in the index of a layout that
+// have one of the names.
+func enginesNames(index []byte, names []name) ([]string, error) {
+	var all oci.Manifest
+	if err := oci.DecodeStrict(index, &all); err != nil {
+		return nil, err
+	}
+	if len(names) == 0 {
+		names = []name{{}}
+	}
+	var found []string
+	for _, n := range names {
+		place, err := n.placeIn(all.Manifests)
+		if err != nil {
+			return nil, err
+		}
+		if place >= 0 && all.Manifests[place].Annotations[containerdName] != "" {
+			found = append(found, all.Manifests[place].Annotations[containerdName])
+		} else if n.full != "" {
+			found = append(found, n.full)
+		}
+	}
+	return found, nil
+}
+
+// fileOf returns the name of the file that has some content.
+func (e *edition) fileOf(digest oci.Digest) string {
+	if name, ok := e.files[digest]; ok {
+		return name
+	}
+	return digest.Path()
+}
+
+// has reports whether the archive has some content already.
+func (e *edition) has(d oci.Descriptor) bool {
+	if e.was == nil {
+		return false
+	}
+	at, err := e.was.files.find(layer.CleanName(e.fileOf(d.Digest)))
+	return err == nil && at.size == d.Size
+}
+
+// write writes the archive. The same archive and image give the same bytes.
+func (e *edition) write(ctx context.Context, w io.Writer) error {
+	buf := bufio.NewWriterSize(w, 1<<20)
+	z, err := packer(buf, e.kind)
+	if err != nil {
+		return err
+	}
+	out := tar.NewWriter(z)
+	if err := e.writeFiles(ctx, out); err != nil {
+		return err
+	}
+	return errors.Join(out.Close(), z.Close(), buf.Flush())
+}
+
+func (e *edition) writeFiles(ctx context.Context, out *tar.Writer) error {
+	var err error
+	if e.was == nil {
+		err = putFile(out, "oci-layout", int64(len(layoutMark)), strings.NewReader(layoutMark))
+	} else {
+		err = e.copyKept(ctx, out)
+	}
+	if err != nil {
+		return err
+	}
+	err = e.img.Contents(ctx, func(d oci.Descriptor, open func() (io.ReadCloser, error)) error {
+		if e.has(d) {
+			return nil
+		}
+		body, err := open()
+		if err != nil {
+			return err
+		}
+		defer body.Close()
+		return putFile(out, e.fileOf(d.Digest), d.Size, body)
+	})
+	if err == nil && e.index != nil {
+		err = putFile(out, "index.json", int64(len(e.index)), bytes.NewReader(e.index))
+	}
+	if err == nil && e.list != nil {
+		err = putFile(out, savedFile, int64(len(e.list)), bytes.NewReader(e.list))
+	}
+	return err
+}
+
+// copyKept copies what stays of the archive. What the image needs of it is
+// verified.
+func (e *edition) copyKept(ctx context.Context, out *tar.Writer) error {
+	in := tar.NewReader(io.NewSectionReader(e.was.files.file, 0, 1<<62))
+	for {
+		h, err := in.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		name := layer.CleanName(h.Name)
+		if e.gone[name] || name == "index.json" || name == savedFile {
+			continue
+		}
+		body := oci.WithContext(ctx, in)
+		if d, ok := e.needed[name]; ok && h.Typeflag == tar.TypeReg {
+			if body, err = oci.NewVerifier(body, d); err != nil {
+				return err
+			}
+		}
+		h.Format = tar.FormatUnknown // as the new archive takes it
+		if err := out.WriteHeader(h); err != nil {
+			return err
+		}
+		if _, err := io.Copy(out, body); err != nil {
+			return err
+		}
+	}
+}
+
+func putFile(out *tar.Writer, name string, size int64, r io.Reader) error {
+	if err := out.WriteHeader(&tar.Header{Name: name, Typeflag: tar.TypeReg, Mode: 0o644, Size: size}); err != nil {
+		return err
+	}
+	_, err := io.Copy(out, r)
+	return err
+}
+
+// kindOf returns how a new archive is compressed, as its name says.
+func kindOf(file string) oci.Compression {
+	switch {
+	case strings.HasSuffix(file, ".tar.gz"), strings.HasSuffix(file, ".tgz"):
+		return oci.Gzipped
+	case strings.HasSuffix(file, ".tar.zst"), strings.HasSuffix(file, ".tzst"):
+		return oci.Zstandard
+	}
+	return oci.Plain
+}
+
+// packer compresses an archive on one thread, and writes no time.
+func packer(w io.Writer, kind oci.Compression) (io.WriteCloser, error) {
+	switch kind {
+	case oci.Gzipped:
+		return gzip.NewWriter(w), nil
+	case oci.Zstandard:
+		return zstd.NewWriter(w, zstd.WithEncoderConcurrency(1), zstd.WithLowerEncoderMem(true))
+	}
+	return notPacked{w}, nil
+}
+
+type notPacked struct{ io.Writer }
+
+func (notPacked) Close() error { return nil }

@@ -1,0 +1,120 @@
+package store
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/certgraft/certgraft/image/internal/oci"
+)
+
+// Annotations by which an OCI layout names what is in it.
+const (
+	refName        = "org.opencontainers.image.ref.name"
+	containerdName = "io.containerd.image.name"
+)
+
+// name is how the index of a layout names an image: by the annotation of the
+// specification, and by that of containerd. Engines with containerd's store find
+// an image by the second alone, others by the first. The zero value is no name.
+type name struct {
+	ref  string // as in the annotation of the specification
+	full string // as containerd writes it: docker.io/library/x:1; "" is a tag alone
+}
+
+// layoutName returns the name of an image in an OCI layout. It is what the user
+// says, a tag alone or a reference.
+func layoutName(text string) name {
+	if !strings.ContainsAny(text, ":/") {
+		return name{ref: text}
+	}
+	return name{text, fullName(text)}
+}
+
+// layoutNames returns the names of an image in an OCI layout, of which there is one
+// at most.
+func layoutNames(text string) []name {
+	if text == "" {
+		return nil
+	}
+	return []name{layoutName(text)}
+}
+
+// engineName returns the name of an image that an engine calls so. docker save
+// writes the tag alone for the first annotation.
+func engineName(text string) name {
+	full := fullName(text)
+	return name{full[strings.LastIndexByte(full, ':')+1:], full}
+}
+
+// fullName returns the name of an image with its registry and its tag, as the
+// reference package of distribution does: x is docker.io/library/x:latest.
+func fullName(text string) string {
+	text = tagged(text)
+	host, rest, found := strings.Cut(text, "/")
+	switch {
+	case found && (host == "docker.io" || host == "index.docker.io"):
+		text = rest
+	case found && (strings.ContainsAny(host, ".:") || host == "localhost" || strings.ToLower(host) != host):
+		return text
+	}
+	if !strings.Contains(text, "/") {
+		text = "library/" + text
+	}
+	return "docker.io/" + text
+}
+
+// tagged returns the name of an image with its tag.
+func tagged(text string) string {
+	if strings.ContainsAny(text[strings.LastIndexByte(text, '/')+1:], ":@") {
+		return text
+	}
+	return text + ":latest"
+}
+
+// sameImage reports whether two names are of one image in an engine.
+func sameImage(a, b string) bool { return a == b || fullName(a) == fullName(b) }
+
+// isOf reports whether the entry of a layout has the name.
+func (n name) isOf(d oci.Descriptor) bool {
+	ref, full := d.Annotations[refName], d.Annotations[containerdName]
+	switch {
+	case n == name{}:
+		return ref == "" && full == ""
+	case n.full == "":
+		return ref == n.ref || full == n.ref
+	case full != "":
+		return sameImage(full, n.full)
+	}
+	return strings.ContainsAny(ref, ":/") && sameImage(ref, n.full)
+}
+
+// annotations returns what an entry of the name has.
+func (n name) annotations() map[string]string {
+	all := map[string]string{}
+	if n.ref != "" {
+		all[refName] = n.ref
+	}
+	if n.full != "" {
+		all[containerdName] = n.full
+	}
+	return all
+}
+
+// namesOf returns how entries of a layout are named, each once, to choose from.
+func namesOf(all []oci.Descriptor) string {
+	refs := map[string]int{}
+	for _, d := range all {
+		refs[d.Annotations[refName]]++
+	}
+	var names []string
+	for _, d := range all {
+		text := d.Annotations[refName]
+		if full := d.Annotations[containerdName]; full != "" && (text == "" || refs[text] > 1) {
+			text = full
+		}
+		if text != "" && !slices.Contains(names, text) {
+			names = append(names, text)
+		}
+	}
+	return strings.Join(names, ", ")
+}
