@@ -1,6 +1,8 @@
 package image_test
 
 import (
+	"fmt"
+	"maps"
 	"os"
 	"reflect"
 	"slices"
@@ -8,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/certgraft/certgraft/image"
+	"github.com/certgraft/certgraft/internal/hint"
 	"github.com/certgraft/certgraft/internal/roottest"
 )
 
@@ -124,14 +127,88 @@ func TestBadIndexes(t *testing.T) {
 	for range 12 {
 		deep = l.Index(roottest.OCIIndex, nil, deep)
 	}
-	lost := l.Image(roottest.Image{Platform: "linux/arm64", Layers: base(t)})
-	must(t, os.Remove(blob(l, lost.Digest())))
 	for want, d := range map[string]roottest.Descriptor{
-		"there is no image in it": chart, "could be an image or an index": both, "nested too deeply": deep, "no such file": l.Index(roottest.OCIIndex, nil, child, lost),
+		"there is no image in it": chart, "could be an image or an index": both, "nested too deeply": deep,
 	} {
 		img := get(t, &image.Locations{}, l.Tag(d, strings.ReplaceAll(want, " ", "-")))
 		if _, err := image.Update(t.Context(), img, appendBundle("new"), image.Options{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)
 		}
+	}
+}
+
+// lose takes the blobs of an image out of a layout: those of its layers, its config
+// and its manifest, or only the first of its layers.
+func lose(t *testing.T, l *roottest.Layout, d roottest.Descriptor, all bool) {
+	t.Helper()
+	raw, err := os.ReadFile(blob(l, d.Digest()))
+	must(t, err)
+	m := object(t, raw)
+	gone := digests(m, "layers")[:1]
+	if all {
+		gone = append(digests(m, "layers"), m["config"].(map[string]any)["digest"].(string), d.Digest())
+	}
+	for _, digest := range gone {
+		must(t, os.Remove(blob(l, digest)))
+	}
+}
+
+// A place that holds a part of an index, as containerd's store saves it, is patched
+// as far as it goes. The rest leaves the index and is named.
+func TestI2PartOfAnIndex(t *testing.T) {
+	for _, all := range []bool{true, false} {
+		l := roottest.NewLayout(t)
+		_, parts := multi(t, l)
+		lost := l.Image(roottest.Image{Platform: "linux/s390x", Packed: "gzip", Layers: [][]byte{roottest.Tar(t, roottest.File("only", "here"))}})
+		says := l.Image(roottest.Image{Platform: "unknown/unknown", Layers: [][]byte{[]byte("lost")}})
+		says["annotations"] = map[string]string{"vnd.docker.reference.type": "attestation-manifest", "vnd.docker.reference.digest": parts["windows"].Digest()}
+		img := get(t, &image.Locations{}, l.Tag(l.Index(roottest.OCIIndex, nil, parts["amd"], lost, parts["windows"], says), "part"))
+		lose(t, l, lost, all)
+		must(t, os.Remove(blob(l, says.Digest())))
+		for _, opt := range []image.Options{{}, {KeepOtherPlatforms: true, KeepAttestations: true, Platforms: []image.Platform{{OS: "linux", Architecture: "amd64"}}}} {
+			result := update(t, img, appendBundle("new"), opt)
+			if got := digests(object(t, result.Image.Raw()), "manifests"); len(got) != 2 || got[1] != parts["windows"].Digest() {
+				t.Errorf("%q", got)
+			}
+			if d := result.Dropped; len(d) != 2 || string(d[0].Digest) != lost.Digest() || d[0].What != "image for linux/s390x" || !strings.Contains(d[0].Why, "not there") || !strings.HasPrefix(d[1].What, "attestation") {
+				t.Errorf("%+v", d)
+			}
+			put(t, &image.Locations{}, "oci-archive:"+t.TempDir()+"/out.tar", result.Image)
+			if _, err := image.Update(t.Context(), img, appendBundle("new"), image.Options{Platforms: []image.Platform{{OS: "linux", Architecture: "s390x"}}}); err == nil || !strings.Contains(fmt.Sprint(hint.Of(err)), "linux/amd64") || !strings.Contains(fmt.Sprint(hint.Of(err)), "linux/s390x") {
+				t.Errorf("%v (%s)", err, hint.Of(err))
+			}
+		}
+	}
+}
+
+// What has an image's config and layers that are no tar archives of files stays as
+// it is.
+func TestI9NoFileSystemStays(t *testing.T) {
+	l := roottest.NewLayout(t)
+	amd := l.Image(roottest.Image{Packed: "gzip", Layers: base(t)})
+	var others []roottest.Descriptor
+	for _, d := range []roottest.Descriptor{
+		l.Blob("application/vnd.oci.image.layer.nydus.blob.v1", []byte("nydus")), l.Blob("application/vnd.dev.cosign.simplesigning.v1+json", []byte("{}")),
+		l.Blob("application/vnd.example.unknown", []byte("?")),
+		{"mediaType": "application/vnd.oci.image.layer.v1.tar+gzip", "annotations": map[string]string{"containerd.io/snapshot/overlaybd/blob-digest": "x"}},
+	} {
+		if d["digest"] == nil {
+			maps.Copy(d, l.Blob("", []byte("overlaybd")))
+			d["mediaType"] = "application/vnd.oci.image.layer.v1.tar+gzip"
+		}
+		config := l.JSON("application/vnd.oci.image.config.v1+json", map[string]any{"os": "linux", "architecture": "arm64", "rootfs": map[string]any{"diff_ids": []any{d["digest"]}}})
+		others = append(others, l.JSON(roottest.OCIManifest, map[string]any{"schemaVersion": 2, "mediaType": roottest.OCIManifest, "config": config, "layers": []any{d}}))
+	}
+	img := get(t, &image.Locations{}, l.Tag(l.Index(roottest.OCIIndex, nil, append([]roottest.Descriptor{amd}, others...)...), "mixed"))
+	result := update(t, img, appendBundle("new"), image.Options{})
+	got := digests(object(t, result.Image.Raw()), "manifests")
+	for i, d := range others {
+		if got[i+1] != d.Digest() || !strings.Contains(result.Parts[i+1].Left, "no file system") {
+			t.Errorf("%s %+v", got[i+1], result.Parts[i+1])
+		}
+	}
+	alone := get(t, &image.Locations{}, l.Tag(others[0], "alone"))
+	if _, err := image.Update(t.Context(), alone, appendBundle("new"), image.Options{}); err == nil || !strings.Contains(err.Error(), "nydus") {
+		t.Errorf("%v", err)
 	}
 }

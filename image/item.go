@@ -19,6 +19,7 @@ type item struct {
 	config    *oci.RunConfig // of an image
 	rawConfig []byte
 	selected  bool     // the image is to be updated
+	absent    bool     // its content is not where the image is
 	dropped   string   // why it is not in the index any more
 	left      string   // why it is left as it is
 	skipped   []string // for each layer where it copies to if it is not read, else ""

@@ -34,23 +34,29 @@ func (u *updater) load(ctx context.Context, d Descriptor, raw []byte, depth int)
 		return nil, fmt.Errorf("%s: %w", d.Digest, err)
 	}
 	it := &item{desc: d, raw: raw, manifest: m}
-	if oci.IsIndex(d.MediaType) {
+	switch {
+	case oci.IsIndex(d.MediaType):
 		it.kind = indexItem
 		return it, u.loadChildren(ctx, it, depth)
+	case depth > 0 && !u.holds(m):
+		return absentItem(d), nil
 	}
 	return it, u.loadImage(ctx, it)
 }
 
 func (u *updater) loadChildren(ctx context.Context, it *item, depth int) error {
+	_, lacks := oci.Below(u.from).(oci.Haver) // then what is kept unseen may not be there
 	for _, d := range it.manifest.Manifests {
 		var child *item
 		var err error
 		switch {
+		case !oci.Has(u.from, d):
+			child = absentItem(d)
 		case d.Annotations[oci.ReferenceType] != "":
 			child = &item{kind: attestationItem, desc: d}
 		case !oci.IsIndex(d.MediaType) && !oci.IsManifest(d.MediaType):
 			child = &item{kind: otherItem, desc: d, left: "it is no image but " + d.MediaType}
-		case d.Platform != nil && !u.wants(*d.Platform):
+		case d.Platform != nil && !u.wants(*d.Platform) && !(lacks && u.opt.KeepOtherPlatforms):
 			child = &item{kind: imageItem, desc: d}
 		default:
 			raw, readErr := oci.Read(ctx, u.from, d)
@@ -69,6 +75,26 @@ func (u *updater) loadChildren(ctx context.Context, it *item, depth int) error {
 
 const maxDepth = 8
 
+// absentItem returns what an index names and the place of the image does not hold:
+// engines save the platforms that they pulled, with the index of all.
+func absentItem(d Descriptor) *item {
+	it := &item{kind: imageItem, desc: d, absent: true, dropped: "it is not there: only a part of the index is"}
+	switch {
+	case d.Annotations[oci.ReferenceType] != "":
+		it.kind = attestationItem
+	case oci.IsIndex(d.MediaType):
+		it.kind = indexItem
+	case !oci.IsManifest(d.MediaType):
+		it.kind = otherItem
+	}
+	return it
+}
+
+// holds reports whether the config and the layers of an image are there.
+func (u *updater) holds(m *oci.Manifest) bool {
+	return !slices.ContainsFunc(oci.BlobsOf(m), func(d Descriptor) bool { return !oci.Has(u.from, d) })
+}
+
 // loadImage reads the config and tells what is no image: signatures, charts,
 // attestations without a mark.
 func (u *updater) loadImage(ctx context.Context, it *item) error {
@@ -78,6 +104,10 @@ func (u *updater) loadImage(ctx context.Context, it *item) error {
 	}
 	if slices.ContainsFunc(it.manifest.Layers, func(d Descriptor) bool { return strings.HasPrefix(d.MediaType, "application/vnd.in-toto") }) {
 		it.kind = attestationItem
+		return nil
+	}
+	if i := slices.IndexFunc(it.manifest.Layers, func(d Descriptor) bool { return !oci.IsLayer(d) }); i >= 0 {
+		it.kind, it.left = otherItem, "it has no file system: a layer is "+it.manifest.Layers[i].MediaType
 		return nil
 	}
 	var err error
@@ -98,39 +128,72 @@ func firstNot(not string, values ...string) string {
 // selectParts decides what is updated, dropped, and left as it is.
 func (u *updater) selectParts(top *item) error {
 	matched := map[Platform]bool{}
-	var offered []string
+	var offered, absent, others []string
 	for it := range top.all() {
-		if it.kind != imageItem {
+		switch {
+		case it.kind == otherItem && !it.absent:
+			others = append(others, it.left)
+			continue
+		case it.kind != imageItem:
+			continue
+		case it.absent:
+			absent = appendNew(absent, it.platform().String())
 			continue
 		}
 		p := it.platform()
-		if !slices.Contains(offered, p.String()) {
-			offered = append(offered, p.String())
-		}
-		switch {
-		case !u.wants(p):
-			if it.dropped = "--platform leaves it out"; u.opt.KeepOtherPlatforms {
-				it.dropped, it.left = "", "--platform leaves it out"
-			}
-			continue
-		case p.OS == "windows":
-			it.left = "it is a Windows image, which keeps its trust in the registry"
-		default:
-			it.selected = true
-		}
+		offered = appendNew(offered, p.String())
+		u.selectImage(it, p)
 		for _, want := range u.opt.Platforms {
 			matched[want] = matched[want] || want.Covers(p)
 		}
 	}
 	for _, want := range u.opt.Platforms {
 		if !matched[want] {
-			return hint.Add(oci.WithKind(fmt.Errorf("there is no image for %s", want), ErrUsage), "it has "+strings.Join(offered, ", "))
+			return hint.Add(oci.WithKind(fmt.Errorf("there is no image for %s", want), ErrUsage), offers(offered, absent))
 		}
 	}
-	if len(offered) == 0 {
+	switch {
+	case len(offered) == 0 && len(absent) > 0:
+		return hint.Add(errors.New("there is no image in it"), offers(nil, absent))
+	case len(offered) == 0 && len(others) > 0:
+		return hint.Add(fmt.Errorf("there is no image in it: %s", others[0]), "it may be an artifact: a chart, a signature, a bill of materials")
+	case len(offered) == 0:
 		return hint.Add(errors.New("there is no image in it"), "it may be an artifact: a chart, a signature, a bill of materials")
 	}
 	return nil
+}
+
+// selectImage decides what becomes of one image.
+func (u *updater) selectImage(it *item, p Platform) {
+	switch {
+	case u.wants(p) && p.OS == "windows":
+		it.left = "it is a Windows image, which keeps its trust in the registry"
+	case u.wants(p):
+		it.selected = true
+	case u.opt.KeepOtherPlatforms:
+		it.left = "--platform leaves it out"
+	default:
+		it.dropped = "--platform leaves it out"
+	}
+}
+
+func appendNew(all []string, text string) []string {
+	if slices.Contains(all, text) {
+		return all
+	}
+	return append(all, text)
+}
+
+// offers says which platforms there are to choose from.
+func offers(there, absent []string) string {
+	var all []string
+	if len(there) > 0 {
+		all = append(all, "it has "+strings.Join(there, ", "))
+	}
+	if len(absent) > 0 {
+		all = append(all, "its index names "+strings.Join(absent, ", ")+" too, whose content is not there: pull or save that platform first")
+	}
+	return strings.Join(all, "; ")
 }
 
 // wants reports whether images for the platform are to be updated.

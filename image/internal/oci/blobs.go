@@ -19,6 +19,21 @@ type Ranger interface {
 	OpenRange(ctx context.Context, d Descriptor, from, to int64) (io.ReadCloser, error)
 }
 
+// Haver is where it is known, without reading, whether content is there.
+type Haver interface {
+	Has(d Descriptor) bool
+}
+
+// Has reports whether content is there, as far as that is known without reading
+// it: a registry is taken to have all that is named.
+func Has(from Blobs, d Descriptor) bool {
+	if IsAdded(from, d.Digest) {
+		return true
+	}
+	h, ok := Below(from).(Haver)
+	return !ok || h.Has(d)
+}
+
 // ErrNoRange is what a registry that sends all of a blob comes to.
 var ErrNoRange = errors.New("it sends no parts of blobs")
 

@@ -43,6 +43,19 @@ func IsForeign(mediaType string) bool {
 	return strings.Contains(mediaType, "nondistributable") || strings.Contains(mediaType, "rootfs.foreign")
 }
 
+// IsLayer reports whether a layer is a file system's, in a tar archive, as its media
+// type and its annotations say.
+func IsLayer(d Descriptor) bool {
+	for _, lazy := range []string{"containerd.io/snapshot/nydus-", "containerd.io/snapshot/overlaybd/"} {
+		for key := range d.Annotations {
+			if strings.HasPrefix(key, lazy) {
+				return false
+			}
+		}
+	}
+	return strings.HasPrefix(d.MediaType, LayerType) || strings.HasPrefix(d.MediaType, DockerLayer) || IsForeign(d.MediaType)
+}
+
 // Compression is how a layer is packed.
 type Compression string
 
