@@ -203,7 +203,7 @@ func TestI9NoFileSystemStays(t *testing.T) {
 	result := update(t, img, appendBundle("new"), image.Options{})
 	got := digests(object(t, result.Image.Raw()), "manifests")
 	for i, d := range others {
-		if got[i+1] != d.Digest() || !strings.Contains(result.Parts[i+1].Left, "no file system") {
+		if got[i+1] != d.Digest() || !strings.Contains(result.Parts[i+1].Left, "no image but layers of") {
 			t.Errorf("%s %+v", got[i+1], result.Parts[i+1])
 		}
 	}

@@ -107,7 +107,7 @@ func (u *updater) loadImage(ctx context.Context, it *item) error {
 		return nil
 	}
 	if i := slices.IndexFunc(it.manifest.Layers, func(d Descriptor) bool { return !oci.IsLayer(d) }); i >= 0 {
-		it.kind, it.left = otherItem, "it has no file system: a layer is "+it.manifest.Layers[i].MediaType
+		it.kind, it.left = otherItem, "it is no image but layers of "+it.manifest.Layers[i].MediaType
 		return nil
 	}
 	var err error
@@ -156,7 +156,7 @@ func (u *updater) selectParts(top *item) error {
 	case len(offered) == 0 && len(absent) > 0:
 		return hint.Add(errors.New("there is no image in it"), offers(nil, absent))
 	case len(offered) == 0 && len(others) > 0:
-		return hint.Add(fmt.Errorf("there is no image in it: %s", others[0]), "it may be an artifact: a chart, a signature, a bill of materials")
+		return hint.Add(fmt.Errorf("there is no image in it, but %s", strings.TrimPrefix(others[0], "it is no image but ")), "it may be an artifact: a chart, a signature, a bill of materials")
 	case len(offered) == 0:
 		return hint.Add(errors.New("there is no image in it"), "it may be an artifact: a chart, a signature, a bill of materials")
 	}

@@ -21,7 +21,11 @@ import (
 func getDocker(ctx context.Context, t *tarFiles, text, ref string) (*oci.Image, error) {
 	raw, err := layout{t}.readSmall(savedFile)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, hint.Add(fmt.Errorf("%s has no manifest.json: docker save did not write it", text), "an OCI layout in an archive is oci-archive:FILE")
+		advice := "an archive of images has manifest.json or index.json at its top: write one with docker save NAME -o FILE"
+		if t.has("index.json") {
+			advice = "it has an OCI layout: name it oci-archive:FILE"
+		}
+		return nil, hint.Add(fmt.Errorf("%s has no manifest.json: docker save did not write it", text), advice)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", text, err)
@@ -88,9 +92,9 @@ func fromLayout(ctx context.Context, t *tarFiles, text string, one saved) (*oci.
 	if err != nil {
 		return nil, err
 	}
-	index, err := oci.ParseManifest(oci.IndexType, raw)
+	index, err := parseIndex(raw)
 	if err != nil {
-		return nil, fmt.Errorf("index.json: %w", err)
+		return nil, err
 	}
 	for _, d := range index.Manifests {
 		named := slices.ContainsFunc(one.RepoTags, func(tag string) bool { return engineName(tag).isOf(d) })

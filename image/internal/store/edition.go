@@ -115,17 +115,21 @@ func enginesNames(index []byte, names []name) ([]string, error) {
 	}
 	var found []string
 	for _, n := range names {
-		place, err := n.placeIn(all.Manifests)
+		places, err := n.placesIn(all.Manifests)
 		if err != nil {
 			return nil, err
 		}
-		if place >= 0 && all.Manifests[place].Annotations[containerdName] != "" {
-			found = append(found, all.Manifests[place].Annotations[containerdName])
-		} else if n.full != "" {
+		if n.full != "" {
 			found = append(found, n.full)
 		}
+		for _, place := range places {
+			if place >= 0 && all.Manifests[place].Annotations[containerdName] != "" {
+				found = append(found, all.Manifests[place].Annotations[containerdName])
+			}
+		}
 	}
-	return found, nil
+	slices.Sort(found)
+	return slices.Compact(found), nil
 }
 
 // fileOf returns the name of the file that has some content.

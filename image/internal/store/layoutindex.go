@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -28,8 +29,12 @@ func (l layout) Open(ctx context.Context, d oci.Descriptor) (io.ReadCloser, erro
 		return nil, err
 	}
 	f, err := l.openFile(d.Digest.Path())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, hint.Add(err, "only a part of the image is there: copy or save it again, with all that it is made of")
+	}
 	return oci.FileOf(ctx, f, err)
 }
+
 
 // Has implements [oci.Haver].
 func (l layout) Has(d oci.Descriptor) bool {
@@ -54,14 +59,18 @@ func (l layout) readSmall(name string) ([]byte, error) {
 func (l layout) get(ctx context.Context, text, tag string) (*oci.Image, error) {
 	raw, err := l.readSmall("index.json")
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, hint.Add(fmt.Errorf("%s is not an OCI layout: it has no index.json", text), "an archive that docker save wrote is docker-archive:FILE")
+		advice := "an OCI layout has index.json at its top: make one with skopeo copy … oci:DIR"
+		if l.has(savedFile) {
+			advice = "docker save wrote it: name it docker-archive:FILE"
+		}
+		return nil, hint.Add(fmt.Errorf("%s is not an OCI layout: it has no index.json", text), advice)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", text, err)
 	}
-	index, err := oci.ParseManifest(oci.IndexType, raw)
+	index, err := parseIndex(raw)
 	if err != nil {
-		return nil, fmt.Errorf("%s: index.json: %w", text, err)
+		return nil, fmt.Errorf("%s: %w", text, err)
 	}
 	d, err := choose(index.Manifests, tag)
 	if err != nil {
@@ -72,6 +81,19 @@ func (l layout) get(ctx context.Context, text, tag string) (*oci.Image, error) {
 		return nil, fmt.Errorf("%s: %w", text, err)
 	}
 	return img, nil
+}
+
+// parseIndex reads an index.json.
+func parseIndex(raw []byte) (*oci.Manifest, error) {
+	index, err := oci.ParseManifest(oci.IndexType, raw)
+	if err == nil {
+		return index, nil
+	}
+	var says struct{ MediaType string }
+	if json.Unmarshal(raw, &says) == nil && says.MediaType != "" && says.MediaType != oci.IndexType {
+		return nil, hint.Add(fmt.Errorf("index.json: it says that it is %s, and a layout's is %s", says.MediaType, oci.IndexType), "it may be a manifest in its place: make the layout anew, with skopeo copy … oci:DIR")
+	}
+	return nil, fmt.Errorf("index.json: %w", err)
 }
 
 // image returns the image that d describes.
@@ -96,7 +118,7 @@ func choose(all []oci.Descriptor, tag string) (oci.Descriptor, error) {
 		}
 	}
 	switch {
-	case len(found) == 1:
+	case len(found) == 1, len(found) > 1 && tag != "" && sameContent(found):
 		return found[0], nil
 	case len(found) > 1:
 		return oci.Descriptor{}, hint.Add(oci.WithKind(fmt.Errorf("it holds %d images", len(found)), oci.ErrUsage), "choose one by its tag: "+namesOf(found))
@@ -129,12 +151,14 @@ func enterImage(raw []byte, d oci.Descriptor, names []name) ([]byte, error) {
 		names = []name{{}}
 	}
 	for _, n := range names {
-		place, err := n.placeIn(index.Manifests)
+		places, err := n.placesIn(index.Manifests)
 		if err != nil {
 			return nil, err
 		}
-		if err := enter(entries, place, d, n); err != nil {
-			return nil, err
+		for _, place := range places {
+			if err := enter(entries, place, d, n); err != nil {
+				return nil, err
+			}
 		}
 	}
 	if err := o.Set("manifests", entries); err != nil {
@@ -143,31 +167,32 @@ func enterImage(raw []byte, d oci.Descriptor, names []name) ([]byte, error) {
 	return o.Encode(), nil
 }
 
-// placeIn returns the place of the entry that a name stands for, or -1.
-func (n name) placeIn(all []oci.Descriptor) (int, error) {
-	if len(all) == 1 && n == (name{}) {
-		return 0, nil
-	}
-	place := -1
+// placesIn returns the places of the entries that a name stands for, which are of
+// one image, or -1 for a new one.
+func (n name) placesIn(all []oci.Descriptor) ([]int, error) {
+	var places []int
+	var found []oci.Descriptor
 	for i, d := range all {
-		switch {
-		case !n.isOf(d):
-		case place >= 0 && all[place].Annotations[containerdName] != d.Annotations[containerdName]:
-			return 0, hint.Add(oci.WithKind(fmt.Errorf("it holds several images with the tag %s", n.ref), oci.ErrUsage), "name it in full: "+namesOf(all))
-		default:
-			place = i
+		if n.isOf(d) || n == (name{}) && len(all) == 1 {
+			places, found = append(places, i), append(found, d)
 		}
 	}
-	return place, nil
+	switch {
+	case len(found) == 0:
+		return []int{-1}, nil
+	case !sameContent(found):
+		return nil, hint.Add(oci.WithKind(fmt.Errorf("it holds %d images of that name", len(found)), oci.ErrUsage), "name one in full: "+namesOf(found))
+	}
+	return places, nil
 }
 
 // enter has an entry name an image, or adds one.
 func enter(entries *oci.List, place int, d oci.Descriptor, n name) error {
 	if place < 0 {
+		place = entries.Len()
 		if err := entries.Append(struct{}{}); err != nil {
 			return err
 		}
-		place = entries.Len() - 1
 	}
 	entry, err := entries.Object(place)
 	if err != nil {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -17,17 +18,21 @@ const (
 // specification, and by that of containerd. Engines with containerd's store find
 // an image by the second alone, others by the first. The zero value is no name.
 type name struct {
-	ref  string // as in the annotation of the specification
-	full string // as containerd writes it: docker.io/library/x:1; "" is a tag alone
+	ref    string     // as in the annotation of the specification
+	full   string     // as containerd writes it: docker.io/library/x:1; "" is a tag alone
+	digest oci.Digest // names what is there without a tag
 }
 
 // layoutName returns the name of an image in an OCI layout. It is what the user
-// says, a tag alone or a reference.
+// says: a tag alone, a reference, or the digest of what is there.
 func layoutName(text string) name {
+	if _, err := oci.Digest(text).NewHash(); err == nil {
+		return name{digest: oci.Digest(text)}
+	}
 	if !strings.ContainsAny(text, ":/") {
 		return name{ref: text}
 	}
-	return name{text, fullName(text)}
+	return name{ref: text, full: fullName(text)}
 }
 
 // layoutNames returns the names of an image in an OCI layout, of which there is one
@@ -43,7 +48,7 @@ func layoutNames(text string) []name {
 // writes the tag alone for the first annotation.
 func engineName(text string) name {
 	full := fullName(text)
-	return name{full[strings.LastIndexByte(full, ':')+1:], full}
+	return name{ref: full[strings.LastIndexByte(full, ':')+1:], full: full}
 }
 
 // fullName returns the name of an image with its registry and its tag, as the
@@ -78,6 +83,8 @@ func sameImage(a, b string) bool { return a == b || fullName(a) == fullName(b) }
 func (n name) isOf(d oci.Descriptor) bool {
 	ref, full := d.Annotations[refName], d.Annotations[containerdName]
 	switch {
+	case n.digest != "":
+		return d.Digest == n.digest
 	case n == name{}:
 		return ref == "" && full == ""
 	case n.full == "":
@@ -109,12 +116,17 @@ func namesOf(all []oci.Descriptor) string {
 	var names []string
 	for _, d := range all {
 		text := d.Annotations[refName]
-		if full := d.Annotations[containerdName]; full != "" && (text == "" || refs[text] > 1) {
-			text = full
+		if text == "" || refs[text] > 1 {
+			text = cmp.Or(d.Annotations[containerdName], string(d.Digest))
 		}
-		if text != "" && !slices.Contains(names, text) {
+		if !slices.Contains(names, text) {
 			names = append(names, text)
 		}
 	}
 	return strings.Join(names, ", ")
+}
+
+// sameContent reports whether entries of a layout are all of one image.
+func sameContent(all []oci.Descriptor) bool {
+	return !slices.ContainsFunc(all, func(d oci.Descriptor) bool { return d.Digest != all[0].Digest })
 }
