@@ -303,3 +303,59 @@ func patchInPlaceWith(t *testing.T, text, line string) *image.Image {
 	must(t, at.Put(t.Context(), result.Image))
 	return result.Image
 }
+
+// What is not read of archives says what to do.
+func TestI12Archives(t *testing.T) {
+	l := &image.Locations{}
+	whole := filepath.Join(t.TempDir(), "a.tar")
+	put(t, l, "docker-archive:"+whole+":a", smallImage(t, l))
+	data, err := os.ReadFile(whole)
+	must(t, err)
+	for _, test := range []struct {
+		content       []byte
+		want, hint    string
+		streamed, oci bool
+	}{
+		{content: append([]byte("\xfd7zXZ\x00"), data...), want: "compressed with xz", hint: "xz -dk "},
+		{content: append([]byte("BZh9"), data...), want: "compressed with bzip2", hint: "bzip2 -dk "},
+		{content: append([]byte("BZh9"), data...), want: "compressed with bzip2", hint: "bzip2 -dc FILE | certgraft", streamed: true},
+		{content: roottest.Tar(t, roottest.File("manifest.json", "[]")), want: "manifest.json is empty", hint: "docker save NAME"},
+		{content: roottest.Tar(t, roottest.File("manifest.json", "null")), want: "manifest.json is empty", hint: "docker save NAME"},
+		{content: roottest.Tar(t, roottest.File("manifest.json", "[]")), want: "no index.json", hint: "docker-archive:FILE", oci: true},
+		{content: roottest.Tar(t, roottest.File("index.json", "{}")), want: "no manifest.json", hint: "oci-archive:FILE"},
+		{content: roottest.Tar(t, roottest.File("x", "")), want: "no manifest.json", hint: "docker save NAME"},
+		{content: roottest.Tar(t, roottest.File("x", "")), want: "no index.json", hint: "skopeo copy", oci: true},
+		{content: roottest.Tar(t, roottest.File("index.json", `{"schemaVersion":2,"mediaType":"application/vnd.docker.distribution.manifest.v2+json"}`)), want: "says that it is application/vnd.docker", hint: "make the layout anew", oci: true},
+		{content: data[:len(data)/2], want: "cut off", hint: "save the archive again"},
+		{content: roottest.Pack(t, "gzip", data)[:300], want: "cut off", hint: "save the archive again"},
+		{content: []byte("text"), want: "no tar archive", hint: "docker save"},
+	} {
+		file := filepath.Join(t.TempDir(), "x.tar")
+		must(t, os.WriteFile(file, test.content, 0o600))
+		kind, name := "docker-archive:", file
+		if test.oci {
+			kind = "oci-archive:"
+		}
+		if test.streamed {
+			name = "-"
+		}
+		at, err := (&image.Locations{Stdin: bytes.NewReader(test.content)}).Parse(kind + name)
+		must(t, err)
+		if _, err = at.Get(t.Context()); err == nil || !strings.HasPrefix(err.Error(), kind+name) || !strings.Contains(err.Error(), test.want) || !strings.Contains(fmt.Sprint(hint.Of(err)), test.hint) {
+			t.Errorf("%v %q, want %q and %q", err, hint.Of(err), test.want, test.hint)
+		}
+	}
+}
+
+// skopeo of Debian 12 finds no image with Docker's media types in a layout.
+func TestI12DockerTypesInALayout(t *testing.T) {
+	l := &image.Locations{}
+	docker := get(t, l, "docker-archive:"+docker(t, nil, base(t)...))
+	for text, want := range map[string]bool{"oci:x": true, "oci-archive:x": true, "docker-archive:x": false, "docker-daemon:x": false, "registry.example.com/x": false} {
+		at, err := l.Parse(text)
+		must(t, err)
+		if got := at.Advice(docker); strings.Contains(got, "skopeo") != want || at.Advice(smallImage(t, l)) != "" {
+			t.Errorf("%s: %q", text, got)
+		}
+	}
+}

@@ -109,6 +109,16 @@ func fullName(name string) string {
 	return at.Name()
 }
 
+// Advice says who cannot read the image there, or "".
+func (at Location) Advice(img *Image) string {
+	archive, _ := at.place.(*store.Archive)
+	_, dir := at.place.(*store.Dir)
+	if !dir && (archive == nil || archive.Docker) || !oci.IsDocker(img.Descriptor.MediaType) {
+		return ""
+	}
+	return "the image has Docker's media types, by which skopeo 1.9 of Debian 12 finds nothing in an OCI layout: for that write docker-archive:FILE, or to a registry"
+}
+
 // Unmoved returns an error if the tag from which the image came stands for
 // another image now, in a registry or in the directory of a layout. Elsewhere
 // nobody is asked.

@@ -57,6 +57,7 @@ type imageEditor struct {
 
 	mu       sync.Mutex
 	warnings []string // of the cache
+	advised  []string // of destinations
 }
 
 // open reads the flags and arguments of an edit, and returns the arguments that
@@ -216,6 +217,15 @@ func (w *imageEditor) put(ctx context.Context, job patchJob, updated *image.Resu
 			return err
 		}
 		result.References = append(result.References, to.Pinned(updated.Image.Descriptor.Digest))
+		w.advise(to.Advice(updated.Image))
 	}
 	return nil
+}
+
+// advise says once who cannot read an image where it was put.
+func (w *imageEditor) advise(text string) {
+	if text != "" && !slices.Contains(w.advised, text) {
+		w.advised = append(w.advised, text)
+		w.p.note(text)
+	}
 }

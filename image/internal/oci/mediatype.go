@@ -32,6 +32,9 @@ func IsManifest(mediaType string) bool {
 	return mediaType == ManifestType || mediaType == DockerManifest
 }
 
+// IsDocker reports whether the media type of a manifest or an index is Docker's.
+func IsDocker(mediaType string) bool { return mediaType == DockerManifest || mediaType == dockerList }
+
 // IsImageConfig reports whether the media type is that of an image's config.
 func IsImageConfig(mediaType string) bool {
 	return mediaType == ConfigType || mediaType == DockerConfig

@@ -153,7 +153,7 @@ func (c *contents) classic(ctx context.Context, list []byte) map[oci.Digest]stri
 }
 
 // errNoArchive is what a file that is no archive comes to.
-var errNoArchive = errors.New("it is no tar archive")
+var errNoArchive = hint.Add(errors.New("it is no tar archive"), "name a file that docker save, podman save or skopeo copy wrote")
 
 // notUnpacked refuses an archive that is packed as none is read, and says how to
 // unpack it.

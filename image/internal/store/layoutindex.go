@@ -35,7 +35,6 @@ func (l layout) Open(ctx context.Context, d oci.Descriptor) (io.ReadCloser, erro
 	return oci.FileOf(ctx, f, err)
 }
 
-
 // Has implements [oci.Haver].
 func (l layout) Has(d oci.Descriptor) bool {
 	_, err := d.Digest.NewHash()

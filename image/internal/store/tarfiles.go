@@ -14,6 +14,7 @@ import (
 
 	"github.com/certgraft/certgraft/image/internal/layer"
 	"github.com/certgraft/certgraft/image/internal/oci"
+	"github.com/certgraft/certgraft/internal/hint"
 )
 
 // spool keeps a stream in a file without a name, and returns how it was compressed.
@@ -39,9 +40,17 @@ func spool(ctx context.Context, r io.Reader) (*os.File, oci.Compression, error) 
 		_, err = io.Copy(f, layer.Bound(unpacked, layer.DefaultMaxLayerSize))
 	}
 	if err != nil {
-		return nil, kind, errors.Join(fmt.Errorf("keep the archive while it is read: %w", err), f.Close())
+		return nil, kind, errors.Join(keptBadly(err), f.Close())
 	}
 	return f, kind, nil
+}
+
+// keptBadly is what a stream comes to that cannot be kept: most often it ends early.
+func keptBadly(err error) error {
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return hint.Add(fmt.Errorf("it is damaged or cut off: %w", err), "copy or save the archive again")
+	}
+	return fmt.Errorf("keep the archive while it is read: %w", err)
 }
 
 // tarFiles are the files of a tar archive.
@@ -70,7 +79,7 @@ func indexArchive(ctx context.Context, f *os.File) (*tarFiles, error) {
 			return nil, errNoArchive
 		}
 		if err != nil {
-			return nil, fmt.Errorf("it is damaged or cut off: %w", err)
+			return nil, hint.Add(fmt.Errorf("it is damaged or cut off: %w", err), "copy or save the archive again")
 		}
 		if held += layer.HeaderSize(h); held > layer.MaxHeaders {
 			return nil, layer.ErrTooManyNames
