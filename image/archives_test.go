@@ -359,3 +359,31 @@ func TestI12DockerTypesInALayout(t *testing.T) {
 		}
 	}
 }
+
+// Images without a tag, and several of one tag, are found by their digest.
+func TestI3ImagesAreFoundByDigest(t *testing.T) {
+	l := &image.Locations{}
+	dir := filepath.Join(t.TempDir(), "layout")
+	one, two := differentImage(t, l, "one"), differentImage(t, l, "two")
+	put(t, l, "oci:"+dir+":a", one)
+	put(t, l, "oci:"+dir+":b", two)
+	index := filepath.Join(dir, "index.json")
+	raw, err := os.ReadFile(index)
+	must(t, err)
+	for _, tag := range []string{"a", ""} {
+		must(t, os.WriteFile(index, bytes.ReplaceAll(raw, []byte(`ref.name":"b"`), []byte(`ref.name":"`+tag+`"`)), 0o600))
+		at, err := l.Parse(strings.TrimSuffix("oci:"+dir+":"+tag, ":"))
+		must(t, err)
+		if _, err := at.Get(t.Context()); err == nil || !strings.Contains(fmt.Sprint(hint.Of(err)), string(two.Descriptor.Digest)) {
+			t.Errorf("%v %q", err, hint.Of(err))
+		}
+		text := "oci:" + dir + ":" + string(two.Descriptor.Digest)
+		result := update(t, get(t, l, text), appendBundle("new"), image.Options{})
+		put(t, l, text, result.Image)
+		now, err := os.ReadFile(index)
+		must(t, err)
+		if !strings.Contains(string(now), string(one.Descriptor.Digest)) || strings.Contains(string(now), string(two.Descriptor.Digest)) || strings.Contains(string(now), `name":"sha256`) || strings.Count(string(now), `"digest"`) != 2 {
+			t.Errorf("%s", now)
+		}
+	}
+}

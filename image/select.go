@@ -56,7 +56,7 @@ func (u *updater) loadChildren(ctx context.Context, it *item, depth int) error {
 			child = &item{kind: attestationItem, desc: d}
 		case !oci.IsIndex(d.MediaType) && !oci.IsManifest(d.MediaType):
 			child = &item{kind: otherItem, desc: d, left: "it is no image but " + d.MediaType}
-		case d.Platform != nil && !u.wants(*d.Platform) && !(lacks && u.opt.KeepOtherPlatforms):
+		case d.Platform != nil && !u.wants(*d.Platform) && (!lacks || !u.opt.KeepOtherPlatforms):
 			child = &item{kind: imageItem, desc: d}
 		default:
 			raw, readErr := oci.Read(ctx, u.from, d)

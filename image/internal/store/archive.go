@@ -95,9 +95,14 @@ func (a *Archive) put(ctx context.Context, img *oci.Image) error {
 	if err != nil {
 		return err
 	}
-	if was != nil && was != a.held {
-		defer was.close()
+	if was == nil || was == a.held {
+		return a.putInto(ctx, was, img)
 	}
+	return errors.Join(a.putInto(ctx, was, img), was.close())
+}
+
+// putInto enters the image in what the archive holds, and writes it.
+func (a *Archive) putInto(ctx context.Context, was *contents, img *oci.Image) error {
 	e, err := a.edit(ctx, was, img)
 	if err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 
 	"github.com/certgraft/certgraft/image/internal/oci"
@@ -145,9 +146,7 @@ func (c *contents) classic(ctx context.Context, list []byte) map[oci.Digest]stri
 		if err != nil {
 			continue // it stays as it is
 		}
-		for digest, name := range names {
-			all[digest] = name
-		}
+		maps.Copy(all, names)
 	}
 	return all
 }

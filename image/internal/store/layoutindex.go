@@ -120,7 +120,7 @@ func choose(all []oci.Descriptor, tag string) (oci.Descriptor, error) {
 	case len(found) == 1, len(found) > 1 && tag != "" && sameContent(found):
 		return found[0], nil
 	case len(found) > 1:
-		return oci.Descriptor{}, hint.Add(oci.WithKind(fmt.Errorf("it holds %d images", len(found)), oci.ErrUsage), "choose one by its tag: "+namesOf(found))
+		return oci.Descriptor{}, hint.Add(oci.WithKind(fmt.Errorf("it holds %d images", len(found)), oci.ErrUsage), "choose one by its tag, or its digest: "+namesOf(found))
 	case tag == "":
 		return oci.Descriptor{}, errors.New("it holds no image")
 	}
