@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/certgraft/certgraft/image/internal/oci"
 	"github.com/certgraft/certgraft/internal/atomicfile"
@@ -103,7 +104,7 @@ func (a *Archive) put(ctx context.Context, img *oci.Image) error {
 
 // putInto enters the image in what the archive holds, and writes it.
 func (a *Archive) putInto(ctx context.Context, was *contents, img *oci.Image) error {
-	e, err := a.edit(ctx, was, img)
+	e, err := newEdition(ctx, was, img, entry{a.Tag, a.Docker, kindOf(a.Path)})
 	if err != nil {
 		return err
 	}
@@ -167,4 +168,15 @@ func (a *Archive) writeFile(write func(io.Writer) error) error {
 	}
 	defer root.Close()
 	return atomicfile.In(root, filepath.Base(file), write)
+}
+
+// kindOf returns how a new archive is compressed, as its name says.
+func kindOf(file string) oci.Compression {
+	switch {
+	case strings.HasSuffix(file, ".tar.gz"), strings.HasSuffix(file, ".tgz"):
+		return oci.Gzipped
+	case strings.HasSuffix(file, ".tar.zst"), strings.HasSuffix(file, ".tzst"):
+		return oci.Zstandard
+	}
+	return oci.Plain
 }

@@ -49,9 +49,6 @@ func getDocker(ctx context.Context, t *tarFiles, text, ref string) (*oci.Image, 
 	return img, nil
 }
 
-// savedFile is where an archive that docker save wrote says what it holds.
-const savedFile = "manifest.json"
-
 // saved is one image in the manifest.json of an archive that docker save wrote.
 type saved struct {
 	Config   string

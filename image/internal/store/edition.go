@@ -19,6 +19,13 @@ import (
 	"github.com/certgraft/certgraft/internal/hint"
 )
 
+// entry is how an image is entered in an archive.
+type entry struct {
+	tag    string
+	docker bool            // for docker load
+	kind   oci.Compression // of a new archive
+}
+
 // edition is what becomes of an archive once an image is entered in it: all that
 // it holds stays, but for what the image that is replaced alone has.
 type edition struct {
@@ -33,9 +40,9 @@ type edition struct {
 	gone   map[string]bool           // files that are not kept
 }
 
-// edit enters an image in what an archive holds.
-func (a *Archive) edit(ctx context.Context, was *contents, img *oci.Image) (*edition, error) {
-	e := &edition{was: was, img: img, kind: kindOf(a.Path), needed: map[string]oci.Descriptor{}}
+// newEdition enters an image in what an archive holds.
+func newEdition(ctx context.Context, was *contents, img *oci.Image, as entry) (*edition, error) {
+	e := &edition{was: was, img: img, kind: as.kind, needed: map[string]oci.Descriptor{}}
 	index, list := []byte(emptyIndex), []byte(nil)
 	if was != nil {
 		var err error
@@ -47,7 +54,7 @@ func (a *Archive) edit(ctx context.Context, was *contents, img *oci.Image) (*edi
 	if index == nil {
 		e.files = was.classic(ctx, list)
 	}
-	if err := a.enter(ctx, e, index, list); err != nil {
+	if err := e.enter(ctx, index, list, as); err != nil {
 		return nil, err
 	}
 	e.changed = !bytes.Equal(index, e.index) || !bytes.Equal(list, e.list)
@@ -64,12 +71,12 @@ func (a *Archive) edit(ctx context.Context, was *contents, img *oci.Image) (*edi
 
 // enter edits index.json and manifest.json. An archive that has only the second is
 // left without the first: engines that find the first look at no other.
-func (a *Archive) enter(ctx context.Context, e *edition, index, list []byte) (err error) {
-	names, engineNames := layoutNames(a.Tag), []string(nil)
+func (e *edition) enter(ctx context.Context, index, list []byte, as entry) (err error) {
+	names, engineNames := layoutNames(as.tag), []string(nil)
 	switch {
-	case a.Docker && a.Tag != "":
-		engineNames = []string{tagged(a.Tag)}
-	case a.Docker:
+	case as.docker && as.tag != "":
+		engineNames = []string{tagged(as.tag)}
+	case as.docker:
 		engineNames = slices.Clone(e.img.Tags)
 	case index == nil:
 		return hint.Add(errors.New("it has no OCI layout to put an image into"), "an archive that docker save wrote is docker-archive:FILE")
@@ -78,7 +85,7 @@ func (a *Archive) enter(ctx context.Context, e *edition, index, list []byte) (er
 			return fmt.Errorf("index.json: %w", err)
 		}
 	}
-	if a.Docker {
+	if as.docker {
 		names = nil
 		for _, n := range engineNames {
 			names = append(names, engineName(n))
@@ -89,10 +96,10 @@ func (a *Archive) enter(ctx context.Context, e *edition, index, list []byte) (er
 			return fmt.Errorf("index.json: %w", err)
 		}
 	}
-	if !a.Docker && list == nil {
+	if !as.docker && list == nil {
 		return nil
 	}
-	one, err := savedOf(ctx, e.img, engineNames, e.fileOf, !a.Docker || len(e.img.Tags) > 0)
+	one, err := savedOf(ctx, e.img, engineNames, e.fileOf, !as.docker || len(e.img.Tags) > 0)
 	if err != nil {
 		return err
 	}
@@ -231,17 +238,6 @@ func putFile(out *tar.Writer, name string, size int64, r io.Reader) error {
 	}
 	_, err := io.Copy(out, r)
 	return err
-}
-
-// kindOf returns how a new archive is compressed, as its name says.
-func kindOf(file string) oci.Compression {
-	switch {
-	case strings.HasSuffix(file, ".tar.gz"), strings.HasSuffix(file, ".tgz"):
-		return oci.Gzipped
-	case strings.HasSuffix(file, ".tar.zst"), strings.HasSuffix(file, ".tzst"):
-		return oci.Zstandard
-	}
-	return oci.Plain
 }
 
 // packer compresses an archive on one thread, and writes no time.

@@ -45,8 +45,7 @@ func (e *Engine) Get(ctx context.Context) (*oci.Image, error) {
 
 // Put has the engine keep the image: the engine reads an archive as docker load does.
 func (e *Engine) Put(ctx context.Context, img *oci.Image) error {
-	archive := &Archive{Tag: e.tag(), Docker: true}
-	load, err := archive.edit(ctx, nil, img)
+	load, err := newEdition(ctx, nil, img, entry{tag: e.tag(), docker: true})
 	if err != nil {
 		return fmt.Errorf("%s: %w", e.Text, err)
 	}

@@ -24,6 +24,9 @@ type layout struct{ files }
 
 const layoutMark = `{"imageLayoutVersion":"1.0.0"}`
 
+// savedFile is where an archive that docker save wrote says what it holds.
+const savedFile = "manifest.json"
+
 func (l layout) Open(ctx context.Context, d oci.Descriptor) (io.ReadCloser, error) {
 	if _, err := d.Digest.NewHash(); err != nil {
 		return nil, err

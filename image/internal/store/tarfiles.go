@@ -3,6 +3,7 @@ package store
 import (
 	"archive/tar"
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -51,6 +52,29 @@ func keptBadly(err error) error {
 		return hint.Add(fmt.Errorf("it is damaged or cut off: %w", err), "copy or save the archive again")
 	}
 	return fmt.Errorf("keep the archive while it is read: %w", err)
+}
+
+// errNoArchive is what a file that is no archive comes to.
+var errNoArchive = hint.Add(errors.New("it is no tar archive"), "name a file that docker save, podman save or skopeo copy wrote")
+
+// notUnpacked refuses an archive that is packed as none is read, and says how to
+// unpack it.
+func notUnpacked(r *bufio.Reader, file string) error {
+	magic, err := r.Peek(6)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	for tool, starts := range map[string]string{"xz": "\xfd7zXZ\x00", "bzip2": "BZh"} {
+		if !bytes.HasPrefix(magic, []byte(starts)) {
+			continue
+		}
+		how := fmt.Sprintf("unpack it first: %s -dk %s", tool, file)
+		if file == "" {
+			how = fmt.Sprintf("unpack it on the way: %s -dc FILE | certgraft …", tool)
+		}
+		return hint.Add(fmt.Errorf("it is compressed with %s, which is not read", tool), how)
+	}
+	return nil
 }
 
 // tarFiles are the files of a tar archive.
