@@ -22,8 +22,6 @@ type Archive struct {
 	Docker          bool
 	Stdin           io.Reader
 	Stdout          io.Writer
-
-	held *contents // what the image was got from
 }
 
 func (a *Archive) String() string { return a.Text }
@@ -31,55 +29,77 @@ func (a *Archive) String() string { return a.Text }
 // Get returns the image that is there. An archive that docker save wrote since Docker 25
 // has an OCI layout in it, which says more.
 func (a *Archive) Get(ctx context.Context) (*oci.Image, error) {
-	held, err := a.open(ctx)
+	c, err := a.open(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", a.Text, err)
 	}
-	var img *oci.Image
+	get := layout{c}.get
 	if a.Docker {
-		img, err = getDocker(ctx, held.files, a.Text, a.Tag)
-	} else {
-		img, err = layout{held.files}.get(ctx, a.Text, a.Tag)
+		get = c.getDocker
 	}
+	img, err := get(ctx, a.Text, a.Tag)
 	if err != nil {
-		return nil, errors.Join(err, held.close())
+		return nil, errors.Join(err, c.close())
 	}
-	a.held = held
 	return img, nil
 }
 
 // open opens the archive, as a file that can be read from anywhere: what comes
 // from standard input or a pipe, or is compressed, becomes one without a name.
-func (a *Archive) open(ctx context.Context) (*contents, error) {
-	if a.Path == "-" {
-		if a.Stdin == nil {
-			return nil, errors.New("there is no standard input")
-		}
-		return spooled(ctx, a.Stdin, nil)
+func (a *Archive) open(ctx context.Context) (c *contents, err error) {
+	if a.Path != "-" {
+		c, err = openFile(ctx, a.Path)
+	} else if a.Stdin == nil {
+		return nil, errors.New("there is no standard input")
+	} else {
+		c, err = spooled(ctx, a.Stdin)
 	}
-	f, err := os.Open(a.Path)
+	if err == nil {
+		c.of = a
+	}
+	return c, err
+}
+
+func openFile(ctx context.Context, name string) (*contents, error) {
+	f, err := os.Open(name)
 	if err != nil {
 		return nil, hint.Add(err, "name an archive that is there")
 	}
+	c, err := openFrom(ctx, f)
+	if c == nil || c.file != f {
+		return c, errors.Join(err, f.Close())
+	}
+	return c, err
+}
+
+// openFrom returns what the archive in an open file holds, which it may go on to
+// read from.
+func openFrom(ctx context.Context, f *os.File) (c *contents, err error) {
 	info, err := f.Stat()
 	if err != nil {
-		return nil, errors.Join(err, f.Close())
+		return nil, err
 	}
+	packed := true
 	if info.Mode().IsRegular() {
 		head := bufio.NewReader(io.NewSectionReader(f, 0, 16))
+		if err := notUnpacked(head, f.Name()); err != nil {
+			return nil, err
+		}
 		kind, err := oci.Sniff(head)
-		if err == nil {
-			err = notUnpacked(head, a.Path)
-		}
 		if err != nil {
-			return nil, errors.Join(err, f.Close())
+			return nil, err
 		}
-		if kind == oci.Plain {
-			return indexed(ctx, f, kind, info)
-		}
+		packed = kind != oci.Plain
 	}
-	defer f.Close()
-	return spooled(ctx, f, info)
+	if packed {
+		c, err = spooled(ctx, f)
+	} else {
+		c, err = indexed(ctx, f)
+	}
+	if err == nil {
+		c.info = info
+	}
+	return c, err
 }
 
 // Put has the place keep the image, and what else the archive holds. A new archive
@@ -92,14 +112,16 @@ func (a *Archive) Put(ctx context.Context, img *oci.Image) error {
 }
 
 func (a *Archive) put(ctx context.Context, img *oci.Image) error {
-	was, err := a.there(ctx)
+	from := contentsOf(img)
+	was, err := a.there(ctx, from)
 	if err != nil {
 		return err
 	}
-	if was == nil || was == a.held {
-		return a.putInto(ctx, was, img)
+	err = a.putInto(ctx, was, img)
+	if was != nil && was != from {
+		err = errors.Join(err, was.close())
 	}
-	return errors.Join(a.putInto(ctx, was, img), was.close())
+	return err
 }
 
 // putInto enters the image in what the archive holds, and writes it.
@@ -121,19 +143,20 @@ func (a *Archive) putInto(ctx context.Context, was *contents, img *oci.Image) er
 }
 
 // there returns what the archive holds that is to be written, or nil if it is a
-// new one. An archive that was read as a stream is written with all that was in it.
-func (a *Archive) there(ctx context.Context) (*contents, error) {
-	if a.Path == "-" {
-		return a.held, nil
-	}
+// new one. In from is the archive that the image is from: a stream is written with
+// all that was in it where it goes the way that it came.
+func (a *Archive) there(ctx context.Context, from *contents) (*contents, error) {
 	info, err := os.Stat(a.Path)
 	switch {
+	case a.Path == "-", err == nil && !info.Mode().IsRegular():
+		if from == nil || from.of != a {
+			return nil, nil
+		}
+		return from, nil
 	case err != nil:
 		return nil, nil // it is made, or that fails
-	case !info.Mode().IsRegular():
-		return a.held, nil
-	case a.held != nil && a.held.isOf(info):
-		return a.held, nil
+	case from != nil && from.isOf(info):
+		return from, nil
 	}
 	was, err := a.open(ctx)
 	if errors.Is(err, errNoArchive) {

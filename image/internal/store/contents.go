@@ -15,30 +15,51 @@ import (
 
 // contents is what an archive holds.
 type contents struct {
-	files *tarFiles
-	kind  oci.Compression
-	info  os.FileInfo // of the file; nil is a stream
+	*tarFiles
+	kind oci.Compression
+	info os.FileInfo // of the file; nil is a stream
+	of   *Archive    // that was got from; nil is an engine
+}
+
+// contentsOf returns what the archive holds that an image was got from, or nil.
+func contentsOf(img *oci.Image) *contents {
+	blobs := oci.Below(img.Blobs())
+	if packed, ok := blobs.(compressor); ok {
+		blobs = oci.Below(packed.Blobs)
+	}
+	switch from := blobs.(type) {
+	case layout:
+		c, _ := from.files.(*contents)
+		return c
+	case savedBlobs:
+		return from.contents
+	}
+	return nil
 }
 
 // indexed returns what the archive in a file holds.
-func indexed(ctx context.Context, f *os.File, kind oci.Compression, info os.FileInfo) (*contents, error) {
+func indexed(ctx context.Context, f *os.File) (*contents, error) {
 	t, err := indexArchive(ctx, f)
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	return &contents{t, kind, info}, nil
+	return &contents{tarFiles: t}, nil
 }
 
 // spooled is indexed for what cannot be read from anywhere.
-func spooled(ctx context.Context, r io.Reader, info os.FileInfo) (*contents, error) {
+func spooled(ctx context.Context, r io.Reader) (*contents, error) {
 	f, kind, err := spool(ctx, r)
 	if err != nil {
 		return nil, err
 	}
-	return indexed(ctx, f, kind, info)
+	c, err := indexed(ctx, f)
+	if err == nil {
+		c.kind = kind
+	}
+	return c, err
 }
 
-func (c *contents) close() error { return c.files.file.Close() }
+func (c *contents) close() error { return c.file.Close() }
 
 // isOf reports whether these are the contents of a file as it is now.
 func (c *contents) isOf(now os.FileInfo) bool {
@@ -46,11 +67,11 @@ func (c *contents) isOf(now os.FileInfo) bool {
 }
 
 // empty reports whether the archive holds no file at all.
-func (c *contents) empty() bool { return len(c.files.sizes) == 0 }
+func (c *contents) empty() bool { return len(c.sizes) == 0 }
 
 // read returns a small file, or nil if it is not there.
 func (c *contents) read(name string) ([]byte, error) {
-	raw, err := layout{c.files}.readSmall(name)
+	raw, err := layout{c}.readSmall(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -78,9 +99,9 @@ func (c *contents) without(was, now map[string]bool, needed map[string]oci.Descr
 			gone[name] = true
 		}
 	}
-	for name := range c.files.links {
+	for name := range c.links {
 		if !gone[name] {
-			c.files.eachLink(name, func(at string) { delete(gone, at) })
+			c.eachLink(name, func(at string) { delete(gone, at) })
 		}
 	}
 	return gone
@@ -100,7 +121,7 @@ func (c *contents) names(index, list []byte) map[string]bool {
 	if json.Unmarshal(list, &images) == nil {
 		for _, s := range images {
 			for _, name := range append(s.Layers, s.Config) {
-				c.files.eachLink(name, func(at string) { all[at] = true })
+				c.eachLink(name, func(at string) { all[at] = true })
 			}
 		}
 	}
@@ -112,11 +133,11 @@ func (c *contents) follow(d oci.Descriptor, all map[string]bool) {
 	if _, err := d.Digest.NewHash(); err != nil || all[d.Digest.Path()] {
 		return
 	}
-	c.files.eachLink(d.Digest.Path(), func(at string) { all[at] = true })
+	c.eachLink(d.Digest.Path(), func(at string) { all[at] = true })
 	if !oci.IsIndex(d.MediaType) && !oci.IsManifest(d.MediaType) {
 		return
 	}
-	raw, err := layout{c.files}.readSmall(d.Digest.Path())
+	raw, err := layout{c}.readSmall(d.Digest.Path())
 	var m oci.Manifest
 	if err != nil || json.Unmarshal(raw, &m) != nil {
 		return
@@ -139,7 +160,7 @@ func (c *contents) classic(ctx context.Context, list []byte) map[oci.Digest]stri
 		return all
 	}
 	for _, s := range images {
-		_, names, err := fromSaved(ctx, c.files, "", s)
+		_, names, err := fromSaved(ctx, c, "", s)
 		if err != nil {
 			continue // it stays as it is
 		}

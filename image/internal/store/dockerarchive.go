@@ -18,11 +18,11 @@ import (
 
 // getDocker returns the image that ref names, or the only one, of an archive
 // that docker save wrote.
-func getDocker(ctx context.Context, t *tarFiles, text, ref string) (*oci.Image, error) {
-	raw, err := layout{t}.readSmall(savedFile)
+func (c *contents) getDocker(ctx context.Context, text, ref string) (*oci.Image, error) {
+	raw, err := layout{c}.readSmall(savedFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		advice := "an archive of images has manifest.json or index.json at its top: write one with docker save NAME -o FILE"
-		if t.has("index.json") {
+		if c.has("index.json") {
 			advice = "it has an OCI layout: name it oci-archive:FILE"
 		}
 		return nil, hint.Add(fmt.Errorf("%s has no manifest.json: docker save did not write it", text), advice)
@@ -38,9 +38,9 @@ func getDocker(ctx context.Context, t *tarFiles, text, ref string) (*oci.Image, 
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", text, err)
 	}
-	img, err := fromLayout(ctx, t, text, one)
+	img, err := fromLayout(ctx, c, text, one)
 	if err == nil && img == nil {
-		img, _, err = fromSaved(ctx, t, text, one)
+		img, _, err = fromSaved(ctx, c, text, one)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", text, err)
@@ -80,8 +80,8 @@ func chooseSaved(all []saved, ref string) (saved, error) {
 
 // fromLayout returns the image as the OCI layout in the archive has it, or nil
 // if there is no layout, or none of this image.
-func fromLayout(ctx context.Context, t *tarFiles, text string, one saved) (*oci.Image, error) {
-	l := layout{t}
+func fromLayout(ctx context.Context, c *contents, text string, one saved) (*oci.Image, error) {
+	l := layout{c}
 	raw, err := l.readSmall("index.json")
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -105,8 +105,8 @@ func fromLayout(ctx context.Context, t *tarFiles, text string, one saved) (*oci.
 // fromSaved makes the manifest that an archive of older engines lacks. Layers
 // in it are not compressed, so their digests are those that the config names;
 // they are verified when they are read. It returns the files by digest, too.
-func fromSaved(ctx context.Context, t *tarFiles, text string, one saved) (*oci.Image, map[oci.Digest]string, error) {
-	rawConfig, err := layout{t}.readSmall(one.Config)
+func fromSaved(ctx context.Context, c *contents, text string, one saved) (*oci.Image, map[oci.Digest]string, error) {
+	rawConfig, err := layout{c}.readSmall(one.Config)
 	if err != nil {
 		return nil, nil, fmt.Errorf("the config: %w", err)
 	}
@@ -117,7 +117,7 @@ func fromSaved(ctx context.Context, t *tarFiles, text string, one saved) (*oci.I
 	names := map[oci.Digest]string{oci.DigestOf(rawConfig): one.Config}
 	layers := []oci.Descriptor{}
 	for i, name := range one.Layers {
-		d, err := savedLayer(ctx, t, layer.CleanName(name), config.RootFS.DiffIDs[i])
+		d, err := savedLayer(ctx, c, layer.CleanName(name), config.RootFS.DiffIDs[i])
 		if err != nil {
 			return nil, nil, err
 		}
@@ -125,7 +125,7 @@ func fromSaved(ctx context.Context, t *tarFiles, text string, one saved) (*oci.I
 		layers = append(layers, d)
 	}
 	d := oci.Describe(oci.DockerConfig, rawConfig)
-	img, err := oci.NewDocument(oci.Manifest{SchemaVersion: 2, MediaType: oci.DockerManifest, Config: &d, Layers: layers}, savedBlobs{t, names})
+	img, err := oci.NewDocument(oci.Manifest{SchemaVersion: 2, MediaType: oci.DockerManifest, Config: &d, Layers: layers}, savedBlobs{c, names})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -135,7 +135,7 @@ func fromSaved(ctx context.Context, t *tarFiles, text string, one saved) (*oci.I
 
 // savedBlobs are the files of an archive by the digests of their content.
 type savedBlobs struct {
-	t     *tarFiles
+	*contents
 	names map[oci.Digest]string
 }
 
@@ -144,19 +144,19 @@ func (s savedBlobs) Open(ctx context.Context, d oci.Descriptor) (io.ReadCloser, 
 	if !ok {
 		return nil, fmt.Errorf("the archive does not have %s", d.Digest)
 	}
-	f, err := s.t.openFile(name)
+	f, err := s.openFile(name)
 	return oci.FileOf(ctx, f, err)
 }
 
 // Has implements [oci.Haver].
 func (s savedBlobs) Has(d oci.Descriptor) bool { return s.names[d.Digest] != "" }
 
-func savedLayer(ctx context.Context, t *tarFiles, name string, diffID oci.Digest) (oci.Descriptor, error) {
-	at, err := t.find(name)
+func savedLayer(ctx context.Context, c *contents, name string, diffID oci.Digest) (oci.Descriptor, error) {
+	at, err := c.find(name)
 	if err != nil {
 		return oci.Descriptor{}, fmt.Errorf("a layer: %w", err)
 	}
-	content := io.NewSectionReader(t.file, at.at, at.size)
+	content := io.NewSectionReader(c.file, at.at, at.size)
 	kind, err := oci.Sniff(bufio.NewReader(content))
 	if err != nil {
 		return oci.Descriptor{}, err
@@ -166,7 +166,7 @@ func savedLayer(ctx context.Context, t *tarFiles, name string, diffID oci.Digest
 		return d, nil
 	}
 	sum := oci.NewSum()
-	if _, err := io.Copy(sum, oci.WithContext(ctx, io.NewSectionReader(t.file, at.at, at.size))); err != nil {
+	if _, err := io.Copy(sum, oci.WithContext(ctx, io.NewSectionReader(c.file, at.at, at.size))); err != nil {
 		return d, err
 	}
 	d.Digest = sum.Digest()

@@ -152,7 +152,7 @@ func (e *edition) has(d oci.Descriptor) bool {
 	if e.was == nil {
 		return false
 	}
-	at, err := e.was.files.find(layer.CleanName(e.fileOf(d.Digest)))
+	at, err := e.was.find(layer.CleanName(e.fileOf(d.Digest)))
 	return err == nil && at.size == d.Size
 }
 
@@ -203,7 +203,7 @@ func (e *edition) writeFiles(ctx context.Context, out *tar.Writer) error {
 // copyKept copies what stays of the archive. What the image needs of it is
 // verified.
 func (e *edition) copyKept(ctx context.Context, out *tar.Writer) error {
-	in := tar.NewReader(io.NewSectionReader(e.was.files.file, 0, 1<<62))
+	in := tar.NewReader(io.NewSectionReader(e.was.file, 0, 1<<62))
 	for {
 		h, err := in.Next()
 		if errors.Is(err, io.EOF) {

@@ -36,11 +36,11 @@ func (e *Engine) Get(ctx context.Context) (*oci.Image, error) {
 		return nil, err
 	}
 	defer resp.Body.Close()
-	held, err := spooled(ctx, resp.Body, nil)
+	c, err := spooled(ctx, resp.Body)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", e.Text, err)
 	}
-	return getDocker(ctx, held.files, e.Text, "")
+	return c.getDocker(ctx, e.Text, "")
 }
 
 // Put has the engine keep the image: the engine reads an archive as docker load does.
