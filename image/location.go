@@ -109,16 +109,6 @@ func fullName(name string) string {
 	return at.Name()
 }
 
-// Advice says who cannot read the image there, or "".
-func (at Location) Advice(img *Image) string {
-	archive, _ := at.place.(*store.Archive)
-	_, dir := at.place.(*store.Dir)
-	if !dir && (archive == nil || archive.Docker) || !oci.IsDocker(img.Descriptor.MediaType) {
-		return ""
-	}
-	return "the image has Docker's media types, by which skopeo 1.9 of Debian 12 finds nothing in an OCI layout: for that write docker-archive:FILE, or to a registry"
-}
-
 // Unmoved returns an error if the tag from which the image came stands for
 // another image now, in a registry or in the directory of a layout. Elsewhere
 // nobody is asked.
@@ -139,6 +129,16 @@ func (at Location) Unmoved(ctx context.Context, img *Image) (err error) {
 		err = hint.Add(fmt.Errorf("%s was pushed anew meanwhile, and is %s now", at, there), "nothing was pushed: run it again")
 	}
 	return err
+}
+
+// Advice says who cannot read the image there, or "".
+func (at Location) Advice(img *Image) string {
+	archive, _ := at.place.(*store.Archive)
+	_, dir := at.place.(*store.Dir)
+	if !dir && (archive == nil || archive.Docker) || !oci.IsDocker(img.Descriptor.MediaType) {
+		return ""
+	}
+	return "the image has Docker's media types, by which skopeo 1.9 of Debian 12 finds nothing in an OCI layout: for that write docker-archive:FILE, or to a registry"
 }
 
 // Locations knows how to reach images. It is safe for concurrent use; what is
