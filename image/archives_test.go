@@ -347,6 +347,29 @@ func TestI12Archives(t *testing.T) {
 	}
 }
 
+// What is not written is not written under a name that says so.
+func TestI12NamesOfNewArchives(t *testing.T) {
+	l := &image.Locations{}
+	for _, end := range []string{".tar.xz", ".txz", ".tar.bz2", ".tbz2"} {
+		file := filepath.Join(t.TempDir(), "new"+end)
+		at, err := l.Parse("oci-archive:" + file)
+		must(t, err)
+		if err := at.Put(t.Context(), smallImage(t, l)); !errors.Is(err, image.ErrUsage) || len(hint.Of(err)) == 0 {
+			t.Errorf("%s: %v", end, err)
+		}
+		if _, err := os.Stat(file); err == nil {
+			t.Errorf("%s is written", file)
+		}
+	}
+	for end, want := range map[string]string{".tgz": "gzip", ".tar.gz": "gzip", ".tzst": "zstd", ".tar.zst": "zstd", ".tar": "", ".gz.oci": ""} {
+		file := filepath.Join(t.TempDir(), "new"+end)
+		put(t, l, "oci-archive:"+file, smallImage(t, l))
+		if _, packed := tarFiles(t, file); packed != want {
+			t.Errorf("%s: %q", end, packed)
+		}
+	}
+}
+
 // skopeo of Debian 12 finds no image with Docker's media types in a layout.
 func TestI12DockerTypesInALayout(t *testing.T) {
 	l := &image.Locations{}

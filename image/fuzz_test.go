@@ -29,6 +29,22 @@ func FuzzArchive(f *testing.F) {
 				continue
 			}
 			_, _, _ = Root(t.Context(), img, Options{MaxLayerSize: 1 << 20, Reads: func(string) bool { return true }})
+			putAgain(t, transport+name, img)
 		}
 	})
+}
+
+// putAgain enters an image by another name in the archive that it is from. What is
+// written is found by both names.
+func putAgain(t *testing.T, text string, img *Image) {
+	t.Helper()
+	at, err := (&Locations{}).Parse(text + ":added:1")
+	must(t, err)
+	if at.Put(t.Context(), img) != nil {
+		return // and the archive is as it was
+	}
+	again, err := getFrom(t, &Locations{}, text+":added:1")
+	if err != nil || again.Descriptor.Digest != img.Descriptor.Digest {
+		t.Errorf("what was put in is not there: %v", err)
+	}
 }

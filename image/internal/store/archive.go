@@ -126,7 +126,11 @@ func (a *Archive) put(ctx context.Context, img *oci.Image) error {
 
 // putInto enters the image in what the archive holds, and writes it.
 func (a *Archive) putInto(ctx context.Context, was *contents, img *oci.Image) error {
-	e, err := newEdition(ctx, was, img, entry{a.Tag, a.Docker, kindOf(a.Path)})
+	kind, err := kindOf(a.Path)
+	if was == nil && err != nil {
+		return err
+	}
+	e, err := newEdition(ctx, was, img, entry{a.Tag, a.Docker, kind})
 	if err != nil {
 		return err
 	}
@@ -194,12 +198,16 @@ func (a *Archive) writeFile(write func(io.Writer) error) error {
 }
 
 // kindOf returns how a new archive is compressed, as its name says.
-func kindOf(file string) oci.Compression {
-	switch {
-	case strings.HasSuffix(file, ".tar.gz"), strings.HasSuffix(file, ".tgz"):
-		return oci.Gzipped
-	case strings.HasSuffix(file, ".tar.zst"), strings.HasSuffix(file, ".tzst"):
-		return oci.Zstandard
+func kindOf(file string) (oci.Compression, error) {
+	for end, kind := range map[string]oci.Compression{".tar.gz": oci.Gzipped, ".tgz": oci.Gzipped, ".tar.zst": oci.Zstandard, ".tzst": oci.Zstandard} {
+		if strings.HasSuffix(file, end) {
+			return kind, nil
+		}
 	}
-	return oci.Plain
+	for end, tool := range map[string]string{".xz": "xz", ".txz": "xz", ".bz2": "bzip2", ".tbz2": "bzip2"} {
+		if strings.HasSuffix(file, end) {
+			return oci.Plain, hint.Add(oci.WithKind(fmt.Errorf("%s is not written", tool), oci.ErrUsage), "name it .tar, and compress it then: "+tool+" FILE")
+		}
+	}
+	return oci.Plain, nil
 }
