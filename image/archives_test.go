@@ -203,6 +203,41 @@ func TestI3OtherFilesStay(t *testing.T) {
 	put(t, l, "oci-archive:"+whole, img)
 }
 
+// Content that an archive has already is verified where the image needs it, and the
+// same image gives the same archive.
+func TestI3ArchiveIsVerified(t *testing.T) {
+	l := &image.Locations{}
+	for _, end := range []string{".tar", ".tar.gz", ".tar.zst"} {
+		var made [2][]byte
+		for i := range made {
+			file := filepath.Join(t.TempDir(), "a"+end)
+			put(t, l, "docker-archive:"+file+":a:1", differentImage(t, l, "one"))
+			patchInPlace(t, "docker-archive:"+file)
+			data, err := os.ReadFile(file)
+			must(t, err)
+			made[i] = data
+		}
+		if !bytes.Equal(made[0], made[1]) {
+			t.Errorf("two archives differ: %s", end)
+		}
+	}
+	file := filepath.Join(t.TempDir(), "a.tar")
+	put(t, l, "docker-archive:"+file+":a:1", differentImage(t, l, "one"))
+	data, err := os.ReadFile(file)
+	must(t, err)
+	at := bytes.Index(data, []byte{0x1f, 0x8b}) // a layer
+	data[at+20] ^= 1
+	must(t, os.WriteFile(file, data, 0o600))
+	to, err := l.Parse("docker-archive:" + file + ":b:1")
+	must(t, err)
+	if err := to.Put(t.Context(), get(t, l, "docker-archive:"+file+":a:1")); err == nil || !strings.Contains(err.Error(), "does not match its digest") {
+		t.Errorf("%v", err)
+	}
+	if now, err := os.ReadFile(file); err != nil || !bytes.Equal(now, data) {
+		t.Errorf("the archive changed: %v", err)
+	}
+}
+
 // An archive on standard input goes to standard output with all that is in it, as it
 // was compressed.
 func TestI3StreamKeepsTheOthers(t *testing.T) {

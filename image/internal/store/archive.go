@@ -47,11 +47,12 @@ func (a *Archive) Get(ctx context.Context) (*oci.Image, error) {
 // open opens the archive, as a file that can be read from anywhere: what comes
 // from standard input or a pipe, or is compressed, becomes one without a name.
 func (a *Archive) open(ctx context.Context) (c *contents, err error) {
-	if a.Path != "-" {
+	switch {
+	case a.Path != "-":
 		c, err = openFile(ctx, a.Path)
-	} else if a.Stdin == nil {
+	case a.Stdin == nil:
 		return nil, errors.New("there is no standard input")
-	} else {
+	default:
 		c, err = spooled(ctx, a.Stdin)
 	}
 	if err == nil {
