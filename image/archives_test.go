@@ -166,10 +166,107 @@ func TestI3ClassicArchiveKeepsTheOthers(t *testing.T) {
 	if _, is := now["index.json"]; is || now["other.json"] != files["other.json"] || now["storea/layer.tar"] == "" {
 		t.Errorf("%q", now["manifest.json"])
 	}
+	blobs := 0 // what is added: two layers, which are alike, and two configs
+	for name := range now {
+		if strings.HasPrefix(name, "blobs/") {
+			blobs++
+		}
+	}
+	if blobs != 3 {
+		t.Errorf("%d blobs in %d files: the layers that are there are not written again: %s", blobs, len(now), now["manifest.json"])
+	}
 	for name, want := range map[string]string{"other:1": "old\n", "app:2": "old\n", "app:1": "old\nnew\n", "app:3": "old\nnew\n"} {
 		if got := bundleOf(t, get(t, &image.Locations{}, "docker-archive:"+file+":"+name)); got != want {
 			t.Errorf("%s: %q", name, got)
 		}
+	}
+}
+
+// A file that a link which stays leads to stays, too: else the archive could not be
+// unpacked.
+func TestI3LinksThatStayLeadSomewhere(t *testing.T) {
+	file := docker(t, []string{"app:1"}, base(t)...)
+	var entries []roottest.Entry
+	files, _ := tarFiles(t, file)
+	entries = append(entries, roottest.File("c.json", files["c.json"]), roottest.File("kept.json", files["c.json"]))
+	entries = append(entries, roottest.Hard("also.json", "c.json"))
+	for name, body := range files {
+		if strings.HasPrefix(name, "store") {
+			entries = append(entries, roottest.File(strings.TrimPrefix(name, "store"), body))
+		}
+	}
+	entries = append(entries, roottest.File("manifest.json", files["manifest.json"]))
+	must(t, os.WriteFile(file, roottest.Tar(t, entries...), 0o600))
+	patchInPlace(t, "docker-archive:"+file)
+	if now, _ := tarFiles(t, file); now["c.json"] == "" || now["kept.json"] == "" {
+		t.Errorf("%d files: a link leads nowhere", len(now))
+	}
+}
+
+// Names that other tools write are found: the annotation of the specification alone,
+// with a reference in it. What is there without a name is replaced by what comes
+// without one, and keeps the names that engines know.
+func TestI3NamesOfOtherTools(t *testing.T) {
+	l := &image.Locations{}
+	file := filepath.Join(t.TempDir(), "a.tar")
+	put(t, l, "docker-archive:"+file+":example.com/app:1", differentImage(t, l, "one"))
+	files, _ := tarFiles(t, file)
+	var entries []roottest.Entry
+	files["index.json"] = strings.Replace(strings.Replace(files["index.json"], `"io.containerd.image.name":"example.com/app:1",`, "", 1), `ref.name":"1"`, `ref.name":"example.com/app:1"`, 1)
+	for name, body := range files {
+		entries = append(entries, roottest.File(name, body))
+	}
+	must(t, os.WriteFile(file, roottest.Tar(t, entries...), 0o600))
+	now := patchInPlace(t, "docker-archive:"+file+":example.com/app:1")
+	files, _ = tarFiles(t, file)
+	if got := entriesOf(t, files); len(got) != 1 || got[0] != [3]string{"example.com/app:1", "example.com/app:1", string(now.Descriptor.Digest)} {
+		t.Errorf("%q", got)
+	}
+	put(t, l, "docker-archive:"+file, differentImage(t, l, "two"))
+	files, _ = tarFiles(t, file)
+	if got := entriesOf(t, files); len(got) != 1 || got[0][0] != "example.com/app:1" || got[0][2] == string(now.Descriptor.Digest) || !slices.Equal(tagsOf(t, files), []string{"example.com/app:1"}) {
+		t.Errorf("%q %q", got, tagsOf(t, files))
+	}
+}
+
+// An archive that lacks a part of an image gets it, though it names the image.
+func TestI3MissingPartsAreWritten(t *testing.T) {
+	l := &image.Locations{}
+	file := filepath.Join(t.TempDir(), "a.tar")
+	img := differentImage(t, l, "one")
+	put(t, l, "oci-archive:"+file+":a", img)
+	files, _ := tarFiles(t, file)
+	var entries []roottest.Entry
+	for name, body := range files {
+		if !strings.HasPrefix(body, "\x1f\x8b") {
+			entries = append(entries, roottest.File(name, body))
+		}
+	}
+	must(t, os.WriteFile(file, roottest.Tar(t, entries...), 0o600))
+	put(t, l, "oci-archive:"+file+":a", img)
+	if got := bundleOf(t, get(t, l, "oci-archive:"+file+":a")); got != "old\n" {
+		t.Errorf("%q", got)
+	}
+}
+
+// A tag that stands for two images is not guessed at.
+func TestI3TagOfTwoImages(t *testing.T) {
+	l := &image.Locations{}
+	dir := filepath.Join(t.TempDir(), "layout")
+	put(t, l, "oci:"+dir+":a", differentImage(t, l, "one"))
+	put(t, l, "oci:"+dir+":b", differentImage(t, l, "two"))
+	index := filepath.Join(dir, "index.json")
+	raw, err := os.ReadFile(index)
+	must(t, err)
+	raw = bytes.ReplaceAll(raw, []byte(`ref.name":"b"`), []byte(`ref.name":"a"`))
+	must(t, os.WriteFile(index, raw, 0o600))
+	at, err := l.Parse("oci:" + dir + ":a")
+	must(t, err)
+	if err := at.Put(t.Context(), smallImage(t, l)); !errors.Is(err, image.ErrUsage) || len(hint.Of(err)) == 0 {
+		t.Errorf("%v", err)
+	}
+	if now, err := os.ReadFile(index); err != nil || !bytes.Equal(now, raw) {
+		t.Errorf("%s %v", now, err)
 	}
 }
 

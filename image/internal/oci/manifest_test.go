@@ -44,3 +44,24 @@ func FuzzManifest(f *testing.F) {
 		}
 	})
 }
+
+// Content that is embedded in a descriptor follows it: what is redirected and back
+// has the bytes that it had.
+func TestI10EmbeddedContentFollows(t *testing.T) {
+	was, now := []byte("was"), []byte("now")
+	text := `{"mediaType":"x", "data":"d2Fz","digest":"` + string(DigestOf(was)) + `" , "size":3}`
+	o, err := ParseObject([]byte(text))
+	must(t, err)
+	must(t, o.Redirect(Describe("x", now), now))
+	if got := string(o.Encode()); !strings.Contains(got, `"data":"bm93"`) || !strings.Contains(got, string(DigestOf(now))) {
+		t.Errorf("%s", got)
+	}
+	must(t, o.Redirect(Describe("x", was), was))
+	if got := string(o.Encode()); got != text {
+		t.Errorf("%s, was %s", got, text)
+	}
+	must(t, o.Redirect(Describe("x", now), nil))
+	if got := string(o.Encode()); strings.Contains(got, "data") {
+		t.Errorf("%s", got)
+	}
+}

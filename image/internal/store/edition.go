@@ -58,7 +58,7 @@ func newEdition(ctx context.Context, was *contents, img *oci.Image, as entry) (*
 		return nil, err
 	}
 	e.changed = !bytes.Equal(index, e.index) || !bytes.Equal(list, e.list)
-	err := img.Contents(ctx, func(d oci.Descriptor, _ func() (io.ReadCloser, error)) error {
+	err := e.contents(ctx, func(d oci.Descriptor, _ func() (io.ReadCloser, error)) error {
 		e.needed[e.fileOf(d.Digest)] = d
 		e.changed = e.changed || !e.has(d)
 		return nil
@@ -139,6 +139,17 @@ func enginesNames(index []byte, names []name) ([]string, error) {
 	return slices.Compact(found), nil
 }
 
+// contents calls visit for what the image is made of, but for manifests where there
+// is no index that names them.
+func (e *edition) contents(ctx context.Context, visit func(d oci.Descriptor, open func() (io.ReadCloser, error)) error) error {
+	return e.img.Contents(ctx, func(d oci.Descriptor, open func() (io.ReadCloser, error)) error {
+		if e.index == nil && (oci.IsManifest(d.MediaType) || oci.IsIndex(d.MediaType)) {
+			return nil
+		}
+		return visit(d, open)
+	})
+}
+
 // fileOf returns the name of the file that has some content.
 func (e *edition) fileOf(digest oci.Digest) string {
 	if name, ok := e.files[digest]; ok {
@@ -180,7 +191,7 @@ func (e *edition) writeFiles(ctx context.Context, out *tar.Writer) error {
 	if err != nil {
 		return err
 	}
-	err = e.img.Contents(ctx, func(d oci.Descriptor, open func() (io.ReadCloser, error)) error {
+	err = e.contents(ctx, func(d oci.Descriptor, open func() (io.ReadCloser, error)) error {
 		if e.has(d) {
 			return nil
 		}
