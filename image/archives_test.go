@@ -191,8 +191,8 @@ func TestI3LinksThatStayLeadSomewhere(t *testing.T) {
 	entries = append(entries, roottest.File("c.json", files["c.json"]), roottest.File("kept.json", files["c.json"]))
 	entries = append(entries, roottest.Hard("also.json", "c.json"))
 	for name, body := range files {
-		if strings.HasPrefix(name, "store") {
-			entries = append(entries, roottest.File(strings.TrimPrefix(name, "store"), body))
+		if name, ok := strings.CutPrefix(name, "store"); ok {
+			entries = append(entries, roottest.File(name, body))
 		}
 	}
 	entries = append(entries, roottest.File("manifest.json", files["manifest.json"]))
@@ -246,6 +246,25 @@ func TestI3MissingPartsAreWritten(t *testing.T) {
 	put(t, l, "oci-archive:"+file+":a", img)
 	if got := bundleOf(t, get(t, l, "oci-archive:"+file+":a")); got != "old\n" {
 		t.Errorf("%q", got)
+	}
+}
+
+// An archive that someone writes meanwhile is not overwritten with what was there
+// before; another image in it may change.
+func TestI3ArchiveThatMoved(t *testing.T) {
+	l := &image.Locations{}
+	file := filepath.Join(t.TempDir(), "a.tar")
+	put(t, l, "oci-archive:"+file+":a", differentImage(t, l, "one"))
+	at, err := l.Parse("oci-archive:" + file + ":a")
+	must(t, err)
+	img, err := at.Get(t.Context())
+	must(t, err)
+	must(t, at.Unmoved(t.Context(), img))
+	put(t, l, "oci-archive:"+file+":b", differentImage(t, l, "two"))
+	must(t, at.Unmoved(t.Context(), img))
+	put(t, l, "oci-archive:"+file+":a", differentImage(t, l, "three"))
+	if err := at.Unmoved(t.Context(), img); err == nil || !strings.Contains(err.Error(), "meanwhile") {
+		t.Errorf("%v", err)
 	}
 }
 

@@ -110,18 +110,19 @@ func fullName(name string) string {
 }
 
 // Unmoved returns an error if the tag from which the image came stands for
-// another image now, in a registry or in the directory of a layout. Elsewhere
-// nobody is asked.
+// another image now, in a registry, a layout or an archive. An engine is not asked.
 func (at Location) Unmoved(ctx context.Context, img *Image) (err error) {
 	var there Digest
 	switch place := at.place.(type) {
 	case *registry.Location:
 		there, err = place.Digest(ctx)
 	case *store.Dir:
-		var now *Image
-		if now, err = place.Get(ctx); err == nil {
-			there = now.Descriptor.Digest
+		there, err = digestAt(ctx, place)
+	case *store.Archive:
+		if place.Holds(img) {
+			return nil
 		}
+		there, err = digestAt(ctx, place)
 	default:
 		return nil
 	}
@@ -129,6 +130,14 @@ func (at Location) Unmoved(ctx context.Context, img *Image) (err error) {
 		err = hint.Add(fmt.Errorf("%s was pushed anew meanwhile, and is %s now", at, there), "nothing was pushed: run it again")
 	}
 	return err
+}
+
+func digestAt(ctx context.Context, from place) (Digest, error) {
+	img, err := from.Get(ctx)
+	if err != nil {
+		return "", err
+	}
+	return img.Descriptor.Digest, nil
 }
 
 // Advice says who cannot read the image there, or "".

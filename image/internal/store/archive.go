@@ -44,6 +44,17 @@ func (a *Archive) Get(ctx context.Context) (*oci.Image, error) {
 	return img, nil
 }
 
+// Holds reports whether the archive is the one that an image was got from, and not
+// changed since. What is read as a stream is.
+func (a *Archive) Holds(img *oci.Image) bool {
+	info, err := os.Stat(a.Path)
+	if a.Path == "-" || err == nil && !info.Mode().IsRegular() {
+		return true
+	}
+	from := contentsOf(img)
+	return err == nil && from != nil && from.isOf(info)
+}
+
 // open opens the archive, as a file that can be read from anywhere: what comes
 // from standard input or a pipe, or is compressed, becomes one without a name.
 func (a *Archive) open(ctx context.Context) (c *contents, err error) {
