@@ -223,3 +223,19 @@ func kindOf(file string) (oci.Compression, error) {
 	}
 	return oci.Plain, nil
 }
+
+// contentsOf returns what the archive holds that an image was got from, or nil.
+func contentsOf(img *oci.Image) *contents {
+	blobs := oci.Below(img.Blobs())
+	if packed, ok := blobs.(compressor); ok {
+		blobs = oci.Below(packed.Blobs)
+	}
+	switch from := blobs.(type) {
+	case layout:
+		c, _ := from.files.(*contents)
+		return c
+	case savedBlobs:
+		return from.contents
+	}
+	return nil
+}

@@ -4,79 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"io/fs"
 	"maps"
-	"os"
 
 	"github.com/certgraft/certgraft/image/internal/oci"
 	"github.com/certgraft/certgraft/internal/hint"
 )
-
-// contents is what an archive holds.
-type contents struct {
-	*tarFiles
-	kind oci.Compression
-	info os.FileInfo // of the file; nil is a stream
-	of   *Archive    // that was got from; nil is an engine
-}
-
-// contentsOf returns what the archive holds that an image was got from, or nil.
-func contentsOf(img *oci.Image) *contents {
-	blobs := oci.Below(img.Blobs())
-	if packed, ok := blobs.(compressor); ok {
-		blobs = oci.Below(packed.Blobs)
-	}
-	switch from := blobs.(type) {
-	case layout:
-		c, _ := from.files.(*contents)
-		return c
-	case savedBlobs:
-		return from.contents
-	}
-	return nil
-}
-
-// indexed returns what the archive in a file holds.
-func indexed(ctx context.Context, f *os.File) (*contents, error) {
-	t, err := indexArchive(ctx, f)
-	if err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	return &contents{tarFiles: t}, nil
-}
-
-// spooled is indexed for what cannot be read from anywhere.
-func spooled(ctx context.Context, r io.Reader) (*contents, error) {
-	f, kind, err := spool(ctx, r)
-	if err != nil {
-		return nil, err
-	}
-	c, err := indexed(ctx, f)
-	if err == nil {
-		c.kind = kind
-	}
-	return c, err
-}
-
-func (c *contents) close() error { return c.file.Close() }
-
-// isOf reports whether these are the contents of a file as it is now.
-func (c *contents) isOf(now os.FileInfo) bool {
-	return c.info != nil && os.SameFile(c.info, now) && c.info.Size() == now.Size() && c.info.ModTime().Equal(now.ModTime())
-}
-
-// empty reports whether the archive holds no file at all.
-func (c *contents) empty() bool { return len(c.sizes) == 0 }
-
-// read returns a small file, or nil if it is not there.
-func (c *contents) read(name string) ([]byte, error) {
-	raw, err := layout{c}.readSmall(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	return raw, err
-}
 
 // documents returns index.json and manifest.json, one of which an archive of
 // images must have.
@@ -167,4 +100,13 @@ func (c *contents) classic(ctx context.Context, list []byte) map[oci.Digest]stri
 		maps.Copy(all, names)
 	}
 	return all
+}
+
+// read returns a small file, or nil if it is not there.
+func (c *contents) read(name string) ([]byte, error) {
+	raw, err := layout{c}.readSmall(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return raw, err
 }

@@ -165,3 +165,43 @@ func (t *tarFiles) has(name string) bool {
 	_, err := t.find(layer.CleanName(name))
 	return err == nil
 }
+
+// contents is what an archive holds.
+type contents struct {
+	*tarFiles
+	kind oci.Compression
+	info os.FileInfo // of the file; nil is a stream
+	of   any         // the *Archive that was got from; nil is an engine
+}
+
+// indexed returns what the archive in a file holds.
+func indexed(ctx context.Context, f *os.File) (*contents, error) {
+	t, err := indexArchive(ctx, f)
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return &contents{tarFiles: t}, nil
+}
+
+// spooled is indexed for what cannot be read from anywhere.
+func spooled(ctx context.Context, r io.Reader) (*contents, error) {
+	f, kind, err := spool(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	c, err := indexed(ctx, f)
+	if err == nil {
+		c.kind = kind
+	}
+	return c, err
+}
+
+func (c *contents) close() error { return c.file.Close() }
+
+// isOf reports whether these are the contents of a file as it is now.
+func (c *contents) isOf(now os.FileInfo) bool {
+	return c.info != nil && os.SameFile(c.info, now) && c.info.Size() == now.Size() && c.info.ModTime().Equal(now.ModTime())
+}
+
+// empty reports whether the archive holds no file at all.
+func (c *contents) empty() bool { return len(c.sizes) == 0 }
