@@ -80,13 +80,3 @@ func (s anchorStore) addLinks(e *edit, want []wanted) error {
 	}
 	return nil
 }
-
-// dropLink takes away a link to an anchor and the hash links to it.
-func (s anchorStore) dropLink(e *edit, link string) error {
-	if err := e.root.Remove(inCertDir(link)); err != nil {
-		return err
-	}
-	e.unlinked(link)
-	_, err := e.certDirLinks(s.id).dropTo([]string{link})
-	return err
-}

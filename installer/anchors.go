@@ -154,10 +154,30 @@ func (a *anchors) alone(r *pemfile.Reader) *certs.Set {
 	return set
 }
 
+// others returns what of want an anchor holds that is not ours.
+func (a *anchors) others(r *pemfile.Reader, want []wanted) map[certs.Fingerprint]bool {
+	wanted, found := map[certs.Fingerprint]bool{}, map[certs.Fingerprint]bool{}
+	for _, w := range want {
+		wanted[w.Fingerprint()] = true
+	}
+	for _, f := range a.files {
+		if isOurs(f.path) {
+			continue
+		}
+		blocks, _ := r.Read(f.data)
+		for _, b := range blocks {
+			if b.Cert != nil && wanted[b.Cert.Fingerprint()] {
+				found[b.Cert.Fingerprint()] = true
+			}
+		}
+	}
+	return found
+}
+
 // without returns the anchors but for those at paths.
-func (a *anchors) without(paths []string) *anchors {
+func (a *anchors) without(paths map[string]certs.Fingerprint) *anchors {
 	left := *a
-	left.files = slices.DeleteFunc(slices.Clone(a.files), func(f anchor) bool { return slices.Contains(paths, f.path) })
+	left.files = slices.DeleteFunc(slices.Clone(a.files), func(f anchor) bool { return paths[f.path] != certs.Fingerprint{} })
 	return &left
 }
 
@@ -189,19 +209,30 @@ func (e *edit) anchorName(linkName func(string) string, w wanted) (string, error
 	return "", fmt.Errorf("no name is left for the anchor of %s", w.Subject())
 }
 
-// dropAnchors takes away the anchors of gone, and returns the paths they had.
-func (e *edit) dropAnchors(store string, a *anchors, gone map[certs.Fingerprint]bool) ([]string, error) {
-	ours := e.record.in(store)
-	var dropped []string
+// explanationOf returns what files of certificates explain.
+func (e *edit) explanationOf(files []anchor) explanation {
+	x := explanation{}
+	for _, f := range files {
+		in, _ := e.reader.Open(f.data) // what cannot be read explains nothing
+		for c := range in.Held.All() {
+			x.add(c, f.path)
+		}
+	}
+	return x
+}
+
+// dropAnchors takes away our anchors of gone, and returns the paths they had.
+func (e *edit) dropAnchors(a *anchors, gone map[certs.Fingerprint]bool) (map[string]certs.Fingerprint, error) {
+	dropped := map[string]certs.Fingerprint{}
 	for _, f := range a.files {
 		c := e.reader.Single(f.data)
-		if c == nil || !gone[c.Fingerprint()] || !ours[c.Fingerprint()] || !isOurs(f.path) {
+		if c == nil || !gone[c.Fingerprint()] || !isOurs(f.path) {
 			continue
 		}
 		if err := e.root.Remove(f.name()); err != nil {
 			return nil, err
 		}
-		dropped = append(dropped, f.path)
+		dropped[f.path] = c.Fingerprint()
 	}
 	return dropped, nil
 }
@@ -227,32 +258,40 @@ func (e *edit) certificatesIn(dir string) (*certs.Set, error) {
 	}
 	set := &certs.Set{}
 	for _, f := range files {
-		if c, err := certs.ParseCertificate(f.data); err == nil {
+		for _, c := range e.certificatesOf(f) {
 			set.Add(c, "")
-		}
-		blocks, _ := e.reader.Read(f.data)
-		for _, b := range blocks {
-			if b.Cert != nil && b.Label != "X509 CERTIFICATE" {
-				set.Add(b.Cert, "")
-			}
 		}
 	}
 	return set, nil
 }
 
+func (e *edit) certificatesOf(f anchor) (found []*certs.Certificate) {
+	if c, err := certs.ParseCertificate(f.data); err == nil {
+		found = append(found, c)
+	}
+	blocks, _ := e.reader.Read(f.data)
+	for _, b := range blocks {
+		if b.Cert != nil && b.Label != "X509 CERTIFICATE" {
+			found = append(found, b.Cert)
+		}
+	}
+	return found
+}
+
 // removeFiles takes away the files of a directory that hold one certificate, of
-// ours and gone, and whose names begin with prefix, and returns the names.
-func (e *edit) removeFiles(dir, prefix string, ours, gone map[certs.Fingerprint]bool) (dropped []string, err error) {
+// gone, and whose names begin with prefix, and returns the names.
+func (e *edit) removeFiles(dir, prefix string, gone map[certs.Fingerprint]bool) (dropped map[string]certs.Fingerprint, err error) {
+	dropped = map[string]certs.Fingerprint{}
 	files, err := filesIn(e.root, dir, func(f fs.DirEntry) bool { return f.Type().IsRegular() && strings.HasPrefix(f.Name(), prefix) })
 	for _, f := range files {
 		c := e.reader.Single(f.data)
-		if c == nil || !gone[c.Fingerprint()] || !ours[c.Fingerprint()] {
+		if c == nil || !gone[c.Fingerprint()] {
 			continue
 		}
 		if err := e.root.Remove(f.name()); err != nil {
 			return nil, err
 		}
-		dropped = append(dropped, path.Base(f.path))
+		dropped[path.Base(f.path)] = c.Fingerprint()
 	}
 	return dropped, err
 }

@@ -1,9 +1,12 @@
 package installer
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"path"
+	"slices"
+	"strings"
 
 	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/internal/pemfile"
@@ -46,10 +49,11 @@ func (s anchorStore) eachAnchor(root *rootfs.Overlay, visit func([]byte)) (*anch
 // state is what a root is like before it is edited.
 type state struct {
 	anchors *anchors
-	data    []byte            // the bundle; nil if there is none
-	bundle  bool              // the bundle is what the tool would write, and readable: it can be written anew
-	links   bool              // so are the links
-	there   map[string]string // the links in /etc/ssl/certs
+	data    []byte               // the bundle; nil if there is none
+	bundle  bool                 // the bundle is what the tool would write, and readable: it can be written anew
+	links   bool                 // so are the links
+	there   map[string]string    // the links in /etc/ssl/certs
+	behind  []*certs.Certificate // what install --append put behind what the tool would write
 }
 
 // look reads the root. What the anchors hold is found out on another processor
@@ -61,12 +65,31 @@ func (s anchorStore) look(e *edit) (*state, error) {
 	if err != nil {
 		return nil, err
 	}
-	st.bundle = (st.data == nil || st.anchors.makes(st.data, s.each)) && st.anchors.readable(e.reader, s.each)
+	made := st.data == nil || st.anchors.makes(st.data, s.each)
+	if !made {
+		made, err = s.stripped(e, st)
+	}
+	st.bundle = err == nil && made && st.anchors.readable(e.reader, s.each)
 	if st.bundle && s.links(e.root) && len(e.notUTF8(certDir)) == 0 { // a bundle of one certificate is hashed too
 		after, err := s.toolsLinks(e, st.there, st.anchors)
 		st.links = err == nil && maps.Equal(st.there, after)
 	}
 	return st, nil
+}
+
+// stripped reports whether the bundle is what the tool would write but for what
+// install --append put there.
+func (s anchorStore) stripped(e *edit, st *state) (bool, error) {
+	real, err := e.root.Resolve(toolsBundle)
+	if err != nil || len(e.record.claims(real)) == 0 {
+		return false, err
+	}
+	b := &bundle{edit: e, name: real, style: s.style, data: st.data}
+	if !st.anchors.makes(b.withoutOurs(), s.each) {
+		return false, nil
+	}
+	st.behind = b.again
+	return true, nil
 }
 
 func (s anchorStore) readState(root *rootfs.Overlay, visit func([]byte)) (st *state, err error) {
@@ -105,15 +128,14 @@ func (s anchorStore) install(e *edit, want []wanted) error {
 		}
 	}
 	report := StoreReport{Name: s.id, Path: "/" + localDir, Added: len(added), Present: len(want) - len(added), Total: len(want)}
-	total := func() (int, error) { return report.Total, nil }
+	done := func() (StoreReport, error) { return report, nil }
 	if s.hasBundle(e, before) {
 		real, err := e.root.Resolve(toolsBundle)
 		if err != nil {
 			return err
 		}
 		e.covered = append(e.covered, real)
-		report.Path = "/" + real
-		if total, err = s.installBundle(e, before, after, real, want, added); err != nil {
+		if done, err = s.installBundle(e, before, after, real, want); err != nil {
 			return err
 		}
 	}
@@ -122,7 +144,7 @@ func (s anchorStore) install(e *edit, want []wanted) error {
 			return err
 		}
 	}
-	if report.Total, err = total(); err != nil {
+	if report, err = done(); err != nil {
 		return err
 	}
 	e.report.hooks = true
@@ -162,26 +184,93 @@ func (s anchorStore) addAnchors(e *edit, a *anchors, want []wanted) (added []wan
 
 // installBundle leaves the bundle that the tool would make of the anchors, or,
 // where it was not the tool that made it, adds to it. What it returns waits
-// until the bundle was read back, and says how many it holds.
-func (s anchorStore) installBundle(e *edit, before *state, after *anchors, real string, want, added []wanted) (total func() (int, error), err error) {
+// until the bundle was read back, and says what it holds.
+func (s anchorStore) installBundle(e *edit, before *state, after *anchors, real string, want []wanted) (done func() (StoreReport, error), err error) {
+	others := before.anchors.others(e.reader, want)
 	if !before.bundle {
 		s.nameUnexplained(e, before, want)
 		report, err := e.extend(s.id, real, bundleAs(s.style), want)
-		return func() (int, error) { return report.Total, nil }, err
+		e.record.file(real).shareHeld(others)
+		return func() (StoreReport, error) { return report, nil }, err
 	}
 	if before.data == nil {
 		if err := e.create(s.id, real, s.wide); err != nil {
 			return nil, err
 		}
 	}
-	for _, w := range added {
-		e.record.added(w.Certificate, storeOf(s.id, real))
+	report := StoreReport{Name: s.id, Path: "/" + real}
+	had := before.held(e.reader)
+	for _, w := range want {
+		if had[w.Fingerprint()] {
+			report.Present++
+		} else {
+			report.Added++
+		}
+		if others[w.Fingerprint()] && !e.record.old[w.Fingerprint()] {
+			e.record.file(real).share(w.Fingerprint())
+		}
 	}
-	data := after.concat(s.each)
-	if err := e.root.WriteFile(real, data, 0o644); err != nil {
+	data, err := s.write(e, before, after, real)
+	if err != nil {
 		return nil, err
 	}
-	return e.readBack(real, bundleAs(s.style), want, &certs.Set{}), nil
+	if f := e.record.file(real); f.asLeft(before.data) {
+		f.left(data)
+	}
+	total := e.readBack(real, bundleAs(s.style), want, &certs.Set{})
+	return func() (StoreReport, error) {
+		report.Total, err = total()
+		return report, err
+	}, nil
+}
+
+// write writes the bundle that the tool would, and behind that what install
+// --append put there and no anchor holds. It notes where ours are.
+func (s anchorStore) write(e *edit, before *state, after *anchors, real string) ([]byte, error) {
+	data := after.concat(s.each)
+	b := &bundle{edit: e, name: real, style: s.style}
+	var last *certs.Certificate
+	for _, f := range after.files {
+		blocks, _ := e.reader.Read(f.data)
+		if c := e.reader.Single(f.data); c != nil && isOurs(f.path) && e.record.cert(c.Fingerprint()) != nil {
+			at := placed{Fingerprint: c.Fingerprint().String()}
+			if last != nil {
+				at.Behind = last.Fingerprint().String()
+			}
+			e.record.added(c, storeOf(s.id, real))
+			e.record.file(real).place(at)
+		}
+		for _, block := range blocks {
+			if block.Cert != nil {
+				last = block.Cert
+			}
+		}
+	}
+	if len(before.behind) > 0 {
+		held := after.explain(e.reader)
+		data = b.append(data, slices.DeleteFunc(slices.Clone(before.behind), func(c *certs.Certificate) bool { return held.Has(c.Fingerprint()) }))
+	}
+	return data, e.root.WriteFile(real, data, 0o644)
+}
+
+// held returns what a bundle holds that the tool made.
+func (st *state) held(r *pemfile.Reader) map[certs.Fingerprint]bool {
+	had := map[certs.Fingerprint]bool{}
+	if st.data == nil {
+		return had
+	}
+	for _, f := range st.anchors.files {
+		blocks, _ := r.Read(f.data)
+		for _, b := range blocks {
+			if b.Cert != nil {
+				had[b.Cert.Fingerprint()] = true
+			}
+		}
+	}
+	for _, c := range st.behind {
+		had[c.Fingerprint()] = true
+	}
+	return had
 }
 
 // installLinks leaves the links that the tool would, or, where it was not the
@@ -235,76 +324,141 @@ func (s anchorStore) remove(e *edit, gone map[certs.Fingerprint]bool) error {
 	if err != nil {
 		return err
 	}
-	dropped, err := e.dropAnchors(s.id, before.anchors, gone)
+	dropped, err := e.dropAnchors(before.anchors, gone)
 	if err != nil {
 		return err
 	}
 	left := before.anchors.without(dropped)
-	report := StoreReport{Name: s.id, Path: "/" + localDir, Removed: len(dropped), Total: left.alone(e.reader).Len()}
-	if err := s.removeFromBundle(e, before, left, gone, &report); err != nil {
+	e.explained = e.explanationOf(left.files)
+	if before.data == nil {
+		e.report.add(StoreReport{Name: s.id, Path: "/" + localDir, Removed: len(dropped), Total: left.alone(e.reader).Len()})
+	} else if err := s.removeFromBundle(e, before, left, gone); err != nil {
 		return err
 	}
-	if err := s.removeLinks(e, before, left, dropped); err != nil {
+	if err := e.shrinkAll(s.id, func(string) format { return bundleAs(s.style) }, gone); err != nil {
+		return err
+	}
+	if err := s.removeLinks(e, before, left, dropped, gone); err != nil {
 		return err
 	}
 	e.report.hooks = true
-	e.report.add(report)
 	return nil
 }
 
-func (s anchorStore) removeFromBundle(e *edit, before *state, left *anchors, gone map[certs.Fingerprint]bool, report *StoreReport) error {
-	remade := ""
+// removeFromBundle takes gone out of the bundle: what the tool made is made anew of
+// the anchors that are left, and of what follows that, or of a bundle that is not
+// the tool's, the copies that are not someone's go.
+func (s anchorStore) removeFromBundle(e *edit, before *state, left *anchors, gone map[certs.Fingerprint]bool) error {
 	real, err := e.root.Resolve(toolsBundle)
 	if err != nil {
 		return err
 	}
-	if before.bundle && before.data != nil && s.addedTo(e, real, gone) {
-		data := left.concat(s.each)
-		remade, report.Path = real, "/"+real
-		report.Total = e.count(data)
-		if err := e.root.WriteFile(real, data, 0o644); err != nil {
-			return err
+	w := e.withdrawal(real, gone).of(e.explained)
+	w.claimed = true
+	as := format{"bundle", func(e *edit, store, name string, data []byte) (content, error) {
+		c, err := bundleAs(s.style).open(e, store, name, data)
+		if b, ok := c.(*bundle); ok {
+			return &anchorBundle{b, s, before.anchors, left}, err
 		}
-	}
-	for _, name := range e.record.files(s.id) {
-		if name == remade {
-			continue
-		}
-		left, err := e.shrink(s.id, name, bundleAs(s.style), gone)
-		if err != nil {
-			return err
-		}
-		left.Removed = max(report.Removed, left.Removed)
-		*report = left
-	}
-	return e.removeCreated(s.id)
+		return c, err
+	}}
+	return e.shrink(s.id, as, w)
 }
 
-// addedTo reports whether all of gone that have an anchor of ours were added to the
-// bundle too. One that someone had put there before stays, though no anchor
-// explains it any more, so that the bundle is not what the tool would write.
-func (s anchorStore) addedTo(e *edit, bundle string, gone map[certs.Fingerprint]bool) bool {
-	there := e.record.in(storeOf(s.id, bundle))
-	for f := range e.record.in(s.id) {
-		if gone[f] && !there[f] {
-			return false
-		}
-	}
-	return true
+// anchorBundle is a bundle that a tool makes of anchors, before and after ours went.
+type anchorBundle struct {
+	*bundle
+	store        anchorStore
+	before, left *anchors
 }
 
-func (s anchorStore) removeLinks(e *edit, before *state, left *anchors, dropped []string) error {
+func (b *anchorBundle) drop(w *withdrawal) error {
+	now := b.left.concat(b.store.each)
+	switch rest, toolMade := bytes.CutPrefix(b.data, b.before.concat(b.store.each)); {
+	case toolMade && !b.undecided(w) && len(b.before.files) > 0 && b.before.readable(b.reader, b.store.each):
+		b.nameStaying(w)
+		b.data = slices.Concat(now, b.rest(w, now, rest))
+	case bytes.HasPrefix(b.data, now) && len(b.left.files) > 0 || len(b.left.files) == 0:
+		w.made = false // what follows was put there, by us or by a hand
+		fallthrough
+	default:
+		return b.bundle.drop(w)
+	}
+	if !b.remain(b.ours, w.gone) {
+		b.data = b.undo(b.data)
+	}
+	b.keep()
+	return nil
+}
+
+// rest returns what follows what the tool made, without what this program put
+// there.
+func (b *anchorBundle) rest(w *withdrawal, made, rest []byte) []byte {
+	w.made = false
+	text := w.copies(slices.Concat(made, rest), b.style)
+	if left, ok := bytes.CutPrefix(text, made); ok {
+		return left
+	}
+	return rest
+}
+
+// undecided reports whether the file is as this program left it and held by hand
+// what goes now: whether the tool wrote it since cannot be told.
+func (b *anchorBundle) undecided(w *withdrawal) bool {
+	for _, print := range w.file.Held {
+		if f, err := certs.ParseFingerprint(print); err == nil && w.gone[f] && w.why[f] == "" && w.file.asLeft(b.data) {
+			return true
+		}
+	}
+	return false
+}
+
+// nameStaying names what the anchors that are left explain.
+func (b *anchorBundle) nameStaying(w *withdrawal) {
+	for f := range w.gone {
+		if why, ok := w.why[f]; ok {
+			w.stay(f, why)
+		}
+	}
+}
+
+func (s anchorStore) removeLinks(e *edit, before *state, left *anchors, dropped map[string]certs.Fingerprint, gone map[certs.Fingerprint]bool) error {
 	if before.links && len(e.record.store(s.id).Replaced) == 0 { // the tool would not leave what was there before
 		return s.remakeLinks(e, before.there, left)
 	}
-	for _, p := range dropped {
-		link := s.linkName(p)
-		if target, err := e.root.ReadLink(path.Join(certDir, link)); err != nil || target != p {
-			continue
+	files := map[string]certs.Fingerprint{}
+	for link, target := range before.there {
+		f, ok := dropped[target]
+		if !ok {
+			f, ok = lostAnchor(e.root, target, gone)
 		}
-		if err := s.dropLink(e, link); err != nil {
-			return err
+		if ok && link == s.linkName(target) {
+			files[link] = f
 		}
 	}
-	return nil
+	for _, link := range slices.Sorted(maps.Keys(files)) {
+		if err := e.root.Remove(inCertDir(link)); err != nil {
+			return err
+		}
+		e.unlinked(link)
+	}
+	_, err := e.certDirLinks(s.id).dropTo(files)
+	return err
+}
+
+// lostAnchor returns which of gone an anchor of ours was for that someone has
+// deleted.
+func lostAnchor(root *rootfs.Overlay, target string, gone map[certs.Fingerprint]bool) (certs.Fingerprint, bool) {
+	if !toAnchor(target) || !isOurs(target) || exists(root, path.Clean(target)[1:]) {
+		return certs.Fingerprint{}, false
+	}
+	for f := range gone {
+		name := strings.TrimSuffix(target, ".crt")
+		for _, digits := range []int{8, 16, 64} {
+			if strings.HasSuffix(name, "-"+f.String()[:digits]) {
+				return f, true
+			}
+		}
+	}
+	return certs.Fingerprint{}, false
 }

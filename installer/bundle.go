@@ -171,13 +171,14 @@ type bundle struct {
 	file        pemfile.File
 	err         error // why it cannot be made readable
 	more        []*certs.Certificate
-	dropped     bool // certificates were, and nothing else is to be done
+	again       []*certs.Certificate // that were taken out to repair the file
+	dropped     bool                 // certificates were, and nothing else is to be done
 }
 
 // bundleAs is the format of a bundle to which certificates are added in a style.
 func bundleAs(as pemfile.Style) format {
 	return format{"bundle", func(e *edit, store, name string, data []byte) (content, error) {
-		b := &bundle{edit: e, store: store, name: name, style: as, data: data, ours: e.record.in(storeOf(store, name))}
+		b := &bundle{edit: e, store: store, name: name, style: as, data: data, ours: e.record.claims(name)}
 		b.file, b.err = e.reader.Open(data)
 		return b, nil
 	}}
@@ -190,10 +191,11 @@ func (b *bundle) add(w wanted) error {
 	return b.unreadable(b.err)
 }
 
-// drop takes gone out. When nothing of ours is left, repairs are undone.
-func (b *bundle) drop(gone map[certs.Fingerprint]bool) error {
-	b.data = b.reader.Without(b.data, gone, b.style)
-	if !b.stays(b.ours, gone) {
+// drop takes out what nothing explains. When nothing of ours is left, repairs are
+// undone.
+func (b *bundle) drop(w *withdrawal) error {
+	b.data = w.copies(b.data, b.style)
+	if !b.remain(b.ours, w.gone) {
 		b.data = b.undo(b.data)
 	}
 	b.keep()
@@ -211,28 +213,42 @@ func (b *bundle) encode() ([]byte, error) {
 	if b.dropped || !damaged && len(b.more) == 0 {
 		return b.data, nil
 	}
-	text, again := b.file.Data, []*certs.Certificate(nil)
+	text := b.file.Data
 	if damaged || len(text) > 0 && !bytes.HasSuffix(text, []byte("\n")) {
 		var err error
-		if text, again, err = b.repair(); err != nil {
+		if text, err = b.repair(); err != nil {
 			return nil, err
 		}
 	}
-	text = bytes.Clone(text)
-	for _, c := range append(again, b.more...) {
-		text = b.style.Append(text, c)
+	return b.append(text, slices.Concat(b.again, b.more)), nil
+}
+
+// append writes certificates behind a text, and notes where they are.
+func (b *bundle) append(text []byte, more []*certs.Certificate) []byte {
+	at := placed{Gap: len(text)}
+	if copies := b.reader.Copies(text, b.style); len(copies) > 0 {
+		last := copies[len(copies)-1]
+		at = placed{Behind: last.Cert.Fingerprint().String(), Gap: len(text) - last.End()}
 	}
-	return text, nil
+	text = bytes.Clone(text)
+	file := b.record.file(b.name)
+	for _, c := range more {
+		text = b.style.Append(text, c)
+		at.Fingerprint = c.Fingerprint().String()
+		file.place(at)
+		at = placed{Behind: at.Fingerprint}
+	}
+	return text
 }
 
 // repair returns a bundle that all programs read and that ends with a line
-// feed, without what this program added to it before, and that. What was done
-// to it is recorded, to be undone.
-func (b *bundle) repair() (text []byte, again []*certs.Certificate, err error) {
-	base := b.reader.Without(b.data, b.ours, b.style)
+// feed, without what this program added to it before. What was done to it is
+// recorded, to be undone.
+func (b *bundle) repair() (text []byte, err error) {
+	base := b.withoutOurs()
 	file, err := b.reader.Open(base)
 	if err != nil {
-		return nil, nil, b.unreadable(err)
+		return nil, b.unreadable(err)
 	}
 	for _, f := range file.Faults {
 		b.warn("/%s had a block that %s, %s: %s", b.name, f.Harm(), f.Why, f.Done)
@@ -241,12 +257,20 @@ func (b *bundle) repair() (text []byte, again []*certs.Certificate, err error) {
 	if n := len(file.Data); n > 0 && file.Data[n-1] != '\n' {
 		steps = append(steps, []pemfile.Cut{{Offset: n, Now: "\n"}})
 	}
-	for c := range b.file.Held.All() {
-		if b.ours[c.Fingerprint()] && !file.Held.Has(c.Fingerprint()) {
-			again = append(again, c)
+	return b.record.store(b.store).repair(b.name, base, steps), nil
+}
+
+// withoutOurs returns the file without what stands where this program put it, and
+// notes that to be put back.
+func (b *bundle) withoutOurs() []byte {
+	w, all := b.withdrawal(b.name, nil), b.reader.Copies(b.data, b.style)
+	var cut []pemfile.Copy
+	for _, c := range all {
+		if w.mine([]pemfile.Copy{c}, all) == 0 && !slices.ContainsFunc(cut, func(o pemfile.Copy) bool { return o.Cert == c.Cert }) {
+			cut, b.again = append(cut, c), append(b.again, c.Cert)
 		}
 	}
-	return b.record.store(b.store).repair(b.name, base, steps), again, nil
+	return b.style.Without(b.data, cut)
 }
 
 func (b *bundle) unreadable(err error) error {
@@ -272,9 +296,9 @@ func (b *bundle) undo(data []byte) []byte {
 	return data
 }
 
-// stays reports whether anything of ours is left when gone is gone: in a file
+// remain reports whether anything of ours is left when gone is gone: in a file
 // to which nothing was added, whether anything is left in the root.
-func (e *edit) stays(ours, gone map[certs.Fingerprint]bool) bool {
+func (e *edit) remain(ours, gone map[certs.Fingerprint]bool) bool {
 	if len(ours) == 0 {
 		return slices.ContainsFunc(e.record.Certificates, func(c recordedCert) bool { return len(c.Sources) > 0 })
 	}

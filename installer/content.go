@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 
 	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/internal/hint"
@@ -20,8 +21,8 @@ type format struct {
 type content interface {
 	held() *certs.Set
 	add(w wanted) error
-	drop(gone map[certs.Fingerprint]bool) error
-	encode() ([]byte, error) // the same bytes where nothing is to be changed
+	drop(w *withdrawal) error // what w has and nothing explains; it names what stays
+	encode() ([]byte, error)  // the same bytes where nothing is to be changed
 }
 
 // fill writes what is wanted and a place does not have, and enters it into the
@@ -30,6 +31,7 @@ func (e *edit) fill(store, place string, have *certs.Set, want []wanted, write f
 	report := StoreReport{Name: store, Path: "/" + place, Total: have.Len()}
 	for _, w := range want {
 		if have.Has(w.Fingerprint()) {
+			e.heldBefore(place, w)
 			report.Present++
 			continue
 		}
@@ -41,6 +43,14 @@ func (e *edit) fill(store, place string, have *certs.Set, want []wanted, write f
 		report.Total++
 	}
 	return report, nil
+}
+
+// heldBefore notes that a file held what is wanted before any of it was in any
+// store.
+func (e *edit) heldBefore(name string, w wanted) {
+	if !e.record.old[w.Fingerprint()] && !e.record.claims(name)[w.Fingerprint()] {
+		e.record.file(name).hold(w.Fingerprint())
+	}
 }
 
 // fillDir is fill for a directory, which really is at another path, and reports it.
@@ -85,8 +95,14 @@ func (e *edit) extend(store, name string, as format, want []wanted) (StoreReport
 		return report, err
 	}
 	data, err := c.encode()
-	if err != nil || bytes.Equal(data, was) {
+	if err != nil {
 		return report, err
+	}
+	if f := e.record.file(name); f.SHA256 == "" || !bytes.Equal(data, was) && f.asLeft(was) {
+		f.left(data)
+	}
+	if bytes.Equal(data, was) {
+		return report, nil
 	}
 	if err := e.root.WriteFile(name, data, 0o644); err != nil {
 		return report, err
@@ -95,49 +111,51 @@ func (e *edit) extend(store, name string, as format, want []wanted) (StoreReport
 	return report, err
 }
 
-// shrinkAll takes gone out of each file of a store that the record names. Those
-// whose format is not known stay.
+// shrinkAll takes gone out of each file of a store that the record names and no
+// store has seen to. Those whose format is not known stay.
 func (e *edit) shrinkAll(store string, formatOf func(name string) format, gone map[certs.Fingerprint]bool) error {
 	for _, name := range e.record.files(store) {
 		as := formatOf(name)
-		if as.open == nil {
+		if as.open == nil || slices.Contains(e.covered, name) {
 			continue
 		}
-		report, err := e.shrink(store, name, as, gone)
-		if err != nil {
+		if err := e.shrink(store, as, e.withdrawal(name, gone)); err != nil {
 			return err
 		}
-		e.report.add(report)
 	}
 	return e.removeCreated(store)
 }
 
-// shrink takes gone out of a file, as far as this program added it.
-func (e *edit) shrink(store, name string, as format, gone map[certs.Fingerprint]bool) (StoreReport, error) {
-	report := StoreReport{Name: store, Path: "/" + name}
-	was, err := readIfThere(e.root, name)
+// shrink takes out of a file what nothing explains, and reports it.
+func (e *edit) shrink(store string, as format, w *withdrawal) error {
+	was, err := readIfThere(e.root, w.name)
 	if err != nil || was == nil {
-		return report, err
+		return err
 	}
-	c, err := e.open(store, name, as, was)
+	c, err := e.open(store, w.name, as, was)
 	if err != nil {
-		return report, err
+		return err
 	}
 	before := c.held().Len()
-	out := map[certs.Fingerprint]bool{}
-	for f := range e.record.in(storeOf(store, name)) {
-		out[f] = gone[f]
+	if err := c.drop(w); err != nil {
+		return err
 	}
-	if err := c.drop(out); err != nil {
-		return report, err
-	}
-	report.Total = c.held().Len()
-	report.Removed = before - report.Total
 	data, err := c.encode()
 	if err != nil {
-		return report, err
+		return err
 	}
-	return report, e.root.WriteFile(name, data, 0o644)
+	left := c.held().Len()
+	e.covered = append(e.covered, w.name)
+	if before != left || len(w.ours) > 0 {
+		e.report.add(StoreReport{Name: store, Path: "/" + w.name, Removed: before - left, Total: left})
+	}
+	if bytes.Equal(data, was) {
+		return nil
+	}
+	if w.file.asLeft(was) {
+		w.file.left(data)
+	}
+	return e.root.WriteFile(w.name, data, 0o644)
 }
 
 // open reads a file of a format.

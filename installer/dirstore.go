@@ -201,11 +201,11 @@ func (b *joinedBundle) encode() ([]byte, error) {
 
 // drop joins what is left. A bundle that was not there before goes with the last
 // certificate of ours.
-func (b *joinedBundle) drop(gone map[certs.Fingerprint]bool) (err error) {
+func (b *joinedBundle) drop(w *withdrawal) (err error) {
 	if b.data, err = b.store.join(b.edit); err != nil {
 		return err
 	}
-	if slices.Contains(b.record.store(b.store.id).Created, b.name) && !b.stays(b.ours, gone) {
+	if slices.Contains(b.record.store(b.store.id).Created, b.name) && !b.remain(b.ours, w.gone) {
 		b.data = nil
 	}
 	b.keep()
@@ -220,18 +220,33 @@ func (s dirStore) remove(e *edit, gone map[certs.Fingerprint]bool) error {
 	if err := s.dropAnchors(e, gone); err != nil {
 		return err
 	}
+	if e.explained, err = s.explain(e); err != nil {
+		return err
+	}
+	if real, err := e.root.Resolve(s.bundle); err == nil && leadsToFile(e.root, real) {
+		w := e.withdrawal(real, gone).of(e.explained)
+		w.claimed = true
+		if err := e.shrink(s.id, s.format(joined), w); err != nil {
+			return err
+		}
+	}
 	return e.shrinkAll(s.id, func(name string) format {
 		if name == s.anchors {
 			return format{}
 		}
-		return s.format(joined && leads(e.root, s.bundle, name))
+		return s.format(false)
 	}, gone)
 }
 
+// explain returns what the anchors hold.
+func (s dirStore) explain(e *edit) (explanation, error) {
+	files, err := filesIn(e.root, s.anchors, func(f fs.DirEntry) bool { return path.Ext(f.Name()) == s.ext })
+	return e.explanationOf(files), err
+}
+
 func (s dirStore) dropAnchors(e *edit, gone map[certs.Fingerprint]bool) error {
-	ours := e.record.in(storeOf(s.id, s.anchors))
 	for _, dir := range slices.Compact([]string{s.links, s.anchors}) {
-		dropped, err := e.removeFiles(dir, ourPrefix, ours, gone)
+		dropped, err := e.removeFiles(dir, ourPrefix, gone)
 		if err != nil {
 			return err
 		}

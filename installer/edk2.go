@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/certgraft/certgraft/certs"
 )
@@ -68,14 +69,8 @@ func (f *edk2File) add(w wanted) error {
 	return nil
 }
 
-func (f *edk2File) drop(gone map[certs.Fingerprint]bool) error {
-	var left []edk2List
-	for _, l := range f.lists {
-		if l.cert == nil || !gone[l.cert.Fingerprint()] {
-			left = append(left, l)
-		}
-	}
-	f.lists = left
+func (f *edk2File) drop(w *withdrawal) error {
+	f.lists = slices.DeleteFunc(f.lists, func(l edk2List) bool { return l.cert != nil && w.takes(l.cert) })
 	return nil
 }
 

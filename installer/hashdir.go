@@ -2,7 +2,9 @@ package installer
 
 import (
 	"fmt"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/certgraft/certgraft/certs"
@@ -103,7 +105,7 @@ func (d hashDir) readBack(e *edit, dir string, want []wanted) error {
 	return nil
 }
 
-func (d hashDir) remove(e *edit, store string, gone map[certs.Fingerprint]bool) error {
+func (d hashDir) remove(e *edit, store string, gone map[certs.Fingerprint]bool, why explanation) error {
 	real, ok, err := directory(e.root, d.path)
 	if err != nil || !ok {
 		return err
@@ -112,7 +114,14 @@ func (d hashDir) remove(e *edit, store string, gone map[certs.Fingerprint]bool) 
 	if err != nil {
 		return err
 	}
-	dropped, err := e.removeFiles(real, "", e.record.in(storeOf(store, d.path)), gone)
+	left := maps.Clone(gone)
+	for f, file := range why {
+		if gone[f] {
+			delete(left, f)
+			e.stay(f, file)
+		}
+	}
+	dropped, err := e.removeFiles(real, "", left)
 	if err != nil {
 		return err
 	}
@@ -124,7 +133,7 @@ func (d hashDir) remove(e *edit, store string, gone map[certs.Fingerprint]bool) 
 		return err
 	}
 	for _, m := range mirrors {
-		if err := m.drop(e, append(lost, dropped...)); err != nil {
+		if err := m.drop(e, slices.AppendSeq(lost, maps.Keys(dropped))); err != nil {
 			return err
 		}
 	}

@@ -1,6 +1,7 @@
 package installer
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -81,20 +82,84 @@ func (l hashLinks) place(hash uint32, file string) error {
 }
 
 // dropTo takes away the hash links to files that are gone, and returns the names
-// that are no longer there.
-func (l hashLinks) dropTo(files []string) (lost []string, err error) {
+// that are no longer there. Where another file of the directory holds the same
+// certificate, and OpenSSL would not find that any more, its link takes the place.
+func (l hashLinks) dropTo(files map[string]certs.Fingerprint) (lost []string, err error) {
+	if len(files) == 0 {
+		return nil, nil
+	}
+	links, err := linksIn(l.root, l.dir)
+	if err != nil {
+		return nil, err
+	}
+	for name, target := range links {
+		f, gone := files[target]
+		n, ok := parseHash(name)
+		if !gone || !ok {
+			continue
+		}
+		heir, err := l.heir(f, files)
+		if err != nil {
+			return nil, err
+		}
+		if heir == "" || l.isLinked(n, f, links, files) {
+			continue
+		}
+		links[name] = heir
+		if err := l.root.Symlink(heir, l.at(n)); err != nil {
+			return nil, err
+		}
+		recorded := l.record.store(l.store)
+		recorded.Replaced = slices.DeleteFunc(recorded.Replaced, func(r replacedLink) bool { return r.Path == l.at(n) })
+	}
 	return l.drop(func(name, target string) bool {
-		return isHash(name) && slices.Contains(files, target)
+		_, gone := files[target]
+		return gone && isHash(name)
 	})
 }
 
-// drop takes away the links that gone picks, by name and text.
+// heir returns the first other file, or link to one, that holds a certificate and
+// that openssl rehash would link; "" if there is none.
+func (l hashLinks) heir(f certs.Fingerprint, gone map[string]certs.Fingerprint) (string, error) {
+	files, err := filesIn(l.root, l.dir, func(entry fs.DirEntry) bool {
+		_, isGone := gone[entry.Name()]
+		return !isGone && slices.Contains([]string{".pem", ".crt", ".cer"}, strings.ToLower(path.Ext(entry.Name())))
+	})
+	if err != nil {
+		return "", fmt.Errorf("read the directory of hash links: %w", err)
+	}
+	for _, file := range files {
+		if c := l.reader.Single(file.data); c != nil && c.Fingerprint() == f {
+			return path.Base(file.path), nil
+		}
+	}
+	return "", nil
+}
+
+// isLinked reports whether another link of the hash of n leads to a file with a
+// certificate that stays.
+func (l hashLinks) isLinked(n hashName, f certs.Fingerprint, links map[string]string, gone map[string]certs.Fingerprint) bool {
+	for name, target := range links {
+		other, ok := parseHash(name)
+		if _, isGone := gone[target]; !ok || isGone || other == n || other.hash != n.hash {
+			continue
+		}
+		data, there, err := contentOf(l.root, l.at(other))
+		if c := l.reader.Single(data); err == nil && there && c != nil && c.Fingerprint() == f {
+			return true
+		}
+	}
+	return false
+}
+
+// drop takes away the links that gone picks, by name and text: the last number
+// first.
 func (l hashLinks) drop(gone func(name, target string) bool) (lost []string, err error) {
 	links, err := linksIn(l.root, l.dir)
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range slices.Backward(slices.Sorted(maps.Keys(links))) {
+	for _, name := range slices.Backward(slices.SortedFunc(maps.Keys(links), byNumber)) {
 		if !gone(name, links[name]) {
 			continue
 		}
@@ -112,6 +177,16 @@ func (l hashLinks) drop(gone func(name, target string) bool) (lost []string, err
 		}
 	}
 	return lost, nil
+}
+
+// byNumber compares names, those of hash links by hash and number.
+func byNumber(a, b string) int {
+	x, isHash := parseHash(a)
+	y, both := parseHash(b)
+	if !isHash || !both {
+		return cmp.Compare(a, b)
+	}
+	return cmp.Or(cmp.Compare(x.hash, y.hash), cmp.Compare(x.id, y.id))
 }
 
 // remove takes a hash link away and returns the name that is no longer there.

@@ -90,10 +90,37 @@ func (s javaStore) readable(e *edit, name string, want []wanted) []wanted {
 }
 
 func (s javaStore) remove(e *edit, gone map[certs.Fingerprint]bool) error {
-	for _, name := range e.record.files(s.name()) {
-		e.report.java = e.report.java || leads(e.root, debianKeystore, name)
+	recorded := e.record.files(s.name())
+	for _, name := range keystorePaths { // the tool may have made it of our anchors
+		real, err := e.root.Resolve(name)
+		if err == nil && leadsToFile(e.root, real) && !slices.Contains(recorded, real) && e.sources(real) != nil {
+			recorded = append(recorded, real)
+		}
 	}
-	return e.shrinkAll(s.name(), e.keystoreFormat, gone)
+	for _, name := range recorded {
+		e.report.java = e.report.java || leads(e.root, debianKeystore, name)
+		w := e.withdrawal(name, gone)
+		if why := e.sources(name); why != nil {
+			w.of(why)
+		}
+		if err := e.shrink(s.name(), e.keystoreFormat(name), w); err != nil && (len(w.ours) > 0 || e.record.knows(s.name())) {
+			return err
+		}
+	}
+	return e.removeCreated(s.name())
+}
+
+// sources returns what explains a trust store that a tool makes; nil for any
+// other.
+func (e *edit) sources(name string) explanation {
+	family := e.report.Detection.Family
+	switch {
+	case family == debian.id && leads(e.root, debianKeystore, name):
+		return e.explained
+	case e.extracted(name):
+		return e.explained
+	}
+	return nil
 }
 
 // keystores returns the Java trust stores of the root, each real file once, and
@@ -174,7 +201,7 @@ func (e *edit) keystoreFormat(name string) format {
 		if err != nil {
 			return nil, explainKeystore(err)
 		}
-		return &keystoreFile{Store: s, name: name, was: data, alias: alias}, nil
+		return &keystoreFile{Store: s, record: e.record, name: name, was: data, alias: alias}, nil
 	}}
 }
 
@@ -213,6 +240,7 @@ func p11Alias(c *certs.Certificate) string {
 // keystoreFile is an opened trust store.
 type keystoreFile struct {
 	keystore.Store
+	record  *record
 	name    string
 	was     []byte
 	changed bool
@@ -225,15 +253,59 @@ func (k *keystoreFile) held() *certs.Set { return certificatesOf(k.Store) }
 // are the same on any day.
 func (k *keystoreFile) add(w wanted) error {
 	k.changed = true
-	return k.named(k.Add(keystore.Entry{Alias: k.alias(w), Created: w.NotBefore(), Cert: w.Certificate}))
+	if err := k.Add(keystore.Entry{Alias: k.alias(w), Created: w.NotBefore(), Cert: w.Certificate}); err != nil {
+		return k.named(err)
+	}
+	entries := k.Entries()
+	for _, e := range slices.Backward(entries) {
+		if e.Cert.Fingerprint() == w.Fingerprint() {
+			k.record.file(k.name).place(placed{Fingerprint: w.Fingerprint().String(), Alias: e.Alias})
+			break
+		}
+	}
+	return nil
 }
 
-func (k *keystoreFile) drop(gone map[certs.Fingerprint]bool) error {
+// drop takes out the entries that this program, or the tool in its place, made.
+func (k *keystoreFile) drop(w *withdrawal) error {
 	return k.named(k.Remove(func(e keystore.Entry) bool {
-		drop := gone[e.Cert.Fingerprint()]
-		k.changed = k.changed || drop
-		return drop
+		f := e.Cert.Fingerprint()
+		why, explained := w.why[f]
+		switch {
+		case !w.gone[f]:
+			return false
+		case explained:
+			w.stay(f, why)
+			return false
+		case !k.isOurs(w, e):
+			w.stay(f, "the entry "+e.Alias+" of /"+k.name+" is someone else's")
+			return false
+		}
+		k.changed = true
+		return true
 	}))
+}
+
+// isOurs reports whether an entry has the alias under which it was added, or, of
+// one that an older record knows or the tool made, would have been.
+func (k *keystoreFile) isOurs(w *withdrawal, e keystore.Entry) bool {
+	f := e.Cert.Fingerprint()
+	at, known := w.file.placeOf(f)
+	switch {
+	case known && strings.EqualFold(at.Alias, e.Alias):
+		return true
+	case !w.made && (known || !w.ours[f]):
+		return false
+	}
+	alias := k.alias(wanted{Certificate: e.Cert})
+	if rest, ok := strings.CutPrefix(strings.ToLower(e.Alias), strings.ToLower(alias)); ok && strings.Trim(rest, "-0123456789") == "" {
+		return true
+	}
+	_, named, _ := strings.Cut(e.Alias, "debian:")
+	if named == "" {
+		named = e.Alias
+	}
+	return isOurs(named) && strings.Contains(named, f.String()[:8])
 }
 
 func (k *keystoreFile) encode() ([]byte, error) {

@@ -1,6 +1,8 @@
 package installer
 
 import (
+	"fmt"
+	"io/fs"
 	"path"
 	"slices"
 
@@ -204,24 +206,76 @@ func (s p11Store) remove(e *edit, gone map[certs.Fingerprint]bool) error {
 	if err := s.dropAnchors(e, gone); err != nil {
 		return err
 	}
+	left, err := s.left(e)
+	if err != nil {
+		return err
+	}
+	e.explained = left.explain(serverAuth)
 	for _, d := range s.hashDirs {
-		if err := d.remove(e, s.id, gone); err != nil {
+		if err := d.remove(e, s.id, gone, left.explain(d.purpose)); err != nil {
 			return err
 		}
 	}
-	formatOf := func(name string) format {
-		i := slices.IndexFunc(s.files, func(f p11File) bool { return leads(e.root, f.path, name) })
-		if i < 0 {
-			return format{} // the directory of anchors
+	for _, f := range s.files {
+		real, err := e.root.Resolve(f.path)
+		if err != nil || !leadsToFile(e.root, real) {
+			continue
 		}
-		return s.files[i].format
+		w := e.withdrawal(real, gone).of(left.explain(f.purpose))
+		if err := e.shrink(s.id, f.format, w); err != nil && len(w.ours) > 0 {
+			return err
+		}
 	}
-	return e.shrinkAll(s.id, formatOf, gone)
+	return e.removeCreated(s.id)
+}
+
+// sourced is what a trust policy holds and does not block, and the files.
+type sourced []sourcedCert
+
+type sourcedCert struct {
+	wanted
+	file string
+}
+
+// explain returns what of it is taken for a purpose.
+func (s sourced) explain(purpose string) explanation {
+	x := explanation{}
+	for _, c := range s {
+		if len(purposed([]wanted{c.wanted}, purpose)) > 0 {
+			x.add(c.Certificate, c.file)
+		}
+	}
+	return x
+}
+
+// left returns what the directories of the trust policy hold.
+func (s p11Store) left(e *edit) (sourced, error) {
+	blocks, err := e.blocklist(s.trust)
+	if err != nil {
+		return nil, err
+	}
+	var all sourced
+	for _, dir := range s.trust {
+		for _, sub := range []string{"anchors", ""} {
+			files, err := filesIn(e.root, path.Join(dir, sub), func(fs.DirEntry) bool { return true })
+			if err != nil {
+				return nil, fmt.Errorf("read the directory of anchors: %w", err)
+			}
+			for _, f := range files {
+				for _, c := range e.certificatesOf(f) {
+					if _, blocked := blocks.why(c); !blocked {
+						all = append(all, sourcedCert{wanted{Certificate: c}, f.path})
+					}
+				}
+			}
+		}
+	}
+	return all, nil
 }
 
 func (s p11Store) dropAnchors(e *edit, gone map[certs.Fingerprint]bool) error {
 	dir := s.anchorDir()
-	dropped, err := e.removeFiles(dir, ourPrefix, e.record.in(storeOf(s.id, dir)), gone)
+	dropped, err := e.removeFiles(dir, ourPrefix, gone)
 	if err != nil {
 		return err
 	}

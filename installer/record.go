@@ -23,7 +23,7 @@ import (
 const RecordPath = "usr/local/share/certgraft/installed.json"
 
 // recordVersion is the schema that this program reads and writes.
-const recordVersion = 1
+const recordVersion = 2
 
 // record is the content of the file at [RecordPath]. It has no dates and is
 // sorted, so that the same installation gives the same bytes.
@@ -32,11 +32,14 @@ type record struct {
 	Certificates []recordedCert   `json:"certificates"`
 	Sources      []recordedSource `json:"sources"`
 	Stores       []recordedStore  `json:"stores"`
+	Files        []recordedFile   `json:"files,omitempty"`
 	Directories  []string         `json:"directories,omitempty"` // made by certgraft
 	Environment  []SetVariable    `json:"environment,omitempty"` // in the config of the image, by certgraft patch
 
 	places  map[string]int // where each fingerprint stands in Certificates
 	indexed int            // how many of them places knows
+
+	old map[certs.Fingerprint]bool // what was in some store before this run
 }
 
 // SetVariable is an environment variable that was set in an image's config.
@@ -141,18 +144,28 @@ func readRecord(root fs.FS) (*record, error) {
 	if r.Version > recordVersion {
 		return nil, hint.Add(fmt.Errorf("the record /%s has version %d, this program reads up to %d", RecordPath, r.Version, recordVersion), "use the version of certgraft that wrote it, or a newer one")
 	}
+	r.Version = recordVersion // what an older one has no word of is not known
+	r.old = map[certs.Fingerprint]bool{}
+	for _, c := range r.Certificates {
+		if f, err := certs.ParseFingerprint(c.Fingerprint); err == nil {
+			r.old[f] = len(c.Stores) > 0
+		}
+	}
 	return &r, nil
 }
 
 // write puts the record into the root, or takes it out if nothing is left.
 func (r *record) write(o *rootfs.Overlay) error {
-	if len(r.Certificates) == 0 {
+	if len(r.Certificates) == 0 && !slices.ContainsFunc(r.Stores, func(s recordedStore) bool { return len(s.Created) > 0 }) {
 		return r.erase(o)
 	}
 	if err := makeDirs(o, r, path.Dir(RecordPath)); err != nil {
 		return err
 	}
 	r.sort()
+	if r.Certificates == nil {
+		r.Certificates, r.Sources = []recordedCert{}, []recordedSource{}
+	}
 	if r.Stores == nil {
 		r.Stores = []recordedStore{} // as when there were some
 	}
@@ -180,7 +193,7 @@ func (r *record) clone() (*record, error) {
 	if err != nil {
 		return nil, err
 	}
-	var c record
+	c := record{old: r.old}
 	return &c, json.Unmarshal(data, &c)
 }
 
@@ -216,6 +229,7 @@ func (r *record) sort() {
 		slices.SortFunc(r.Stores[i].Replaced, func(a, b replacedLink) int { return cmp.Compare(a.Path, b.Path) })
 		slices.SortStableFunc(r.Stores[i].Repairs, func(a, b repair) int { return cmp.Compare(a.Path, b.Path) })
 	}
+	r.sortFiles()
 	slices.SortFunc(r.Environment, func(a, b SetVariable) int { return cmp.Compare(a.Name, b.Name) })
 	slices.Sort(r.Directories)
 	r.Directories = slices.Compact(r.Directories)
@@ -269,6 +283,21 @@ func (r *record) in(store string) map[certs.Fingerprint]bool {
 	set := map[certs.Fingerprint]bool{}
 	for _, c := range r.Certificates {
 		if f, err := certs.ParseFingerprint(c.Fingerprint); err == nil && slices.Contains(c.Stores, store) {
+			set[f] = true
+		}
+	}
+	return set
+}
+
+// claims returns the fingerprints of what was added to a file, for whatever
+// store.
+func (r *record) claims(name string) map[certs.Fingerprint]bool {
+	set := map[certs.Fingerprint]bool{}
+	for _, c := range r.Certificates {
+		claimed := slices.ContainsFunc(c.Stores, func(s string) bool {
+			return strings.HasSuffix(s, storeOf("", name)) && strings.Index(s, ":/") == len(s)-len(name)-2
+		})
+		if f, err := certs.ParseFingerprint(c.Fingerprint); err == nil && claimed {
 			set[f] = true
 		}
 	}

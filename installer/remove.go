@@ -30,6 +30,9 @@ func Remove(root *rootfs.Overlay, selected Selection, opt Options) (*Report, err
 	if opt.Stores != nil {
 		return nil, hint.Add(errors.New("a certificate is removed from every store that it was added to"), "leave --stores out")
 	}
+	if len(e.record.Certificates) == 0 && len(e.record.Stores) > 0 {
+		return e.report, e.forgetCreated()
+	}
 	if len(e.record.Certificates) == 0 {
 		e.tell("there is no record of certgraft in this root: nothing was installed, or the record was deleted")
 		return e.report, nil
@@ -128,17 +131,37 @@ func (e *edit) takeOut() error {
 		return nil
 	}
 	for _, row := range stores {
-		if !e.record.knows(row.store.name()) {
+		id := row.store.name()
+		if family := e.report.Detection.Family == id && row.part == system; !family && id != (javaStore{}).name() && !e.record.knows(id) {
 			continue
 		}
 		if err := row.store.remove(e, gone); err != nil {
 			return err
 		}
 	}
+	if err := e.nameStaying(gone); err != nil {
+		return err
+	}
+	e.record.forgetFiles(gone)
 	e.record.Certificates = slices.DeleteFunc(e.record.Certificates, func(c recordedCert) bool { return len(c.Sources) == 0 })
 	if len(e.record.Certificates) == 0 {
 		e.report.Unset = e.record.Environment
-		e.record.Sources, e.record.Stores, e.record.Environment = nil, nil, nil
+		e.record.Sources, e.record.Environment, e.record.Files = nil, nil, nil
+		for i := range e.record.Stores { // links to a bundle that someone else uses are ours still
+			s := &e.record.Stores[i]
+			s.Repairs, s.Replaced = nil, nil
+		}
 	}
 	return nil
+}
+
+// forgetCreated takes away what install made where nothing is installed any more:
+// links to a bundle that others used for longer.
+func (e *edit) forgetCreated() error {
+	for _, s := range slices.Clone(e.record.Stores) {
+		if err := e.removeCreated(s.Name); err != nil {
+			return err
+		}
+	}
+	return e.record.write(e.root)
 }

@@ -11,6 +11,7 @@ type Report struct {
 	Stores    []StoreReport
 	Warnings  []string
 	Notes     []string
+	Stays     []Stay // of what was to be taken out
 	Advice    []Advice
 	Sources   []string      // that something in the root is from
 	Unset     []SetVariable // that the image's config has for what is not there any more
@@ -55,7 +56,8 @@ func (a Advice) String() string {
 // took something out, is added up.
 func (r *Report) add(s StoreReport) {
 	for i, before := range r.Stores {
-		if before.Name == s.Name && before.Path == s.Path {
+		if before.Path == s.Path {
+			s.Name, s.Present = before.Name, max(s.Present, before.Present)
 			s.Added += before.Added
 			s.Removed += before.Removed
 			r.Stores[i] = s

@@ -39,6 +39,7 @@ type platformResult struct {
 	Left         string                  `json:"left,omitzero"` // why it was left as it is
 	Distribution *installer.Detection    `json:"distribution,omitzero"`
 	Stores       []installer.StoreReport `json:"stores"`
+	Stays        []installer.Stay        `json:"stays,omitzero"`
 	Changes      []changeResult          `json:"changes"`
 	Layer        *layerResult            `json:"layer,omitzero"`        // that was added
 	Rewritten    []rewrittenResult       `json:"rewritten,omitzero"`    // layers that were edited
@@ -70,7 +71,7 @@ type rewrittenResult struct {
 // edited notes what the installer says of the image for one platform.
 func (r *patchResult) edited(platform image.Platform, report *installer.Report) {
 	r.reports = append(r.reports, &platformResult{
-		Platform: platform.String(), Distribution: report.Detection, Stores: orEmpty(report.Stores),
+		Platform: platform.String(), Distribution: report.Detection, Stores: orEmpty(report.Stores), Stays: report.Stays,
 		Warnings: orEmpty(report.Warnings), Notes: orEmpty(report.Notes), Advice: orEmpty(report.Advice),
 	})
 }
@@ -141,6 +142,9 @@ func (r *patchResult) text(w io.Writer) {
 		rows = append(rows, one.rows()...)
 	}
 	table(w, rows)
+	for _, one := range r.Platforms {
+		staysText(w, one.Platform+": ", one.Stays)
+	}
 	if r.DryRun {
 		for _, one := range r.Platforms {
 			wouldText(w, one.Platform+": ", one.Changes)

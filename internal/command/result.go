@@ -22,6 +22,7 @@ type editResult struct {
 	Distribution *installer.Detection    `json:"distribution"`
 	Sources      []sourceResult          `json:"sources"`
 	Stores       []installer.StoreReport `json:"stores"`
+	Stays        []installer.Stay        `json:"stays,omitzero"`
 	Changes      []changeResult          `json:"changes"`
 	Verdicts     []verdict               `json:"verdicts"`
 	Warnings     []string                `json:"warnings"`
@@ -98,6 +99,7 @@ func (r *editResult) finish(ctx context.Context, p *printer, o *targetOptions, u
 func (r *editResult) edited(updated *rootfs.Result) {
 	r.Distribution = r.report.Detection
 	r.Stores = append(r.Stores, r.report.Stores...)
+	r.Stays = r.report.Stays
 	r.Warnings = append(r.Warnings, r.report.Warnings...)
 	r.Warnings = append(r.Warnings, updated.Warnings...)
 	r.Notes = append(r.Notes, r.report.Notes...)
@@ -140,6 +142,7 @@ func (r *editResult) text(w io.Writer) {
 		rows = append(rows, []string{"root", d.Family + " family", d.Rule})
 	}
 	table(w, append(rows, storeRows("", r.Stores)...))
+	staysText(w, "", r.Stays)
 	if r.DryRun {
 		wouldText(w, "", r.Changes)
 	}
@@ -152,6 +155,17 @@ func storeRows(indent string, stores []installer.StoreReport) (rows [][]string) 
 		rows = append(rows, []string{indent + s.Name, counts(s), s.Path})
 	}
 	return rows
+}
+
+// staysText writes what stays and why; of names what it is part of.
+func staysText(w io.Writer, of string, stays []installer.Stay) {
+	const most = 10
+	for _, s := range stays[:min(most, len(stays))] {
+		fmt.Fprintf(w, "%sstays: %s, because %s\n", of, s.Subject, s.Because)
+	}
+	if n := len(stays) - most; n > 0 {
+		fmt.Fprintf(w, "%sstays: %d more; --json names them\n", of, n)
+	}
 }
 
 // wouldText writes what a dry run would change; of names what it is part of.

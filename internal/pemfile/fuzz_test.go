@@ -61,7 +61,12 @@ func TestWithoutUndoesAppend(t *testing.T) {
 			if file, err := NewReader().Open(long); err != nil || !file.Held.Has(c.Fingerprint()) {
 				t.Errorf("%+v: %q does not hold it: %v", style, long, err)
 			}
-			if got := NewReader().Without(long, map[certs.Fingerprint]bool{c.Fingerprint(): true}, style); string(got) != text {
+			copies := NewReader().Copies(long, style)
+			copies = slices.DeleteFunc(copies, func(f Copy) bool { return f.Cert.Fingerprint() != c.Fingerprint() })
+			if len(copies) != 1 || !copies[0].Exact() {
+				t.Errorf("%+v: the copies are %+v", style, copies)
+			}
+			if got := style.Without(long, copies); string(got) != text {
 				t.Errorf("%+v: %q became %q", style, text, got)
 			}
 		}

@@ -4,7 +4,7 @@
 // make of a file; package certs makes the best of what people have. Open returns
 // the file in a state that every program reads, and the changes that led there.
 // [Style.Append] adds a certificate as the tool of a distribution would, and
-// [Reader.Without] takes certificates out.
+// [Style.Without] takes out what [Reader.Copies] finds.
 //
 // Nothing here knows where a file is: it goes in and comes out as bytes.
 package pemfile

@@ -2,6 +2,7 @@ package pemfile
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/pem"
 	"slices"
 
@@ -35,29 +36,70 @@ func (s Style) Append(text []byte, c *certs.Certificate) []byte {
 	return append(text, s.After...)
 }
 
-// Without returns a file without the certificates in gone, each with what sets
-// it apart. Of several copies the last one goes: the others are from
-// someone else.
-func (r *Reader) Without(data []byte, gone map[certs.Fingerprint]bool, as Style) []byte {
-	blocks, err := r.Read(data)
-	if err != nil || !isClean(data, blocks) {
-		blocks = nil
-		for b := range certs.Blocks(data) {
-			blocks = append(blocks, Block{start: b.Start, end: b.End, Cert: b.Certificate})
-		}
-	}
-	taken := map[certs.Fingerprint]bool{}
-	var cuts []Cut
-	for _, b := range slices.Backward(blocks) {
-		if b.Cert == nil || !gone[b.Cert.Fingerprint()] || taken[b.Cert.Fingerprint()] {
-			continue
-		}
-		taken[b.Cert.Fingerprint()] = true
+// Copy is one copy of a certificate in a file, with what sets it apart.
+type Copy struct {
+	Cert   *certs.Certificate
+	Behind *certs.Certificate // the certificate before it, nil if it is the first
+	Gap    int                // bytes between the two
+
+	style      Style
+	start, end int
+	text       []byte
+	last       bool // in the file
+}
+
+// Copies returns every copy of every certificate in a file, in its order.
+func (r *Reader) Copies(data []byte, as Style) []Copy {
+	var found []Copy
+	var before *certs.Certificate
+	at := 0
+	for _, b := range r.certificateBlocks(data) {
 		start, end := as.around(data, b)
-		cuts = append(cuts, Cut{Offset: start, Was: data[start:end]})
+		start = max(start, at)
+		found = append(found, Copy{b.Cert, before, start - at, as, start, end, data[start:end], end == len(data)})
+		before, at = b.Cert, end
 	}
-	slices.Reverse(cuts)
-	return as.tidy(Patch(data, cuts), data)
+	return found
+}
+
+// End returns where the copy ends in its file.
+func (c Copy) End() int { return c.end }
+
+// Exact reports whether the bytes are what [Style.Append] writes of the
+// certificate. What is last in a file may have lost its line end since.
+func (c Copy) Exact() bool {
+	want := c.style.Append(nil, c.Cert)
+	if c.start > 0 && c.style.Comment {
+		want = append([]byte("\n"), want...)
+	}
+	return bytes.Equal(c.text, want) || c.last && len(c.text) > 0 && bytes.HasPrefix(want, c.text) && len(bytes.TrimSpace(want[len(c.text):])) == 0
+}
+
+// certificateBlocks returns the blocks of a file that are certificates, of one
+// that is damaged too.
+func (r *Reader) certificateBlocks(data []byte) []Block {
+	blocks, err := r.Read(data)
+	if err == nil && isClean(data, blocks) {
+		return slices.DeleteFunc(slices.Clone(blocks), func(b Block) bool { return b.Cert == nil })
+	}
+	var found []Block
+	for b := range certs.Blocks(data) {
+		if b.Certificate != nil {
+			found = append(found, Block{start: b.Start, end: b.End, Cert: b.Certificate})
+		}
+	}
+	return found
+}
+
+// Without returns a file without copies that it has, each with what sets it
+// apart.
+func (s Style) Without(data []byte, copies []Copy) []byte {
+	var cuts []Cut
+	for _, c := range copies {
+		cuts = append(cuts, Cut{Offset: c.start, Was: data[c.start:c.end]})
+	}
+	slices.SortFunc(cuts, func(a, b Cut) int { return cmp.Compare(a.Offset, b.Offset) })
+	return s.tidy(Patch(data, cuts), data)
 }
 
 func (s Style) heading(c *certs.Certificate) string { return "# " + FileLabel(c) + "\n" }

@@ -1,0 +1,132 @@
+package installer
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/certgraft/certgraft/certs"
+)
+
+// recordedFile is what cannot be seen in a file that holds certificates.
+type recordedFile struct {
+	Path   string   `json:"path"`
+	Added  []placed `json:"added,omitempty"`
+	Held   []string `json:"held,omitempty"`   // was there before it was installed, by someone's hand
+	Shared []string `json:"shared,omitempty"` // the same, of someone's anchor
+	SHA256 string   `json:"sha256,omitempty"` // of the file as this program left it, where it held something
+	Size   int      `json:"size,omitempty"`
+}
+
+// placed is where in a file a certificate was put.
+type placed struct {
+	Fingerprint string `json:"fingerprint"`
+	Behind      string `json:"behind,omitempty"` // fingerprint of the certificate before it; "" for none
+	Gap         int    `json:"gap,omitempty"`    // bytes between the two
+	Alias       string `json:"alias,omitempty"`  // in a keystore
+}
+
+// file returns the entry of a file, which is made if there is none.
+func (r *record) file(name string) *recordedFile {
+	i := slices.IndexFunc(r.Files, func(f recordedFile) bool { return f.Path == name })
+	if i < 0 {
+		r.Files = append(r.Files, recordedFile{Path: name})
+		i = len(r.Files) - 1
+	}
+	return &r.Files[i]
+}
+
+func (r *record) sortFiles() {
+	r.Files = slices.DeleteFunc(r.Files, func(f recordedFile) bool { return len(f.Added) == 0 && len(f.Held) == 0 && len(f.Shared) == 0 })
+	slices.SortFunc(r.Files, func(a, b recordedFile) int { return cmp.Compare(a.Path, b.Path) })
+	for i := range r.Files {
+		f := &r.Files[i]
+		slices.SortFunc(f.Added, func(a, b placed) int { return cmp.Compare(a.Fingerprint, b.Fingerprint) })
+		slices.Sort(f.Held)
+		slices.Sort(f.Shared)
+		if len(f.Held) == 0 {
+			f.SHA256, f.Size = "", 0
+		}
+	}
+}
+
+// forgetFiles drops what is known of certificates that are gone.
+func (r *record) forgetFiles(gone map[certs.Fingerprint]bool) {
+	isGone := func(print string) bool {
+		f, err := certs.ParseFingerprint(print)
+		return err != nil || gone[f]
+	}
+	for i := range r.Files {
+		f := &r.Files[i]
+		f.Added = slices.DeleteFunc(f.Added, func(p placed) bool { return isGone(p.Fingerprint) })
+		f.Held = slices.DeleteFunc(f.Held, isGone)
+		f.Shared = slices.DeleteFunc(f.Shared, isGone)
+	}
+}
+
+// place enters where a certificate was put, in place of what was known.
+func (f *recordedFile) place(p placed) {
+	f.Added = slices.DeleteFunc(f.Added, func(old placed) bool { return old.Fingerprint == p.Fingerprint })
+	f.Added = append(f.Added, p)
+	f.Held = slices.DeleteFunc(f.Held, func(print string) bool { return print == p.Fingerprint })
+}
+
+// placeOf returns where a certificate was put, if that is known.
+func (f *recordedFile) placeOf(print certs.Fingerprint) (placed, bool) {
+	i := slices.IndexFunc(f.Added, func(p placed) bool { return p.Fingerprint == print.String() })
+	if i < 0 {
+		return placed{}, false
+	}
+	return f.Added[i], true
+}
+
+// unplace forgets where a certificate was put. What was put behind it is now
+// behind what was before it.
+func (f *recordedFile) unplace(print certs.Fingerprint) {
+	was, ok := f.placeOf(print)
+	if !ok {
+		return
+	}
+	f.Added = slices.DeleteFunc(f.Added, func(p placed) bool { return p.Fingerprint == was.Fingerprint })
+	for i := range f.Added {
+		if f.Added[i].Behind == was.Fingerprint {
+			f.Added[i].Behind, f.Added[i].Gap = was.Behind, f.Added[i].Gap+was.Gap
+		}
+	}
+}
+
+// hold enters that a certificate was there before it was installed.
+func (f *recordedFile) hold(print certs.Fingerprint) {
+	if !slices.Contains(f.Held, print.String()) {
+		f.Held = append(f.Held, print.String())
+	}
+}
+
+// share enters that someone's anchor had put a certificate there before.
+func (f *recordedFile) share(print certs.Fingerprint) {
+	if !slices.Contains(f.Shared, print.String()) {
+		f.Shared = append(f.Shared, print.String())
+	}
+}
+
+// shareHeld says of what was there before that someone's anchor had put it there.
+func (f *recordedFile) shareHeld(anchored map[certs.Fingerprint]bool) {
+	f.Held = slices.DeleteFunc(f.Held, func(text string) bool {
+		print, err := certs.ParseFingerprint(text)
+		if err == nil && anchored[print] {
+			f.share(print)
+		}
+		return err == nil && anchored[print]
+	})
+}
+
+// left enters how this program left a file, where that is going to be asked.
+func (f *recordedFile) left(data []byte) {
+	if len(f.Held) > 0 {
+		f.SHA256, f.Size = digest(data), len(data)
+	}
+}
+
+// asLeft reports whether a file begins with what this program left.
+func (f *recordedFile) asLeft(data []byte) bool {
+	return f.SHA256 != "" && f.Size <= len(data) && digest(data[:max(f.Size, 0)]) == f.SHA256
+}

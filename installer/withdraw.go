@@ -1,0 +1,166 @@
+package installer
+
+import (
+	"slices"
+
+	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/internal/pemfile"
+)
+
+// explanation is what explains that a certificate is trusted: a source of its
+// store that is not this program's, by fingerprint.
+type explanation map[certs.Fingerprint]string
+
+// add enters that the file at path holds c, unless another does.
+func (x explanation) add(c *certs.Certificate, path string) {
+	if _, ok := x[c.Fingerprint()]; !ok {
+		x[c.Fingerprint()] = path + " holds it"
+	}
+}
+
+// withdrawal is the certificates that no source of this program has any more, as
+// they are taken out of one file.
+type withdrawal struct {
+	*edit
+	name    string
+	gone    map[certs.Fingerprint]bool
+	why     explanation // what remains; nil where the store has no sources of its own
+	made    bool        // a tool makes the file of those sources
+	claimed bool        // only what the record says was added is the tool's or this program's
+	file    *recordedFile
+	ours    map[certs.Fingerprint]bool // what the record says was added
+}
+
+func (e *edit) withdrawal(name string, gone map[certs.Fingerprint]bool) *withdrawal {
+	return &withdrawal{edit: e, name: name, gone: gone, file: e.record.file(name), ours: e.record.claims(name)}
+}
+
+// of returns the withdrawal from a file that a tool makes of the sources in why.
+func (w *withdrawal) of(why explanation) *withdrawal {
+	w.why, w.made = why, true
+	return w
+}
+
+// copies returns a file of PEM without the copies that go.
+func (w *withdrawal) copies(data []byte, as pemfile.Style) []byte {
+	all := w.reader.Copies(data, as)
+	by := map[certs.Fingerprint][]pemfile.Copy{}
+	var order []certs.Fingerprint
+	for _, c := range all {
+		if f := c.Cert.Fingerprint(); w.gone[f] {
+			if by[f] == nil {
+				order = append(order, f)
+			}
+			by[f] = append(by[f], c)
+		}
+	}
+	var cut []pemfile.Copy
+	for _, f := range order {
+		if c, ok := w.pick(by[f], all, data); ok {
+			cut = append(cut, c)
+		}
+	}
+	for _, c := range cut {
+		w.file.unplace(c.Cert.Fingerprint())
+	}
+	return as.Without(data, cut)
+}
+
+// pick returns the copy, of those that there are of one certificate, that goes.
+// What stays is named.
+func (w *withdrawal) pick(copies, all []pemfile.Copy, data []byte) (pemfile.Copy, bool) {
+	f := copies[0].Cert.Fingerprint()
+	mine := w.mine(copies, all)
+	if _, ok := w.why[f]; ok {
+		w.stay(f, w.why[f])
+		if mine < 0 || len(copies) == 1 {
+			return pemfile.Copy{}, false
+		}
+		return copies[mine], true
+	}
+	held := slices.Contains(w.file.Held, f.String())
+	switch {
+	case held && w.made && (w.file.asLeft(data) || w.claimed):
+		w.stay(f, "it was in /"+w.name+" before it was installed")
+		return pemfile.Copy{}, false
+	case len(copies) == 1 && slices.Contains(w.file.Shared, f.String()):
+		w.stay(f, "it was in /"+w.name+" before it was installed, and the file was rewritten since")
+		return pemfile.Copy{}, false
+	case mine < 0 && w.made && (w.ours[f] || !w.claimed):
+		mine = w.toolsOwn(copies, all)
+	}
+	switch {
+	case mine < 0 && w.ours[f]:
+		w.stay(f, "/"+w.name+" was rewritten since it was installed")
+	case mine < 0:
+		w.stay(f, "someone else put it into /"+w.name)
+	case len(copies) > 1:
+		w.stay(f, "someone else has it in /"+w.name+" too")
+	}
+	if mine < 0 {
+		return pemfile.Copy{}, false
+	}
+	return copies[mine], true
+}
+
+// takes reports whether a certificate goes out of a file in which one copy is
+// like another. If it stays, that is named.
+func (w *withdrawal) takes(c *certs.Certificate) bool {
+	f := c.Fingerprint()
+	why, explained := w.why[f]
+	switch {
+	case !w.gone[f]:
+		return false
+	case explained:
+		w.stay(f, why)
+	case !w.made && !w.ours[f]:
+		w.stay(f, "someone else put it into /"+w.name)
+	default:
+		return true
+	}
+	return false
+}
+
+// mine returns which copy is the one that this program wrote, where it wrote it,
+// and as it wrote it; -1 if none is.
+func (w *withdrawal) mine(copies, all []pemfile.Copy) int {
+	f := copies[0].Cert.Fingerprint()
+	if !w.ours[f] {
+		return -1
+	}
+	at, known := w.file.placeOf(f)
+	for i, c := range slices.Backward(copies) {
+		if c.Exact() && (!known && c.Gap == 0 || known && isAt(at, c, all)) {
+			return i
+		}
+	}
+	return -1
+}
+
+// isAt reports whether a copy stands where one was put: behind the same
+// certificate, or, where that is gone, right behind another.
+func isAt(at placed, c pemfile.Copy, all []pemfile.Copy) bool {
+	if c.Behind == nil && at.Behind == "" || c.Behind != nil && c.Behind.Fingerprint().String() == at.Behind {
+		return c.Gap == at.Gap
+	}
+	return c.Gap == 0 && at.Behind != "" && !slices.ContainsFunc(all, func(c pemfile.Copy) bool { return c.Cert.Fingerprint().String() == at.Behind })
+}
+
+// toolsOwn returns the first copy that a tool would have written, in a file that
+// begins as a tool begins it.
+func (w *withdrawal) toolsOwn(copies, all []pemfile.Copy) int {
+	if all[0].Gap > 0 {
+		return -1
+	}
+	return slices.IndexFunc(copies, func(c pemfile.Copy) bool { return c.Gap == 0 && c.Exact() })
+}
+
+// stay notes why a certificate stays. Of several reasons the first is told.
+func (e *edit) stay(f certs.Fingerprint, why string) {
+	if e.stays == nil {
+		e.stays = map[certs.Fingerprint]string{}
+	}
+	if _, ok := e.stays[f]; !ok {
+		e.stays[f] = why
+	}
+}
