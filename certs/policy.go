@@ -21,7 +21,7 @@ const (
 // the default.
 type Policy struct {
 	Now        time.Time
-	Expired    Action // also for those not yet valid; by default Skip
+	Expired    Action // by default Skip; one that is not valid yet is kept
 	NonCA      Action // by default Keep
 	Distrusted Action // what Listed says is blocked; by default Skip
 
@@ -35,7 +35,10 @@ type Policy struct {
 func (p Policy) Judge(c *Certificate) (Action, string) {
 	var remarks [Fail + 1][]string
 	if reason := p.period(c); reason != "" {
-		action := p.Expired.or(Skip)
+		action := Keep // of one that is not valid yet: it harms nobody
+		if p.Now.After(c.NotAfter()) {
+			action = p.Expired.or(Skip)
+		}
 		remarks[action] = append(remarks[action], reason)
 	}
 	if !c.IsCA() {

@@ -82,7 +82,7 @@ func TestPolicy(t *testing.T) {
 		{"expired", certs.Policy{}, expired, certs.Skip, "expired on 2001-01-01"},
 		{"expired, kept", certs.Policy{Expired: certs.Keep}, expired, certs.Keep, "expired"},
 		{"expired, fails", certs.Policy{Expired: certs.Fail}, expired, certs.Fail, "expired"},
-		{"future", certs.Policy{}, future, certs.Skip, "not valid before 2200-01-01"},
+		{"future", certs.Policy{Expired: certs.Fail}, future, certs.Keep, "not valid before 2200-01-01"},
 		{"leaf", certs.Policy{}, leaf, certs.Keep, "not a CA"},
 		{"leaf, skipped", certs.Policy{NonCA: certs.Skip}, leaf, certs.Skip, "not a CA"},
 		{"leaf, fails", certs.Policy{NonCA: certs.Fail}, leaf, certs.Fail, "not a CA"},

@@ -63,6 +63,9 @@ func (s anchorStore) addLinks(e *edit, want []wanted) error {
 	links := e.certDirLinks(s.id)
 	for _, w := range want {
 		if links.has(w.Certificate) {
+			if err := links.dropSecond(w.Certificate); err != nil {
+				return err
+			}
 			continue
 		}
 		name, err := e.anchorName(s.linkName, w)

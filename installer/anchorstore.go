@@ -229,16 +229,21 @@ func (s anchorStore) installBundle(e *edit, before *state, after *anchors, real 
 func (s anchorStore) write(e *edit, before *state, after *anchors, real string) ([]byte, error) {
 	data := after.concat(s.each)
 	b := &bundle{edit: e, name: real, style: s.style}
+	file := e.record.file(real)
+	asLeft := file.asLeft(before.data) // so that it cannot be told whether the tool wrote it since
+	byHand := func(c *certs.Certificate) bool {
+		return asLeft && slices.Contains(file.Held, c.Fingerprint().String())
+	}
 	var last *certs.Certificate
 	for _, f := range after.files {
 		blocks, _ := e.reader.Read(f.data)
-		if c := e.reader.Single(f.data); c != nil && isOurs(f.path) && e.record.cert(c.Fingerprint()) != nil {
+		if c := e.reader.Single(f.data); c != nil && isOurs(f.path) && e.record.cert(c.Fingerprint()) != nil && !byHand(c) {
 			at := placed{Fingerprint: c.Fingerprint().String()}
 			if last != nil {
 				at.Behind = last.Fingerprint().String()
 			}
 			e.record.added(c, storeOf(s.id, real))
-			e.record.file(real).place(at)
+			file.place(at)
 		}
 		for _, block := range blocks {
 			if block.Cert != nil {
@@ -249,6 +254,9 @@ func (s anchorStore) write(e *edit, before *state, after *anchors, real string) 
 	if len(before.behind) > 0 {
 		held := after.explain(e.reader)
 		data = b.append(data, slices.DeleteFunc(slices.Clone(before.behind), func(c *certs.Certificate) bool { return held.Has(c.Fingerprint()) }))
+	}
+	if !bytes.Equal(data, before.data) {
+		e.warnHardLink(real)
 	}
 	return data, e.root.WriteFile(real, data, 0o644)
 }

@@ -226,7 +226,9 @@ func (b *bundle) encode() ([]byte, error) {
 // append writes certificates behind a text, and notes where they are.
 func (b *bundle) append(text []byte, more []*certs.Certificate) []byte {
 	at := placed{Gap: len(text)}
-	if copies := b.reader.Copies(text, b.style); len(copies) > 0 {
+	copies := b.reader.Copies(text, b.style)
+	b.keepPlaces(copies)
+	if len(copies) > 0 {
 		last := copies[len(copies)-1]
 		at = placed{Behind: last.Cert.Fingerprint().String(), Gap: len(text) - last.End()}
 	}
@@ -241,6 +243,18 @@ func (b *bundle) append(text []byte, more []*certs.Certificate) []byte {
 	return text
 }
 
+// keepPlaces notes where ours are now: what one stood behind may come back.
+func (b *bundle) keepPlaces(copies []pemfile.Copy) {
+	file := b.record.file(b.name)
+	for _, c := range copies {
+		f := c.Cert.Fingerprint()
+		if at, ok := file.placeOf(f); ok && c.Behind != nil && isAt(at, c, copies) && c.Exact() {
+			at.Behind, at.Gap = c.Behind.Fingerprint().String(), c.Gap
+			file.place(at)
+		}
+	}
+}
+
 // repair returns a bundle that all programs read and that ends with a line
 // feed, without what this program added to it before. What was done to it is
 // recorded, to be undone.
@@ -250,7 +264,12 @@ func (b *bundle) repair() (text []byte, err error) {
 	if err != nil {
 		return nil, b.unreadable(err)
 	}
-	for _, f := range file.Faults {
+	const most = 8
+	for i, f := range file.Faults {
+		if i == most {
+			b.warn("/%s had %d more blocks that keep programs from reading it", b.name, len(file.Faults)-most)
+			break
+		}
 		b.warn("/%s had a block that %s, %s: %s", b.name, f.Harm(), f.Why, f.Done)
 	}
 	steps := file.Steps

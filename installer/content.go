@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"slices"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/internal/hint"
 )
@@ -43,6 +45,18 @@ func (e *edit) fill(store, place string, have *certs.Set, want []wanted, write f
 		report.Total++
 	}
 	return report, nil
+}
+
+// warnHardLink says that another name of a file that is written does not get what
+// this one gets.
+func (e *edit) warnHardLink(name string) {
+	info, err := e.root.Lstat(name)
+	if err != nil {
+		return
+	}
+	if st, ok := info.Sys().(*unix.Stat_t); ok && st.Nlink > 1 && info.Mode().IsRegular() {
+		e.warn("/%s is a hard link, of which there are %d: the other names keep the file as it was; make them symbolic links to it", name, st.Nlink)
+	}
 }
 
 // heldBefore notes that a file held what is wanted before any of it was in any
@@ -104,6 +118,7 @@ func (e *edit) extend(store, name string, as format, want []wanted) (StoreReport
 	if bytes.Equal(data, was) {
 		return report, nil
 	}
+	e.warnHardLink(name)
 	if err := e.root.WriteFile(name, data, 0o644); err != nil {
 		return report, err
 	}
@@ -116,7 +131,7 @@ func (e *edit) extend(store, name string, as format, want []wanted) (StoreReport
 func (e *edit) shrinkAll(store string, formatOf func(name string) format, gone map[certs.Fingerprint]bool) error {
 	for _, name := range e.record.files(store) {
 		as := formatOf(name)
-		if as.open == nil || slices.Contains(e.covered, name) {
+		if as.open == nil || slices.Contains(e.shrunk, name) {
 			continue
 		}
 		if err := e.shrink(store, as, e.withdrawal(name, gone)); err != nil {
@@ -145,7 +160,7 @@ func (e *edit) shrink(store string, as format, w *withdrawal) error {
 		return err
 	}
 	left := c.held().Len()
-	e.covered = append(e.covered, w.name)
+	e.shrunk = append(e.shrunk, w.name)
 	if before != left || len(w.ours) > 0 {
 		e.report.add(StoreReport{Name: store, Path: "/" + w.name, Removed: before - left, Total: left})
 	}

@@ -240,7 +240,13 @@ func (s dirStore) remove(e *edit, gone map[certs.Fingerprint]bool) error {
 
 // explain returns what the anchors hold.
 func (s dirStore) explain(e *edit) (explanation, error) {
-	files, err := filesIn(e.root, s.anchors, func(f fs.DirEntry) bool { return path.Ext(f.Name()) == s.ext })
+	bundle, err := e.root.Resolve(s.bundle)
+	if err != nil {
+		return nil, err
+	}
+	files, err := filesIn(e.root, s.anchors, func(f fs.DirEntry) bool {
+		return path.Ext(f.Name()) == s.ext && !leads(e.root, path.Join(s.anchors, f.Name()), bundle)
+	})
 	return e.explanationOf(files), err
 }
 

@@ -38,6 +38,7 @@ type edit struct {
 
 	bundlePaths []string // where programs read all their CAs from
 	covered     []string // bundles that a store of this run has seen to
+	shrunk      []string // files that certificates were taken out of
 
 	explained explanation                  // what the sources of the root's own store hold that are not ours, for TLS
 	stays     map[certs.Fingerprint]string // of what was to be taken out: why it stays

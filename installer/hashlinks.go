@@ -46,6 +46,34 @@ func (l hashLinks) has(c *certs.Certificate) bool {
 	}
 }
 
+// dropSecond takes away the hash link to a file of ours with a certificate that
+// another link leads to as well: openssl rehash makes a second one when the package
+// brings a CA that was installed while it was purged.
+func (l hashLinks) dropSecond(c *certs.Certificate) error {
+	var ours []hashName
+	found := 0
+	for n := (hashName{hash: c.SubjectHash()}); exists(l.root, l.at(n)); n.id++ {
+		data, err := l.root.Content(l.at(n))
+		if one := l.reader.Single(data); err != nil || one == nil || one.Fingerprint() != c.Fingerprint() {
+			continue
+		}
+		found++
+		if target, err := l.root.ReadLink(l.at(n)); err == nil && isOurs(target) {
+			ours = append(ours, n)
+		}
+	}
+	for _, n := range slices.Backward(ours) {
+		if found == 1 {
+			return nil
+		}
+		found--
+		if _, err := l.remove(n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // hasAny reports whether OpenSSL finds anything.
 func (l hashLinks) hasAny() bool {
 	found, err := fs.Glob(l.root, l.dir+"/????????.0")
@@ -74,6 +102,9 @@ func (l hashLinks) place(hash uint32, file string) error {
 		n.id++
 	}
 	target, err := l.root.ReadLink(l.at(n))
+	if isOurs(target) { // its anchor was deleted by hand
+		target, err = "", fs.ErrNotExist
+	}
 	if err == nil || isThere(l.root, l.at(n.next())) {
 		recorded := l.record.store(l.store)
 		recorded.Replaced = append(recorded.Replaced, replacedLink{l.at(n), target})

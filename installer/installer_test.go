@@ -219,7 +219,7 @@ func TestDebianAlreadyTrusted(t *testing.T) {
 		"etc/ca-certificates.conf": "x.crt\n", "usr/share/ca-certificates/x.crt": a, "usr/local/share/ca-certificates/two.crt": b + a,
 	}))
 	after, report := roundTrip(t, before, installer.Options{}, source(t, "x", a+b))
-	if report.Stores[0].Added != 2 {
+	if report.Stores[0].Added != 0 || report.Stores[0].Present != 2 { // of what the bundle held, which has each twice now
 		t.Errorf("%+v", report.Stores)
 	}
 	if n := strings.Count(string(after["etc/ssl/certs/ca-certificates.crt"].Data), "BEGIN"); n != 5 {

@@ -229,19 +229,21 @@ func (s p11Store) remove(e *edit, gone map[certs.Fingerprint]bool) error {
 	return e.removeCreated(s.id)
 }
 
-// sourced is what a trust policy holds and does not block, and the files.
+// sourced is what a trust policy holds, and the files.
 type sourced []sourcedCert
 
 type sourcedCert struct {
 	wanted
-	file string
+	file    string
+	blocked bool
 }
 
-// explain returns what of it is taken for a purpose.
+// explain returns what of it is taken for a purpose. What is blocked is taken for
+// everything, with a word that it is not trusted.
 func (s sourced) explain(purpose string) explanation {
 	x := explanation{}
 	for _, c := range s {
-		if len(purposed([]wanted{c.wanted}, purpose)) > 0 {
+		if purpose == everything || !c.blocked && len(purposed([]wanted{c.wanted}, purpose)) > 0 {
 			x.add(c.Certificate, c.file)
 		}
 	}
@@ -256,16 +258,15 @@ func (s p11Store) left(e *edit) (sourced, error) {
 	}
 	var all sourced
 	for _, dir := range s.trust {
-		for _, sub := range []string{"anchors", ""} {
+		for _, sub := range []string{"anchors", "", "blocklist", "blacklist"} {
 			files, err := filesIn(e.root, path.Join(dir, sub), func(fs.DirEntry) bool { return true })
 			if err != nil {
 				return nil, fmt.Errorf("read the directory of anchors: %w", err)
 			}
 			for _, f := range files {
 				for _, c := range e.certificatesOf(f) {
-					if _, blocked := blocks.why(c); !blocked {
-						all = append(all, sourcedCert{wanted{Certificate: c}, f.path})
-					}
+					_, blocked := blocks.why(c)
+					all = append(all, sourcedCert{wanted{Certificate: c}, f.path, blocked})
 				}
 			}
 		}

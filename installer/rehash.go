@@ -33,7 +33,7 @@ func (e *edit) rehash(links map[string]string, anew bool) error {
 	slices.Sort(names)
 	buckets := map[uint32]*bucket{}
 	for _, name := range names {
-		if err := e.hashEntry(buckets, name, links); err != nil {
+		if err := e.hashEntry(buckets, name, links, anew); err != nil {
 			return err
 		}
 	}
@@ -50,7 +50,7 @@ func (e *edit) rehash(links map[string]string, anew bool) error {
 	return nil
 }
 
-func (e *edit) hashEntry(buckets map[uint32]*bucket, name string, links map[string]string) error {
+func (e *edit) hashEntry(buckets map[uint32]*bucket, name string, links map[string]string, anew bool) error {
 	target, isLink := links[name]
 	if n, ok := parseHash(name); ok && isLink {
 		bucketOf(buckets, n.hash).addLink(target, n.id)
@@ -68,7 +68,7 @@ func (e *edit) hashEntry(buckets map[uint32]*bucket, name string, links map[stri
 		return nil
 	}
 	if c := e.reader.Single(data); c != nil {
-		bucketOf(buckets, c.SubjectHash()).addFile(name, c.Fingerprint())
+		bucketOf(buckets, c.SubjectHash()).addFile(name, c.Fingerprint(), anew)
 	}
 	return nil
 }
@@ -129,10 +129,14 @@ func (b *bucket) addLink(target string, id int) {
 }
 
 // addFile wants a link for file, unless another file with the same certificate
-// has one.
-func (b *bucket) addFile(file string, print certs.Fingerprint) {
-	if slices.ContainsFunc(b.entries, func(h *hashed) bool { return h.needed && h.print == print }) {
-		return
+// has one. Where links are made anew, the one that is there stays with its file.
+func (b *bucket) addFile(file string, print certs.Fingerprint, anew bool) {
+	if i := slices.IndexFunc(b.entries, func(h *hashed) bool { return h.needed && h.print == print }); i >= 0 {
+		if other := b.entries[i]; !anew || other.id != noLink || b.entry(file).id == noLink {
+			return
+		}
+		b.entries[i].needed = false
+		b.needed--
 	}
 	if h := b.entry(file); !h.needed {
 		h.needed, h.print = true, print

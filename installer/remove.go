@@ -130,12 +130,12 @@ func (e *edit) takeOut() error {
 	if len(gone) == 0 {
 		return nil
 	}
-	for _, row := range stores {
-		id := row.store.name()
-		if family := e.report.Detection.Family == id && row.part == system; !family && id != (javaStore{}).name() && !e.record.knows(id) {
+	for _, row := range takenFirst() {
+		id := row.name()
+		if family := e.report.Detection.Family == id; !family && id != (javaStore{}).name() && !e.record.knows(id) {
 			continue
 		}
-		if err := row.store.remove(e, gone); err != nil {
+		if err := row.remove(e, gone); err != nil {
 			return err
 		}
 	}
@@ -150,9 +150,28 @@ func (e *edit) takeOut() error {
 		for i := range e.record.Stores { // links to a bundle that someone else uses are ours still
 			s := &e.record.Stores[i]
 			s.Repairs, s.Replaced = nil, nil
+			if !slices.ContainsFunc(s.Created, func(name string) bool {
+				_, err := e.root.ReadLink(name)
+				return err == nil
+			}) {
+				s.Created = nil
+			}
 		}
 	}
 	return nil
+}
+
+// takenFirst returns the stores in the order in which they lose certificates: first
+// the files of variables, one of which an older version may have written ours into
+// though it is an anchor.
+func takenFirst() []store {
+	order := []store{envStore{}}
+	for _, row := range stores {
+		if row.store.name() != (envStore{}).name() {
+			order = append(order, row.store)
+		}
+	}
+	return order
 }
 
 // forgetCreated takes away what install made where nothing is installed any more:

@@ -13,12 +13,20 @@ type Report struct {
 	Notes     []string
 	Stays     []Stay // of what was to be taken out
 	Advice    []Advice
+	Instead   []Instead     // variables that name what must not be edited
 	Sources   []string      // that something in the root is from
 	Unset     []SetVariable // that the image's config has for what is not there any more
 
 	java  bool        // the trust store of Debian's hook for Java was edited
 	hooks bool        // the distribution's own tool would have run hooks
 	links linkChanges // what it would have told them
+}
+
+// Instead is a variable that should name the bundle, where it names a file that
+// another store reads.
+type Instead struct {
+	Name, Value string
+	Warning     string // of what is so until then
 }
 
 // StoreReport says what became of one file, or one store of several.

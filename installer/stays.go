@@ -51,7 +51,7 @@ func (e *edit) holders(gone map[certs.Fingerprint]bool) (map[certs.Fingerprint]s
 	for _, f := range e.record.Files {
 		bundles = append(bundles, f.Path)
 	}
-	bundles = append(bundles, e.covered...)
+	bundles = append(bundles, e.shrunk...)
 	keystores := e.keystores()
 	slices.Sort(bundles)
 	for _, name := range slices.Compact(bundles) {

@@ -318,14 +318,14 @@ func TestSync(t *testing.T) {
 func TestRecord(t *testing.T) {
 	after, _ := install(t, fstest.MapFS{}, installer.Options{}, corp(t))
 	text := string(after[installer.RecordPath].Data)
-	if !strings.HasPrefix(text, "{\n  \"version\": 1,\n  \"certificates\": [\n") || !strings.HasSuffix(text, "}\n") || after[installer.RecordPath].Mode != 0o644 {
+	if !strings.HasPrefix(text, "{\n  \"version\": 2,\n  \"certificates\": [\n") || !strings.HasSuffix(text, "}\n") || after[installer.RecordPath].Mode != 0o644 {
 		t.Errorf("the record is %s", text)
 	}
 	again, _ := install(t, fstest.MapFS{}, installer.Options{}, corp(t))
 	if string(again[installer.RecordPath].Data) != text {
 		t.Error("the record is not reproducible")
 	}
-	for content, want := range map[string]string{"{": "damaged", `{"version": 2}`: "version 2"} {
+	for content, want := range map[string]string{"{": "damaged", `{"version": 3}`: "version 3"} {
 		_, err := installer.Install(rootfs.NewOverlay(fstest.MapFS{installer.RecordPath: {Data: []byte(content)}}), []installer.Source{corp(t)}, installer.Options{})
 		if err == nil || !strings.Contains(err.Error(), want) || hint(err) == "" {
 			t.Errorf("%s: %v", content, err)

@@ -139,8 +139,7 @@ func policyHints(policy certs.Policy, c *certs.Certificate, action certs.Action)
 	if action == certs.Fail {
 		cure = "skip leaves such a certificate out, keep installs it all the same"
 	}
-	untimely := policy.Now.After(c.NotAfter()) || policy.Now.Before(c.NotBefore())
-	if untimely && policy.Expired == action {
+	if policy.Now.After(c.NotAfter()) && policy.Expired == action {
 		hints = append(hints, fmt.Sprintf("certificates were judged at %s: check the date of this machine, or SOURCE_DATE_EPOCH; --expired %s", policy.Now.Format(time.DateTime+" MST"), cure))
 	}
 	if !c.IsCA() && policy.NonCA == action {

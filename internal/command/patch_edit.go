@@ -108,6 +108,10 @@ func (o *patchEdit) setEnv(config *image.Config, report *installer.Report) {
 	if slices.Contains(values, "none") {
 		return
 	}
+	for _, v := range report.Instead {
+		config.Env = withVariable(config.Env, v.Name, v.Value)
+		report.Warnings = slices.DeleteFunc(report.Warnings, func(w string) bool { return w == v.Warning })
+	}
 	report.Advice = slices.DeleteFunc(report.Advice, func(a installer.Advice) bool {
 		if !a.Adds || a.Variable == "" {
 			return false
