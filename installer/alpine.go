@@ -20,7 +20,7 @@ import (
 var alpine = anchorStore{
 	id:       "alpine",
 	local:    flatAnchors,
-	linkName: linkNamer("ca-cert-"),
+	linkName: linkNamer(alpinePrefix),
 	refresh:  alpineLinks,
 	anew:     true,
 	links:    hasAlpineTool,
@@ -28,6 +28,9 @@ var alpine = anchorStore{
 	style:    alpineStyle,
 	wide:     true,
 }
+
+// alpinePrefix begins the names of links to anchors.
+const alpinePrefix = "ca-cert-"
 
 // hasAlpineTool reports whether the package ca-certificates is installed.
 func hasAlpineTool(root *rootfs.Overlay) bool {
@@ -66,7 +69,7 @@ func alpineLinks(e *edit, before map[string]string, a *anchors) map[string]strin
 	after := maps.Clone(before)
 	maps.DeleteFunc(after, func(_, target string) bool { return toAnchor(target) })
 	local, _ := flatAnchors(e.root) // it was read before
-	linkName := linkNamer("ca-cert-")
+	linkName := linkNamer(alpinePrefix)
 	for _, f := range a.files {
 		after[linkName(f.path)] = f.path
 	}

@@ -234,6 +234,7 @@ func (s anchorStore) write(e *edit, before *state, after *anchors, real string) 
 	byHand := func(c *certs.Certificate) bool {
 		return asLeft && slices.Contains(file.Held, c.Fingerprint().String())
 	}
+	file.Head = max(0, bytes.Index(data, []byte("-----BEGIN ")))
 	var last *certs.Certificate
 	for _, f := range after.files {
 		blocks, _ := e.reader.Read(f.data)

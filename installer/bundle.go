@@ -228,12 +228,14 @@ func (b *bundle) append(text []byte, more []*certs.Certificate) []byte {
 	at := placed{Gap: len(text)}
 	copies := b.reader.Copies(text, b.style)
 	b.keepPlaces(copies)
+	file := b.record.file(b.name)
+	file.Head = len(text)
 	if len(copies) > 0 {
+		file.Head = copies[0].Gap
 		last := copies[len(copies)-1]
 		at = placed{Behind: last.Cert.Fingerprint().String(), Gap: len(text) - last.End()}
 	}
 	text = bytes.Clone(text)
-	file := b.record.file(b.name)
 	for _, c := range more {
 		text = b.style.Append(text, c)
 		at.Fingerprint = c.Fingerprint().String()
@@ -248,7 +250,7 @@ func (b *bundle) keepPlaces(copies []pemfile.Copy) {
 	file := b.record.file(b.name)
 	for _, c := range copies {
 		f := c.Cert.Fingerprint()
-		if at, ok := file.placeOf(f); ok && c.Behind != nil && isAt(at, c, copies) && c.Exact() {
+		if at, ok := file.placeOf(f); ok && c.Behind != nil && copies[0].Gap == file.Head && isAt(at, c, copies) && c.Exact() {
 			at.Behind, at.Gap = c.Behind.Fingerprint().String(), c.Gap
 			file.place(at)
 		}

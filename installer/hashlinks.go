@@ -58,7 +58,7 @@ func (l hashLinks) dropSecond(c *certs.Certificate) error {
 			continue
 		}
 		found++
-		if target, err := l.root.ReadLink(l.at(n)); err == nil && isOurs(target) {
+		if target, err := l.root.ReadLink(l.at(n)); err == nil && isOurs(strings.TrimPrefix(target, alpinePrefix)) {
 			ours = append(ours, n)
 		}
 	}
@@ -102,7 +102,7 @@ func (l hashLinks) place(hash uint32, file string) error {
 		n.id++
 	}
 	target, err := l.root.ReadLink(l.at(n))
-	if isOurs(target) { // its anchor was deleted by hand
+	if isOurs(strings.TrimPrefix(target, alpinePrefix)) { // its anchor was deleted by hand
 		target, err = "", fs.ErrNotExist
 	}
 	if err == nil || isThere(l.root, l.at(n.next())) {

@@ -129,6 +129,9 @@ func (w *withdrawal) mine(copies, all []pemfile.Copy) int {
 		return -1
 	}
 	at, known := w.file.placeOf(f)
+	if known && all[0].Gap != w.file.Head {
+		return -1 // someone began the file anew
+	}
 	for i, c := range slices.Backward(copies) {
 		if c.Exact() && (!known && c.Gap == 0 || known && isAt(at, c, all)) {
 			return i
@@ -149,7 +152,7 @@ func isAt(at placed, c pemfile.Copy, all []pemfile.Copy) bool {
 // toolsOwn returns the first copy that a tool would have written, in a file that
 // begins as a tool begins it.
 func (w *withdrawal) toolsOwn(copies, all []pemfile.Copy) int {
-	if all[0].Gap > 0 {
+	if all[0].Gap != w.file.Head {
 		return -1
 	}
 	return slices.IndexFunc(copies, func(c pemfile.Copy) bool { return c.Gap == 0 && c.Exact() })
