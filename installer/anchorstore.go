@@ -235,20 +235,17 @@ func (s anchorStore) write(e *edit, before *state, after *anchors, real string) 
 		return asLeft && slices.Contains(file.Held, c.Fingerprint().String())
 	}
 	file.Head = max(0, bytes.Index(data, []byte("-----BEGIN ")))
-	var last *certs.Certificate
+	var last []string
 	for _, f := range after.files {
 		blocks, _ := e.reader.Read(f.data)
 		if c := e.reader.Single(f.data); c != nil && isOurs(f.path) && e.record.cert(c.Fingerprint()) != nil && !byHand(c) {
-			at := placed{Fingerprint: c.Fingerprint().String()}
-			if last != nil {
-				at.Behind = last.Fingerprint().String()
-			}
+			at := placed{Fingerprint: c.Fingerprint().String(), Behind: last}
 			e.record.added(c, storeOf(s.id, real))
 			file.place(at)
 		}
 		for _, block := range blocks {
 			if block.Cert != nil {
-				last = block.Cert
+				last = append([]string{block.Cert.Fingerprint().String()}, last[:min(len(last), predecessors-1)]...)
 			}
 		}
 	}
@@ -383,13 +380,17 @@ type anchorBundle struct {
 
 func (b *anchorBundle) drop(w *withdrawal) error {
 	now := b.left.concat(b.store.each)
-	switch rest, toolMade := bytes.CutPrefix(b.data, b.before.concat(b.store.each)); {
-	case toolMade && !b.undecided(w) && len(b.before.files) > 0 && b.before.readable(b.reader, b.store.each):
+	rest, made := bytes.CutPrefix(b.data, b.before.concat(b.store.each))
+	made = made && len(b.before.files) > 0 && b.before.readable(b.reader, b.store.each)
+	switch {
+	case made && b.undecided(w):
+		return b.bundle.drop(w)
+	case made:
 		b.nameStaying(w)
 		b.data = slices.Concat(now, b.rest(w, now, rest))
 	case bytes.HasPrefix(b.data, now) && len(b.left.files) > 0 || len(b.left.files) == 0:
 		w.made = false // what follows was put there, by us or by a hand
-		fallthrough
+		return b.bundle.drop(w)
 	default:
 		return b.bundle.drop(w)
 	}
@@ -415,7 +416,12 @@ func (b *anchorBundle) rest(w *withdrawal, made, rest []byte) []byte {
 // what goes now: whether the tool wrote it since cannot be told.
 func (b *anchorBundle) undecided(w *withdrawal) bool {
 	for _, print := range w.file.Held {
-		if f, err := certs.ParseFingerprint(print); err == nil && w.gone[f] && w.why[f] == "" && w.file.asLeft(b.data) {
+		f, err := certs.ParseFingerprint(print)
+		anchored := slices.ContainsFunc(b.before.files, func(a anchor) bool {
+			c := b.reader.Single(a.data)
+			return c != nil && c.Fingerprint() == f
+		})
+		if err == nil && w.gone[f] && w.why[f] == "" && anchored && w.file.asLeft(b.data) {
 			return true
 		}
 	}

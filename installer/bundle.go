@@ -233,14 +233,15 @@ func (b *bundle) append(text []byte, more []*certs.Certificate) []byte {
 	if len(copies) > 0 {
 		file.Head = copies[0].Gap
 		last := copies[len(copies)-1]
-		at = placed{Behind: last.Cert.Fingerprint().String(), Gap: len(text) - last.End()}
+		at = placed{Behind: lastOf(copies, len(copies)), Gap: len(text) - last.End()}
 	}
 	text = bytes.Clone(text)
 	for _, c := range more {
 		text = b.style.Append(text, c)
 		at.Fingerprint = c.Fingerprint().String()
 		file.place(at)
-		at = placed{Behind: at.Fingerprint}
+		before := append([]string{at.Fingerprint}, at.Behind...)
+		at = placed{Behind: before[:min(len(before), predecessors)]}
 	}
 	return text
 }
@@ -248,10 +249,10 @@ func (b *bundle) append(text []byte, more []*certs.Certificate) []byte {
 // keepPlaces notes where ours are now: what one stood behind may come back.
 func (b *bundle) keepPlaces(copies []pemfile.Copy) {
 	file := b.record.file(b.name)
-	for _, c := range copies {
+	for i, c := range copies {
 		f := c.Cert.Fingerprint()
 		if at, ok := file.placeOf(f); ok && c.Behind != nil && copies[0].Gap == file.Head && isAt(at, c, copies) && c.Exact() {
-			at.Behind, at.Gap = c.Behind.Fingerprint().String(), c.Gap
+			at.Behind, at.Gap = lastOf(copies, i), c.Gap
 			file.place(at)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/internal/pemfile"
 )
 
 // recordedFile is what cannot be seen in a file that holds certificates.
@@ -20,10 +21,10 @@ type recordedFile struct {
 
 // placed is where in a file a certificate was put.
 type placed struct {
-	Fingerprint string `json:"fingerprint"`
-	Behind      string `json:"behind,omitempty"` // fingerprint of the certificate before it; "" for none
-	Gap         int    `json:"gap,omitempty"`    // bytes between the two
-	Alias       string `json:"alias,omitempty"`  // in a keystore
+	Fingerprint string   `json:"fingerprint"`
+	Behind      []string `json:"behind,omitempty"` // fingerprints of the certificates before it, the nearest first
+	Gap         int      `json:"gap,omitempty"`    // bytes between the two
+	Alias       string   `json:"alias,omitempty"`  // in a keystore
 }
 
 // file returns the entry of a file, which is made if there is none.
@@ -89,10 +90,29 @@ func (f *recordedFile) unplace(print certs.Fingerprint) {
 	}
 	f.Added = slices.DeleteFunc(f.Added, func(p placed) bool { return p.Fingerprint == was.Fingerprint })
 	for i := range f.Added {
-		if f.Added[i].Behind == was.Fingerprint {
-			f.Added[i].Behind, f.Added[i].Gap = was.Behind, f.Added[i].Gap+was.Gap
+		p := &f.Added[i]
+		at := slices.Index(p.Behind, was.Fingerprint)
+		if at < 0 {
+			continue
 		}
+		if at == 0 {
+			p.Gap += was.Gap
+		}
+		p.Behind = slices.Concat(p.Behind[:at], was.Behind)
+		p.Behind = p.Behind[:min(len(p.Behind), predecessors)]
 	}
+}
+
+// predecessors is how many certificates before one are recorded: someone may take
+// the nearest out.
+const predecessors = 3
+
+// lastOf returns the fingerprints of the last certificates before copy i.
+func lastOf(copies []pemfile.Copy, i int) (prints []string) {
+	for _, c := range slices.Backward(copies[max(0, i-predecessors):i]) {
+		prints = append(prints, c.Cert.Fingerprint().String())
+	}
+	return prints
 }
 
 // hold enters that a certificate was there before it was installed.

@@ -141,12 +141,24 @@ func (w *withdrawal) mine(copies, all []pemfile.Copy) int {
 }
 
 // isAt reports whether a copy stands where one was put: behind the same
-// certificate, or, where that is gone, right behind another.
+// certificate, or, where that is gone, right behind the one before.
 func isAt(at placed, c pemfile.Copy, all []pemfile.Copy) bool {
-	if c.Behind == nil && at.Behind == "" || c.Behind != nil && c.Behind.Fingerprint().String() == at.Behind {
+	direct := ""
+	if c.Behind != nil {
+		direct = c.Behind.Fingerprint().String()
+	}
+	if len(at.Behind) == 0 {
+		return direct == "" && c.Gap == at.Gap
+	}
+	if direct == at.Behind[0] {
 		return c.Gap == at.Gap
 	}
-	return c.Gap == 0 && at.Behind != "" && !slices.ContainsFunc(all, func(c pemfile.Copy) bool { return c.Cert.Fingerprint().String() == at.Behind })
+	for _, print := range at.Behind {
+		if slices.ContainsFunc(all, func(c pemfile.Copy) bool { return c.Cert.Fingerprint().String() == print }) {
+			return c.Gap == 0 && print == direct && print != at.Behind[0]
+		}
+	}
+	return false
 }
 
 // toolsOwn returns the first copy that a tool would have written, in a file that
