@@ -1,6 +1,7 @@
 package installer_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"crypto/x509"
@@ -285,10 +286,16 @@ func TestRemoveBySource(t *testing.T) {
 	if !strings.Contains(strings.Join(report.Notes, ""), "no record") {
 		t.Errorf("notes %q", report.Notes)
 	}
-	both["etc/ssl/cert.pem"] = &fstest.MapFile{Data: append([]byte("# mine\n"), both["etc/ssl/cert.pem"].Data...), Mode: 0o644}
+	ours := both["etc/ssl/cert.pem"].Data
+	both["etc/ssl/cert.pem"] = &fstest.MapFile{Data: append(slices.Clone(ours), "# mine\n"...), Mode: 0o644}
 	changed, _ := remove(t, both, installer.Selection{All: true}, installer.Options{})
-	if got := string(changed["etc/ssl/cert.pem"].Data); got != "# mine\n"+own.PEM() {
+	if got := string(changed["etc/ssl/cert.pem"].Data); got != own.PEM()+"# mine\n" {
 		t.Errorf("a file that someone changed: %q", got)
+	}
+	both["etc/ssl/cert.pem"] = &fstest.MapFile{Data: append([]byte("# each once\n"), ours...), Mode: 0o644}
+	changed, report = remove(t, both, installer.Selection{All: true}, installer.Options{})
+	if got := changed["etc/ssl/cert.pem"].Data; !bytes.Equal(got, both["etc/ssl/cert.pem"].Data) || len(report.Stays) == 0 {
+		t.Errorf("a file that someone began anew: %q, stays %v", got, report.Stays)
 	}
 }
 
