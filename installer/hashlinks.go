@@ -149,8 +149,9 @@ func (l hashLinks) dropTo(files map[string]certs.Fingerprint) (lost []string, er
 	})
 }
 
-// heir returns the first other file, or link to one, that holds a certificate and
-// that openssl rehash would link; "" if there is none.
+// heir returns the other file that holds a certificate and that openssl rehash
+// would link; "" if there is none. A file comes before a link: the tool keeps the
+// hash link that is there, and links to anchors come last.
 func (l hashLinks) heir(f certs.Fingerprint, gone map[string]certs.Fingerprint) (string, error) {
 	files, err := filesIn(l.root, l.dir, func(entry fs.DirEntry) bool {
 		_, isGone := gone[entry.Name()]
@@ -159,12 +160,18 @@ func (l hashLinks) heir(f certs.Fingerprint, gone map[string]certs.Fingerprint) 
 	if err != nil {
 		return "", fmt.Errorf("read the directory of hash links: %w", err)
 	}
+	link := ""
 	for _, file := range files {
-		if c := l.reader.Single(file.data); c != nil && c.Fingerprint() == f {
-			return path.Base(file.path), nil
+		if c := l.reader.Single(file.data); c == nil || c.Fingerprint() != f {
+			continue
 		}
+		name := path.Base(file.path)
+		if _, err := l.root.ReadLink(l.dir + "/" + name); err != nil {
+			return name, nil
+		}
+		link = cmp.Or(link, name)
 	}
-	return "", nil
+	return link, nil
 }
 
 // isLinked reports whether another link of the hash of n leads to a file with a

@@ -115,7 +115,13 @@ func (w *world) own(s step) *failure {
 	if f := w.judge(out, before); f != nil {
 		return f
 	}
-	return w.present(s[2:], s[0] == "append-only")
+	if f := w.present(s[2:], s[0] == "append-only"); f != nil {
+		return f
+	}
+	if _, err := os.Stat(filepath.Join(w.real.tree(), "usr/local/share/certgraft/installed.json")); w.kind.image && err != nil {
+		clear(w.installed) // patch found all of it there, and leaves no record of nothing
+	}
+	return nil
 }
 
 // claimed returns the fingerprints of what is installed.
@@ -221,9 +227,6 @@ func (w *world) name(key string) string {
 func (w *world) end() *failure {
 	w.log = append(w.log, "remove --all")
 	before := w.claimed()
-	if _, err := os.Stat(filepath.Join(w.real.tree(), "usr/local/share/certgraft/installed.json")); w.kind.image && err != nil {
-		clear(before) // patch found all of it there, and leaves no record of nothing
-	}
 	out, f := w.certgraft("remove", "--all")
 	if f != nil {
 		return f
