@@ -3,12 +3,37 @@ package installer
 import (
 	"maps"
 	"slices"
+
+	"github.com/certgraft/certgraft/certs"
 )
 
 // remakeLinks leaves the links that a run of the tool would instead of those
 // that were there before.
 func (s anchorStore) remakeLinks(e *edit, before map[string]string, a *anchors) error {
 	after, err := s.toolsLinks(e, before, a)
+	if err != nil {
+		return err
+	}
+	return e.applyLinks(before, after)
+}
+
+// remakeLinksWithout leaves the links that a run of the tool would once files have
+// gone. A hash link to one of them leads to a plain file with the certificate, if
+// there is one, as it did before the anchor came.
+func (s anchorStore) remakeLinksWithout(e *edit, before map[string]string, a *anchors, files map[string]certs.Fingerprint) error {
+	l := e.certDirLinks(s.id)
+	heirs, err := l.heirs(files)
+	if err != nil {
+		return err
+	}
+	there := maps.Clone(before)
+	for name, target := range before {
+		f, gone := files[target]
+		if heir := heirs[f]; gone && isHash(name) && heir != "" && before[heir] == "" {
+			there[name] = heir
+		}
+	}
+	after, err := s.toolsLinks(e, there, a)
 	if err != nil {
 		return err
 	}

@@ -438,9 +438,6 @@ func (b *anchorBundle) nameStaying(w *withdrawal) {
 }
 
 func (s anchorStore) removeLinks(e *edit, before *state, left *anchors, dropped map[string]certs.Fingerprint, gone map[certs.Fingerprint]bool) error {
-	if before.links && len(e.record.store(s.id).Replaced) == 0 { // the tool would not leave what was there before
-		return s.remakeLinks(e, before.there, left)
-	}
 	files := map[string]certs.Fingerprint{}
 	for link, target := range before.there {
 		f, ok := dropped[target]
@@ -450,6 +447,9 @@ func (s anchorStore) removeLinks(e *edit, before *state, left *anchors, dropped 
 		if ok && link == s.linkName(target) {
 			files[link] = f
 		}
+	}
+	if before.links && len(e.record.store(s.id).Replaced) == 0 { // the tool would not leave what was there before
+		return s.remakeLinksWithout(e, before.there, left, files)
 	}
 	for _, link := range slices.Sorted(maps.Keys(files)) {
 		if err := e.root.Remove(inCertDir(link)); err != nil {

@@ -77,7 +77,7 @@ func endLine(data []byte) []byte {
 func freshLinks(e *edit, before map[string]string, a *anchors) map[string]string {
 	after := map[string]string{}
 	for name, target := range before {
-		if !passesAnchor(before, name) && leadsToFile(e.root, path.Join(certDir, name)) {
+		if !passesAnchor(before, name) && leadsToFile(e.root, behind(name, before)) {
 			after[name] = target
 		}
 	}

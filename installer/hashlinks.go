@@ -123,16 +123,17 @@ func (l hashLinks) dropTo(files map[string]certs.Fingerprint) (lost []string, er
 	if err != nil {
 		return nil, err
 	}
+	heirs, err := l.heirs(files)
+	if err != nil {
+		return nil, err
+	}
 	for name, target := range links {
 		f, gone := files[target]
 		n, ok := parseHash(name)
 		if !gone || !ok {
 			continue
 		}
-		heir, err := l.heir(f, files)
-		if err != nil {
-			return nil, err
-		}
+		heir := heirs[f]
 		if heir == "" || l.isLinked(n, f, links, files) {
 			continue
 		}
@@ -149,29 +150,30 @@ func (l hashLinks) dropTo(files map[string]certs.Fingerprint) (lost []string, er
 	})
 }
 
-// heir returns the other file that holds a certificate and that openssl rehash
-// would link; "" if there is none. A file comes before a link: the tool keeps the
-// hash link that is there, and links to anchors come last.
-func (l hashLinks) heir(f certs.Fingerprint, gone map[string]certs.Fingerprint) (string, error) {
+// heirs returns for each certificate of files that go the other file that holds it
+// and that openssl rehash would link, where there is one. A file comes before a
+// link: the tool keeps the hash link that is there, and links to anchors come last.
+func (l hashLinks) heirs(gone map[string]certs.Fingerprint) (map[certs.Fingerprint]string, error) {
 	files, err := filesIn(l.root, l.dir, func(entry fs.DirEntry) bool {
 		_, isGone := gone[entry.Name()]
 		return !isGone && slices.Contains([]string{".pem", ".crt", ".cer"}, strings.ToLower(path.Ext(entry.Name())))
 	})
 	if err != nil {
-		return "", fmt.Errorf("read the directory of hash links: %w", err)
+		return nil, fmt.Errorf("read the directory of hash links: %w", err)
 	}
-	link := ""
+	heirs, isLink := map[certs.Fingerprint]string{}, map[certs.Fingerprint]bool{}
 	for _, file := range files {
-		if c := l.reader.Single(file.data); c == nil || c.Fingerprint() != f {
+		c := l.reader.Single(file.data)
+		if c == nil {
 			continue
 		}
-		name := path.Base(file.path)
-		if _, err := l.root.ReadLink(l.dir + "/" + name); err != nil {
-			return name, nil
+		f := c.Fingerprint()
+		_, err := l.root.ReadLink(file.path[1:])
+		if heirs[f] == "" || isLink[f] && err != nil {
+			heirs[f], isLink[f] = path.Base(file.path), err == nil
 		}
-		link = cmp.Or(link, name)
 	}
-	return link, nil
+	return heirs, nil
 }
 
 // isLinked reports whether another link of the hash of n leads to a file with a
