@@ -29,9 +29,6 @@ var alpine = anchorStore{
 	wide:     true,
 }
 
-// alpinePrefix begins the names of links to anchors.
-const alpinePrefix = "ca-cert-"
-
 // hasAlpineTool reports whether the package ca-certificates is installed.
 func hasAlpineTool(root *rootfs.Overlay) bool {
 	return exists(root, updateTool) || exists(root, caConf)

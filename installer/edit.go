@@ -1,10 +1,12 @@
 package installer
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 
 	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/internal/hint"
 	"github.com/certgraft/certgraft/internal/pemfile"
 	"github.com/certgraft/certgraft/rootfs"
 )
@@ -59,4 +61,24 @@ func (e *edit) warn(format string, args ...any) {
 
 func (e *edit) tell(format string, args ...any) {
 	e.report.Notes = append(e.report.Notes, fmt.Sprintf(format, args...))
+}
+
+// explanation is what explains that a certificate is trusted: a source of its
+// store that is not this program's, by fingerprint.
+type explanation map[certs.Fingerprint]string
+
+// add enters that the file at path holds c, unless another does.
+func (x explanation) add(c *certs.Certificate, path string) {
+	if _, ok := x[c.Fingerprint()]; !ok {
+		x[c.Fingerprint()] = path + " holds it"
+	}
+}
+
+// ErrRefused is what an error wraps where a root does not want a certificate.
+var ErrRefused = errors.New("the input was refused")
+
+// blocked is the error of a certificate that a root does not want.
+func blocked(c *certs.Certificate, why string) error {
+	return hint.Add(fmt.Errorf("%w: %s is not to be trusted in this root: %s", ErrRefused, c.Subject(), why),
+		"leave it out, or install it all the same with --override-blocklist")
 }

@@ -23,6 +23,9 @@ type hashLinks struct {
 	store, dir string
 }
 
+// alpinePrefix begins the names of Alpine's links to anchors.
+const alpinePrefix = "ca-cert-"
+
 // certDirLinks are those in /etc/ssl/certs.
 func (e *edit) certDirLinks(store string) hashLinks { return hashLinks{e, store, certDir} }
 

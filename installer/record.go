@@ -3,8 +3,6 @@ package installer
 import (
 	"bytes"
 	"cmp"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -336,6 +334,44 @@ func (r *record) store(name string) *recordedStore {
 	return &r.Stores[i]
 }
 
+// file returns the entry of a file, which is made if there is none.
+func (r *record) file(name string) *recordedFile {
+	i := slices.IndexFunc(r.Files, func(f recordedFile) bool { return f.Path == name })
+	if i < 0 {
+		r.Files = append(r.Files, recordedFile{Path: name})
+		i = len(r.Files) - 1
+	}
+	return &r.Files[i]
+}
+
+func (r *record) sortFiles() {
+	r.Files = slices.DeleteFunc(r.Files, func(f recordedFile) bool { return len(f.Added) == 0 && len(f.Held) == 0 && len(f.Shared) == 0 })
+	slices.SortFunc(r.Files, func(a, b recordedFile) int { return cmp.Compare(a.Path, b.Path) })
+	for i := range r.Files {
+		f := &r.Files[i]
+		slices.SortFunc(f.Added, func(a, b placed) int { return cmp.Compare(a.Fingerprint, b.Fingerprint) })
+		slices.Sort(f.Held)
+		slices.Sort(f.Shared)
+		if len(f.Held) == 0 {
+			f.SHA256, f.Size = "", 0
+		}
+	}
+}
+
+// forgetFiles drops what is known of certificates that are gone.
+func (r *record) forgetFiles(gone map[certs.Fingerprint]bool) {
+	isGone := func(print string) bool {
+		f, err := certs.ParseFingerprint(print)
+		return err != nil || gone[f]
+	}
+	for i := range r.Files {
+		f := &r.Files[i]
+		f.Added = slices.DeleteFunc(f.Added, func(p placed) bool { return isGone(p.Fingerprint) })
+		f.Held = slices.DeleteFunc(f.Held, isGone)
+		f.Shared = slices.DeleteFunc(f.Shared, isGone)
+	}
+}
+
 // setSource enters what a source held.
 func (r *record) setSource(name, set string) {
 	r.Sources = slices.DeleteFunc(r.Sources, func(s recordedSource) bool { return s.Name == name })
@@ -369,12 +405,6 @@ func (s *recordedStore) repairs(name string) []repair {
 
 func (s *recordedStore) forget(name string) {
 	s.Repairs = slices.DeleteFunc(s.Repairs, func(r repair) bool { return r.Path == name })
-}
-
-// digest identifies the content of a file.
-func digest(data []byte) string {
-	sum := sha256.Sum256(data)
-	return hex.EncodeToString(sum[:])
 }
 
 // makeDirs makes a directory and its parents, and enters those that were not

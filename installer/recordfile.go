@@ -1,7 +1,8 @@
 package installer
 
 import (
-	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"slices"
 
 	"github.com/certgraft/certgraft/certs"
@@ -25,44 +26,6 @@ type placed struct {
 	Behind      []string `json:"behind,omitempty"` // fingerprints of the certificates before it, the nearest first
 	Gap         int      `json:"gap,omitempty"`    // bytes between the two
 	Alias       string   `json:"alias,omitempty"`  // in a keystore
-}
-
-// file returns the entry of a file, which is made if there is none.
-func (r *record) file(name string) *recordedFile {
-	i := slices.IndexFunc(r.Files, func(f recordedFile) bool { return f.Path == name })
-	if i < 0 {
-		r.Files = append(r.Files, recordedFile{Path: name})
-		i = len(r.Files) - 1
-	}
-	return &r.Files[i]
-}
-
-func (r *record) sortFiles() {
-	r.Files = slices.DeleteFunc(r.Files, func(f recordedFile) bool { return len(f.Added) == 0 && len(f.Held) == 0 && len(f.Shared) == 0 })
-	slices.SortFunc(r.Files, func(a, b recordedFile) int { return cmp.Compare(a.Path, b.Path) })
-	for i := range r.Files {
-		f := &r.Files[i]
-		slices.SortFunc(f.Added, func(a, b placed) int { return cmp.Compare(a.Fingerprint, b.Fingerprint) })
-		slices.Sort(f.Held)
-		slices.Sort(f.Shared)
-		if len(f.Held) == 0 {
-			f.SHA256, f.Size = "", 0
-		}
-	}
-}
-
-// forgetFiles drops what is known of certificates that are gone.
-func (r *record) forgetFiles(gone map[certs.Fingerprint]bool) {
-	isGone := func(print string) bool {
-		f, err := certs.ParseFingerprint(print)
-		return err != nil || gone[f]
-	}
-	for i := range r.Files {
-		f := &r.Files[i]
-		f.Added = slices.DeleteFunc(f.Added, func(p placed) bool { return isGone(p.Fingerprint) })
-		f.Held = slices.DeleteFunc(f.Held, isGone)
-		f.Shared = slices.DeleteFunc(f.Shared, isGone)
-	}
 }
 
 // place enters where a certificate was put, in place of what was known.
@@ -150,4 +113,10 @@ func (f *recordedFile) left(data []byte) {
 // asLeft reports whether a file begins with what this program left.
 func (f *recordedFile) asLeft(data []byte) bool {
 	return f.SHA256 != "" && f.Size <= len(data) && digest(data[:max(f.Size, 0)]) == f.SHA256
+}
+
+// digest identifies the content of a file.
+func digest(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
 }

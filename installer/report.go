@@ -22,6 +22,13 @@ type Report struct {
 	links linkChanges // what it would have told them
 }
 
+// Stay is a certificate that was to be taken out and is still in the root.
+type Stay struct {
+	Fingerprint string `json:"fingerprint"`
+	Subject     string `json:"subject"`
+	Because     string `json:"because"` // what explains it
+}
+
 // Instead is a variable that should name the bundle, where it names a file that
 // another store reads.
 type Instead struct {

@@ -7,17 +7,6 @@ import (
 	"github.com/certgraft/certgraft/internal/pemfile"
 )
 
-// explanation is what explains that a certificate is trusted: a source of its
-// store that is not this program's, by fingerprint.
-type explanation map[certs.Fingerprint]string
-
-// add enters that the file at path holds c, unless another does.
-func (x explanation) add(c *certs.Certificate, path string) {
-	if _, ok := x[c.Fingerprint()]; !ok {
-		x[c.Fingerprint()] = path + " holds it"
-	}
-}
-
 // withdrawal is the certificates that no source of this program has any more, as
 // they are taken out of one file.
 type withdrawal struct {
