@@ -29,7 +29,9 @@ func (s anchorStore) remakeLinksWithout(e *edit, before map[string]string, a *an
 	there := maps.Clone(before)
 	for name, target := range before {
 		f, gone := files[target]
-		if heir := heirs[f]; gone && isHash(name) && heir != "" && before[heir] == "" {
+		n, isHash := parseHash(name)
+		heir := heirs[f]
+		if gone && isHash && heir != "" && before[heir] == "" && !l.isLinked(n, f, before, files) {
 			there[name] = heir
 		}
 	}

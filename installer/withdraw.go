@@ -130,7 +130,8 @@ func (w *withdrawal) mine(copies, all []pemfile.Copy) int {
 }
 
 // isAt reports whether a copy stands where one was put: behind the same
-// certificate, or, where that is gone, right behind the one before.
+// certificate, or, where that is gone, behind the one before, with nothing between
+// but the comment of the one that is gone.
 func isAt(at placed, c pemfile.Copy, all []pemfile.Copy) bool {
 	direct := ""
 	if c.Behind != nil {
@@ -144,7 +145,7 @@ func isAt(at placed, c pemfile.Copy, all []pemfile.Copy) bool {
 	}
 	for _, print := range at.Behind {
 		if slices.ContainsFunc(all, func(c pemfile.Copy) bool { return c.Cert.Fingerprint().String() == print }) {
-			return c.Gap == 0 && print == direct && print != at.Behind[0]
+			return c.Plain && print == direct && print != at.Behind[0]
 		}
 	}
 	return false

@@ -41,6 +41,7 @@ type Copy struct {
 	Cert   *certs.Certificate
 	Behind *certs.Certificate // the certificate before it, nil if it is the first
 	Gap    int                // bytes between the two
+	Plain  bool               // those are blank lines and comments
 
 	style      Style
 	start, end int
@@ -56,10 +57,20 @@ func (r *Reader) Copies(data []byte, as Style) []Copy {
 	for _, b := range r.certificateBlocks(data) {
 		start, end := as.around(data, b)
 		start = max(start, at)
-		found = append(found, Copy{b.Cert, before, start - at, as, start, end, data[start:end], end == len(data)})
+		found = append(found, Copy{b.Cert, before, start - at, isComment(data[at:start]), as, start, end, data[start:end], end == len(data)})
 		before, at = b.Cert, end
 	}
 	return found
+}
+
+// isComment reports whether text is blank lines, and lines that begin with #.
+func isComment(text []byte) bool {
+	for line := range bytes.Lines(text) {
+		if line = bytes.TrimSpace(line); len(line) > 0 && line[0] != '#' {
+			return false
+		}
+	}
+	return true
 }
 
 // End returns where the copy ends in its file.
