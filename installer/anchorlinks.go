@@ -26,13 +26,21 @@ func (s anchorStore) remakeLinksWithout(e *edit, before map[string]string, a *an
 	if err != nil {
 		return err
 	}
-	there := maps.Clone(before)
-	for name, target := range before {
-		f, gone := files[target]
+	there, vacant, heirsOf := maps.Clone(before), map[uint32][]string{}, map[uint32][]string{}
+	for _, name := range slices.SortedFunc(maps.Keys(before), byNumber) {
+		f, gone := files[before[name]]
 		n, isHash := parseHash(name)
-		heir := heirs[f]
-		if gone && isHash && heir != "" && before[heir] == "" && !l.isLinked(n, f, before, files) {
-			there[name] = heir
+		if !gone || !isHash {
+			continue
+		}
+		vacant[n.hash] = append(vacant[n.hash], name)
+		if heir := heirs[f]; heir != "" && before[heir] == "" && !l.isLinked(n, f, before, files) {
+			heirsOf[n.hash] = append(heirsOf[n.hash], heir)
+		}
+	}
+	for hash, all := range heirsOf {
+		for i, heir := range all { // they take the first of the places
+			there[vacant[hash][i]] = heir
 		}
 	}
 	after, err := s.toolsLinks(e, there, a)

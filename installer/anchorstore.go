@@ -387,7 +387,7 @@ func (b *anchorBundle) drop(w *withdrawal) error {
 		return b.bundle.drop(w)
 	case made:
 		b.nameStaying(w)
-		b.data = slices.Concat(now, b.rest(w, now, rest))
+		b.data = slices.Concat(now, b.rest(w, len(b.data)-len(rest)))
 	case bytes.HasPrefix(b.data, now) && len(b.left.files) > 0 || len(b.left.files) == 0:
 		w.made = false // what follows was put there, by us or by a hand
 		return b.bundle.drop(w)
@@ -403,13 +403,9 @@ func (b *anchorBundle) drop(w *withdrawal) error {
 
 // rest returns what follows what the tool made, without what this program put
 // there.
-func (b *anchorBundle) rest(w *withdrawal, made, rest []byte) []byte {
+func (b *anchorBundle) rest(w *withdrawal, made int) []byte {
 	w.made = false
-	text := w.copies(slices.Concat(made, rest), b.style)
-	if left, ok := bytes.CutPrefix(text, made); ok {
-		return left
-	}
-	return rest
+	return w.copiesBehind(made, b.data, b.style)[made:]
 }
 
 // undecided reports whether the file is as this program left it and held by hand

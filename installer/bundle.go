@@ -246,11 +246,16 @@ func (b *bundle) append(text []byte, more []*certs.Certificate) []byte {
 	return text
 }
 
-// keepPlaces notes where ours are now: what one stood behind may come back.
+// keepPlaces notes where ours are now: what one stood behind may come back. Where
+// there are two, someone else has it too.
 func (b *bundle) keepPlaces(copies []pemfile.Copy) {
-	file := b.record.file(b.name)
+	file, seen := b.record.file(b.name), map[certs.Fingerprint]bool{}
 	for i, c := range copies {
 		f := c.Cert.Fingerprint()
+		if seen[f] && b.ours[f] {
+			file.share(f)
+		}
+		seen[f] = true
 		if at, ok := file.placeOf(f); ok && c.Behind != nil && copies[0].Gap == file.Head && isAt(at, c, copies) && c.Exact() {
 			at.Behind, at.Gap = lastOf(copies, i), c.Gap
 			file.place(at)

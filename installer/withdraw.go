@@ -32,11 +32,16 @@ func (w *withdrawal) of(why explanation) *withdrawal {
 
 // copies returns a file of PEM without the copies that go.
 func (w *withdrawal) copies(data []byte, as pemfile.Style) []byte {
+	return w.copiesBehind(0, data, as)
+}
+
+// copiesBehind returns it without those that go and stand behind an offset.
+func (w *withdrawal) copiesBehind(offset int, data []byte, as pemfile.Style) []byte {
 	all := w.reader.Copies(data, as)
 	by := map[certs.Fingerprint][]pemfile.Copy{}
 	var order []certs.Fingerprint
 	for _, c := range all {
-		if f := c.Cert.Fingerprint(); w.gone[f] {
+		if f := c.Cert.Fingerprint(); w.gone[f] && c.Start() >= offset {
 			if by[f] == nil {
 				order = append(order, f)
 			}
@@ -73,7 +78,7 @@ func (w *withdrawal) pick(copies, all []pemfile.Copy, data []byte) (pemfile.Copy
 		w.stay(f, "it was in /"+w.name+" before it was installed")
 		return pemfile.Copy{}, false
 	case len(copies) == 1 && slices.Contains(w.file.Shared, f.String()):
-		w.stay(f, "it was in /"+w.name+" before it was installed, and the file was rewritten since")
+		w.stay(f, "someone else had it in /"+w.name+" too, and the file was rewritten since")
 		return pemfile.Copy{}, false
 	case mine < 0 && w.made && (w.ours[f] || !w.claimed):
 		mine = w.toolsOwn(copies, all)

@@ -41,7 +41,7 @@ type Copy struct {
 	Cert   *certs.Certificate
 	Behind *certs.Certificate // the certificate before it, nil if it is the first
 	Gap    int                // bytes between the two
-	Plain  bool               // those are blank lines and comments
+	Plain  bool               // there are none, or, where comments are part of the style, blank lines and comments
 
 	style      Style
 	start, end int
@@ -57,7 +57,7 @@ func (r *Reader) Copies(data []byte, as Style) []Copy {
 	for _, b := range r.certificateBlocks(data) {
 		start, end := as.around(data, b)
 		start = max(start, at)
-		found = append(found, Copy{b.Cert, before, start - at, isComment(data[at:start]), as, start, end, data[start:end], end == len(data)})
+		found = append(found, Copy{b.Cert, before, start - at, start == at || as.Comment && isComment(data[at:start]), as, start, end, data[start:end], end == len(data)})
 		before, at = b.Cert, end
 	}
 	return found
@@ -72,6 +72,9 @@ func isComment(text []byte) bool {
 	}
 	return true
 }
+
+// Start returns where the copy starts in its file.
+func (c Copy) Start() int { return c.start }
 
 // End returns where the copy ends in its file.
 func (c Copy) End() int { return c.end }
