@@ -87,7 +87,8 @@ func (r *record) sourceNames() []string {
 	return names
 }
 
-// recordedCert is a certificate that was installed.
+// recordedCert is a certificate that was installed. Of a file in a store nobody can
+// see who put it there: that is why the stores that it was added to are here.
 type recordedCert struct {
 	Fingerprint string   `json:"fingerprint"`
 	Subject     string   `json:"subject"`

@@ -1,4 +1,4 @@
-//go:build e2e && walk
+//go:build e2e
 
 package walk
 

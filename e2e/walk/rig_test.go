@@ -1,4 +1,4 @@
-//go:build e2e && walk
+//go:build e2e
 
 // Package walk attacks what certgraft says of a root: walks of random steps beside
 // a shadow root, and a test for each fault that was found in this way. It needs
