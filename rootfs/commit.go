@@ -45,7 +45,11 @@ type committer struct {
 	going   map[string]bool // names that are to be removed
 	leaving []string        // those that are directories
 	work    []*job
+	place   string // where the journal is to be
 	journal string // name of the journal while there is one
+
+	locks      dirLocks
+	unlockable map[inode]bool // directories that have no locks
 }
 
 // job is the change of one name.
@@ -59,14 +63,14 @@ type job struct {
 	done   bool
 }
 
+// commit does what was planned.
 func (c *committer) commit(changes []Change) error {
-	if c.result.locked { // else they may be those of a process that runs now
+	if c.result.locked {
 		c.sweep()
 	}
 	if len(changes) == 0 {
 		return nil
 	}
-	c.plan(changes)
 	err := c.writeJournal()
 	if err == nil {
 		err = c.stage()
@@ -87,15 +91,19 @@ func (c *committer) commit(changes []Change) error {
 	return explain(c.dir, err)
 }
 
-// sweep takes away what a process that was killed had staged. That it did so
-// in a directory that this edit never looks into takes another edit; those
-// files are in nobody's way.
+// sweep takes away what a process that was killed had staged, but in a directory
+// that is not locked: it may be of a process that runs now. That it was staged in
+// a directory that this edit never looks into takes another edit; those files are
+// in nobody's way.
 func (c *committer) sweep() {
 	files, dirs := c.overlay.lower.leftBehind()
 	for _, dir := range dirs {
 		files = append(files, c.stagedIn(dir)...)
 	}
 	for _, name := range files {
+		if !c.tryLock(path.Dir(name)) {
+			continue
+		}
 		if err := c.remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			c.warn("a file that an interrupted run left behind stays: %v", explain(c.dir, err))
 		}
@@ -124,8 +132,8 @@ func (c *committer) stagedIn(dir string) (files []string) {
 }
 
 // plan decides what is to be done, and under which names it is staged.
-func (c *committer) plan(changes []Change) {
-	c.going = map[string]bool{}
+func (c *committer) plan(changes []Change) (err error) {
+	c.making, c.leaving, c.work, c.going = nil, nil, nil, map[string]bool{}
 	for _, ch := range changes {
 		c.going[ch.Name] = ch.Removed
 	}
@@ -147,6 +155,17 @@ func (c *committer) plan(changes []Change) {
 			j.backup = c.stagingName(ch.Name)
 		}
 	}
+	c.place, err = c.journalPlace()
+	return err
+}
+
+// edited returns the directories in which the plan changes names.
+func (c *committer) edited() []string {
+	names := append(slices.Clone(c.leaving), c.place)
+	for _, dir := range c.making {
+		names = append(names, dir.Name)
+	}
+	return append(c.dirsOf(names), c.leaving...)
 }
 
 // stage makes everything new, in names that are not read.

@@ -76,6 +76,13 @@ func commitWith(root *os.Root, dir string, hook func(op, name string) error) err
 		return hook(op, name)
 	}
 	c := &committer{disk: disk{tree: newTree(root), before: before, sync: &syncer{}}, dir: dir, result: &Result{locked: true}, overlay: o}
+	return planAndCommit(c, changes)
+}
+
+func planAndCommit(c *committer, changes []Change) error {
+	if err := c.plan(changes); err != nil {
+		return err
+	}
 	return c.commit(changes)
 }
 
@@ -279,7 +286,7 @@ func TestCommitWritesBusyFilesInPlace(t *testing.T) {
 			}
 			info, _ := os.Stat(filepath.Join(dir, "etc/bundle"))
 			c := &committer{disk: disk{tree: newTree(root), before: busy}, dir: dir, result: &Result{}}
-			if err := c.commit(collect(o)); err != nil {
+			if err := planAndCommit(c, collect(o)); err != nil {
 				t.Fatal(err)
 			}
 			data, err := os.ReadFile(filepath.Join(dir, "etc/bundle"))
@@ -332,7 +339,7 @@ func TestUnreadStaging(t *testing.T) {
 		}
 		return nil
 	}}
-	if err := c.commit(collect(o)); err != nil {
+	if err := planAndCommit(c, collect(o)); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -80,12 +80,14 @@ func (c *committer) conclude() error {
 }
 
 // dirs returns the directories in which names change.
-func (c *committer) dirs() []string {
-	names := slices.Clone(c.made)
+func (c *committer) dirs() []string { return c.dirsOf(append(slices.Clone(c.made), c.journal)) }
+
+// dirsOf returns the directories of what is planned, and of other names.
+func (c *committer) dirsOf(names []string) []string {
 	for _, j := range c.work {
 		names = append(names, j.Name, j.staged, j.backup)
 	}
-	return parents(append(names, c.journal))
+	return parents(names)
 }
 
 // parents returns the directories that hold the names, each once.

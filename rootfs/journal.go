@@ -1,6 +1,7 @@
 package rootfs
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -70,10 +71,7 @@ func (c *committer) writeJournal() error {
 	if err != nil {
 		return fmt.Errorf("encode the journal: %w", err)
 	}
-	name, err := c.journalPlace()
-	if err != nil {
-		return err
-	}
+	name := c.place
 	staged := c.stagingName(name)
 	if err := c.create(staged, data, attrs{mode: 0o600}); err != nil {
 		return errors.Join(err, c.takeAway(staged))
@@ -144,7 +142,7 @@ func (c *committer) endJournal() error {
 }
 
 // recover puts back what a process that was killed had done.
-func (c *committer) recover() error {
+func (c *committer) recover(ctx context.Context) error {
 	if !c.result.locked || c.opt.Output != "" {
 		return nil
 	}
@@ -153,18 +151,18 @@ func (c *committer) recover() error {
 		return nil //nolint:nilerr // a marker that cannot be is the edit's to tell
 	}
 	for _, name := range places {
-		if err := c.recoverAt(name); err != nil {
+		if err := c.recoverAt(ctx, name); err != nil {
 			return err
 		}
-		if err := c.recoverAt(path.Join(path.Dir(name), journalDone)); err != nil {
+		if err := c.recoverAt(ctx, path.Join(path.Dir(name), journalDone)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (c *committer) recoverAt(name string) error {
-	info, err := c.Lstat(name)
+func (c *committer) recoverAt(ctx context.Context, name string) error {
+	_, err := c.Lstat(name)
 	switch {
 	case err != nil: // as nearly always
 		return nil
@@ -172,7 +170,15 @@ func (c *committer) recoverAt(name string) error {
 		c.warn("an earlier run was interrupted: the next one puts back what that had changed before it starts")
 		return nil
 	}
-	if err := c.recoverFrom(name, info); err != nil {
+	defer c.startAnew()
+	found, err := c.lockJournal(ctx, name)
+	switch {
+	case err != nil:
+		return err
+	case !found: // it was that of a process that ran
+		return nil
+	}
+	if err := c.recoverFrom(name); err != nil {
 		return hint.Add(fmt.Errorf("put back what an interrupted run had changed: %w", explain(c.dir, err)),
 			"run it again; if it stays so, delete "+within(c.dir, name)+": what was half done then stays")
 	}
@@ -182,20 +188,55 @@ func (c *committer) recoverAt(name string) error {
 	return nil
 }
 
-func (c *committer) recoverFrom(name string, info fs.FileInfo) error {
+// startAnew forgets what was seen, for an edit to read it again.
+func (c *committer) startAnew() {
+	c.locks.release()
+	c.forget(".")
+	clear(c.seen)
+}
+
+// lockJournal locks the directories of a journal and of the names in it. Another
+// root may share them: then the journal can be that of a process that runs now,
+// and be gone or another once they are locked. It reports whether there is one.
+func (c *committer) lockJournal(ctx context.Context, name string) (found bool, err error) {
+	for dirs := []string{path.Dir(name)}; ; {
+		if _, err := c.lockDirs(ctx, dirs); err != nil {
+			return false, err
+		}
+		if _, err := c.Lstat(name); err != nil {
+			return false, nil
+		}
+		j, _ := c.readJournal(name) // an error is told by who reads it next
+		homes := append(j.homes(), path.Dir(name))
+		if !slices.ContainsFunc(homes, func(dir string) bool { return !slices.Contains(dirs, dir) }) {
+			return true, nil
+		}
+		dirs = homes
+	}
+}
+
+func (c *committer) readJournal(name string) (j journal, err error) {
+	info, err := c.Lstat(name)
+	if err != nil {
+		return j, err
+	}
 	if !trusted(info) {
-		return &fs.PathError{Op: "read", Path: name, Err: errors.New("it is not a journal that this user wrote")}
+		return j, &fs.PathError{Op: "read", Path: name, Err: errors.New("it is not a journal that this user wrote")}
 	}
 	data, err := c.ReadFile(name)
+	if err != nil || len(data) == 0 { // the power failed before it was on the disk: before any name was switched, or nobody waited for the disk
+		return j, err
+	}
+	if err := json.Unmarshal(data, &j); err != nil || j.Version != journalVersion || !j.valid() {
+		return journal{}, &fs.PathError{Op: "read", Path: name, Err: errors.New("it is damaged, or from another version of certgraft")}
+	}
+	return j, nil
+}
+
+func (c *committer) recoverFrom(name string) error {
+	j, err := c.readJournal(name)
 	if err != nil {
 		return err
-	}
-	if len(data) == 0 { // the power failed before it was on the disk: before any name was switched, or nobody waited for the disk
-		return c.remove(name)
-	}
-	var j journal
-	if err := json.Unmarshal(data, &j); err != nil || j.Version != journalVersion || !j.valid() {
-		return &fs.PathError{Op: "read", Path: name, Err: errors.New("it is damaged, or from another version of certgraft")}
 	}
 	dirs := j.Going
 	if path.Base(name) == journalName {
@@ -237,11 +278,11 @@ func (j journal) valid() bool {
 	return !slices.ContainsFunc(slices.Concat(j.Made, j.Going), func(dir string) bool { return !fs.ValidPath(dir) || dir == "." })
 }
 
-// homes returns the directories in which names are put back.
+// homes returns the directories in which names are put back or taken away.
 func (j journal) homes() []string {
-	var names []string
+	names := slices.Concat(j.Made, j.Going)
 	for _, e := range j.Names {
-		names = append(names, e.Name, e.Backup)
+		names = append(names, e.Name, e.Staged, e.Backup)
 	}
 	return parents(names)
 }

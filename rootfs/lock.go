@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"syscall"
 	"time"
 
@@ -14,8 +13,8 @@ import (
 )
 
 // lockFile takes flock(2) on an open directory, which leaves no file behind and
-// ends with the process, however that ends.
-func (opt Options) lockFile(ctx context.Context, f *os.File, dir string, result *Result) (unlock func(), err error) {
+// ends with the process, however that ends. Where there is no such lock it warns.
+func (opt Options) lockFile(ctx context.Context, fd int, dir string, result *Result) (locked bool, err error) {
 	timeout := opt.LockTimeout
 	if timeout == 0 {
 		timeout = time.Minute
@@ -24,25 +23,22 @@ func (opt Options) lockFile(ctx context.Context, f *os.File, dir string, result 
 	defer cancel()
 	for {
 		if ctx.Err() != nil {
-			_ = f.Close()
-			return nil, lockError(ctx, dir, timeout)
+			return false, lockError(ctx, dir, timeout)
 		}
-		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		err := unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB)
 		switch {
 		case err == nil:
-			result.locked = true
-			return func() { _ = f.Close() }, nil
+			return true, nil
 		case errors.Is(err, syscall.EINTR):
 			continue
 		case !errors.Is(err, syscall.EWOULDBLOCK):
 			result.Warnings = append(result.Warnings, fmt.Sprintf("%s cannot be locked (%v): do not run two at once on it", dir, err))
-			return func() { _ = f.Close() }, nil
+			return false, nil
 		}
 		select {
 		case <-time.After(20 * time.Millisecond):
 		case <-ctx.Done():
-			_ = f.Close()
-			return nil, lockError(ctx, dir, timeout)
+			return false, lockError(ctx, dir, timeout)
 		}
 	}
 }

@@ -21,12 +21,15 @@ type tree struct {
 	root    *os.Root
 	dirs    map[string]directory
 	crowded bool // not all that were visited are open any more
+	seen    sightings
 
 	othersOwn atomic.Bool // what is read: its times of access change
 }
 
 // directory is an open directory: all that a descriptor of it is needed for.
 type directory int
+
+func (d directory) close() { _ = unix.Close(int(d)) } // nothing was written through it
 
 func newTree(root *os.Root) *tree { return &tree{root: root, dirs: map[string]directory{}} }
 
@@ -53,6 +56,7 @@ func (t *tree) handle(name string) (directory, error) {
 		t.forget(".")
 	}
 	t.dirs[name] = dir
+	t.seen.note(name, int(dir))
 	return dir, nil
 }
 
@@ -82,7 +86,7 @@ func (t *tree) openDirectory(name string) (directory, error) {
 func (t *tree) forget(name string) {
 	for open, dir := range t.dirs {
 		if name == "." || open == name || strings.HasPrefix(open, name+"/") {
-			_ = unix.Close(int(dir)) // nothing is written through it
+			dir.close()
 			delete(t.dirs, open)
 		}
 	}
@@ -215,10 +219,12 @@ func readBounded(f rawFile) ([]byte, error) {
 
 // ReadDir implements [fs.ReadDirFS].
 func (t *tree) ReadDir(name string) ([]fs.DirEntry, error) {
-	f, err := t.openFile(name, os.O_RDONLY|unix.O_DIRECTORY)
+	fd, err := t.openFD(name, os.O_RDONLY|unix.O_DIRECTORY, 0)
 	if err != nil {
 		return nil, err
 	}
+	t.seen.note(name, fd)
+	f := os.NewFile(uintptr(fd), name)
 	defer f.Close()
 	entries, err := f.ReadDir(-1)
 	if err != nil {

@@ -66,16 +66,15 @@ func (opt Options) updateRoot(ctx context.Context, dir string, edit func(*Overla
 		return nil, err
 	}
 	defer unlock()
-	c := &committer{disk: disk{tree: t, before: before, sync: opt.syncer()}, dir: dir, opt: opt, result: result}
-	if err := c.recover(); err != nil {
+	t.seen = sightings{}
+	c := &committer{disk: disk{tree: t, before: before, sync: opt.syncer()}, dir: dir, opt: opt, result: result, locks: dirLocks{}, unlockable: map[inode]bool{}}
+	defer c.locks.release()
+	if err := c.recover(ctx); err != nil {
 		return nil, err
 	}
-	overlay := NewOverlay(t)
-	if err := edit(overlay); err != nil {
+	if err := c.edit(ctx, edit); err != nil {
 		return nil, err
 	}
-	result.Changes = slices.Collect(overlay.Changes())
-	c.overlay = overlay
 	switch {
 	case opt.DryRun:
 	case opt.Output != "":
@@ -90,21 +89,49 @@ func (opt Options) updateRoot(ctx context.Context, dir string, edit func(*Overla
 	return result, nil
 }
 
+// edit runs edit and locks the directories of what it changed. Was one of them
+// edited by another process before it was locked, then the edit runs again, on
+// what that one has left.
+func (c *committer) edit(ctx context.Context, edit func(*Overlay) error) error {
+	for {
+		c.overlay = NewOverlay(c.tree)
+		if err := edit(c.overlay); err != nil {
+			return err
+		}
+		c.result.Changes = slices.Collect(c.overlay.Changes())
+		if c.opt.DryRun || c.opt.Output != "" || len(c.result.Changes) == 0 {
+			return nil
+		}
+		if err := c.plan(c.result.Changes); err != nil || !c.result.locked {
+			return err
+		}
+		same, err := c.lockDirs(ctx, c.edited())
+		if err != nil || same {
+			return err
+		}
+		c.forget(".")
+		clear(c.seen)
+	}
+}
+
 // lock takes the lock on the directory that the commit goes to.
 func (opt Options) lock(ctx context.Context, root *os.Root, dir string, result *Result) (unlock func(), err error) {
-	if opt.Output == "" {
-		f, err := root.Open(".")
-		if err != nil {
-			return nil, explain(dir, err)
-		}
-		return opt.lockFile(ctx, f, dir, result)
-	}
-	if opt.DryRun {
+	var f *os.File
+	switch {
+	case opt.Output == "":
+		f, err = root.Open(".")
+	case opt.DryRun:
 		return func() {}, nil
+	default:
+		dir = opt.Output
+		f, err = os.Open(dir)
 	}
-	f, err := os.Open(opt.Output)
 	if err != nil {
-		return nil, explain(opt.Output, err)
+		return nil, explain(dir, err)
 	}
-	return opt.lockFile(ctx, f, opt.Output, result)
+	if result.locked, err = opt.lockFile(ctx, int(f.Fd()), dir, result); err != nil {
+		_ = f.Close() // nothing was written
+		return nil, err
+	}
+	return func() { _ = f.Close() }, nil
 }
