@@ -15,8 +15,8 @@ import (
 // explain adds to an error of the operating system where it happened and what
 // to do about it. Nothing was changed when it is returned.
 func explain(dir string, err error) error {
-	err = locate(dir, err)
-	if what := advice(err); what != "" {
+	what := advice(err)
+	if err = locate(dir, err); what != "" {
 		return hint.Add(err, what)
 	}
 	return err
@@ -58,12 +58,19 @@ func advice(err error) string {
 		return "the disk quota is used up: nothing was changed; raise it or make room, and run it again"
 	case errors.Is(err, syscall.ENOSPC):
 		return "the disk is full: nothing was changed; make room and run it again"
+	case errors.Is(err, syscall.EINVAL) && isChown(err):
+		return "the file has an owner that this user namespace does not map: nothing was changed; run it as root outside of the namespace, or in one that maps the owner"
 	case errors.Is(err, fs.ErrPermission) && os.Geteuid() != 0:
 		return "nothing was changed: run it as root; in a Dockerfile put the step before USER"
 	case errors.Is(err, fs.ErrPermission):
 		return "nothing was changed: the file may be immutable (chattr -i) or the directory be protected by the kernel's security module"
 	}
 	return ""
+}
+
+func isChown(err error) bool {
+	path, ok := errors.AsType[*fs.PathError](err)
+	return ok && strings.Contains(path.Op, "chown") // fchownat and lchown too
 }
 
 func pathError(op, name string, err error) error {
