@@ -3,17 +3,18 @@ package bundles
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 
 	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/internal/hint"
+	"github.com/certgraft/certgraft/internal/input"
 )
 
 // catalogVersion is the schema that this program reads.
@@ -76,7 +77,7 @@ type Known struct {
 // Catalog returns the catalogue in this program and the entries of the files
 // in opt.Catalog, which have the same schema. An entry of a file may not have
 // the id or alias of another.
-func Catalog(opt Options) (*Catalogue, error) {
+func Catalog(ctx context.Context, opt Options) (*Catalogue, error) {
 	c := &Catalogue{providers: builtin(), byName: make(map[string]*Provider, 256)}
 	for _, p := range c.providers {
 		c.byName[p.ID] = p
@@ -85,7 +86,7 @@ func Catalog(opt Options) (*Catalogue, error) {
 		}
 	}
 	for _, name := range opt.Catalog {
-		file, err := readCatalogFile(name)
+		file, err := readCatalogFile(ctx, name)
 		if err == nil {
 			err = refusedIn(name, c.addAll(file.Providers))
 		}
@@ -107,8 +108,8 @@ type catalogFile struct {
 }
 
 // readCatalogFile reads a catalogue file, each entry of which it checks.
-func readCatalogFile(name string) (catalogFile, error) {
-	data, err := os.ReadFile(name)
+func readCatalogFile(ctx context.Context, name string) (catalogFile, error) {
+	data, err := input.ReadFile(ctx, name)
 	if err != nil {
 		return catalogFile{}, hint.Add(fmt.Errorf("read catalogue: %w", err), "check the path in --catalog or CERTGRAFT_CATALOG")
 	}

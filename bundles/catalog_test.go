@@ -60,12 +60,12 @@ func TestCatalogueFileRefused(t *testing.T) {
 		edited(`"evidence":{`, strings.Replace(known, `"notAfter"`, `"region":"eu","notAfter"`, 1)):                    `there is no region "eu"`,
 		edited(`"evidence":{`, `"regions":{"eu":["http://acme.example/eu.pem"]},"pin":"`+fingerprint+`","evidence":{`): `region "eu": http://acme.example/eu.pem is http`,
 	} {
-		_, err := Catalog(Options{Catalog: []string{write(t, filepath.Join(t.TempDir(), "bad.json"), content)}})
+		_, err := Catalog(t.Context(), Options{Catalog: []string{write(t, filepath.Join(t.TempDir(), "bad.json"), content)}})
 		if !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "bad.json: ") || !strings.Contains(err.Error(), want) || hintOf(err) == "" {
 			t.Errorf("%s\n%v, want %q", content, err, want)
 		}
 	}
-	if _, err := Catalog(Options{Catalog: []string{"/nowhere"}}); !errors.Is(err, fs.ErrNotExist) || hintOf(err) == "" {
+	if _, err := Catalog(t.Context(), Options{Catalog: []string{"/nowhere"}}); !errors.Is(err, fs.ErrNotExist) || hintOf(err) == "" {
 		t.Error(err)
 	}
 }
@@ -88,7 +88,7 @@ func TestCatalogueFile(t *testing.T) {
 			t.Errorf("%s: %+v %v", spec, loaded, err)
 		}
 	}
-	c, err := Catalog(Options{Catalog: []string{file}})
+	c, err := Catalog(t.Context(), Options{Catalog: []string{file}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package bundles
 
 import (
 	"cmp"
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -54,14 +55,14 @@ type Distrusted struct {
 
 // Distrusts returns the lists in this program and those of the files in
 // opt.Catalog. The error wraps [ErrRefused] where a file cannot be believed.
-func Distrusts(opt Options) (*Distrusted, error) {
+func Distrusts(ctx context.Context, opt Options) (*Distrusted, error) {
 	date, lists := builtinDistrust()
 	d := &Distrusted{Date: date, certs: map[certs.Fingerprint]*Distrust{}, keys: map[certs.Fingerprint]*Distrust{}}
 	if err := d.add(lists); err != nil {
 		return nil, err
 	}
 	for _, name := range opt.Catalog {
-		file, err := readCatalogFile(name)
+		file, err := readCatalogFile(ctx, name)
 		if err == nil {
 			err = refusedIn(name, d.add(file.Distrust))
 		}

@@ -83,7 +83,7 @@ func lintDistrust(l *Distrust) (problems []string) {
 // what Go's set of roots limits by date is in a list with that date.
 func TestEmbeddedAndDistrusted(t *testing.T) {
 	d := distrusts(t)
-	catalogue, err := Catalog(Options{})
+	catalogue, err := Catalog(t.Context(), Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,7 +162,7 @@ func TestDistrustFiles(t *testing.T) {
 		return Options{Catalog: []string{name}}
 	}
 	const digest = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-	d, err := Distrusts(write(`{"name":"acme","title":"t","since":"2026-01-01","why":"w","keys":[{"name":"k","sha256":"` + digest + `"}]}`))
+	d, err := Distrusts(t.Context(), write(`{"name":"acme","title":"t","since":"2026-01-01","why":"w","keys":[{"name":"k","sha256":"`+digest+`"}]}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,7 +188,7 @@ func TestDistrustFiles(t *testing.T) {
 		"an unknown field": `{"name":"x","colour":1}`,
 		"null":             `null`,
 	} {
-		if _, err := Distrusts(write(text)); !errors.Is(err, ErrRefused) {
+		if _, err := Distrusts(t.Context(), write(text)); !errors.Is(err, ErrRefused) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
@@ -206,7 +206,7 @@ func parsed(t *testing.T, text string) *certs.Certificate {
 
 func distrusts(t *testing.T) *Distrusted {
 	t.Helper()
-	d, err := Distrusts(Options{})
+	d, err := Distrusts(t.Context(), Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -38,12 +38,12 @@ const longestWait = 10 * time.Second
 
 // newFetcher returns a fetcher for sources. Without anything to download it
 // has only a cache: reading the system's CAs takes longer than all else.
-func newFetcher(opt Options, sources []*source) (*fetcher, error) {
+func newFetcher(ctx context.Context, opt Options, sources []*source) (*fetcher, error) {
 	remote := slices.ContainsFunc(sources, func(s *source) bool { return s.path == "" && !s.stdin })
 	if opt.Offline || !remote {
 		return &fetcher{cache: newCache(opt)}, nil
 	}
-	transport, err := newTransport(opt)
+	transport, err := newTransport(ctx, opt)
 	if err != nil {
 		return nil, err
 	}

@@ -277,7 +277,7 @@ func TestCompareMozilla(t *testing.T) {
 
 func mustFind(t *testing.T, id string) *Provider {
 	t.Helper()
-	c, err := Catalog(Options{})
+	c, err := Catalog(t.Context(), Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -406,7 +406,7 @@ func TestRedirectKeepsTheToken(t *testing.T) {
 
 // An image without any CA downloads with the Mozilla roots in the program.
 func TestDownloadRootsFallBack(t *testing.T) {
-	pool, err := downloadRoots(nil)
+	pool, err := downloadRoots(t.Context(), nil)
 	if err != nil || pool.Equal(x509.NewCertPool()) {
 		t.Error("nobody vouches for downloads", err)
 	}

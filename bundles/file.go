@@ -15,35 +15,22 @@ import (
 
 	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/internal/hint"
+	"github.com/certgraft/certgraft/internal/input"
 )
 
 // maxSize bounds every input: the largest bundle in use is below 1 MiB.
 const maxSize = 8 << 20
 
-// loadStdin reads standard input. Nothing ends a read that waits for somebody to
-// write, so whoever is interrupted leaves it behind.
+// loadStdin reads standard input.
 func (l *loader) loadStdin(ctx context.Context, s *source) (*Bundle, error) {
 	if l.opt.Stdin == nil {
 		return nil, usagef("there is no standard input")
 	}
-	type result struct {
-		data []byte
-		err  error
+	data, err := readBounded(input.Reader(ctx, l.opt.Stdin))
+	if err != nil {
+		return nil, err
 	}
-	done := make(chan result, 1)
-	go func() {
-		data, err := readBounded(l.opt.Stdin)
-		done <- result{data, err}
-	}()
-	select {
-	case <-ctx.Done():
-		return nil, fmt.Errorf("read: %w", context.Cause(ctx))
-	case r := <-done:
-		if r.err != nil {
-			return nil, r.err
-		}
-		return s.fromFile(Stdin, r.data)
-	}
+	return s.fromFile(Stdin, data)
 }
 
 func (s *source) fromFile(origin Origin, data []byte) (*Bundle, error) {
@@ -76,7 +63,7 @@ func tooLarge() error {
 }
 
 // loadPath reads a file, or the files of a directory.
-func (l *loader) loadPath(s *source) (*Bundle, error) {
+func (l *loader) loadPath(ctx context.Context, s *source) (*Bundle, error) {
 	info, err := os.Stat(s.path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -84,9 +71,9 @@ func (l *loader) loadPath(s *source) (*Bundle, error) {
 	case err != nil:
 		return nil, fmt.Errorf("look at it: %w", withoutPath(err))
 	case info.IsDir():
-		return l.loadDir(s)
+		return l.loadDir(ctx, s)
 	}
-	data, err := readFile(s.path)
+	data, err := readFile(ctx, s.path)
 	if err != nil {
 		return nil, err
 	}
@@ -97,13 +84,13 @@ func noSuchFile() error {
 	return hint.Add(classed{errors.New("no such file"), fs.ErrNotExist}, "check the path; in a Dockerfile RUN step a file must be copied or mounted first")
 }
 
-func readFile(path string) ([]byte, error) {
-	f, err := os.Open(path)
+func readFile(ctx context.Context, path string) ([]byte, error) {
+	f, err := input.Open(ctx, path)
 	if err != nil {
 		return nil, fmt.Errorf("open: %w", withoutPath(err))
 	}
 	defer f.Close()
-	return readBounded(f)
+	return readBounded(input.Reader(ctx, f))
 }
 
 // withoutPath returns the cause of err: the path is in the message already. What
@@ -123,7 +110,7 @@ func withoutPath(err error) error {
 // file without a certificate, and a link that leads nowhere, is passed over and
 // named; a private key in one refuses all. What is wrong with several is said of
 // each: an odd file must not hide the key behind it.
-func (l *loader) loadDir(s *source) (*Bundle, error) {
+func (l *loader) loadDir(ctx context.Context, s *source) (*Bundle, error) {
 	if s.pinBytes != "" {
 		return nil, hint.Add(usagef("@sha256 pins the bytes of one file, and this is a directory"), "use @set:HEX, which pins the set of certificates")
 	}
@@ -137,7 +124,7 @@ func (l *loader) loadDir(s *source) (*Bundle, error) {
 		if strings.HasPrefix(e.Name(), ".") {
 			continue
 		}
-		if err := b.addFile(filepath.Join(s.path, e.Name()), e.Name()); err != nil {
+		if err := b.addFile(ctx, filepath.Join(s.path, e.Name()), e.Name()); err != nil {
 			failed = append(failed, err)
 		}
 	}
@@ -151,7 +138,7 @@ func (l *loader) loadDir(s *source) (*Bundle, error) {
 }
 
 // addFile adds one file of a directory.
-func (b *Bundle) addFile(path, name string) error {
+func (b *Bundle) addFile(ctx context.Context, path, name string) error {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ELOOP):
@@ -162,7 +149,7 @@ func (b *Bundle) addFile(path, name string) error {
 	case !info.Mode().IsRegular():
 		return nil
 	}
-	data, err := readFile(path)
+	data, err := readFile(ctx, path)
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}

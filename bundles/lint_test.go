@@ -256,7 +256,7 @@ func expiring(bundle []byte, by time.Time) []string {
 // The catalogue is read in each run: it is there without any decoding.
 func TestCatalogueIsCheap(t *testing.T) {
 	n := testing.AllocsPerRun(10, func() {
-		if _, err := Catalog(Options{}); err != nil {
+		if _, err := Catalog(t.Context(), Options{}); err != nil {
 			t.Error(err)
 		}
 	})
@@ -267,7 +267,7 @@ func TestCatalogueIsCheap(t *testing.T) {
 
 func BenchmarkCatalog(b *testing.B) {
 	for b.Loop() {
-		if _, err := Catalog(Options{}); err != nil {
+		if _, err := Catalog(b.Context(), Options{}); err != nil {
 			b.Fatal(err)
 		}
 	}

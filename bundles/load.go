@@ -92,7 +92,7 @@ type loader struct {
 // fail are in it. Those that do not fail are returned all the same, with nil in
 // the places of the others.
 func Load(ctx context.Context, opt Options, specs ...string) ([]*Bundle, error) {
-	catalogue, err := Catalog(opt)
+	catalogue, err := Catalog(ctx, opt)
 	if err != nil {
 		return nil, err
 	}
@@ -100,7 +100,7 @@ func Load(ctx context.Context, opt Options, specs ...string) ([]*Bundle, error) 
 	if err != nil {
 		return nil, err
 	}
-	fetcher, err := newFetcher(opt, sources)
+	fetcher, err := newFetcher(ctx, opt, sources)
 	if err != nil {
 		return nil, err
 	}
@@ -161,8 +161,8 @@ type Record struct {
 // downloaded. A name that the catalogue does not know, and that is no file, may
 // be one in the record all the same: stdin, a file that is gone, an id of another
 // catalogue.
-func Recorded(opt Options, spec string) (Record, error) {
-	catalogue, err := Catalog(opt)
+func Recorded(ctx context.Context, opt Options, spec string) (Record, error) {
+	catalogue, err := Catalog(ctx, opt)
 	if err != nil {
 		return Record{}, err
 	}
@@ -175,7 +175,7 @@ func Recorded(opt Options, spec string) (Record, error) {
 		return out, nil
 	}
 	l := &loader{opt: opt}
-	if b, err := l.loadPath(s); err == nil {
+	if b, err := l.loadPath(ctx, s); err == nil {
 		for c := range b.Certs.All() {
 			out.Fingerprints = append(out.Fingerprints, c.Fingerprint())
 		}
@@ -204,7 +204,7 @@ func (l *loader) read(ctx context.Context, s *source) (b *Bundle, err error) {
 	case s.stdin:
 		b, err = l.loadStdin(ctx, s)
 	case s.path != "":
-		b, err = l.loadPath(s)
+		b, err = l.loadPath(ctx, s)
 	default:
 		b, err = l.loadURLs(ctx, s)
 	}

@@ -127,17 +127,17 @@ func TestRecorded(t *testing.T) {
 		"-":                                      {Name: "stdin"},
 		"aws-rds@set:" + strings.Repeat("a", 64): {Name: "aws-rds", Set: strings.Repeat("a", 64)},
 	} {
-		got, err := Recorded(Options{}, spec)
+		got, err := Recorded(t.Context(), Options{}, spec)
 		if err != nil || got.Name != want.Name || got.Set != want.Set || len(got.Fingerprints) > 0 {
 			t.Errorf("%s: %+v %v", spec, got, err)
 		}
 	}
-	got, err := Recorded(Options{}, file)
+	got, err := Recorded(t.Context(), Options{}, file)
 	if err != nil || got.Name != "corp.pem" || len(got.Fingerprints) != 1 {
 		t.Errorf("%+v %v", got, err)
 	}
 	for _, spec := range []string{"stdin", "acme:eu", "aws-rds:mars-1"} {
-		got, err := Recorded(Options{}, spec)
+		got, err := Recorded(t.Context(), Options{}, spec)
 		if err != nil || got.Name != spec || !errors.Is(got.Unknown, ErrUsage) {
 			t.Errorf("%s: %+v %v", spec, got, err)
 		}
@@ -148,7 +148,7 @@ func FuzzParseSource(f *testing.F) {
 	for _, seed := range []string{"aws-rds:eu-west-1@set:0", "https://u:p@h/x?y", "./x", "-", "@sha256:"} {
 		f.Add(seed)
 	}
-	c, err := Catalog(Options{})
+	c, err := Catalog(f.Context(), Options{})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -170,7 +170,7 @@ func FuzzCatalogue(f *testing.F) {
 		}
 		c := &Catalogue{byName: map[string]*Provider{}}
 		_ = c.addAll(file.Providers)
-		d, err := Distrusts(Options{})
+		d, err := Distrusts(t.Context(), Options{})
 		if err != nil {
 			t.Fatal(err)
 		}

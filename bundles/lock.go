@@ -3,12 +3,12 @@ package bundles
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net/url"
-	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -17,6 +17,7 @@ import (
 
 	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/internal/hint"
+	"github.com/certgraft/certgraft/internal/input"
 )
 
 // LockFile is what a lock is called by default.
@@ -102,8 +103,8 @@ func (l *Lock) Encode() ([]byte, error) {
 // ReadLock reads a lock file. What cannot be believed is an [ErrRefused]: a
 // damaged file, one of a newer version, one that was edited by hand, and, unless
 // insecure is set, a source over http.
-func ReadLock(name string, insecure bool) (*Lock, error) {
-	data, err := os.ReadFile(name)
+func ReadLock(ctx context.Context, name string, insecure bool) (*Lock, error) {
+	data, err := input.ReadFile(ctx, name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, hint.Add(fmt.Errorf("read the lock: %w", err), "certgraft lock SOURCE… writes one")
 	}

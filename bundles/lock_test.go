@@ -153,7 +153,7 @@ func TestReadLock(t *testing.T) {
 		t.Errorf("the same source is locked otherwise: %s", text)
 	}
 	name := write(t, filepath.Join(dir, LockFile), text)
-	again, err := ReadLock(name, false)
+	again, err := ReadLock(t.Context(), name, false)
 	if err != nil || encoded(t, again) != text {
 		t.Errorf("%v: %s", err, encoded(t, again))
 	}
@@ -172,15 +172,15 @@ func TestReadLock(t *testing.T) {
 		"not even an object": "[]",
 	} {
 		write(t, name, broken)
-		if _, err := ReadLock(name, false); !errors.Is(err, ErrRefused) || hintOf(err) == "" || !strings.Contains(err.Error(), LockFile) {
+		if _, err := ReadLock(t.Context(), name, false); !errors.Is(err, ErrRefused) || hintOf(err) == "" || !strings.Contains(err.Error(), LockFile) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
 	write(t, name, strings.Replace(text, `"./a.pem"`, `"http://example.com/a.pem"`, 1))
-	if _, err := ReadLock(name, true); err != nil {
+	if _, err := ReadLock(t.Context(), name, true); err != nil {
 		t.Errorf("http with insecure: %v", err)
 	}
-	if _, err := ReadLock(filepath.Join(dir, "nowhere"), false); err == nil || errors.Is(err, ErrRefused) || hintOf(err) == "" {
+	if _, err := ReadLock(t.Context(), filepath.Join(dir, "nowhere"), false); err == nil || errors.Is(err, ErrRefused) || hintOf(err) == "" {
 		t.Error(err)
 	}
 }

@@ -1,6 +1,7 @@
 package bundles
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -19,11 +20,11 @@ import (
 var errPolicy = errors.New("refused")
 
 // newTransport returns the transport for downloads, bounded in each phase.
-func newTransport(opt Options) (http.RoundTripper, error) {
+func newTransport(ctx context.Context, opt Options) (http.RoundTripper, error) {
 	if opt.Transport != nil {
 		return opt.Transport, nil
 	}
-	roots, err := downloadRoots(opt.DownloadCA)
+	roots, err := downloadRoots(ctx, opt.DownloadCA)
 	if err != nil {
 		return nil, err
 	}
@@ -40,18 +41,18 @@ func newTransport(opt Options) (http.RoundTripper, error) {
 
 // downloadRoots returns the CAs that vouch for downloads: those of servers, and
 // those in files, a corporate proxy's say.
-func downloadRoots(files []string) (*x509.CertPool, error) {
+func downloadRoots(ctx context.Context, files []string) (*x509.CertPool, error) {
 	pool := certs.ServerRoots()
 	for _, name := range files {
-		if err := addFile(pool, name); err != nil {
+		if err := addFile(ctx, pool, name); err != nil {
 			return nil, fmt.Errorf("--download-ca %s: %w", name, err)
 		}
 	}
 	return pool, nil
 }
 
-func addFile(pool *x509.CertPool, name string) error {
-	data, err := readFile(name)
+func addFile(ctx context.Context, pool *x509.CertPool, name string) error {
+	data, err := readFile(ctx, name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return noSuchFile()

@@ -168,7 +168,7 @@ func (o *checkOptions) auditor(ctx context.Context, p *printer) (*audit.Auditor,
 		return nil, err
 	}
 	defer done()
-	if a.Lists, err = bundles.Distrusts(fetch); err != nil {
+	if a.Lists, err = bundles.Distrusts(ctx, fetch); err != nil {
 		return nil, err
 	}
 	if a.Required, err = heldBy(ctx, fetch, a.Policy.Require); err != nil {

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"strings"
@@ -21,8 +22,8 @@ func (o *distrustOptions) flag() cli.Flag {
 }
 
 // apply adds the lists to a policy.
-func (o *distrustOptions) apply(policy *certs.Policy, catalog []string) error {
-	lists, err := bundles.Distrusts(bundles.Options{Catalog: catalog})
+func (o *distrustOptions) apply(ctx context.Context, policy *certs.Policy, catalog []string) error {
+	lists, err := bundles.Distrusts(ctx, bundles.Options{Catalog: catalog})
 	if err != nil {
 		return err
 	}
@@ -39,8 +40,8 @@ func (o *distrustOptions) apply(policy *certs.Policy, catalog []string) error {
 
 // distrusted says all that is known of the lists of distrusted CAs that a name
 // stands for.
-func (o *listOptions) distrusted(p *printer, name string) error {
-	all, err := bundles.Distrusts(bundles.Options{Catalog: catalogFiles(o.catalog)})
+func (o *listOptions) distrusted(ctx context.Context, p *printer, name string) error {
+	all, err := bundles.Distrusts(ctx, bundles.Options{Catalog: catalogFiles(o.catalog)})
 	if err != nil {
 		return err
 	}

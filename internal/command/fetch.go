@@ -1,6 +1,7 @@
 package command
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"time"
@@ -46,15 +47,15 @@ func (o *fetchOptions) options(p *printer) (bundles.Options, func(), error) {
 
 // misused returns what is wrong with specs by themselves. An id need not be
 // known where a catalogue cannot be read.
-func (o *fetchOptions) misused(specs []string) error {
+func (o *fetchOptions) misused(ctx context.Context, specs []string) error {
 	opt := bundles.Options{Insecure: o.plainHTTP, Catalog: catalogFiles(o.catalog)}
-	_, unread := bundles.Catalog(opt)
+	_, unread := bundles.Catalog(ctx, opt)
 	if unread != nil {
 		opt.Catalog = nil
 	}
 	var errs []error
 	for _, spec := range specs {
-		recorded, err := bundles.Recorded(opt, spec)
+		recorded, err := bundles.Recorded(ctx, opt, spec)
 		if err == nil && (unread == nil || strings.ContainsAny(spec, "@/")) {
 			err = recorded.Unknown
 		}

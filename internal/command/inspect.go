@@ -48,7 +48,7 @@ func inspectCommand(p *printer) *cli.Command {
 }
 
 func (o *inspectOptions) run(ctx context.Context, p *printer, name string) (err error) {
-	if err := o.prepare(p); err != nil {
+	if err := o.prepare(ctx, p); err != nil {
 		return err
 	}
 	if err := errors.Join(o.image.list.check(), o.checkDocuments(p)); err != nil {
@@ -76,13 +76,13 @@ func (o *inspectOptions) run(ctx context.Context, p *printer, name string) (err 
 }
 
 // prepare finds out by what certificates are judged.
-func (o *inspectOptions) prepare(p *printer) (err error) {
+func (o *inspectOptions) prepare(ctx context.Context, p *printer) (err error) {
 	if o.now, err = p.env.now(); err != nil {
 		return err
 	}
 	var policy certs.Policy
 	o.json = p.json
-	if err := (&distrustOptions{"skip"}).apply(&policy, nil); err != nil {
+	if err := (&distrustOptions{"skip"}).apply(ctx, &policy, nil); err != nil {
 		return err
 	}
 	o.listed = policy.Listed

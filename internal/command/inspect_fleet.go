@@ -24,7 +24,7 @@ func (o *inspectOptions) fleet(ctx context.Context, p *printer, args []string) (
 	case o.cyclonedx != "":
 		return usagef("inspect: --cyclonedx is a bill of one image, and --from-file names many")
 	}
-	if err := o.prepare(p); err != nil {
+	if err := o.prepare(ctx, p); err != nil {
 		return err
 	}
 	roots, err := o.image.roots(p)

@@ -42,7 +42,7 @@ func (o *installOptions) run(ctx context.Context, p *printer, specs []string) er
 		opt, err = o.target.installer(p, opt)
 	}
 	if err != nil {
-		return errors.Join(o.source.fetch.misused(specs), err)
+		return errors.Join(o.source.fetch.misused(ctx, specs), err)
 	}
 	result := newEditResult(&o.target)
 	sources, err := o.source.load(ctx, p, result, specs)

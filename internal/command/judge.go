@@ -1,6 +1,7 @@
 package command
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -33,9 +34,9 @@ func (o *judgeOptions) flags() []cli.Flag {
 	}
 }
 
-func (o *judgeOptions) policy(now time.Time, catalog []string) (certs.Policy, error) {
+func (o *judgeOptions) policy(ctx context.Context, now time.Time, catalog []string) (certs.Policy, error) {
 	policy := certs.Policy{Now: now}
-	if err := o.distrusted.apply(&policy, catalog); err != nil {
+	if err := o.distrusted.apply(ctx, &policy, catalog); err != nil {
 		return policy, err
 	}
 	var err error

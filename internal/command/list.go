@@ -30,7 +30,7 @@ func listCommand(p *printer) *cli.Command {
 			catalogFlag(&o.catalog),
 			&cli.StringFlag{Name: "search", Category: sourceFlags, Usage: "only providers with `WORD` in id, title or alias", Destination: &o.search},
 		},
-		Action: taking(0, 1, "", func(_ context.Context, args []string) error { return o.run(p, args) }),
+		Action: taking(0, 1, "", func(ctx context.Context, args []string) error { return o.run(ctx, p, args) }),
 	}
 }
 
@@ -46,14 +46,14 @@ type snapshotResult struct {
 	Missing      []string `json:"missing,omitzero"`
 }
 
-func (o *listOptions) run(p *printer, args []string) error {
-	catalogue, err := bundles.Catalog(bundles.Options{Catalog: catalogFiles(o.catalog)})
+func (o *listOptions) run(ctx context.Context, p *printer, args []string) error {
+	catalogue, err := bundles.Catalog(ctx, bundles.Options{Catalog: catalogFiles(o.catalog)})
 	if err != nil {
 		return err
 	}
 	if len(args) == 1 {
 		if strings.HasPrefix(args[0], "@") {
-			return o.distrusted(p, args[0])
+			return o.distrusted(ctx, p, args[0])
 		}
 		id, _, _ := strings.Cut(args[0], ":") // its regions are in what is written
 		provider, err := catalogue.Find(id)

@@ -90,7 +90,7 @@ func (o *lockOptions) run(ctx context.Context, p *printer, specs []string) error
 		return err
 	}
 	before := &bundles.Lock{}
-	locked, err := bundles.ReadLock(o.file, o.fetch.plainHTTP)
+	locked, err := bundles.ReadLock(ctx, o.file, o.fetch.plainHTTP)
 	if o.check || o.update {
 		if err != nil {
 			return err
@@ -206,7 +206,7 @@ func (o *lockOptions) load(ctx context.Context, p *printer, specs []string) ([]*
 	}
 	fetch.NoFallback, fetch.ToLock = !fetch.Offline, true
 	var policy certs.Policy
-	if err := o.distrusted.apply(&policy, fetch.Catalog); err != nil {
+	if err := o.distrusted.apply(ctx, &policy, fetch.Catalog); err != nil {
 		return nil, err
 	}
 	loaded, err := bundles.Load(ctx, fetch, specs...)

@@ -16,6 +16,7 @@ import (
 	"github.com/certgraft/certgraft/image"
 	"github.com/certgraft/certgraft/installer"
 	"github.com/certgraft/certgraft/internal/hint"
+	"github.com/certgraft/certgraft/internal/input"
 	"github.com/certgraft/certgraft/keystore"
 	"github.com/certgraft/certgraft/rootfs"
 )
@@ -83,7 +84,7 @@ func (o *imageRootOptions) place(ctx context.Context, p *printer, command, name 
 	case err == nil && info.IsDir():
 		return p.openRoot(name)
 	case err == nil:
-		data, err = os.ReadFile(name)
+		data, err = input.ReadFile(ctx, name)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", command, err)

@@ -97,7 +97,7 @@ func (o *removeOptions) run(ctx context.Context, p *printer, specs []string) err
 	if err != nil {
 		return err
 	}
-	selection, err := o.selection(specs)
+	selection, err := o.selection(ctx, specs)
 	if err != nil {
 		return err
 	}
@@ -131,10 +131,10 @@ type removal struct {
 
 // selection turns the arguments into what the record is searched for: the name
 // of a source, or for a file the certificates in it.
-func (o *removeOptions) selection(specs []string) (removal, error) {
+func (o *removeOptions) selection(ctx context.Context, specs []string) (removal, error) {
 	out := removal{Selection: installer.Selection{All: o.all, Files: map[string][]certs.Fingerprint{}}, unknown: map[string]error{}}
 	for _, spec := range specs {
-		recorded, err := bundles.Recorded(bundles.Options{Insecure: true, Catalog: catalogFiles(o.catalog)}, spec)
+		recorded, err := bundles.Recorded(ctx, bundles.Options{Insecure: true, Catalog: catalogFiles(o.catalog)}, spec)
 		if err != nil {
 			return out, fmt.Errorf("remove: %w", err)
 		}

@@ -11,7 +11,7 @@ import (
 
 // runImage takes out of an image, or of those of a list, what certgraft patch put in.
 func (o *removeOptions) runImage(ctx context.Context, p *printer, specs []string) error {
-	selection, err := o.selection(specs)
+	selection, err := o.selection(ctx, specs)
 	if err != nil {
 		return err
 	}

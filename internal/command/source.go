@@ -36,7 +36,7 @@ var policies = choices[bundles.Policy]{{"exact", bundles.Exact}, {"additions", b
 
 // locked adds the lock to what package bundles is to know, and the locked
 // sources where none is named.
-func (o *sourceOptions) locked(fetch *bundles.Options, specs []string) ([]string, error) {
+func (o *sourceOptions) locked(ctx context.Context, fetch *bundles.Options, specs []string) ([]string, error) {
 	var err error
 	if o.policy != "" {
 		if fetch.Policy, err = policies.find("policy", o.policy); err != nil {
@@ -52,7 +52,7 @@ func (o *sourceOptions) locked(fetch *bundles.Options, specs []string) ([]string
 	if slices.ContainsFunc(specs, isStdin) {
 		return nil, usagef("standard input cannot be locked")
 	}
-	if fetch.Lock, err = bundles.ReadLock(o.lock, fetch.Insecure); err != nil {
+	if fetch.Lock, err = bundles.ReadLock(ctx, o.lock, fetch.Insecure); err != nil {
 		return nil, err
 	}
 	if len(specs) == 0 {
@@ -82,7 +82,7 @@ func withSources(run func(ctx context.Context, specs []string) error) cli.Action
 func (o *sourceOptions) load(ctx context.Context, p *printer, result *editResult, specs []string) ([]installer.Source, error) {
 	sources, err := o.loadAll(ctx, p, result, specs)
 	if err != nil && exitStatus(err) != exitUsage {
-		err = errors.Join(o.fetch.misused(specs), err)
+		err = errors.Join(o.fetch.misused(ctx, specs), err)
 	}
 	return sources, err
 }
@@ -96,11 +96,11 @@ func (o *sourceOptions) loadAll(ctx context.Context, p *printer, result *editRes
 	if err != nil {
 		return nil, err
 	}
-	policy, err := o.judge.policy(now, fetch.Catalog)
+	policy, err := o.judge.policy(ctx, now, fetch.Catalog)
 	if err != nil {
 		return nil, err
 	}
-	if specs, err = o.locked(&fetch, specs); err != nil {
+	if specs, err = o.locked(ctx, &fetch, specs); err != nil {
 		return nil, err
 	}
 	loaded, err := bundles.Load(ctx, fetch, specs...)

@@ -69,7 +69,7 @@ func (o *verifyOptions) run(ctx context.Context, p *printer, arg string) error {
 	if err != nil {
 		return err
 	}
-	catalogue, err := bundles.Catalog(bundles.Options{Catalog: catalogFiles(o.trust.fetch.catalog)})
+	catalogue, err := bundles.Catalog(ctx, bundles.Options{Catalog: catalogFiles(o.trust.fetch.catalog)})
 	if err != nil {
 		return err
 	}

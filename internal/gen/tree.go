@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -89,7 +90,7 @@ func readTree(dir string) (program, error) {
 	if p.variables, err = variables(dir); err != nil {
 		return p, err
 	}
-	catalogue, err := bundles.Catalog(bundles.Options{})
+	catalogue, err := bundles.Catalog(context.Background(), bundles.Options{})
 	if err != nil {
 		return p, err
 	}

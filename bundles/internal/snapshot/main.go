@@ -42,7 +42,7 @@ func main() {
 }
 
 func run(ctx context.Context, dirs []string, log io.Writer) error {
-	catalogue, err := bundles.Catalog(bundles.Options{})
+	catalogue, err := bundles.Catalog(ctx, bundles.Options{})
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/certgraft/certgraft/image/internal/oci"
 	"github.com/certgraft/certgraft/internal/atomicfile"
 	"github.com/certgraft/certgraft/internal/hint"
+	"github.com/certgraft/certgraft/internal/input"
 )
 
 // Archive is an image in a tar archive, which may hold others: an OCI layout, or
@@ -73,7 +74,7 @@ func (a *Archive) open(ctx context.Context) (c *contents, err error) {
 }
 
 func openFile(ctx context.Context, name string) (*contents, error) {
-	f, err := os.Open(name)
+	f, err := input.Open(ctx, name)
 	if err != nil {
 		return nil, hint.Add(err, "name an archive that is there")
 	}

@@ -16,11 +16,12 @@ import (
 	"github.com/certgraft/certgraft/image/internal/layer"
 	"github.com/certgraft/certgraft/image/internal/oci"
 	"github.com/certgraft/certgraft/internal/hint"
+	"github.com/certgraft/certgraft/internal/input"
 )
 
 // spool keeps a stream in a file without a name, and returns how it was compressed.
 func spool(ctx context.Context, r io.Reader) (*os.File, oci.Compression, error) {
-	head := bufio.NewReader(oci.WithContext(ctx, r))
+	head := bufio.NewReader(input.Reader(ctx, r))
 	if err := notUnpacked(head, ""); err != nil {
 		return nil, oci.Plain, err
 	}

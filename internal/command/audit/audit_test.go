@@ -42,7 +42,7 @@ func inspect(t *testing.T, files map[string]string) *installer.Inspection {
 
 func auditor(t *testing.T, p Policy) *Auditor {
 	t.Helper()
-	lists, err := bundles.Distrusts(bundles.Options{})
+	lists, err := bundles.Distrusts(t.Context(), bundles.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +156,7 @@ func TestLists(t *testing.T) {
 	if err := os.WriteFile(name, []byte(list), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	lists, err := bundles.Distrusts(bundles.Options{Catalog: []string{name}})
+	lists, err := bundles.Distrusts(t.Context(), bundles.Options{Catalog: []string{name}})
 	if err != nil {
 		t.Fatal(err)
 	}
