@@ -17,6 +17,7 @@ type Options struct {
 	LockTimeout time.Duration         // how long to wait for another process; 0 is a minute
 	Sync        bool                  // wait until all is on the disk: a power failure is then survived as kill -9 always is
 	Unread      func(dir string) bool // directories whose readers take every file: nothing is staged in them
+	Once        bool                  // edit changes more than the root and must not run twice
 }
 
 // Result says what an update did.
@@ -37,6 +38,8 @@ func Update(dir string, edit func(*Overlay) error) error {
 
 // Update is like the function [Update], with options. Another Update of the
 // same directory waits for this one, until its ctx is done or its time is up.
+// The edit runs again if another process changed a directory that it edits
+// before that was locked; what the run before has found is then out of date.
 func (opt Options) Update(ctx context.Context, dir string, edit func(*Overlay) error) (*Result, error) {
 	return opt.update(ctx, dir, edit, nil)
 }
@@ -106,7 +109,7 @@ func (c *committer) edit(ctx context.Context, edit func(*Overlay) error) error {
 			return err
 		}
 		same, err := c.lockDirs(ctx, c.edited())
-		if err != nil || same {
+		if err != nil || same || c.opt.Once {
 			return err
 		}
 		c.forget(".")

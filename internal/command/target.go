@@ -97,6 +97,7 @@ func (o *targetOptions) edit(ctx context.Context, p *printer, edit func(*install
 	opt := rootfs.Options{
 		DryRun: o.dryRun, Output: o.output, Sync: o.fsyncs(os.DirFS("/"), p.env),
 		LockTimeout: o.lockTimeout, ModTime: epoch, Marker: installer.RecordPath, Unread: installer.TakesEveryFile,
+		Once: k != nil,
 	}
 	return opt.Update(ctx, dir, func(r *rootfs.Overlay) error { return edit(k, r) })
 }
