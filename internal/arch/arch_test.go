@@ -18,8 +18,8 @@ const module = "github.com/certgraft/certgraft"
 // library and golang.org/x. Paths of this module are written without its name.
 var rules = map[string][]string{
 	"":                        {"internal/command"},
-	"internal/command":        {"bundles", "image", "installer", "probe", "certs", "keystore", "rootfs", "internal/command/audit", "internal/command/bill", "internal/command/launch", "internal/command/page", "internal/command/words", "github.com/urfave/cli/v2", "github.com/schollz/progressbar/v3", "internal/hint", "internal/atomicfile"},
-	"bundles":                 {"certs", "internal/hint", "internal/atomicfile", "internal/web"},
+	"internal/command":        {"bundles", "image", "installer", "probe", "certs", "keystore", "rootfs", "internal/command/audit", "internal/command/bill", "internal/command/launch", "internal/command/page", "internal/command/words", "github.com/urfave/cli/v2", "github.com/schollz/progressbar/v3", "internal/hint", "internal/atomicfile", "internal/input"},
+	"bundles":                 {"certs", "internal/hint", "internal/input", "internal/atomicfile", "internal/web"},
 	"image":                   {"rootfs", "github.com/klauspost/compress", "image/internal/oci", "image/internal/layer", "image/internal/registry", "image/internal/known", "image/internal/store", "internal/hint"},
 	"installer":               {"internal/pemfile", "certs", "keystore", "rootfs", "internal/hint"},
 	"internal/pemfile":        {"certs"},
@@ -36,9 +36,10 @@ var rules = map[string][]string{
 	"image/internal/layer":    {"image/internal/oci", "github.com/klauspost/compress", "internal/hint"},
 	"image/internal/registry": {"image/internal/oci", "certs", "github.com/google/go-containerregistry", "internal/web", "internal/hint"},
 	"image/internal/known":    {"image/internal/store", "image/internal/registry", "image/internal/layer", "image/internal/oci", "github.com/google/go-containerregistry", "internal/atomicfile", "internal/hint"},
-	"image/internal/store":    {"image/internal/layer", "image/internal/oci", "github.com/klauspost/compress", "internal/hint", "internal/atomicfile"},
+	"image/internal/store":    {"image/internal/layer", "image/internal/oci", "github.com/klauspost/compress", "internal/hint", "internal/input", "internal/atomicfile"},
 	"internal/hint":           {},
 	"internal/atomicfile":     {},
+	"internal/input":          {},
 	"internal/web":            {"github.com/hashicorp/go-retryablehttp"},
 }
 

@@ -70,7 +70,7 @@ func (o *bundleOptions) run(ctx context.Context, p *printer, specs []string) err
 	}
 	result.Warnings = append(result.Warnings, leftOut(o.formatName, set)...)
 	result.remarks(p)
-	if err := o.write(p, set); err != nil {
+	if err := o.write(ctx, p, set); err != nil {
 		return err
 	}
 	if !p.json {
@@ -100,11 +100,11 @@ func (o *bundleOptions) check(p *printer) error {
 }
 
 // write writes set to where it is wanted.
-func (o *bundleOptions) write(p *printer, set *certs.Set) error {
+func (o *bundleOptions) write(ctx context.Context, p *printer, set *certs.Set) error {
 	if o.form.each != nil {
 		return writeEach(o.output, set, o.form)
 	}
-	data, err := o.form.whole(o.format, set)
+	data, err := o.form.whole(ctx, o.format, set)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -21,18 +22,20 @@ type formatOptions struct {
 // bundleForm is a format: one file, or a file for each certificate. It gives the
 // same bytes for the same certificates.
 type bundleForm struct {
-	whole func(formatOptions, *certs.Set) ([]byte, error)
+	whole func(context.Context, formatOptions, *certs.Set) ([]byte, error)
 	each  func(*certs.Certificate) []byte
 	ext   string // of each
 }
 
 var bundleForms = choices[bundleForm]{
-	{"pem", bundleForm{whole: func(_ formatOptions, set *certs.Set) ([]byte, error) { return set.AppendPEM(nil), nil }}},
+	{"pem", bundleForm{whole: func(_ context.Context, _ formatOptions, set *certs.Set) ([]byte, error) {
+		return set.AppendPEM(nil), nil
+	}}},
 	{"split", bundleForm{each: func(c *certs.Certificate) []byte { return c.AppendPEM(nil) }, ext: ".crt"}},
 	{"der", bundleForm{each: func(c *certs.Certificate) []byte { return c.Raw }, ext: ".der"}},
-	{"jks", bundleForm{whole: formatOptions.jks}},
-	{"p12", bundleForm{whole: formatOptions.pkcs12}},
-	{"configmap", bundleForm{whole: formatOptions.configMap}},
+	{"jks", bundleForm{whole: jks}},
+	{"p12", bundleForm{whole: pkcs12}},
+	{"configmap", bundleForm{whole: configMap}},
 }
 
 // isStore reports whether a format is one of Java's.
@@ -65,8 +68,8 @@ func leftOut(format string, set *certs.Set) (warnings []string) {
 }
 
 // jks returns a trust store for every Java. It always has a password.
-func (f formatOptions) jks(set *certs.Set) ([]byte, error) {
-	password, err := readPassword(f.passwordFile)
+func jks(ctx context.Context, f formatOptions, set *certs.Set) ([]byte, error) {
+	password, err := readPassword(ctx, f.passwordFile)
 	if err != nil {
 		return nil, err
 	}
@@ -78,8 +81,8 @@ func (f formatOptions) jks(set *certs.Set) ([]byte, error) {
 
 // pkcs12 returns a trust store for Java 8u301, 11.0.12 and later, and for others
 // that read PKCS#12.
-func (f formatOptions) pkcs12(set *certs.Set) ([]byte, error) {
-	password, err := readPassword(f.passwordFile)
+func pkcs12(ctx context.Context, f formatOptions, set *certs.Set) ([]byte, error) {
+	password, err := readPassword(ctx, f.passwordFile)
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +113,7 @@ const (
 )
 
 // configMap returns a manifest. Its name is quoted: YAML takes 1e5 for a number.
-func (f formatOptions) configMap(set *certs.Set) ([]byte, error) {
+func configMap(_ context.Context, f formatOptions, set *certs.Set) ([]byte, error) {
 	pem := set.AppendPEM(nil)
 	if len(pem) > configMapMost {
 		return nil, hint.Add(refusedf("a ConfigMap holds 1 MiB, and these %s are %d bytes", words.Plural(set.Len(), "certificate"), len(pem)), "name fewer sources, or a region of one")

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -17,6 +16,7 @@ import (
 	"github.com/certgraft/certgraft/installer"
 	"github.com/certgraft/certgraft/internal/command/audit"
 	"github.com/certgraft/certgraft/internal/command/words"
+	"github.com/certgraft/certgraft/internal/input"
 )
 
 // checkOptions are the flags of certgraft check.
@@ -62,7 +62,7 @@ func (o *checkOptions) run(ctx context.Context, p *printer, args []string) error
 	if err != nil {
 		return err
 	}
-	list, err := o.candidates(p, args)
+	list, err := o.candidates(ctx, p, args)
 	if err != nil {
 		return err
 	}
@@ -119,12 +119,12 @@ func (c candidate) String() string { return c.name }
 
 // candidates returns what is to be checked: the arguments, the images of the list,
 // or the running system.
-func (o *checkOptions) candidates(p *printer, args []string) (all []candidate, err error) {
+func (o *checkOptions) candidates(ctx context.Context, p *printer, args []string) (all []candidate, err error) {
 	if o.image.list.given() {
 		if len(args) > 0 {
 			return nil, usagef("check: --from-file says what is checked: %q is too much", args[0])
 		}
-		return o.listed(p)
+		return o.listed(ctx, p)
 	}
 	if len(args) == 0 {
 		args = []string{"/"}
@@ -135,12 +135,12 @@ func (o *checkOptions) candidates(p *printer, args []string) (all []candidate, e
 	return all, nil
 }
 
-func (o *checkOptions) listed(p *printer) (all []candidate, err error) {
-	roots, err := o.image.roots(p)
+func (o *checkOptions) listed(ctx context.Context, p *printer) (all []candidate, err error) {
+	roots, err := o.image.roots(ctx, p)
 	if err != nil {
 		return nil, err
 	}
-	list, err := readLooks(p, &o.image.list, roots.Locations)
+	list, err := readLooks(ctx, p, &o.image.list, roots.Locations)
 	for _, at := range list {
 		all = append(all, candidate{at.String(), func(ctx context.Context) (*place, error) { return roots.open(ctx, at) }})
 	}
@@ -155,7 +155,7 @@ func (o *checkOptions) auditor(ctx context.Context, p *printer) (*audit.Auditor,
 		return nil, err
 	}
 	if o.policy != "" {
-		data, err := os.ReadFile(o.policy)
+		data, err := input.ReadFile(ctx, o.policy)
 		if err != nil {
 			return nil, fmt.Errorf("read the policy: %w", err)
 		}
@@ -238,7 +238,7 @@ func (o *checkOptions) look(ctx context.Context, c candidate, now time.Time) (*p
 	if at.root == nil {
 		return nil, nil, usagef("check %s: it is a file, and no root and no image", c.name)
 	}
-	if at.options.JavaPassword, err = readPassword(o.javaPassword); err != nil {
+	if at.options.JavaPassword, err = readPassword(ctx, o.javaPassword); err != nil {
 		return nil, nil, err
 	}
 	found, err := installer.Inspect(at.root, now, at.options)

@@ -89,7 +89,7 @@ func (o *diffOptions) run(ctx context.Context, p *printer, a, b string) error {
 	side := func(name string) side {
 		return side{name, func() (*place, error) { return o.image.place(ctx, p, "diff", name) }}
 	}
-	result, err := o.compare(side(a), side(b), now)
+	result, err := o.compare(ctx, side(a), side(b), now)
 	if err != nil {
 		return err
 	}
@@ -109,9 +109,9 @@ type side struct {
 }
 
 // compare says what one side trusts and the other does not.
-func (o *diffOptions) compare(a, b side, now time.Time) (diffResult, error) {
-	ours, odd, failed := o.trusted(a)
-	theirs, odder, err := o.trusted(b)
+func (o *diffOptions) compare(ctx context.Context, a, b side, now time.Time) (diffResult, error) {
+	ours, odd, failed := o.trusted(ctx, a)
+	theirs, odder, err := o.trusted(ctx, b)
 	if err := errors.Join(failed, err); err != nil {
 		return diffResult{}, err
 	}
@@ -129,7 +129,7 @@ func (r diffResult) status() error {
 }
 
 // trusted returns what a root trusts, or a file holds, and what is odd in it.
-func (o *diffOptions) trusted(s side) (set *certs.Set, odd []string, err error) {
+func (o *diffOptions) trusted(ctx context.Context, s side) (set *certs.Set, odd []string, err error) {
 	at, err := s.open()
 	if err != nil {
 		return nil, nil, err
@@ -139,7 +139,7 @@ func (o *diffOptions) trusted(s side) (set *certs.Set, odd []string, err error) 
 		set := at.trusted(s.name, func(err error) { odd = append(odd, fmt.Sprintf("%s: %v", s.name, err)) })
 		return set, odd, nil
 	}
-	set, findings, err := at.held(o.javaPassword)
+	set, findings, err := at.held(ctx, o.javaPassword)
 	if err != nil {
 		return nil, nil, fmt.Errorf("diff %s: %w", s.name, err)
 	}

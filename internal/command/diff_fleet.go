@@ -19,11 +19,11 @@ func (o *diffOptions) fleet(ctx context.Context, p *printer) error {
 	if err != nil {
 		return err
 	}
-	roots, err := o.image.roots(p)
+	roots, err := o.image.roots(ctx, p)
 	if err != nil {
 		return err
 	}
-	list, err := readImages(p, &o.image.list, roots.Locations, "A B")
+	list, err := readImages(ctx, p, &o.image.list, roots.Locations, "A B")
 	if err != nil {
 		return err
 	}
@@ -32,7 +32,7 @@ func (o *diffOptions) fleet(ctx context.Context, p *printer) error {
 		side := func(at image.Location) side {
 			return side{at.String(), func() (*place, error) { return roots.open(ctx, at) }}
 		}
-		result, err := o.compare(side(of[0]), side(of[1]), now)
+		result, err := o.compare(ctx, side(of[0]), side(of[1]), now)
 		if err != nil {
 			result = compareSets(&certs.Set{}, &certs.Set{}, now)
 			result.A, result.B, result.Error, result.Warnings = of[0].String(), of[1].String(), err.Error(), []string{}

@@ -1,8 +1,8 @@
 package command
 
 import (
+	"context"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -10,6 +10,7 @@ import (
 	"github.com/certgraft/certgraft/image"
 	"github.com/certgraft/certgraft/internal/command/words"
 	"github.com/certgraft/certgraft/internal/hint"
+	"github.com/certgraft/certgraft/internal/input"
 )
 
 // imageList are the flags of the commands that do the same with many images.
@@ -38,12 +39,12 @@ func (o *imageList) check() error {
 // readList returns what parse makes of the words on each line, for the lines that
 // are this run's. A word of form in brackets may be left out. All of the list is
 // read, so that a bad line is found whatever the part.
-func readList[T any](p *printer, o *imageList, form string, parse func(line int, words []string) (T, error)) ([]T, error) {
+func readList[T any](ctx context.Context, p *printer, o *imageList, form string, parse func(line int, words []string) (T, error)) ([]T, error) {
 	part, err := parseShard(o.shard)
 	if err != nil {
 		return nil, err
 	}
-	data, err := os.ReadFile(o.file)
+	data, err := input.ReadFile(ctx, o.file)
 	if err != nil {
 		return nil, fmt.Errorf("--from-file: %w", err)
 	}
@@ -97,8 +98,8 @@ func (l imageLine) String() string {
 }
 
 // readImages reads a list in which each line names one image, or more of them.
-func readImages(p *printer, o *imageList, l *image.Locations, form string) ([]imageLine, error) {
-	return readList(p, o, form, func(_ int, words []string) (all imageLine, err error) {
+func readImages(ctx context.Context, p *printer, o *imageList, l *image.Locations, form string) ([]imageLine, error) {
+	return readList(ctx, p, o, form, func(_ int, words []string) (all imageLine, err error) {
 		for _, text := range words {
 			at, err := parseListed(l, text)
 			if err != nil {
@@ -118,8 +119,8 @@ const (
 )
 
 // readLooks reads a list of which each line names the image to look into.
-func readLooks(p *printer, o *imageList, l *image.Locations) ([]image.Location, error) {
-	lines, err := readImages(p, o, l, lookForm)
+func readLooks(ctx context.Context, p *printer, o *imageList, l *image.Locations) ([]image.Location, error) {
+	lines, err := readImages(ctx, p, o, l, lookForm)
 	var all []image.Location
 	for _, line := range lines {
 		all = append(all, line[len(line)-1])

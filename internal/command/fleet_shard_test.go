@@ -67,7 +67,7 @@ func TestShardsCountImagesNotLines(t *testing.T) {
 			t.Fatal(err)
 		}
 		o := imageList{file: name, shard: "1/2"}
-		jobs, err := readImages(newPrinter(nil, io.Discard, io.Discard, nil), &o, &image.Locations{}, "A B")
+		jobs, err := readImages(t.Context(), newPrinter(nil, io.Discard, io.Discard, nil), &o, &image.Locations{}, "A B")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -62,14 +62,14 @@ type imageEditor struct {
 
 // open reads the flags and arguments of an edit, and returns the arguments that
 // follow the image.
-func (o *imageTarget) open(p *printer, args []string, work imageWork) (*imageEditor, []string, error) {
-	locations, err := o.registry.locations(p)
+func (o *imageTarget) open(ctx context.Context, p *printer, args []string, work imageWork) (*imageEditor, []string, error) {
+	locations, err := o.registry.locations(ctx, p)
 	if err != nil {
 		return nil, nil, err
 	}
 	w := &imageEditor{o: o, work: work, p: p, locations: locations, loaded: newEditResult(&targetOptions{})}
 	w.notice = func(_ string, _ int, all []notice) { sayOf(p, all) }
-	if w.jobs, args, err = o.place.jobs(p, locations, args, work.nowhere || work.dryRun); err != nil {
+	if w.jobs, args, err = o.place.jobs(ctx, p, locations, args, work.nowhere || work.dryRun); err != nil {
 		return nil, nil, err
 	}
 	if w.opt, err = o.image.options(p); err != nil {

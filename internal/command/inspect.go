@@ -60,9 +60,9 @@ func (o *inspectOptions) run(ctx context.Context, p *printer, name string) (err 
 	}
 	defer at.close()
 	if at.root == nil {
-		return o.inspectFile(p, at)
+		return o.inspectFile(ctx, p, at)
 	}
-	found, err := o.inspect(at)
+	found, err := o.inspect(ctx, at)
 	if err != nil {
 		return err
 	}
@@ -90,8 +90,8 @@ func (o *inspectOptions) prepare(ctx context.Context, p *printer) (err error) {
 }
 
 // inspect looks into the stores of a root.
-func (o *inspectOptions) inspect(at *place) (r rootResult, err error) {
-	if at.options.JavaPassword, err = readPassword(o.javaPassword); err != nil {
+func (o *inspectOptions) inspect(ctx context.Context, at *place) (r rootResult, err error) {
+	if at.options.JavaPassword, err = readPassword(ctx, o.javaPassword); err != nil {
 		return r, err
 	}
 	found, err := installer.Inspect(at.root, o.now, at.options)
@@ -196,8 +196,8 @@ type fileResult struct {
 	Findings     []findingResult     `json:"findings"`
 }
 
-func (o *inspectOptions) inspectFile(p *printer, at *place) error {
-	set, findings, err := at.held(o.javaPassword)
+func (o *inspectOptions) inspectFile(ctx context.Context, p *printer, at *place) error {
+	set, findings, err := at.held(ctx, o.javaPassword)
 	if err != nil {
 		return fmt.Errorf("inspect %s: %w", at.name, err)
 	}

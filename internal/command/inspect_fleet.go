@@ -27,11 +27,11 @@ func (o *inspectOptions) fleet(ctx context.Context, p *printer, args []string) (
 	if err := o.prepare(ctx, p); err != nil {
 		return err
 	}
-	roots, err := o.image.roots(p)
+	roots, err := o.image.roots(ctx, p)
 	if err != nil {
 		return err
 	}
-	list, err := readLooks(p, &o.image.list, roots.Locations)
+	list, err := readLooks(ctx, p, &o.image.list, roots.Locations)
 	if err != nil {
 		return err
 	}
@@ -52,7 +52,7 @@ func (o *inspectOptions) inspectImage(ctx context.Context, roots *imageRoots, at
 		return r, err
 	}
 	defer root.close()
-	return o.inspect(root)
+	return o.inspect(ctx, root)
 }
 
 // notices returns what is odd in the stores, which other images on the same base

@@ -39,7 +39,7 @@ func (o *installOptions) flags() []cli.Flag {
 func (o *installOptions) run(ctx context.Context, p *printer, specs []string) error {
 	opt, err := o.edit.installer()
 	if err == nil {
-		opt, err = o.target.installer(p, opt)
+		opt, err = o.target.installer(ctx, p, opt)
 	}
 	if err != nil {
 		return errors.Join(o.source.fetch.misused(ctx, specs), err)

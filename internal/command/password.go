@@ -1,11 +1,13 @@
 package command
 
 import (
+	"context"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/certgraft/certgraft/internal/input"
 )
 
 func javaPasswordFlag(to *string) cli.Flag {
@@ -13,11 +15,11 @@ func javaPasswordFlag(to *string) cli.Flag {
 }
 
 // readPassword returns the first line of a file, "" without a file.
-func readPassword(name string) (string, error) {
+func readPassword(ctx context.Context, name string) (string, error) {
 	if name == "" {
 		return "", nil
 	}
-	data, err := os.ReadFile(name)
+	data, err := input.ReadFile(ctx, name)
 	if err != nil {
 		return "", fmt.Errorf("read the password of Java trust stores: %w", err)
 	}

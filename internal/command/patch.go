@@ -69,7 +69,7 @@ func (o *patchOptions) flags() []cli.Flag {
 }
 
 func (o *patchOptions) run(ctx context.Context, p *printer, args []string) error {
-	w, specs, err := o.target.open(p, args, imageWork{cache: o.source.fetch.cache, dryRun: o.dryRun, nowhere: o.printPlan})
+	w, specs, err := o.target.open(ctx, p, args, imageWork{cache: o.source.fetch.cache, dryRun: o.dryRun, nowhere: o.printPlan})
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,8 @@
 package command
 
 import (
+	"context"
+
 	"github.com/urfave/cli/v2"
 
 	"github.com/certgraft/certgraft/image"
@@ -33,9 +35,9 @@ func (job patchJob) String() string { return job.from.String() }
 
 // jobs returns the images to patch, and the arguments that are sources. An image
 // may go nowhere where nothing is written.
-func (o *patchPlace) jobs(p *printer, l *image.Locations, args []string, nowhere bool) ([]patchJob, []string, error) {
+func (o *patchPlace) jobs(ctx context.Context, p *printer, l *image.Locations, args []string, nowhere bool) ([]patchJob, []string, error) {
 	if o.list.given() {
-		jobs, err := o.listed(p, l, nowhere)
+		jobs, err := o.listed(ctx, p, l, nowhere)
 		return jobs, args, err
 	}
 	if err := o.list.check(); err != nil {
@@ -60,7 +62,7 @@ func (o *patchPlace) jobs(p *printer, l *image.Locations, args []string, nowhere
 }
 
 // listed returns the images of the list that are this run's to patch.
-func (o *patchPlace) listed(p *printer, l *image.Locations, nowhere bool) ([]patchJob, error) {
+func (o *patchPlace) listed(ctx context.Context, p *printer, l *image.Locations, nowhere bool) ([]patchJob, error) {
 	if o.inPlace || len(o.tags.Value()) > 0 {
 		return nil, hint.Add(usagef("--from-file says where each image goes: it excludes --tag and --in-place"), "write a line for each image: IMAGE DESTINATION")
 	}
@@ -69,7 +71,7 @@ func (o *patchPlace) listed(p *printer, l *image.Locations, nowhere bool) ([]pat
 		form = "IMAGE [DESTINATION]"
 	}
 	seen := writers{}
-	return readList(p, &o.list, form, func(line int, words []string) (job patchJob, err error) {
+	return readList(ctx, p, &o.list, form, func(line int, words []string) (job patchJob, err error) {
 		if job.from, err = parseListed(l, words[0]); err != nil {
 			return job, err
 		}

@@ -121,11 +121,11 @@ type imageRoots struct {
 }
 
 // roots returns what opens images. It is closed with the command.
-func (o *imageRootOptions) roots(p *printer) (*imageRoots, error) {
+func (o *imageRootOptions) roots(ctx context.Context, p *printer) (*imageRoots, error) {
 	if o.shared != nil {
 		return o.shared, nil
 	}
-	locations, err := o.registry.locations(p)
+	locations, err := o.registry.locations(ctx, p)
 	if err != nil {
 		return nil, err
 	}
@@ -155,7 +155,7 @@ func (o *imageRootOptions) close() {
 
 // open returns the root of the image that name is, see [imageRoots.open].
 func (o *imageRootOptions) open(ctx context.Context, p *printer, name string) (*place, error) {
-	r, err := o.roots(p)
+	r, err := o.roots(ctx, p)
 	if err != nil {
 		return nil, err
 	}
@@ -219,8 +219,8 @@ func (at *place) trusted(source string, odd func(error)) *certs.Set {
 
 // held returns the certificates of a file, a Java trust store among others, and
 // what is odd in it.
-func (at *place) held(javaPassword string) (*certs.Set, []findingResult, error) {
-	held, isKeystore, err := heldByKeystore(at.data, javaPassword)
+func (at *place) held(ctx context.Context, javaPassword string) (*certs.Set, []findingResult, error) {
+	held, isKeystore, err := heldByKeystore(ctx, at.data, javaPassword)
 	if err != nil || isKeystore {
 		return held, nil, err
 	}
@@ -241,8 +241,8 @@ func (at *place) held(javaPassword string) (*certs.Set, []findingResult, error) 
 // heldByKeystore returns the certificates of a Java trust store; ok is false for
 // what is none. An archive is refused: it is an image where it is named as one,
 // and what the files in it hold together is no bundle.
-func heldByKeystore(data []byte, passwordFile string) (set *certs.Set, ok bool, err error) {
-	password, err := readPassword(passwordFile)
+func heldByKeystore(ctx context.Context, data []byte, passwordFile string) (set *certs.Set, ok bool, err error) {
+	password, err := readPassword(ctx, passwordFile)
 	if err != nil {
 		return nil, false, err
 	}

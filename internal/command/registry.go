@@ -1,14 +1,15 @@
 package command
 
 import (
+	"context"
 	"fmt"
-	"os"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/image"
 	"github.com/certgraft/certgraft/internal/hint"
+	"github.com/certgraft/certgraft/internal/input"
 )
 
 // registryOptions are the flags that say how registries are reached.
@@ -23,7 +24,7 @@ func (o *registryOptions) flags() []cli.Flag {
 	}
 }
 
-func (o *registryOptions) locations(p *printer) (*image.Locations, error) {
+func (o *registryOptions) locations(ctx context.Context, p *printer) (*image.Locations, error) {
 	l := &image.Locations{
 		Stdin: p.in, Stdout: p.out, Insecure: o.insecure.Value(), UserAgent: "certgraft/" + version(),
 		DockerHost: p.env["DOCKER_HOST"], RuntimeDir: p.env["XDG_RUNTIME_DIR"], Logger: p.log(),
@@ -33,7 +34,7 @@ func (o *registryOptions) locations(p *printer) (*image.Locations, error) {
 	}
 	pool := certs.ServerRoots()
 	for _, file := range o.ca.Value() {
-		data, err := os.ReadFile(file)
+		data, err := input.ReadFile(ctx, file)
 		if err != nil {
 			return nil, fmt.Errorf("--registry-ca: %w", err)
 		}

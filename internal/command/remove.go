@@ -93,7 +93,7 @@ func (o *removeOptions) check(c *cli.Context) error {
 }
 
 func (o *removeOptions) run(ctx context.Context, p *printer, specs []string) error {
-	opt, err := o.target.installer(p, installer.Options{})
+	opt, err := o.target.installer(ctx, p, installer.Options{})
 	if err != nil {
 		return err
 	}

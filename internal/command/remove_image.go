@@ -15,11 +15,11 @@ func (o *removeOptions) runImage(ctx context.Context, p *printer, specs []string
 	if err != nil {
 		return err
 	}
-	password, err := readPassword(o.target.javaPassword)
+	password, err := readPassword(ctx, o.target.javaPassword)
 	if err != nil {
 		return err
 	}
-	w, _, err := o.patch.open(p, []string{o.image}, imageWork{cache: o.cache, dryRun: o.target.dryRun})
+	w, _, err := o.patch.open(ctx, p, []string{o.image}, imageWork{cache: o.cache, dryRun: o.target.dryRun})
 	if err != nil {
 		return err
 	}

@@ -65,7 +65,7 @@ func (o *runOptions) run(ctx context.Context, p *printer, specs, argv []string) 
 		return err
 	}
 	result.remarks(p)
-	set := runSet(p, "/", sources)
+	set := runSet(ctx, p, "/", sources)
 
 	signals := launch.CatchSignals()
 	if err := ctx.Err(); err != nil {
@@ -73,7 +73,7 @@ func (o *runOptions) run(ctx context.Context, p *printer, specs, argv []string) 
 	}
 	bases := launch.Bases(p.env["TMPDIR"], p.env["HOME"])
 	sweep(p, bases)
-	dir, err := makeRunDir(p, bases, set)
+	dir, err := makeRunDir(ctx, p, bases, set)
 	if err != nil {
 		return err
 	}

@@ -59,12 +59,12 @@ func testFile(t *testing.T, name string, data []byte) string {
 func TestRunSetSystem(t *testing.T) {
 	root, system := t.TempDir(), roottest.NewCA(t, "System")
 	p, said := testPrinter(environ{})
-	if set := runSet(p, root, nil); set.Len() < 100 || !strings.Contains(said.String(), "note: this system has no CAs") {
+	if set := runSet(t.Context(), p, root, nil); set.Len() < 100 || !strings.Contains(said.String(), "note: this system has no CAs") {
 		t.Errorf("%d certificates, said %q", set.Len(), said)
 	}
 	said.Reset()
 	testFile(t, filepath.Join(root, "etc/ssl/cert.pem"), []byte(system.PEM()))
-	if set := runSet(p, root, nil); set.Len() != 1 || !holds(t, set, system) || said.Len() != 0 {
+	if set := runSet(t.Context(), p, root, nil); set.Len() != 1 || !holds(t, set, system) || said.Len() != 0 {
 		t.Errorf("%d certificates, said %q", set.Len(), said)
 	}
 }
@@ -95,7 +95,7 @@ func TestRunSetMerges(t *testing.T) {
 		"JAVA_TOOL_OPTIONS":  "-Xmx1g '-Djavax.net.ssl.trustStore=" + store("a store", "changeit", java) + "'",
 		"_JAVA_OPTIONS":      "-Djavax.net.ssl.trustStorePassword=secret -Djavax.net.ssl.trustStore=" + store("later", "secret", later),
 	})
-	set := runSet(p, t.TempDir(), nil)
+	set := runSet(t.Context(), p, t.TempDir(), nil)
 	for _, ca := range []*roottest.CA{file, inDir, java, later} {
 		if !holds(t, set, ca) {
 			t.Errorf("%s is not in the set", ca.Cert.Subject.CommonName)
@@ -140,7 +140,7 @@ func TestFillRunDir(t *testing.T) {
 		if err := os.Mkdir(dir, 0o755); err != nil {
 			t.Fatal(err)
 		}
-		if err := fillRunDir(p, dir, set); err != nil {
+		if err := fillRunDir(t.Context(), p, dir, set); err != nil {
 			t.Fatal(err)
 		}
 		files := map[string]string{}
@@ -192,7 +192,7 @@ func TestFillRunDir(t *testing.T) {
 // Where no directory can be made the user is told how to name one.
 func TestMakeRunDirNowhere(t *testing.T) {
 	p, _ := testPrinter(environ{})
-	_, err := makeRunDir(p, []string{"/nowhere"}, testSet(t))
+	_, err := makeRunDir(t.Context(), p, []string{"/nowhere"}, testSet(t))
 	if err == nil || !strings.Contains(strings.Join(hint.Of(err), ""), "TMPDIR=DIR") {
 		t.Errorf("%v", err)
 	}

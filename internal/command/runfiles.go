@@ -1,6 +1,7 @@
 package command
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,13 +12,14 @@ import (
 	"github.com/certgraft/certgraft/installer"
 	"github.com/certgraft/certgraft/internal/command/launch"
 	"github.com/certgraft/certgraft/internal/hint"
+	"github.com/certgraft/certgraft/internal/input"
 	"github.com/certgraft/certgraft/keystore"
 )
 
 // makeRunDir makes a directory for the command, in the first of bases in which
 // it can be, with what programs read that are to trust set.
-func makeRunDir(p *printer, bases []string, set *certs.Set) (*launch.Dir, error) {
-	dir, err := launch.MakeDir(bases, func(dir string) error { return fillRunDir(p, dir, set) })
+func makeRunDir(ctx context.Context, p *printer, bases []string, set *certs.Set) (*launch.Dir, error) {
+	dir, err := launch.MakeDir(bases, func(dir string) error { return fillRunDir(ctx, p, dir, set) })
 	if err != nil {
 		return nil, hint.Add(fmt.Errorf("run: no directory for the bundle can be made: %w", err), "name a directory that can be written to with TMPDIR=DIR")
 	}
@@ -31,7 +33,7 @@ func runPlaces(dir string) installer.Places {
 }
 
 // fillRunDir writes the bundle in every form, and what configuration names it.
-func fillRunDir(p *printer, dir string, set *certs.Set) error {
+func fillRunDir(ctx context.Context, p *printer, dir string, set *certs.Set) error {
 	at := runPlaces(dir)
 	for _, inner := range []string{at.Directory, at.PHP} {
 		if err := errors.Join(os.Mkdir(inner, 0o755), os.Chmod(inner, 0o755)); err != nil {
@@ -64,7 +66,7 @@ func fillRunDir(p *printer, dir string, set *certs.Set) error {
 			return err
 		}
 	}
-	before, mode := existing(p, wgetrc), fs.FileMode(0o644)
+	before, mode := existing(ctx, p, wgetrc), fs.FileMode(0o644)
 	if len(before) > 0 {
 		mode = 0o600 // it may have passwords in it
 	}
@@ -91,11 +93,11 @@ func hashFile(taken map[string][]byte, dir string, c *certs.Certificate) string 
 
 // existing returns the content of a configuration file that the command's is to
 // begin with; nil if there is none.
-func existing(p *printer, name string) []byte {
+func existing(ctx context.Context, p *printer, name string) []byte {
 	if name == "" {
 		return nil
 	}
-	data, err := os.ReadFile(name)
+	data, err := input.ReadFile(ctx, name)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		p.warn("the configuration in " + name + " is left out: " + err.Error())
 	}

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"os"
@@ -10,20 +11,21 @@ import (
 
 	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/installer"
+	"github.com/certgraft/certgraft/internal/input"
 	"github.com/certgraft/certgraft/keystore"
 )
 
 // runSet returns what the command is to trust: the CAs of the system in root, or
 // where it has none the Mozilla roots in this program; the files that variables
 // name already; the sources.
-func runSet(p *printer, root string, sources []installer.Source) *certs.Set {
+func runSet(ctx context.Context, p *printer, root string, sources []installer.Source) *certs.Set {
 	set := systemSet(p, root)
 	if set.Len() == 0 {
 		set, _ = certs.MozillaRoots()
 		p.note("this system has no CAs: the command trusts the Mozilla roots in this program, and the sources")
 	}
-	addNamed(p, set)
-	addJava(p, set)
+	addNamed(ctx, p, set)
+	addJava(ctx, p, set)
 	for _, s := range sources {
 		for c := range s.Certs.All() {
 			set.Add(c, s.Anchor)
@@ -46,7 +48,7 @@ func systemSet(p *printer, root string) *certs.Set {
 
 // addNamed adds the certificates in the files that variables name: the command
 // is to trust what it trusted before.
-func addNamed(p *printer, set *certs.Set) {
+func addNamed(ctx context.Context, p *printer, set *certs.Set) {
 	named := installer.NamedFiles(p.env)
 	done := map[string]bool{}
 	for _, variable := range slices.Sorted(maps.Keys(named)) {
@@ -55,20 +57,20 @@ func addNamed(p *printer, set *certs.Set) {
 			continue
 		}
 		done[name] = true
-		if err := addFiles(set, name); err != nil {
+		if err := addFiles(ctx, set, name); err != nil {
 			p.warn(fmt.Sprintf("%s names %s, whose certificates are left out: %v", variable, name, err))
 		}
 	}
 }
 
 // addFiles adds the certificates in a file, or in the files of a directory.
-func addFiles(set *certs.Set, name string) error {
+func addFiles(ctx context.Context, set *certs.Set, name string) error {
 	info, err := os.Stat(name)
 	if err != nil {
 		return err
 	}
 	if !info.IsDir() {
-		return addFile(set, name)
+		return addFile(ctx, set, name)
 	}
 	entries, err := os.ReadDir(name)
 	if err != nil {
@@ -77,14 +79,14 @@ func addFiles(set *certs.Set, name string) error {
 	for _, entry := range entries {
 		inner := filepath.Join(name, entry.Name())
 		if info, err := os.Stat(inner); err == nil && info.Mode().IsRegular() {
-			_ = addFile(set, inner) // what is no certificate was not trusted
+			_ = addFile(ctx, set, inner) // what is no certificate was not trusted
 		}
 	}
 	return nil
 }
 
-func addFile(set *certs.Set, name string) error {
-	data, err := os.ReadFile(name)
+func addFile(ctx context.Context, set *certs.Set, name string) error {
+	data, err := input.ReadFile(ctx, name)
 	if err != nil {
 		return err
 	}
@@ -102,20 +104,20 @@ var javaVariables = []string{"JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPT
 const trustStoreOption = "-Djavax.net.ssl.trustStore"
 
 // addJava adds the certificates of the trust stores that options of Java name.
-func addJava(p *printer, set *certs.Set) {
+func addJava(ctx context.Context, p *printer, set *certs.Set) {
 	for _, variable := range javaVariables {
 		name := javaOption(p.env[variable], trustStoreOption)
 		if name == "" || name == "NONE" {
 			continue
 		}
-		if err := addKeystore(set, name, javaOption(p.env[variable], trustStoreOption+"Password")); err != nil {
+		if err := addKeystore(ctx, set, name, javaOption(p.env[variable], trustStoreOption+"Password")); err != nil {
 			p.warn(fmt.Sprintf("%s names the trust store %s, whose certificates are left out: %v", variable, name, err))
 		}
 	}
 }
 
-func addKeystore(set *certs.Set, name, password string) error {
-	data, err := os.ReadFile(name)
+func addKeystore(ctx context.Context, set *certs.Set, name, password string) error {
+	data, err := input.ReadFile(ctx, name)
 	if err != nil {
 		return err
 	}

@@ -43,7 +43,7 @@ var hookModes = choices[bool]{{"auto", true}, {"none", false}}
 func (o *targetOptions) live() bool { return o.root == "/" && o.output == "" }
 
 // installer returns opt with what package installer is to know of the target.
-func (o *targetOptions) installer(p *printer, opt installer.Options) (_ installer.Options, err error) {
+func (o *targetOptions) installer(ctx context.Context, p *printer, opt installer.Options) (_ installer.Options, err error) {
 	if o.live() {
 		opt.Live, opt.Environ = true, p.env
 	}
@@ -53,7 +53,7 @@ func (o *targetOptions) installer(p *printer, opt installer.Options) (_ installe
 	if o.fsync, err = fsyncModes.find("fsync", o.fsync); err != nil {
 		return opt, err
 	}
-	opt.JavaPassword, err = readPassword(o.javaPassword)
+	opt.JavaPassword, err = readPassword(ctx, o.javaPassword)
 	return opt, err
 }
 

@@ -24,11 +24,11 @@ func (o *verifyOptions) fleet(ctx context.Context, p *printer, arg string) error
 	if err := o.trust.check(); err != nil {
 		return err
 	}
-	roots, err := o.trust.imageRoot.roots(p)
+	roots, err := o.trust.imageRoot.roots(ctx, p)
 	if err != nil {
 		return err
 	}
-	list, err := readLooks(p, &o.trust.imageRoot.list, roots.Locations)
+	list, err := readLooks(ctx, p, &o.trust.imageRoot.list, roots.Locations)
 	if err != nil {
 		return err
 	}

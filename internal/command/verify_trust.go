@@ -3,7 +3,6 @@ package command
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -16,6 +15,7 @@ import (
 	"github.com/certgraft/certgraft/image"
 	"github.com/certgraft/certgraft/installer"
 	"github.com/certgraft/certgraft/internal/hint"
+	"github.com/certgraft/certgraft/internal/input"
 	"github.com/certgraft/certgraft/keystore"
 	"github.com/certgraft/certgraft/probe"
 )
@@ -126,7 +126,7 @@ func (o *trustOptions) loadStores(ctx context.Context, p *printer, t *trust, now
 	case o.only:
 		return nil
 	case o.java != "":
-		return o.loadJava(t)
+		return o.loadJava(ctx, t)
 	case o.image != "":
 		t.at, err = o.imageRoot.open(ctx, p, o.image)
 	default:
@@ -152,12 +152,12 @@ func (t *trust) inspect(now time.Time) error {
 	return nil
 }
 
-func (o *trustOptions) loadJava(t *trust) error {
-	data, err := os.ReadFile(o.java)
+func (o *trustOptions) loadJava(ctx context.Context, t *trust) error {
+	data, err := input.ReadFile(ctx, o.java)
 	if err != nil {
 		return fmt.Errorf("--java: %w", err)
 	}
-	held, ok, err := heldByKeystore(data, o.javaPassword)
+	held, ok, err := heldByKeystore(ctx, data, o.javaPassword)
 	if err == nil && !ok {
 		err = keystore.ErrFormat
 	}
