@@ -117,7 +117,8 @@ func TestG2WhatStaysIsNamed(t *testing.T) {
 	}
 }
 
-// Whatever input a command waits for, a signal ends it.
+// Whatever input a command waits for, a signal ends it at once, and not as a
+// success.
 func TestG3SignalsEndEveryWait(t *testing.T) {
 	dir := t.TempDir()
 	fifo := filepath.Join(dir, "fifo")
@@ -125,48 +126,99 @@ func TestG3SignalsEndEveryWait(t *testing.T) {
 	root := filepath.Join(dir, "root")
 	ok(t, os.Mkdir(root, 0o755))
 	corp := rig.Write(t, filepath.Join(dir, "corp.pem"), poolOf()["a"].pem)
+	rig.Write(t, filepath.Join(dir, "list"), "oci:"+dir+"/none:1\n")
 	for _, args := range [][]string{
 		{"bundle", fifo},
-		{"install", "--root", root, fifo},
+		{"bundle", "-"},
+		{"bundle", "--download-ca", fifo, "--no-fallback", "https://127.0.0.1:1/x.pem"},
+		{"bundle", "--lock", fifo, corp},
+		{"bundle", "--format", "jks", "--password-file", fifo, corp, "--output", dir + "/x.jks"},
+		{"check", "--policy", fifo, root},
+		{"check", "--from-file", fifo},
+		{"diff", fifo, root},
+		{"diff", "--from-file", fifo},
 		{"inspect", fifo},
+		{"inspect", "--from-file", fifo},
+		{"inspect", "--java-password-file", fifo, root},
+		{"install", "--root", root, fifo},
+		{"install", "--root", root, "--java-password-file", fifo, corp},
 		{"list", "--catalog", fifo},
+		{"lock", "--check", "--lock", fifo},
 		{"patch", "--from-file", fifo, corp},
+		{"patch", "--registry-ca", fifo, "--from-file", dir + "/list", corp},
 		{"patch", "oci-archive:" + fifo, corp, "--tag", "oci:" + dir + "/x:1"},
 		{"patch", "docker-archive:-", corp},
-		{"bundle", "-"},
+		{"remove", "--root", root, fifo},
+		{"verify", "--java", fifo, "127.0.0.1:1"},
+		{"run", corp, "--", "true"}, // which WGETRC keeps waiting
+		{"run", fifo, "--", "true"},
 	} {
 		t.Run(strings.ReplaceAll(strings.Join(args, " "), dir+"/", ""), func(t *testing.T) {
 			t.Parallel()
-			stdin, end, err := os.Pipe() // nothing ever comes
-			ok(t, err)
-			defer stdin.Close()
-			defer end.Close()
-			cmd := exec.Command(certgraft, args...)
-			var out bytes.Buffer
-			cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, &out, &out
-			ok(t, cmd.Start())
-			ended := make(chan error, 1)
-			go func() { ended <- cmd.Wait() }()
-			select {
-			case <-ended:
-				t.Fatalf("it did not wait: %s", out.String())
-			case <-time.After(time.Second):
-			}
-			ok(t, cmd.Process.Signal(os.Interrupt))
-			select {
-			case <-ended:
-			case <-time.After(10 * time.Second):
-				ok(t, cmd.Process.Signal(os.Interrupt))
-				select {
-				case <-ended:
-					t.Error("it took a second SIGINT")
-				case <-time.After(5 * time.Second):
-					ok(t, cmd.Process.Kill())
-					<-ended
-					t.Error("neither SIGINT ended it")
-				}
+			for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
+				endsAt(t, s, args, "WGETRC="+fifo)
 			}
 		})
+	}
+}
+
+// endsAt runs a command that waits, and sends it a signal.
+func endsAt(t *testing.T, s os.Signal, args []string, environ ...string) {
+	t.Helper()
+	stdin, end, err := os.Pipe() // nothing ever comes
+	ok(t, err)
+	defer stdin.Close()
+	defer end.Close()
+	cmd := exec.Command(certgraft, args...)
+	var out bytes.Buffer
+	cmd.Stdin, cmd.Stdout, cmd.Stderr, cmd.Env = stdin, &out, &out, append(os.Environ(), environ...)
+	ok(t, cmd.Start())
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	select {
+	case <-ended:
+		t.Fatalf("it did not wait: %s", out.String())
+	case <-time.After(time.Second):
+	}
+	ok(t, cmd.Process.Signal(s))
+	select {
+	case <-ended:
+		status, number := cmd.ProcessState.ExitCode(), s.(syscall.Signal)
+		if status != 1 && (args[0] != "run" || status != 128+int(number)) {
+			t.Errorf("%v: status %d: %s", s, status, out.String())
+		}
+	case <-time.After(10 * time.Second):
+		ok(t, cmd.Process.Kill())
+		<-ended
+		t.Errorf("%v did not end it", s)
+	}
+}
+
+// What no context ends, a reader of the output that does not read, the second
+// signal ends.
+func TestG3SecondSignalKills(t *testing.T) {
+	stuck, out, err := os.Pipe()
+	ok(t, err)
+	defer stuck.Close()
+	defer out.Close()
+	cmd := exec.Command(certgraft, "bundle", "mozilla")
+	cmd.Stdout = out
+	ok(t, cmd.Start())
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	for range 2 {
+		time.Sleep(time.Second)
+		ok(t, cmd.Process.Signal(os.Interrupt))
+	}
+	select {
+	case <-ended:
+		if status := cmd.ProcessState.Sys().(syscall.WaitStatus); !status.Signaled() || status.Signal() != syscall.SIGINT {
+			t.Errorf("it ended otherwise: %v", cmd.ProcessState)
+		}
+	case <-time.After(10 * time.Second):
+		ok(t, cmd.Process.Kill())
+		<-ended
+		t.Error("two SIGINTs did not end it")
 	}
 }
 
