@@ -49,6 +49,6 @@ func lockError(ctx context.Context, dir string, timeout time.Duration) error {
 	if cause := context.Cause(ctx); !errors.Is(cause, errLockTimeout) {
 		return fmt.Errorf("wait for another process that edits %s: %w", dir, cause)
 	}
-	err := fmt.Errorf("%s is being edited by another process, and was for %s", dir, timeout)
-	return hint.Add(err, "wait for it to end, or allow more time with --lock-timeout")
+	err := fmt.Errorf("%s is locked by another process, and was for %s: another certgraft edits it, in a container that shares it perhaps", dir, timeout)
+	return hint.Add(err, "wait for it to end, or allow more time with --lock-timeout; fuser -v "+dir+" names who has it open")
 }
