@@ -293,3 +293,23 @@ func TestBindMountsAreOneDirectory(t *testing.T) {
 		}
 	}
 }
+
+// A directory that has changed only now is taken for changed: another change
+// could have the same time.
+func TestFreshDirectoryIsTakenForChanged(t *testing.T) {
+	dir := t.TempDir()
+	var st unix.Stat_t
+	if err := unix.Stat(dir, &st); err != nil {
+		t.Fatal(err)
+	}
+	old := sighted(&st)
+	old.fresh = false
+	if !(sightings{".": old}).same(".", &st) || !(sightings{}).same(".", &st) {
+		t.Error("what is as it was is taken for changed")
+	}
+	st.Ctim = unix.NsecToTimespec(time.Now().UnixNano())
+	fresh := sighted(&st)
+	if (sightings{".": fresh}).same(".", &st) {
+		t.Error("what has changed only now is taken for unchanged")
+	}
+}
