@@ -26,15 +26,15 @@ func Example_pipeline() {
 	for _, b := range loaded {
 		sources = append(sources, installer.Source{Name: b.Source, Anchor: b.Anchor, SetDigest: b.Certs.Digest(), Certs: b.Certs})
 	}
-	install := func(root *rootfs.Overlay) error {
-		report, err := installer.Install(root, sources, installer.Options{})
-		if err != nil {
-			return err
-		}
+	var report *installer.Report
+	install := func(root *rootfs.Overlay) (err error) { // it can run twice: the last report is right
+		report, err = installer.Install(root, sources, installer.Options{})
+		return err
+	}
+	tell := func() {
 		for _, s := range report.Stores {
 			fmt.Println("added to", s.Path, s.Added)
 		}
-		return nil
 	}
 
 	const release = "ID=alpine\n"
@@ -45,6 +45,7 @@ func Example_pipeline() {
 	check(os.MkdirAll(filepath.Join(root, "etc"), 0o755))
 	check(os.WriteFile(filepath.Join(root, "etc/os-release"), []byte(release), 0o644))
 	check(rootfs.Update(root, install))
+	tell()
 
 	index, err := layout.Write(filepath.Join(dir, "layout"), empty.Index)
 	check(err)
@@ -57,6 +58,7 @@ func Example_pipeline() {
 		return install(root)
 	}, image.Options{Reads: installer.Reads})
 	check(err)
+	tell()
 	check(at.Put(ctx, result.Image))
 
 	anchors, err := filepath.Glob(filepath.Join(root, "usr/local/share/ca-certificates/*.crt"))

@@ -31,6 +31,7 @@ type Result struct {
 
 // Update runs edit on an overlay of the root file system in dir and commits the
 // changes after edit has returned: an edit that fails leaves the root as it was.
+// The edit can run more than once: see [Options.Update].
 func Update(dir string, edit func(*Overlay) error) error {
 	_, err := Options{}.Update(context.Background(), dir, edit)
 	return err
@@ -38,8 +39,9 @@ func Update(dir string, edit func(*Overlay) error) error {
 
 // Update is like the function [Update], with options. Another Update of the
 // same directory waits for this one, until its ctx is done or its time is up.
-// The edit runs again if another process changed a directory that it edits
-// before that was locked; what the run before has found is then out of date.
+// The edit runs again if another process may have changed a directory that it
+// edits before that was locked: one that is changed by then, or was changed a few
+// milliseconds before it was read. What an earlier run has found is out of date.
 func (opt Options) Update(ctx context.Context, dir string, edit func(*Overlay) error) (*Result, error) {
 	return opt.update(ctx, dir, edit, nil)
 }
