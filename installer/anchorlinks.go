@@ -22,7 +22,7 @@ func (s anchorStore) remakeLinks(e *edit, before map[string]string, a *anchors) 
 // there is one, as it did before the anchor came.
 func (s anchorStore) remakeLinksWithout(e *edit, before map[string]string, a *anchors, files map[string]certs.Fingerprint) error {
 	l := e.certDirLinks(s.id)
-	heirs, err := l.heirs(files)
+	heirs, err := l.plain(files)
 	if err != nil {
 		return err
 	}
@@ -34,7 +34,7 @@ func (s anchorStore) remakeLinksWithout(e *edit, before map[string]string, a *an
 			continue
 		}
 		vacant[n.hash] = append(vacant[n.hash], name)
-		if heir := heirs[f]; heir != "" && before[heir] == "" && !l.isLinked(n, f, before, files) {
+		if heir := heirs[f]; heir != "" && !l.isLinked(n, f, before, files) {
 			heirsOf[n.hash] = append(heirsOf[n.hash], heir)
 		}
 	}
@@ -76,6 +76,7 @@ func (e *edit) applyLinks(before, after map[string]string) error {
 		}
 		e.linked(name)
 	}
+	e.linksNow = after
 	return nil
 }
 

@@ -245,7 +245,7 @@ func (s anchorStore) write(e *edit, before *state, after *anchors, real string) 
 		}
 		for _, block := range blocks {
 			if block.Cert != nil {
-				last = append([]string{block.Cert.Fingerprint().String()}, last[:min(len(last), predecessors-1)]...)
+				last = append([]string{mark(block.Cert.Fingerprint())}, last[:min(len(last), predecessors-1)]...)
 			}
 		}
 	}
@@ -362,6 +362,11 @@ func (s anchorStore) removeFromBundle(e *edit, before *state, left *anchors, gon
 	w := e.withdrawal(real, gone).of(e.explained)
 	w.claimed = true
 	as := format{"bundle", func(e *edit, store, name string, data []byte) (content, error) {
+		if before.bundle { // it needs no repair, and was read
+			b := &bundle{edit: e, store: store, name: name, style: s.style, data: data, ours: w.ours}
+			b.file.Held = e.reader.Held(data)
+			return &anchorBundle{b, s, before.anchors, left}, nil
+		}
 		c, err := bundleAs(s.style).open(e, store, name, data)
 		if b, ok := c.(*bundle); ok {
 			return &anchorBundle{b, s, before.anchors, left}, err

@@ -204,8 +204,7 @@ func (b *bundle) drop(w *withdrawal) error {
 
 // keep leaves the bundle as it is now: what is damaged stays so.
 func (b *bundle) keep() {
-	left, _ := b.reader.Open(b.data)
-	b.file.Held, b.dropped = left.Held, true
+	b.file.Held, b.dropped = b.reader.Held(b.data), true
 }
 
 func (b *bundle) encode() ([]byte, error) {
@@ -240,7 +239,7 @@ func (b *bundle) append(text []byte, more []*certs.Certificate) []byte {
 		text = b.style.Append(text, c)
 		at.Fingerprint = c.Fingerprint().String()
 		file.place(at)
-		before := append([]string{at.Fingerprint}, at.Behind...)
+		before := append([]string{mark(c.Fingerprint())}, at.Behind...)
 		at = placed{Behind: before[:min(len(before), predecessors)]}
 	}
 	return text

@@ -38,9 +38,10 @@ type edit struct {
 	record *record
 	report *Report
 
-	bundlePaths []string // where programs read all their CAs from
-	covered     []string // bundles that a store of this run has seen to
-	shrunk      []string // files that certificates were taken out of
+	bundlePaths []string          // where programs read all their CAs from
+	covered     []string          // bundles that a store of this run has seen to
+	shrunk      []string          // files that certificates were taken out of
+	linksNow    map[string]string // those in /etc/ssl/certs, once they were made anew
 
 	explained explanation                  // what the sources of the root's own store hold that are not ours, for TLS
 	stays     map[certs.Fingerprint]string // of what was to be taken out: why it stays

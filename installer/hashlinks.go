@@ -157,26 +157,39 @@ func (l hashLinks) dropTo(files map[string]certs.Fingerprint) (lost []string, er
 // and that openssl rehash would link, where there is one. A file comes before a
 // link: the tool keeps the hash link that is there, and links to anchors come last.
 func (l hashLinks) heirs(gone map[string]certs.Fingerprint) (map[certs.Fingerprint]string, error) {
+	heirs, err := l.plain(gone)
+	if err != nil {
+		return nil, err
+	}
+	links, err := l.holders(gone, func(entry fs.DirEntry) bool { return entry.Type()&fs.ModeSymlink != 0 })
+	for f, name := range links {
+		heirs[f] = cmp.Or(heirs[f], name)
+	}
+	return heirs, err
+}
+
+// plain is heirs of files alone, of which there are few.
+func (l hashLinks) plain(gone map[string]certs.Fingerprint) (map[certs.Fingerprint]string, error) {
+	return l.holders(gone, func(entry fs.DirEntry) bool { return entry.Type()&fs.ModeSymlink == 0 })
+}
+
+// holders returns by certificate the first of the files that openssl rehash would
+// link, that stay, and that pick picks.
+func (l hashLinks) holders(gone map[string]certs.Fingerprint, pick func(fs.DirEntry) bool) (map[certs.Fingerprint]string, error) {
 	files, err := filesIn(l.root, l.dir, func(entry fs.DirEntry) bool {
 		_, isGone := gone[entry.Name()]
-		return !isGone && slices.Contains([]string{".pem", ".crt", ".cer"}, strings.ToLower(path.Ext(entry.Name())))
+		return !isGone && pick(entry) && slices.Contains([]string{".pem", ".crt", ".cer"}, strings.ToLower(path.Ext(entry.Name())))
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read the directory of hash links: %w", err)
 	}
-	heirs, isLink := map[certs.Fingerprint]string{}, map[certs.Fingerprint]bool{}
+	all := map[certs.Fingerprint]string{}
 	for _, file := range files {
-		c := l.reader.Single(file.data)
-		if c == nil {
-			continue
-		}
-		f := c.Fingerprint()
-		_, err := l.root.ReadLink(file.path[1:])
-		if heirs[f] == "" || isLink[f] && err != nil {
-			heirs[f], isLink[f] = path.Base(file.path), err == nil
+		if c := l.reader.Single(file.data); c != nil && all[c.Fingerprint()] == "" {
+			all[c.Fingerprint()] = path.Base(file.path)
 		}
 	}
-	return heirs, nil
+	return all, nil
 }
 
 // isLinked reports whether another link of the hash of n leads to a file with a

@@ -23,7 +23,7 @@ type recordedFile struct {
 // placed is where in a file a certificate was put.
 type placed struct {
 	Fingerprint string   `json:"fingerprint"`
-	Behind      []string `json:"behind,omitempty"` // fingerprints of the certificates before it, the nearest first
+	Behind      []string `json:"behind,omitempty"` // those before it, the nearest first, see [mark]
 	Gap         int      `json:"gap,omitempty"`    // bytes between the two
 	Alias       string   `json:"alias,omitempty"`  // in a keystore
 }
@@ -37,7 +37,8 @@ func (f *recordedFile) place(p placed) {
 
 // placeOf returns where a certificate was put, if that is known.
 func (f *recordedFile) placeOf(print certs.Fingerprint) (placed, bool) {
-	i := slices.IndexFunc(f.Added, func(p placed) bool { return p.Fingerprint == print.String() })
+	text := print.String()
+	i := slices.IndexFunc(f.Added, func(p placed) bool { return p.Fingerprint == text })
 	if i < 0 {
 		return placed{}, false
 	}
@@ -54,7 +55,7 @@ func (f *recordedFile) unplace(print certs.Fingerprint) {
 	f.Added = slices.DeleteFunc(f.Added, func(p placed) bool { return p.Fingerprint == was.Fingerprint })
 	for i := range f.Added {
 		p := &f.Added[i]
-		at := slices.Index(p.Behind, was.Fingerprint)
+		at := slices.Index(p.Behind, mark(print))
 		if at < 0 {
 			continue
 		}
@@ -73,10 +74,13 @@ const predecessors = 3
 // lastOf returns the fingerprints of the last certificates before copy i.
 func lastOf(copies []pemfile.Copy, i int) (prints []string) {
 	for _, c := range slices.Backward(copies[max(0, i-predecessors):i]) {
-		prints = append(prints, c.Cert.Fingerprint().String())
+		prints = append(prints, mark(c.Cert.Fingerprint()))
 	}
 	return prints
 }
+
+// mark is as much of a fingerprint as tells certificates of a file apart.
+func mark(print certs.Fingerprint) string { return print.String()[:16] }
 
 // hold enters that a certificate was there before it was installed.
 func (f *recordedFile) hold(print certs.Fingerprint) {

@@ -238,8 +238,12 @@ func (e *edit) holders(gone map[certs.Fingerprint]bool) (map[certs.Fingerprint]s
 				}
 			}
 		default:
-			for c := range e.bundleHolds(name).All() {
-				note(c, name)
+			data, _ := e.root.Content(name)
+			blocks, err := e.reader.Read(data)
+			for _, b := range blocks {
+				if err == nil { // what is damaged holds nothing
+					note(b.Cert, name)
+				}
 			}
 		}
 	}
@@ -249,8 +253,15 @@ func (e *edit) holders(gone map[certs.Fingerprint]bool) (map[certs.Fingerprint]s
 		}
 	}
 	for _, dir := range e.hashDirs() {
+		links, err := e.linksOf(dir)
+		if err != nil {
+			return nil, err
+		}
 		files, err := filesIn(e.root, dir, func(f fs.DirEntry) bool {
-			return isHash(f.Name()) || path.Ext(f.Name()) == ".pem" || path.Ext(f.Name()) == ".crt"
+			certificate := isHash(f.Name()) || path.Ext(f.Name()) == ".pem" || path.Ext(f.Name()) == ".crt"
+			target := links[f.Name()]
+			// What another name of the directory holds is found there, and an anchor explains itself.
+			return certificate && (target == "" || strings.Contains(target, "/") && !toAnchor(target))
 		})
 		if err != nil {
 			return nil, err
@@ -260,6 +271,14 @@ func (e *edit) holders(gone map[certs.Fingerprint]bool) (map[certs.Fingerprint]s
 		}
 	}
 	return found, nil
+}
+
+// linksOf returns the links in a directory, and their texts.
+func (e *edit) linksOf(dir string) (map[string]string, error) {
+	if dir == certDir && e.linksNow != nil {
+		return e.linksNow, nil
+	}
+	return linksIn(e.root, dir)
 }
 
 // hashDirs are the directories in which OpenSSL looks by hash.

@@ -140,7 +140,7 @@ func (w *withdrawal) mine(copies, all []pemfile.Copy) int {
 func isAt(at placed, c pemfile.Copy, all []pemfile.Copy) bool {
 	direct := ""
 	if c.Behind != nil {
-		direct = c.Behind.Fingerprint().String()
+		direct = mark(c.Behind.Fingerprint())
 	}
 	if len(at.Behind) == 0 {
 		return direct == "" && c.Gap == at.Gap
@@ -149,7 +149,7 @@ func isAt(at placed, c pemfile.Copy, all []pemfile.Copy) bool {
 		return c.Gap == at.Gap
 	}
 	for _, print := range at.Behind {
-		if slices.ContainsFunc(all, func(c pemfile.Copy) bool { return c.Cert.Fingerprint().String() == print }) {
+		if slices.ContainsFunc(all, func(c pemfile.Copy) bool { return mark(c.Cert.Fingerprint()) == print }) {
 			return c.Plain && print == direct && print != at.Behind[0]
 		}
 	}

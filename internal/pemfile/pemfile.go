@@ -45,6 +45,16 @@ func (r *Reader) Open(data []byte) (File, error) {
 	return b, nil
 }
 
+// Held returns what [Reader.Open] finds in a file. It takes less of one that every
+// program reads.
+func (r *Reader) Held(data []byte) *certs.Set {
+	if blocks, err := r.Read(data); err == nil && isWhole(data, blocks) {
+		return certificatesOf(blocks)
+	}
+	file, _ := r.Open(data)
+	return file.Held
+}
+
 // Passes reports whether every program reads a file as it is.
 func (r *Reader) Passes(data []byte) bool {
 	b, err := r.Open(data)
@@ -110,6 +120,19 @@ func certificatesOf(blocks []Block) *certs.Set {
 		}
 	}
 	return set
+}
+
+// isWhole reports whether blocks follow each other with little between them, so
+// that no other block can be there.
+func isWhole(data []byte, blocks []Block) bool {
+	at := 0
+	for _, b := range blocks {
+		if bytes.Contains(data[at:b.start], []byte("-----BEGIN ")) || b.trailing {
+			return false
+		}
+		at = b.end
+	}
+	return !bytes.Contains(data[at:], []byte("-----BEGIN ")) && !endsEarly(data)
 }
 
 // isClean reports whether OpenSSL saw every block and all that is behind them, so
