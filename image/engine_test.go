@@ -47,7 +47,8 @@ func fakeEngine(t *testing.T, archive string) (socket, loaded string) {
 
 func TestEngine(t *testing.T) {
 	socket, loaded := fakeEngine(t, docker(t, []string{"team/app:1"}, base(t)...))
-	locations := &image.Locations{DockerHost: "unix://" + socket}
+	env := map[string]string{"DOCKER_HOST": "unix://" + socket}
+	locations := &image.Locations{Env: func(name string) string { return env[name] }}
 	img := get(t, locations, "docker-daemon:team/app:1")
 	put(t, locations, "docker-daemon:team/app", update(t, img, appendBundle("new"), image.Options{}).Image)
 	checkSaved(t, loaded, []string{"team/app:latest"}, 3)
@@ -64,7 +65,7 @@ func TestEngine(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	for host, want := range map[string]error{"unix:///nowhere/d.sock": image.ErrUnreachable, "tcp://127.0.0.1:1": image.ErrUnreachable, "ssh://host": image.ErrUsage} {
-		locations.DockerHost = host
+		env["DOCKER_HOST"] = host
 		if _, err := at("docker-daemon:x").Get(t.Context()); !errors.Is(err, want) {
 			t.Errorf("%s: %v", host, err)
 		}
@@ -75,7 +76,7 @@ func TestEngine(t *testing.T) {
 	runtimeDir := filepath.Dir(socket)
 	must(t, os.Rename(socket, filepath.Join(runtimeDir, "docker.sock")))
 	if _, err := os.Stat("/var/run/docker.sock"); err != nil { // an engine of the machine comes first
-		locations.DockerHost, locations.RuntimeDir = "", runtimeDir
+		env["DOCKER_HOST"], env["XDG_RUNTIME_DIR"] = "", runtimeDir
 		get(t, locations, "docker-daemon:team/app:1")
 	}
 }

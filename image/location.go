@@ -156,14 +156,16 @@ type Locations struct {
 	Stdin  io.Reader // of "-" in docker-archive:- and oci-archive:-
 	Stdout io.Writer
 
-	Insecure   []string       // hosts, with ports where there are, of registries that may be spoken to in plain http
-	CAs        *x509.CertPool // that vouch for registries; nil is [certs.ServerRoots]
-	UserAgent  string
-	DockerHost string            // of the engine, as in DOCKER_HOST; "" is the usual sockets
-	Transport  http.RoundTripper // below all else; nil is one of its own
-	Jobs       int               // blobs that are moved at a time; 0 is 4
-	Logger     *slog.Logger      // nil is silent
-	RuntimeDir string            // XDG_RUNTIME_DIR, where a user's engine has its socket
+	Insecure  []string       // hosts, with ports where there are, of registries that may be spoken to in plain http
+	CAs       *x509.CertPool // that vouch for registries; nil is [certs.ServerRoots]
+	UserAgent string
+	Transport http.RoundTripper // below all else; nil is one of its own
+	Jobs      int               // blobs that are moved at a time; 0 is 4
+	Logger    *slog.Logger      // nil is silent
+
+	// Env returns variables of the process, as [os.Getenv]: those by which Docker
+	// and Podman find an engine and the accounts for registries. Nil is none.
+	Env func(name string) string
 
 	// Progress is told how much of a transfer is done; nil is nobody. It may be
 	// called from several goroutines.
@@ -207,7 +209,7 @@ func (l *Locations) parse(text string) (place, error) {
 	case "docker-archive":
 		return &store.Archive{Text: text, Path: at, Tag: tag, Docker: true, Stdin: l.Stdin, Stdout: l.Stdout}, nil
 	}
-	return &store.Engine{Text: text, Name: rest, Host: l.DockerHost, RuntimeDir: l.RuntimeDir}, nil
+	return &store.Engine{Text: text, Name: rest, Env: l.env}, nil
 }
 
 // Transports are the prefixes of locations. Without one it is a reference to a
@@ -230,10 +232,17 @@ func HasTransport(text string) bool {
 func (l *Locations) registries() *registry.Client {
 	l.made.Do(func() {
 		c := &l.client
-		c.Insecure, c.CAs, c.UserAgent, c.Transport, c.Progress = l.Insecure, l.CAs, l.UserAgent, l.Transport, l.Progress
+		c.Insecure, c.CAs, c.UserAgent, c.Transport, c.Progress, c.Env = l.Insecure, l.CAs, l.UserAgent, l.Transport, l.Progress, l.Env
 		c.Jobs, c.Logger = cmp.Or(l.Jobs, 4), cmp.Or(l.Logger, slog.New(slog.DiscardHandler))
 	})
 	return &l.client
+}
+
+func (l *Locations) env(name string) string {
+	if l.Env == nil {
+		return ""
+	}
+	return l.Env(name)
 }
 
 // CacheRepo returns the cache in the repository that text names, as

@@ -27,7 +27,7 @@ func (o *registryOptions) flags() []cli.Flag {
 func (o *registryOptions) locations(ctx context.Context, p *printer) (*image.Locations, error) {
 	l := &image.Locations{
 		Stdin: p.in, Stdout: p.out, Insecure: o.insecure.Value(), UserAgent: "certgraft/" + version(),
-		DockerHost: p.env["DOCKER_HOST"], RuntimeDir: p.env["XDG_RUNTIME_DIR"], Logger: p.log(),
+		Env: func(name string) string { return p.env[name] }, Logger: p.log(),
 	}
 	if len(o.ca.Value()) == 0 {
 		return l, nil

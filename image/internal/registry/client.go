@@ -17,7 +17,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
@@ -36,6 +35,7 @@ type Client struct {
 	Jobs      int               // blobs that are moved at a time
 	Logger    *slog.Logger
 	Progress  func(what string, done, total int64)
+	Env       func(name string) string // variables that say where accounts are; nil is none
 
 	Wait  func(context.Context, time.Duration) error // between tries; nil sleeps
 	Stall time.Duration                              // that a body may send nothing; 0 is a minute
@@ -63,7 +63,7 @@ func (c *Client) login(ctx context.Context, repo name.Repository, scopes ...stri
 		}
 		registry = insecure
 	}
-	auth, err := authn.Resolve(ctx, authn.DefaultKeychain, repo)
+	auth, err := c.credentials(ctx, repo)
 	if err != nil {
 		return nil, hint.Add(fmt.Errorf("read the credentials for %s: %w", registry.Name(), err), "log in again: docker login or podman login "+registry.Name())
 	}
@@ -76,6 +76,13 @@ func (c *Client) login(ctx context.Context, repo name.Repository, scopes ...stri
 	}
 	c.known[key] = &http.Client{Transport: rt}
 	return c.known[key], nil
+}
+
+func (c *Client) env(name string) string {
+	if c.Env == nil {
+		return ""
+	}
+	return c.Env(name)
 }
 
 // tries is how often something is done before it is given up.

@@ -6,11 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/certgraft/certgraft/image/internal/oci"
 	"github.com/certgraft/certgraft/internal/hint"
@@ -19,8 +19,8 @@ import (
 // Engine is an image in a container engine that speaks Docker's API: Docker, or
 // Podman.
 type Engine struct {
-	Text, Name       string
-	Host, RuntimeDir string // as in DOCKER_HOST, and XDG_RUNTIME_DIR
+	Text, Name string
+	Env        func(name string) string // variables of the process
 }
 
 func (e *Engine) String() string { return e.Text }
@@ -71,7 +71,11 @@ func (e *Engine) Put(ctx context.Context, img *oci.Image) error {
 }
 
 func (e *Engine) call(ctx context.Context, method, path string, body io.Reader) (*http.Response, error) {
-	client, base, err := e.client()
+	at, err := e.address()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", e.Text, err)
+	}
+	client, base, err := at.client()
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", e.Text, err)
 	}
@@ -84,7 +88,7 @@ func (e *Engine) call(ctx context.Context, method, path string, body io.Reader) 
 	}
 	resp, err := client.Do(req)
 	if err != nil {
-		return nil, hint.Add(oci.WithKind(fmt.Errorf("%s: ask the engine: %w", e.Text, err), oci.ErrUnreachable), "check that the engine runs, and DOCKER_HOST")
+		return nil, hint.Add(oci.WithKind(fmt.Errorf("%s: ask the engine: %w", e.Text, err), oci.ErrUnreachable), "check that the engine runs; its address is from "+at.from)
 	}
 	if resp.StatusCode == http.StatusOK {
 		return resp, nil
@@ -98,33 +102,14 @@ func (e *Engine) call(ctx context.Context, method, path string, body io.Reader) 
 	return nil, fmt.Errorf("%s: the engine says: %s", e.Text, answer.Message)
 }
 
-// client returns a client for the engine and the address to ask.
-func (e *Engine) client() (*http.Client, string, error) {
-	address := e.Host
-	if address == "" {
-		address = "unix://" + e.socket()
-	}
-	u, err := url.Parse(address)
-	if err != nil {
-		return nil, "", fmt.Errorf("DOCKER_HOST: %w", err)
-	}
-	switch u.Scheme {
-	case "unix":
-		dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return (&net.Dialer{}).DialContext(ctx, "unix", u.Path)
-		}
-		return &http.Client{Transport: &http.Transport{DialContext: dial}}, "http://engine", nil
-	case "tcp":
-		return &http.Client{}, "http://" + u.Host, nil
-	}
-	return nil, "", hint.Add(oci.WithKind(fmt.Errorf("DOCKER_HOST=%s is not supported", address), oci.ErrUsage), "it is unix://PATH or tcp://HOST:PORT; or pipe docker save into docker-archive:-")
-}
+// dialTime is how long a connection may take to come about.
+const dialTime = 30 * time.Second
 
 // socket returns the first of the usual sockets that is there.
 func (e *Engine) socket() string {
 	sockets := []string{"/var/run/docker.sock", "/run/podman/podman.sock"}
-	if e.RuntimeDir != "" {
-		sockets = append(sockets, filepath.Join(e.RuntimeDir, "docker.sock"), filepath.Join(e.RuntimeDir, "podman/podman.sock"))
+	if dir := e.Env("XDG_RUNTIME_DIR"); dir != "" {
+		sockets = append(sockets, filepath.Join(dir, "docker.sock"), filepath.Join(dir, "podman/podman.sock"))
 	}
 	for _, s := range sockets {
 		if _, err := os.Stat(s); err == nil {
