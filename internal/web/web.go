@@ -74,9 +74,17 @@ func (c *Client) again(ctx context.Context, resp *http.Response, err error) (boo
 		return ctx.Err() == nil && Temporary(err), nil
 	case ctx.Err() != nil:
 		return false, context.Cause(ctx)
+	case resp.StatusCode >= 500 && ctx.Value(onceKey{}) != nil:
+		return false, nil
 	}
 	return MayPass(resp.StatusCode), nil
 }
+
+// Once has a request not sent again where the server is broken: for what the
+// program can do without.
+func Once(ctx context.Context) context.Context { return context.WithValue(ctx, onceKey{}, true) }
+
+type onceKey struct{}
 
 // pause bounds what the default honours whatever it is: a day, say.
 func (c *Client) pause(least, most time.Duration, attempt int, resp *http.Response) time.Duration {
@@ -122,6 +130,22 @@ func (g guarded) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, errors.New("the answer leads to an address that is no URL")
 	}
 	return resp, nil
+}
+
+// RedactName takes user and password out of the name of an image or a server. The
+// @ of a digest stays.
+func RedactName(text string) string {
+	scheme, rest, ok := strings.Cut(text, "://")
+	if ok {
+		scheme += "://"
+	} else {
+		scheme, rest = "", text
+	}
+	name, digest := rest, ""
+	if i := strings.LastIndex(rest, "@sha"); i >= 0 && strings.Contains(rest[i:], ":") {
+		name, digest = rest[:i], rest[i:]
+	}
+	return scheme + name[strings.LastIndexByte(name, '@')+1:] + digest
 }
 
 // Redact takes out of a URL what may be secret: user, password, query and

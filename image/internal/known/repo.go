@@ -15,6 +15,7 @@ import (
 	"github.com/certgraft/certgraft/image/internal/oci"
 	"github.com/certgraft/certgraft/image/internal/registry"
 	"github.com/certgraft/certgraft/internal/hint"
+	"github.com/certgraft/certgraft/internal/web"
 )
 
 // CacheRepo keeps what is known of layers in a repository of a registry, so that
@@ -41,6 +42,9 @@ type CacheRepo struct {
 func OpenRepo(client *registry.Client, text string, readOnly bool, warn func(message string)) (*CacheRepo, error) {
 	repo, err := name.NewRepository(strings.TrimPrefix(text, "docker://"), name.WithDefaultRegistry("docker.io"))
 	if err != nil {
+		if shown := web.RedactName(text); shown != text { // the error quotes all of it
+			err, text = errors.New("it has a user or a password: log in with docker login or podman login"), shown
+		}
 		return nil, hint.Add(oci.WithKind(fmt.Errorf("%q is not the name of a repository: %w", text, err), oci.ErrUsage), "write REGISTRY/REPOSITORY, without a tag")
 	}
 	return &CacheRepo{name: repo, client: client, readOnly: readOnly, warn: warn}, nil

@@ -100,7 +100,7 @@ func (c *Client) transport() http.RoundTripper {
 			t.MaxIdleConnsPerHost = 16
 			inner = t
 		}
-		retry := &web.Client{Inner: &guarded{inner: &unstalled{inner, cmp.Or(c.Stall, stallTime)}, plain: c.Insecure}, Tries: tries, Longest: 30 * time.Second}
+		retry := &web.Client{Inner: &guarded{inner: &terse{&unstalled{inner, cmp.Or(c.Stall, stallTime)}}, plain: c.Insecure}, Tries: tries, Longest: 30 * time.Second}
 		retry.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 		if c.Wait != nil {
 			retry.Wait = func(d time.Duration) { _ = c.Wait(context.Background(), d) }

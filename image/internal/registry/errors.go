@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
@@ -37,11 +38,25 @@ func IsNotFound(err error) bool {
 	return ok && t.StatusCode == http.StatusNotFound
 }
 
+// isRefused reports whether a registry or its token server gave no leave.
+func isRefused(err error) bool {
+	t, ok := errors.AsType[*transport.Error](err)
+	return ok && (t.StatusCode == http.StatusUnauthorized || t.StatusCode == http.StatusForbidden || t.StatusCode == http.StatusBadRequest)
+}
+
 func registryHint(host string, err error) string {
 	var unknown x509.UnknownAuthorityError
 	var unconnected net.Error
 	t, isAnswer := errors.AsType[*transport.Error](err)
 	switch {
+	case isAnswer && t.StatusCode == http.StatusRequestEntityTooLarge:
+		return "the registry, or a proxy before it, takes no blob of that size: raise its limit (nginx: client_max_body_size)"
+	case isAnswer && strings.Contains(strings.ToLower(err.Error()), "immutable"):
+		return "the registry does not let a tag be moved: write to a new one with --tag"
+	case isAnswer && slices.ContainsFunc(t.Errors, func(d transport.Diagnostic) bool { return d.Code == transport.NameUnknownErrorCode }):
+		return "the registry has no such repository: check the name; some registries want it created before a push"
+	case isAnswer && t.StatusCode == http.StatusProxyAuthRequired, strings.Contains(err.Error(), http.StatusText(http.StatusProxyAuthRequired)):
+		return "the proxy asks for a login: https_proxy=http://USER:PASSWORD@HOST:PORT"
 	case isAnswer && (t.StatusCode == http.StatusUnauthorized || t.StatusCode == http.StatusForbidden):
 		return "log in with docker login or podman login " + host + ", and check that the account may do this"
 	case isAnswer && t.StatusCode == http.StatusNotFound:

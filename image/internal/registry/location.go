@@ -36,6 +36,9 @@ func Parse(text string, client func() *Client) (*Location, error) {
 	}
 	if err != nil {
 		advice := "write REGISTRY/REPOSITORY:TAG, oci:DIR, oci-archive:FILE, docker-archive:FILE or docker-daemon:NAME"
+		if shown := web.RedactName(text); shown != text { // the error quotes all of it
+			err, text, advice = errors.New("it has a user or a password"), shown, "log in with docker login or podman login, and leave them out"
+		}
 		return nil, hint.Add(oci.WithKind(fmt.Errorf("%q is not the name of an image: %w", text, err), oci.ErrUsage), advice)
 	}
 	return &Location{text: text, ref: ref, client: client}, nil
@@ -93,22 +96,31 @@ func (r *Location) Get(ctx context.Context) (*oci.Image, error) {
 // Put has the place keep the image.
 func (r *Location) Put(ctx context.Context, img *oci.Image) error {
 	source, _ := oci.Below(img.Blobs()).(*Repository)
-	var others []name.Repository
 	if source != nil && source.name.Name() != r.ref.Context().Name() && source.name.RegistryStr() == r.ref.Context().RegistryStr() {
-		others = append(others, source.name)
+		err := r.push(ctx, img, source, source.name)
+		if !isRefused(err) || ctx.Err() != nil {
+			return err
+		}
+		// Some token servers give leave for one repository alone.
+		r.client().Logger.Debug("push without mounts", "image", r.text, "error", err)
 	}
+	return r.push(ctx, img, source)
+}
+
+// push sends an image with leave to mount from others.
+func (r *Location) push(ctx context.Context, img *oci.Image, source *Repository, others ...name.Repository) error {
 	repo, err := r.repository(ctx, transport.PushScope, others...)
 	if err != nil {
 		return err
 	}
-	there, err := repo.Has(ctx, r.ref.Identifier())
+	there, err := repo.holds(ctx, r.ref.Identifier())
 	if err != nil {
 		return fmt.Errorf("%s: %w", r.text, err)
 	}
 	if there == img.Descriptor.Digest {
 		return nil
 	}
-	p := &push{to: repo, img: img, source: source}
+	p := &push{to: repo, img: img, source: source, mounts: len(others) > 0}
 	if err := p.manifest(ctx, img.Descriptor, img.Raw(), r.ref.Identifier()); err != nil {
 		return fmt.Errorf("push %s: %w", r.text, err)
 	}

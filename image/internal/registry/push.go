@@ -28,6 +28,7 @@ type push struct {
 	to     *Repository
 	img    *oci.Image
 	source *Repository // that it comes from, if it is from a registry
+	mounts bool        // the registry may take blobs from there by itself
 }
 
 // sameRepo reports whether all that was not made here is there already.
@@ -86,7 +87,7 @@ func (p *push) child(ctx context.Context, d oci.Descriptor) error {
 	if p.sameRepo() && !oci.IsAdded(p.img.Blobs(), d.Digest) {
 		return nil
 	}
-	there, err := p.to.Has(ctx, string(d.Digest))
+	there, err := p.to.holds(ctx, string(d.Digest))
 	if err != nil || there == d.Digest {
 		return err
 	}
@@ -123,7 +124,7 @@ func (p *push) blob(ctx context.Context, d oci.Descriptor) error {
 		return err
 	}
 	var at *url.URL
-	if p.source != nil && !own && p.source.name.RegistryStr() == p.to.name.RegistryStr() {
+	if p.mounts && !own {
 		if at, err = p.to.mount(ctx, d, p.source.name); err != nil || at == nil {
 			return err
 		}

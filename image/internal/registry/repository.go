@@ -126,14 +126,31 @@ func (r *Repository) Has(ctx context.Context, reference string) (oci.Digest, err
 	return d.Digest, err
 }
 
-// hasBlob reports whether the repository has the blob.
+// holds is Has for whoever would only save work by it: an account that may push
+// and not pull is refused an answer.
+func (r *Repository) holds(ctx context.Context, reference string) (oci.Digest, error) {
+	digest, err := r.Has(ctx, reference)
+	return digest, r.unanswered(err)
+}
+
+// hasBlob reports whether the repository has the blob, as far as the registry says
+// so.
 func (r *Repository) hasBlob(ctx context.Context, d oci.Descriptor) (bool, error) {
 	resp, err := r.head(ctx, question{at: r.url("blobs", string(d.Digest))})
 	if err != nil {
-		return false, err
+		return false, r.unanswered(err)
 	}
 	resp.Body.Close()
 	return resp.StatusCode == http.StatusOK, nil
+}
+
+// unanswered returns the error but for one that a registry gives as its answer.
+func (r *Repository) unanswered(err error) error {
+	if _, answered := errors.AsType[*transport.Error](err); answered {
+		r.client.Logger.Debug("go on without knowing what the repository holds", "repository", r.name.Name(), "error", err)
+		return nil
+	}
+	return err
 }
 
 // head asks whether something exists. Some registries do not answer that.

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 
 	"github.com/certgraft/certgraft/image/internal/oci"
+	"github.com/certgraft/certgraft/internal/web"
 )
 
 // mount asks the registry to take the blob from another of its repositories. It
@@ -17,7 +18,7 @@ import (
 func (r *Repository) mount(ctx context.Context, d oci.Descriptor, from name.Repository) (*url.URL, error) {
 	at := r.url("blobs", "uploads/")
 	at.RawQuery = url.Values{"mount": {string(d.Digest)}, "from": {from.RepositoryStr()}}.Encode()
-	resp, err := r.ask(ctx, question{method: http.MethodPost, at: at}, http.StatusCreated, http.StatusAccepted)
+	resp, err := r.ask(web.Once(ctx), question{method: http.MethodPost, at: at}, http.StatusCreated, http.StatusAccepted)
 	if err != nil {
 		return r.start(ctx) // some refuse to mount rather than have it sent
 	}
