@@ -67,8 +67,8 @@ func editLayers(o *oci.Object, c imageChange) error {
 			return err
 		}
 	}
-	if layers.Len() > maxLayers {
-		return hint.Add(fmt.Errorf("the image would have %d layers, and engines mount up to %d", layers.Len(), maxLayers), "build it with fewer layers, or squash it")
+	if c.layer != nil && c.own == 0 && layers.Len() > maxLayers {
+		return hint.Add(fmt.Errorf("the image would have %d layers, and engines mount up to %d", layers.Len(), maxLayers), "use --layer rewrite, which adds none")
 	}
 	return o.Set("layers", layers)
 }
@@ -85,8 +85,21 @@ func redirectMember(o *oci.Object, key string, to Descriptor, content []byte) er
 	return o.Set(key, d)
 }
 
-// maxLayers is what overlay file systems take.
-const maxLayers = 127
+// maxLayers is what overlay file systems take, and maxOverlay2 what Docker does by
+// them: above that it says "max depth exceeded".
+const (
+	maxLayers   = 127
+	maxOverlay2 = 125
+)
+
+// deep returns what is to be said of an image that becomes too deep for some
+// engines by the layer that it gets.
+func (c imageChange) deep(was int) string {
+	if n := was - c.own + 1; c.layer != nil && n > maxOverlay2 {
+		return fmt.Sprintf("the image has %d layers now, and Docker's overlay2 takes up to %d: --layer rewrite adds none", n, maxOverlay2)
+	}
+	return ""
+}
 
 // relayer has a layer's descriptor, as it was written, name an edited layer. What
 // is said of its insides is not so any more.

@@ -29,6 +29,7 @@ func (u *updater) updateImage(ctx context.Context, it *item) error {
 		}
 	}
 	part.LayerGone = change.bare()
+	part.Warning = change.deep(len(it.manifest.Layers))
 	if err := u.rewrite(it, change); err != nil {
 		return err
 	}

@@ -28,6 +28,7 @@ type Part struct {
 	EnvGone   []string    // variables as they were, that are set no more, or differently
 	Skipped   []Skipped   // layers that were not read
 	Subject   Digest      // the manifest says that it is about this one
+	Warning   string      // of what an engine may not take, or ""
 }
 
 // Rewritten is a layer in the place of another.
