@@ -71,6 +71,10 @@ const DefaultMaxLayerSize = layer.DefaultMaxLayerSize
 // answer, or refused.
 var ErrUnreachable = oci.ErrUnreachable
 
+// ErrRefused is what an error wraps where an image has more entries in a layer, or
+// more images in an index, than are read.
+var ErrRefused = oci.ErrRefused
+
 // ErrUsage is what an error wraps where a location or platform is not well
 // named.
 var ErrUsage = oci.ErrUsage

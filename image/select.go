@@ -45,6 +45,9 @@ func (u *updater) load(ctx context.Context, d Descriptor, raw []byte, depth int)
 }
 
 func (u *updater) loadChildren(ctx context.Context, it *item, depth int) error {
+	if n := len(it.manifest.Manifests); n > maxManifests {
+		return oci.WithKind(fmt.Errorf("%s: the index names %d images, and up to %d are read", it.desc.Digest, n, maxManifests), ErrRefused)
+	}
 	_, lacks := oci.Below(u.from).(oci.Haver) // then what is kept unseen may not be there
 	for _, d := range it.manifest.Manifests {
 		var child *item
@@ -73,7 +76,11 @@ func (u *updater) loadChildren(ctx context.Context, it *item, depth int) error {
 	return nil
 }
 
-const maxDepth = 8
+// Bounds on an index: of indexes in it, one in another, and of what each names.
+const (
+	maxDepth     = 8
+	maxManifests = 5000
+)
 
 // absentItem returns what an index names and the place of the image does not hold:
 // engines save the platforms that they pulled, with the index of all.

@@ -96,7 +96,7 @@ func exitStatus(err error) int {
 		return e.status
 	case is[usageError](err) || errors.Is(err, bundles.ErrUsage) || errors.Is(err, image.ErrUsage):
 		return exitUsage
-	case is[refusedError](err) || errors.Is(err, bundles.ErrRefused) || errors.Is(err, installer.ErrRefused):
+	case is[refusedError](err) || errors.Is(err, bundles.ErrRefused) || errors.Is(err, installer.ErrRefused) || errors.Is(err, image.ErrRefused):
 		return exitRefused
 	case errors.Is(err, context.Canceled): // by whoever sent a signal, whatever was not reached by then
 	case errors.Is(err, bundles.ErrUnreachable) || errors.Is(err, image.ErrUnreachable):

@@ -2,7 +2,10 @@ package layer
 
 import (
 	"errors"
+	"fmt"
 	"sync/atomic"
+
+	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
 // Bounds on what is kept of one layer.
@@ -10,7 +13,7 @@ const (
 	MaxKept    = 64 << 20 // of one file: no trust store comes near it
 	MaxAllKept = 256 << 20
 	MaxHeaders = 512 << 20 // of all that is said of names
-	maxEntries = 8 << 20
+	maxEntries = 1_000_000
 	maxName    = 4096 // PATH_MAX of Linux
 	// Directories of one layer that it has no entry for: a name of two thousand
 	// short elements makes as many, and an archive has millions of names.
@@ -18,7 +21,10 @@ const (
 )
 
 // ErrTooManyNames is a layer or archive that says too much of names.
-var ErrTooManyNames = errors.New("it has more names than any image needs")
+var ErrTooManyNames = oci.WithKind(errors.New("it has more names than any image needs"), oci.ErrRefused)
+
+// errTooManyEntries is a layer with more entries than are read.
+var errTooManyEntries = oci.WithKind(fmt.Errorf("it has more than %d entries", maxEntries), oci.ErrRefused)
 
 // DefaultMaxLayerSize is the size up to which an unpacked layer is read.
 const DefaultMaxLayerSize = 128 << 30

@@ -98,7 +98,10 @@ func walkEntries(r io.Reader, most int, visit func(i int, h *tar.Header, content
 		case h.Typeflag == tar.TypeXGlobalHeader:
 			continue
 		}
-		if held += HeaderSize(h); held > most || i >= maxEntries {
+		if i >= maxEntries {
+			return false, errTooManyEntries
+		}
+		if held += HeaderSize(h); held > most {
 			return false, ErrTooManyNames
 		}
 		if len(h.Name) > maxName || len(h.Linkname) > maxName {

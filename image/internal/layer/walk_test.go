@@ -7,6 +7,8 @@ import (
 	"io"
 	"strings"
 	"testing"
+
+	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
 // endless is a block over and over.
@@ -38,5 +40,20 @@ func TestArchiveWithoutEnd(t *testing.T) {
 	})
 	if !errors.Is(err, ErrTooManyNames) {
 		t.Errorf("%v after %d entries", err, seen)
+	}
+}
+
+// A layer of more than a million entries is refused by their count, and one of a
+// million is not.
+func TestEntriesAreBounded(t *testing.T) {
+	var buf bytes.Buffer
+	must(t, tar.NewWriter(&buf).WriteHeader(&tar.Header{Name: "a", Typeflag: tar.TypeReg, Mode: 0o644, Format: tar.FormatUSTAR}))
+	seen := 0
+	_, err := walkEntries(&endless{block: buf.Bytes()}, MaxHeaders, func(int, *tar.Header, io.Reader) (bool, error) {
+		seen++
+		return true, nil
+	})
+	if !errors.Is(err, oci.ErrRefused) || !strings.Contains(err.Error(), "more than 1000000 entries") || seen != 1_000_000 {
+		t.Errorf("%d entries: %v", seen, err)
 	}
 }

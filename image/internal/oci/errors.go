@@ -12,6 +12,10 @@ var ErrUnreachable = errors.New("the registry or engine could not be reached")
 // named.
 var ErrUsage = errors.New("wrong usage")
 
+// ErrRefused is what an error wraps where an image is larger than what is read of
+// one.
+var ErrRefused = errors.New("refused")
+
 // WithKind returns an error that errors.Is takes for kind, too.
 func WithKind(err, kind error) error { return kinded{err, kind} }
 
