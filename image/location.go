@@ -167,8 +167,9 @@ type Locations struct {
 	// and Podman find an engine and the accounts for registries. Nil is none.
 	Env func(name string) string
 
-	// Progress is told how much of a transfer is done; nil is nobody. It may be
-	// called from several goroutines.
+	// Progress is told how much of a transfer is done, in bytes as they are sent;
+	// nil is nobody. What is begun again starts at 0 anew. It may be called from
+	// several goroutines.
 	Progress func(what string, done, total int64)
 
 	made   sync.Once
@@ -257,6 +258,7 @@ func (l *Locations) CacheRepo(text string, readOnly bool, warn func(message stri
 // engine does before it pushes: an archive of docker save has them plain. An
 // index is left as it is. The layers are compressed twice, once to learn their
 // digests and once when they are read, so that nothing is held or kept on disk.
-func Compress(ctx context.Context, img *Image, jobs int) (*Image, error) {
+// Layers has what became of each that was compressed.
+func Compress(ctx context.Context, img *Image, jobs int) (packed *Image, layers map[Digest]Descriptor, err error) {
 	return store.Compress(ctx, img, jobs)
 }

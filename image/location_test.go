@@ -120,7 +120,7 @@ func TestPacked(t *testing.T) {
 	img := get(t, locations, "docker-archive:"+docker(t, nil, base(t)...))
 	var seen []string
 	for range 2 {
-		one, err := image.Compress(t.Context(), img, 2)
+		one, _, err := image.Compress(t.Context(), img, 2)
 		must(t, err)
 		manifest, config, _ := pushed(t, one)
 		for _, l := range manifest["layers"].([]any) {
@@ -131,7 +131,7 @@ func TestPacked(t *testing.T) {
 		if len(config["rootfs"].(map[string]any)["diff_ids"].([]any)) != 2 || bundleOf(t, one) != "old\n" {
 			t.Errorf("%v", config)
 		}
-		again, err := image.Compress(t.Context(), one, 2)
+		again, _, err := image.Compress(t.Context(), one, 2)
 		must(t, err)
 		seen = append(seen, string(one.Descriptor.Digest), string(again.Descriptor.Digest))
 	}

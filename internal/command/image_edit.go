@@ -205,12 +205,16 @@ func (w *imageEditor) newResult(job patchJob, img *image.Image) *patchResult {
 }
 
 // put writes an image to where it is wanted.
-func (w *imageEditor) put(ctx context.Context, job patchJob, updated *image.Result, result *patchResult) (err error) {
+func (w *imageEditor) put(ctx context.Context, job patchJob, updated *image.Result, result *patchResult) error {
 	if slices.ContainsFunc(job.to, image.Location.IsRegistry) && !job.from.IsRegistry() {
-		if updated.Image, err = image.Compress(ctx, updated.Image, w.o.image.jobs); err != nil {
+		packed, layers, err := image.Compress(ctx, updated.Image, w.o.image.jobs)
+		if err != nil {
 			return err
 		}
-		result.Digest = updated.Image.Descriptor.Digest
+		if len(layers) > 0 {
+			updated.Image = packed
+			result.compressed(packed.Descriptor.Digest, layers)
+		}
 	}
 	for _, to := range job.to {
 		if err := to.Put(ctx, updated.Image); err != nil {

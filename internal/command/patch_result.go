@@ -99,10 +99,36 @@ func (r *patchResult) updated(result *image.Result) {
 		for _, l := range part.Rewritten {
 			one.Rewritten = append(one.Rewritten, rewrittenResult{l.Was, l.Layer.Digest, l.Layer.Size, l.Layer.MediaType})
 		}
+		if part.Warning != "" {
+			one.Warnings = append(one.Warnings, part.Warning)
+		}
 		if part.Subject != "" {
 			one.Notes = append(one.Notes, "the manifest says that it is about "+string(part.Subject)+", which stays so")
 		}
 		r.Platforms = append(r.Platforms, one)
+	}
+}
+
+// compressed takes over what the layers became that were compressed before a push:
+// the image was the only one, and the registry has no other.
+func (r *patchResult) compressed(now image.Digest, layers map[image.Digest]image.Descriptor) {
+	r.Digest = now
+	for i := range r.Platforms {
+		one := &r.Platforms[i]
+		one.Digest = now
+		if one.Layer != nil {
+			became(layers, &one.Layer.Digest, &one.Layer.Size, &one.Layer.MediaType)
+		}
+		for j := range one.Rewritten {
+			l := &one.Rewritten[j]
+			became(layers, &l.Digest, &l.Size, &l.MediaType)
+		}
+	}
+}
+
+func became(layers map[image.Digest]image.Descriptor, digest *image.Digest, size *int64, mediaType *string) {
+	if d, ok := layers[*digest]; ok {
+		*digest, *size, *mediaType = d.Digest, d.Size, d.MediaType
 	}
 }
 

@@ -16,13 +16,14 @@ import (
 // engine does before it pushes: an archive of docker save has them plain. An
 // index is left as it is. The layers are compressed twice, once to learn their
 // digests and once when they are read, so that nothing is held or kept on disk.
-func Compress(ctx context.Context, img *oci.Image, jobs int) (*oci.Image, error) {
+// Layers has what became of each that was compressed.
+func Compress(ctx context.Context, img *oci.Image, jobs int) (made *oci.Image, layers map[oci.Digest]oci.Descriptor, err error) {
 	if !oci.IsManifest(img.Descriptor.MediaType) {
-		return img, nil
+		return img, nil, nil
 	}
 	m, err := oci.ParseManifest(img.Descriptor.MediaType, img.Raw())
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	source := compressor{Blobs: img.Blobs(), plain: map[oci.Digest]oci.Descriptor{}}
 	packed := make([]oci.Descriptor, len(m.Layers))
@@ -39,17 +40,19 @@ func Compress(ctx context.Context, img *oci.Image, jobs int) (*oci.Image, error)
 		})
 	}
 	if err := group.Wait(); err != nil {
-		return nil, fmt.Errorf("compress a layer: %w", err)
+		return nil, nil, fmt.Errorf("compress a layer: %w", err)
 	}
+	layers = map[oci.Digest]oci.Descriptor{}
 	for i, d := range packed {
 		if d.Digest != "" {
-			source.plain[d.Digest] = m.Layers[i]
+			source.plain[d.Digest], layers[m.Layers[i].Digest] = m.Layers[i], d
 		}
 	}
-	if len(source.plain) == 0 {
-		return img, nil
+	if len(layers) == 0 {
+		return img, nil, nil
 	}
-	return withLayers(img, packed, source)
+	made, err = withLayers(img, packed, source)
+	return made, layers, err
 }
 
 // withLayers returns the image with other layers in its manifest, where there
