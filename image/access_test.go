@@ -14,7 +14,9 @@ import (
 )
 
 // writes reports whether a request is one of a push, and no question.
-func writes(req *http.Request) bool { return req.Method != http.MethodGet && req.Method != http.MethodHead }
+func writes(req *http.Request) bool {
+	return req.Method != http.MethodGet && req.Method != http.MethodHead
+}
 
 // An account that may push and not pull pushes: what only saves work is done
 // without.

@@ -1,55 +1,157 @@
 package command
 
 import (
+	"fmt"
 	"net/url"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/schollz/progressbar/v3"
 )
 
-// downloads returns the function that shows the progress of downloads and the
-// one that clears it. Only a terminal sees a bar: build logs keep every frame.
-func (p *printer) downloads() (progress func(url string, done, total int64), clear func()) {
-	if !isTerminal(p.err) || p.quiet || p.json {
+// downloads returns the function that is told of each transfer how much of it is
+// done, and the one that ends what is shown. A terminal sees a bar, a log a line
+// now and then: it keeps every frame of a bar.
+func (p *printer) downloads() (progress func(what string, done, total int64), clear func()) {
+	if p.quiet || p.json {
 		return nil, func() {}
 	}
-	b := &bar{p: p}
-	return b.update, b.clear
-}
-
-// bar is the one bar that is shown: of the download that reported last.
-type bar struct {
-	p     *printer
-	mu    sync.Mutex
-	shown string
-	bar   *progressbar.ProgressBar
-}
-
-func (b *bar) update(address string, done, total int64) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.bar == nil || b.shown != address {
-		b.reset()
-		b.shown = address
-		b.bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(b.p.err), progressbar.OptionShowBytes(true),
-			progressbar.OptionSetDescription(described(address)), progressbar.OptionClearOnFinish(),
-			progressbar.OptionSetWidth(30), progressbar.OptionUseANSICodes(true))
+	t := &transfers{now: time.Now}
+	if isTerminal(p.err) {
+		t.show = &bar{p: p}
+	} else {
+		t.show = &logLines{p: p}
 	}
-	_ = b.bar.Set64(done) // a terminal that cannot be written to shows nothing
+	return t.update, t.clear
+}
+
+// transfers counts the bytes that all transfers have moved. It is safe for
+// concurrent use.
+type transfers struct {
+	now  func() time.Time
+	show interface {
+		update(s sum)
+		clear()
+	}
+
+	mu   sync.Mutex
+	all  map[string]transfer
+	sum  sum
+	from time.Time
+}
+
+type transfer struct{ done, total int64 }
+
+// sum is what all transfers come to. Total is -1 where the size of one is unknown.
+type sum struct {
+	what        string
+	done, total int64
+	took        time.Duration
+}
+
+// update takes what is said of one transfer. One that has less than before was
+// begun again: what it moved then was moved all the same.
+func (t *transfers) update(what string, done, total int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.all == nil {
+		t.all, t.sum, t.from = map[string]transfer{}, sum{what: described(what)}, t.now()
+	}
+	was, known := t.all[what]
+	if known && done < was.done {
+		t.sum.total -= was.total - was.done
+		was, known = transfer{}, false
+	}
+	if !known {
+		if len(t.all) > 0 && t.sum.what != described(what) {
+			t.sum.what = "transfers"
+		}
+		t.add(total)
+	}
+	t.sum.done += done - was.done
+	t.all[what] = transfer{done, total}
+	t.sum.took = t.now().Sub(t.from)
+	t.show.update(t.sum)
+}
+
+func (t *transfers) add(total int64) {
+	if total < 0 || t.sum.total < 0 {
+		t.sum.total = -1
+		return
+	}
+	t.sum.total += total
+}
+
+// clear ends what is shown: what is moved next is counted anew.
+func (t *transfers) clear() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.all = nil
+	t.show.clear()
+}
+
+// bar is the one bar that a terminal shows.
+type bar struct {
+	p   *printer
+	bar *progressbar.ProgressBar
+}
+
+func (b *bar) update(s sum) {
+	if b.bar == nil {
+		b.bar = progressbar.NewOptions64(s.max(), progressbar.OptionSetWriter(b.p.err), progressbar.OptionThrottle(100*time.Millisecond),
+			progressbar.OptionSetElapsedTime(false), progressbar.OptionSetPredictTime(false), progressbar.OptionSetWidth(30), progressbar.OptionUseANSICodes(true))
+	}
+	b.bar.ChangeMax64(s.max())
+	b.bar.Describe(s.String())
+	_ = b.bar.Set64(s.done) // a terminal that cannot be written to shows nothing
+}
+
+// max returns where a bar ends: behind the last byte, since one that was full does
+// not go on, and more may follow.
+func (s sum) max() int64 {
+	if s.total < 0 {
+		return -1
+	}
+	return s.total + 1
 }
 
 func (b *bar) clear() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.reset()
-}
-
-func (b *bar) reset() {
 	if b.bar != nil {
 		_ = b.bar.Clear()
 		b.bar = nil
 	}
+}
+
+// logLines says now and then in a log how far transfers are.
+type logLines struct {
+	p    *printer
+	last time.Duration
+}
+
+// lineEvery is how often a log is told.
+const lineEvery = 15 * time.Second
+
+func (l *logLines) update(s sum) {
+	if s.took-l.last < lineEvery {
+		return
+	}
+	l.last = s.took
+	fmt.Fprintln(l.p.err, s)
+}
+
+func (l *logLines) clear() { l.last = 0 }
+
+// String says what was moved, and how fast once that can be told.
+func (s sum) String() string {
+	text := s.what + ": " + size(s.done)
+	if s.total >= 0 {
+		text += " of " + size(s.total)
+	}
+	if s.took >= time.Second/2 {
+		text += ", " + size(int64(float64(s.done)/s.took.Seconds())) + "/s"
+	}
+	return text
 }
 
 // described names a transfer: a URL by its host, another as it is.

@@ -134,10 +134,11 @@ func (c *Client) pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// moved reports how much of a blob was moved, if it is not small.
-func (c *Client) moved(verb string, d oci.Descriptor, done int64) {
-	if c.Progress != nil && d.Size > smallBlob {
-		c.Progress(verb+" "+d.Digest.Short(), done, d.Size)
+// moved reports how much of a blob was moved, if it is not small. How is "from" or
+// "to" the repository.
+func (r *Repository) moved(verb, how string, d oci.Descriptor, done int64) {
+	if r.client.Progress != nil && d.Size > smallBlob {
+		r.client.Progress(verb+" "+d.Digest.Short()+" "+how+" "+r.name.Name(), done, d.Size)
 	}
 }
 

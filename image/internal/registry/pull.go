@@ -95,7 +95,7 @@ func (b *download) Read(p []byte) (int, error) {
 	if n > 0 {
 		b.failed = 0
 	}
-	b.repo.client.moved("download", b.d, b.at)
+	b.repo.moved("download", "from", b.d, b.at)
 	switch {
 	case err == nil:
 		return n, nil

@@ -54,7 +54,7 @@ func (r *Repository) uploadBody(ctx context.Context, d oci.Descriptor, at *url.U
 	at.RawQuery = query.Encode()
 	q := question{method: http.MethodPut, at: at, key: "Content-Type", header: "application/octet-stream", size: d.Size}
 	if d.Size > 0 {
-		q.body = &meter{r: body, d: d, to: r.client}
+		q.body = &meter{r: body, d: d, to: r}
 	}
 	resp, err := r.ask(ctx, q, http.StatusCreated)
 	if err != nil {
@@ -68,12 +68,12 @@ type meter struct {
 	r    io.Reader
 	d    oci.Descriptor
 	done int64
-	to   *Client
+	to   *Repository
 }
 
 func (m *meter) Read(p []byte) (int, error) {
 	n, err := m.r.Read(p)
 	m.done += int64(n)
-	m.to.moved("send", m.d, m.done)
+	m.to.moved("send", "to", m.d, m.done)
 	return n, err
 }
