@@ -8,9 +8,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
-	"path/filepath"
-	"time"
 
 	"github.com/certgraft/certgraft/image/internal/oci"
 	"github.com/certgraft/certgraft/internal/hint"
@@ -71,7 +68,7 @@ func (e *Engine) Put(ctx context.Context, img *oci.Image) error {
 }
 
 func (e *Engine) call(ctx context.Context, method, path string, body io.Reader) (*http.Response, error) {
-	at, err := e.address()
+	at, err := engineEnv(e.Env).address()
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", e.Text, err)
 	}
@@ -100,21 +97,4 @@ func (e *Engine) call(ctx context.Context, method, path string, body io.Reader) 
 		answer.Message = resp.Status
 	}
 	return nil, fmt.Errorf("%s: the engine says: %s", e.Text, answer.Message)
-}
-
-// dialTime is how long a connection may take to come about.
-const dialTime = 30 * time.Second
-
-// socket returns the first of the usual sockets that is there.
-func (e *Engine) socket() string {
-	sockets := []string{"/var/run/docker.sock", "/run/podman/podman.sock"}
-	if dir := e.Env("XDG_RUNTIME_DIR"); dir != "" {
-		sockets = append(sockets, filepath.Join(dir, "docker.sock"), filepath.Join(dir, "podman/podman.sock"))
-	}
-	for _, s := range sockets {
-		if _, err := os.Stat(s); err == nil {
-			return s
-		}
-	}
-	return sockets[0]
 }

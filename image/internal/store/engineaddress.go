@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/certgraft/certgraft/image/internal/oci"
 	"github.com/certgraft/certgraft/internal/hint"
@@ -27,40 +28,43 @@ type engineAddress struct {
 	tls  *tls.Config
 }
 
+// engineEnv returns the variables of a process that say where an engine is.
+type engineEnv func(name string) string
+
 // address finds the engine as docker does: DOCKER_HOST, then the context that
 // DOCKER_CONTEXT or config.json names, then the usual sockets.
-func (e *Engine) address() (engineAddress, error) {
-	if host := e.Env("DOCKER_HOST"); host != "" {
-		config, err := e.envTLS()
+func (env engineEnv) address() (engineAddress, error) {
+	if host := env("DOCKER_HOST"); host != "" {
+		config, err := env.tls()
 		return engineAddress{"DOCKER_HOST", host, config}, err
 	}
-	name, err := e.contextName()
+	name, err := env.contextName()
 	if err != nil {
 		return engineAddress{}, err
 	}
 	if name == "" || name == "default" {
-		return engineAddress{from: "the usual sockets", host: "unix://" + e.socket()}, nil
+		return engineAddress{from: "the usual sockets", host: "unix://" + env.socket()}, nil
 	}
-	return e.context(name)
+	return env.context(name)
 }
 
 // dockerDir returns the directory of docker's own settings.
-func (e *Engine) dockerDir() string {
-	if dir := e.Env("DOCKER_CONFIG"); dir != "" {
+func (env engineEnv) dockerDir() string {
+	if dir := env("DOCKER_CONFIG"); dir != "" {
 		return dir
 	}
-	return filepath.Join(e.Env("HOME"), ".docker")
+	return filepath.Join(env("HOME"), ".docker")
 }
 
-// envTLS returns what DOCKER_TLS_VERIFY and DOCKER_CERT_PATH ask for, or nil.
-func (e *Engine) envTLS() (*tls.Config, error) {
-	verify := e.Env("DOCKER_TLS_VERIFY") != ""
-	if !verify && e.Env("DOCKER_TLS") == "" {
+// tls returns what DOCKER_TLS_VERIFY and DOCKER_CERT_PATH ask for, or nil.
+func (env engineEnv) tls() (*tls.Config, error) {
+	verify := env("DOCKER_TLS_VERIFY") != ""
+	if !verify && env("DOCKER_TLS") == "" {
 		return nil, nil
 	}
-	dir, from := e.Env("DOCKER_CERT_PATH"), "DOCKER_CERT_PATH"
+	dir, from := env("DOCKER_CERT_PATH"), "DOCKER_CERT_PATH"
 	if dir == "" {
-		dir, from = e.dockerDir(), "DOCKER_TLS_VERIFY"
+		dir, from = env.dockerDir(), "DOCKER_TLS_VERIFY"
 	} else if _, err := os.Stat(dir); err != nil {
 		return nil, fmt.Errorf("DOCKER_CERT_PATH: %w", err)
 	}
@@ -103,11 +107,11 @@ func isAbsent(name string) bool {
 }
 
 // contextName returns the name of docker's context, or "".
-func (e *Engine) contextName() (string, error) {
-	if name := e.Env("DOCKER_CONTEXT"); name != "" {
+func (env engineEnv) contextName() (string, error) {
+	if name := env("DOCKER_CONTEXT"); name != "" {
 		return name, nil
 	}
-	file := filepath.Join(e.dockerDir(), "config.json")
+	file := filepath.Join(env.dockerDir(), "config.json")
 	data, err := os.ReadFile(file)
 	if err != nil { // there are no contexts
 		return "", nil
@@ -121,8 +125,8 @@ func (e *Engine) contextName() (string, error) {
 
 // context reads one of docker's contexts: a directory that is named by the digest
 // of its name.
-func (e *Engine) context(name string) (engineAddress, error) {
-	dir, id := filepath.Join(e.dockerDir(), "contexts"), fmt.Sprintf("%x", sha256.Sum256([]byte(name)))
+func (env engineEnv) context(name string) (engineAddress, error) {
+	dir, id := filepath.Join(env.dockerDir(), "contexts"), fmt.Sprintf("%x", sha256.Sum256([]byte(name)))
 	file := filepath.Join(dir, "meta", id, "meta.json")
 	data, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -143,7 +147,7 @@ func (e *Engine) context(name string) (engineAddress, error) {
 	endpoint := meta.Endpoints["docker"]
 	at := engineAddress{from: fmt.Sprintf("docker context %q", name), host: endpoint.Host}
 	if at.host == "" {
-		at.host = "unix://" + e.socket()
+		at.host = "unix://" + env.socket()
 	}
 	config, any, err := engineTLS(filepath.Join(dir, "tls", id, "docker"), !endpoint.SkipTLSVerify)
 	if err != nil {
@@ -181,4 +185,21 @@ func (at engineAddress) client() (*http.Client, string, error) {
 		return &http.Client{Transport: t}, scheme + "://" + u.Host, nil
 	}
 	return nil, "", hint.Add(oci.WithKind(fmt.Errorf("%s: %s is not supported", at.from, web.Redact(at.host)), oci.ErrUsage), "it is unix://PATH or tcp://HOST:PORT; or pipe docker save into docker-archive:-")
+}
+
+// dialTime is how long a connection may take to come about.
+const dialTime = 30 * time.Second
+
+// socket returns the first of the usual sockets that is there.
+func (env engineEnv) socket() string {
+	sockets := []string{"/var/run/docker.sock", "/run/podman/podman.sock"}
+	if dir := env("XDG_RUNTIME_DIR"); dir != "" {
+		sockets = append(sockets, filepath.Join(dir, "docker.sock"), filepath.Join(dir, "podman/podman.sock"))
+	}
+	for _, s := range sockets {
+		if _, err := os.Stat(s); err == nil {
+			return s
+		}
+	}
+	return sockets[0]
 }
