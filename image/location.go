@@ -109,6 +109,15 @@ func fullName(name string) string {
 	return at.Name()
 }
 
+// About returns what a registry has that is about an image of that digest, and stays
+// about it: signatures, attestations and referrers. Elsewhere there are none.
+func (at Location) About(ctx context.Context, digest Digest) []string {
+	if r, ok := at.place.(*registry.Location); ok {
+		return r.About(ctx, digest)
+	}
+	return nil
+}
+
 // Unmoved returns an error if the tag from which the image came stands for
 // another image now, in a registry, a layout or an archive. An engine is not asked.
 func (at Location) Unmoved(ctx context.Context, img *Image) (err error) {

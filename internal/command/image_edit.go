@@ -182,6 +182,9 @@ func (w *imageEditor) one(ctx context.Context, job patchJob, edit imageEdit) (*p
 	result.Warnings = append(result.Warnings, w.warnings...)
 	w.mu.Unlock()
 	result.updated(updated)
+	if updated.Changed {
+		result.About = job.from.About(ctx, img.Descriptor.Digest)
+	}
 	w.notice(result.Image, len(result.reports), result.notices())
 	if err := w.o.image.fullyRead(updated); err != nil {
 		return nil, err

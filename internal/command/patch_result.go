@@ -25,6 +25,7 @@ type patchResult struct {
 	Sources    []sourceResult   `json:"sources"`
 	Platforms  []platformResult `json:"platforms"`
 	Dropped    []image.Dropped  `json:"dropped"`
+	About      []string         `json:"about,omitzero"` // in the registry, which stays about the digest that was
 	Verdicts   []verdict        `json:"verdicts"`
 	Warnings   []string         `json:"warnings"`
 
@@ -153,6 +154,12 @@ func (r *patchResult) notices() (all []notice) {
 		for _, a := range one.Advice {
 			add(false, a.String(), "")
 		}
+	}
+	if len(r.About) > 0 {
+		all = append(all, notice{
+			text:    "what is about the digest that was stays with that: " + strings.Join(r.About, ", ") + "; sign the new digest again",
+			several: "signatures and referrers stay with the digest that was; sign the new one again",
+		})
 	}
 	for _, d := range r.Dropped {
 		kind, _, _ := strings.Cut(d.What, " of ") // whose attestation it is differs

@@ -1,0 +1,75 @@
+package registry
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/certgraft/certgraft/image/internal/oci"
+	"github.com/certgraft/certgraft/internal/web"
+)
+
+// About returns what the repository has that is about an image of that digest, and
+// stays about it: the tags that cosign makes of a digest, and referrers. A registry
+// that does not say has none.
+func (r *Location) About(ctx context.Context, digest oci.Digest) []string {
+	repo, err := r.repository(ctx, transport.PullScope)
+	if err != nil {
+		return nil
+	}
+	var mu sync.Mutex
+	var all []string
+	add := func(names ...string) {
+		mu.Lock()
+		defer mu.Unlock()
+		all = append(all, names...)
+	}
+	var group errgroup.Group
+	for _, kind := range []string{".sig", ".att", ".sbom"} {
+		group.Go(func() error {
+			tag := strings.Replace(string(digest), ":", "-", 1) + kind
+			if repo.hasTag(web.Once(ctx), tag) {
+				add("the tag " + tag)
+			}
+			return nil
+		})
+	}
+	group.Go(func() error { add(repo.referrers(web.Once(ctx), digest)...); return nil })
+	_ = group.Wait() // none fails
+	slices.Sort(all)
+	return all
+}
+
+func (r *Repository) hasTag(ctx context.Context, tag string) bool {
+	resp, err := r.head(ctx, question{at: r.url("manifests", tag), key: "Accept", header: strings.Join(oci.ManifestTypes, ",")})
+	if err != nil {
+		return false
+	}
+	resp.Body.Close()
+	return resp.StatusCode == http.StatusOK
+}
+
+// referrers asks for the manifests that name the digest as their subject.
+// See "Listing Referrers" in the distribution specification.
+func (r *Repository) referrers(ctx context.Context, digest oci.Digest) (all []string) {
+	resp, err := r.ask(ctx, question{method: http.MethodGet, at: r.url("referrers", string(digest))}, http.StatusOK)
+	if err != nil {
+		return nil
+	}
+	defer resp.Body.Close()
+	var index oci.Manifest
+	if json.NewDecoder(io.LimitReader(resp.Body, oci.MaxDocument)).Decode(&index) != nil {
+		return nil
+	}
+	for _, d := range index.Manifests {
+		all = append(all, "the referrer "+string(d.Digest))
+	}
+	return all
+}
