@@ -21,7 +21,7 @@ import (
 //	DOCKER_HOST        the engine of docker-daemon:, XDG_RUNTIME_DIR where a user's own has its socket
 //	DOCKER_CONTEXT     the context of docker-daemon:, where DOCKER_HOST is not set
 //	DOCKER_TLS_VERIFY, DOCKER_TLS, DOCKER_CERT_PATH  how the engine is reached by TLS, as docker does
-//	DOCKER_AUTH_CONFIG the accounts for registries, as the text of a config.json
+//	DOCKER_AUTH_CONFIG  the accounts for registries, as the text of a config.json
 //	DOCKER_CONFIG, REGISTRY_AUTH_FILE, XDG_CONFIG_HOME, HOME  where the accounts for registries are, and docker's contexts
 //	TMPDIR, HOME       where run keeps its bundle, if it can
 //	container          set in a container, where install and remove do not wait for the disk
