@@ -34,7 +34,7 @@ var rules = map[string][]string{
 	"internal/command/words":  {},
 	"image/internal/oci":      {"github.com/klauspost/compress", "internal/hint"},
 	"image/internal/layer":    {"image/internal/oci", "github.com/klauspost/compress", "internal/hint"},
-	"image/internal/registry": {"image/internal/oci", "certs", "github.com/google/go-containerregistry", "internal/web", "internal/hint"},
+	"image/internal/registry": {"image/internal/oci", "certs", "github.com/google/go-containerregistry", "internal/web", "internal/hint", "internal/input"},
 	"image/internal/known":    {"image/internal/store", "image/internal/registry", "image/internal/layer", "image/internal/oci", "github.com/google/go-containerregistry", "internal/atomicfile", "internal/web", "internal/hint"},
 	"image/internal/store":    {"image/internal/layer", "image/internal/oci", "github.com/klauspost/compress", "internal/web", "internal/hint", "internal/input", "internal/atomicfile"},
 	"internal/hint":           {},

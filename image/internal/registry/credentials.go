@@ -14,6 +14,8 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
+
+	"github.com/certgraft/certgraft/internal/input"
 )
 
 // credentials returns the account for a repository: that of the first place that
@@ -21,7 +23,7 @@ import (
 func (c *Client) credentials(ctx context.Context, repo name.Repository) (authn.Authenticator, error) {
 	var failed error
 	for _, place := range credentialPlaces(c.env) {
-		file, err := place.read()
+		file, err := place.read(ctx)
 		if err != nil {
 			failed = errors.Join(failed, err)
 			continue
@@ -68,10 +70,10 @@ func credentialPlaces(env func(string) string) (places []credentialPlace) {
 }
 
 // read reads the place. One that is not there has no accounts.
-func (p credentialPlace) read() (file credentialFile, err error) {
+func (p credentialPlace) read(ctx context.Context) (file credentialFile, err error) {
 	data := []byte(p.text)
 	if p.text == "" {
-		data, err = os.ReadFile(p.name)
+		data, err = input.ReadFile(ctx, p.name)
 		if errors.Is(err, fs.ErrNotExist) || len(bytes.TrimSpace(data)) == 0 && err == nil {
 			return file, nil
 		}

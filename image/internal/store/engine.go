@@ -68,7 +68,7 @@ func (e *Engine) Put(ctx context.Context, img *oci.Image) error {
 }
 
 func (e *Engine) call(ctx context.Context, method, path string, body io.Reader) (*http.Response, error) {
-	at, err := engineEnv(e.Env).address()
+	at, err := engineEnv(e.Env).address(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", e.Text, err)
 	}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/certgraft/certgraft/image/internal/oci"
 	"github.com/certgraft/certgraft/internal/hint"
+	"github.com/certgraft/certgraft/internal/input"
 	"github.com/certgraft/certgraft/internal/web"
 )
 
@@ -33,19 +34,19 @@ type engineEnv func(name string) string
 
 // address finds the engine as docker does: DOCKER_HOST, then the context that
 // DOCKER_CONTEXT or config.json names, then the usual sockets.
-func (env engineEnv) address() (engineAddress, error) {
+func (env engineEnv) address(ctx context.Context) (engineAddress, error) {
 	if host := env("DOCKER_HOST"); host != "" {
-		config, err := env.tls()
+		config, err := env.tls(ctx)
 		return engineAddress{"DOCKER_HOST", host, config}, err
 	}
-	name, err := env.contextName()
+	name, err := env.contextName(ctx)
 	if err != nil {
 		return engineAddress{}, err
 	}
 	if name == "" || name == "default" {
 		return engineAddress{from: "the usual sockets", host: "unix://" + env.socket()}, nil
 	}
-	return env.context(name)
+	return env.context(ctx, name)
 }
 
 // dockerDir returns the directory of docker's own settings.
@@ -57,7 +58,7 @@ func (env engineEnv) dockerDir() string {
 }
 
 // tls returns what DOCKER_TLS_VERIFY and DOCKER_CERT_PATH ask for, or nil.
-func (env engineEnv) tls() (*tls.Config, error) {
+func (env engineEnv) tls(ctx context.Context) (*tls.Config, error) {
 	verify := env("DOCKER_TLS_VERIFY") != ""
 	if !verify && env("DOCKER_TLS") == "" {
 		return nil, nil
@@ -68,7 +69,7 @@ func (env engineEnv) tls() (*tls.Config, error) {
 	} else if _, err := os.Stat(dir); err != nil {
 		return nil, fmt.Errorf("DOCKER_CERT_PATH: %w", err)
 	}
-	config, _, err := engineTLS(dir, verify)
+	config, _, err := engineTLS(ctx, dir, verify)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", from, err)
 	}
@@ -77,9 +78,9 @@ func (env engineEnv) tls() (*tls.Config, error) {
 
 // engineTLS reads the CA of the engine and the certificate of the user, where they
 // are.
-func engineTLS(dir string, verify bool) (config *tls.Config, any bool, err error) {
+func engineTLS(ctx context.Context, dir string, verify bool) (config *tls.Config, any bool, err error) {
 	config = &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: !verify} //nolint:gosec // the user asked docker for it
-	ca, err := os.ReadFile(filepath.Join(dir, "ca.pem"))
+	ca, err := input.ReadFile(ctx, filepath.Join(dir, "ca.pem"))
 	switch {
 	case err == nil:
 		config.RootCAs, any = x509.NewCertPool(), true
@@ -107,12 +108,12 @@ func isAbsent(name string) bool {
 }
 
 // contextName returns the name of docker's context, or "".
-func (env engineEnv) contextName() (string, error) {
+func (env engineEnv) contextName(ctx context.Context) (string, error) {
 	if name := env("DOCKER_CONTEXT"); name != "" {
 		return name, nil
 	}
 	file := filepath.Join(env.dockerDir(), "config.json")
-	data, err := os.ReadFile(file)
+	data, err := input.ReadFile(ctx, file)
 	if err != nil { // there are no contexts
 		return "", nil
 	}
@@ -125,10 +126,10 @@ func (env engineEnv) contextName() (string, error) {
 
 // context reads one of docker's contexts: a directory that is named by the digest
 // of its name.
-func (env engineEnv) context(name string) (engineAddress, error) {
+func (env engineEnv) context(ctx context.Context, name string) (engineAddress, error) {
 	dir, id := filepath.Join(env.dockerDir(), "contexts"), fmt.Sprintf("%x", sha256.Sum256([]byte(name)))
 	file := filepath.Join(dir, "meta", id, "meta.json")
-	data, err := os.ReadFile(file)
+	data, err := input.ReadFile(ctx, file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return engineAddress{}, hint.Add(oci.WithKind(fmt.Errorf("docker has no context %q", name), oci.ErrUsage), "docker context ls shows which there are; DOCKER_CONTEXT and docker context use choose one")
 	}
@@ -149,7 +150,7 @@ func (env engineEnv) context(name string) (engineAddress, error) {
 	if at.host == "" {
 		at.host = "unix://" + env.socket()
 	}
-	config, any, err := engineTLS(filepath.Join(dir, "tls", id, "docker"), !endpoint.SkipTLSVerify)
+	config, any, err := engineTLS(ctx, filepath.Join(dir, "tls", id, "docker"), !endpoint.SkipTLSVerify)
 	if err != nil {
 		return at, fmt.Errorf("%s: %w", at.from, err)
 	}
