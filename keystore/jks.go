@@ -42,6 +42,7 @@ type jksEntry struct {
 	Entry
 	raw   []byte
 	trust bool // a trusted certificate that package certs reads
+	key   bool // a private key and its chain
 }
 
 func openJKS(data []byte, password string) (Store, error) {
@@ -52,8 +53,21 @@ func openJKS(data []byte, password string) (Store, error) {
 	if subtle.ConstantTimeCompare(sum, jksDigest(body, password)) != 1 {
 		return nil, ErrPassword
 	}
+	s, err := readJKS(body)
+	if err != nil {
+		return nil, err
+	}
+	s.password = password
+	return s, nil
+}
+
+// readJKS reads what the password guards.
+func readJKS(body []byte) (*jks, error) {
+	if len(body) < 12 {
+		return nil, ErrFormat
+	}
 	in := cryptobyte.String(body[4:])
-	s := &jks{password: password}
+	s := &jks{}
 	var count uint32
 	if !in.ReadUint32(&s.version) || s.version != 1 && s.version != 2 || !in.ReadUint32(&count) {
 		return nil, fmt.Errorf("a JKS store of version %d: %w", s.version, ErrUnsupported)
@@ -90,6 +104,7 @@ func readJKSEntry(in *cryptobyte.String, version uint32) (jksEntry, bool) {
 		cert, err := certs.ParseCertificate(der)
 		e.Cert, e.trust = cert, err == nil
 	case jksKey:
+		e.key = true
 		if !skipJKSKey(in, version) {
 			return e, false
 		}

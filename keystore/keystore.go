@@ -8,7 +8,8 @@
 // any machine.
 //
 // Only trusted certificates are looked at. Private keys and their chains, where
-// a store has any, are carried along unread.
+// a store has any, are carried along unread. [Certificates] is for a file that is
+// to be installed: it returns every certificate, and refuses a store with a key.
 //
 // The API may change before version 1.0.
 package keystore

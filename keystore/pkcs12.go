@@ -17,7 +17,11 @@ import (
 var (
 	oidData          = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 7, 1}
 	oidEncryptedData = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 7, 6}
+	oidKeyBag        = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 12, 10, 1, 1}
+	oidShroudedBag   = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 12, 10, 1, 2}
 	oidCertBag       = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 12, 10, 1, 3}
+	oidSecretBag     = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 12, 10, 1, 5}
+	oidNestedBag     = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 12, 10, 1, 6} // may hold any of these
 	oidX509          = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 22, 1}
 	oidFriendlyName  = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 20}
 	oidTrustedUsage  = asn1.ObjectIdentifier{2, 16, 840, 1, 113894, 746875, 1, 1} // Java: the entry is a trusted certificate
@@ -37,6 +41,7 @@ type safe struct {
 	raw     []byte      // the ContentInfo as it is in the file
 	cipher  *protection // nil for a plain one
 	bags    []bag       // nil where they are not read
+	sealed  bool        // encrypted for one recipient, and not read
 	opaque  bool        // encrypted in a way that can be read and not written
 	changed bool
 
@@ -46,8 +51,9 @@ type safe struct {
 // bag is one entry of a safe.
 type bag struct {
 	Entry
-	raw   []byte
-	trust bool // a trusted certificate that package certs reads
+	raw    []byte
+	trust  bool // a trusted certificate that package certs reads
+	secret bool // a private key, or what may be one
 }
 
 var errDER = errors.New("damaged DER in the PKCS#12 store")
@@ -121,10 +127,14 @@ func (p *safe) read(kind asn1.ObjectIdentifier, content cryptobyte.String, passw
 		}
 		plain = text
 	default:
+		p.sealed = true
 		return nil // enveloped for someone: carried along
 	}
 	var list cryptobyte.String
 	if !plain.ReadASN1(&list, der.SEQUENCE) {
+		if p.cipher != nil { // a wrong key leaves padding that looks right once in 256 times
+			return ErrPassword
+		}
 		return errDER
 	}
 	for !list.Empty() {
@@ -148,9 +158,12 @@ func readBag(in *cryptobyte.String) (bag, bool) {
 		return b, false
 	}
 	b.raw = start[:len(start)-len(*in)]
-	if kind.Equal(oidCertBag) {
+	switch {
+	case kind.Equal(oidCertBag):
 		b.readAttributes(attributes)
 		b.readCertificate(value)
+	case kind.Equal(oidKeyBag), kind.Equal(oidShroudedBag), kind.Equal(oidSecretBag), kind.Equal(oidNestedBag):
+		b.secret = true
 	}
 	return b, true
 }
@@ -171,18 +184,18 @@ func (b *bag) readAttributes(attributes cryptobyte.String) {
 	}
 }
 
-// readCertificate reads the certificate of a bag that is marked as trusted;
-// others belong to a key.
+// readCertificate reads the certificate of a bag. Java trusts it only if it is
+// marked so: others belong to a key, or are from a program that marks none.
 func (b *bag) readCertificate(value cryptobyte.String) {
 	var seq, wrapped, raw cryptobyte.String
 	var kind asn1.ObjectIdentifier
-	if !b.trust || !value.ReadASN1(&seq, der.SEQUENCE) || !seq.ReadASN1ObjectIdentifier(&kind) || !kind.Equal(oidX509) ||
+	if !value.ReadASN1(&seq, der.SEQUENCE) || !seq.ReadASN1ObjectIdentifier(&kind) || !kind.Equal(oidX509) ||
 		!seq.ReadASN1(&wrapped, der.Tag(0).ContextSpecific().Constructed()) || !wrapped.ReadASN1(&raw, der.OCTET_STRING) {
 		b.trust = false
 		return
 	}
 	cert, err := certs.ParseCertificate(raw)
-	b.Cert, b.trust = cert, err == nil
+	b.Cert, b.trust = cert, b.trust && err == nil
 }
 
 func (s *pkcs12) Format() string { return "PKCS#12" }

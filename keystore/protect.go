@@ -160,9 +160,55 @@ func (p *safe) readOpaque(password string) error {
 	if err := p.cipher.take(derivation.Iterations); err != nil {
 		return err
 	}
-	authSafe, err := sequence(p.raw)
+	file, err := wrapped(password, p.raw)
 	if err != nil {
 		return err
+	}
+	found, err := sslmate.DecodeTrustStore(file, password)
+	if err != nil {
+		return p.readUnmarked(password, err)
+	}
+	for _, x := range found {
+		if c, err := certs.ParseCertificate(x.Raw); err == nil {
+			p.bags = append(p.bags, bag{Entry: Entry{Cert: c}, trust: true})
+		}
+	}
+	return nil
+}
+
+// readUnmarked reads certificates that are not marked as trusted, as openssl
+// pkcs12 -export writes them. The library wants a second safe beside theirs. Where
+// it cannot read them either, the error is the first one.
+func (p *safe) readUnmarked(password string, cause error) error {
+	var empty cryptobyte.Builder
+	addData(&empty, []byte{0x30, 0})
+	other, err := empty.Bytes()
+	if err != nil {
+		return err
+	}
+	file, err := wrapped(password, p.raw, other)
+	if err != nil {
+		return err
+	}
+	found, err := sslmate.ToPEM(file, password) //nolint:staticcheck // it alone takes certificates that no key goes with
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrUnsupported, cause)
+	}
+	for _, block := range found {
+		b := bag{secret: block.Type != "CERTIFICATE"}
+		if c, err := certs.ParseCertificate(block.Bytes); err == nil {
+			b.Cert = c
+		}
+		p.bags = append(p.bags, b)
+	}
+	return nil
+}
+
+// wrapped returns a file of these safes alone.
+func wrapped(password string, safes ...[]byte) ([]byte, error) {
+	authSafe, err := sequence(bytes.Join(safes, nil))
+	if err != nil {
+		return nil, err
 	}
 	salt := []byte("salt")
 	m := mac{algorithm: sha1Algorithm(), hash: sha1.New, rest: append([]byte{byte(der.OCTET_STRING), byte(len(salt))}, salt...)}
@@ -175,20 +221,7 @@ func (p *safe) readOpaque(password string) error {
 		addData(b, authSafe)
 		m.add(b, authSafe, password)
 	})
-	file, err := b.Bytes()
-	if err != nil {
-		return err
-	}
-	found, err := sslmate.DecodeTrustStore(file, password)
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrUnsupported, err)
-	}
-	for _, x := range found {
-		if c, err := certs.ParseCertificate(x.Raw); err == nil {
-			p.bags = append(p.bags, bag{Entry: Entry{Cert: c}, trust: true})
-		}
-	}
-	return nil
+	return b.Bytes()
 }
 
 func sha1Algorithm() []byte {
