@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+
+	"github.com/certgraft/certgraft/internal/manifest"
 )
 
 // Parse yields the certificates in data, in order, and what there is to say of
@@ -16,7 +18,8 @@ import (
 // ends the sequence. Each BEGIN line of PEM text is accounted for.
 //
 // Read are PEM (RFC 7468) with anything around it, DER, PKCS#7 in PEM, DER or
-// BER, ZIP archives of these, UTF-16 text, and base64 or JSON strings of them.
+// BER, ZIP archives of these, UTF-16 text, base64 or JSON strings of them, and the
+// fields for CAs in YAML of Kubernetes: of a Secret, a ConfigMap, a kubeconfig file.
 // The time it takes is linear in the size of data and of what it unpacks to,
 // which is bounded.
 func Parse(data []byte) iter.Seq2[*Certificate, error] {
@@ -109,6 +112,9 @@ func (r reader) readText(text []byte) bool {
 	if plain, ok := plainDashes(text); ok {
 		return r.unwrapped("its dashes were typographic ones").readText(plain)
 	}
+	if mayBeObject(text) {
+		r = r.advising(text)
+	}
 	if at := keyIndex(text); at >= 0 {
 		return r.emit(nil, refusedKey().at(1+countLines(text[:at]), 0))
 	}
@@ -119,6 +125,11 @@ func (r reader) readText(text []byte) bool {
 	case looksLikeJSON(trimmed):
 		if found, ok := jsonStrings(trimmed); ok {
 			return r.readJSON(found)
+		}
+	}
+	if manifest.Looks(text) {
+		if goOn, ok := r.readObject(text); ok {
+			return goOn
 		}
 	}
 	if _, ok := nextMark(text, 0); ok {

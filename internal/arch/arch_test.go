@@ -19,13 +19,15 @@ const module = "github.com/certgraft/certgraft"
 var rules = map[string][]string{
 	"":                        {"internal/command"},
 	"internal/command":        {"bundles", "image", "installer", "probe", "certs", "keystore", "rootfs", "internal/command/audit", "internal/command/bill", "internal/command/launch", "internal/command/page", "internal/command/words", "github.com/urfave/cli/v2", "github.com/schollz/progressbar/v3", "internal/hint", "internal/atomicfile", "internal/input"},
-	"bundles":                 {"certs", "internal/hint", "internal/input", "internal/atomicfile", "internal/web"},
+	"bundles":                 {"certs", "internal/hint", "internal/input", "internal/atomicfile", "internal/web", "keystore"},
 	"image":                   {"rootfs", "github.com/klauspost/compress", "image/internal/oci", "image/internal/layer", "image/internal/registry", "image/internal/known", "image/internal/store", "internal/hint"},
 	"installer":               {"internal/pemfile", "certs", "keystore", "rootfs", "internal/hint"},
 	"internal/pemfile":        {"certs"},
 	"probe":                   {"certs", "keystore", "rootfs"},
 	"keystore":                {"certs", "github.com/pavlo-v-chernykh/keystore-go/v4", "software.sslmate.com/src/go-pkcs12"},
-	"certs":                   {},
+	"certs":                   {"internal/manifest"},
+	"internal/manifest":       {},
+	"internal/input":          {},
 	"rootfs":                  {"internal/hint"},
 	"internal/command/audit":  {"bundles", "certs", "installer", "internal/hint"},
 	"internal/command/bill":   {"certs", "installer"},
@@ -39,7 +41,6 @@ var rules = map[string][]string{
 	"image/internal/store":    {"image/internal/layer", "image/internal/oci", "github.com/klauspost/compress", "internal/web", "internal/hint", "internal/input", "internal/atomicfile"},
 	"internal/hint":           {},
 	"internal/atomicfile":     {},
-	"internal/input":          {},
 	"internal/web":            {"github.com/hashicorp/go-retryablehttp"},
 }
 
