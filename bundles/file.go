@@ -9,11 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
-	"strings"
-	"syscall"
 
-	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/internal/hint"
 	"github.com/certgraft/certgraft/internal/input"
 )
@@ -103,68 +99,4 @@ func withoutPath(err error) error {
 		return hint.Add(err, "run it as root; the mount of a build secret takes uid=")
 	}
 	return err
-}
-
-// loadDir reads the files of a directory in order of their names, not those in
-// directories below. Links are followed: Kubernetes mounts secrets as links. A
-// file without a certificate, and a link that leads nowhere, is passed over and
-// named; a private key in one refuses all. What is wrong with several is said of
-// each: an odd file must not hide the key behind it.
-func (l *loader) loadDir(ctx context.Context, s *source) (*Bundle, error) {
-	if s.pinBytes != "" {
-		return nil, hint.Add(usagef("@sha256 pins the bytes of one file, and this is a directory"), "use @set:HEX, which pins the set of certificates")
-	}
-	entries, err := os.ReadDir(s.path)
-	if err != nil {
-		return nil, fmt.Errorf("read the directory: %w", withoutPath(err))
-	}
-	b := s.newBundle(File)
-	var failed together
-	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), ".") {
-			continue
-		}
-		if err := b.addFile(ctx, filepath.Join(s.path, e.Name()), e.Name()); err != nil {
-			failed = append(failed, err)
-		}
-	}
-	switch {
-	case len(failed) > 0:
-		return nil, failed
-	case b.Certs.Len() == 0:
-		return nil, hint.Add(refusedf("no file in the directory holds a certificate"), "files in directories below it, and those whose names begin with a dot, are not read")
-	}
-	return b, nil
-}
-
-// addFile adds one file of a directory.
-func (b *Bundle) addFile(ctx context.Context, path, name string) error {
-	info, err := os.Stat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ELOOP):
-		b.skip(name, "it is a link that leads nowhere")
-		return nil
-	case err != nil:
-		return fmt.Errorf("%s: %w", name, withoutPath(err))
-	case !info.Mode().IsRegular():
-		return nil
-	}
-	data, err := readFile(ctx, path)
-	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	err = b.parse(name, data)
-	switch {
-	case errors.Is(err, certs.ErrNoCertificate):
-		b.skip(name, err.Error())
-		return nil
-	case err != nil:
-		return refusal(name, err)
-	}
-	return nil
-}
-
-// skip notes a file that was passed over.
-func (b *Bundle) skip(name, why string) {
-	b.Findings = append(b.Findings, Finding{File: name, Finding: &certs.Finding{Verdict: certs.Skipped, Reason: why}})
 }

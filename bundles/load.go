@@ -24,6 +24,7 @@ import (
 
 	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/internal/hint"
+	"github.com/certgraft/certgraft/keystore"
 )
 
 // Options say how sources are read. The zero value downloads with the system's
@@ -35,6 +36,7 @@ type Options struct {
 	Offline    bool     // cache and snapshots only
 	NoFallback bool     // neither cache nor snapshot when a download fails
 	Insecure   bool     // http URLs too
+	Password   string   // of keystores, tried after none and Java's usual one
 	DownloadCA []string // PEM files of CAs that vouch for downloads too
 	Timeout    time.Duration
 	Logger     *slog.Logger
@@ -70,6 +72,8 @@ type Bundle struct {
 	New      []*certs.Certificate // in a download, not yet known to the catalogue
 	Gone     []Known              // known to the catalogue and no longer in the download
 
+	path     string // of the one file, for advice
+	password string // of a keystore
 	lockName string
 	standsIn error // why it is not a download, nil if the source was asked
 }
@@ -141,6 +145,9 @@ func parseAll(c *Catalogue, opt Options, specs []string) ([]*source, error) {
 		}
 		if err == nil {
 			err = errors.Join(s.checkPin(), opt.checkLocked(s))
+		}
+		if s != nil {
+			s.password = opt.Password
 		}
 		errs = append(errs, err)
 		sources = append(sources, s)
@@ -217,7 +224,7 @@ func (l *loader) read(ctx context.Context, s *source) (b *Bundle, err error) {
 
 // newBundle returns an empty bundle for s.
 func (s *source) newBundle(origin Origin) *Bundle {
-	b := &Bundle{Source: s.public(), Anchor: s.anchor(), Origin: origin, Certs: &certs.Set{}}
+	b := &Bundle{Source: s.public(), Anchor: s.anchor(), Origin: origin, Certs: &certs.Set{}, path: s.path, password: s.password}
 	if s.provider != nil && s.provider.Warning != "" {
 		b.warn("%s", s.provider.Warning)
 	}
@@ -226,14 +233,19 @@ func (s *source) newBundle(origin Origin) *Bundle {
 
 // add parses one file of the source. The error is one of refusal.
 func (b *Bundle) add(file string, data []byte) error {
-	if err := b.parse(file, data); err != nil {
-		return refusal(file, err)
+	return wrongPassword(refusal(file, b.path, b.parse(file, data)))
+}
+
+// wrongPassword adds to the error of a keystore how its password is given.
+func wrongPassword(err error) error {
+	if errors.Is(err, keystore.ErrPassword) {
+		return hint.Add(err, "give its password with --source-password-file FILE")
 	}
-	return nil
+	return err
 }
 
 func (b *Bundle) parse(file string, data []byte) error {
-	taken, findings, err := certs.ParseAll(data)
+	taken, findings, err := parseContent(data, b.password)
 	if err != nil {
 		return err
 	}
@@ -244,14 +256,4 @@ func (b *Bundle) parse(file string, data []byte) error {
 		b.Findings = append(b.Findings, Finding{File: file, Finding: f})
 	}
 	return nil
-}
-
-func refusal(file string, err error) error {
-	if file != "" {
-		file += ": "
-	}
-	if errors.Is(err, certs.ErrPrivateKey) {
-		return hint.Add(refusedf("%s%w", file, err), "what is installed can be read by everyone: make a file with the certificates alone, and treat the key as exposed if this file was public")
-	}
-	return hint.Add(refusedf("%s%w", file, err), "look at the content: it should hold lines -----BEGIN CERTIFICATE-----, or be DER or PKCS#7")
 }

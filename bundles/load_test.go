@@ -30,7 +30,7 @@ func TestLoadFiles(t *testing.T) {
 	write(t, filepath.Join(many, "a.pem"), a.PEM())
 	write(t, filepath.Join(many, "README"), "hello")
 	write(t, filepath.Join(many, ".hidden"), b.KeyPEM(t))
-	write(t, filepath.Join(many, "sub/c.pem"), b.KeyPEM(t))
+	write(t, filepath.Join(many, ".sub/c.pem"), b.KeyPEM(t))
 	if err := os.Symlink("a.pem", filepath.Join(many, "c-link")); err != nil {
 		t.Fatal(err)
 	}

@@ -18,6 +18,7 @@ type source struct {
 	url      string // of a URL, as given
 	path     string // of a file or directory
 	stdin    bool
+	password string // of a keystore
 
 	pinBytes string // SHA-256 of the bytes
 	pinSet   string // set digest of the certificates

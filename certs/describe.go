@@ -23,8 +23,8 @@ func describe(data []byte) string {
 	for _, known := range []struct{ start, what string }{
 		{"<?XML", "it is an XML document, an error message of a store perhaps"},
 		{"<ERROR>", "it is an XML document, an error message of a store perhaps"},
-		{"\xfe\xed\xfe\xed", "it is a Java keystore: export its certificates with keytool -exportcert -rfc"},
-		{"\xce\xce\xce\xce", "it is a Java keystore: export its certificates with keytool -exportcert -rfc"},
+		{"\xfe\xed\xfe\xed", "it is a Java keystore"},
+		{"\xce\xce\xce\xce", "it is a Java keystore"},
 		{"PK\x05\x06", "it is an empty ZIP archive"},
 		{"\x1f\x8b", "it is compressed: unpack it first"},
 		{"BZH", "it is compressed: unpack it first"},
@@ -39,7 +39,7 @@ func describe(data []byte) string {
 		}
 	}
 	if isPKCS12(data) {
-		return "it is a PKCS#12 keystore: export its certificates with openssl pkcs12 -nokeys"
+		return "it is a PKCS#12 keystore"
 	}
 	return ""
 }

@@ -28,11 +28,11 @@ func (k *KeyInObject) Unwrap() error { return ErrPrivateKey }
 func (k *KeyInObject) Extract(file string) string {
 	switch {
 	case k.kind == kubeconfig:
-		return fmt.Sprintf("kubectl config view --raw --kubeconfig %s -o jsonpath='{.clusters[0].cluster.%s}' | base64 -d >ca.pem", shellWord(file), fieldOfKubeconfig)
-	case k.field == "" || shellWord(k.field) != k.field:
+		return fmt.Sprintf("kubectl config view --raw --kubeconfig %s -o jsonpath='{.clusters[0].cluster.%s}' | base64 -d >ca.pem", ShellWord(file), fieldOfKubeconfig)
+	case k.field == "" || ShellWord(k.field) != k.field:
 		return ""
 	case k.json:
-		return fmt.Sprintf(`jq -r '.data["%s"]' %s | base64 -d >ca.pem`, k.field, shellWord(file))
+		return fmt.Sprintf(`jq -r '.data["%s"]' %s | base64 -d >ca.pem`, k.field, ShellWord(file))
 	}
 	command := "kubectl get " + strings.ToLower(cmp.Or(k.kind, "secret")) + " " + cmp.Or(k.name, "NAME")
 	if k.namespace != "" {
@@ -41,8 +41,8 @@ func (k *KeyInObject) Extract(file string) string {
 	return command + fmt.Sprintf(" -o jsonpath='{.data.%s}' | base64 -d >ca.pem", strings.ReplaceAll(k.field, ".", `\.`))
 }
 
-// shellWord quotes text for a shell where it needs quotes.
-func shellWord(text string) string {
+// ShellWord quotes text for a shell where it needs quotes.
+func ShellWord(text string) string {
 	if text != "" && strings.Trim(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-+:@=,%") == "" {
 		return text
 	}
@@ -93,7 +93,7 @@ func keyIn(text []byte) error {
 }
 
 // word reports whether text can stand in a command as the name of an object.
-func word(text string) bool { return shellWord(text) == text && text[0] != '-' }
+func word(text string) bool { return ShellWord(text) == text && text[0] != '-' }
 
 // objectScalars returns the scalars of an object, nil if it is none. Of JSON only
 // the strings are known, and no more of where they stand than the one before.
@@ -144,9 +144,18 @@ func (r reader) readObject(text []byte) (goOn, ok bool) {
 		switch {
 		case s.Key() == "client-key-data" && s.Value != "":
 			return r.emit(nil, refusedKey().at(s.Line, 0)), true
-		case holdsCAs(s) && !r.onLine(s.Line).read([]byte(s.Value)):
+		case holdsCAs(s) && !r.onLine(s.Line).read(contentOf(s)):
 			return false, true
 		}
 	}
 	return true, ok
+}
+
+// contentOf returns what a field holds. Base64 is how these objects hold a file:
+// nothing is repaired by reading it.
+func contentOf(s manifest.Scalar) []byte {
+	if decoded, ok := decodeBase64([]byte(strings.TrimSpace(s.Value))); ok {
+		return decoded
+	}
+	return []byte(s.Value)
 }

@@ -29,7 +29,9 @@ func namesIn(t *testing.T, text string) string {
 func TestS7KubernetesYAML(t *testing.T) {
 	a, b, client := roottest.NewCA(t, "A"), roottest.NewCA(t, "B"), roottest.NewCA(t, "client", roottest.Leaf)
 	base := func(pem string) string { return base64.StdEncoding.EncodeToString([]byte(pem)) }
-	block := func(pem, indent string) string { return "|\n" + indent + strings.ReplaceAll(strings.TrimSpace(pem), "\n", "\n"+indent) + "\n" }
+	block := func(pem, indent string) string {
+		return "|\n" + indent + strings.ReplaceAll(strings.TrimSpace(pem), "\n", "\n"+indent) + "\n"
+	}
 	for name, test := range map[string]struct{ text, want string }{
 		"Secret":              {"apiVersion: v1\nkind: Secret\nmetadata:\n  name: ca\ndata:\n  password: c2VjcmV0\n  ca.crt: " + base(a.PEM()) + "\n  tls.crt: " + base(b.PEM()) + "\n", "A B"},
 		"stringData":          {"apiVersion: v1\nkind: Secret\nstringData:\n  ca.crt: " + block(a.PEM(), "    ") + "data:\n  other.pem: " + base(b.PEM()) + "\n", "A B"},

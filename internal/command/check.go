@@ -163,7 +163,7 @@ func (o *checkOptions) auditor(ctx context.Context, p *printer) (*audit.Auditor,
 			return nil, usageError{fmt.Errorf("%s: %w", o.policy, err)}
 		}
 	}
-	fetch, done, err := o.fetch.options(p)
+	fetch, done, err := o.fetch.options(ctx, p)
 	if err != nil {
 		return nil, err
 	}

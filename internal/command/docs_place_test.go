@@ -13,8 +13,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/internal/command"
 	"github.com/certgraft/certgraft/internal/roottest"
+	"github.com/certgraft/certgraft/keystore"
 )
 
 // docWorld is what command lines of the documentation find outside: a registry,
@@ -82,6 +84,7 @@ func (w *docWorld) place(t *testing.T, block string) string {
 		"corp.pem": w.ca.PEM(), "proxy.pem": w.ca.PEM(), "ca.pem": w.ca.PEM(), "new.pem": w.ca.PEM(), "old.pem": w.old.PEM(), "rds.pem": w.old.PEM(),
 		"more-cas/one.pem": w.old.PEM(), "live/run/secrets/corp-ca.pem": w.ca.PEM(),
 		"live/run/secrets/corp.pem": w.ca.PEM(), "live/etc/corp/ca.pem": w.ca.PEM(),
+		"password.txt": "another one\n",
 		"policy.json":  `{"version":1,"require":["./corp.pem"],"within":90}`,
 		"images.txt":   w.registry.Host + "/app:1 " + w.registry.Host + "/app:1-ca\n",
 		"home/.zfunc/": "", "home/.local/share/bash-completion/completions/": "", "home/.config/fish/completions/": "",
@@ -165,7 +168,7 @@ func (w *docWorld) environ(dir string) []string {
 // docDirectories are directories of CAs that pages name.
 var docDirectories = []string{"/usr/share/igtf-policy/classic", "/usr/share/igtf-policy/mics", "/etc/corp/cas", "/certs"}
 
-var docFile = regexp.MustCompile(`^[\w./-]+\.(pem|crt|cer|json|zip)$`)
+var docFile = regexp.MustCompile(`^[\w./-]+\.(pem|crt|cer|json|zip|p12|jks)$`)
 
 // files makes the files that a line names and that the reader has from
 // elsewhere: a CA each, in the format that the name tells.
@@ -191,12 +194,29 @@ func (w *docWorld) files(t *testing.T, dir, line string) {
 		switch filepath.Ext(name) {
 		case ".json":
 			data, _ = json.Marshal(map[string]string{"certificate": w.ca.PEM()})
+		case ".p12", ".jks":
+			data = w.keystore(t, filepath.Ext(name))
 		case ".zip":
 			data = zipped(t, "ca.pem", data)
 		}
 		check(t, os.MkdirAll(filepath.Dir(name), 0o755))
 		check(t, os.WriteFile(name, data, 0o644))
 	}
+}
+
+// keystore returns a truststore: with the password of the pages, or without one.
+func (w *docWorld) keystore(t *testing.T, format string) []byte {
+	t.Helper()
+	s := keystore.NewPKCS12("")
+	if format == ".jks" {
+		s = keystore.NewJKS("another one")
+	}
+	c, err := certs.ParseCertificate(w.ca.DER)
+	check(t, err)
+	check(t, s.Add(keystore.Entry{Alias: "corp", Created: c.NotBefore(), Cert: c}))
+	data, err := s.Encode()
+	check(t, err)
+	return data
 }
 
 func zipped(t *testing.T, name string, data []byte) []byte {

@@ -6,10 +6,8 @@ import (
 	"fmt"
 
 	"github.com/certgraft/certgraft/bundles"
-	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/image"
 	"github.com/certgraft/certgraft/installer"
-	"github.com/certgraft/certgraft/internal/hint"
 )
 
 // Exit statuses, see [Run].
@@ -35,18 +33,6 @@ type refusedError struct{ error }
 func (e refusedError) Unwrap() error { return e.error }
 
 func refusedf(format string, args ...any) error { return refusedError{fmt.Errorf(format, args...)} }
-
-// refusedFile says what to do about a file in which no certificate is read, as
-// package bundles does for a source.
-func refusedFile(err error) error {
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, certs.ErrPrivateKey):
-		return hint.Add(refusedError{err}, "make a file with the certificates alone, and treat the key as exposed if this file was public")
-	}
-	return hint.Add(refusedError{err}, "look at the content: it should hold lines -----BEGIN CERTIFICATE-----, or be DER, PKCS#7 or a Java trust store")
-}
 
 // reportedError is an outcome that the result has told already: with --quiet
 // alone it is printed.

@@ -13,7 +13,7 @@ import (
 
 // fetchOptions are the flags of every command that loads sources.
 type fetchOptions struct {
-	cache, catalog                 string
+	cache, catalog, passwordFile   string
 	downloadCA                     cli.StringSlice
 	timeout                        time.Duration
 	offline, noFallback, plainHTTP bool
@@ -27,20 +27,26 @@ func (o *fetchOptions) flags() []cli.Flag {
 		&cli.BoolFlag{Name: "insecure", Category: downloadFlags, Usage: "allow http URLs, which anyone on the way can change", Destination: &o.plainHTTP},
 		&cli.BoolFlag{Name: "no-fallback", Category: downloadFlags, Usage: "fail when a download fails, instead of using cache or snapshot", Destination: &o.noFallback},
 		&cli.BoolFlag{Name: "offline", Category: downloadFlags, Usage: "use cache and snapshots, do not touch the network", Destination: &o.offline},
+		&cli.StringFlag{Name: "source-password-file", Category: sourceFlags, Usage: "the password of a PKCS#12 or JKS source is in `FILE`, where it is not the usual one", TakesFile: true, Destination: &o.passwordFile},
 		&cli.DurationFlag{Name: "timeout", Category: downloadFlags, Usage: "give up downloading after `DURATION`", Value: time.Minute, Destination: &o.timeout},
 	}
 }
 
 // options returns what package bundles is to know. The second result ends the
 // progress display.
-func (o *fetchOptions) options(p *printer) (bundles.Options, func(), error) {
+func (o *fetchOptions) options(ctx context.Context, p *printer) (bundles.Options, func(), error) {
 	if o.offline && o.noFallback {
 		return bundles.Options{}, nil, usagef("--offline and --no-fallback exclude each other")
+	}
+	password, err := readPassword(ctx, o.passwordFile)
+	if err != nil {
+		return bundles.Options{}, nil, err
 	}
 	progress, done := p.downloads()
 	opt := bundles.Options{
 		Stdin: p.in, Cache: o.cache, Offline: o.offline, NoFallback: o.noFallback, Insecure: o.plainHTTP,
 		DownloadCA: o.downloadCA.Value(), Timeout: o.timeout, Logger: p.log(), Progress: progress, Catalog: catalogFiles(o.catalog),
+		Password: password,
 	}
 	return opt, done, nil
 }

@@ -47,8 +47,22 @@ func TestKeystoreFiles(t *testing.T) {
 		t.Errorf("status %d: %s", status, out)
 	}
 	for _, args := range [][]string{{"inspect", jks}, {"diff", jks, pem}} {
-		if out, status := certgraft(args...); status != 1 || !strings.Contains(out, "the password is wrong") || !strings.Contains(out, "--java-password-file FILE") {
+		if out, status := certgraft(args...); status != 3 || !strings.Contains(out, "the password is wrong") || !strings.Contains(out, "--java-password-file FILE") {
 			t.Errorf("status %d: %s", status, out)
+		}
+	}
+}
+
+// openssl pkcs12 -export -nokeys marks no certificate as trusted: such a file had "0
+// certificates", and a pin of nothing.
+func TestS5InspectOfUnmarkedCertificates(t *testing.T) {
+	for name, want := range map[string]string{
+		"nokeys.p12": "2 certificates, pin: @set:", "nokeys-changeit.p12": "2 certificates, pin: @set:", "key-secret.p12": "it holds a private key", "secret.jks": "--java-password-file FILE",
+	} {
+		var out bytes.Buffer
+		status := Run(t.Context(), []string{"certgraft", "inspect", "../../keystore/testdata/" + name}, strings.NewReader(""), &out, &out)
+		if got := out.String(); !strings.Contains(got, want) || strings.Contains(got, "e3b0c442") || (status == 0) != strings.HasPrefix(want, "2 ") || status != 0 && status != 3 {
+			t.Errorf("%s: status %d: %s", name, status, got)
 		}
 	}
 }

@@ -200,7 +200,7 @@ func (s lockSourceResult) notAsked() bool {
 // load reads the sources as they are upstream: a lock that is made of, or
 // compared with, a stand-in says nothing.
 func (o *lockOptions) load(ctx context.Context, p *printer, specs []string) ([]*bundles.Bundle, error) {
-	fetch, done, err := o.fetch.options(p)
+	fetch, done, err := o.fetch.options(ctx, p)
 	if err != nil {
 		return nil, err
 	}

@@ -21,7 +21,7 @@ func readPassword(ctx context.Context, name string) (string, error) {
 	}
 	data, err := input.ReadFile(ctx, name)
 	if err != nil {
-		return "", fmt.Errorf("read the password of Java trust stores: %w", err)
+		return "", fmt.Errorf("read the password: %w", err)
 	}
 	line, _, _ := strings.Cut(string(data), "\n")
 	if line = strings.TrimSuffix(line, "\r"); line == "" {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/certgraft/certgraft/bundles"
 	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/image"
 	"github.com/certgraft/certgraft/installer"
@@ -217,16 +218,23 @@ func (at *place) trusted(source string, odd func(error)) *certs.Set {
 	return set
 }
 
-// held returns the certificates of a file, a Java trust store among others, and
-// what is odd in it.
-func (at *place) held(ctx context.Context, javaPassword string) (*certs.Set, []findingResult, error) {
-	held, isKeystore, err := heldByKeystore(ctx, at.data, javaPassword)
-	if err != nil || isKeystore {
-		return held, nil, err
+// held returns the certificates of a file and what is odd in it, as a source has
+// them. An archive is refused: it is an image where it is named as one, and what
+// the files in it hold together is no bundle.
+func (at *place) held(ctx context.Context, passwordFile string) (*certs.Set, []findingResult, error) {
+	if isTar(at.data) {
+		return nil, nil, hint.Add(usagef("it is a tar archive"), "for an image write docker-archive:FILE or oci-archive:FILE")
 	}
-	taken, findings, err := certs.ParseAll(at.data)
+	password, err := readPassword(ctx, passwordFile)
 	if err != nil {
-		return nil, nil, refusedFile(err)
+		return nil, nil, err
+	}
+	taken, findings, err := bundles.Content(at.data, at.name, password)
+	if errors.Is(err, keystore.ErrPassword) {
+		err = hint.Add(err, "give its password with --java-password-file FILE")
+	}
+	if err != nil {
+		return nil, nil, err
 	}
 	set, odd := &certs.Set{}, []findingResult{}
 	for _, c := range taken {
@@ -238,9 +246,11 @@ func (at *place) held(ctx context.Context, javaPassword string) (*certs.Set, []f
 	return set, odd, nil
 }
 
-// heldByKeystore returns the certificates of a Java trust store; ok is false for
-// what is none. An archive is refused: it is an image where it is named as one,
-// and what the files in it hold together is no bundle.
+// isTar reports whether data is an archive.
+func isTar(data []byte) bool { return len(data) > 262 && string(data[257:262]) == "ustar" }
+
+// heldByKeystore returns the certificates that Java trusts by a trust store; ok is
+// false for what is none.
 func heldByKeystore(ctx context.Context, data []byte, passwordFile string) (set *certs.Set, ok bool, err error) {
 	password, err := readPassword(ctx, passwordFile)
 	if err != nil {
@@ -248,8 +258,6 @@ func heldByKeystore(ctx context.Context, data []byte, passwordFile string) (set 
 	}
 	s, err := keystore.Open(data, password, keystore.DefaultPassword)
 	switch {
-	case len(data) > 262 && string(data[257:262]) == "ustar":
-		return nil, false, hint.Add(usagef("it is a tar archive"), "for an image write docker-archive:FILE or oci-archive:FILE")
 	case errors.Is(err, keystore.ErrFormat):
 		return nil, false, nil
 	case errors.Is(err, keystore.ErrPassword):

@@ -92,7 +92,7 @@ func (o *sourceOptions) loadAll(ctx context.Context, p *printer, result *editRes
 	if err != nil {
 		return nil, err
 	}
-	fetch, done, err := o.fetch.options(p)
+	fetch, done, err := o.fetch.options(ctx, p)
 	if err != nil {
 		return nil, err
 	}

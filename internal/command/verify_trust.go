@@ -176,7 +176,7 @@ func (o *trustOptions) loadSources(ctx context.Context, p *printer) ([]*bundles.
 	if len(specs) == 0 {
 		return nil, nil
 	}
-	fetch, done, err := o.fetch.options(p)
+	fetch, done, err := o.fetch.options(ctx, p)
 	if err != nil {
 		return nil, err
 	}

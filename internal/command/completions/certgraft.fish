@@ -50,6 +50,7 @@ complete -c certgraft -n '__certgraft_is install patch bundle run verify lock ch
 complete -c certgraft -n '__certgraft_is install patch bundle run verify lock check' -l insecure -d 'allow http URLs, which anyone on the way can change'
 complete -c certgraft -n '__certgraft_is install patch bundle run verify lock check' -l no-fallback -d 'fail when a download fails, instead of using cache or snapshot'
 complete -c certgraft -n '__certgraft_is install patch bundle run verify lock check' -l offline -d 'use cache and snapshots, do not touch the network'
+complete -c certgraft -n '__certgraft_is install patch bundle run verify lock check' -l source-password-file -r -F -d 'the password of a PKCS#12 or JKS source is in FILE, where it is not the usual one'
 complete -c certgraft -n '__certgraft_is install patch bundle run' -l expired -x -a 'skip keep fail' -d 'expired certificates: skip, keep or fail'
 complete -c certgraft -n '__certgraft_is install patch bundle run' -l lock -r -F -d 'take only what the policy allows of what is locked in FILE; without a source, every locked one'
 complete -c certgraft -n '__certgraft_is install patch bundle run' -l non-ca -x -a 'skip keep fail' -d 'certificates that are not a CA\'s: keep, skip or fail'

@@ -110,6 +110,7 @@ _certgraft() {
     '--timeout=[give up downloading after DURATION]:DURATION: '
   )
   [[ $cmd == (install|patch|bundle|run|verify|lock|check) ]] && args+=(
+    '--source-password-file=[the password of a PKCS#12 or JKS source is in FILE, where it is not the usual one]:FILE:_files'
     '--cache=[keep downloads in DIR, a BuildKit cache mount say]:DIR:_directories'
     '*--download-ca=[trust the CAs in FILE for downloads too, a corporate proxy'\''s say]:FILE:_files'
     '--insecure[allow http URLs, which anyone on the way can change]'
