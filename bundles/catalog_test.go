@@ -136,8 +136,12 @@ func TestKinds(t *testing.T) {
 // Of a provider of whose certificates only some are known, none is new; one
 // that is gone is named all the same.
 func TestComparePartial(t *testing.T) {
-	loaded, err := Load(t.Context(), Options{Transport: site{mustFind(t, "dod-pki").URLs[0]: roottest.NewCA(t, "DoD Root CA 9").PEM()}}, "dod-pki")
-	if err != nil || len(loaded[0].New) != 0 || len(loaded[0].Gone) != 4 {
+	known, other := roottest.NewCA(t, "Known"), roottest.NewCA(t, "Other")
+	gone := `{"name":"x","sha256":"` + strings.Repeat("ab", 32) + `","notAfter":"2030-01-01"}`
+	entry := strings.Replace(acme, `"evidence":{`, `"known":[`+gone+`,{"name":"Known","sha256":"`+fingerprintOf(t, known.DER).String()+`","notAfter":"2100-01-01"}],"evidence":{"partial":true,`, 1)
+	file := write(t, filepath.Join(t.TempDir(), "c.json"), catalogOf(entry))
+	loaded, err := Load(t.Context(), Options{Catalog: []string{file}, Transport: site{"https://acme.example/ca.pem": known.PEM() + other.PEM()}}, "acme")
+	if err != nil || len(loaded[0].New) != 0 || len(loaded[0].Gone) != 1 {
 		t.Errorf("%+v %v", loaded, err)
 	}
 }

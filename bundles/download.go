@@ -28,7 +28,7 @@ func (l *loader) loadURLs(ctx context.Context, s *source) (*Bundle, error) {
 	}
 	b, err := l.download(ctx, s, urls)
 	if err == nil {
-		err = pinned(b, s)
+		err = l.vouched(b, s)
 	}
 	switch {
 	case err == nil:
@@ -135,7 +135,7 @@ func (l *loader) standby(s *source, urls []string) (*Bundle, error) {
 	if err == nil {
 		err = pinned(b, s)
 	}
-	if err != nil && errors.Is(notCached, errPin) {
+	if err != nil && !errors.Is(notCached, errNoCache) && !errors.Is(notCached, errNotCached) {
 		err = fmt.Errorf("%w; %w", notCached, err)
 	}
 	return b, err
@@ -215,11 +215,20 @@ func (l *loader) fromCache(s *source, urls []string) (*Bundle, error) {
 			return nil, fmt.Errorf("in the cache: %w", err)
 		}
 	}
-	if err := pinned(b, s); err != nil {
+	if err := l.vouched(b, s); err != nil {
 		return nil, err
 	}
 	l.compare(b, s)
 	return b, nil
+}
+
+// vouched refuses a bundle that is not what the argument pins, or that nothing in
+// the catalogue vouches for.
+func (l *loader) vouched(b *Bundle, s *source) error {
+	if err := pinned(b, s); err != nil {
+		return err
+	}
+	return l.gate(b, s)
 }
 
 func (b *Bundle) warn(format string, args ...any) {
@@ -251,10 +260,11 @@ func (l *loader) compare(b *Bundle, s *source) {
 			fresh = append(fresh, c.Name())
 		}
 	}
-	if len(fresh) > 0 {
+	if len(fresh) > 0 && l.opt.Policy != OnlyKnown {
 		b.warn("new since this program was made: %s", strings.Join(fresh, "; "))
 	}
 	if len(gone) > 0 {
 		b.warn("no longer published, though this program knows them: %s", strings.Join(gone, "; "))
 	}
+	l.onlyKnown(b, s)
 }

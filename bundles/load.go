@@ -144,7 +144,7 @@ func parseAll(c *Catalogue, opt Options, specs []string) ([]*source, error) {
 			err = usagef("standard input is named twice")
 		}
 		if err == nil {
-			err = errors.Join(s.checkPin(), opt.checkLocked(s))
+			err = errors.Join(s.checkPin(), opt.checkLocked(s), opt.checkKnown(s))
 		}
 		if s != nil {
 			s.password = opt.Password

@@ -50,7 +50,7 @@ type LockedCert struct {
 	NotAfter    time.Time `json:"notAfter"`
 }
 
-// Policy says what a source may have beside what is locked.
+// Policy says what a source may have beside what is locked, or known.
 type Policy string
 
 // The policies.
@@ -58,6 +58,7 @@ const (
 	Exact     Policy = "exact"     // the locked certificates and no others
 	Additions Policy = "additions" // new ones too; none may be gone
 	Any       Policy = "any"       // whatever the source has
+	OnlyKnown Policy = "known"     // without a lock: of a catalogue id what the catalogue knows
 )
 
 // Change is what became of a locked source since.

@@ -38,7 +38,7 @@ func TestCacheSatisfiesAPinOfBytes(t *testing.T) {
 // A pin of the set with the network down: that is what is wrong, and then that
 // what would stand in is not what is pinned either.
 func TestPinOfTheSetWithoutNetwork(t *testing.T) {
-	body := roottest.NewCA(t, "Root").PEM()
+	body := pemOf(t, mustFind(t, "aws-rds"), 3)
 	opt := Options{Cache: t.TempDir(), Transport: &server{answers: list(answer(200, body), noHost, answer(200, body), noHost)}}
 	load := func(opt Options, spec string) error {
 		_, err := Load(t.Context(), opt, spec)

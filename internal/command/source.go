@@ -27,12 +27,12 @@ type sourceOptions struct {
 func (o *sourceOptions) flags() []cli.Flag {
 	return slices.Concat([]cli.Flag{
 		&cli.StringFlag{Name: "lock", Category: sourceFlags, Usage: "take only what the policy allows of what is locked in `FILE`; without a source, every locked one", EnvVars: []string{"CERTGRAFT_LOCK"}, TakesFile: true, Destination: &o.lock},
-		wordFlag{&cli.StringFlag{Name: "policy", Category: sourceFlags, Usage: "with a lock: exact (what is locked), additions (what is new too) or any (whatever the source has)", Destination: &o.policy}, policies.words(), false},
+		wordFlag{&cli.StringFlag{Name: "policy", Category: sourceFlags, Usage: "with a lock: exact (what is locked), additions (what is new too) or any (whatever the source has); without one: known (of a catalogue id, what the catalogue knows)", Destination: &o.policy}, policies.words(), false},
 	}, o.judge.flags(), o.fetch.flags())
 }
 
 // policies say what of a source a lock allows.
-var policies = choices[bundles.Policy]{{"exact", bundles.Exact}, {"additions", bundles.Additions}, {"any", bundles.Any}}
+var policies = choices[bundles.Policy]{{"exact", bundles.Exact}, {"additions", bundles.Additions}, {"any", bundles.Any}, {"known", bundles.OnlyKnown}}
 
 // locked adds the lock to what package bundles is to know, and the locked
 // sources where none is named.
@@ -48,6 +48,9 @@ func (o *sourceOptions) locked(ctx context.Context, fetch *bundles.Options, spec
 			return nil, hint.Add(usagef("--policy %s needs a lock", o.policy), "write one with certgraft lock SOURCE… and name it with --lock FILE")
 		}
 		return specs, nil
+	}
+	if fetch.Policy == bundles.OnlyKnown {
+		return nil, hint.Add(usagef("--policy known is for sources without a lock"), "with a lock only what is locked is taken: leave --policy out, or the lock")
 	}
 	if slices.ContainsFunc(specs, isStdin) {
 		return nil, usagef("standard input cannot be locked")

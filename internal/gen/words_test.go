@@ -124,7 +124,21 @@ func (h harmlessCalls) run(t *testing.T, name string, args ...string) (status in
 	case name == "verify" && slices.Contains(args, "--platform"): // which is for an image
 		rest = []string{"--image", h["inspect"][0], "127.0.0.1:1"}
 	}
+	if slices.Contains(args, "known") { // which is for sources without a lock
+		rest = withoutLock(rest)
+	}
 	var out, problems bytes.Buffer
 	status = command.Run(t.Context(), slices.Concat([]string{"certgraft", name}, args, rest), strings.NewReader(""), &out, &problems)
 	return status, problems.String()
+}
+
+// withoutLock returns arguments that name a source and no lock.
+func withoutLock(args []string) []string {
+	at := slices.Index(args, "--lock")
+	args = slices.Delete(slices.Clone(args), at, at+2)
+	end := slices.Index(args, "--")
+	if end < 0 {
+		end = len(args)
+	}
+	return slices.Insert(args, end, root+"/testdata/bundles/corp.pem")
 }

@@ -73,7 +73,7 @@ _certgraft() {
     'install --stores' | 'patch --stores')
       kind=words words='auto system debian alpine p11-kit arch suse photon flatcar clear openwrt bundle java env php python ruby conda composer' ;;
     'install --policy' | 'patch --policy' | 'bundle --policy' | 'run --policy')
-      kind=words words='exact additions any' ;;
+      kind=words words='exact additions any known' ;;
     'remove --platform' | 'patch --platform' | 'inspect --platform' | 'verify --platform' | 'diff --platform' | 'check --platform')
       kind=words words='linux/amd64 linux/arm64 linux/arm/v7 linux/ppc64le linux/s390x linux/riscv64' ;;
     'verify --proxy')

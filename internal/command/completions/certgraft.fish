@@ -54,7 +54,7 @@ complete -c certgraft -n '__certgraft_is install patch bundle run verify lock ch
 complete -c certgraft -n '__certgraft_is install patch bundle run' -l expired -x -a 'skip keep fail' -d 'expired certificates: skip, keep or fail'
 complete -c certgraft -n '__certgraft_is install patch bundle run' -l lock -r -F -d 'take only what the policy allows of what is locked in FILE; without a source, every locked one'
 complete -c certgraft -n '__certgraft_is install patch bundle run' -l non-ca -x -a 'skip keep fail' -d 'certificates that are not a CA\'s: keep, skip or fail'
-complete -c certgraft -n '__certgraft_is install patch bundle run' -l policy -x -a 'exact additions any' -d 'with a lock: exact (what is locked), additions (what is new too) or any (whatever the source has)'
+complete -c certgraft -n '__certgraft_is install patch bundle run' -l policy -x -a 'exact additions any known' -d 'with a lock: exact (what is locked), additions (what is new too) or any (whatever the source has); without one: known (of a catalogue id, what the catalogue knows)'
 complete -c certgraft -n '__certgraft_is install patch' -l append -d 'only append to the bundle file: no anchors, no links'
 complete -c certgraft -n '__certgraft_is install patch' -l keep-going -d 'edit the other stores when one fails'
 complete -c certgraft -n '__certgraft_is install patch' -l stores -x -a 'auto system debian alpine p11-kit arch suse photon flatcar clear openwrt bundle java env php python ruby conda composer' -d 'edit only these STORES, separated by commas: auto, system, java …'

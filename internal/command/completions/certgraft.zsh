@@ -101,7 +101,7 @@ _certgraft() {
     '--expired=[expired certificates: skip, keep or fail]:EXPIRED:(skip keep fail)'
     '--lock=[take only what the policy allows of what is locked in FILE; without a source, every locked one]:FILE:_files'
     '--non-ca=[certificates that are not a CA'\''s: keep, skip or fail]:NON-CA:(skip keep fail)'
-    '--policy=[with a lock: exact (what is locked), additions (what is new too) or any (whatever the source has)]:POLICY:(exact additions any)'
+    '--policy=[with a lock: exact (what is locked), additions (what is new too) or any (whatever the source has); without one: known (of a catalogue id, what the catalogue knows)]:POLICY:(exact additions any known)'
   )
   [[ $cmd == (install|patch|bundle|run|lock) ]] && args+=(
     '--distrusted=[CAs that the lists of distrusted ones block: skip, keep or fail]:DISTRUSTED:(skip keep fail)'
