@@ -29,13 +29,15 @@ type Protocol struct {
 // begins in it. A port or scheme that stands in several rows is the first's.
 var protocols = []*Protocol{
 	{Name: "tls", aliases: []string{"none", "https", "wss"}, port: 443, ports: []uint16{8443}, cure: "switch TLS on in the server"},
-	{Name: "postgres", aliases: []string{"postgresql"}, port: 5432, ports: []uint16{6432}, start: startPostgres, cure: "set ssl = on in postgresql.conf"},
+	{Name: "postgres", aliases: []string{"postgresql", "postgis", "ecto", "cockroachdb", "cockroach", "redshift"}, port: 5432, ports: []uint16{6432, 26257, 5439}, start: startPostgres, cure: "set ssl = on in postgresql.conf"},
 	{Name: "postgres-direct", port: 5432, alpn: []string{"postgresql"}, cure: "direct TLS needs PostgreSQL 17; older ones take --starttls postgres"},
 	{Name: "mysql", aliases: []string{"mariadb"}, port: 3306, start: startMySQL, cure: "set ssl_cert and ssl_key in the server's configuration"},
 	{Name: "mssql", aliases: []string{"sqlserver", "tds"}, port: 1433, start: startTDS, frame: frameTDS, cure: "give SQL Server a certificate"},
 	{Name: "mssql-strict", port: 1433, alpn: []string{"tds/8.0"}, cure: "TLS first needs SQL Server 2022; older ones take --starttls mssql"},
 	{Name: "mongodb", aliases: []string{"mongo"}, port: 27017, hello: helloMongo, cure: "set net.tls.mode to requireTLS in mongod.conf"},
 	{Name: "redis", aliases: []string{"rediss", "valkey", "valkeys"}, port: 6379, ports: []uint16{6380}, hello: helloRedis, cure: "set tls-port in redis.conf, and connect to that port"},
+	{Name: "kafka", aliases: []string{"ssl", "sasl_ssl", "plaintext", "sasl_plaintext"}, port: 9093, ports: []uint16{9092, 9094, 9096, 9098}, cure: "add an SSL or SASL_SSL listener to the broker, and connect to its port"},
+	{Name: "neo4j", aliases: []string{"bolt"}, port: 7687, cure: "set server.bolt.tls_level to OPTIONAL or REQUIRED in neo4j.conf"},
 	{Name: "amqp", aliases: []string{"amqps"}, port: 5671, ports: []uint16{5672}, hello: helloAMQP, cure: "add a TLS listener to the broker, and connect to its port, usually 5671"},
 	{Name: "smtp", aliases: []string{"submission"}, port: 25, ports: []uint16{587, 2525}, start: startSMTP, cure: "give the mail server a certificate (Postfix: smtpd_tls_chain_files, smtpd_tls_security_level = may)"},
 	{Name: "smtps", port: 465, cure: "wrap the port in TLS (Postfix: smtpd_tls_wrappermode = yes)"},

@@ -1,10 +1,11 @@
 package probe
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
-	"net/url"
 	"strconv"
 	"strings"
 )
@@ -15,60 +16,53 @@ type Target struct {
 	Port       uint16
 	Protocol   *Protocol
 	ServerName string // what the certificate has to be for, and SNI; Host if nothing else is said
+	Service    string // Host is a name whose service records (SRV) of this service name the hosts, see [Target.Resolve]
+	Others     int    // hosts that were named beside this one
 }
 
-// ParseTarget reads what a user names a server by: HOST, HOST:PORT or a URL
-// such as postgres://user@host/db, whose user and path are not looked at.
-// starttls names the protocol, where it is not "".
+// ParseTarget reads what a user names a server by: HOST, HOST:PORT, a URL such as
+// postgres://user@host/db, whose user and path are not looked at, or a connection
+// string of a program. Of several hosts it takes the first. starttls names the
+// protocol, where it is not "".
 func ParseTarget(arg, starttls string) (Target, error) {
 	t := Target{}
 	if starttls != "" {
 		if t.Protocol = protocolNamed(starttls); t.Protocol == nil {
 			return t, fmt.Errorf("no protocol %q: it is one of %s", starttls, strings.Join(ProtocolNames(), ", "))
 		}
+		if scheme, rest, ok := strings.Cut(arg, "://"); ok && protocolNamed(scheme) == nil { // the scheme need not be known
+			arg = t.Protocol.Name + "://" + rest
+		}
 	}
-	host, port := "", ""
-	var err error
-	if scheme, _, ok := strings.Cut(strings.TrimPrefix(arg, "jdbc:"), "://"); ok {
-		host, port, err = t.readURL(scheme, strings.TrimPrefix(arg, "jdbc:"))
-	} else {
-		host, port, err = splitHostPort(arg)
-	}
+	a, err := readAddress(arg)
 	if err != nil {
 		return t, err
 	}
-	if t.Host, err = cleanHost(host); err != nil {
-		return t, err
+	if len(a.hosts) == 0 {
+		return t, errNoHost
 	}
-	t.ServerName = t.Host
-	return t, t.choosePort(port)
-}
-
-// readURL takes the protocol from a URL, and returns host and port.
-func (t *Target) readURL(scheme, arg string) (host, port string, err error) {
-	arg, _, _ = strings.Cut(arg, ";") // jdbc:sqlserver://host:1433;encrypt=true
-	u, err := url.Parse(arg)
-	if err != nil { // the parser's words would show a password
-		return "", "", fmt.Errorf("the %s URL cannot be read: name one host, as in %s://HOST:PORT", quote(scheme), scheme)
-	}
-	if strings.HasSuffix(u.Scheme, "+srv") {
-		return "", "", fmt.Errorf("%s names a service record: name one of its hosts instead, as in mongodb://HOST:27017", u.Scheme)
-	}
-	p := protocolNamed(u.Scheme)
-	if t.Protocol == nil && p == nil {
-		return "", "", fmt.Errorf("no protocol for %s URLs: name it with --starttls, one of %s", quote(u.Scheme), strings.Join(ProtocolNames(), ", "))
-	}
+	t.Service, t.Others = a.service, len(a.hosts)-1
 	if t.Protocol == nil {
-		t.Protocol = p
-		if p.Name == "postgres" && u.Query().Get("sslnegotiation") == "direct" {
+		t.Protocol = a.protocol
+		if a.direct {
 			t.Protocol = protocolNamed("postgres-direct")
 		}
 	}
-	if strings.Contains(u.Host, ",") {
-		return "", "", fmt.Errorf("the URL names several hosts: name one")
+	host, port, err := splitHostPort(a.hosts[0])
+	if err == nil {
+		t.Host, err = cleanHost(host)
 	}
-	return u.Hostname(), u.Port(), nil
+	if err == nil {
+		t.ServerName = t.Host
+		err = t.choosePort(cmp.Or(port, a.port))
+	}
+	if err != nil && a.secret { // its words could show a password
+		err = errors.New("the address cannot be read: name one host, as in HOST:PORT or postgres://HOST:PORT")
+	}
+	return t, err
 }
+
+var errNoHost = errors.New("the host is missing")
 
 // splitHostPort cuts a port off, where there is one. IPv6 addresses may stand
 // without brackets.
@@ -88,8 +82,8 @@ func splitHostPort(arg string) (host, port string, err error) {
 
 // cleanHost refuses what cannot be a host.
 func cleanHost(host string) (string, error) {
-	if host == "" {
-		return "", fmt.Errorf("the host is missing")
+	if strings.TrimSuffix(host, ".") == "" {
+		return "", errNoHost
 	}
 	if _, err := netip.ParseAddr(host); err == nil {
 		return host, nil

@@ -30,6 +30,39 @@ func TestParseTarget(t *testing.T) {
 		{"https://example.com:8080/x", "", "example.com:8080 tls"},
 		{"amqps://mq", "", "mq:5671 amqp"},
 		{"postgres://db", "tls", "db:443 tls"},
+
+		// Pasted addresses, of facts/readers.md.
+		{"postgresql+psycopg2://me:secret@db.example.com/app", "", "db.example.com:5432 postgres"},
+		{"postgresql+asyncpg://me:p/w#x@db.example.com:6000/app?ssl=true", "", "db.example.com:6000 postgres"},
+		{"mysql+pymysql://me:secret@db/app", "", "db:3306 mysql"},
+		{"ecto://me:secret@db/app", "", "db:5432 postgres"},
+		{"cockroachdb://me@free.cockroachlabs.cloud:26257/defaultdb", "", "free.cockroachlabs.cloud:26257 postgres"},
+		{"neo4j+s://abc.databases.neo4j.io", "", "abc.databases.neo4j.io:7687 neo4j"},
+		{"bolt+ssc://db", "", "db:7687 neo4j"},
+		{"kafka://b-1", "", "b-1:9093 kafka"},
+		{"SASL_SSL://b-1.msk.example.com:9096", "", "b-1.msk.example.com:9096 kafka"},
+		{"b-1:9094,b-2:9094", "", "b-1:9094 kafka"},
+		{"SASL_SSL://a:9092,SASL_SSL://b:9092", "", "a:9092 kafka"},
+		{"host=db.example.com port=5433 user=me password='s e c' sslmode=verify-full", "", "db.example.com:5433 postgres"},
+		{"host = db sslnegotiation=direct", "", "db:5432 postgres-direct"},
+		{"Server=tcp:x.database.windows.net,1433;Initial Catalog=db;User ID=me;Password=secret;Encrypt=True;", "", "x.database.windows.net:1433 mssql"},
+		{`Data Source=db\SQLEXPRESS;Database=x`, "", "db:1433 mssql"},
+		{"Driver={ODBC Driver 18 for SQL Server};Server=tcp:x,1444;Uid=me;Pwd=secret", "", "x:1444 mssql"},
+		{"Host=db;Port=5433;Username=me;Password=secret", "", "db:5433 postgres"},
+		{"Server=db;Port=3306;Database=x;Uid=me;Pwd=secret", "", "db:3306 mysql"},
+		{"Server=db;Database=x;Uid=me;Pwd=secret", "", "db:3306 mysql"},
+		{"me:secret@tcp(db:3307)/app?tls=true", "", "db:3307 mysql"},
+		{"x.redis.cache.windows.net:6380,password=se=cret,ssl=True", "", "x.redis.cache.windows.net:6380 redis"},
+		{"jdbc:mysql://db:3306/app?useSSL=true", "", "db:3306 mysql"},
+		{"jdbc:sqlserver://;serverName=db;portNumber=1444", "", "db:1444 mssql"},
+		{"mongodb://me:secret@a:1,b:2/x", "", "a:1 mongodb"},
+		{"postgres://a,b/x", "", "a:5432 postgres"},
+		{"mongodb+srv://me:secret@c.ab1.mongodb.net/x?retryWrites=true", "", "c.ab1.mongodb.net:27017 mongodb"},
+		{"registry.example.com/team/app", "", "registry.example.com:443 tls"},
+		{"example.com:8443/health", "", "example.com:8443 tls"},
+		{"https://example.com/@scope/x", "", "example.com:443 tls"},
+		{`"postgres://db/app"`, "", "db:5432 postgres"},
+		{"foo+bar://me@db/x", "postgres", "db:5432 postgres"},
 	} {
 		got, err := probe.ParseTarget(tt.arg, tt.starttls)
 		if err != nil {
@@ -44,18 +77,19 @@ func TestParseTarget(t *testing.T) {
 
 func TestParseTargetRefuses(t *testing.T) {
 	for arg, word := range map[string]string{
-		"":                              "missing",
-		"db:0":                          "not a port",
-		"db:70000":                      "not a port",
-		"db:smtp":                       "not a port",
-		"a b":                           "not a host name",
-		"bücher.example":                "xn--",
-		"a:1:2":                         "[ADDRESS]:PORT",
-		"gopher://x":                    "--starttls",
-		"mongodb+srv://c.example.com":   "service record",
-		"mongodb://me:secret@a:1,b:2/x": "several hosts",
-		"postgres://a,b/x":              "several hosts",
-		"https:///x":                    "missing",
+		"":                                "missing",
+		"db:0":                            "not a port",
+		"db:70000":                        "not a port",
+		"db:smtp":                         "not a port",
+		"a b":                             "not a host name",
+		"bücher.example":                  "xn--",
+		"a:1:2":                           "[ADDRESS]:PORT",
+		"gopher://x":                      "--starttls",
+		"postgres://me:secret@a:secret/x": "cannot be read",
+		"Database=x;Password=secret":      "names no host",
+		"me:secret@tcp(a b)/x":            "cannot be read",
+		"mongodb+srv://a.b.c:27017":       "without a port",
+		"https:///x":                      "missing",
 	} {
 		_, err := probe.ParseTarget(arg, "")
 		if err == nil || !strings.Contains(err.Error(), word) || strings.Contains(err.Error(), "secret") {
@@ -75,4 +109,20 @@ func ExampleParseTarget() {
 	}
 	fmt.Println(target, target.Protocol.Name)
 	// Output: db.example.com:5432 postgres
+}
+
+// FuzzParseTarget holds that no address is read into a host that cannot be one.
+func FuzzParseTarget(f *testing.F) {
+	for _, seed := range []string{"a:1,b:2", "jdbc:x://y;z=1", "host='a b' port=1", "Server=tcp:x,1", "u:p@tcp(h:1)/x", "mongodb+srv://a.b", "[::1]:5432/x", "x:1,ssl=True"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, arg string) {
+		target, err := probe.ParseTarget(arg, "")
+		if err != nil {
+			return
+		}
+		if target.Host == "" || target.Port == 0 || target.Protocol == nil || strings.ContainsAny(target.Host, "/@ \n") {
+			t.Errorf("%q: %+v", arg, target)
+		}
+	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/pem"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/certgraft/certgraft/bundles"
+	"github.com/certgraft/certgraft/internal/command/words"
 	"github.com/certgraft/certgraft/internal/hint"
 	"github.com/certgraft/certgraft/probe"
 )
@@ -35,10 +37,10 @@ func verifyCommand(p *printer) *cli.Command {
 	return &cli.Command{
 		Name:        "verify",
 		Usage:       "connect to a server as a client would, and say why it is not trusted and what to do",
-		ArgsUsage:   "HOST[:PORT]|URL",
+		ArgsUsage:   "HOST[:PORT]|URL|CONNECTION-STRING",
 		Description: "certgraft verify db.example.com:5432\ncertgraft verify --root /mnt postgres://db.example.com/app\ncertgraft verify --from-file images.txt db.example.com:5432\ncertgraft verify --with aws-rds --only db.example.com:3306\nNo data is sent, and nothing is installed from what the server sends. Exit status: 0 trusted, 5 not\ntrusted, 1 it could not be told.",
 		Flags:       append(o.flags(), o.trust.flags()...),
-		Action: taking(1, 1, "a server (HOST, HOST:PORT or a URL)", func(ctx context.Context, args []string) error {
+		Action: taking(1, 1, "a server (HOST, HOST:PORT, a URL or a connection string)", func(ctx context.Context, args []string) error {
 			defer o.trust.imageRoot.close()
 			if o.trust.imageRoot.list.given() {
 				return o.fleet(ctx, p, args[0])
@@ -65,7 +67,7 @@ func (o *verifyOptions) run(ctx context.Context, p *printer, arg string) error {
 	if err != nil {
 		return err
 	}
-	target, opt, err := o.connection(arg)
+	target, opt, err := o.connection(ctx, p, arg)
 	if err != nil {
 		return err
 	}
@@ -118,7 +120,7 @@ func (h hearing) judge(t *trust) verifyResult {
 }
 
 // connection returns what to connect to, and how.
-func (o *verifyOptions) connection(arg string) (probe.Target, probe.Options, error) {
+func (o *verifyOptions) connection(ctx context.Context, p *printer, arg string) (probe.Target, probe.Options, error) {
 	opt := probe.Options{Timeout: o.timeout}
 	target, err := probe.ParseTarget(arg, o.starttls)
 	switch {
@@ -133,11 +135,28 @@ func (o *verifyOptions) connection(arg string) (probe.Target, probe.Options, err
 	case o.ipv6:
 		opt.Network = "tcp6"
 	}
+	if target, err = o.resolve(ctx, p, target); err != nil {
+		return target, opt, err
+	}
 	if o.serverName != "" {
 		target.ServerName = strings.TrimSuffix(o.serverName, ".")
 	}
 	opt.Proxy, err = o.proxyFor(target)
 	return target, opt, err
+}
+
+// resolve looks a service up, and says which of several hosts is asked.
+func (o *verifyOptions) resolve(ctx context.Context, p *printer, target probe.Target) (probe.Target, error) {
+	ctx, cancel := context.WithTimeout(ctx, o.timeout)
+	defer cancel()
+	found, err := target.Resolve(ctx, net.DefaultResolver.LookupSRV)
+	if err != nil {
+		return target, hint.Add(fmt.Errorf("verify: %w", err), "name one of its servers: certgraft verify --starttls "+target.Protocol.Name+" HOST:PORT")
+	}
+	if found.Others > 0 {
+		p.warn(fmt.Sprintf("of %s %s is asked, the first", words.Plural(found.Others+1, "server"), found))
+	}
+	return found, nil
 }
 
 // proxyFor returns the proxy that is named, or for https the one that the

@@ -17,7 +17,7 @@ func (o *verifyOptions) fleet(ctx context.Context, p *printer, arg string) error
 	if err != nil {
 		return err
 	}
-	target, opt, err := o.connection(arg)
+	target, opt, err := o.connection(ctx, p, arg)
 	if err != nil {
 		return err
 	}

@@ -85,7 +85,7 @@ _certgraft() {
     'install --distrusted' | 'install --expired' | 'install --non-ca' | 'patch --distrusted' | 'patch --expired' | 'patch --non-ca' | 'bundle --distrusted' | 'bundle --expired' | 'bundle --non-ca' | 'run --distrusted' | 'run --expired' | 'run --non-ca' | 'lock --distrusted')
       kind=words words='skip keep fail' ;;
     'verify --starttls')
-      kind=words words='tls postgres postgres-direct mysql mssql mssql-strict mongodb redis amqp smtp smtps imap imaps pop3 pop3s ldap ldaps ftp ftps xmpp xmpp-server nats mqtts' ;;
+      kind=words words='tls postgres postgres-direct mysql mssql mssql-strict mongodb redis kafka neo4j amqp smtp smtps imap imaps pop3 pop3s ldap ldaps ftp ftps xmpp xmpp-server nats mqtts' ;;
   esac
   if [[ -z $kind && $cur == -* ]]; then
     kind=words words=$flags

@@ -119,7 +119,7 @@ complete -c certgraft -n '__certgraft_is verify' -l proxy -x -a 'none' -d 'have 
 complete -c certgraft -n '__certgraft_is verify' -l root -x -a '(__fish_complete_directories)' -d 'trust what the root file system in DIR trusts'
 complete -c certgraft -n '__certgraft_is verify' -l save-chain -r -F -d 'write what the server sent to FILE, to look at, not to install'
 complete -c certgraft -n '__certgraft_is verify' -l servername -x -d 'ask for NAME, and have the certificate be for it'
-complete -c certgraft -n '__certgraft_is verify' -l starttls -x -a 'tls postgres postgres-direct mysql mssql mssql-strict mongodb redis amqp smtp smtps imap imaps pop3 pop3s ldap ldaps ftp ftps xmpp xmpp-server nats mqtts' -d 'speak PROTOCOL, tls for TLS at once: tls, postgres, postgres-direct, mysql, mssql, mssql-strict, mongodb, redis, amqp, smtp, smtps, imap, imaps, pop3, pop3s, ldap, ldaps, ftp, ftps, xmpp, xmpp-server, nats, mqtts'
+complete -c certgraft -n '__certgraft_is verify' -l starttls -x -a 'tls postgres postgres-direct mysql mssql mssql-strict mongodb redis kafka neo4j amqp smtp smtps imap imaps pop3 pop3s ldap ldaps ftp ftps xmpp xmpp-server nats mqtts' -d 'speak PROTOCOL, tls for TLS at once: tls, postgres, postgres-direct, mysql, mssql, mssql-strict, mongodb, redis, kafka, neo4j, amqp, smtp, smtps, imap, imaps, pop3, pop3s, ldap, ldaps, ftp, ftps, xmpp, xmpp-server, nats, mqtts'
 complete -c certgraft -n '__certgraft_is verify' -l timeout -x -d 'give the server up after DURATION'
 complete -c certgraft -n '__certgraft_is verify' -l with -r -F -d 'trust the certificates of SOURCE too, as if they were installed'
 complete -c certgraft -n '__certgraft_is' -f -a bundle -d 'write certificates out, checked and re-encoded'

@@ -198,7 +198,7 @@ _certgraft() {
     '(-6 --ipv6)'{-6,--ipv6}'[use IPv6 only]'
     '--proxy=[have the HTTP proxy at URL connect; none for none (default: of the environment, for https)]:URL:(none)'
     '--servername=[ask for NAME, and have the certificate be for it]:NAME: '
-    '--starttls=[speak PROTOCOL, tls for TLS at once: tls, postgres, postgres-direct, mysql, mssql, mssql-strict, mongodb, redis, amqp, smtp, smtps, imap, imaps, pop3, pop3s, ldap, ldaps, ftp, ftps, xmpp, xmpp-server, nats, mqtts]:PROTOCOL:(tls postgres postgres-direct mysql mssql mssql-strict mongodb redis amqp smtp smtps imap imaps pop3 pop3s ldap ldaps ftp ftps xmpp xmpp-server nats mqtts)'
+    '--starttls=[speak PROTOCOL, tls for TLS at once: tls, postgres, postgres-direct, mysql, mssql, mssql-strict, mongodb, redis, kafka, neo4j, amqp, smtp, smtps, imap, imaps, pop3, pop3s, ldap, ldaps, ftp, ftps, xmpp, xmpp-server, nats, mqtts]:PROTOCOL:(tls postgres postgres-direct mysql mssql mssql-strict mongodb redis kafka neo4j amqp smtp smtps imap imaps pop3 pop3s ldap ldaps ftp ftps xmpp xmpp-server nats mqtts)'
     '--timeout=[give the server up after DURATION]:DURATION: '
     '--save-chain=[write what the server sent to FILE, to look at, not to install]:FILE:_files'
     '1:server:_hosts'

@@ -1,0 +1,171 @@
+package probe
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// address is what a text that people paste says of a server.
+type address struct {
+	protocol *Protocol // nil where it is not told
+	hosts    []string  // HOST or HOST:PORT, at least one
+	port     string    // of a host that has none
+	service  string    // of the service records that name the hosts, "" where they are named
+	direct   bool      // PostgreSQL's TLS at once
+	secret   bool      // it may hold a password: no error repeats it
+}
+
+// readAddress reads an address in one of the forms in which programs take it: URLs,
+// of JDBC and of SQLAlchemy too, the connection strings of libpq, ODBC, ADO.NET,
+// go-sql-driver and StackExchange.Redis, lists of brokers, and HOST[:PORT][/PATH].
+func readAddress(arg string) (address, error) {
+	arg = strings.Trim(strings.TrimSpace(arg), `"'`)
+	arg = strings.TrimPrefix(arg, "jdbc:")
+	scheme, rest, isURL := strings.Cut(arg, "://")
+	user, dsn, isDSN := strings.Cut(arg, "@tcp(")
+	switch {
+	case isURL && !strings.ContainsAny(scheme, "=;@ "):
+		return readURL(scheme, rest)
+	case isDSN && !strings.Contains(user, "="):
+		host, _, _ := strings.Cut(dsn, ")")
+		return address{protocol: protocolNamed("mysql"), hosts: []string{host}, secret: true}, nil
+	case strings.Contains(arg, "="):
+		return readPairs(arg)
+	}
+	a := address{secret: strings.Contains(arg, "@")}
+	a.setHosts(arg[strings.LastIndexByte(arg, '@')+1:])
+	return a, nil
+}
+
+// setHosts takes the hosts of a list behind which a path may stand.
+func (a *address) setHosts(list string) {
+	list, _, _ = strings.Cut(list, "/")
+	for host := range strings.SplitSeq(list, ",") {
+		if host = strings.TrimSpace(host); host != "" {
+			a.hosts = append(a.hosts, host)
+		}
+	}
+}
+
+// readURL reads what follows the scheme of a URL. A password may hold anything.
+func readURL(scheme, rest string) (address, error) {
+	a := address{secret: true}
+	name := strings.ToLower(scheme)
+	a.protocol = protocolNamed(name)
+	base, driver, _ := strings.Cut(name, "+")
+	if a.protocol == nil {
+		a.protocol = protocolNamed(base)
+	}
+	rest, query, _ := strings.Cut(rest, "?")
+	if a.protocol == nil {
+		return a, fmt.Errorf("no protocol for %s URLs: name it with --starttls, one of %s", quote(scheme), strings.Join(ProtocolNames(), ", "))
+	}
+	if at := strings.LastIndexByte(rest, '@'); at >= 0 && a.protocol != protocols[0] { // of https it may be of the path
+		rest = rest[at+1:]
+	}
+	rest, options, _ := strings.Cut(rest, ";") // jdbc:sqlserver://host:1433;encrypt=true
+	rest, _, _ = strings.Cut(rest, "#")
+	rest, _, _ = strings.Cut(rest, "/")
+	a.direct = a.protocol.Name == "postgres" && strings.Contains(query+"&", "sslnegotiation=direct&")
+	a.setHosts(rest[strings.LastIndexByte(rest, '@')+1:])
+	if len(a.hosts) == 0 && options != "" { // jdbc:sqlserver://;serverName=host
+		pairs := cutPairs(options, ";")
+		a.setHosts(pairs["servername"])
+		a.port = cmp.Or(pairs["portnumber"], pairs["port"])
+	}
+	if driver == "srv" {
+		if len(a.hosts) != 1 || strings.Contains(a.hosts[0], ":") {
+			return a, fmt.Errorf("a %s URL names one service, without a port", name)
+		}
+		a.service = base
+	}
+	return a, nil
+}
+
+// readPairs reads a connection string of names and values.
+func readPairs(arg string) (address, error) {
+	a := address{secret: true}
+	if first, rest, _ := strings.Cut(arg, ","); !strings.Contains(first, "=") && !strings.ContainsAny(first, "; ") {
+		a.setHosts(first) // StackExchange.Redis: host:6380,password=…,ssl=True
+		if strings.Contains(rest, "=") {
+			a.protocol = protocolNamed("redis")
+		}
+		return a, nil
+	}
+	if !strings.Contains(arg, ";") {
+		if pairs := libpqPairs(arg); pairs["host"] != "" || pairs["hostaddr"] != "" {
+			a.protocol, a.port = protocolNamed("postgres"), firstOf(pairs["port"])
+			a.direct = pairs["sslnegotiation"] == "direct"
+			a.setHosts(cmp.Or(pairs["host"], pairs["hostaddr"]))
+			return a, nil
+		}
+	}
+	return a, a.readADO(cutPairs(arg, ";"))
+}
+
+// readADO reads the pairs of ADO.NET and of ODBC: those of SQL Server, unless a name
+// or a port tells otherwise.
+func (a *address) readADO(pairs map[string]string) error {
+	server := ""
+	for _, name := range []string{"server", "data source", "host", "address", "addr", "network address", "servername"} {
+		server = cmp.Or(server, pairs[name])
+	}
+	if server == "" {
+		return errors.New("the connection string names no host: name it as HOST:PORT")
+	}
+	server = strings.TrimPrefix(strings.TrimPrefix(server, "tcp:"), "TCP:")
+	driver := strings.ToLower(pairs["driver"])
+	a.port = pairs["port"]
+	switch {
+	case strings.Contains(driver, "postgres"), driver == "" && pairs["host"] != "":
+		a.protocol = protocolNamed("postgres")
+	case strings.Contains(driver, "mysql"), strings.Contains(driver, "maria"), driver == "" && a.port == "" && pairs["uid"] != "" && !strings.Contains(server, ","):
+		a.protocol = protocolNamed("mysql")
+	case a.port == "":
+		host, port, _ := strings.Cut(server, ",")
+		server, a.port = host, strings.TrimSpace(port)
+		a.protocol = protocolNamed("mssql")
+	}
+	host, _, _ := strings.Cut(server, `\`) // HOST\INSTANCE
+	a.setHosts(host)
+	return nil
+}
+
+// cutPairs returns the pairs of NAME=VALUE in text, by lower-case name.
+func cutPairs(text, separator string) map[string]string {
+	pairs := map[string]string{}
+	for pair := range strings.SplitSeq(text, separator) {
+		if name, value, ok := strings.Cut(pair, "="); ok {
+			pairs[strings.ToLower(strings.TrimSpace(name))] = strings.Trim(strings.TrimSpace(value), `"'{}`)
+		}
+	}
+	return pairs
+}
+
+// libpqPairs returns the pairs of a connection string of libpq (its manual, 34.1.1.1):
+// spaces between them, quotes around a value with spaces in it.
+func libpqPairs(text string) map[string]string {
+	pairs := map[string]string{}
+	for text != "" {
+		name, rest, ok := strings.Cut(text, "=")
+		if !ok {
+			break
+		}
+		rest = strings.TrimLeft(rest, " ")
+		value := ""
+		if strings.HasPrefix(rest, "'") {
+			value, text, _ = strings.Cut(rest[1:], "'")
+		} else {
+			value, text, _ = strings.Cut(rest, " ")
+		}
+		pairs[strings.ToLower(strings.TrimSpace(name))] = value
+	}
+	return pairs
+}
+
+func firstOf(list string) string {
+	first, _, _ := strings.Cut(list, ",")
+	return first
+}
