@@ -33,6 +33,10 @@ type Provider struct {
 	Aliases  []string            `json:"aliases,omitzero"`
 	Homepage string              `json:"homepage"` // where the provider documents it
 	Kind     Kind                `json:"kind"`
+	Engines  []string            `json:"engines,omitzero"` // what its servers are, for a search: postgresql, kafka …
+	Hosts    []string            `json:"hosts,omitzero"`   // domains of its servers, where each account has a CA of its own
+	Issuers  []string            `json:"issuers,omitzero"` // words in the names of such CAs
+	Strict   string              `json:"strict,omitzero"`  // which of its CAs strict readers refuse, and why
 	Formats  []string            `json:"formats,omitzero"` // of the files: pem, der, pkcs7, zip, json, base64
 	URLs     []string            `json:"urls,omitzero"`    // the files that together are the bundle
 	Regions  map[string][]string `json:"regions,omitzero"` // the same, of one region or partition

@@ -25,10 +25,10 @@ func listCommand(p *printer) *cli.Command {
 		Name:        "list",
 		Usage:       "list the providers in the catalogue, or say all that is known of one, or of a list of distrusted CAs",
 		ArgsUsage:   "[ID|@LIST]",
-		Description: "certgraft list --search postgres\ncertgraft list aws-rds\ncertgraft list @all                   the CAs that are left out, and why",
+		Description: "certgraft list --search 'azure postgres'\ncertgraft list aws-rds\ncertgraft list @all                   the CAs that are left out, and why",
 		Flags: []cli.Flag{
 			catalogFlag(&o.catalog),
-			&cli.StringFlag{Name: "search", Category: sourceFlags, Usage: "only providers with `WORD` in id, title or alias", Destination: &o.search},
+			&cli.StringFlag{Name: "search", Category: sourceFlags, Usage: "only providers that have each of `WORDS` somewhere in their entry, the best first", Destination: &o.search},
 		},
 		Action: taking(0, 1, "", func(ctx context.Context, args []string) error { return o.run(ctx, p, args) }),
 	}
@@ -68,10 +68,8 @@ func (o *listOptions) run(ctx context.Context, p *printer, args []string) error 
 		return p.result(one, func(w io.Writer) { one.detail(w, now) })
 	}
 	found := []providerResult{}
-	for provider := range catalogue.All() {
-		if matches(provider, o.search) {
-			found = append(found, newProviderResult(provider))
-		}
+	for _, provider := range catalogue.Search(o.search) {
+		found = append(found, newProviderResult(provider))
 	}
 	return p.result(found, func(w io.Writer) { listText(w, found, o.search) })
 }
@@ -82,11 +80,6 @@ func newProviderResult(provider *bundles.Provider) providerResult {
 		out.Snapshot = &snapshotResult{Certificates: set.Len(), Complete: complete, Missing: missing}
 	}
 	return out
-}
-
-func matches(provider *bundles.Provider, word string) bool {
-	text := strings.Join(append([]string{provider.ID, provider.Title}, provider.Aliases...), " ")
-	return strings.Contains(strings.ToLower(text), strings.ToLower(word))
 }
 
 func listText(w io.Writer, found []providerResult, word string) {
@@ -122,7 +115,9 @@ func (r providerResult) detail(w io.Writer, now time.Time) {
 		}
 	}
 	add("warning", r.Warning)
+	add("strict", strictly(r.Strict))
 	add("aliases", r.Aliases...)
+	add("engines", r.Engines...)
 	add("formats", r.Formats...)
 	for _, u := range r.URLs {
 		add("url", u)
@@ -142,6 +137,14 @@ func (r providerResult) detail(w io.Writer, now time.Time) {
 		add("known", k.SHA256[:16], k.NotAfter, k.Name+expired(k, now))
 	}
 	table(w, rows)
+}
+
+// strictly says who refuses CAs of the provider.
+func strictly(which string) string {
+	if which == "" {
+		return ""
+	}
+	return "Python from 3.13 on and others that are strict refuse " + which
 }
 
 // expired marks a certificate whose time is over.

@@ -116,6 +116,7 @@ func (h hearing) judge(t *trust) verifyResult {
 		Trust: t.set, Whose: t.whose, Now: h.now, Clock: h.p.env.clock(), Built: newest(h.catalogue), Install: t.install, Known: known(h.catalogue),
 	})
 	report.Caveats = append(report.Caveats, t.caveats(h.p, report)...)
+	hinted(report, h.catalogue)
 	return verifyResult{Schema: 1, Trust: t.result(), Report: report, Warnings: t.warnings}
 }
 

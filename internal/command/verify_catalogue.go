@@ -2,10 +2,12 @@ package command
 
 import (
 	"iter"
+	"strings"
 	"time"
 
 	"github.com/certgraft/certgraft/bundles"
 	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/internal/command/words"
 	"github.com/certgraft/certgraft/probe"
 )
 
@@ -27,6 +29,32 @@ func known(catalogue *bundles.Catalogue) iter.Seq[probe.Known] {
 				}
 			}
 		}
+	}
+}
+
+// hinted adds to the cure of an unknown CA the providers that the server looks to be
+// one of. A name proves nothing: the hint is a place to look.
+func hinted(report *probe.Report, catalogue *bundles.Catalogue) {
+	switch report.Verdict.Cause {
+	case probe.SelfSigned, probe.UntrustedRoot, probe.UnknownIssuer, probe.MissingIntermediate, probe.PartialChain, probe.Interception:
+	default:
+		return
+	}
+	var issuers, ids []string
+	for _, c := range report.Chain {
+		issuers = append(issuers, c.Issuer)
+	}
+	for _, p := range catalogue.Resembling(report.Host, issuers) {
+		if !strings.Contains(report.Verdict.Cure, p.ID) {
+			ids = append(ids, p.ID)
+		}
+	}
+	switch len(ids) {
+	case 0:
+	case 1:
+		report.Verdict.Cure += "; it looks like " + ids[0] + ": certgraft list " + ids[0]
+	default:
+		report.Verdict.Cure += "; it looks like " + words.Or(ids) + ": certgraft list ID says how to get the CA"
 	}
 }
 

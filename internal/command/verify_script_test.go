@@ -14,15 +14,15 @@ import (
 
 // serve is the command
 //
-//	server VARIABLE KIND [FILE]
+//	server VARIABLE KIND [FILE [NAME]]
 //
 // of the scripts: it starts a server on loopback, which ends with the script,
 // puts its address into the variable, and the CA that it should be trusted by
-// into the file. Kinds: tls, postgres, and chain, which sends an intermediate;
+// into the file; NAME is the CA's. Kinds: tls, postgres, and chain, which sends an intermediate;
 // plain, which knows no TLS; garbage; closed, a port that nobody listens on.
 func serve(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
-		ts.Fatalf("usage: server VARIABLE KIND [FILE]")
+		ts.Fatalf("usage: server VARIABLE KIND [FILE [NAME]]")
 	}
 	t := &failing{ts: ts}
 	if args[1] == "closed" {
@@ -33,7 +33,11 @@ func serve(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	ts.Defer(func() { listener.Close() })
 	ts.Setenv(args[0], listener.Addr().String())
-	ca := roottest.NewCA(t, "Script Root")
+	name := "Script Root"
+	if len(args) > 3 {
+		name = args[3]
+	}
+	ca := roottest.NewCA(t, name)
 	issuer := ca
 	if args[1] == "chain" {
 		issuer = ca.Intermediate(t, "Script Middle")

@@ -29,7 +29,7 @@ const example = `{
 const pageHead = `<!-- Made from bundles/catalog.json by go run ./internal/gen. Do not edit. -->
 # Providers
 
-What certgraft knows by name. ` + "`certgraft list --search WORD`" + ` searches it, ` + "`certgraft list ID`" + ` says all that is known of one: the URLs, the evidence,
+What certgraft knows by name. ` + "`certgraft list --search WORDS`" + ` searches it, ` + "`certgraft list ID`" + ` says all that is known of one: the URLs, the evidence,
 and the SHA-256 fingerprint of each certificate that was seen. A name in brackets means the same provider.
 
 | id | provider | how | format | known | offline | confidence |
@@ -47,7 +47,8 @@ without a pin are refused before anything is done (status 3).
 - ` + "`kind`: `static`" + ` has ` + "`urls`" + ` (all of them together are the bundle) or ` + "`regions`" + ` or both; ` + "`per-account`" + ` has ` + "`commands`" + `; ` + "`public-root`" + ` and ` + "`none`" + `
   have nothing to install; ` + "`packaged`" + ` is what the program itself carries.
 - ` + "`known`" + ` lists the certificates that are expected, each with ` + "`name`, `sha256`, `notAfter`" + ` and, if of one, ` + "`region`" + `: a download that has others or lacks one is
-  named. ` + "`evidence.set`" + ` is their set digest, which certgraft then checks; ` + "`evidence.partial`" + ` says that the publisher has more.
+  named, and one that has none of them is refused. ` + "`evidence.set`" + ` is their set digest, which certgraft then checks; ` + "`evidence.partial`" + ` says that the publisher has more.
+- ` + "`engines`" + ` are found by a search; ` + "`hosts`" + ` (domains) and ` + "`issuers`" + ` (words in names of CAs) are what ` + "`verify`" + ` tells a server by; ` + "`strict`" + ` says which CAs strict readers refuse.
 - ` + "`pin`" + ` is the set digest that the download of ` + "`urls`" + ` must have, and what an http URL needs. ` + "`warning`" + ` is said whenever the bundle is loaded.
 `
 
@@ -67,6 +68,12 @@ func providersPage(providers []*bundles.Provider) string {
 	for _, p := range providers {
 		if p.Kind == bundles.PerAccount {
 			fmt.Fprintf(&b, "\n**%s**: %s\n\n```sh\n%s\n```\n", p.ID, p.Evidence.Notes, strings.Join(p.Commands, "\n"))
+		}
+	}
+	b.WriteString("\n## What strict readers refuse\n\nPython from 3.13 on, and OpenSSL where it is told to be strict, refuse CAs that are not as RFC 5280 has them.\n\n")
+	for _, p := range providers {
+		if p.Strict != "" {
+			fmt.Fprintf(&b, "- `%s`: %s.\n", p.ID, p.Strict)
 		}
 	}
 	b.WriteString("\n## Warnings\n\n")

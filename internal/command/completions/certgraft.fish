@@ -76,7 +76,7 @@ complete -c certgraft -n '__certgraft_is install remove' -l user -d 'on a Mac: t
 complete -c certgraft -n '__certgraft_is install' -l output -x -a '(__fish_complete_directories)' -d 'leave the root alone and write what would change into DIR'
 complete -c certgraft -n '__certgraft_is install' -l override-blocklist -d 'install certificates that the root has deselected'
 complete -c certgraft -n '__certgraft_is list' -f -a '(__certgraft_sources)'
-complete -c certgraft -n '__certgraft_is list' -l search -x -d 'only providers with WORD in id, title or alias'
+complete -c certgraft -n '__certgraft_is list' -l search -x -d 'only providers that have each of WORDS somewhere in their entry, the best first'
 complete -c certgraft -n '__certgraft_is lock' -l check -d 'change nothing, and say what has changed since; exit status 5 if anything has'
 complete -c certgraft -n '__certgraft_is lock' -l lock -r -F -d 'the lock is FILE'
 complete -c certgraft -n '__certgraft_is lock' -l update -d 'write down what the locked sources hold now'

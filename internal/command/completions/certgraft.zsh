@@ -141,7 +141,7 @@ _certgraft() {
     '--catalog=[also know the providers in FILE]:FILE:_files'
   )
   [[ $cmd == (list) ]] && args+=(
-    '--search=[only providers with WORD in id, title or alias]:WORD: '
+    '--search=[only providers that have each of WORDS somewhere in their entry, the best first]:WORDS: '
     '1:id:_certgraft_sources'
   )
   [[ $cmd == (lock) ]] && args+=(
