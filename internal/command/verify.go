@@ -40,14 +40,29 @@ func verifyCommand(p *printer) *cli.Command {
 		ArgsUsage:   "HOST[:PORT]|URL|CONNECTION-STRING",
 		Description: "certgraft verify db.example.com:5432\ncertgraft verify --root /mnt postgres://db.example.com/app\ncertgraft verify --from-file images.txt db.example.com:5432\ncertgraft verify --with aws-rds --only db.example.com:3306\nNo data is sent, and nothing is installed from what the server sends. Exit status: 0 trusted, 5 not\ntrusted, 1 it could not be told.",
 		Flags:       append(o.flags(), o.trust.flags()...),
-		Action: taking(1, 1, "a server (HOST, HOST:PORT, a URL or a connection string)", func(ctx context.Context, args []string) error {
+		Action: taking(1, -1, "a server (HOST, HOST:PORT, a URL or a connection string)", func(ctx context.Context, args []string) error {
+			server, err := oneServer(args)
+			if err != nil {
+				return err
+			}
 			defer o.trust.imageRoot.close()
 			if o.trust.imageRoot.list.given() {
-				return o.fleet(ctx, p, args[0])
+				return o.fleet(ctx, p, server)
 			}
-			return o.run(ctx, p, args[0])
+			return o.run(ctx, p, server)
 		}),
 	}
+}
+
+// oneServer returns the server that arguments name. One of libpq's strings that
+// stands without quotes is several.
+func oneServer(args []string) (string, error) {
+	for _, arg := range args[1:] {
+		if !strings.Contains(arg, "=") || !strings.Contains(args[0], "=") {
+			return "", hint.Add(usagef("verify: unexpected argument %q", arg), "one server is verified at a time; a connection string with spaces stands in quotes")
+		}
+	}
+	return strings.Join(args, " "), nil
 }
 
 func (o *verifyOptions) flags() []cli.Flag {
