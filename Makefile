@@ -19,6 +19,9 @@ HOT      := runtime/... internal/runtime/... internal/bytealg bytes strings cryp
 INLINE   := -gcflags=all=-l $(foreach p,$(HOT),-gcflags=$(p)=)
 # Tests write many small files: in memory, where there is room for them.
 SCRATCH  := $(shell df -k --output=avail /dev/shm 2>/dev/null | awk 'NR == 2 && $$1 > 2097152 {print "TMPDIR=/dev/shm"}')
+# Tests are short, as a run of the program is: collecting their memory less often
+# saves a tenth of their time.
+SELDOM   := GOGC=400
 COVERED  := certs bundles rootfs installer image keystore probe internal/pemfile
 LEAST    := 85
 LARGEST  := 13
@@ -32,7 +35,7 @@ build: ## build/certgraft, one static binary
 	CGO_ENABLED=0 $(GO) build -trimpath -tags $(TAGS) $(INLINE) -ldflags '-s -w' -o $(BINARY) .
 
 test: ## unit tests, script tests, the direction of imports; FLAGS=-short for what takes no time
-	$(SCRATCH) $(GO) test $(FLAGS) ./...
+	$(SCRATCH) $(SELDOM) $(GO) test -tags $(TAGS) $(FLAGS) ./...
 
 e2e: build ## real distributions, engines, servers and clients; as root on Debian; SLOW=1 for what takes minutes more
 	$(if $(SLOW),CERTGRAFT_SLOW=1) $(GO) test -tags e2e -count=1 -p 1 -timeout 60m $(FLAGS) ./e2e/...
