@@ -169,7 +169,7 @@ func Pack(how string, level int, data []byte) ([]byte, error) {
 	case "gzip":
 		w, err = gzip.NewWriterLevel(&buf, level)
 	case "zstd":
-		w, err = zstd.NewWriter(&buf)
+		w, err = zstd.NewWriter(&buf, zstd.WithEncoderConcurrency(1))
 	default:
 		return data, nil
 	}
