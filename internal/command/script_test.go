@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -44,7 +45,7 @@ func TestScripts(t *testing.T) {
 		t.Fatal(err)
 	}
 	testscript.Run(t, testscript.Params{
-		Dir:                 "../../testdata/script",
+		Files:               scripts(t),
 		RequireExplicitExec: true,
 		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"mkimage": mkimage, "server": serve, "status": status},
 		Setup: func(env *testscript.Env) error {
@@ -55,6 +56,31 @@ func TestScripts(t *testing.T) {
 		},
 	})
 }
+
+// scripts are all in testdata/script; with -short those of up to ten command
+// lines, since each of them starts the program.
+func scripts(t *testing.T) (chosen []string) {
+	t.Helper()
+	all, err := filepath.Glob("../../testdata/script/*.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range all {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !testing.Short() || len(startsProgram.FindAll(text, -1)) <= 10 {
+			chosen = append(chosen, name)
+		}
+	}
+	if len(chosen) < 30 {
+		t.Fatalf("only %d of %d scripts are chosen", len(chosen), len(all))
+	}
+	return chosen
+}
+
+var startsProgram = regexp.MustCompile(`(?m)^[^#\n]*\b(exec|status \d+) certgraft `)
 
 // status N COMMAND… succeeds if the command ends with status N.
 func status(ts *testscript.TestScript, neg bool, args []string) {
