@@ -279,8 +279,8 @@ func TestErrorEverywhere(t *testing.T) {
 	for name, c := range crashes(t) {
 		t.Run(name, func(t *testing.T) {
 			was, want := c.whole(t)
+			dir := c.fresh(t)
 			for n, more := 0, true; more; n += stride() {
-				dir := c.fresh(t)
 				var mu sync.Mutex
 				seen := 0
 				_, err := rootfs.UpdateWith(t.Context(), dir, crashOptions, func(string, string) error {
@@ -299,8 +299,9 @@ func TestErrorEverywhere(t *testing.T) {
 					_, err := crashOptions.Update(t.Context(), dir, func(*rootfs.Overlay) error { return nil })
 					must(t, err)
 					roottest.Same(t, "in spite of it", want, dump(t, dir))
+					dir = c.fresh(t)
 				} else {
-					roottest.Same(t, "after the failure", was, dump(t, dir))
+					roottest.Same(t, "after the failure", was, dump(t, dir)) // so the next one fails here too
 				}
 				if t.Failed() {
 					t.Fatalf("failed at operation %d: %v", n, err)
