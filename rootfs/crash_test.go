@@ -318,7 +318,7 @@ func TestPowerLoss(t *testing.T) {
 	synced.Sync = true
 	c := crashes(t)["install on Debian"]
 	was, want := c.whole(t)
-	for n := 0; ; n++ {
+	for n := 0; ; n += stride() {
 		dir := c.fresh(t)
 		killed, unsynced := c.killedAt(t, dir, n, synced)
 		lose(t, dir, unsynced)
