@@ -32,22 +32,23 @@ func program(t *testing.T, args ...string) *exec.Cmd {
 }
 
 // What waits for something that does not look at the context, here for someone
-// to write into a FIFO, ends by the second signal.
+// to read what it writes, ends by the second signal.
 func TestSecondSignalEnds(t *testing.T) {
 	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
-		fifo := filepath.Join(t.TempDir(), "fifo")
-		if err := syscall.Mkfifo(fifo, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		cmd := program(t, "bundle", fifo)
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		writer, err := os.OpenFile(fifo, os.O_WRONLY, 0) // waits until the program is there to read
+		reader, writer, err := os.Pipe()
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer writer.Close()
+		defer reader.Close()
+		cmd := program(t, "list", "--json") // more than a pipe holds
+		cmd.Stdout = writer
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		writer.Close()
+		if _, err := reader.Read(make([]byte, 1)); err != nil { // waits until the program writes
+			t.Fatal(err)
+		}
 		ended := make(chan error, 1)
 		go func() { ended <- cmd.Wait() }()
 		if by := interrupt(t, cmd.Process, signal, ended); by != signal {
