@@ -18,6 +18,9 @@ const (
 	// Directories of one layer that it has no entry for: a name of two thousand
 	// short elements makes as many, and an archive has millions of names.
 	maxImplied = 1 << 18
+	// Directories and links on the way to all entries of one layer: a link leads
+	// through two thousand directories, and each entry may lead through forty links.
+	maxSteps = 1 << 25
 )
 
 // ErrTooManyNames is a layer or archive that says too much of names.

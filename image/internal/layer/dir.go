@@ -10,8 +10,10 @@ import (
 // takes in memory: names are kept sorted, as archives mostly have them, and those
 // that come out of order are aside until there are many.
 type dir struct {
-	sorted []named
-	loose  map[string]*Node
+	sorted  []named // one whose node is nil was removed
+	loose   map[string]*Node
+	removed int  // in sorted
+	trimmed bool // a directory that is come back to again and again is not copied each time
 }
 
 // named is a node under a name. One node has several names where there are hard
@@ -47,6 +49,9 @@ func (d *dir) set(name string, n *Node) {
 		return
 	}
 	if i, ok := d.search(name); ok {
+		if d.sorted[i].node == nil {
+			d.removed--
+		}
 		d.sorted[i].node = n
 		return
 	}
@@ -60,13 +65,18 @@ func (d *dir) set(name string, n *Node) {
 
 func (d *dir) remove(name string) {
 	delete(d.loose, name)
-	if i, ok := d.search(name); ok {
-		d.sorted = slices.Delete(d.sorted, i, i+1)
+	if i, ok := d.search(name); ok && d.sorted[i].node != nil {
+		d.sorted[i].node = nil
+		d.removed++
 	}
 }
 
 // merge puts all names in order.
 func (d *dir) merge() {
+	if d.removed > 0 {
+		d.sorted = slices.DeleteFunc(d.sorted, func(n named) bool { return n.node == nil })
+		d.removed = 0
+	}
 	if len(d.loose) == 0 {
 		return
 	}
@@ -81,6 +91,10 @@ func (d *dir) merge() {
 
 // trim gives back the room that is left for more names.
 func (d *dir) trim() {
+	if d.trimmed {
+		return
+	}
+	d.trimmed = true
 	if cap(d.sorted)-len(d.sorted) > len(d.sorted)/8 {
 		d.sorted = append(make([]named, 0, len(d.sorted)), d.sorted...)
 	}

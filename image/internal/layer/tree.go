@@ -18,7 +18,7 @@ const (
 // TreeOf returns what a layer is unpacked to in an empty directory, which is
 // what engines do: links in it are followed, links of lower layers are not.
 func TreeOf(l *Listing, number int) (*Node, error) {
-	b := builder{root: newDir(), shared: map[string]string{}, implied: maxImplied}
+	b := builder{root: newDir(), shared: map[string]string{}, implied: maxImplied, steps: maxSteps}
 	at, dir := "", b.root // archives have the names of a directory one after another
 	err := l.Each(func(i int, e *Entry) error {
 		dirName, base := path.Split(e.Name)
@@ -44,6 +44,8 @@ type builder struct {
 	shared map[string]string // names, many of which come again and again
 	// How many more directories may be made that no entry names.
 	implied int
+	// How many more directories and links may be gone through on the way to entries.
+	steps int
 }
 
 func (b *builder) node() *Node {
@@ -136,6 +138,9 @@ func (b *builder) mkdirs(name string) (*Node, error) {
 	for links := 0; len(rest) > 0; {
 		elem := rest[0]
 		rest = rest[1:]
+		if b.steps--; b.steps < 0 {
+			return nil, ErrTooManyNames
+		}
 		switch elem {
 		case "", ".":
 			continue
