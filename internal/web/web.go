@@ -43,7 +43,7 @@ func (c *Client) Get(ctx context.Context, address string, header http.Header, re
 // it was sent: who sent it has to start over.
 func (c *Client) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.Body == nil || req.Body == http.NoBody {
-		return (&retryablehttp.RoundTripper{Client: c.retrying()}).RoundTrip(req)
+		return c.send(req)
 	}
 	if req.GetBody == nil {
 		return guarded{c.Inner}.RoundTrip(req)
@@ -54,7 +54,18 @@ func (c *Client) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	again := req.Clone(req.Context())
 	again.Body = body
-	return (&retryablehttp.RoundTripper{Client: c.retrying()}).RoundTrip(again)
+	return c.send(again)
+}
+
+// send returns an answer or an error. Of a context that ended meanwhile the library
+// returns both, which package net/http reports on standard error.
+func (c *Client) send(req *http.Request) (*http.Response, error) {
+	resp, err := (&retryablehttp.RoundTripper{Client: c.retrying()}).RoundTrip(req)
+	if err != nil && resp != nil {
+		resp.Body.Close()
+		resp = nil
+	}
+	return resp, err
 }
 
 func (c *Client) retrying() *retryablehttp.Client {

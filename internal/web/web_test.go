@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -89,5 +90,38 @@ func TestRedact(t *testing.T) {
 		if got := Redact(address); got != want {
 			t.Errorf("%q: %q, want %q", address, got, want)
 		}
+	}
+}
+
+// ending ends a context once the answer is there.
+type ending struct {
+	end    context.CancelFunc
+	closed bool
+}
+
+func (e *ending) RoundTrip(*http.Request) (*http.Response, error) {
+	e.end()
+	return &http.Response{StatusCode: http.StatusOK, Body: e}, nil
+}
+
+func (e *ending) Read([]byte) (int, error) { return 0, io.EOF }
+
+func (e *ending) Close() error {
+	e.closed = true
+	return nil
+}
+
+// There is an answer or an error, never both: package net/http writes to the
+// standard error of the program where there are.
+func TestNoAnswerBesideAnError(t *testing.T) {
+	ctx, end := context.WithCancel(t.Context())
+	inner := &ending{end: end}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://host/", strings.NewReader("x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := (&Client{Inner: inner, Tries: 2}).RoundTrip(req)
+	if err == nil || resp != nil || !inner.closed {
+		t.Errorf("%v, %v, closed %v", resp, err, inner.closed)
 	}
 }
