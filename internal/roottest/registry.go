@@ -177,6 +177,11 @@ func (r *Registry) blob(w http.ResponseWriter, req *http.Request, repo, digest s
 	}
 	from, to := 0, len(data)-1
 	n, _ := fmt.Sscanf(req.Header.Get("Range"), "bytes=%d-%d", &from, &to)
+	to = min(to, len(data)-1)
+	if n > 0 && !r.NoRanges && from > to {
+		w.WriteHeader(http.StatusRequestedRangeNotSatisfiable)
+		return
+	}
 	if n > 0 && !r.NoRanges {
 		w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", from, to, len(data)))
 		w.WriteHeader(http.StatusPartialContent)

@@ -26,7 +26,10 @@ func (r *Repository) mount(ctx context.Context, d oci.Descriptor, from name.Repo
 	if resp.StatusCode == http.StatusCreated {
 		return nil, nil
 	}
-	return uploadPlace(resp)
+	if at, err := uploadPlace(resp); err == nil {
+		return at, nil
+	}
+	return r.start(ctx)
 }
 
 // start asks where a blob is to be sent.
