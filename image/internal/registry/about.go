@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"io"
@@ -8,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 	"golang.org/x/sync/errgroup"
@@ -24,6 +26,8 @@ func (r *Location) About(ctx context.Context, digest oci.Digest) []string {
 	if err != nil {
 		return nil
 	}
+	ctx, stop := context.WithTimeout(web.Once(ctx), cmp.Or(repo.client.Spare, 10*time.Second))
+	defer stop()
 	var mu sync.Mutex
 	var all []string
 	add := func(names ...string) {
@@ -34,14 +38,14 @@ func (r *Location) About(ctx context.Context, digest oci.Digest) []string {
 	var group errgroup.Group
 	for _, kind := range []string{".sig", ".att", ".sbom"} {
 		group.Go(func() error {
-			tag := strings.Replace(string(digest), ":", "-", 1) + kind
-			if repo.hasTag(web.Once(ctx), tag) {
+			tag := tagOf(digest) + kind
+			if repo.hasTag(ctx, tag) {
 				add("the tag " + tag)
 			}
 			return nil
 		})
 	}
-	group.Go(func() error { add(repo.referrers(web.Once(ctx), digest)...); return nil })
+	group.Go(func() error { add(repo.referrers(ctx, digest)...); return nil })
 	_ = group.Wait() // none fails
 	slices.Sort(all)
 	return all
@@ -56,16 +60,16 @@ func (r *Repository) hasTag(ctx context.Context, tag string) bool {
 	return resp.StatusCode == http.StatusOK
 }
 
-// referrers asks for the manifests that name the digest as their subject.
-// See "Listing Referrers" in the distribution specification.
+// referrers asks for the manifests that name the digest as their subject. A registry
+// without an answer of its own may have them under a tag. See "Listing Referrers" and
+// "Referrers Tag Schema" in the distribution specification.
 func (r *Repository) referrers(ctx context.Context, digest oci.Digest) (all []string) {
-	resp, err := r.ask(ctx, question{method: http.MethodGet, at: r.url("referrers", string(digest))}, http.StatusOK)
+	raw, err := r.referrersIndex(ctx, digest)
 	if err != nil {
 		return nil
 	}
-	defer resp.Body.Close()
 	var index oci.Manifest
-	if json.NewDecoder(io.LimitReader(resp.Body, oci.MaxDocument)).Decode(&index) != nil {
+	if json.Unmarshal(raw, &index) != nil {
 		return nil
 	}
 	for _, d := range index.Manifests {
@@ -73,3 +77,16 @@ func (r *Repository) referrers(ctx context.Context, digest oci.Digest) (all []st
 	}
 	return all
 }
+
+func (r *Repository) referrersIndex(ctx context.Context, digest oci.Digest) ([]byte, error) {
+	resp, err := r.ask(ctx, question{method: http.MethodGet, at: r.url("referrers", string(digest))}, http.StatusOK)
+	if err != nil {
+		_, raw, err := r.Manifest(ctx, tagOf(digest))
+		return raw, err
+	}
+	defer resp.Body.Close()
+	return io.ReadAll(io.LimitReader(resp.Body, oci.MaxDocument))
+}
+
+// tagOf returns the tag that stands for what is about a digest.
+func tagOf(digest oci.Digest) string { return strings.Replace(string(digest), ":", "-", 1) }

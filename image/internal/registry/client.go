@@ -39,6 +39,7 @@ type Client struct {
 
 	Wait  func(context.Context, time.Duration) error // between tries; nil sleeps
 	Stall time.Duration                              // that a body may send nothing; 0 is a minute
+	Spare time.Duration                              // for answers that the program can do without; 0 is ten seconds
 
 	mu    sync.Mutex
 	base  http.RoundTripper
