@@ -56,3 +56,17 @@ func TestPlatformsAreBounded(t *testing.T) {
 		}
 	}
 }
+
+// Indexes in an index are counted with it: each may be named again and again.
+func TestPlatformsOfNestedIndexesAreBounded(t *testing.T) {
+	l := roottest.NewLayout(t)
+	index := l.Index(roottest.OCIIndex, nil, slices.Repeat([]roottest.Descriptor{l.Image(roottest.Image{Layers: base(t)})}, 60)...)
+	for range 6 {
+		delete(index, "platform")
+		index = l.Index(roottest.OCIIndex, nil, slices.Repeat([]roottest.Descriptor{index}, 60)...)
+	}
+	img := get(t, &image.Locations{}, l.Tag(index, "many"))
+	if _, err := image.Update(t.Context(), img, appendBundle("new"), image.Options{}); !errors.Is(err, image.ErrRefused) {
+		t.Errorf("%v", err)
+	}
+}

@@ -45,8 +45,9 @@ func (u *updater) load(ctx context.Context, d Descriptor, raw []byte, depth int)
 }
 
 func (u *updater) loadChildren(ctx context.Context, it *item, depth int) error {
-	if n := len(it.manifest.Manifests); n > maxManifests {
-		return oci.WithKind(fmt.Errorf("%s: the index names %d images, and up to %d are read", it.desc.Digest, n, maxManifests), ErrRefused)
+	if u.named += len(it.manifest.Manifests); u.named > maxManifests {
+		err := fmt.Errorf("%s: the index names %d images, and up to %d are read", it.desc.Digest, u.named, maxManifests)
+		return hint.Add(oci.WithKind(err, ErrRefused), "name one image of it by its digest, as REPOSITORY@sha256:…")
 	}
 	_, lacks := oci.Below(u.from).(oci.Haver) // then what is kept unseen may not be there
 	for _, d := range it.manifest.Manifests {
@@ -76,7 +77,8 @@ func (u *updater) loadChildren(ctx context.Context, it *item, depth int) error {
 	return nil
 }
 
-// Bounds on an index: of indexes in it, one in another, and of what each names.
+// Bounds on an index: of indexes in it, one in another, and of what all these name
+// together.
 const (
 	maxDepth     = 8
 	maxManifests = 5000

@@ -17,6 +17,7 @@ type updater struct {
 	edit   Edit
 	name   string // of the image in a registry
 	from   oci.Blobs
+	named  int // images, by all indexes
 	made   map[Digest]oci.Opener
 	reader *known.Reader
 	result *Result

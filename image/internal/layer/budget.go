@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"github.com/certgraft/certgraft/image/internal/oci"
+	"github.com/certgraft/certgraft/internal/hint"
 )
 
 // Bounds on what is kept of one layer.
@@ -27,7 +28,8 @@ const (
 var ErrTooManyNames = oci.WithKind(errors.New("it has more names than any image needs"), oci.ErrRefused)
 
 // errTooManyEntries is a layer with more entries than are read.
-var errTooManyEntries = oci.WithKind(fmt.Errorf("it has more than %d entries", maxEntries), oci.ErrRefused)
+var errTooManyEntries = hint.Add(oci.WithKind(fmt.Errorf("it has more than %d entries", maxEntries), oci.ErrRefused),
+	"split the layer: each COPY and RUN step of a Dockerfile makes one")
 
 // DefaultMaxLayerSize is the size up to which an unpacked layer is read.
 const DefaultMaxLayerSize = 128 << 30

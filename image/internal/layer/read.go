@@ -87,19 +87,18 @@ func Walk(ctx context.Context, r io.Reader, d oci.Descriptor, most int64, visit 
 
 func walkEntries(r io.Reader, most int, visit func(i int, h *tar.Header, content io.Reader) (bool, error)) (more bool, err error) {
 	archive := tar.NewReader(r)
-	held := 0
-	for i := 0; ; {
+	held, headers := 0, 0
+	for i := 0; ; headers++ {
 		h, err := archive.Next()
 		switch {
 		case errors.Is(err, io.EOF):
 			return true, nil
 		case err != nil:
 			return false, err
+		case headers >= maxEntries:
+			return false, errTooManyEntries
 		case h.Typeflag == tar.TypeXGlobalHeader:
 			continue
-		}
-		if i >= maxEntries {
-			return false, errTooManyEntries
 		}
 		if held += HeaderSize(h); held > most {
 			return false, ErrTooManyNames

@@ -57,3 +57,17 @@ func TestEntriesAreBounded(t *testing.T) {
 		t.Errorf("%d entries: %v", seen, err)
 	}
 }
+
+// Headers that are about no entry are counted too: they cost as much.
+func TestGlobalHeadersAreBounded(t *testing.T) {
+	var buf bytes.Buffer
+	w := tar.NewWriter(&buf)
+	must(t, w.WriteHeader(&tar.Header{Typeflag: tar.TypeXGlobalHeader, PAXRecords: map[string]string{"comment": "x"}}))
+	must(t, w.Flush())
+	_, err := walkEntries(io.LimitReader(&endless{block: buf.Bytes()}, int64(buf.Len())*(maxEntries+10)), MaxHeaders, func(int, *tar.Header, io.Reader) (bool, error) {
+		return true, errors.New("there is no entry")
+	})
+	if !errors.Is(err, errTooManyEntries) {
+		t.Errorf("%v", err)
+	}
+}
