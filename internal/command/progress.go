@@ -39,7 +39,13 @@ type transfers struct {
 	all  map[string]transfer
 	sum  sum
 	from time.Time
+	last time.Time // that something was moved
 }
+
+// idle is how long nothing moves between two rounds of transfers: of layers that are
+// read, and of those that are sent once the image was edited. Such a pause is no part
+// of a rate.
+const idle = time.Second
 
 type transfer struct{ done, total int64 }
 
@@ -55,12 +61,18 @@ type sum struct {
 func (t *transfers) update(what string, done, total int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.all != nil && t.sum.done == t.sum.total && t.now().Sub(t.last) > idle {
+		t.reset()
+	}
+	t.last = t.now()
 	if t.all == nil {
 		t.all, t.sum, t.from = map[string]transfer{}, sum{what: described(what)}, t.now()
 	}
 	was, known := t.all[what]
 	if known && done < was.done {
-		t.sum.total -= was.total - was.done
+		if t.sum.total >= 0 {
+			t.sum.total -= was.total - was.done
+		}
 		was, known = transfer{}, false
 	}
 	if !known {
@@ -87,6 +99,10 @@ func (t *transfers) add(total int64) {
 func (t *transfers) clear() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.reset()
+}
+
+func (t *transfers) reset() {
 	t.all = nil
 	t.show.clear()
 }

@@ -36,9 +36,18 @@ func TestProgressCountsAllTransfers(t *testing.T) {
 		}
 		at = at.Add(time.Second)
 	}
+	at = at.Add(time.Minute) // the image is edited
+	all.update("send c", 0, 8e6)
+	at = at.Add(2 * time.Second)
+	all.update("send c", 4e6, 8e6)
+	if got := show.sum.String(); got != "send c: 4.0 MB of 8.0 MB, 2.0 MB/s" {
+		t.Errorf("after a pause: %q", got)
+	}
 	all.clear()
-	all.update("https://x.example/a.pem", 5, -1)
-	if got := show.sum.String(); got != "download x.example: 5 B" {
+	for _, done := range []int64{5, 3} { // begun again
+		all.update("https://x.example/a.pem", done, -1)
+	}
+	if got := show.sum.String(); got != "download x.example: 8 B" {
 		t.Errorf("%q", got)
 	}
 }
