@@ -113,6 +113,9 @@ type catalogFile struct {
 
 // readCatalogFile reads a catalogue file, each entry of which it checks.
 func readCatalogFile(ctx context.Context, name string) (catalogFile, error) {
+	if strings.Contains(name, "://") { // which may have a password
+		return catalogFile{}, hint.Add(usagef("catalogue %s: a catalogue is a file, not an address", redact(name)), "download it, check it, and name the file")
+	}
 	data, err := input.ReadFile(ctx, name)
 	if err != nil {
 		return catalogFile{}, hint.Add(fmt.Errorf("read catalogue: %w", err), "check the path in --catalog or CERTGRAFT_CATALOG")

@@ -145,3 +145,11 @@ func TestComparePartial(t *testing.T) {
 		t.Errorf("%+v %v", loaded, err)
 	}
 }
+
+// A catalogue is a file. An address is refused, and its password is not quoted.
+func TestG7CatalogueIsNoAddress(t *testing.T) {
+	_, err := Catalog(t.Context(), Options{Catalog: []string{"https://ann:s3cret@host.example/c.json?token=s3cret"}})
+	if !errors.Is(err, ErrUsage) || strings.Contains(err.Error(), "s3cret") || !strings.Contains(err.Error(), "https://host.example/c.json") {
+		t.Errorf("%v", err)
+	}
+}
