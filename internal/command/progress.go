@@ -107,20 +107,30 @@ func (t *transfers) reset() {
 	t.show.clear()
 }
 
-// bar is the one bar that a terminal shows.
+// bar is the one bar that a terminal shows. It knows the library by functions: the
+// linker would keep an HTTP server of its type, since a bar is behind an interface.
 type bar struct {
 	p   *printer
-	bar *progressbar.ProgressBar
+	set func(sum) // nil before the first
+	end func()
 }
 
 func (b *bar) update(s sum) {
-	if b.bar == nil {
-		b.bar = progressbar.NewOptions64(s.max(), progressbar.OptionSetWriter(b.p.err), progressbar.OptionThrottle(100*time.Millisecond),
-			progressbar.OptionSetElapsedTime(false), progressbar.OptionSetPredictTime(false), progressbar.OptionSetWidth(30), progressbar.OptionUseANSICodes(true))
+	if b.set == nil {
+		b.begin(s)
 	}
-	b.bar.ChangeMax64(s.max())
-	b.bar.Describe(s.String())
-	_ = b.bar.Set64(s.done) // a terminal that cannot be written to shows nothing
+	b.set(s)
+}
+
+func (b *bar) begin(s sum) {
+	shown := progressbar.NewOptions64(s.max(), progressbar.OptionSetWriter(b.p.err), progressbar.OptionThrottle(100*time.Millisecond),
+		progressbar.OptionSetElapsedTime(false), progressbar.OptionSetPredictTime(false), progressbar.OptionSetWidth(30), progressbar.OptionUseANSICodes(true))
+	b.set = func(s sum) {
+		shown.ChangeMax64(s.max())
+		shown.Describe(s.String())
+		_ = shown.Set64(s.done) // a terminal that cannot be written to shows nothing
+	}
+	b.end = func() { _ = shown.Clear() }
 }
 
 // max returns where a bar ends: behind the last byte, since one that was full does
@@ -133,9 +143,9 @@ func (s sum) max() int64 {
 }
 
 func (b *bar) clear() {
-	if b.bar != nil {
-		_ = b.bar.Clear()
-		b.bar = nil
+	if b.set != nil {
+		b.end()
+		b.set, b.end = nil, nil
 	}
 }
 
