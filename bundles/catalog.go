@@ -15,6 +15,7 @@ import (
 	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/internal/hint"
 	"github.com/certgraft/certgraft/internal/input"
+	"github.com/certgraft/certgraft/internal/order"
 )
 
 // catalogVersion is the schema that this program reads.
@@ -99,7 +100,7 @@ func Catalog(ctx context.Context, opt Options) (*Catalogue, error) {
 		}
 	}
 	if len(opt.Catalog) > 0 {
-		slices.SortFunc(c.providers, func(a, b *Provider) int { return cmp.Compare(a.ID, b.ID) })
+		order.Sort(c.providers, func(a, b *Provider) int { return cmp.Compare(a.ID, b.ID) })
 	}
 	return c, nil
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/internal/hint"
+	"github.com/certgraft/certgraft/internal/order"
 )
 
 // Distrust is a named list of CAs that others have ceased to trust, and why.
@@ -70,7 +71,7 @@ func Distrusts(ctx context.Context, opt Options) (*Distrusted, error) {
 			return nil, err
 		}
 	}
-	slices.SortFunc(d.lists, func(a, b *Distrust) int { return cmp.Compare(a.Name, b.Name) })
+	order.Sort(d.lists, func(a, b *Distrust) int { return cmp.Compare(a.Name, b.Name) })
 	return d, nil
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/internal/hint"
 	"github.com/certgraft/certgraft/internal/input"
+	"github.com/certgraft/certgraft/internal/order"
 )
 
 // LockFile is what a lock is called by default.
@@ -75,12 +76,12 @@ func NewLock(loaded []*Bundle) *Lock {
 		for c := range b.Certs.All() {
 			s.Certificates = append(s.Certificates, Locked(c))
 		}
-		slices.SortFunc(s.Certificates, func(a, b LockedCert) int {
+		order.Sort(s.Certificates, func(a, b LockedCert) int {
 			return cmp.Or(cmp.Compare(a.Subject, b.Subject), cmp.Compare(a.Fingerprint, b.Fingerprint))
 		})
 		l.Sources = append(l.Sources, s)
 	}
-	slices.SortFunc(l.Sources, func(a, b LockedSource) int { return cmp.Compare(a.Source, b.Source) })
+	order.Sort(l.Sources, func(a, b LockedSource) int { return cmp.Compare(a.Source, b.Source) })
 	l.Sources = slices.CompactFunc(l.Sources, func(a, b LockedSource) bool { return a.Source == b.Source })
 	return l
 }

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+
+	"github.com/certgraft/certgraft/internal/order"
 )
 
 // Search returns the providers in whose entry each of the words stands, anywhere
@@ -22,7 +24,7 @@ func (c *Catalogue) Search(text string) []*Provider {
 			hits = append(hits, hit{p, score})
 		}
 	}
-	slices.SortStableFunc(hits, func(a, b hit) int { return cmp.Compare(b.score, a.score) })
+	order.Stable(hits, func(a, b hit) int { return cmp.Compare(b.score, a.score) })
 	var found []*Provider
 	for _, h := range hits {
 		found = append(found, h.provider)

@@ -6,11 +6,12 @@ import (
 	"crypto/md5"
 	"crypto/sha1"
 	"encoding/binary"
-	"slices"
 	"strings"
 
 	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
+
+	"github.com/certgraft/certgraft/internal/order"
 )
 
 // SubjectHash returns the hash of the subject that names the links in a
@@ -44,7 +45,7 @@ func (n name) canonical() []byte {
 	for _, a := range n.attributes {
 		set = append(set, a.canonical())
 		if a.last {
-			slices.SortFunc(set, bytes.Compare)
+			order.Sort(set, bytes.Compare)
 			out = appendElement(out, byte(asn1.SET), bytes.Join(set, nil))
 			set = set[:0]
 		}

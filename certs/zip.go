@@ -7,6 +7,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/certgraft/certgraft/internal/order"
 )
 
 // Bounds of a ZIP archive, so that one made to exhaust memory does not.
@@ -26,7 +28,7 @@ func (r reader) readZIP(data []byte) bool {
 	case len(archive.File) > maxEntries:
 		return r.emit(nil, skipped("a ZIP archive of more than %d files", maxEntries))
 	}
-	slices.SortStableFunc(archive.File, func(a, b *zip.File) int { return strings.Compare(a.Name, b.Name) })
+	order.Stable(archive.File, func(a, b *zip.File) int { return strings.Compare(a.Name, b.Name) })
 	r.depth++
 	for _, f := range archive.File {
 		if f.FileInfo().IsDir() || strings.HasPrefix(f.Name, "__MACOSX/") {

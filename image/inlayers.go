@@ -16,6 +16,7 @@ import (
 	"github.com/certgraft/certgraft/image/internal/layer"
 	"github.com/certgraft/certgraft/image/internal/oci"
 	"github.com/certgraft/certgraft/internal/hint"
+	"github.com/certgraft/certgraft/internal/order"
 	"github.com/certgraft/certgraft/rootfs"
 )
 
@@ -235,7 +236,7 @@ func (p *inLayers) finish() error {
 		for _, a := range slices.Clone(edit.Added) {
 			p.addParents(edit, a, have)
 		}
-		slices.SortFunc(edit.Added, func(a, b layer.Made) int { return strings.Compare(a.Header.Name, b.Header.Name) })
+		order.Sort(edit.Added, func(a, b layer.Made) int { return strings.Compare(a.Header.Name, b.Header.Name) })
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/internal/hint"
+	"github.com/certgraft/certgraft/internal/order"
 	"github.com/certgraft/certgraft/internal/pemfile"
 	"github.com/certgraft/certgraft/rootfs"
 )
@@ -218,18 +219,18 @@ func (r *record) sort() {
 		slices.Sort(r.Certificates[i].Sources)
 		slices.Sort(r.Certificates[i].Stores)
 	}
-	slices.SortFunc(r.Certificates, func(a, b recordedCert) int { return cmp.Compare(a.Fingerprint, b.Fingerprint) })
+	order.Sort(r.Certificates, func(a, b recordedCert) int { return cmp.Compare(a.Fingerprint, b.Fingerprint) })
 	r.indexed = 0
-	slices.SortFunc(r.Sources, func(a, b recordedSource) int { return cmp.Compare(a.Name, b.Name) })
+	order.Sort(r.Sources, func(a, b recordedSource) int { return cmp.Compare(a.Name, b.Name) })
 	r.Stores = slices.DeleteFunc(r.Stores, func(s recordedStore) bool { return len(s.Created) == 0 && len(s.Repairs) == 0 && len(s.Replaced) == 0 })
-	slices.SortFunc(r.Stores, func(a, b recordedStore) int { return cmp.Compare(a.Name, b.Name) })
+	order.Sort(r.Stores, func(a, b recordedStore) int { return cmp.Compare(a.Name, b.Name) })
 	for i := range r.Stores {
 		slices.Sort(r.Stores[i].Created)
-		slices.SortFunc(r.Stores[i].Replaced, func(a, b replacedLink) int { return cmp.Compare(a.Path, b.Path) })
-		slices.SortStableFunc(r.Stores[i].Repairs, func(a, b repair) int { return cmp.Compare(a.Path, b.Path) })
+		order.Sort(r.Stores[i].Replaced, func(a, b replacedLink) int { return cmp.Compare(a.Path, b.Path) })
+		order.Stable(r.Stores[i].Repairs, func(a, b repair) int { return cmp.Compare(a.Path, b.Path) })
 	}
 	r.sortFiles()
-	slices.SortFunc(r.Environment, func(a, b SetVariable) int { return cmp.Compare(a.Name, b.Name) })
+	order.Sort(r.Environment, func(a, b SetVariable) int { return cmp.Compare(a.Name, b.Name) })
 	slices.Sort(r.Directories)
 	r.Directories = slices.Compact(r.Directories)
 }
@@ -347,10 +348,10 @@ func (r *record) file(name string) *recordedFile {
 
 func (r *record) sortFiles() {
 	r.Files = slices.DeleteFunc(r.Files, func(f recordedFile) bool { return len(f.Added) == 0 && len(f.Held) == 0 && len(f.Shared) == 0 })
-	slices.SortFunc(r.Files, func(a, b recordedFile) int { return cmp.Compare(a.Path, b.Path) })
+	order.Sort(r.Files, func(a, b recordedFile) int { return cmp.Compare(a.Path, b.Path) })
 	for i := range r.Files {
 		f := &r.Files[i]
-		slices.SortFunc(f.Added, func(a, b placed) int { return cmp.Compare(a.Fingerprint, b.Fingerprint) })
+		order.Sort(f.Added, func(a, b placed) int { return cmp.Compare(a.Fingerprint, b.Fingerprint) })
 		slices.Sort(f.Held)
 		slices.Sort(f.Shared)
 		if len(f.Held) == 0 {

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/internal/order"
 )
 
 // rehash makes of the links that /etc/ssl/certs is to have what openssl rehash
@@ -174,7 +175,7 @@ func (b *bucket) apply(hash uint32, links map[string]string) {
 // has them, which is not known: those that had a link keep their order, and the
 // others follow.
 func (b *bucket) number(hash uint32, links map[string]string) {
-	slices.SortStableFunc(b.entries, func(x, y *hashed) int { return cmp.Compare(x.id, y.id) })
+	order.Stable(b.entries, func(x, y *hashed) int { return cmp.Compare(x.id, y.id) })
 	next := 0
 	for _, h := range b.entries {
 		if h.needed {

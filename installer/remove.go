@@ -10,6 +10,7 @@ import (
 
 	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/internal/hint"
+	"github.com/certgraft/certgraft/internal/order"
 	"github.com/certgraft/certgraft/rootfs"
 )
 
@@ -203,7 +204,7 @@ func (e *edit) nameStaying(gone map[certs.Fingerprint]bool) error {
 		because := cmp.Or(e.explained[f], e.stays[f], "someone else put it into /"+holders[f])
 		e.report.Stays = append(e.report.Stays, Stay{f.String(), c.Subject, because})
 	}
-	slices.SortFunc(e.report.Stays, func(a, b Stay) int { return cmp.Compare(a.Fingerprint, b.Fingerprint) })
+	order.Sort(e.report.Stays, func(a, b Stay) int { return cmp.Compare(a.Fingerprint, b.Fingerprint) })
 	return nil
 }
 

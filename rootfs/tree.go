@@ -5,11 +5,12 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"slices"
 	"strings"
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/certgraft/certgraft/internal/order"
 )
 
 // tree is the directory behind an os.Root. It keeps the directories that were
@@ -233,7 +234,7 @@ func (t *tree) ReadDir(name string) ([]fs.DirEntry, error) {
 	for i, e := range entries {
 		entries[i] = dirEntry{e, t, name}
 	}
-	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
+	order.Sort(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
 	return entries, nil
 }
 

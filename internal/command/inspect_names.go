@@ -10,6 +10,7 @@ import (
 	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/installer"
 	"github.com/certgraft/certgraft/internal/command/words"
+	"github.com/certgraft/certgraft/internal/order"
 )
 
 // heldResult is the JSON of one certificate that a root trusts.
@@ -25,7 +26,7 @@ func (o *inspectOptions) held(found *installer.Inspection) []heldResult {
 	for c := range set.All() {
 		all = append(all, heldResult{o.certificate(c), set.Sources(c.Fingerprint()), sources[c.Fingerprint().String()]})
 	}
-	slices.SortFunc(all, func(a, b heldResult) int {
+	order.Sort(all, func(a, b heldResult) int {
 		return cmp.Or(cmp.Compare(a.Subject, b.Subject), cmp.Compare(a.Fingerprint, b.Fingerprint))
 	})
 	return all
@@ -75,7 +76,7 @@ func (o *inspectOptions) namesText(w io.Writer, found *installer.Inspection) {
 		{"distrusted by others", blocked}, {"expired", expired}, {"expires within 90 days", soon}, {"trusted only for what was issued before a date", limited},
 	} {
 		if len(line.names) > 0 {
-			slices.SortFunc(line.names, func(a, b string) int { return cmp.Compare(strings.ToLower(a), strings.ToLower(b)) })
+			order.Sort(line.names, func(a, b string) int { return cmp.Compare(strings.ToLower(a), strings.ToLower(b)) })
 			fmt.Fprintf(w, "%s: %s\n", line.says, words.Some(line.names, mostNamed))
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/crypto/cryptobyte/asn1"
 
 	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/internal/order"
 )
 
 // Style is how the tool of a distribution writes the certificates of a bundle.
@@ -112,7 +113,7 @@ func (s Style) Without(data []byte, copies []Copy) []byte {
 	for _, c := range copies {
 		cuts = append(cuts, Cut{Offset: c.start, Was: data[c.start:c.end]})
 	}
-	slices.SortFunc(cuts, func(a, b Cut) int { return cmp.Compare(a.Offset, b.Offset) })
+	order.Sort(cuts, func(a, b Cut) int { return cmp.Compare(a.Offset, b.Offset) })
 	return s.tidy(Patch(data, cuts), data)
 }
 

@@ -4,6 +4,8 @@ import (
 	"iter"
 	"slices"
 	"strings"
+
+	"github.com/certgraft/certgraft/internal/order"
 )
 
 // dir is what a directory holds. A map for each would be most of what an image
@@ -85,7 +87,7 @@ func (d *dir) merge() {
 	for name, n := range d.loose {
 		all = append(all, named{name, n})
 	}
-	slices.SortFunc(all, func(a, b named) int { return strings.Compare(a.name, b.name) })
+	order.Sort(all, func(a, b named) int { return strings.Compare(a.name, b.name) })
 	d.sorted, d.loose = all, nil
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 
 	"github.com/certgraft/certgraft/image/internal/oci"
+	"github.com/certgraft/certgraft/internal/order"
 )
 
 // Layers with a table of contents at their end, which tools make that mount
@@ -258,7 +259,7 @@ func (c TOC) Fetch(ctx context.Context, files []*tocFile) (map[int32][]byte, err
 			total += f.chunks[i].end - f.chunks[i].at
 		}
 	}
-	slices.SortFunc(chunks, func(a, b *tocChunk) int { return cmp.Compare(a.at, b.at) })
+	order.Sort(chunks, func(a, b *tocChunk) int { return cmp.Compare(a.at, b.at) })
 	if total > c.Layer.Size/2 {
 		return nil, errors.New("most of the layer is wanted")
 	}

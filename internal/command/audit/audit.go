@@ -12,6 +12,7 @@ import (
 	"github.com/certgraft/certgraft/bundles"
 	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/installer"
+	"github.com/certgraft/certgraft/internal/order"
 )
 
 // Finding is one thing that is wrong with one root.
@@ -40,9 +41,9 @@ type Auditor struct {
 func (a *Auditor) Look(found *installer.Inspection) []Finding {
 	out := slices.Concat(a.damage(found), a.missing(found), a.each(found), disagreements(found))
 	out = slices.DeleteFunc(out, func(f Finding) bool { return a.Policy.excepts(f, a.Now) })
-	order := func(f Finding) int { return slices.IndexFunc(Rules, func(r Rule) bool { return r.ID == f.Rule }) }
-	slices.SortStableFunc(out, func(x, y Finding) int {
-		return cmp.Or(cmp.Compare(order(x), order(y)), cmp.Compare(x.Subject, y.Subject), cmp.Compare(x.Fingerprint, y.Fingerprint))
+	rank := func(f Finding) int { return slices.IndexFunc(Rules, func(r Rule) bool { return r.ID == f.Rule }) }
+	order.Stable(out, func(x, y Finding) int {
+		return cmp.Or(cmp.Compare(rank(x), rank(y)), cmp.Compare(x.Subject, y.Subject), cmp.Compare(x.Fingerprint, y.Fingerprint))
 	})
 	return out
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/installer"
+	"github.com/certgraft/certgraft/internal/order"
 )
 
 // Subject is what the bill is about.
@@ -119,7 +120,7 @@ func (b *Bill) components() []component {
 			all = append(all, component{Type: asset, Ref: ref, Name: name, Crypto: &crypto{Type: "algorithm", Algorithm: &algorithm{"signature"}}})
 		}
 	}
-	slices.SortFunc(all, func(a, b component) int {
+	order.Sort(all, func(a, b component) int {
 		return cmp.Or(cmp.Compare(b.Crypto.Type, a.Crypto.Type), cmp.Compare(a.Ref, b.Ref))
 	})
 	return all

@@ -10,6 +10,7 @@ import (
 	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/installer"
 	"github.com/certgraft/certgraft/internal/command/words"
+	"github.com/certgraft/certgraft/internal/order"
 )
 
 // life is where in its life a certificate is; the style sheet has a class for
@@ -75,6 +76,6 @@ func byName(all iter.Seq[*certs.Certificate]) []*certs.Certificate {
 // byExpiry returns the certificates, those that expire first first.
 func byExpiry(all iter.Seq[*certs.Certificate]) []*certs.Certificate {
 	list := byName(all)
-	slices.SortStableFunc(list, func(a, b *certs.Certificate) int { return a.NotAfter().Compare(b.NotAfter()) })
+	order.Stable(list, func(a, b *certs.Certificate) int { return a.NotAfter().Compare(b.NotAfter()) })
 	return list
 }
