@@ -46,7 +46,7 @@ var rules = map[string][]string{
 }
 
 // tools are packages that run while developing and are not in the binary.
-var tools = []string{"bundles/internal/", "internal/roottest", "internal/ocilayout", "internal/arch", "internal/gen", "internal/release", "e2e"}
+var tools = []string{"bundles/internal/", "internal/roottest", "internal/cases", "internal/ocilayout", "internal/arch", "internal/gen", "internal/release", "e2e"}
 
 type pkg struct {
 	ImportPath string
