@@ -15,7 +15,7 @@ var most = map[string]int{"": 30, "installer": 36}
 const exempt = "internal/command"
 
 // ordered are the packages that are read from top to bottom, with those below them.
-var ordered = []string{"installer", "image", "internal/pemfile", "probe"}
+var ordered = []string{"installer", "image", "internal/pemfile", "probe", "readers"}
 
 // room is what tools/house says of a package. It documents what each count means.
 type room struct {

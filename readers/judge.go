@@ -1,0 +1,332 @@
+package readers
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/certgraft/certgraft/certs"
+)
+
+// judge says whether a reader with these rules accepts a chain, as a server sends
+// it: its own certificate first.
+func (r rules) judge(sent []*certs.Certificate, trust *certs.Set, host string, at time.Time) Verdict {
+	if len(sent) == 0 {
+		return Verdict{Cause: Untrusted, Text: "the server sends no certificate"}
+	}
+	b := newBuilder(r, sent, trust, at)
+	j := judgement{r, host, at}
+	if f := j.unreadable(b.sent); f != nil {
+		return f.verdict()
+	}
+	var first *fault
+	for _, p := range b.paths() {
+		f := j.path(p)
+		if f == nil {
+			f = j.stray(b, p)
+		}
+		if f == nil {
+			return f.verdict()
+		}
+		if first == nil || first.cause == Untrusted {
+			first = f
+		}
+	}
+	return first.verdict()
+}
+
+// judgement is one in the making.
+type judgement struct {
+	rules
+	host string
+	at   time.Time
+}
+
+// path returns what speaks against a path, nil if nothing does. Of several faults the
+// first is the one that most readers name.
+func (j judgement) path(p path) *fault {
+	for _, check := range []func(path) *fault{
+		j.versions, j.selfSigned, j.complete, j.extensions, j.strictness, j.strength, j.nameAsked, j.signatures, j.dates, j.limited,
+	} {
+		if f := check(p); f != nil {
+			return f
+		}
+	}
+	return nil
+}
+
+// unlooked returns what the reader does not look at in the certificate at a place
+// of a path.
+func (j judgement) unlooked(p path, i int) aspect {
+	switch {
+	case i == len(p.links)-1 && p.anchored && i > 0:
+		return j.anchor
+	case i == 0:
+		return j.leaf
+	}
+	return j.middle
+}
+
+// unreadable looks for certificates that the reader cannot read, among those that
+// it needs: the server's, as far as it has been measured.
+func (j judgement) unreadable(sent []*link) *fault {
+	leaf := sent[0]
+	switch {
+	case j.goParser && leaf.X509() == nil:
+		return faulty(Malformed, leaf, "the certificate of %s cannot be read: %s", leaf.Name(), leaf.Quirk())
+	case j.pathLengthNoCA && leaf.basic != nil && !leaf.basic.ca && leaf.basic.pathLength >= 0:
+		return faulty(Malformed, leaf, "the certificate of %s is no CA's and has a path length", leaf.Name())
+	case j.namelessMalformed && leaf.EmptySubject() && !leaf.critical[oidAlternatives]:
+		return faulty(Malformed, leaf, "the server's certificate has no subject, and its alternative names are not critical")
+	}
+	return nil
+}
+
+// stray looks for a root that was sent, is not known, and is no part of the path.
+func (j judgement) stray(b *builder, p path) *fault {
+	if !j.strayRefused {
+		return nil
+	}
+	for _, l := range b.sent[1:] {
+		if l.selfSigned() && !b.held(l) && !p.holds(l) {
+			return faulty(Untrusted, l, "the server sends %s, which is not part of its chain", l.Name())
+		}
+	}
+	return nil
+}
+
+func (j judgement) versions(p path) *fault {
+	for i, l := range p.links {
+		if j.newOnly && l.Version() < 3 && (i < len(p.links)-1 || !p.anchored || i == 0) {
+			return faulty(Version, l, "the certificate of %s is of X.509 version %d", l.Name(), l.Version())
+		}
+	}
+	return nil
+}
+
+// selfSigned judges a server that is its own CA.
+func (j judgement) selfSigned(p path) *fault {
+	leaf := p.leaf()
+	switch {
+	case j.selfSignedRefused && leaf.SelfIssued():
+		return faulty(SelfSigned, leaf, "the server's certificate names itself as its issuer")
+	case len(p.links) == 1 && leaf.selfSigned() && !p.anchored:
+		return faulty(SelfSigned, leaf, "the server's certificate is signed by itself and is not in the store")
+	case j.leafNoAnchorCA && len(p.links) == 1 && p.anchored && leaf.basic != nil && !leaf.basic.ca:
+		return faulty(Authority, leaf, "the server's certificate is in the store as a CA's, and is none")
+	case j.leafNoCA && leaf.basic != nil && leaf.basic.ca:
+		return faulty(Authority, leaf, "the server's certificate is a CA's")
+	}
+	return nil
+}
+
+func (j judgement) complete(p path) *fault {
+	switch top := p.top(); {
+	case p.anchored:
+		return nil
+	case p.forged != nil:
+		return faulty(Signature, p.forged, "the signature of %s is not by the key of its issuer, %s", p.forged.Name(), p.forged.Issuer())
+	case top.selfSigned():
+		return faulty(Untrusted, top, "the root %s is not in the store", top.Name())
+	default:
+		return faulty(Untrusted, top, "the issuer of %s, %s, is neither sent nor in the store", top.Name(), top.Issuer())
+	}
+}
+
+// extensions judges what the certificates of a path may do.
+func (j judgement) extensions(p path) *fault {
+	for i, l := range p.links {
+		skip := j.unlooked(p, i)
+		for _, check := range []struct {
+			of    aspect
+			judge func() *fault
+		}{
+			{ofCritical, func() *fault { return j.critical(l) }},
+			{ofCA, func() *fault { return j.authority(p, i) }},
+			{ofSigning, func() *fault { return j.signing(p, i) }},
+			{ofLength, func() *fault { return j.length(p, i) }},
+			{ofPurpose, func() *fault { return j.purpose(l) }},
+			{ofUsage, func() *fault { return j.use(l, i) }},
+		} {
+			if skip&check.of != 0 {
+				continue
+			}
+			if f := check.judge(); f != nil {
+				return f
+			}
+		}
+	}
+	return nil
+}
+
+func (j judgement) critical(l *link) *fault {
+	for oid, is := range l.critical {
+		if is && (!known[oid] || !j.keyIDsCritical && (oid == oidAuthorityKeyID || oid == oidSubjectKeyID)) {
+			return faulty(Critical, l, "the certificate of %s has a critical extension, %s, that is not known or must not be critical", l.Name(), oid)
+		}
+		if is && oid == oidLimits && l.limits.needsKnowing(j.constraints) {
+			return faulty(Critical, l, "the certificate of %s has critical name constraints of a kind that is not known", l.Name())
+		}
+	}
+	return nil
+}
+
+// authority judges whether the issuers of a path are CAs.
+func (j judgement) authority(p path, i int) *fault {
+	l := p.links[i]
+	switch {
+	case i == 0:
+		return nil
+	case l.basic != nil && l.basic.ca:
+		return nil
+	case l.basic == nil && l.Version() == 1 && (j.oldIntermediates || l.SelfIssued() && !j.strict):
+		return nil
+	case l.basic == nil && l.Version() == 3 && l.SelfIssued() && !j.constraintsNeeded && !j.strict:
+		return nil
+	}
+	return faulty(Authority, l, "%s issued the certificate of %s and is no CA", l.Name(), p.links[i-1].Name())
+}
+
+func (j judgement) signing(p path, i int) *fault {
+	if l := p.links[i]; i > 0 && l.usage >= 0 && l.usage&keyCertSign == 0 {
+		return faulty(Authority, l, "%s issued the certificate of %s, and its key usage does not allow that", l.Name(), p.links[i-1].Name())
+	}
+	return nil
+}
+
+func (j judgement) length(p path, i int) *fault {
+	l := p.links[i]
+	if i == 0 || l.basic == nil || l.basic.pathLength < 0 {
+		return nil
+	}
+	between := 0
+	for _, below := range p.links[1:i] {
+		if !below.SelfIssued() {
+			between++
+		}
+	}
+	if between > l.basic.pathLength {
+		return faulty(PathLength, l, "%s allows %d intermediates below it, and %d are there", l.Name(), l.basic.pathLength, between)
+	}
+	return nil
+}
+
+// Purposes of extended key usage that are good for a server.
+const (
+	serverAuth = "1.3.6.1.5.5.7.3.1"
+	anyPurpose = "2.5.29.37.0"
+)
+
+func (j judgement) purpose(l *link) *fault {
+	if l.purposes == nil || slices.Contains(l.purposes, serverAuth) || j.anyPurpose && slices.Contains(l.purposes, anyPurpose) {
+		return nil
+	}
+	return faulty(Purpose, l, "the certificate of %s is not for servers: its extended key usage has no serverAuth", l.Name())
+}
+
+// Bits of keyUsage (RFC 5280, section 4.2.1.3).
+const (
+	digitalSignature = 1 << 0
+	keyEncipherment  = 1 << 2
+	keyAgreement     = 1 << 4
+	keyCertSign      = 1 << 5
+)
+
+func (j judgement) use(l *link, i int) *fault {
+	if i > 0 || l.usage < 0 || l.usage == 0 && j.emptyUsage || l.usage&(digitalSignature|keyEncipherment|keyAgreement) != 0 {
+		return nil
+	}
+	return faulty(Purpose, l, "the key usage of the server's certificate allows no key exchange")
+}
+
+// strictness is what X509_V_FLAG_X509_STRICT asks for.
+func (j judgement) strictness(p path) *fault {
+	if !j.strict {
+		return nil
+	}
+	for i, l := range p.links {
+		isCA := l.basic != nil && l.basic.ca
+		why := ""
+		switch {
+		case l.EmptySubject() && !l.alternatives:
+			why = "has no subject"
+		case l.EmptySubject() && !l.critical[oidAlternatives]:
+			why = "has no subject, and its alternative names are not critical"
+		case l.basic != nil && !isCA && l.basic.pathLength >= 0:
+			why = "is no CA's and has a path length"
+		case isCA && !l.critical[oidBasicConstraints]:
+			why = "has basic constraints that are not critical"
+		case isCA && !l.has(oidUsage):
+			why = "is a CA's without key usage"
+		case isCA && !l.has(oidSubjectKeyID):
+			why = "is a CA's without a subject key identifier"
+		case !l.has(oidAuthorityKeyID) && l.Version() == 3 && !(i == len(p.links)-1 && l.SelfIssued()):
+			why = "has no authority key identifier"
+		}
+		if why != "" {
+			return faulty(Strict, l, "the certificate of %s %s", l.Name(), why)
+		}
+	}
+	return nil
+}
+
+// strength judges keys, and the digests of signatures. That of the certificate in
+// the store is worth nothing and is not judged.
+func (j judgement) strength(p path) *fault {
+	for i, l := range p.links {
+		if l.key.bits > 0 && l.key.bits < j.leastBits {
+			return faulty(WeakKey, l, "the key of %s is too short: %s", l.Name(), l.key.kind)
+		}
+		if i == len(p.links)-1 {
+			return nil
+		}
+		scheme := l.algorithm.scheme().name
+		if strings.Contains(scheme, "MD5") || slices.ContainsFunc(j.refused, func(part string) bool { return strings.Contains(scheme, part) }) {
+			return faulty(WeakDigest, l, "the certificate of %s is signed with %s", l.Name(), scheme)
+		}
+	}
+	return nil
+}
+
+func (j judgement) nameAsked(p path) *fault {
+	if !j.names.match(p.leaf(), j.host) {
+		return faulty(WrongName, p.leaf(), "the certificate is not for %s", j.host)
+	}
+	return nil
+}
+
+func (j judgement) signatures(p path) *fault {
+	for i, l := range p.links[:len(p.links)-1] {
+		if err := l.signedBy(p.links[i+1]); errors.Is(err, errNotSigned) {
+			return faulty(Signature, l, "the signature of %s is not by the key of %s", l.Name(), p.links[i+1].Name())
+		}
+	}
+	return nil
+}
+
+func (j judgement) dates(p path) *fault {
+	for i, l := range p.links {
+		switch {
+		case j.unlooked(p, i)&ofDates != 0:
+		case j.at.After(l.NotAfter()):
+			return faulty(Expired, l, "the certificate of %s expired on %s", l.Name(), l.NotAfter().Format(time.DateOnly))
+		case j.at.Before(l.NotBefore()):
+			return faulty(NotYetValid, l, "the certificate of %s is not valid before %s", l.Name(), l.NotBefore().Format(time.DateOnly))
+		}
+	}
+	return nil
+}
+
+// limited judges the name constraints of the CAs of a path.
+func (j judgement) limited(p path) *fault {
+	for i, l := range p.links[1:] {
+		if l.limits == nil || j.unlooked(p, i+1)&ofLimits != 0 {
+			continue
+		}
+		if !j.constraints.permit(l.limits, p.leaf()) {
+			return faulty(Constraints, l, "%s may not issue for the names of the server's certificate", l.Name())
+		}
+	}
+	return nil
+}

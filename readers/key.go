@@ -1,0 +1,103 @@
+package readers
+
+import (
+	"crypto/dsa" //nolint:staticcheck // old certificates have such keys
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"crypto/x509"
+	"fmt"
+
+	"golang.org/x/crypto/cryptobyte"
+	"golang.org/x/crypto/cryptobyte/asn1"
+)
+
+// publicKey is a key, as far as it is known here.
+type publicKey struct {
+	kind string // "RSA 2048", "EC P-256", or the identifier of what is not known
+	bits int    // of security, as OpenSSL counts it; 0 where not known
+	key  any    // that crypto can verify with, or nil
+}
+
+// leastBits is what OpenSSL's level 2 asks of keys and digests: RSA of 2048
+// bits, curves of 224, SHA-224.
+const leastBits = 112
+
+// curves are those that crypto/elliptic does not have and OpenSSL does.
+var curves = map[string]struct {
+	name string
+	bits int
+}{
+	"1.3.132.0.10":          {"secp256k1", 128},
+	"1.3.36.3.3.2.8.1.1.1":  {"brainpoolP160r1", 80},
+	"1.3.36.3.3.2.8.1.1.3":  {"brainpoolP192r1", 96},
+	"1.3.36.3.3.2.8.1.1.5":  {"brainpoolP224r1", 112},
+	"1.3.36.3.3.2.8.1.1.7":  {"brainpoolP256r1", 128},
+	"1.3.36.3.3.2.8.1.1.9":  {"brainpoolP320r1", 160},
+	"1.3.36.3.3.2.8.1.1.11": {"brainpoolP384r1", 192},
+	"1.3.36.3.3.2.8.1.1.13": {"brainpoolP512r1", 256},
+	"1.2.840.10045.3.1.1":   {"P-192", 96},
+}
+
+// keyKinds are kinds of keys that crypto has no verification for.
+var keyKinds = map[string]publicKey{
+	"1.3.101.113":             {kind: "Ed448", bits: 224},
+	"2.16.840.1.101.3.4.3.17": {kind: "ML-DSA-44", bits: 128},
+	"2.16.840.1.101.3.4.3.18": {kind: "ML-DSA-65", bits: 192},
+	"2.16.840.1.101.3.4.3.19": {kind: "ML-DSA-87", bits: 256},
+}
+
+// readKey reads a SubjectPublicKeyInfo.
+func readKey(der cryptobyte.String) publicKey {
+	if key, err := x509.ParsePKIXPublicKey(der); err == nil {
+		return knownKey(key)
+	}
+	var info, alg, parameters cryptobyte.String
+	var bits []byte
+	in := der
+	if !in.ReadASN1(&info, asn1.SEQUENCE) || !info.ReadASN1(&alg, asn1.SEQUENCE) {
+		return publicKey{kind: "unreadable"}
+	}
+	a := readAlgorithm(alg)
+	parameters = a.parameters
+	curve := ""
+	if a.oid == oidEC {
+		curve = readOID(&parameters)
+	}
+	switch known, isCurve := curves[curve]; {
+	case isCurve:
+		return publicKey{kind: "EC " + known.name, bits: known.bits}
+	case a.oid == oidPSS && info.ReadASN1BitStringAsBytes(&bits): // an RSA key for PSS only
+		if key, err := x509.ParsePKCS1PublicKey(bits); err == nil {
+			return knownKey(key)
+		}
+	case keyKinds[a.oid].kind != "":
+		return keyKinds[a.oid]
+	}
+	return publicKey{kind: a.oid}
+}
+
+func knownKey(key any) publicKey {
+	switch k := key.(type) {
+	case *rsa.PublicKey:
+		return publicKey{fmt.Sprintf("RSA %d", k.N.BitLen()), finiteFieldBits(k.N.BitLen()), k}
+	case *ecdsa.PublicKey:
+		return publicKey{"EC " + k.Params().Name, k.Params().BitSize / 2, k}
+	case ed25519.PublicKey:
+		return publicKey{"Ed25519", 128, k}
+	case *dsa.PublicKey:
+		return publicKey{fmt.Sprintf("DSA %d", k.P.BitLen()), finiteFieldBits(k.P.BitLen()), nil}
+	}
+	return publicKey{kind: fmt.Sprintf("%T", key)}
+}
+
+// finiteFieldBits is the strength of RSA, DSA and DH by their size (NIST SP
+// 800-57, table 2, as BN_security_bits of OpenSSL has it).
+func finiteFieldBits(size int) int {
+	for _, row := range []struct{ size, bits int }{{15360, 256}, {7680, 192}, {3072, 128}, {2048, 112}, {1024, 80}} {
+		if size >= row.size {
+			return row.bits
+		}
+	}
+	return max(size/16, 1) // weak, whatever it is exactly
+}

@@ -1,0 +1,53 @@
+// Package readers knows the programs and libraries that decide about certificates:
+// where each is found, what it reads, and how it judges.
+//
+// Start with [All], or with [Named] for one. [Reader.Judge] says whether a reader
+// accepts what a server sends. The rules are measured: e2e/readers runs the real
+// programs against servers that are odd in one thing, testdata/matrix.tsv is what they
+// did, and a test holds every rule against every cell of it.
+//
+// The API may change before version 1.0.
+package readers
+
+import (
+	"time"
+
+	"github.com/certgraft/certgraft/certs"
+)
+
+// Reader is a program or a library that decides about certificates, in a release.
+type Reader struct {
+	ID      string // "python"
+	Title   string // "Python's ssl"
+	Release string // "3.13"; "" is the newest that was measured
+
+	rules rules
+}
+
+// All returns the readers that are known, in the order in which they are named.
+func All() (all []Reader) {
+	for _, r := range table {
+		all = append(all, r.reader(""))
+	}
+	return all
+}
+
+// Named returns a reader in a release, "" for the newest; ok is false if the id is
+// not known.
+func Named(id, release string) (r Reader, ok bool) {
+	for _, row := range table {
+		if row.id == id {
+			return row.reader(release), true
+		}
+	}
+	return Reader{}, false
+}
+
+// Judge says whether the reader accepts what a server sends, its own certificate
+// first, as that of a host, where it trusts those in trust. Every signature is checked, but
+// for those of kinds that are not known here.
+func (r Reader) Judge(sent []*certs.Certificate, trust *certs.Set, host string, at time.Time) Verdict {
+	return r.rules.judge(sent, trust, host, at)
+}
+
+func (r row) reader(release string) Reader { return Reader{r.id, r.title, release, r.at(release)} }
