@@ -16,6 +16,7 @@ package keystore
 
 import (
 	"bytes"
+	"crypto/sha1"
 	"errors"
 	"time"
 
@@ -72,6 +73,16 @@ func Open(data []byte, passwords ...string) (Store, error) {
 		return attempt(append(passwords, ""), func(password string) (Store, error) { return openPKCS12(data, password) })
 	}
 	return nil, ErrFormat
+}
+
+// WithoutPassword reads a store as Java does that is given no password, to look at
+// it: the password of a JKS file guards against accidents alone, and is not asked
+// for; a PKCS#12 file that is encrypted is [ErrPassword].
+func WithoutPassword(data []byte) (Store, error) {
+	if len(data) >= 12+sha1.Size && bytes.Equal(data[:4], jksMagic) {
+		return readJKS(data[:len(data)-sha1.Size])
+	}
+	return Open(data)
 }
 
 // attempt returns what open returns for the first password that is not wrong.

@@ -325,3 +325,32 @@ func Example() {
 	fmt.Println(s.Format(), len(s.Entries()))
 	// Output: JKS 0
 }
+
+// Java asks for no password: that of a JKS file does not matter, and an encrypted PKCS#12
+// file has nothing to show.
+func TestWithoutPassword(t *testing.T) {
+	cert, err := certs.ParseCertificate(roottest.NewCA(t, "A").DER)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		store keystore.Store
+		read  bool
+	}{
+		{keystore.NewJKS("secret"), true}, {keystore.NewPKCS12(""), true}, {keystore.NewPKCS12("secret"), false}, {keystore.NewPKCS12(keystore.DefaultPassword), false},
+	} {
+		if err := test.store.Add(keystore.Entry{Alias: "a", Cert: cert}); err != nil {
+			t.Fatal(err)
+		}
+		data, err := test.store.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch s, err := keystore.WithoutPassword(data); {
+		case test.read && (err != nil || len(s.Entries()) != 1):
+			t.Errorf("%s: %v", test.store.Format(), err)
+		case !test.read && !errors.Is(err, keystore.ErrPassword):
+			t.Errorf("%s: %v, want %v", test.store.Format(), err, keystore.ErrPassword)
+		}
+	}
+}
