@@ -76,13 +76,16 @@ func Open(data []byte, passwords ...string) (Store, error) {
 }
 
 // WithoutPassword reads a store as Java does that is given no password, to look at
-// it: the password of a JKS file guards against accidents alone, and is not asked
-// for; a PKCS#12 file that is encrypted is [ErrPassword].
+// it: the password with which a file is signed guards against accidents alone, and
+// is not asked for; a PKCS#12 file that is encrypted is [ErrPassword].
 func WithoutPassword(data []byte) (Store, error) {
-	if len(data) >= 12+sha1.Size && bytes.Equal(data[:4], jksMagic) {
+	switch {
+	case len(data) >= 12+sha1.Size && bytes.Equal(data[:4], jksMagic):
 		return readJKS(data[:len(data)-sha1.Size])
+	case len(data) > 0 && data[0] == 0x30:
+		return readPKCS12(data, &pkcs12{sealed: true})
 	}
-	return Open(data)
+	return nil, ErrFormat
 }
 
 // attempt returns what open returns for the first password that is not wrong.

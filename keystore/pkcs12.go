@@ -30,6 +30,7 @@ var (
 
 // pkcs12 is a file of RFC 7292: safes of bags, with a MAC over them or without.
 type pkcs12 struct {
+	sealed   bool // no password is known: the digest is not checked, and nothing is decrypted
 	password string
 	safes    []safe
 	mac      *mac // nil where the file has none
@@ -59,6 +60,11 @@ type bag struct {
 var errDER = errors.New("damaged DER in the PKCS#12 store")
 
 func openPKCS12(data []byte, password string) (Store, error) {
+	return readPKCS12(data, &pkcs12{password: password})
+}
+
+// readPKCS12 reads a file into s.
+func readPKCS12(data []byte, s *pkcs12) (Store, error) {
 	in := cryptobyte.String(data)
 	var pfx, authSafe cryptobyte.String
 	var version int
@@ -69,13 +75,12 @@ func openPKCS12(data []byte, password string) (Store, error) {
 	if !ok || !kind.Equal(oidData) || !content.ReadASN1(&authSafe, der.OCTET_STRING) {
 		return nil, fmt.Errorf("a PKCS#12 store that is signed or in BER: %w", ErrUnsupported)
 	}
-	s := &pkcs12{password: password}
 	if !pfx.Empty() {
 		var err error
 		if s.mac, err = readMAC(&pfx); err != nil {
 			return nil, err
 		}
-		if err := s.mac.verify(authSafe, password); err != nil {
+		if err := s.mac.verify(authSafe, s.password); err != nil && !s.sealed {
 			return nil, err
 		}
 	}
@@ -94,6 +99,9 @@ func (s *pkcs12) readSafes(authSafe cryptobyte.String) error {
 			return errDER
 		}
 		part := safe{raw: start[:len(start)-len(list)], mostIterations: left}
+		if s.sealed && kind.Equal(oidEncryptedData) {
+			return ErrPassword
+		}
 		if err := part.read(kind, content, s.password); err != nil {
 			return err
 		}
