@@ -1,11 +1,38 @@
 package cases
 
 import (
+	"flag"
+	"fmt"
+	"os"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/certgraft/certgraft/certs"
 )
+
+var update = flag.Bool("update", false, "write the list of cases anew")
+
+// The list of cases, which documentation is made of, is that of the cases.
+func TestIndex(t *testing.T) {
+	const name = "../../readers/testdata/cases.tsv"
+	var list strings.Builder
+	for _, c := range Chains(t, time.Now()) {
+		fmt.Fprintf(&list, "%s\t%s\t%s\n", c.Group, c.ID, c.About)
+	}
+	_, stores := Stores(t, time.Now())
+	for _, s := range stores {
+		fmt.Fprintf(&list, "%s\t%s\t%s\n", s.Group, s.ID, s.About)
+	}
+	if *update {
+		if err := os.WriteFile(name, []byte(list.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := os.ReadFile(name); err != nil || string(got) != list.String() {
+		t.Errorf("%s is out of date (%v): go test ./internal/cases -update", name, err)
+	}
+}
 
 // Each case has an id of its own, and CAs that a store can hold.
 func TestChains(t *testing.T) {

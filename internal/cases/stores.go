@@ -2,6 +2,7 @@ package cases
 
 import (
 	"bytes"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
 	"fmt"
@@ -10,6 +11,8 @@ import (
 	"testing"
 	"time"
 	"unicode/utf16"
+
+	pkcs12 "software.sslmate.com/src/go-pkcs12"
 
 	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/keystore"
@@ -38,7 +41,7 @@ const (
 func Stores(t testing.TB, now time.Time) (servers []Chain, stores []Store) {
 	t.Helper()
 	m := &storeMaker{maker: &maker{TB: t, now: now.UTC().Truncate(time.Second), group: "stores"}}
-	m.a, m.b = m.root("A"), m.root("B")
+	m.a, m.b = m.unpadded("A"), m.unpadded("B")
 	for id, ca := range map[string]*certificate{"a": m.a, "b": m.b} {
 		m.add(id, "a server of one of the two", usualHost, trust(ca), m.leaf(ca, usualHost))
 	}
@@ -46,7 +49,7 @@ func Stores(t testing.TB, now time.Time) (servers []Chain, stores []Store) {
 	m.directories()
 	m.keystores()
 	m.variables()
-	return m.maker.made, m.stores
+	return m.made, m.stores
 }
 
 type storeMaker struct {
@@ -60,6 +63,16 @@ func (m *storeMaker) store(group, id, about string, files map[string]string) *St
 	return &m.stores[len(m.stores)-1]
 }
 
+// unpadded makes a root whose base64 needs no padding: what some readers make of a
+// damaged block depends on that.
+func (m *storeMaker) unpadded(name string) *certificate {
+	for {
+		if c := m.root(name); len(c.der)%3 == 0 {
+			return c
+		}
+	}
+}
+
 func (c *certificate) pem() string { return block("CERTIFICATE", c.der) }
 
 func block(label string, der []byte) string {
@@ -68,7 +81,7 @@ func block(label string, der []byte) string {
 
 // bundles are files with a good certificate, something else, and another good one.
 func (m *storeMaker) bundles() {
-	odd := m.root("odd").pem()
+	odd := m.unpadded("odd").pem()
 	lines := strings.SplitAfter(odd, "\n")
 	between := func(id, about, item string) {
 		m.store("bundle", id, about, map[string]string{bundlePath: m.a.pem() + item + m.b.pem()})
@@ -91,7 +104,7 @@ func (m *storeMaker) bundles() {
 	between("trailing-bytes", "bytes behind the certificate in its block", block("CERTIFICATE", append(bytes.Clone(m.root("trailing").der), 0, 0, 0)))
 	between("begin-in-text", "a line of text with the BEGIN line in it", "<p>-----BEGIN CERTIFICATE-----</p>\n")
 	between("text", "text in front of a certificate", "Certificate:\n    Data:\n        Version: 3 (0x2)\n"+odd)
-	between("private-key", "a private key", block("PRIVATE KEY", []byte{0x30, 0x03, 0x02, 0x01, 0x00}))
+	between("private-key", "a private key", m.privateKey())
 	between("trusted-label", "a TRUSTED CERTIFICATE", block("TRUSTED CERTIFICATE", m.root("trusted").der))
 	bare("old-label", "a good certificate that is labelled X509 CERTIFICATE", block("X509 CERTIFICATE", m.a.der)+m.b.pem())
 	between("empty-block", "nothing between BEGIN and END", "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n")
@@ -105,6 +118,14 @@ func (m *storeMaker) bundles() {
 	bare("empty", "an empty file", "")
 	bare("missing", "no bundle at all", "")
 	delete(m.stores[len(m.stores)-1].Files, bundlePath)
+}
+
+func (m *storeMaker) privateKey() string {
+	der, err := x509.MarshalPKCS8PrivateKey(m.a.key)
+	if err != nil {
+		m.Fatal(err)
+	}
+	return block("PRIVATE KEY", der)
 }
 
 func utf16Text(text string) string {
@@ -183,7 +204,12 @@ func (m *storeMaker) keystores() {
 	file("jks", "a JKS file", keystore.NewJKS(usual), m.a, m.b)
 	file("jks-password", "a JKS file with a password of its own", keystore.NewJKS("secret"), m.a, m.b)
 	file("pkcs12", "a PKCS#12 file without a password", keystore.NewPKCS12(""), m.a, m.b)
-	file("pkcs12-encrypted", "a PKCS#12 file that is encrypted with the usual password", keystore.NewPKCS12(usual), m.a, m.b)
+	file("pkcs12-signed", "a PKCS#12 file that the usual password signs and does not encrypt", keystore.NewPKCS12(usual), m.a, m.b)
+	encrypted, err := pkcs12.Modern.EncodeTrustStore([]*x509.Certificate{m.parsed(m.a).X509(), m.parsed(m.b).X509()}, usual)
+	if err != nil {
+		m.Fatal(err)
+	}
+	m.store("java", "pkcs12-encrypted", "a PKCS#12 file that is encrypted with the usual password", map[string]string{keystorePath: string(encrypted)})
 	m.store("java", "pem-cacerts", "a bundle in PEM", map[string]string{keystorePath: m.a.pem() + m.b.pem()})
 	m.store("java", "no-cacerts", "no trust store", map[string]string{})
 }
@@ -197,16 +223,17 @@ func (m *storeMaker) variables() {
 		s.Env[variable] = value
 		return s
 	}
+	const file, dir = " names a file with A; the stores have B", " names a directory with A; the stores have B"
 	for _, v := range []string{
 		"SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "DENO_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO", "PGSSLROOTCERT",
 	} {
-		name(v, "/"+extraPath, strings.ToLower(v), "the variable names a file with A; the stores have B")
+		name(v, "/"+extraPath, strings.ToLower(v), v+file)
 	}
-	name("SSL_CERT_DIR", "/opt/extra", "ssl_cert_dir", "the variable names a directory with A; the stores have B")
-	name("GIT_SSL_CAPATH", "/opt/extra", "git_ssl_capath", "the variable names a directory with A; the stores have B")
-	name("DENO_TLS_CA_STORE", "system", "deno_tls_ca_store", "the variable asks for the system's stores, which have B")
-	name("NODE_USE_SYSTEM_CA", "1", "node_use_system_ca", "the variable asks for the system's stores, which have B")
-	name("NODE_OPTIONS", "--use-openssl-ca", "node_use_openssl_ca", "the variable asks for OpenSSL's stores, which have B")
-	name("SSL_CERT_FILE", "/opt/missing.pem", "ssl_cert_file-missing", "the variable names a file that does not exist; the stores have B")
-	name("ERL_AFLAGS", `-public_key cacerts_path '"/`+extraPath+`"'`, "erl_aflags", "the variable names a file with A; the stores have B")
+	name("SSL_CERT_DIR", "/opt/extra", "ssl_cert_dir", "SSL_CERT_DIR"+dir)
+	name("GIT_SSL_CAPATH", "/opt/extra", "git_ssl_capath", "GIT_SSL_CAPATH"+dir)
+	name("DENO_TLS_CA_STORE", "system", "deno_tls_ca_store", "DENO_TLS_CA_STORE=system; the stores have B")
+	name("NODE_USE_SYSTEM_CA", "1", "node_use_system_ca", "NODE_USE_SYSTEM_CA=1; the stores have B")
+	name("NODE_OPTIONS", "--use-openssl-ca", "node_use_openssl_ca", "NODE_OPTIONS=--use-openssl-ca; the stores have B")
+	name("SSL_CERT_FILE", "/opt/missing.pem", "ssl_cert_file-missing", "SSL_CERT_FILE names a file that does not exist; the stores have B")
+	name("ERL_AFLAGS", `-public_key cacerts_path '"/`+extraPath+`"'`, "erl_aflags", "ERL_AFLAGS sets cacerts_path to a file with A; the stores have B")
 }
