@@ -8,15 +8,15 @@ import (
 	"github.com/certgraft/certgraft/certs"
 )
 
-// path is a chain, leaf first. Anchored, its last certificate is in the store.
-type path struct {
+// chain is a path from the server, leaf first. Anchored, its last certificate is in the store.
+type chain struct {
 	links    []*link
 	anchored bool
 	forged   *link // that the key of no issuer of its name has signed; nil for none
 }
 
-func (p path) leaf() *link { return p.links[0] }
-func (p path) top() *link  { return p.links[len(p.links)-1] }
+func (p chain) leaf() *link { return p.links[0] }
+func (p chain) top() *link  { return p.links[len(p.links)-1] }
 
 // Bounds of the search. Real chains have three or four members, and servers that
 // send hundreds of certificates mean no good.
@@ -33,7 +33,7 @@ type builder struct {
 	sent  []*link
 	trust *certs.Set
 	links map[certs.Fingerprint]*link // of the store, as far as they were needed
-	found []path
+	found []chain
 }
 
 func newBuilder(r rules, sent []*certs.Certificate, trust *certs.Set, at time.Time) *builder {
@@ -62,8 +62,8 @@ func (b *builder) stored(l *link) (all []*link) {
 func (b *builder) held(l *link) bool { return b.trust.Has(l.Fingerprint()) }
 
 // paths returns those that the reader looks at, in its order; at least one.
-func (b *builder) paths() []path {
-	start := path{links: b.sent[:1:1]}
+func (b *builder) paths() []chain {
+	start := chain{links: b.sent[:1:1]}
 	switch b.rules.find {
 	case byAll:
 		b.grow(start)
@@ -71,11 +71,11 @@ func (b *builder) paths() []path {
 	case bySent:
 		return b.bySent(start)
 	}
-	return []path{b.byName(start)}
+	return []chain{b.byName(start)}
 }
 
 // ends reports whether the reader may end a path at its last certificate.
-func (b *builder) ends(p path) bool {
+func (b *builder) ends(p chain) bool {
 	if !b.held(p.top()) {
 		return false
 	}
@@ -91,7 +91,7 @@ func (b *builder) ends(p path) bool {
 // byName makes one path: at each step an issuer of the store where there is one,
 // else one that was sent; signatures are for later. It is what X509_verify_cert of
 // OpenSSL does since 1.1.0, with certificates of the store first.
-func (b *builder) byName(p path) path {
+func (b *builder) byName(p chain) chain {
 	for len(p.links) < longestPath && !p.top().selfSigned() {
 		next := b.issuer(b.stored(p.top()), p)
 		if next == nil && !b.held(p.top()) {
@@ -108,7 +108,7 @@ func (b *builder) byName(p path) path {
 
 // issuer returns who may have issued the last certificate of p, going by names and
 // key identifiers: the first that is valid at the moment, else the one that was longest.
-func (b *builder) issuer(from []*link, p path) *link {
+func (b *builder) issuer(from []*link, p chain) *link {
 	var best *link
 	for _, l := range from {
 		switch {
@@ -126,13 +126,13 @@ func (b *builder) current(l *link) bool {
 	return !b.at.Before(l.NotBefore()) && !b.at.After(l.NotAfter())
 }
 
-func (p path) holds(l *link) bool {
+func (p chain) holds(l *link) bool {
 	return slices.ContainsFunc(p.links, func(other *link) bool { return other.Fingerprint() == l.Fingerprint() })
 }
 
 // bySent follows what was sent, in whatever order, before it looks into the store.
 // Where the root of that has expired, it takes a path through another.
-func (b *builder) bySent(p path) []path {
+func (b *builder) bySent(p chain) []chain {
 	for len(p.links) < longestPath && !p.top().selfSigned() {
 		next := b.signer(b.sent[1:], p)
 		if next == nil {
@@ -143,14 +143,14 @@ func (b *builder) bySent(p path) []path {
 		}
 		p.links = append(slices.Clip(p.links), next)
 	}
-	var all []path
+	var all []chain
 	for n := len(p.links); n > 0; n-- { // the longest first
-		part := path{links: p.links[:n:n]}
+		part := chain{links: p.links[:n:n]}
 		switch root := b.signer(b.stored(part.top()), part); {
 		case b.held(part.top()) && part.top().selfSigned():
 			part.anchored = true
 		case root != nil && root.selfSigned():
-			part = path{links: append(part.links, root), anchored: true}
+			part = chain{links: append(part.links, root), anchored: true}
 		default:
 			continue
 		}
@@ -159,14 +159,14 @@ func (b *builder) bySent(p path) []path {
 		}
 	}
 	if len(all) == 0 {
-		return []path{p}
+		return []chain{p}
 	}
 	return all[len(all)-1:]
 }
 
 // signer returns who issued the last certificate of p, by its signature: one that is
 // valid at the moment, where there is one.
-func (b *builder) signer(from []*link, p path) *link {
+func (b *builder) signer(from []*link, p chain) *link {
 	var found *link
 	for _, l := range from {
 		if p.holds(l) || p.top().issuedBy(l) != nil {
@@ -181,12 +181,12 @@ func (b *builder) signer(from []*link, p path) *link {
 }
 
 // grow adds every issuer of the last certificate in turn, of the store first.
-func (b *builder) grow(p path) {
+func (b *builder) grow(p chain) {
 	if len(b.found) >= mostPaths {
 		return
 	}
 	if b.ends(p) {
-		b.found = append(b.found, path{links: p.links, anchored: true})
+		b.found = append(b.found, chain{links: p.links, anchored: true})
 		if p.top().selfSigned() {
 			return
 		}
@@ -201,7 +201,7 @@ func (b *builder) grow(p path) {
 					p.forged = p.top()
 				default:
 					grown = true
-					b.grow(path{links: append(slices.Clip(p.links), l), forged: p.forged})
+					b.grow(chain{links: append(slices.Clip(p.links), l), forged: p.forged})
 				}
 			}
 		}

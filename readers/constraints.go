@@ -5,7 +5,7 @@ import "strings"
 // needsKnowing reports whether critical constraints have a kind that a reader takes
 // for unknown.
 func (l *limits) needsKnowing(r limitRules) bool {
-	for _, s := range append(l.permitted[:len(l.permitted):len(l.permitted)], l.excluded...) {
+	for _, s := range l.all() {
 		if r.of(s.kind) == critical {
 			return true
 		}
@@ -29,7 +29,7 @@ func (r limitRules) of(kind uint8) treatment {
 // permit reports whether a server's certificate is within the limits, as a reader
 // judges them.
 func (r limitRules) permit(l *limits, leaf *link) bool {
-	for _, s := range append(l.permitted[:len(l.permitted):len(l.permitted)], l.excluded...) {
+	for _, s := range l.all() {
 		if r.of(s.kind) == refused && (s.kind != kindAddress || len(leaf.addresses) > 0) || r.dotsRefused && strings.HasPrefix(s.text, ".") {
 			return false
 		}

@@ -45,8 +45,8 @@ type judgement struct {
 
 // path returns what speaks against a path, nil if nothing does. Of several faults the
 // first is the one that most readers name.
-func (j judgement) path(p path) *fault {
-	for _, check := range []func(path) *fault{
+func (j judgement) path(p chain) *fault {
+	for _, check := range []func(chain) *fault{
 		j.versions, j.selfSigned, j.complete, j.extensions, j.strictness, j.strength, j.nameAsked, j.signatures, j.dates, j.limited,
 	} {
 		if f := check(p); f != nil {
@@ -58,7 +58,7 @@ func (j judgement) path(p path) *fault {
 
 // unlooked returns what the reader does not look at in the certificate at a place
 // of a path.
-func (j judgement) unlooked(p path, i int) aspect {
+func (j judgement) unlooked(p chain, i int) aspect {
 	switch {
 	case i == len(p.links)-1 && p.anchored && i > 0:
 		return j.anchor
@@ -84,7 +84,7 @@ func (j judgement) unreadable(sent []*link) *fault {
 }
 
 // stray looks for a root that was sent, is not known, and is no part of the path.
-func (j judgement) stray(b *builder, p path) *fault {
+func (j judgement) stray(b *builder, p chain) *fault {
 	if !j.strayRefused {
 		return nil
 	}
@@ -96,7 +96,7 @@ func (j judgement) stray(b *builder, p path) *fault {
 	return nil
 }
 
-func (j judgement) versions(p path) *fault {
+func (j judgement) versions(p chain) *fault {
 	for i, l := range p.links {
 		if j.newOnly && l.Version() < 3 && (i < len(p.links)-1 || !p.anchored || i == 0) {
 			return faulty(Version, l, "the certificate of %s is of X.509 version %d", l.Name(), l.Version())
@@ -106,7 +106,7 @@ func (j judgement) versions(p path) *fault {
 }
 
 // selfSigned judges a server that is its own CA.
-func (j judgement) selfSigned(p path) *fault {
+func (j judgement) selfSigned(p chain) *fault {
 	leaf := p.leaf()
 	switch {
 	case j.selfSignedRefused && leaf.SelfIssued():
@@ -121,7 +121,7 @@ func (j judgement) selfSigned(p path) *fault {
 	return nil
 }
 
-func (j judgement) complete(p path) *fault {
+func (j judgement) complete(p chain) *fault {
 	switch top := p.top(); {
 	case p.anchored:
 		return nil
@@ -135,7 +135,7 @@ func (j judgement) complete(p path) *fault {
 }
 
 // extensions judges what the certificates of a path may do.
-func (j judgement) extensions(p path) *fault {
+func (j judgement) extensions(p chain) *fault {
 	for i, l := range p.links {
 		skip := j.unlooked(p, i)
 		for _, check := range []struct {
@@ -173,7 +173,7 @@ func (j judgement) critical(l *link) *fault {
 }
 
 // authority judges whether the issuers of a path are CAs.
-func (j judgement) authority(p path, i int) *fault {
+func (j judgement) authority(p chain, i int) *fault {
 	l := p.links[i]
 	switch {
 	case i == 0:
@@ -188,14 +188,14 @@ func (j judgement) authority(p path, i int) *fault {
 	return faulty(Authority, l, "%s issued the certificate of %s and is no CA", l.Name(), p.links[i-1].Name())
 }
 
-func (j judgement) signing(p path, i int) *fault {
+func (j judgement) signing(p chain, i int) *fault {
 	if l := p.links[i]; i > 0 && l.usage >= 0 && l.usage&keyCertSign == 0 {
 		return faulty(Authority, l, "%s issued the certificate of %s, and its key usage does not allow that", l.Name(), p.links[i-1].Name())
 	}
 	return nil
 }
 
-func (j judgement) length(p path, i int) *fault {
+func (j judgement) length(p chain, i int) *fault {
 	l := p.links[i]
 	if i == 0 || l.basic == nil || l.basic.pathLength < 0 {
 		return nil
@@ -241,7 +241,7 @@ func (j judgement) use(l *link, i int) *fault {
 }
 
 // strictness is what X509_V_FLAG_X509_STRICT asks for.
-func (j judgement) strictness(p path) *fault {
+func (j judgement) strictness(p chain) *fault {
 	if !j.strict {
 		return nil
 	}
@@ -261,7 +261,7 @@ func (j judgement) strictness(p path) *fault {
 			why = "is a CA's without key usage"
 		case isCA && !l.has(oidSubjectKeyID):
 			why = "is a CA's without a subject key identifier"
-		case !l.has(oidAuthorityKeyID) && l.Version() == 3 && !(i == len(p.links)-1 && l.SelfIssued()):
+		case !l.has(oidAuthorityKeyID) && l.Version() == 3 && (i < len(p.links)-1 || !l.SelfIssued()):
 			why = "has no authority key identifier"
 		}
 		if why != "" {
@@ -273,7 +273,7 @@ func (j judgement) strictness(p path) *fault {
 
 // strength judges keys, and the digests of signatures. That of the certificate in
 // the store is worth nothing and is not judged.
-func (j judgement) strength(p path) *fault {
+func (j judgement) strength(p chain) *fault {
 	for i, l := range p.links {
 		if l.key.bits > 0 && l.key.bits < j.leastBits {
 			return faulty(WeakKey, l, "the key of %s is too short: %s", l.Name(), l.key.kind)
@@ -289,14 +289,14 @@ func (j judgement) strength(p path) *fault {
 	return nil
 }
 
-func (j judgement) nameAsked(p path) *fault {
+func (j judgement) nameAsked(p chain) *fault {
 	if !j.names.match(p.leaf(), j.host) {
 		return faulty(WrongName, p.leaf(), "the certificate is not for %s", j.host)
 	}
 	return nil
 }
 
-func (j judgement) signatures(p path) *fault {
+func (j judgement) signatures(p chain) *fault {
 	for i, l := range p.links[:len(p.links)-1] {
 		if err := l.signedBy(p.links[i+1]); errors.Is(err, errNotSigned) {
 			return faulty(Signature, l, "the signature of %s is not by the key of %s", l.Name(), p.links[i+1].Name())
@@ -305,7 +305,7 @@ func (j judgement) signatures(p path) *fault {
 	return nil
 }
 
-func (j judgement) dates(p path) *fault {
+func (j judgement) dates(p chain) *fault {
 	for i, l := range p.links {
 		switch {
 		case j.unlooked(p, i)&ofDates != 0:
@@ -319,7 +319,7 @@ func (j judgement) dates(p path) *fault {
 }
 
 // limited judges the name constraints of the CAs of a path.
-func (j judgement) limited(p path) *fault {
+func (j judgement) limited(p chain) *fault {
 	for i, l := range p.links[1:] {
 		if l.limits == nil || j.unlooked(p, i+1)&ofLimits != 0 {
 			continue

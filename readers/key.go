@@ -19,10 +19,6 @@ type publicKey struct {
 	key  any    // that crypto can verify with, or nil
 }
 
-// leastBits is what OpenSSL's level 2 asks of keys and digests: RSA of 2048
-// bits, curves of 224, SHA-224.
-const leastBits = 112
-
 // curves are those that crypto/elliptic does not have and OpenSSL does.
 var curves = map[string]struct {
 	name string

@@ -3,6 +3,7 @@ package readers
 import (
 	"bytes"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -85,15 +86,8 @@ func readPrefix(value []byte) netip.Prefix {
 	return netip.PrefixFrom(address, bits)
 }
 
-// concerns reports whether there is a limit on names of a kind.
-func (l *limits) concerns(kind uint8) bool {
-	for _, s := range append(l.permitted[:len(l.permitted):len(l.permitted)], l.excluded...) {
-		if s.kind == kind {
-			return true
-		}
-	}
-	return false
-}
+// all returns the subtrees, permitted and excluded.
+func (l *limits) all() []subtree { return slices.Concat(l.permitted, l.excluded) }
 
 // allows reports whether a name of a kind is in a permitted subtree, where there is
 // one of its kind, and in no excluded one.

@@ -7,8 +7,8 @@ package readers
 // Fedora set, and OpenSSL itself from 3.2 on.
 var openSSL = rules{leastBits: 112, refused: []string{"SHA1"}, names: nameRules{starInLabel: true}}
 
-// levelOne are those of OpenSSL 3.0 and 3.1 as it is built by itself.
-var levelOne = openSSL.tweaked(func(r *rules) { r.leastBits = 80 })
+// levelOne changes the rules to those of OpenSSL 3.0 and 3.1 as it is built by itself.
+func levelOne(r *rules) { r.leastBits = 80 }
 
 // curlRules has a match of names of its own.
 var curlRules = openSSL.tweaked(func(r *rules) {

@@ -10,6 +10,7 @@
 package readers
 
 import (
+	"strings"
 	"time"
 
 	"github.com/certgraft/certgraft/certs"
@@ -48,6 +49,28 @@ func Named(id, release string) (r Reader, ok bool) {
 // for those of kinds that are not known here.
 func (r Reader) Judge(sent []*certs.Certificate, trust *certs.Set, host string, at time.Time) Verdict {
 	return r.rules.judge(sent, trust, host, at)
+}
+
+// Reads returns the variables that name what the reader reads, with a + where they add
+// to the rest, and the paths that it reads without them, the first that exists of each list.
+func (r Reader) Reads() (variables, paths []string) {
+	for _, row := range table {
+		if row.id != r.ID {
+			continue
+		}
+		for _, p := range row.places(where{path: "…/…"}) {
+			for _, v := range p.variables {
+				if p.adds {
+					v += "+"
+				}
+				variables = append(variables, v)
+			}
+			if len(p.paths) > 0 {
+				paths = append(paths, "/"+strings.Join(p.paths, " or /"))
+			}
+		}
+	}
+	return variables, paths
 }
 
 func (r row) reader(release string) Reader { return Reader{r.id, r.title, release, r.at(release)} }

@@ -15,33 +15,38 @@ type version struct {
 type row struct {
 	id       string
 	title    string
+	find     func(*finder) []found // nil for what no file tells
+	places   func(where) []place   // what it reads, in order
 	versions []version
 }
 
-// table is every reader that is known, in the order in which they are named.
+// table is every reader that is known, in the order in which they are named. What
+// each reads is measured as its rules are: testdata/stores.tsv.
 var table = []row{
-	{"openssl", "OpenSSL", []version{{"", openSSL}}},
-	{"gnutls", "GnuTLS", []version{{"", gnuTLS}}},
-	{"go", "Go", []version{{"", goRules}}},
-	{"python", "Python's ssl", []version{{"", pythonRules}, {"3.13", strictPython}}},
-	{"requests", "Python's requests", []version{{"", openSSL.tweaked(func(r *rules) { r.names = matchHostname })}, {"2.30", urllib3Rules}}},
-	{"httpx", "Python's httpx", []version{{"", urllib3Rules}, {"0.28", strictPython}}},
-	{"curl", "curl", []version{{"", curlRules}}},
-	{"wget", "wget", []version{{"", gnuTLSAny.tweaked(func(r *rules) { r.leaf, r.emptyUsage = r.leaf|ofUsage, false })}}},
-	{"git", "git", []version{{"", gnuTLSAny.tweaked(func(r *rules) { r.find = byName })}, {"2.47", gnuTLSAny}}},
-	{"node", "Node", []version{{"", nodeRules.tweaked(func(r *rules) { r.leastBits = 80 })}, {"24", nodeRules}}},
-	{"node-debian", "Node of a distribution", []version{{"", nodeRules}}},
-	{"deno", "Deno", []version{{"", webpki}}},
-	{"bun", "Bun", []version{{"", boringSSL}}},
-	{"java", "Java", []version{{"", javaRules}}},
-	{"erlang", "Erlang", []version{{"", olderErlang}, {"27", erlangRules}}},
-	{"erlang-https", "Erlang with the match of names of https", []version{
+	{"openssl", "OpenSSL", libraries("libssl.so.*"), fixed(openSSLPlaces...), []version{{"", openSSL}}},
+	{"gnutls", "GnuTLS", libraries("libgnutls.so.*"), fixed(gnuTLSPlaces...), []version{{"", gnuTLS}}},
+	{"go", "Go", programs("go"), fixed(goPlaces...), []version{{"", goRules}}},
+	{"python", "Python's ssl", pythons, fixed(openSSLPlaces...), []version{{"", pythonRules}, {"3.13", strictPython}}},
+	{"requests", "Python's requests", modules("requests"), requestsPlaces, []version{
+		{"", openSSL.tweaked(func(r *rules) { r.names = matchHostname })}, {"2.30", urllib3Rules},
+	}},
+	{"httpx", "Python's httpx", modules("httpx"), httpxPlaces, []version{{"", urllib3Rules}, {"0.28", strictPython}}},
+	{"curl", "curl", programs("curl"), fixed(curlPlaces...), []version{{"", curlRules}}},
+	{"wget", "wget", programs("wget"), fixed(wgetPlaces...), []version{{"", gnuTLSAny.tweaked(func(r *rules) { r.leaf, r.emptyUsage = r.leaf|ofUsage, false })}}},
+	{"git", "git", programs("git"), fixed(gitPlaces...), []version{{"", gnuTLSAny.tweaked(func(r *rules) { r.find = byName })}, {"2.47", gnuTLSAny}}},
+	{"node", "Node", nodes(true), nodePlaces, []version{{"", nodeRules.tweaked(levelOne)}, {"24", nodeRules}}},
+	{"node-debian", "Node of a distribution", nodes(false), fixed(append([]place{nodeExtra}, openSSLPlaces...)...), []version{{"", nodeRules}}},
+	{"deno", "Deno", programs("deno"), denoPlaces, []version{{"", webpki}}},
+	{"bun", "Bun", programs("bun"), fixed(bunPlaces...), []version{{"", boringSSL}}},
+	{"java", "Java", javas, javaPlaces, []version{{"", javaRules}}},
+	{"erlang", "Erlang", erlangs, erlangOptions, []version{{"", olderErlang}, {"27", erlangRules}}},
+	{"erlang-https", "Erlang with the match of names of https", nil, erlangOptions, []version{
 		{"", olderErlang.tweaked(func(r *rules) { httpsErlang(r); r.names.trailingDot = true })}, {"27", erlangRules.tweaked(httpsErlang)},
 	}},
-	{"ruby", "Ruby", []version{{"", rubyRules}}},
-	{"php", "PHP", []version{{"", phpRules}}},
-	{"libpq", "libpq", []version{{"", libpqRules}}},
-	{"nss", "NSS", []version{{"", olderNSS}, {"3.110", nssRules}}},
+	{"ruby", "Ruby", programs("ruby"), fixed(openSSLPlaces...), []version{{"", rubyRules}}},
+	{"php", "PHP", programs("php"), fixed(openSSLPlaces...), []version{{"", phpRules}}},
+	{"libpq", "libpq", libraries("libpq.so.5"), fixed(libpqPlaces...), []version{{"", libpqRules}}},
+	{"nss", "NSS", libraries("libnss3.so"), fixed(), []version{{"", olderNSS}, {"3.110", nssRules}}},
 }
 
 // at returns the rules of a release.

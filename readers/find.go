@@ -1,0 +1,254 @@
+package readers
+
+import (
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/certgraft/certgraft/rootfs"
+)
+
+// found is where a reader was found, and its release, "" where that cannot be told.
+type found struct{ path, release string }
+
+// finder looks for readers in a root. Each is found by its name in the places where
+// such things are put; no directory is searched.
+type finder struct {
+	root    *rootfs.Overlay
+	environ map[string]string
+	bins    func() []string // directories of programs
+	sites   func() []string // directories of Python's modules
+	homes   func() []string // of Java
+}
+
+func newFinder(root *rootfs.Overlay, environ map[string]string) *finder {
+	f := &finder{root: root, environ: environ}
+	f.bins = sync.OnceValue(func() []string { return f.glob(slices.Concat(f.searchPath(), programDirs)...) })
+	f.sites = sync.OnceValue(func() []string { return f.glob(pythonSites...) })
+	f.homes = sync.OnceValue(f.javaHomes)
+	return f
+}
+
+// Places of programs: the system's, and those of version managers.
+var programDirs = []string{
+	"usr/local/bin", "usr/bin", "bin", "usr/sbin", ".", "nodejs/bin", "opt/*/bin", "opt/*/*/bin", "usr/local/*/bin",
+	"{home}/.local/bin", "{home}/.cargo/bin", "{home}/.deno/bin", "{home}/.bun/bin", "{home}/.volta/bin",
+	"{home}/.nvm/versions/node/*/bin", "usr/local/nvm/versions/node/*/bin", "{home}/.local/share/mise/installs/*/*/bin", "{home}/.asdf/installs/*/*/bin",
+	"{home}/.local/share/fnm/node-versions/*/installation/bin", "{home}/.fnm/node-versions/*/installation/bin", "{home}/.volta/tools/image/node/*/bin",
+	"opt/hostedtoolcache/node/*/*/bin", "home/linuxbrew/.linuxbrew/bin", "layers/*/*/bin",
+}
+
+// Places of Python's modules.
+var pythonSites = []string{
+	"usr/lib/python3*/dist-packages", "usr/lib/python3*/site-packages", "usr/lib64/python3*/site-packages", "usr/local/lib/python3*/*-packages",
+	"opt/*/lib/python3*/site-packages", "venv/lib/python3*/site-packages", ".venv/lib/python3*/site-packages",
+	"app/venv/lib/python3*/site-packages", "app/.venv/lib/python3*/site-packages", "srv/*/.venv/lib/python3*/site-packages",
+	"{home}/.local/lib/python3*/site-packages", "{home}/.venv/lib/python3*/site-packages", "{home}/.pyenv/versions/*/lib/python3*/site-packages",
+}
+
+// Places of Java runtimes.
+var javaDirs = []string{
+	"usr/lib/jvm/*", "usr/lib64/jvm/*", "usr/lib64/graalvm/*", "usr/java/*", "opt/java/*", "opt/jvm/*", "opt/*jdk*", "opt/*jre*", "opt/*java*", "opt/*graal*", "opt/*zulu*",
+	"opt/*/jre", "opt/*/jdk", "opt/*/jbr", "opt/*/java", "usr/share/*/jdk", "usr/share/*/jre", "usr/local/*jdk*", "usr/local/*jre*", "usr/lib/*jdk*", "usr/lib/*jre*", "app/*jre*", "app/*jdk*", "*jre*", "*jdk*",
+	"layers/*/jre", "layers/*/jdk", "usr/local/sdkman/candidates/java/*", "{home}/.sdkman/candidates/java/*", "{home}/.local/share/mise/installs/java/*",
+	"{home}/.asdf/installs/java/*", "{home}/.gradle/jdks/*", "{home}/.jdks/*", "opt/hostedtoolcache/Java*/*/*", "home/linuxbrew/.linuxbrew/opt/openjdk*/libexec",
+}
+
+// glob returns the names that match any of the patterns; {home} is every home
+// directory.
+func (f *finder) glob(patterns ...string) (names []string) {
+	for _, p := range patterns {
+		each := []string{p}
+		if rest, ok := strings.CutPrefix(p, "{home}"); ok {
+			each = []string{"root" + rest, "home/*" + rest}
+		}
+		for _, p := range each {
+			matched, err := fs.Glob(f.root, p)
+			if err == nil {
+				names = append(names, matched...)
+			}
+		}
+	}
+	return names
+}
+
+// searchPath returns the directories of PATH that are no patterns.
+func (f *finder) searchPath() (dirs []string) {
+	for _, dir := range unrooted(strings.Split(f.environ["PATH"], ":")) {
+		if !strings.ContainsAny(dir, `*?[\`) {
+			dirs = append(dirs, dir)
+		}
+	}
+	return dirs
+}
+
+// distinct leaves out what is not there, and what is found by another name already.
+func (f *finder) distinct(all []found) (kept []found) {
+	seen := map[string]bool{}
+	for _, at := range all {
+		real, err := f.root.Resolve(at.path)
+		if err != nil || seen[real] {
+			continue
+		}
+		if _, err := fs.Stat(f.root, real); err == nil {
+			seen[real] = true
+			kept = append(kept, found{real, at.release})
+		}
+	}
+	return kept
+}
+
+// programs finds the programs of a name.
+func programs(name string) func(*finder) []found {
+	return func(f *finder) (all []found) {
+		for _, dir := range f.bins() {
+			at := path.Join(dir, name)
+			if info, err := fs.Stat(f.root, at); err == nil && info.Mode().IsRegular() {
+				all = append(all, found{path: at})
+			}
+		}
+		return all
+	}
+}
+
+// libraries finds shared libraries where the linker looks.
+func libraries(names ...string) func(*finder) []found {
+	return func(f *finder) (all []found) {
+		for _, dir := range []string{"usr/lib/*-linux-*", "usr/lib", "usr/lib64", "lib/*-linux-*", "lib", "lib64", "usr/local/lib", "usr/local/lib64"} {
+			for _, name := range names {
+				for _, at := range f.glob(dir + "/" + name) {
+					all = append(all, found{path: at})
+				}
+			}
+		}
+		return all
+	}
+}
+
+// pythons finds interpreters by the name that has the release.
+func pythons(f *finder) (all []found) {
+	for _, dir := range f.bins() {
+		for _, at := range f.glob(dir + "/python3.*") {
+			if release := strings.TrimPrefix(path.Base(at), "python"); strings.Trim(release, "0123456789.") == "" {
+				all = append(all, found{at, release})
+			}
+		}
+	}
+	return all
+}
+
+// modules finds a module of Python by what its installer wrote.
+func modules(name string) func(*finder) []found {
+	return func(f *finder) (all []found) {
+		for _, dir := range f.sites() {
+			for _, at := range f.glob(dir+"/"+name+"-*.dist-info", dir+"/"+name+"-*.egg-info") {
+				release := strings.TrimSuffix(strings.TrimSuffix(strings.TrimPrefix(path.Base(at), name+"-"), ".egg-info"), ".dist-info")
+				release, _, _ = strings.Cut(release, "-")
+				all = append(all, found{path.Join(dir, name), release})
+			}
+		}
+		return all
+	}
+}
+
+// nodes finds the builds of nodejs.org, which have their headers beside them, or
+// those of distributions, which do not.
+func nodes(official bool) func(*finder) []found {
+	return func(f *finder) (all []found) {
+		for _, at := range programs("node")(f) {
+			real, err := f.root.Resolve(at.path)
+			if err != nil {
+				continue
+			}
+			release, isOfficial := f.nodeRelease(real)
+			if isOfficial == official {
+				all = append(all, found{real, release})
+			}
+		}
+		return all
+	}
+}
+
+// nodeRelease returns the release of an official build, as far as its headers or its
+// path tell it.
+func (f *finder) nodeRelease(program string) (release string, official bool) {
+	home := path.Dir(path.Dir(program))
+	if data, err := f.root.Content(path.Join(home, "include/node/node_version.h")); err == nil {
+		return define(string(data), "NODE_MAJOR_VERSION"), home != "usr"
+	}
+	for part := range strings.SplitSeq(home, "/") {
+		if number := strings.TrimPrefix(part, "v"); strings.Trim(number, "0123456789.") == "" && strings.Contains(number, ".") {
+			return number, true
+		}
+	}
+	return "", home != "usr" && home != "."
+}
+
+// define returns the value of a macro of C.
+func define(text, name string) string {
+	for line := range strings.Lines(text) {
+		if fields := strings.Fields(line); len(fields) == 3 && fields[0] == "#define" && fields[1] == name {
+			return fields[2]
+		}
+	}
+	return ""
+}
+
+// javas finds runtimes by their trust stores, and by the programs that lead to one.
+func javas(f *finder) (all []found) {
+	for _, home := range f.homes() {
+		for _, home := range []string{home, path.Join(home, "jre")} { // the latter in version 8
+			if len(f.glob(literal(home)+"/lib/security/*cacerts")) > 0 {
+				all = append(all, found{home, f.javaRelease(home)})
+			}
+		}
+	}
+	return all
+}
+
+// literal makes a pattern that matches a name and no other.
+func literal(name string) string {
+	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(name)
+}
+
+func (f *finder) javaHomes() []string {
+	homes := f.glob(javaDirs...)
+	for name, value := range f.environ {
+		if strings.HasSuffix(name, "JAVA_HOME") || name == "JRE_HOME" {
+			homes = append(homes, unrooted([]string{value})...)
+		}
+	}
+	slices.Sort(homes)
+	for _, at := range programs("java")(f) {
+		if real, err := f.root.Resolve(at.path); err == nil && path.Base(path.Dir(real)) == "bin" {
+			homes = append(homes, path.Dir(path.Dir(real)))
+		}
+	}
+	return homes
+}
+
+// javaRelease reads the release of a runtime: 21, or 8 for 1.8.
+func (f *finder) javaRelease(home string) string {
+	data, err := f.root.Content(path.Join(home, "release"))
+	if err != nil {
+		data, _ = f.root.Content(path.Join(path.Dir(home), "release")) // of a jre in its jdk
+	}
+	for line := range strings.Lines(string(data)) {
+		if value, ok := strings.CutPrefix(line, `JAVA_VERSION="`); ok {
+			return strings.TrimPrefix(strings.TrimSuffix(strings.TrimSpace(value), `"`), "1.")
+		}
+	}
+	return ""
+}
+
+// erlangs finds Erlang by the release that it says it is.
+func erlangs(f *finder) (all []found) {
+	for _, at := range f.glob("usr/lib/erlang/releases/*/OTP_VERSION", "usr/local/lib/erlang/releases/*/OTP_VERSION", "opt/*/lib/erlang/releases/*/OTP_VERSION",
+		"{home}/.local/share/mise/installs/erlang/*/releases/*/OTP_VERSION", "{home}/.asdf/installs/erlang/*/releases/*/OTP_VERSION") {
+		dir := path.Dir(at)
+		all = append(all, found{path.Dir(path.Dir(dir)), path.Base(dir)})
+	}
+	return all
+}

@@ -1,0 +1,248 @@
+package readers
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"path"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"golang.org/x/crypto/cryptobyte"
+	"golang.org/x/crypto/cryptobyte/asn1"
+
+	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/internal/pemfile"
+	"github.com/certgraft/certgraft/keystore"
+)
+
+// wholeFile reads a bundle as OpenSSL does: it is lost with one damaged block.
+func wholeFile(l *loading, name string) { l.openSSL(name, true, nil) }
+
+// untilDamage reads a bundle as Node's own code does: up to the damaged block.
+func untilDamage(l *loading, name string) { l.openSSL(name, false, nil) }
+
+func (l *loading) openSSL(name string, whole bool, want func(*certs.Certificate) bool) {
+	data, ok := l.file(name)
+	if !ok {
+		return
+	}
+	blocks, err := pemfile.NewReader().Read(data)
+	if err != nil {
+		d := Damage{Path: "/" + name, Why: err.Error(), All: whole}
+		if _, scanned := fmt.Sscanf(err.Error(), "line %d:", &d.Line); scanned == nil {
+			d.Why = d.Why[len(fmt.Sprintf("line %d: ", d.Line)):]
+		}
+		if l.harm(d); whole {
+			return
+		}
+	}
+	read := 0
+	for _, b := range blocks {
+		if b.Cert != nil && (want == nil || want(b.Cert)) {
+			l.add(b.Cert, name)
+			read++
+		}
+	}
+	if read == 0 {
+		l.harm(Damage{Path: "/" + name, Why: "it holds no certificate that could be found by it", All: true})
+	}
+}
+
+var hashLink = regexp.MustCompile(`^([0-9a-f]{8})\.(\d+)$`)
+
+// hashLinks reads a directory as OpenSSL does: by the hash of the subject, HASH.0,
+// HASH.1 and so on up to the first number that is missing.
+func hashLinks(l *loading, dir string) {
+	l.hashed(dir, func(c *certs.Certificate, hash uint32) bool { return c.SubjectHash() == hash })
+}
+
+// eitherHash reads a directory as BoringSSL does, which knows the hash of OpenSSL 0.9.8 too.
+func eitherHash(l *loading, dir string) {
+	l.hashed(dir, func(c *certs.Certificate, hash uint32) bool {
+		return c.SubjectHash() == hash || c.SubjectHashOld() == hash
+	})
+}
+
+func (l *loading) hashed(dir string, is func(c *certs.Certificate, hash uint32) bool) {
+	entries, err := l.root.ReadDir(dir)
+	if err != nil {
+		return
+	}
+	there := map[string]bool{}
+	for _, e := range entries {
+		there[e.Name()] = true
+	}
+	for _, e := range entries {
+		m := hashLink.FindStringSubmatch(e.Name())
+		if m == nil {
+			continue
+		}
+		if n, gap := before(m[1], m[2], there); gap {
+			l.harm(Damage{Path: "/" + path.Join(dir, e.Name()), Why: fmt.Sprintf("no link %s.%d stands before it, so that it is not found", m[1], n), All: true})
+			continue
+		}
+		hash, _ := strconv.ParseUint(m[1], 16, 32)
+		l.openSSL(path.Join(dir, e.Name()), true, func(c *certs.Certificate) bool { return is(c, uint32(hash)) })
+	}
+}
+
+// before returns the first number below that of a link which no link has.
+func before(hash, number string, there map[string]bool) (missing int, gap bool) {
+	n, _ := strconv.Atoi(number)
+	for i := range min(n, len(there)) {
+		if !there[fmt.Sprintf("%s.%d", hash, i)] {
+			return i, true
+		}
+	}
+	return 0, false
+}
+
+// eachBlock reads a bundle as Go's CertPool does: a block that it cannot read is
+// passed over, with those that are joined to it.
+func eachBlock(l *loading, name string) {
+	data, ok := l.file(name)
+	if !ok {
+		return
+	}
+	read := 0
+	for rest := data; ; {
+		var b *pem.Block
+		if b, rest = pem.Decode(rest); b == nil {
+			break
+		}
+		if b.Type != "CERTIFICATE" || len(b.Headers) > 0 {
+			continue
+		}
+		if c, err := certs.ParseCertificate(b.Bytes); err == nil && c.X509() != nil {
+			l.add(c, name)
+			read++
+		}
+	}
+	if blocks := bytes.Count(data, []byte("-----BEGIN CERTIFICATE-----")); read < blocks {
+		l.harm(Damage{Path: "/" + name, Why: fmt.Sprintf("%d of its %d blocks are not read", blocks-read, blocks)})
+	}
+}
+
+// gnuTLSFile reads a bundle as GnuTLS does. It looks for BEGIN anywhere, passes over
+// white space in the base64, and loses the file with one block that it cannot decode.
+func gnuTLSFile(l *loading, name string) {
+	data, ok := l.file(name)
+	if !ok {
+		return
+	}
+	var all []*certs.Certificate
+	const begin = "-----BEGIN CERTIFICATE-----"
+	for at := bytes.Index(data, []byte(begin)); at >= 0; {
+		der, whole := decoded(data[at+len(begin):])
+		if !whole {
+			l.harm(Damage{Path: "/" + name, Line: lineOf(data, at), Why: "its base64 is damaged, or is no certificate", All: true})
+			return
+		}
+		if c, err := certs.ParseCertificate(der); err == nil {
+			all = append(all, c)
+		}
+		next := bytes.Index(data[at+1:], []byte(begin))
+		if next < 0 {
+			break
+		}
+		at += 1 + next
+	}
+	for _, c := range all {
+		l.add(c, name)
+	}
+}
+
+// decoded reads base64 up to the first dash; whole is false where that is not one
+// whole value of ASN.1.
+func decoded(text []byte) (der []byte, whole bool) {
+	if i := bytes.IndexByte(text, '-'); i >= 0 {
+		text = text[:i]
+	}
+	der, err := base64.StdEncoding.AppendDecode(nil, bytes.Join(bytes.Fields(text), nil))
+	in := cryptobyte.String(der)
+	var outer cryptobyte.String
+	return der, err == nil && in.ReadASN1(&outer, asn1.SEQUENCE) && in.Empty()
+}
+
+func lineOf(data []byte, at int) int { return 1 + bytes.Count(data[:at], []byte("\n")) }
+
+// erlangFile reads a bundle as public_key:cacerts_load does. Lines that begin with
+// BEGIN and END make a block; in its base64 other characters are passed over. A block
+// that is no certificate then is passed over too, but what is no base64 even so, and a block of
+// another kind that it knows, lose the file.
+func erlangFile(l *loading, name string) {
+	data, ok := l.file(name)
+	if !ok {
+		return
+	}
+	var all []*certs.Certificate
+	begun, label, body, n := 0, "", []byte(nil), 0
+	for line := range bytes.Lines(data) {
+		n++
+		switch text := strings.TrimSpace(string(line)); {
+		case begun == 0 && bytes.HasPrefix(line, []byte("-----BEGIN ")):
+			begun, label, body = n, text, nil
+		case begun > 0 && bytes.HasPrefix(line, []byte("-----END ")):
+			c, err := erlangBlock(label, body)
+			if err != nil {
+				l.harm(Damage{Path: "/" + name, Line: begun, Why: err.Error(), All: true})
+				return
+			}
+			if c != nil {
+				all = append(all, c)
+			}
+			begun = 0
+		case begun > 0:
+			body = append(body, line...)
+		}
+	}
+	for _, c := range all {
+		l.add(c, name)
+	}
+}
+
+// erlangBlock reads a block; a certificate that is nil is passed over.
+func erlangBlock(label string, body []byte) (*certs.Certificate, error) {
+	switch label {
+	case "-----BEGIN CERTIFICATE-----", "-----BEGIN TRUSTED CERTIFICATE-----":
+	case "-----BEGIN PRIVATE KEY-----", "-----BEGIN RSA PRIVATE KEY-----", "-----BEGIN EC PRIVATE KEY-----":
+		return nil, errors.New("a private key stands among the certificates")
+	default:
+		return nil, nil //nolint:nilnil // it is passed over
+	}
+	text := strings.Map(func(r rune) rune {
+		if r == '+' || r == '/' || r == '=' || '0' <= r && r <= '9' || 'A' <= r && r <= 'Z' || 'a' <= r && r <= 'z' {
+			return r
+		}
+		return -1
+	}, string(body))
+	der, err := base64.StdEncoding.DecodeString(text)
+	if err != nil {
+		return nil, errors.New("its base64 is damaged")
+	}
+	c, _ := certs.ParseCertificate(der) // what is none is passed over
+	return c, nil
+}
+
+// javaStore reads a trust store as Java does, without a password.
+func javaStore(l *loading, name string) {
+	data, ok := l.file(name)
+	if !ok {
+		return
+	}
+	store, err := keystore.WithoutPassword(data)
+	switch {
+	case errors.Is(err, keystore.ErrPassword):
+		l.harm(Damage{Path: "/" + name, Why: "it is encrypted with a password, and Java is given none", All: true})
+	case err != nil:
+		l.harm(Damage{Path: "/" + name, Why: err.Error(), All: true})
+	default:
+		for _, e := range store.Entries() {
+			l.add(e.Cert, name)
+		}
+	}
+}

@@ -1,0 +1,115 @@
+package readers
+
+import (
+	"path"
+	"strings"
+)
+
+// Places of the stores, as distributions build their programs.
+var (
+	bundles     = []string{"etc/ssl/certs/ca-certificates.crt", "etc/pki/tls/certs/ca-bundle.crt", "etc/ssl/ca-bundle.pem", "etc/pki/tls/cacert.pem", "etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", "etc/ssl/cert.pem"}
+	directories = []string{"etc/ssl/certs", "etc/pki/tls/certs"}
+	openSSLDirs = []string{"usr/lib/ssl/certs", "etc/pki/tls/certs", "etc/ssl/certs"}
+	openSSLFile = []string{"usr/lib/ssl/cert.pem", "etc/pki/tls/cert.pem", "etc/ssl/cert.pem"}
+)
+
+// where is where a reader was found, and the variables with which it runs.
+type where struct {
+	path    string // without its first slash
+	environ map[string]string
+}
+
+// fixed are places that do not depend on that.
+func fixed(places ...place) func(where) []place {
+	return func(where) []place { return places }
+}
+
+// openSSLPlaces is what X509_STORE_set_default_paths reads.
+var openSSLPlaces = []place{
+	{variables: []string{"SSL_CERT_FILE"}, paths: openSSLFile, read: wholeFile},
+	{variables: []string{"SSL_CERT_DIR"}, paths: openSSLDirs, read: hashLinks},
+}
+
+// The places of other families. They are what their real clients read in a Debian
+// root; paths of other distributions are those that their sources list.
+var (
+	gnuTLSPlaces = []place{{paths: bundles[:1], read: gnuTLSFile}} // elsewhere it asks p11-kit
+	goPlaces     = []place{
+		{variables: []string{"SSL_CERT_FILE"}, paths: bundles, read: eachBlock},
+		{variables: []string{"SSL_CERT_DIR"}, paths: directories, read: every(eachBlock)},
+	}
+	curlPlaces = []place{
+		{variables: []string{"CURL_CA_BUNDLE", "SSL_CERT_FILE"}, paths: bundles, read: wholeFile, must: true},
+		{variables: []string{"SSL_CERT_DIR"}, paths: directories, read: hashLinks},
+	}
+	wgetPlaces = []place{{paths: directories[:1], read: every(gnuTLSFile)}}
+	gitPlaces  = []place{
+		{variables: []string{"GIT_SSL_CAINFO"}, paths: bundles[:1], read: gnuTLSFile, must: true},
+		{variables: []string{"GIT_SSL_CAPATH"}, paths: directories[:1], read: every(gnuTLSFile)},
+	}
+	bunPlaces = []place{
+		{variables: []string{"NODE_EXTRA_CA_CERTS"}, adds: true, read: wholeFile},
+		{variables: []string{"SSL_CERT_FILE"}, paths: []string{"etc/ssl/cert.pem"}, read: wholeFile},
+		{variables: []string{"SSL_CERT_DIR"}, paths: []string{"etc/ssl/certs"}, read: eitherHash},
+	}
+	erlangPlaces = []place{{paths: bundles, read: erlangFile}}
+	libpqPlaces  = []place{{variables: []string{"PGSSLROOTCERT"}, adds: true, read: wholeFile}}
+	nodeExtra    = place{variables: []string{"NODE_EXTRA_CA_CERTS"}, adds: true, read: untilDamage}
+)
+
+// nodePlaces are those of the builds of nodejs.org, which have roots of their own and
+// read the system's where a variable says so.
+func nodePlaces(at where) []place {
+	if options := at.environ["NODE_OPTIONS"]; at.environ["NODE_USE_SYSTEM_CA"] == "1" || strings.Contains(options, "-ca") {
+		return []place{
+			nodeExtra,
+			{variables: []string{"SSL_CERT_FILE"}, paths: []string{"etc/ssl/cert.pem"}, read: wholeFile},
+			{variables: []string{"SSL_CERT_DIR"}, paths: []string{"etc/ssl/certs"}, read: hashLinks},
+		}
+	}
+	return []place{nodeExtra}
+}
+
+// denoPlaces are roots of its own, and the system's where a variable says so.
+func denoPlaces(at where) []place {
+	places := []place{{variables: []string{"DENO_CERT", "NODE_EXTRA_CA_CERTS"}, adds: true, read: eachBlock}}
+	if strings.Contains(at.environ["DENO_TLS_CA_STORE"], "system") {
+		places = append(places, place{paths: bundles, read: eachBlock})
+	}
+	return places
+}
+
+// erlangOptions has cacerts_path of the application public_key, in the words that
+// certgraft env writes.
+func erlangOptions(at where) []place {
+	_, value, ok := strings.Cut(at.environ["ERL_AFLAGS"], "-public_key cacerts_path")
+	if !ok {
+		return erlangPlaces
+	}
+	return []place{{paths: unrooted([]string{strings.Trim(strings.TrimSpace(value), `'"`)}), read: erlangFile}}
+}
+
+// certifi are the roots of the module beside one of Python, else the bundle, to which
+// distributions have it lead.
+func certifi(at where) []string {
+	return append([]string{path.Join(path.Dir(at.path), "certifi/cacert.pem")}, bundles...)
+}
+
+func requestsPlaces(at where) []place {
+	return []place{{variables: []string{"REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"}, paths: certifi(at), read: wholeFile, must: true}}
+}
+
+// httpxPlaces are a file or a directory that a variable names, in place of all else.
+func httpxPlaces(at where) []place {
+	if at.environ["SSL_CERT_FILE"] == "" && at.environ["SSL_CERT_DIR"] != "" {
+		return []place{{variables: []string{"SSL_CERT_DIR"}, read: hashLinks}}
+	}
+	return []place{{variables: []string{"SSL_CERT_FILE"}, paths: certifi(at), read: wholeFile, must: true}}
+}
+
+// javaPlaces are the trust stores of a runtime: jssecacerts, where there is one, in
+// place of cacerts.
+func javaPlaces(at where) []place {
+	dir := path.Join(at.path, "lib/security")
+	return []place{{paths: []string{path.Join(dir, "jssecacerts"), path.Join(dir, "cacerts")}, read: javaStore}}
+}
