@@ -31,6 +31,7 @@ openssl s_client -brief -verify_return_error $check -connect $host:$port && echo
 var clients = []client{
 	{reader: "openssl/3.0", suite: "bookworm", run: each(openssl)},
 	{reader: "openssl/3.5", suite: "trixie", run: each(openssl)},
+	{reader: "openssl/4.0", suite: "sid", run: each(openssl), slow: true},
 	{reader: "gnutls/3.7", suite: "bookworm", run: each(gnutls), slow: true},
 	{reader: "gnutls/3.8", suite: "trixie", run: each(gnutls)},
 	{reader: "go/1.26", suite: "trixie", run: `/opt/readers`},
@@ -43,7 +44,7 @@ var clients = []client{
 	{reader: "curl/7.88", suite: "bookworm", run: each(curl), slow: true},
 	{reader: "curl/8.14", suite: "trixie", run: each(curl)},
 	{reader: "wget/1.21", suite: "bookworm", run: each(wget), slow: true},
-	{reader: "wget/1.25", suite: "trixie", run: each(wget), slow: true},
+	{reader: "wget/1.25", suite: "trixie", run: each(wget)},
 	{reader: "git/2.39", suite: "bookworm", run: each(git), slow: true},
 	{reader: "git/2.47", suite: "trixie", run: each(git)},
 	{reader: "node-debian/18", suite: "bookworm", run: `node /opt/client.js`},

@@ -26,16 +26,14 @@ func TestStores(t *testing.T) {
 		fmt.Fprintf(&lines, "%s %s %d\n", s.ID, s.Host, serve(t, s))
 	}
 	loaded := newTable()
-	for _, suite := range suites {
-		root := newRoot(t, suite)
-		nameHosts(t, root, servers)
-		rig.Write(t, root+"/opt/cases.txt", lines.String())
-		for _, s := range stores {
-			lay(t, root, s)
-			for _, c := range tried(suite) {
-				if strings.HasPrefix(c.reader, "nss/") {
-					continue // it reads a database, and none of these
-				}
+	const suite = "trixie" // from one release to the next, this does not change
+	root := newRoot(t, suite)
+	nameHosts(t, root, servers)
+	rig.Write(t, root+"/opt/cases.txt", lines.String())
+	for _, s := range stores {
+		lay(t, root, s)
+		for _, c := range tried(suite) {
+			if c.reads(s) {
 				loaded.set(s.ID, c.reader, trusted(answers(t, c, root, environ(s.Env)...)))
 			}
 		}
@@ -45,6 +43,13 @@ func TestStores(t *testing.T) {
 		ids = append(ids, s.ID)
 	}
 	loaded.compare(t, "readers/testdata/stores.tsv", ids)
+}
+
+// reads reports whether a client could read a store: Java reads keystores alone, and NSS a
+// database.
+func (c client) reads(s cases.Store) bool {
+	isJava := strings.HasPrefix(c.reader, "java/")
+	return !strings.HasPrefix(c.reader, "nss/") && isJava == (s.Group == "java")
 }
 
 // lay gives a root the files of a store, and no others.
