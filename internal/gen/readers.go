@@ -1,0 +1,225 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/certgraft/certgraft/readers"
+)
+
+const readersHead = `<!-- Made from readers/testdata by go run ./internal/gen. Do not edit. -->
+# Readers
+
+A reader is a program or a library that decides about certificates. Each has its own places, and rules of its own for a chain. The tables below
+are measured: ` + "`e2e/readers`" + ` runs the real programs of Debian 12 and 13, and runtimes from npm, against servers whose certificates are odd in one
+thing, and writes down what they do (` + "`readers/testdata/matrix.tsv`" + `). The rules by which certgraft judges are held against every cell.
+
+A variable that is marked + adds to what a reader has; the others stand in place of it. In the lists below, a reader without releases did the same in each.
+
+| id | reader | releases that were measured | variables | reads, where there is no variable |
+| --- | --- | --- | --- | --- |
+`
+
+// groups are the kinds of cases, as the page has them.
+var groups = []struct{ id, title, column string }{
+	{"chains", "Which certificates are sent, and which are trusted", accepted}, {"names", "Names", accepted}, {"constraints", "Name constraints", accepted},
+	{"authority", "Who may issue", accepted}, {"purposes", "Purposes and critical extensions", accepted}, {"dates", "Dates", accepted},
+	{"keys", "Keys and digests", accepted}, {"strict", "What RFC 5280 asks for and few check", accepted},
+	{"bundle", "A bundle: A, something else, B", "who trusts what"}, {"directory", "A directory: hash links to A and B", "who trusts what"},
+	{"java", "Trust stores of Java, with A and B", "who trusts what"}, {"variable", "Variables", "whom that changes, and what they trust then"},
+}
+
+const accepted = "accepted by"
+
+// usualPlaces names lists of paths that many readers have.
+var usualPlaces = strings.NewReplacer(
+	"/etc/ssl/certs/ca-certificates.crt or /etc/pki/tls/certs/ca-bundle.crt or /etc/ssl/ca-bundle.pem or /etc/pki/tls/cacert.pem or /etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem or /etc/ssl/cert.pem", "the bundle",
+	"/usr/lib/ssl/cert.pem or /etc/pki/tls/cert.pem or /etc/ssl/cert.pem", "OpenSSL's file",
+	"/usr/lib/ssl/certs or /etc/pki/tls/certs or /etc/ssl/certs", "OpenSSL's directory",
+	"/…/certifi/", "certifi/", "/…/…", "its home",
+)
+
+const unreadWords = "The bundle is the first of `/etc/ssl/certs/ca-certificates.crt`, `/etc/pki/tls/certs/ca-bundle.crt`, `/etc/ssl/ca-bundle.pem`, `/etc/pki/tls/cacert.pem`,\n" +
+	"`/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem`, `/etc/ssl/cert.pem` that exists; OpenSSL's file and directory are `cert.pem` and `certs` in `/usr/lib/ssl`, `/etc/pki/tls` or\n" +
+	"`/etc/ssl`. The places of Debian are measured; those of other distributions are from the readers' sources. Node, Deno and Bun have roots of their own too, which\n" +
+	"are not judged here.\n\n" +
+	"`erlang-https` has `{customize_hostname_check, [{match_fun, public_key:pkix_verify_hostname_match_fun(https)}]}` among its options, and `nss` the CAs in a\n" +
+	"database (`certutil -A -t C,,`). wget and git are Debian's, which use GnuTLS; node-debian uses the libssl of its distribution. Not measured: .NET, rustls with roots\n" +
+	"compiled in, pgjdbc.\n"
+
+// listed is a case in the list of cases.
+type listed struct{ id, about string }
+
+func idsOf(list, group string) (all []listed) {
+	for line := range strings.Lines(list) {
+		fields := strings.Split(strings.TrimSpace(line), "\t")
+		if len(fields) == 3 && fields[0] == group {
+			all = append(all, listed{fields[1], fields[2]})
+		}
+	}
+	return all
+}
+
+// readerFiles makes docs/readers.md.
+func readerFiles(dir string) (map[string][]byte, error) {
+	page, err := readersPage(filepath.Join(dir, "readers/testdata"))
+	return map[string][]byte{"docs/readers.md": []byte(page)}, err
+}
+
+func readersPage(data string) (string, error) {
+	matrix, err := readMatrix(filepath.Join(data, "matrix.tsv"))
+	if err != nil {
+		return "", err
+	}
+	stores, err := readMatrix(filepath.Join(data, "stores.tsv"))
+	if err != nil {
+		return "", err
+	}
+	list, err := os.ReadFile(filepath.Join(data, "cases.tsv"))
+	if err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	b.WriteString(readersHead)
+	for _, r := range readers.All() {
+		variables, paths := r.Reads()
+		for i := range paths {
+			paths[i] = usualPlaces.Replace(paths[i])
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", r.ID, r.Title, strings.Join(matrix.releases(r.ID), ", "), strings.Join(variables, " "), strings.Join(paths, ", "))
+	}
+	b.WriteString("\n" + unreadWords)
+	for _, g := range groups {
+		ids := idsOf(string(list), g.id)
+		fmt.Fprintf(&b, "\n## %s\n\n| | %s |\n| --- | --- |\n", g.title, g.column)
+		for _, c := range ids {
+			if matrix.cells[c.id] != nil {
+				fmt.Fprintf(&b, "| %s | %s |\n", c.about, matrix.who(c.id))
+			} else {
+				fmt.Fprintf(&b, "| %s | %s |\n", c.about, stores.without(g.id, ids).trusts(c.id))
+			}
+		}
+	}
+	return b.String(), nil
+}
+
+// matrix is a table of e2e/readers.
+type matrix struct {
+	columns []string
+	cells   map[string]map[string]string
+}
+
+func readMatrix(name string) (matrix, error) {
+	m := matrix{cells: map[string]map[string]string{}}
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return m, err
+	}
+	for line := range strings.Lines(string(data)) {
+		fields := strings.Split(strings.TrimRight(line, "\n"), "\t")
+		if m.columns == nil {
+			m.columns = fields[1:]
+			continue
+		}
+		m.cells[fields[0]] = map[string]string{}
+		for i, cell := range fields[1:] {
+			m.cells[fields[0]][m.columns[i]] = cell
+		}
+	}
+	return m, nil
+}
+
+// releases returns those of a reader that were measured.
+func (m matrix) releases(id string) (all []string) {
+	for _, c := range m.columns {
+		if name, release, _ := strings.Cut(c, "/"); name == id {
+			all = append(all, release)
+		}
+	}
+	return all
+}
+
+// who says who accepts a case: "all", "none", or the shorter of two lists.
+func (m matrix) who(id string) string {
+	accept, refuse := m.split(id, func(cell string) bool { return cell == "ok" })
+	switch {
+	case len(refuse) == 0:
+		return "all"
+	case len(accept) == 0:
+		return "none"
+	case len(refuse) < len(accept):
+		return "all but " + strings.Join(refuse, ", ")
+	}
+	return strings.Join(accept, ", ")
+}
+
+// trusts says what of A and B is loaded of a store, and by whom.
+func (m matrix) trusts(id string) string {
+	var parts []string
+	for _, cell := range []string{"ab", "a", "b", "-"} {
+		if all, _ := m.split(id, func(c string) bool { return c == cell }); len(all) > 0 {
+			what := map[string]string{"ab": "A and B", "a": "A", "b": "B", "-": "neither"}[cell]
+			parts = append(parts, what+": "+strings.Join(all, ", "))
+		}
+	}
+	return strings.Join(parts, " · ")
+}
+
+// without leaves out what readers do anyway: in a group about stores, those that do
+// not read them; in that of variables, what a reader does in most of the cases.
+func (m matrix) without(group string, ids []listed) matrix {
+	less := matrix{m.columns, map[string]map[string]string{}}
+	for _, c := range ids {
+		less.cells[c.id] = map[string]string{}
+		for _, column := range m.columns {
+			cell := m.cells[c.id][column]
+			if group == "variable" && cell == m.usual(column, ids) || group != "variable" && group != "java" && m.cells[ids[0].id][column] == "-" && m.usual(column, ids) == "-" {
+				continue
+			}
+			less.cells[c.id][column] = cell
+		}
+	}
+	return less
+}
+
+// usual is what a reader did in most of the cases.
+func (m matrix) usual(column string, ids []listed) string {
+	count, best := map[string]int{}, ""
+	for _, c := range ids {
+		cell := m.cells[c.id][column]
+		if count[cell]++; count[cell] > count[best] {
+			best = cell
+		}
+	}
+	return best
+}
+
+// split divides the readers that were run by what they did. Where releases of one
+// differ, they are named.
+func (m matrix) split(id string, is func(cell string) bool) (yes, no []string) {
+	for _, r := range readers.All() {
+		var each [2][]string // releases, by is
+		for _, release := range m.releases(r.ID) {
+			switch cell := m.cells[id][r.ID+"/"+release]; {
+			case cell == "":
+			case is(cell):
+				each[0] = append(each[0], release)
+			default:
+				each[1] = append(each[1], release)
+			}
+		}
+		for i, to := range []*[]string{&yes, &no} {
+			switch {
+			case len(each[i]) == 0:
+			case len(each[1-i]) == 0:
+				*to = append(*to, r.ID)
+			default:
+				*to = append(*to, r.ID+" "+strings.Join(each[i], ", "))
+			}
+		}
+	}
+	return slices.Clip(yes), slices.Clip(no)
+}
