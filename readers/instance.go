@@ -43,6 +43,13 @@ func (r row) instance(root *rootfs.Overlay, at where, release string) Instance {
 func (i Instance) Load() (*certs.Set, []Damage) {
 	l := &loading{root: i.root, held: &certs.Set{}}
 	for _, p := range i.row.places(i.at) {
+		if p.own {
+			roots, _ := certs.MozillaRoots()
+			for c := range roots.All() {
+				l.held.Add(c, "built in")
+			}
+			continue
+		}
 		before, names := len(l.damage), i.names(p)
 		for _, name := range names {
 			p.read(l, name)
@@ -61,7 +68,7 @@ func (i Instance) Load() (*certs.Set, []Damage) {
 func (i Instance) names(p place) []string {
 	for _, v := range p.variables {
 		if value := i.at.environ[v]; value != "" {
-			return unrooted(strings.Split(value, ":"))
+			return i.real(unrooted(strings.Split(value, ":")))
 		}
 	}
 	if p.adds {
@@ -69,8 +76,18 @@ func (i Instance) names(p place) []string {
 	}
 	for _, name := range p.paths {
 		if _, err := fs.Stat(i.root, name); err == nil {
-			return []string{name}
+			return i.real([]string{name})
 		}
 	}
 	return nil
+}
+
+// real resolves links: what is said of a file is said of the one that is read.
+func (i Instance) real(names []string) []string {
+	for n, name := range names {
+		if real, err := i.root.Resolve(name); err == nil {
+			names[n] = real
+		}
+	}
+	return names
 }

@@ -48,12 +48,14 @@ var (
 		{variables: []string{"GIT_SSL_CAPATH"}, paths: directories[:1], read: every(gnuTLSFile)},
 	}
 	bunPlaces = []place{
+		builtIn,
 		{variables: []string{"NODE_EXTRA_CA_CERTS"}, adds: true, read: wholeFile},
 		{variables: []string{"SSL_CERT_FILE"}, paths: []string{"etc/ssl/cert.pem"}, read: wholeFile},
 		{variables: []string{"SSL_CERT_DIR"}, paths: []string{"etc/ssl/certs"}, read: eitherHash},
 	}
 	erlangPlaces = []place{{paths: bundles, read: erlangFile}}
 	libpqPlaces  = []place{{variables: []string{"PGSSLROOTCERT"}, adds: true, read: wholeFile}}
+	builtIn      = place{own: true}
 	nodeExtra    = place{variables: []string{"NODE_EXTRA_CA_CERTS"}, adds: true, read: untilDamage}
 )
 
@@ -62,17 +64,17 @@ var (
 func nodePlaces(at where) []place {
 	if options := at.environ["NODE_OPTIONS"]; at.environ["NODE_USE_SYSTEM_CA"] == "1" || strings.Contains(options, "-ca") {
 		return []place{
-			nodeExtra,
+			nodeExtra, builtIn,
 			{variables: []string{"SSL_CERT_FILE"}, paths: []string{"etc/ssl/cert.pem"}, read: wholeFile},
 			{variables: []string{"SSL_CERT_DIR"}, paths: []string{"etc/ssl/certs"}, read: hashLinks},
 		}
 	}
-	return []place{nodeExtra}
+	return []place{nodeExtra, builtIn}
 }
 
 // denoPlaces are roots of its own, and the system's where a variable says so.
 func denoPlaces(at where) []place {
-	places := []place{{variables: []string{"DENO_CERT", "NODE_EXTRA_CA_CERTS"}, adds: true, read: eachBlock}}
+	places := []place{{variables: []string{"DENO_CERT", "NODE_EXTRA_CA_CERTS"}, adds: true, read: eachBlock}, builtIn}
 	if strings.Contains(at.environ["DENO_TLS_CA_STORE"], "system") {
 		places = append(places, place{paths: bundles, read: eachBlock})
 	}

@@ -48,7 +48,11 @@ func Named(id, release string) (r Reader, ok bool) {
 // first, as that of a host, where it trusts those in trust. Every signature is checked, but
 // for those of kinds that are not known here.
 func (r Reader) Judge(sent []*certs.Certificate, trust *certs.Set, host string, at time.Time) Verdict {
-	return r.rules.judge(sent, trust, host, at)
+	v := r.rules.judge(sent, trust, host, at)
+	if !v.Trusted {
+		v.Cure = r.cure(v.Cause, func(other Reader) Verdict { return other.rules.judge(sent, trust, host, at) })
+	}
+	return v
 }
 
 // Reads returns the variables that name what the reader reads, with a + where they add

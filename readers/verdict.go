@@ -35,6 +35,7 @@ type Verdict struct {
 	Cause   Cause              // "" if it is trusted
 	Text    string             // the cause in words: "the certificate of X has expired"
 	At      *certs.Certificate // that decides; nil where it is no single one
+	Cure    string             // what to change at the reader; "" where nothing there helps, or is known to
 }
 
 // fault is what speaks against a path; nil is nothing.
