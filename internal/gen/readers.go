@@ -44,8 +44,8 @@ var usualPlaces = strings.NewReplacer(
 
 const unreadWords = "The bundle is the first of `/etc/ssl/certs/ca-certificates.crt`, `/etc/pki/tls/certs/ca-bundle.crt`, `/etc/ssl/ca-bundle.pem`, `/etc/pki/tls/cacert.pem`,\n" +
 	"`/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem`, `/etc/ssl/cert.pem` that exists; OpenSSL's file and directory are `cert.pem` and `certs` in `/usr/lib/ssl`, `/etc/pki/tls` or\n" +
-	"`/etc/ssl`. The places of Debian are measured; those of other distributions are from the readers' sources. Node, Deno and Bun have roots of their own too, which\n" +
-	"are not judged here.\n\n" +
+	"`/etc/ssl`. The places of Debian are measured; those of other distributions are from the readers' sources. Node, Deno and Bun have the Mozilla roots\n" +
+	"built in, besides.\n\n" +
 	"`erlang-https` has `{customize_hostname_check, [{match_fun, public_key:pkix_verify_hostname_match_fun(https)}]}` among its options, and `nss` the CAs in a\n" +
 	"database (`certutil -A -t C,,`). wget and git are Debian's, which use GnuTLS; node-debian uses the libssl of its distribution. Not measured: .NET, rustls with roots\n" +
 	"compiled in, pgjdbc.\n"
