@@ -32,12 +32,13 @@ type builder struct {
 	at    time.Time
 	sent  []*link
 	trust *certs.Set
-	links map[certs.Fingerprint]*link // of the store, as far as they were needed
+	links map[certs.Fingerprint]*link    // of the store, as far as they were needed
+	known map[[2]certs.Fingerprint]error // whether the first is issued by the second
 	found []chain
 }
 
 func newBuilder(r rules, sent []*certs.Certificate, trust *certs.Set, at time.Time) *builder {
-	b := &builder{rules: r, at: at, trust: trust, links: map[certs.Fingerprint]*link{}}
+	b := &builder{rules: r, at: at, trust: trust, links: map[certs.Fingerprint]*link{}, known: map[[2]certs.Fingerprint]error{}}
 	for _, c := range sent[:min(len(sent), mostSent)] {
 		b.sent = append(b.sent, newLink(c))
 	}
@@ -169,7 +170,7 @@ func (b *builder) bySent(p chain) []chain {
 func (b *builder) signer(from []*link, p chain) *link {
 	var found *link
 	for _, l := range from {
-		if p.holds(l) || p.top().issuedBy(l) != nil {
+		if p.holds(l) || b.issued(p.top(), l) != nil {
 			continue
 		}
 		if b.current(l) {
@@ -211,10 +212,19 @@ func (b *builder) grow(p chain) {
 	}
 }
 
-// issued returns why l is not issued by parent, nil if it is.
+// issued returns why l is not issued by parent, nil if it is. It is asked once of
+// each pair: a server can send many certificates of one name.
 func (b *builder) issued(l, parent *link) error {
-	if b.rules.keyIDsIgnored && l.NamesIssuer(parent.Certificate) {
-		return l.signedBy(parent)
+	pair := [2]certs.Fingerprint{l.Fingerprint(), parent.Fingerprint()}
+	err, asked := b.known[pair]
+	if asked {
+		return err
 	}
-	return l.issuedBy(parent)
+	if b.rules.keyIDsIgnored && l.NamesIssuer(parent.Certificate) {
+		err = l.signedBy(parent)
+	} else {
+		err = l.issuedBy(parent)
+	}
+	b.known[pair] = err
+	return err
 }

@@ -1,0 +1,57 @@
+package readers
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/internal/cases"
+	"github.com/certgraft/certgraft/internal/roottest"
+)
+
+// A server that sends 100 CAs of one name, each of which could have issued each, is
+// judged by every reader in the time that a person waits.
+func TestHundredIssuersOfOneName(t *testing.T) {
+	start := time.Now()
+	ca := roottest.NewCA(t, "Loop")
+	sent := parsed(t, [][]byte{ca.Issue(t, "server.test").Certificate[0]})
+	for range 100 {
+		sent = append(sent, parsed(t, [][]byte{ca.Intermediate(t, "Loop").DER})...)
+	}
+	for _, r := range All() {
+		if v := r.Judge(sent, &certs.Set{}, "server.test", time.Now()); v.Trusted || v.Text == "" {
+			t.Errorf("%s: %+v", r.ID, v)
+		}
+	}
+	if took := time.Since(start); took > 30*time.Second {
+		t.Errorf("it took %v", took)
+	}
+}
+
+// A certificate with anything in it is judged, and ends nobody.
+func FuzzJudge(f *testing.F) {
+	for _, c := range cases.Chains(f, time.Now()) {
+		if slices.Contains([]string{"constraints", "strict", "keys"}, c.Group) {
+			f.Add(c.Sent[0], c.Sent[len(c.Sent)-1])
+		}
+	}
+	f.Fuzz(func(t *testing.T, leaf, issuer []byte) {
+		a, err := certs.ParseCertificate(leaf)
+		if err != nil {
+			return
+		}
+		trust, sent := &certs.Set{}, []*certs.Certificate{a}
+		if b, err := certs.ParseCertificate(issuer); err == nil {
+			trust.Add(b, "")
+			sent = append(sent, b)
+		}
+		for _, r := range All() {
+			for _, host := range []string{"server.test", "127.0.0.1"} {
+				if v := r.Judge(sent, trust, host, time.Now()); !v.Trusted && (v.Cause == "" || v.Text == "") {
+					t.Errorf("%s: no cause: %+v", r.ID, v)
+				}
+			}
+		}
+	})
+}
