@@ -15,7 +15,6 @@ import (
 	"golang.org/x/crypto/cryptobyte/asn1"
 
 	"github.com/certgraft/certgraft/certs"
-	"github.com/certgraft/certgraft/internal/pemfile"
 	"github.com/certgraft/certgraft/keystore"
 )
 
@@ -30,7 +29,7 @@ func (l *loading) openSSL(name string, whole bool, want func(*certs.Certificate)
 	if !ok {
 		return
 	}
-	blocks, err := pemfile.NewReader().Read(data)
+	blocks, err := l.pem.Read(data)
 	if err != nil {
 		d := Damage{Path: "/" + name, Why: err.Error(), All: whole}
 		if _, scanned := fmt.Sscanf(err.Error(), "line %d:", &d.Line); scanned == nil {
@@ -117,7 +116,7 @@ func eachBlock(l *loading, name string) {
 		if b.Type != "CERTIFICATE" || len(b.Headers) > 0 {
 			continue
 		}
-		if c, err := certs.ParseCertificate(b.Bytes); err == nil && c.X509() != nil {
+		if c, err := l.pem.Parse(b.Bytes); err == nil && c.X509() != nil {
 			l.add(c, name)
 			read++
 		}
@@ -142,7 +141,7 @@ func gnuTLSFile(l *loading, name string) {
 			l.harm(Damage{Path: "/" + name, Line: lineOf(data, at), Why: "its base64 is damaged, or is no certificate", All: true})
 			return
 		}
-		if c, err := certs.ParseCertificate(der); err == nil {
+		if c, err := l.pem.Parse(der); err == nil {
 			all = append(all, c)
 		}
 		next := bytes.Index(data[at+1:], []byte(begin))
@@ -187,7 +186,7 @@ func erlangFile(l *loading, name string) {
 		case begun == 0 && bytes.HasPrefix(line, []byte("-----BEGIN ")):
 			begun, label, body = n, text, nil
 		case begun > 0 && bytes.HasPrefix(line, []byte("-----END ")):
-			c, err := erlangBlock(label, body)
+			c, err := l.erlangBlock(label, body)
 			if err != nil {
 				l.harm(Damage{Path: "/" + name, Line: begun, Why: err.Error(), All: true})
 				return
@@ -206,7 +205,7 @@ func erlangFile(l *loading, name string) {
 }
 
 // erlangBlock reads a block; a certificate that is nil is passed over.
-func erlangBlock(label string, body []byte) (*certs.Certificate, error) {
+func (l *loading) erlangBlock(label string, body []byte) (*certs.Certificate, error) {
 	switch label {
 	case "-----BEGIN CERTIFICATE-----", "-----BEGIN TRUSTED CERTIFICATE-----":
 	case "-----BEGIN PRIVATE KEY-----", "-----BEGIN RSA PRIVATE KEY-----", "-----BEGIN EC PRIVATE KEY-----":
@@ -224,7 +223,7 @@ func erlangBlock(label string, body []byte) (*certs.Certificate, error) {
 	if err != nil {
 		return nil, errors.New("its base64 is damaged")
 	}
-	c, _ := certs.ParseCertificate(der) // what is none is passed over
+	c, _ := l.pem.Parse(der) // what is none is passed over
 	return c, nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/internal/pemfile"
 	"github.com/certgraft/certgraft/rootfs"
 )
 
@@ -14,6 +15,7 @@ type Instance struct {
 	Path string // of what was found: a program, a library, the directory of a runtime
 
 	root *rootfs.Overlay
+	pem  *pemfile.Reader // of all that are in the root: they read the same files
 	row  row
 	at   where
 }
@@ -21,27 +23,27 @@ type Instance struct {
 // In returns the readers that are there in a root, those that nobody can find by a
 // file aside. Variables are those of the environment in which they run.
 func In(root *rootfs.Overlay, environ map[string]string) (all []Instance) {
-	f := newFinder(root, environ)
+	f, pem := newFinder(root, environ), pemfile.NewReader()
 	for _, r := range table {
 		if r.find == nil {
 			continue
 		}
 		for _, at := range f.distinct(r.find(f)) {
-			all = append(all, r.instance(root, where{at.path, environ}, at.release))
+			all = append(all, r.instance(root, pem, where{at.path, environ}, at.release))
 		}
 	}
 	return all
 }
 
-func (r row) instance(root *rootfs.Overlay, at where, release string) Instance {
-	return Instance{Reader: r.reader(release), Path: "/" + at.path, root: root, row: r, at: at}
+func (r row) instance(root *rootfs.Overlay, pem *pemfile.Reader, at where, release string) Instance {
+	return Instance{Reader: r.reader(release), Path: "/" + at.path, root: root, pem: pem, row: r, at: at}
 }
 
 // Load returns the certificates that the reader trusts, as strictly as it reads them, and
 // what it does not load of its places. The sources of each certificate are the
 // places that have it.
 func (i Instance) Load() (*certs.Set, []Damage) {
-	l := &loading{root: i.root, held: &certs.Set{}}
+	l := &loading{root: i.root, pem: i.pem, held: &certs.Set{}}
 	for _, p := range i.row.places(i.at) {
 		if p.own {
 			roots, _ := certs.MozillaRoots()

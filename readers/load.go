@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/internal/pemfile"
 	"github.com/certgraft/certgraft/rootfs"
 )
 
@@ -33,6 +34,7 @@ type Damage struct {
 // loading is the reading of the places of an instance.
 type loading struct {
 	root   *rootfs.Overlay
+	pem    *pemfile.Reader
 	held   *certs.Set
 	damage []Damage
 }
