@@ -29,6 +29,7 @@ func tried(suite string) []client {
 // Every client is run against every server, and does what readers/testdata/matrix.tsv has. With
 // -update it is written, and readers/testdata/words.tsv with what they say.
 func TestMatrix(t *testing.T) {
+	rig.Slow(t)
 	chains := cases.Chains(t, time.Now())
 	var lines strings.Builder
 	var ids []string

@@ -19,6 +19,7 @@ import (
 // Every client loads every store of certificates as readers/testdata/stores.tsv has it: that
 // says which of the two CAs it trusts by it.
 func TestStores(t *testing.T) {
+	rig.Slow(t)
 	servers, stores := cases.Stores(t, time.Now())
 	slices.SortFunc(servers, func(a, b cases.Chain) int { return strings.Compare(a.ID, b.ID) })
 	var lines strings.Builder
