@@ -3,6 +3,8 @@ package installer_test
 import (
 	"encoding/json"
 	"io/fs"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -25,9 +27,7 @@ func edited(t *testing.T, tree fstest.MapFS, change func(map[string]any)) fstest
 		t.Fatal(err)
 	}
 	out := fstest.MapFS{}
-	for name, file := range tree {
-		out[name] = file
-	}
+	maps.Copy(out, tree)
 	out[installer.RecordPath] = &fstest.MapFile{Data: data, Mode: 0o644}
 	return out
 }
@@ -79,7 +79,7 @@ func TestRecordThatLies(t *testing.T) {
 		"etc/ca-certificates.conf": "x.crt\n", "usr/share/ca-certificates/x.crt": packaged.PEM(), "usr/local/share/ca-certificates/local.crt": local.PEM(),
 	}))
 	with := *before[bundlePath]
-	with.Data = append(with.Data[:len(with.Data):len(with.Data)], byHand.PEM()...)
+	with.Data = append(slices.Clip(with.Data), byHand.PEM()...)
 	before[bundlePath] = &with
 	after, _ := install(t, before, installer.Options{}, corp(t))
 	for what, ca := range map[string]*roottest.CA{"a package's anchor": packaged, "someone's anchor": local} {

@@ -336,12 +336,6 @@ func (e *edit) remain(ours, gone map[certs.Fingerprint]bool) bool {
 	return false
 }
 
-// count returns the number of certificates in a bundle.
-func (e *edit) count(data []byte) int {
-	file, _ := e.reader.Open(data)
-	return file.Held.Len()
-}
-
 // create starts a bundle where there is none; wide makes links to it too.
 func (e *edit) create(store, name string, wide bool) error {
 	if err := makeDirs(e.root, e.record, path.Dir(name)); err != nil {

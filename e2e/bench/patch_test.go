@@ -211,9 +211,9 @@ func benchPatchFirst(t *testing.T, p *rig.Proxy, patch, ref, ca string) [][]stri
 					cache = caches[i]
 				}
 				m := measure(t, p, patch, binary, ref, ca, fmt.Sprintf("turn-%d", i), way.scan, cache)
-				switch {
-				case turn == 0:
-				case turn == 1:
+				switch turn {
+				case 0:
+				case 1:
 					best[i] = m
 				default:
 					m.memory = max(m.memory, best[i].memory)
