@@ -246,12 +246,13 @@ func (b *bundle) append(text []byte, more []*certs.Certificate) []byte {
 }
 
 // keepPlaces notes where ours are now: what one stood behind may come back. Where
-// there are two, someone else has it too.
+// there are two, someone else has it too, as has who began the file anew.
 func (b *bundle) keepPlaces(copies []pemfile.Copy) {
 	file, seen := b.record.file(b.name), map[certs.Fingerprint]bool{}
 	for i, c := range copies {
 		f := c.Cert.Fingerprint()
-		if seen[f] && b.ours[f] {
+		_, placed := file.placeOf(f)
+		if anew := copies[0].Gap != file.Head; b.ours[f] && (seen[f] || anew && placed) {
 			file.share(f)
 		}
 		seen[f] = true
