@@ -242,8 +242,11 @@ func (e *edit) holders(gone map[certs.Fingerprint]bool) (map[certs.Fingerprint]s
 			data, _ := e.root.Content(name)
 			blocks, err := e.reader.Read(data)
 			for _, b := range blocks {
-				if err == nil { // what is damaged holds nothing
-					note(b.Cert, name)
+				note(b.Cert, name)
+			}
+			if err != nil { // some programs read more
+				for c := range e.bundleHolds(name).All() {
+					note(c, name)
 				}
 			}
 		}

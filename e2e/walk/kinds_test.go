@@ -98,6 +98,10 @@ func theirsOf(k *kind) []string { return slices.Clone(k.brings) }
 
 func allOf(k *kind) []string { return append([]string{"a", "b", "c", "t1", "t2"}, k.brings...) }
 
+// singleOf are those without another of the same name: a hash link to what somebody
+// deletes hides what is behind it, and that is his doing.
+func singleOf(k *kind) []string { return append([]string{"a", "b", "c"}, k.brings...) }
+
 // The steps of those who edit a bundle by hand. Someone's certificate has a line
 // before it unless it was never installed: else what is theirs and what is
 // certgraft's is told apart by nothing at all, and nobody could say what is right.
@@ -132,7 +136,7 @@ func bundleVerbs(bundle string) map[string]verb {
 		})},
 		"drop":    {allOf, change(func(w *world, data []byte, name string) []byte { return without(data, w.pool[name].print) })},
 		"newline": {nothing, change(func(_ *world, data []byte, _ string) []byte { return bytes.TrimRight(data, "\n") })},
-		"dedupe": {nothing, change(func(_ *world, data []byte, _ string) []byte {
+		"dedupe": {nothing, change(func(w *world, data []byte, _ string) []byte {
 			last := map[string]int{}
 			found := blocks(data)
 			for i, b := range found {
@@ -144,12 +148,12 @@ func bundleVerbs(bundle string) map[string]verb {
 					kept = append(kept, b)
 				}
 			}
-			return rewritten("each once", kept)
+			return rewritten("each once"+strings.Repeat(".", w.at), kept)
 		})},
-		"reorder": {nothing, change(func(_ *world, data []byte, _ string) []byte {
+		"reorder": {nothing, change(func(w *world, data []byte, _ string) []byte {
 			found := blocks(data)
 			slices.Reverse(found)
-			return rewritten("backwards", found)
+			return rewritten("backwards"+strings.Repeat(".", w.at), found)
 		})},
 		"restore": {nothing, func(w *world, root, _ string) error {
 			data, err := os.ReadFile(filepath.Join(w.base, bundle))
@@ -179,7 +183,9 @@ func without(data []byte, print string) []byte {
 	return data
 }
 
-// rewritten writes certificates anew, behind a line that no tool writes.
+// rewritten writes certificates anew, behind a line that no tool writes. The line is
+// another for each step: else nothing at all tells a file that somebody wrote anew
+// twice from one that he wrote once.
 func rewritten(how string, list []block) []byte {
 	out := []byte("# " + how + "\n")
 	for _, b := range list {
@@ -203,7 +209,7 @@ func anchorVerbs(dir, ext string, then func(w *world, root string) error) map[st
 			}
 			return then(w, root)
 		}},
-		"lose": {allOf, func(w *world, root, name string) error {
+		"lose": {singleOf, func(w *world, root, name string) error {
 			if takenOver(root, name, w.pool[name].print) {
 				return nil // the tool has given it the hash link of someone's own file, and breaking that is no fault of certgraft
 			}

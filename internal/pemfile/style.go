@@ -42,7 +42,7 @@ type Copy struct {
 	Cert   *certs.Certificate
 	Behind *certs.Certificate // the certificate before it, nil if it is the first
 	Gap    int                // bytes between the two
-	Plain  bool               // there are none, or, where comments are part of the style, blank lines and comments
+	Plain  bool               // those are blank lines, or comments where the style has some
 
 	style      Style
 	start, end int
@@ -58,7 +58,7 @@ func (r *Reader) Copies(data []byte, as Style) []Copy {
 	for _, b := range r.certificateBlocks(data) {
 		start, end := as.around(data, b)
 		start = max(start, at)
-		found = append(found, Copy{b.Cert, before, start - at, start == at || as.Comment && isComment(data[at:start]), as, start, end, data[start:end], end == len(data)})
+		found = append(found, Copy{b.Cert, before, start - at, len(bytes.TrimSpace(data[at:start])) == 0 || as.Comment && isComment(data[at:start]), as, start, end, data[start:end], end == len(data)})
 		before, at = b.Cert, end
 	}
 	return found
