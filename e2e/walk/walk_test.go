@@ -13,9 +13,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/certgraft/certgraft/e2e/rig"
 )
 
 // step is a verb and its arguments, as a repro has them.
@@ -35,11 +32,11 @@ const length = 8
 // fails in the same way, and printed as a command that repeats it.
 //
 //	CERTGRAFT_WALKS=300             number of walks, 30 by default
-//	CERTGRAFT_WALK_SEED=4711        seed of the first, else one of the commit
+//	CERTGRAFT_WALK_SEED=4711        seed of the first, 30000 by default
 //	CERTGRAFT_WALK_KINDS=alpine     only these kinds, separated by commas
 //	CERTGRAFT_WALK_IGNORE=unnamed   kinds of failure that are passed over
 func TestWalk(t *testing.T) {
-	seed := seedOfCommit(t)
+	seed := uint64(30_000) // a run of the same code takes the same walks; look for others by hand
 	if text := os.Getenv("CERTGRAFT_WALK_SEED"); text != "" {
 		seed = uint64(number(t, text))
 	}
@@ -62,17 +59,6 @@ func TestWalk(t *testing.T) {
 			}
 		})
 	}
-}
-
-// seedOfCommit returns a seed that is another for each commit, and the same for
-// whoever runs it again; without a repository it is one of the time.
-func seedOfCommit(t *testing.T) uint64 {
-	out, err := rig.Try(t, "git", "-C", rig.File("."), "rev-parse", "--short=8", "HEAD")
-	n, err2 := strconv.ParseUint(strings.TrimSpace(out), 16, 64)
-	if err != nil || err2 != nil {
-		n = uint64(time.Now().UnixNano())
-	}
-	return n % 1_000_000
 }
 
 func number(t *testing.T, text string) int {
