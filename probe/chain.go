@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/internal/signed"
 )
 
 // path is a chain, leaf first. The last is a root, or the place where the chain
@@ -18,7 +19,7 @@ type path struct {
 
 func (p path) leaf() *link    { return p.links[0] }
 func (p path) top() *link     { return p.links[len(p.links)-1] }
-func (p path) complete() bool { return p.top().selfSigned() }
+func (p path) complete() bool { return p.top().SelfSigned() }
 
 // Bounds of the search. Real chains have three or four members, and servers
 // that send hundreds of certificates mean no good.
@@ -81,7 +82,7 @@ func (b *builder) grow(p path) {
 		return
 	}
 	grown := false
-	if !p.top().selfSigned() && len(p.links) < longestPath {
+	if !p.top().SelfSigned() && len(p.links) < longestPath {
 		for _, parent := range b.issuers(p) {
 			grown = true
 			b.grow(parent)
@@ -103,7 +104,7 @@ func (b *builder) issuers(p path) []path {
 		parent := b.link(c)
 		err := b.issued(p.top(), parent)
 		switch {
-		case err == nil, errors.Is(err, errUnchecked):
+		case err == nil, errors.Is(err, signed.ErrUnchecked):
 			longer = append(longer, path{append(slices.Clone(p.links), parent), p.unchecked || err != nil})
 		case !slices.Contains(b.rejected, parent):
 			b.rejected = append(b.rejected, parent)
@@ -120,12 +121,12 @@ func (b *builder) issuers(p path) []path {
 	return longer
 }
 
-// issued is [link.issuedBy], asked once of each pair.
+// issued is [signed.Link.CheckIssuer], asked once of each pair.
 func (b *builder) issued(child, parent *link) error {
 	pair := [2]certs.Fingerprint{child.Fingerprint(), parent.Fingerprint()}
 	err, known := b.checked[pair]
 	if !known {
-		err = child.issuedBy(parent)
+		err = child.CheckIssuer(&parent.Link)
 		b.checked[pair] = err
 	}
 	return err

@@ -8,21 +8,16 @@ import (
 	"golang.org/x/crypto/cryptobyte/asn1"
 
 	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/internal/signed"
 )
 
 // link is a certificate as a member of a chain, with the fields of RFC 5280
 // that decide whether the chain holds. They are read here, since crypto/x509
 // refuses certificates that OpenSSL takes; package certs has seen to their shape.
 type link struct {
-	*certs.Certificate
+	signed.Link
 
-	tbs       []byte // what is signed
-	algorithm algorithm
-	signature []byte
-	key       publicKey
-
-	subjectKeyID, authorityKeyID []byte
-	authorityIssuer              []byte // DER of the name of the issuer's issuer, or nil
+	authorityIssuer []byte // DER of the name of the issuer's issuer, or nil
 
 	names     []string // dNSName
 	addresses []netip.Addr
@@ -36,16 +31,12 @@ type link struct {
 }
 
 func newLink(c *certs.Certificate) *link {
-	l := &link{Certificate: c, usage: -1, pathLength: -1}
-	in := cryptobyte.String(c.Raw)
-	var outer, tbs, alg cryptobyte.String
-	if !in.ReadASN1(&outer, asn1.SEQUENCE) || !outer.ReadASN1Element(&tbs, asn1.SEQUENCE) ||
-		!outer.ReadASN1(&alg, asn1.SEQUENCE) || !outer.ReadASN1BitStringAsBytes(&l.signature) {
+	l := &link{Link: signed.New(c), usage: -1, pathLength: -1}
+	if l.TBS == nil {
 		return l
 	}
-	l.tbs, l.algorithm, l.key = tbs, readAlgorithm(alg), readKey(cryptobyte.String(c.PublicKey()))
 	for oid, read := range map[string]func(cryptobyte.String){
-		"2.5.29.14":         l.readSubjectKeyID,
+		"2.5.29.14":         l.ReadSubjectKeyID,
 		"2.5.29.15":         l.readUsage,
 		"2.5.29.17":         l.readAlternativeNames,
 		"2.5.29.19":         l.readConstraints,
@@ -60,43 +51,21 @@ func newLink(c *certs.Certificate) *link {
 	return l
 }
 
-func (l *link) readSubjectKeyID(value cryptobyte.String) {
-	var id cryptobyte.String
-	if value.ReadASN1(&id, asn1.OCTET_STRING) {
-		l.subjectKeyID = id
-	}
-}
-
 func (l *link) readAuthorityKeyID(value cryptobyte.String) {
-	var seq, id, names cryptobyte.String
+	rest := l.ReadAuthorityKeyID(value)
+	var names, name cryptobyte.String
 	var present bool
-	if !value.ReadASN1(&seq, asn1.SEQUENCE) || !seq.ReadOptionalASN1(&id, &present, asn1.Tag(0).ContextSpecific()) {
+	if !rest.ReadOptionalASN1(&names, &present, asn1.Tag(1).ContextSpecific().Constructed()) || !present {
 		return
 	}
-	if present {
-		l.authorityKeyID = id
-	}
-	if !seq.ReadOptionalASN1(&names, &present, asn1.Tag(1).ContextSpecific().Constructed()) || !present {
-		return
-	}
-	var name cryptobyte.String
 	if names.ReadASN1(&name, asn1.Tag(4).ContextSpecific().Constructed()) {
 		l.authorityIssuer = name
 	}
 }
 
 func (l *link) readUsage(value cryptobyte.String) {
-	var bits []byte
-	var raw cryptobyte.String
-	if !value.ReadASN1(&raw, asn1.BIT_STRING) || len(raw) < 2 {
-		return
-	}
-	bits = raw[1:]
-	l.usage = 0
-	for i := range min(9, 8*len(bits)) {
-		if bits[i/8]&(0x80>>(i%8)) != 0 {
-			l.usage |= 1 << i
-		}
+	if usage, ok := signed.Usage(value); ok {
+		l.usage = usage
 	}
 }
 

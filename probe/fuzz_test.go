@@ -138,7 +138,7 @@ func FuzzLink(f *testing.F) {
 			return
 		}
 		l := newLink(c)
-		_ = l.signedBy(l)
+		_ = l.CheckSignature(&l.Link)
 		_ = l.hosts()
 		if parsed == nil {
 			return
@@ -146,8 +146,8 @@ func FuzzLink(f *testing.F) {
 		if !slices.Equal(l.names, parsed.DNSNames) || len(l.addresses) != len(parsed.IPAddresses) {
 			t.Errorf("names %q %v, want %q %v", l.names, l.addresses, parsed.DNSNames, parsed.IPAddresses)
 		}
-		if !bytes.Equal(l.subjectKeyID, parsed.SubjectKeyId) || !bytes.Equal(l.authorityKeyID, parsed.AuthorityKeyId) {
-			t.Errorf("key ids %x %x, want %x %x", l.subjectKeyID, l.authorityKeyID, parsed.SubjectKeyId, parsed.AuthorityKeyId)
+		if !bytes.Equal(l.SubjectKeyID, parsed.SubjectKeyId) || !bytes.Equal(l.AuthorityKeyID, parsed.AuthorityKeyId) {
+			t.Errorf("key ids %x %x, want %x %x", l.SubjectKeyID, l.AuthorityKeyID, parsed.SubjectKeyId, parsed.AuthorityKeyId)
 		}
 		if l.constraints && (l.ca != parsed.IsCA || l.usage > 0 && l.usage != int(parsed.KeyUsage)) {
 			t.Errorf("CA %v usage %b, want %v %b", l.ca, l.usage, parsed.IsCA, parsed.KeyUsage)

@@ -99,7 +99,7 @@ func (j *judge) judgeChain() {
 	name, detail := j.name(p.leaf())
 	j.step("name", name, detail)
 	if p.unchecked {
-		j.faults = append(j.faults, Fault{Unchecked, "a signature in the chain is of a kind that this program does not check: " + p.leaf().algorithm.scheme().name, "try openssl s_client -verify_return_error"})
+		j.faults = append(j.faults, Fault{Unchecked, "a signature in the chain is of a kind that this program does not check: " + p.leaf().Algorithm.Scheme().Name, "try openssl s_client -verify_return_error"})
 	}
 	j.remark(p)
 }

@@ -58,7 +58,7 @@ type Report struct {
 func (j *judge) describe(l *link) Certificate {
 	return Certificate{
 		Fingerprint: l.Fingerprint().String(), Subject: l.Subject(), Issuer: l.Issuer(), NotBefore: l.NotBefore(), NotAfter: l.NotAfter(),
-		Key: l.key.kind, Signature: l.algorithm.scheme().name, Sent: j.wasSent(l), TrustedBy: j.trust.Sources(l.Fingerprint()),
+		Key: l.Key.Kind, Signature: l.Algorithm.Scheme().Name, Sent: j.wasSent(l), TrustedBy: j.trust.Sources(l.Fingerprint()),
 	}
 }
 

@@ -61,7 +61,7 @@ func (f *findings) compare(known Known, at int, l *link) {
 	if !l.NamesIssuer(known.Certificate) {
 		return
 	}
-	if l.issuedBy(newLink(known.Certificate)) == nil {
+	if l.CheckIssuer(&newLink(known.Certificate).Link) == nil {
 		f.add(match{name: known.Certificate.Name(), at: at, issued: true}, known.Bundle)
 		return
 	}

@@ -166,16 +166,20 @@ func (j *judge) constraints(p path) *Fault {
 	return nil
 }
 
+// leastBits is what OpenSSL's level 2 asks of keys and digests: RSA of 2048
+// bits, curves of 224, SHA-224.
+const leastBits = 112
+
 // strength judges keys, and the digests of signatures, as OpenSSL's level 2
 // does: 112 bits. The signature of a root is worth nothing and not judged.
 func strength(p path) *Fault {
 	for i, l := range p.links {
-		if l.key.bits > 0 && l.key.bits < leastBits {
-			return &Fault{Weak, fmt.Sprintf("the key of %s is too short: %s, which OpenSSL at level 2 refuses", l.Name(), l.key.kind), "it needs RSA with 2048 bits or more, or a curve such as P-256"}
+		if l.Key.Bits > 0 && l.Key.Bits < leastBits {
+			return &Fault{Weak, fmt.Sprintf("the key of %s is too short: %s, which OpenSSL at level 2 refuses", l.Name(), l.Key.Kind), "it needs RSA with 2048 bits or more, or a curve such as P-256"}
 		}
-		s := l.algorithm.scheme()
-		if s.bits > 0 && s.bits < leastBits && (i < len(p.links)-1 || !p.complete()) {
-			digest, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(s.name, "ECDSA-"), "DSA-"), "-")
+		s := l.Algorithm.Scheme()
+		if s.Bits > 0 && s.Bits < leastBits && (i < len(p.links)-1 || !p.complete()) {
+			digest, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(s.Name, "ECDSA-"), "DSA-"), "-")
 			return &Fault{Weak, fmt.Sprintf("the certificate of %s is signed with %s, which OpenSSL at level 2 refuses", l.Name(), digest), "it has to be issued anew with SHA-256"}
 		}
 	}
@@ -185,7 +189,7 @@ func strength(p path) *Fault {
 func strengthDetail(p path) string {
 	var kinds []string
 	for _, l := range p.links {
-		addOnce(&kinds, l.key.kind)
+		addOnce(&kinds, l.Key.Kind)
 	}
 	return strings.Join(kinds, ", ") + ": good for OpenSSL's level 2"
 }

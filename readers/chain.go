@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/internal/signed"
 )
 
 // chain is a path from the server, leaf first. Anchored, its last certificate is in the store.
@@ -80,7 +81,7 @@ func (b *builder) ends(p chain) bool {
 	if !b.held(p.top()) {
 		return false
 	}
-	if p.top().selfSigned() {
+	if p.top().SelfSigned() {
 		return true
 	}
 	if len(p.links) == 1 {
@@ -93,7 +94,7 @@ func (b *builder) ends(p chain) bool {
 // else one that was sent; signatures are for later. It is what X509_verify_cert of
 // OpenSSL does since 1.1.0, with certificates of the store first.
 func (b *builder) byName(p chain) chain {
-	for len(p.links) < longestPath && !p.top().selfSigned() {
+	for len(p.links) < longestPath && !p.top().SelfSigned() {
 		next := b.issuer(b.stored(p.top()), p)
 		if next == nil && !b.held(p.top()) {
 			next = b.issuer(b.sent[1:], p)
@@ -113,7 +114,7 @@ func (b *builder) issuer(from []*link, p chain) *link {
 	var best *link
 	for _, l := range from {
 		switch {
-		case !p.top().NamesIssuer(l.Certificate) || p.top().otherKeyID(l) || p.holds(l):
+		case !p.top().NamesIssuer(l.Certificate) || p.top().OtherKeyID(&l.Link) || p.holds(l):
 		case b.current(l):
 			return l
 		case best == nil || l.NotAfter().After(best.NotAfter()):
@@ -134,7 +135,7 @@ func (p chain) holds(l *link) bool {
 // bySent follows what was sent, in whatever order, before it looks into the store.
 // Where the root of that has expired, it takes a path through another.
 func (b *builder) bySent(p chain) []chain {
-	for len(p.links) < longestPath && !p.top().selfSigned() {
+	for len(p.links) < longestPath && !p.top().SelfSigned() {
 		next := b.signer(b.sent[1:], p)
 		if next == nil {
 			next = b.signer(b.stored(p.top()), p)
@@ -148,9 +149,9 @@ func (b *builder) bySent(p chain) []chain {
 	for n := len(p.links); n > 0; n-- { // the longest first
 		part := chain{links: p.links[:n:n]}
 		switch root := b.signer(b.stored(part.top()), part); {
-		case b.held(part.top()) && part.top().selfSigned():
+		case b.held(part.top()) && part.top().SelfSigned():
 			part.anchored = true
-		case root != nil && root.selfSigned():
+		case root != nil && root.SelfSigned():
 			part = chain{links: append(part.links, root), anchored: true}
 		default:
 			continue
@@ -188,17 +189,17 @@ func (b *builder) grow(p chain) {
 	}
 	if b.ends(p) {
 		b.found = append(b.found, chain{links: p.links, anchored: true})
-		if p.top().selfSigned() {
+		if p.top().SelfSigned() {
 			return
 		}
 	}
 	grown := false
-	if len(p.links) < longestPath && !p.top().selfSigned() {
+	if len(p.links) < longestPath && !p.top().SelfSigned() {
 		for _, from := range [][]*link{b.stored(p.top()), b.sent[1:]} {
 			for _, l := range from {
 				switch err := b.issued(p.top(), l); {
-				case p.holds(l) || errors.Is(err, errOtherName) || errors.Is(err, errOtherKeyID):
-				case errors.Is(err, errNotSigned):
+				case p.holds(l) || errors.Is(err, signed.ErrOtherName) || errors.Is(err, signed.ErrOtherKeyID):
+				case errors.Is(err, signed.ErrNotSigned):
 					p.forged = p.top()
 				default:
 					grown = true
@@ -221,9 +222,9 @@ func (b *builder) issued(l, parent *link) error {
 		return err
 	}
 	if b.rules.keyIDsIgnored && l.NamesIssuer(parent.Certificate) {
-		err = l.signedBy(parent)
+		err = l.CheckSignature(&parent.Link)
 	} else {
-		err = l.issuedBy(parent)
+		err = l.CheckIssuer(&parent.Link)
 	}
 	b.known[pair] = err
 	return err

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/internal/signed"
 )
 
 // judge says whether a reader with these rules accepts a chain, as a server sends
@@ -89,7 +90,7 @@ func (j judgement) stray(b *builder, p chain) *fault {
 		return nil
 	}
 	for _, l := range b.sent[1:] {
-		if l.selfSigned() && !b.held(l) && !p.holds(l) {
+		if l.SelfSigned() && !b.held(l) && !p.holds(l) {
 			return faulty(Untrusted, l, "the server sends %s, which is not part of its chain", l.Name())
 		}
 	}
@@ -111,7 +112,7 @@ func (j judgement) selfSigned(p chain) *fault {
 	switch {
 	case j.selfSignedRefused && leaf.SelfIssued():
 		return faulty(SelfSigned, leaf, "the server's certificate names itself as its issuer")
-	case len(p.links) == 1 && leaf.selfSigned() && !p.anchored:
+	case len(p.links) == 1 && leaf.SelfSigned() && !p.anchored:
 		return faulty(SelfSigned, leaf, "the server's certificate is signed by itself and is not in the store")
 	case j.leafNoAnchorCA && len(p.links) == 1 && p.anchored && leaf.basic != nil && !leaf.basic.ca:
 		return faulty(Authority, leaf, "the server's certificate is in the store as a CA's, and is none")
@@ -127,7 +128,7 @@ func (j judgement) complete(p chain) *fault {
 		return nil
 	case p.forged != nil:
 		return faulty(Signature, p.forged, "the signature of %s is not by the key of its issuer, %s", p.forged.Name(), p.forged.Issuer())
-	case top.selfSigned():
+	case top.SelfSigned():
 		return faulty(Untrusted, top, "the root %s is not in the store", top.Name())
 	default:
 		return faulty(Untrusted, top, "the issuer of %s, %s, is neither sent nor in the store", top.Name(), top.Issuer())
@@ -275,13 +276,13 @@ func (j judgement) strictness(p chain) *fault {
 // the store is worth nothing and is not judged.
 func (j judgement) strength(p chain) *fault {
 	for i, l := range p.links {
-		if l.key.bits > 0 && l.key.bits < j.leastBits {
-			return faulty(WeakKey, l, "the key of %s is too short: %s", l.Name(), l.key.kind)
+		if l.Key.Bits > 0 && l.Key.Bits < j.leastBits {
+			return faulty(WeakKey, l, "the key of %s is too short: %s", l.Name(), l.Key.Kind)
 		}
 		if i == len(p.links)-1 {
 			return nil
 		}
-		scheme := l.algorithm.scheme().name
+		scheme := l.Algorithm.Scheme().Name
 		if strings.Contains(scheme, "MD5") || slices.ContainsFunc(j.refused, func(part string) bool { return strings.Contains(scheme, part) }) {
 			return faulty(WeakDigest, l, "the certificate of %s is signed with %s", l.Name(), scheme)
 		}
@@ -298,7 +299,7 @@ func (j judgement) nameAsked(p chain) *fault {
 
 func (j judgement) signatures(p chain) *fault {
 	for i, l := range p.links[:len(p.links)-1] {
-		if err := l.signedBy(p.links[i+1]); errors.Is(err, errNotSigned) {
+		if err := l.CheckSignature(&p.links[i+1].Link); errors.Is(err, signed.ErrNotSigned) {
 			return faulty(Signature, l, "the signature of %s is not by the key of %s", l.Name(), p.links[i+1].Name())
 		}
 	}

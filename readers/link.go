@@ -7,28 +7,23 @@ import (
 	"golang.org/x/crypto/cryptobyte/asn1"
 
 	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/internal/signed"
 )
 
 // link is a certificate as a member of a chain, with the fields of RFC 5280 that
 // decide whether the chain holds. They are read here, since crypto/x509 refuses
 // certificates that others accept; package certs has checked their shape.
 type link struct {
-	*certs.Certificate
+	signed.Link
 
-	tbs       []byte // what is signed
-	algorithm algorithm
-	signature []byte
-	key       publicKey
-	negative  bool   // the serial number is below 0
-	subject   []byte // DER
+	negative bool   // the serial number is below 0
+	subject  []byte // DER
 
 	critical map[string]bool // the extensions, by identifier
 	basic    *basicConstraints
 	usage    int      // bits of keyUsage, the first lowest; -1 without the extension
 	purposes []string // nil without the extension
 	limits   *limits  // nil without name constraints
-
-	subjectKeyID, authorityKeyID []byte
 
 	alternatives bool // there are alternative names, of any kind
 	names        []string
@@ -62,14 +57,8 @@ var known = map[string]bool{
 }
 
 func newLink(c *certs.Certificate) *link {
-	l := &link{Certificate: c, usage: -1, critical: map[string]bool{}}
-	in := cryptobyte.String(c.Raw)
-	var outer, element, tbs, alg cryptobyte.String
-	if !in.ReadASN1(&outer, asn1.SEQUENCE) || !outer.ReadASN1Element(&element, asn1.SEQUENCE) ||
-		!outer.ReadASN1(&alg, asn1.SEQUENCE) || !outer.ReadASN1BitStringAsBytes(&l.signature) {
-		return l
-	}
-	l.tbs, l.algorithm, l.key = element, readAlgorithm(alg), readKey(cryptobyte.String(c.PublicKey()))
+	l := &link{Link: signed.New(c), usage: -1, critical: map[string]bool{}}
+	element, tbs := cryptobyte.String(l.TBS), cryptobyte.String(nil)
 	element.ReadASN1(&tbs, asn1.SEQUENCE)
 	l.readTBS(tbs)
 	return l
@@ -100,7 +89,7 @@ func (l *link) readTBS(tbs cryptobyte.String) {
 }
 
 func (l *link) readExtension(ext cryptobyte.String) {
-	oid, critical := readOID(&ext), false
+	oid, critical := signed.ReadOID(&ext), false
 	var value cryptobyte.String
 	if ext.PeekASN1Tag(asn1.BOOLEAN) {
 		ext.ReadASN1Boolean(&critical)
@@ -111,14 +100,11 @@ func (l *link) readExtension(ext cryptobyte.String) {
 	l.critical[oid] = critical
 	switch oid {
 	case oidSubjectKeyID:
-		var id cryptobyte.String
-		if value.ReadASN1(&id, asn1.OCTET_STRING) {
-			l.subjectKeyID = id
-		}
+		l.ReadSubjectKeyID(value)
 	case oidAuthorityKeyID:
-		l.readAuthorityKeyID(value)
+		l.ReadAuthorityKeyID(value)
 	case oidUsage:
-		l.readUsage(value)
+		l.usage, _ = signed.Usage(value)
 	case oidAlternatives:
 		l.readAlternatives(value)
 	case oidBasicConstraints:
@@ -132,28 +118,6 @@ func (l *link) readExtension(ext cryptobyte.String) {
 
 // has reports whether the certificate has an extension.
 func (l *link) has(oid string) bool { _, ok := l.critical[oid]; return ok }
-
-func (l *link) readAuthorityKeyID(value cryptobyte.String) {
-	var seq, id cryptobyte.String
-	var present bool
-	if value.ReadASN1(&seq, asn1.SEQUENCE) && seq.ReadOptionalASN1(&id, &present, asn1.Tag(0).ContextSpecific()) && present {
-		l.authorityKeyID = id
-	}
-}
-
-func (l *link) readUsage(value cryptobyte.String) {
-	var raw cryptobyte.String
-	l.usage = 0
-	if !value.ReadASN1(&raw, asn1.BIT_STRING) || len(raw) < 2 {
-		return
-	}
-	bits := raw[1:]
-	for i := range min(9, 8*len(bits)) {
-		if bits[i/8]&(0x80>>(i%8)) != 0 {
-			l.usage |= 1 << i
-		}
-	}
-}
 
 func (l *link) readAlternatives(value cryptobyte.String) {
 	var list cryptobyte.String
@@ -198,7 +162,7 @@ func (l *link) readPurposes(value cryptobyte.String) {
 		return
 	}
 	for !seq.Empty() {
-		oid := readOID(&seq)
+		oid := signed.ReadOID(&seq)
 		if oid == "" {
 			return
 		}

@@ -1,4 +1,4 @@
-package probe
+package signed
 
 import (
 	"crypto/dsa" //nolint:staticcheck // old certificates have such keys
@@ -12,16 +12,12 @@ import (
 	"golang.org/x/crypto/cryptobyte/asn1"
 )
 
-// publicKey is a key, as far as it is known here.
-type publicKey struct {
-	kind string // "RSA 2048", "EC P-256", or the identifier of what is not known
-	bits int    // of security, as OpenSSL counts it; 0 where not known
-	key  any    // that crypto can verify with, or nil
+// Key is a public key, as far as it is known here.
+type Key struct {
+	Kind   string // "RSA 2048", "EC P-256", or the identifier of what is not known
+	Bits   int    // of security, as OpenSSL counts it; 0 where not known
+	Public any    // that crypto can verify with, or nil
 }
-
-// leastBits is what OpenSSL's level 2 asks of keys and digests: RSA of 2048
-// bits, curves of 224, SHA-224.
-const leastBits = 112
 
 // curves are those that crypto/elliptic does not have and OpenSSL does.
 var curves = map[string]struct {
@@ -40,15 +36,15 @@ var curves = map[string]struct {
 }
 
 // keyKinds are kinds of keys that crypto has no verification for.
-var keyKinds = map[string]publicKey{
-	"1.3.101.113":             {kind: "Ed448", bits: 224},
-	"2.16.840.1.101.3.4.3.17": {kind: "ML-DSA-44", bits: 128},
-	"2.16.840.1.101.3.4.3.18": {kind: "ML-DSA-65", bits: 192},
-	"2.16.840.1.101.3.4.3.19": {kind: "ML-DSA-87", bits: 256},
+var keyKinds = map[string]Key{
+	"1.3.101.113":             {Kind: "Ed448", Bits: 224},
+	"2.16.840.1.101.3.4.3.17": {Kind: "ML-DSA-44", Bits: 128},
+	"2.16.840.1.101.3.4.3.18": {Kind: "ML-DSA-65", Bits: 192},
+	"2.16.840.1.101.3.4.3.19": {Kind: "ML-DSA-87", Bits: 256},
 }
 
 // readKey reads a SubjectPublicKeyInfo.
-func readKey(der cryptobyte.String) publicKey {
+func readKey(der cryptobyte.String) Key {
 	if key, err := x509.ParsePKIXPublicKey(der); err == nil {
 		return knownKey(key)
 	}
@@ -56,39 +52,39 @@ func readKey(der cryptobyte.String) publicKey {
 	var bits []byte
 	in := der
 	if !in.ReadASN1(&info, asn1.SEQUENCE) || !info.ReadASN1(&alg, asn1.SEQUENCE) {
-		return publicKey{kind: "unreadable"}
+		return Key{Kind: "unreadable"}
 	}
 	a := readAlgorithm(alg)
 	parameters = a.parameters
 	curve := ""
-	if a.oid == oidEC {
-		curve = readOID(&parameters)
+	if a.OID == oidEC {
+		curve = ReadOID(&parameters)
 	}
 	switch known, isCurve := curves[curve]; {
 	case isCurve:
-		return publicKey{kind: "EC " + known.name, bits: known.bits}
-	case a.oid == oidPSS && info.ReadASN1BitStringAsBytes(&bits): // an RSA key for PSS only
+		return Key{Kind: "EC " + known.name, Bits: known.bits}
+	case a.OID == oidPSS && info.ReadASN1BitStringAsBytes(&bits): // an RSA key for PSS only
 		if key, err := x509.ParsePKCS1PublicKey(bits); err == nil {
 			return knownKey(key)
 		}
-	case keyKinds[a.oid].kind != "":
-		return keyKinds[a.oid]
+	case keyKinds[a.OID].Kind != "":
+		return keyKinds[a.OID]
 	}
-	return publicKey{kind: a.oid}
+	return Key{Kind: a.OID}
 }
 
-func knownKey(key any) publicKey {
+func knownKey(key any) Key {
 	switch k := key.(type) {
 	case *rsa.PublicKey:
-		return publicKey{fmt.Sprintf("RSA %d", k.N.BitLen()), finiteFieldBits(k.N.BitLen()), k}
+		return Key{fmt.Sprintf("RSA %d", k.N.BitLen()), finiteFieldBits(k.N.BitLen()), k}
 	case *ecdsa.PublicKey:
-		return publicKey{"EC " + k.Params().Name, k.Params().BitSize / 2, k}
+		return Key{"EC " + k.Params().Name, k.Params().BitSize / 2, k}
 	case ed25519.PublicKey:
-		return publicKey{"Ed25519", 128, k}
+		return Key{"Ed25519", 128, k}
 	case *dsa.PublicKey:
-		return publicKey{fmt.Sprintf("DSA %d", k.P.BitLen()), finiteFieldBits(k.P.BitLen()), nil}
+		return Key{fmt.Sprintf("DSA %d", k.P.BitLen()), finiteFieldBits(k.P.BitLen()), nil}
 	}
-	return publicKey{kind: fmt.Sprintf("%T", key)}
+	return Key{Kind: fmt.Sprintf("%T", key)}
 }
 
 // finiteFieldBits is the strength of RSA, DSA and DH by their size (NIST SP
