@@ -7,10 +7,10 @@ import (
 	"github.com/certgraft/certgraft/certs"
 )
 
-// remakeLinks leaves the links that a run of the tool would instead of those
-// that were there before.
-func (s anchorStore) remakeLinks(e *edit, before map[string]string, a *anchors) error {
-	after, err := s.toolsLinks(e, before, a)
+// remakeLinks leaves the links that a run of the tool would make of there, instead
+// of those that were there before.
+func (s anchorStore) remakeLinks(e *edit, before, there map[string]string, a *anchors) error {
+	after, err := s.toolsLinks(e, there, a)
 	if err != nil {
 		return err
 	}
@@ -43,11 +43,7 @@ func (s anchorStore) remakeLinksWithout(e *edit, before map[string]string, a *an
 			there[vacant[hash][i]] = heir
 		}
 	}
-	after, err := s.toolsLinks(e, there, a)
-	if err != nil {
-		return err
-	}
-	return e.applyLinks(before, after)
+	return s.remakeLinks(e, before, there, a)
 }
 
 // toolsLinks returns the links that a run of the tool would leave.

@@ -129,18 +129,6 @@ func (a *anchors) refuse(e *edit, want []wanted) error {
 	return nil
 }
 
-// explain returns the certificates in the anchors.
-func (a *anchors) explain(r *pemfile.Reader) *certs.Set {
-	all := &certs.Set{}
-	for _, f := range a.files {
-		in, _ := r.Open(f.data) // what cannot be read explains nothing
-		for c := range in.Held.All() {
-			all.Add(c, "")
-		}
-	}
-	return all
-}
-
 // alone returns the certificates that have a local file of their own. One in a
 // file with others has no link of its own, so that a program that looks in the
 // directory does not find it.

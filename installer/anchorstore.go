@@ -250,8 +250,8 @@ func (s anchorStore) write(e *edit, before *state, after *anchors, real string) 
 		}
 	}
 	if len(before.behind) > 0 {
-		held := after.explain(e.reader)
-		data = b.append(data, slices.DeleteFunc(slices.Clone(before.behind), func(c *certs.Certificate) bool { return held.Has(c.Fingerprint()) }))
+		why := e.explanationOf(after.files)
+		data = b.append(data, slices.DeleteFunc(slices.Clone(before.behind), func(c *certs.Certificate) bool { return why[c.Fingerprint()] != "" }))
 	}
 	if !bytes.Equal(data, before.data) {
 		e.warnHardLink(real)
@@ -286,7 +286,7 @@ func (s anchorStore) installLinks(e *edit, before *state, after *anchors, want [
 		return err
 	}
 	if before.links {
-		err = s.remakeLinks(e, before.there, after)
+		err = s.remakeLinks(e, before.there, before.there, after)
 	} else {
 		err = s.addLinks(e, want)
 	}
@@ -304,14 +304,13 @@ func (s anchorStore) installLinks(e *edit, before *state, after *anchors, want [
 // nameUnexplained warns of certificates in the bundle that no anchor explains:
 // the tool will drop them, whatever this program does.
 func (s anchorStore) nameUnexplained(e *edit, before *state, want []wanted) {
-	explained := before.anchors.explain(e.reader)
-	for _, w := range want { // it has an anchor now
-		explained.Add(w.Certificate, "")
+	explained := e.explanationOf(before.anchors.files)
+	for _, w := range want {
+		explained.add(w.Certificate, "its anchor") // it has one now
 	}
-	held, _ := e.reader.Open(before.data)
 	var names []string
-	for c := range held.Held.All() {
-		if !explained.Has(c.Fingerprint()) {
+	for c := range e.reader.Held(before.data).All() {
+		if explained[c.Fingerprint()] == "" {
 			names = append(names, c.Subject())
 		}
 	}
@@ -362,16 +361,7 @@ func (s anchorStore) removeFromBundle(e *edit, before *state, left *anchors, gon
 	w := e.withdrawal(real, gone).of(e.explained)
 	w.claimed = true
 	as := format{"bundle", func(e *edit, store, name string, data []byte) (content, error) {
-		if before.bundle { // it needs no repair, and was read
-			b := &bundle{edit: e, store: store, name: name, style: s.style, data: data, ours: w.ours}
-			b.file.Held = e.reader.Held(data)
-			return &anchorBundle{b, s, before.anchors, left}, nil
-		}
-		c, err := bundleAs(s.style).open(e, store, name, data)
-		if b, ok := c.(*bundle); ok {
-			return &anchorBundle{b, s, before.anchors, left}, err
-		}
-		return c, err
+		return &anchorBundle{e.openBundle(store, name, data, s.style), s, before.anchors, left}, nil
 	}}
 	return e.shrink(s.id, as, w)
 }
@@ -387,18 +377,14 @@ func (b *anchorBundle) drop(w *withdrawal) error {
 	now := b.left.concat(b.store.each)
 	rest, made := bytes.CutPrefix(b.data, b.before.concat(b.store.each))
 	made = made && len(b.before.files) > 0 && b.before.readable(b.reader, b.store.each)
-	switch {
-	case made && b.undecided(w):
-		return b.bundle.drop(w)
-	case made:
-		b.nameStaying(w)
-		b.data = slices.Concat(now, b.rest(w, len(b.data)-len(rest)))
-	case bytes.HasPrefix(b.data, now) && len(b.left.files) > 0 || len(b.left.files) == 0:
-		w.made = false // what follows was put there, by us or by a hand
-		return b.bundle.drop(w)
-	default:
+	if !made || b.undecided(w) {
+		if !made && (len(b.left.files) == 0 || bytes.HasPrefix(b.data, now)) {
+			w.made = false // what follows was put there, by us or by a hand
+		}
 		return b.bundle.drop(w)
 	}
+	b.nameStaying(w)
+	b.data = slices.Concat(now, b.rest(w, len(b.data)-len(rest)))
 	if !b.remain(b.ours, w.gone) {
 		b.data = b.undo(b.data)
 	}

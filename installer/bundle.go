@@ -113,8 +113,7 @@ func (e *edit) bundleName() string {
 
 func (e *edit) bundleHolds(name string) *certs.Set {
 	data, _ := e.root.ReadFile(strings.TrimPrefix(name, "/"))
-	file, _ := e.reader.Open(data) // what is damaged holds nothing
-	return file.Held
+	return e.reader.Held(data)
 }
 
 func (e *edit) trusted() iter.Seq2[*certs.Certificate, error] {
@@ -178,10 +177,14 @@ type bundle struct {
 // bundleAs is the format of a bundle to which certificates are added in a style.
 func bundleAs(as pemfile.Style) format {
 	return format{"bundle", func(e *edit, store, name string, data []byte) (content, error) {
-		b := &bundle{edit: e, store: store, name: name, style: as, data: data, ours: e.record.claims(name)}
-		b.file, b.err = e.reader.Open(data)
-		return b, nil
+		return e.openBundle(store, name, data, as), nil
 	}}
+}
+
+func (e *edit) openBundle(store, name string, data []byte, as pemfile.Style) *bundle {
+	b := &bundle{edit: e, store: store, name: name, style: as, data: data, ours: e.record.claims(name)}
+	b.file, b.err = e.reader.Open(data)
+	return b
 }
 
 func (b *bundle) held() *certs.Set { return b.file.Held }
@@ -249,14 +252,15 @@ func (b *bundle) append(text []byte, more []*certs.Certificate) []byte {
 // there are two, someone else has it too, as has who began the file anew.
 func (b *bundle) keepPlaces(copies []pemfile.Copy) {
 	file, seen := b.record.file(b.name), map[certs.Fingerprint]bool{}
+	anew := len(copies) > 0 && copies[0].Gap != file.Head
 	for i, c := range copies {
 		f := c.Cert.Fingerprint()
-		_, placed := file.placeOf(f)
-		if anew := copies[0].Gap != file.Head; b.ours[f] && (seen[f] || anew && placed) {
+		at, known := file.placeOf(f)
+		if b.ours[f] && (seen[f] || anew && known) {
 			file.share(f)
 		}
 		seen[f] = true
-		if at, ok := file.placeOf(f); ok && c.Behind != nil && copies[0].Gap == file.Head && isAt(at, c, copies) && c.Exact() {
+		if known && !anew && c.Behind != nil && isAt(at, c, copies) && c.Exact() {
 			at.Behind, at.Gap = lastOf(copies, i), c.Gap
 			file.place(at)
 		}

@@ -45,13 +45,9 @@ func (r *Reader) Open(data []byte) (File, error) {
 	return b, nil
 }
 
-// Held returns what [Reader.Open] finds in a file. It takes less of one that every
-// program reads.
+// Held returns the certificates of the file that [Reader.Open] returns.
 func (r *Reader) Held(data []byte) *certs.Set {
-	if blocks, err := r.Read(data); err == nil && isWhole(data, blocks) {
-		return certificatesOf(blocks)
-	}
-	file, _ := r.Open(data)
+	file, _ := r.Open(data) // what cannot be made readable holds nothing
 	return file.Held
 }
 
@@ -120,19 +116,6 @@ func certificatesOf(blocks []Block) *certs.Set {
 		}
 	}
 	return set
-}
-
-// isWhole reports whether blocks follow each other with little between them, so
-// that no other block can be there.
-func isWhole(data []byte, blocks []Block) bool {
-	at := 0
-	for _, b := range blocks {
-		if bytes.Contains(data[at:b.start], []byte("-----BEGIN ")) || b.trailing {
-			return false
-		}
-		at = b.end
-	}
-	return !bytes.Contains(data[at:], []byte("-----BEGIN ")) && !endsEarly(data)
 }
 
 // isClean reports whether OpenSSL saw every block and all that is behind them, so
