@@ -45,6 +45,15 @@ func (i *Inspection) Recorded() []Recorded {
 	return out
 }
 
+// SourcesOf returns by fingerprint what certgraft installed each certificate from.
+func (i *Inspection) SourcesOf() map[string][]string {
+	sources := map[string][]string{}
+	for _, c := range i.record.Certificates {
+		sources[c.Fingerprint] = c.Sources
+	}
+	return sources
+}
+
 // StoreState is the state of one file, or directory, that programs read their
 // CAs from.
 type StoreState struct {

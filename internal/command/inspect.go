@@ -154,9 +154,6 @@ func (r rootResult) text(w io.Writer) {
 			fmt.Fprintf(w, "%s: %s\n", s.Path, problem)
 		}
 	}
-	for _, i := range found.Installed {
-		fmt.Fprintf(w, "installed by certgraft: %s from %s: %s\n", words.Plural(i.Certificates, "certificate"), i.Source, namesFrom(found, i.Source))
-	}
 	r.names(w)
 	differencesText(w, found.Differences)
 }

@@ -22,7 +22,7 @@ type heldResult struct {
 
 // held returns the certificates of the stores by subject.
 func (o *inspectOptions) held(found *installer.Inspection) []heldResult {
-	set, sources, all := found.Held(), sourcesOf(found), []heldResult{}
+	set, sources, all := found.Held(), found.SourcesOf(), []heldResult{}
 	for c := range set.All() {
 		all = append(all, heldResult{o.certificate(c), set.Sources(c.Fingerprint()), sources[c.Fingerprint().String()]})
 	}
@@ -41,19 +41,15 @@ func (o *inspectOptions) certificate(c *certs.Certificate) certificateResult {
 	}
 }
 
-// sourcesOf returns by fingerprint what certgraft installed from where.
-func sourcesOf(found *installer.Inspection) map[string][]string {
-	sources := map[string][]string{}
-	for _, r := range found.Recorded() {
-		sources[r.Fingerprint] = r.Sources
-	}
-	return sources
-}
-
-// namesText names those certificates of a root that somebody should look at.
+// namesText names those certificates of a root that somebody should look at, and
+// before them what certgraft installed from where.
 func (o *inspectOptions) namesText(w io.Writer, found *installer.Inspection) {
+	held := found.Held()
+	for _, i := range found.Installed {
+		fmt.Fprintf(w, "installed by certgraft: %s from %s: %s\n", words.Plural(i.Certificates, "certificate"), i.Source, namesFrom(found, held, i.Source))
+	}
 	var expired, soon, blocked, limited []string
-	for c := range found.Held().All() {
+	for c := range held.All() {
 		name := cmp.Or(c.Name(), c.Subject())
 		switch {
 		case o.now.After(c.NotAfter()):
@@ -88,8 +84,8 @@ func (o *inspectOptions) namesText(w io.Writer, found *installer.Inspection) {
 // mostNamed is how many certificates of a kind inspect names as text.
 const mostNamed = 5
 
-// namesFrom names what was installed from a source.
-func namesFrom(found *installer.Inspection, source string) string {
+// namesFrom names what was installed from a source, by the certificates that are held.
+func namesFrom(found *installer.Inspection, held *certs.Set, source string) string {
 	var names []string
 	for _, r := range found.Recorded() {
 		if !slices.Contains(r.Sources, source) {
@@ -97,7 +93,7 @@ func namesFrom(found *installer.Inspection, source string) string {
 		}
 		name := r.Subject
 		if f, err := certs.ParseFingerprint(r.Fingerprint); err == nil {
-			if c := found.Held().Get(f); c != nil {
+			if c := held.Get(f); c != nil {
 				name = cmp.Or(c.Name(), r.Subject)
 			}
 		}

@@ -39,7 +39,8 @@ type Auditor struct {
 
 // Look returns what is wrong with a root, the gravest first.
 func (a *Auditor) Look(found *installer.Inspection) []Finding {
-	out := slices.Concat(a.damage(found), a.missing(found), a.each(found), disagreements(found))
+	held := found.Held()
+	out := slices.Concat(a.damage(found), a.missing(found, held), a.each(held), disagreements(found, held))
 	out = slices.DeleteFunc(out, func(f Finding) bool { return a.Policy.excepts(f, a.Now) })
 	rank := func(f Finding) int { return slices.IndexFunc(Rules, func(r Rule) bool { return r.ID == f.Rule }) }
 	order.Stable(out, func(x, y Finding) int {
@@ -74,8 +75,7 @@ func (a *Auditor) damage(found *installer.Inspection) (out []Finding) {
 	return out
 }
 
-func (a *Auditor) missing(found *installer.Inspection) (out []Finding) {
-	held := found.Held()
+func (a *Auditor) missing(found *installer.Inspection, held *certs.Set) (out []Finding) {
 	for c := range a.Required.All() {
 		var lack []string
 		for _, s := range found.Stores {
@@ -94,8 +94,7 @@ func (a *Auditor) missing(found *installer.Inspection) (out []Finding) {
 }
 
 // each judges every certificate by itself.
-func (a *Auditor) each(found *installer.Inspection) (out []Finding) {
-	held := found.Held()
+func (a *Auditor) each(held *certs.Set) (out []Finding) {
 	soon := a.Now.AddDate(0, 0, a.Policy.Within)
 	for c := range held.All() {
 		in := slices.Sorted(slices.Values(held.Sources(c.Fingerprint())))
@@ -143,8 +142,7 @@ func weak(c *certs.Certificate) string {
 	return ""
 }
 
-func disagreements(found *installer.Inspection) (out []Finding) {
-	held := found.Held()
+func disagreements(found *installer.Inspection, held *certs.Set) (out []Finding) {
 	for _, d := range found.Differences {
 		f := finding("disagree", d.Missing, "in %s, not in %s", strings.Join(d.In, ", "), strings.Join(d.Missing, ", "))
 		if print, err := certs.ParseFingerprint(d.Fingerprint); err == nil && held.Has(print) {

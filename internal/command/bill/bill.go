@@ -37,12 +37,9 @@ type Bill struct {
 
 // Root returns the bill of a root as it was inspected.
 func Root(of Subject, found *installer.Inspection) *Bill {
-	b := &Bill{of: of, held: found.Held(), recorded: map[string][]string{}}
+	b := &Bill{of: of, held: found.Held(), recorded: found.SourcesOf()}
 	if found.Distribution != nil {
 		b.family = found.Distribution.Family
-	}
-	for _, r := range found.Recorded() {
-		b.recorded[r.Fingerprint] = r.Sources
 	}
 	return b
 }
