@@ -79,9 +79,9 @@ func (at Location) Place() string {
 	case *store.Dir:
 		return "oci:" + realPath(place.Path) + ":" + place.Tag
 	case *store.Archive:
-		return "archive:" + realPath(place.Path) + ":" + fullName(place.Tag)
+		return "archive:" + realPath(place.Path) + ":" + store.FullName(place.Tag)
 	case *store.Engine:
-		return "docker-daemon:" + fullName(place.Name)
+		return "docker-daemon:" + store.FullName(place.Name)
 	}
 	return at.String()
 }
@@ -98,15 +98,6 @@ func realPath(name string) string {
 		name = abs
 	}
 	return name
-}
-
-// fullName returns the name of an image as engines complete it.
-func fullName(name string) string {
-	at, err := registry.Parse(name, nil)
-	if err != nil {
-		return name
-	}
-	return at.Name()
 }
 
 // About returns what a registry has that is about an image of that digest, and stays

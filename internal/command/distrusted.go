@@ -22,20 +22,27 @@ func (o *distrustOptions) flag() cli.Flag {
 }
 
 // apply adds the lists to a policy.
-func (o *distrustOptions) apply(ctx context.Context, policy *certs.Policy, catalog []string) error {
-	lists, err := bundles.Distrusts(ctx, bundles.Options{Catalog: catalog})
-	if err != nil {
+func (o *distrustOptions) apply(ctx context.Context, policy *certs.Policy, catalog []string) (err error) {
+	if policy.Listed, err = listedBy(ctx, catalog); err != nil {
 		return err
 	}
-	policy.Listed = func(c *certs.Certificate) (string, bool) {
+	policy.Distrusted, err = actions.find("distrusted", o.action)
+	return err
+}
+
+// listedBy returns what the lists say of a certificate, as a [certs.Policy] asks.
+func listedBy(ctx context.Context, catalog []string) (func(*certs.Certificate) (said string, blocked bool), error) {
+	lists, err := bundles.Distrusts(ctx, bundles.Options{Catalog: catalog})
+	if err != nil {
+		return nil, err
+	}
+	return func(c *certs.Certificate) (string, bool) {
 		l := lists.Of(c)
 		if l == nil {
 			return "", false
 		}
 		return l.Said(), l.After == ""
-	}
-	policy.Distrusted, err = actions.find("distrusted", o.action)
-	return err
+	}, nil
 }
 
 // distrusted says all that is known of the lists of distrusted CAs that a name

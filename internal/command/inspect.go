@@ -80,13 +80,9 @@ func (o *inspectOptions) prepare(ctx context.Context, p *printer) (err error) {
 	if o.now, err = p.env.now(); err != nil {
 		return err
 	}
-	var policy certs.Policy
 	o.json = p.json
-	if err := (&distrustOptions{"skip"}).apply(ctx, &policy, nil); err != nil {
-		return err
-	}
-	o.listed = policy.Listed
-	return nil
+	o.listed, err = listedBy(ctx, nil)
+	return err
 }
 
 // inspect looks into the stores of a root.

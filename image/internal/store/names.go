@@ -32,7 +32,7 @@ func layoutName(text string) name {
 	if !strings.ContainsAny(text, ":/") {
 		return name{ref: text}
 	}
-	return name{ref: text, full: fullName(text)}
+	return name{ref: text, full: FullName(text)}
 }
 
 // layoutNames returns the names of an image in an OCI layout, of which there is one
@@ -47,13 +47,13 @@ func layoutNames(text string) []name {
 // engineName returns the name of an image that an engine calls so. docker save
 // writes the tag alone for the first annotation.
 func engineName(text string) name {
-	full := fullName(text)
+	full := FullName(text)
 	return name{ref: full[strings.LastIndexByte(full, ':')+1:], full: full}
 }
 
-// fullName returns the name of an image with its registry and its tag, as the
+// FullName returns the name of an image with its registry and its tag, as the
 // reference package of distribution does: x is docker.io/library/x:latest.
-func fullName(text string) string {
+func FullName(text string) string {
 	text = tagged(text)
 	host, rest, found := strings.Cut(text, "/")
 	switch {
@@ -77,7 +77,7 @@ func tagged(text string) string {
 }
 
 // sameImage reports whether two names are of one image in an engine.
-func sameImage(a, b string) bool { return a == b || fullName(a) == fullName(b) }
+func sameImage(a, b string) bool { return a == b || FullName(a) == FullName(b) }
 
 // isOf reports whether the entry of a layout has the name.
 func (n name) isOf(d oci.Descriptor) bool {
