@@ -9,7 +9,7 @@ import (
 )
 
 // Content returns the certificates in the bytes of a file, and what is odd in
-// them: those that [certs.ParseAll] reads, and those of a PKCS#12 or JKS keystore.
+// them. It reads what [certs.ParseAll] reads, and PKCS#12 and JKS keystores.
 // A keystore is opened without a password, with the empty one, with Java's usual
 // one and with password. path names the file in the advice of the error, which
 // wraps [ErrRefused]; where the keystore has another password it wraps

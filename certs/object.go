@@ -95,7 +95,7 @@ func keyIn(text []byte) error {
 // word reports whether text can stand in a command as the name of an object.
 func word(text string) bool { return ShellWord(text) == text && text[0] != '-' }
 
-// objectScalars returns the scalars of an object, nil if it is none. Of JSON only
+// objectScalars returns the scalars of an object, nil where the text is no object. Of JSON only
 // the strings are known, and no more of where they stand than the one before.
 func objectScalars(text []byte) (found []manifest.Scalar, isJSON bool) {
 	if !looksLikeJSON(bytes.TrimSpace(text)) {

@@ -86,7 +86,7 @@ func TestI5EngineByTLSAndContext(t *testing.T) {
 		"no directory":               {map[string]string{"DOCKER_HOST": host, "DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": noKey + "/x"}, "DOCKER_CERT_PATH: stat " + noKey + "/x"},
 		"a CA that did not issue it": {map[string]string{"DOCKER_HOST": host, "DOCKER_TLS_VERIFY": "1"}, "certificate"},
 		"a password in the address":  {map[string]string{"DOCKER_HOST": "ssh://ann:s3cret@host"}, "ssh://host is not supported"},
-		"an address that is none":    {map[string]string{"DOCKER_HOST": "tcp://ann:s3%cret@host"}, "DOCKER_HOST is no URL"},
+		"no address":                 {map[string]string{"DOCKER_HOST": "tcp://ann:s3%cret@host"}, "DOCKER_HOST is no URL"},
 	} {
 		t.Run(what, func(t *testing.T) {
 			env := func(name string) string {

@@ -164,7 +164,7 @@ type Locations struct {
 	Logger    *slog.Logger      // nil is silent
 
 	// Env returns variables of the process, as [os.Getenv]: those by which Docker
-	// and Podman find an engine and the accounts for registries. Nil is none.
+	// and Podman find an engine and the accounts for registries. Nil reads no variable.
 	Env func(name string) string
 
 	// Progress is told how much of a transfer is done, in bytes as they are sent;

@@ -336,7 +336,7 @@ func (r *record) store(name string) *recordedStore {
 	return &r.Stores[i]
 }
 
-// file returns the entry of a file, which is made if there is none.
+// file returns the entry of a file, and makes one where it is missing.
 func (r *record) file(name string) *recordedFile {
 	i := slices.IndexFunc(r.Files, func(f recordedFile) bool { return f.Path == name })
 	if i < 0 {

@@ -223,7 +223,7 @@ func (l *loading) erlangBlock(label string, body []byte) (*certs.Certificate, er
 	if err != nil {
 		return nil, errors.New("its base64 is damaged")
 	}
-	c, _ := l.pem.Parse(der) // what is none is passed over
+	c, _ := l.pem.Parse(der) // what is no certificate is passed over
 	return c, nil
 }
 

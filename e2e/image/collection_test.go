@@ -32,8 +32,8 @@ func (c collected) at(dir string) string {
 	return text
 }
 
-// collection returns the images of the collection, with those that are broken or
-// none. Without it the test is skipped.
+// collection returns the files of the collection: images, broken ones, and what is
+// no image at all. Without it the test is skipped.
 func collection(t *testing.T) (dir string, all []collected) {
 	t.Helper()
 	dir = filepath.Join(os.Getenv("CERTGRAFT_TESTDATA"), "images")

@@ -23,8 +23,8 @@ func (m table) set(row, column, cell string) {
 	m[row][column] = cell
 }
 
-// compare holds the table against a file of the checkout, column by column for those that were
-// measured, or writes it.
+// compare holds each column that was measured against a file of the checkout, or
+// writes the file.
 func (m table) compare(t *testing.T, name string, rows []string) {
 	t.Helper()
 	file := rig.File(name)

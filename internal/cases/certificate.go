@@ -262,7 +262,7 @@ func authorityKeyID(id []byte) extension {
 	})}
 }
 
-// constraints are basic constraints; a path length below 0 is none.
+// constraints are basic constraints; a path length below 0 sets no limit.
 func constraints(ca bool, pathLength int) extension {
 	return extension{oidBC, true, build(func(b *cryptobyte.Builder) {
 		b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {

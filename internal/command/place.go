@@ -54,7 +54,7 @@ type place struct {
 	image   imageName // whose root it is
 }
 
-// imageName says which image a result is about; it is empty for what is none.
+// imageName says which image a result is about; it is empty for a root or a file.
 type imageName struct {
 	Image    string       `json:"image,omitzero"`
 	Digest   image.Digest `json:"digest,omitzero"` // that the name stood for, of an index too
@@ -250,7 +250,7 @@ func (at *place) held(ctx context.Context, passwordFile string) (*certs.Set, []f
 func isTar(data []byte) bool { return len(data) > 262 && string(data[257:262]) == "ustar" }
 
 // heldByKeystore returns the certificates that Java trusts by a trust store; ok is
-// false for what is none.
+// false for another file.
 func heldByKeystore(ctx context.Context, data []byte, passwordFile string) (set *certs.Set, ok bool, err error) {
 	password, err := readPassword(ctx, passwordFile)
 	if err != nil {

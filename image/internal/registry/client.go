@@ -35,7 +35,7 @@ type Client struct {
 	Jobs      int               // blobs that are moved at a time
 	Logger    *slog.Logger
 	Progress  func(what string, done, total int64)
-	Env       func(name string) string // variables that say where accounts are; nil is none
+	Env       func(name string) string // variables that say where accounts are; nil finds no account
 
 	Wait  func(context.Context, time.Duration) error // between tries; nil sleeps
 	Stall time.Duration                              // that a body may send nothing; 0 is a minute

@@ -32,7 +32,7 @@ type edition struct {
 	was         *contents // nil is a new archive
 	img         *oci.Image
 	kind        oci.Compression
-	index, list []byte // of index.json and manifest.json; nil is none
+	index, list []byte // of index.json and manifest.json; nil where the file is missing
 	changed     bool   // that is not what the archive holds
 
 	files  map[oci.Digest]string     // that are not named by the digest of what they have
