@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
+	_ "embed" // the lists
 	"errors"
 	"fmt"
 	"iter"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/internal/hint"
+	"github.com/certgraft/certgraft/internal/lines"
 	"github.com/certgraft/certgraft/internal/order"
 )
 
@@ -52,6 +54,21 @@ type Distrusted struct {
 	lists []*Distrust
 	certs map[certs.Fingerprint]*Distrust
 	keys  map[certs.Fingerprint]*Distrust // by SHA-256 of the key
+}
+
+// distrustData is distrust.json as [lines] has it.
+//
+//go:embed distrust.lines
+var distrustData string
+
+// builtinDistrust returns the lists in this program, and when they were checked.
+func builtinDistrust() (date string, lists []*Distrust) {
+	var file struct {
+		Date  string
+		Lists []*Distrust
+	}
+	lines.Unmarshal(distrustData, &file)
+	return file.Date, file.Lists
 }
 
 // Distrusts returns the lists in this program and those of the files in

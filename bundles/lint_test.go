@@ -253,14 +253,15 @@ func expiring(bundle []byte, by time.Time) []string {
 	return found
 }
 
-// The catalogue is read in each run: it is there without any decoding.
+// The catalogue is read in each run: it has an allocation for each entry, list and
+// map, none for a string.
 func TestCatalogueIsCheap(t *testing.T) {
 	n := testing.AllocsPerRun(10, func() {
 		if _, err := Catalog(t.Context(), Options{}); err != nil {
 			t.Error(err)
 		}
 	})
-	if n > 600 {
+	if n > 1500 {
 		t.Errorf("%.0f allocations", n)
 	}
 }

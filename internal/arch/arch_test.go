@@ -19,7 +19,7 @@ const module = "github.com/certgraft/certgraft"
 var rules = map[string][]string{
 	"":                        {"internal/command"},
 	"internal/command":        {"bundles", "image", "installer", "probe", "certs", "keystore", "rootfs", "internal/command/audit", "internal/command/bill", "internal/command/launch", "internal/command/page", "internal/command/words", "github.com/urfave/cli/v2", "github.com/schollz/progressbar/v3", "internal/hint", "internal/atomicfile", "internal/input", "internal/order"},
-	"bundles":                 {"certs", "internal/hint", "internal/input", "internal/atomicfile", "internal/web", "keystore", "internal/order"},
+	"bundles":                 {"certs", "internal/hint", "internal/input", "internal/atomicfile", "internal/web", "keystore", "internal/lines", "internal/order"},
 	"image":                   {"rootfs", "github.com/klauspost/compress", "image/internal/oci", "image/internal/layer", "image/internal/registry", "image/internal/known", "image/internal/store", "internal/hint", "internal/order"},
 	"installer":               {"internal/pemfile", "certs", "keystore", "rootfs", "internal/hint", "internal/order"},
 	"internal/pemfile":        {"certs", "internal/order"},
@@ -42,6 +42,7 @@ var rules = map[string][]string{
 	"image/internal/store":    {"image/internal/layer", "image/internal/oci", "github.com/klauspost/compress", "internal/web", "internal/hint", "internal/input", "internal/atomicfile"},
 	"internal/hint":           {},
 	"internal/signed":         {"certs"},
+	"internal/lines":          {},
 	"internal/order":          {},
 	"internal/atomicfile":     {},
 	"internal/web":            {"github.com/hashicorp/go-retryablehttp"},
