@@ -32,7 +32,7 @@ help: ## list the targets
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
 build: ## build/certgraft, one static binary
-	CGO_ENABLED=0 $(GO) build -trimpath -tags $(TAGS) $(INLINE) -ldflags '-s -w' -o $(BINARY) .
+	CGO_ENABLED=0 $(GO) build -trimpath -tags $(TAGS) $(INLINE) -ldflags '-s -w -funcalign=16' -o $(BINARY) .
 
 test: ## unit tests, script tests, the direction of imports; FLAGS=-short for what takes no time
 	$(SCRATCH) $(SELDOM) $(GO) test -tags $(TAGS) $(FLAGS) ./...

@@ -70,7 +70,7 @@ func TestBenchBinary(t *testing.T) {
 	// The binary as it is built, but with its symbols.
 	name := filepath.Join(t.TempDir(), "certgraft")
 	build := strings.TrimSpace(rig.Run(t, "make", "-s", "-n", "-C", rig.File("."), "build"))
-	full := strings.NewReplacer("-ldflags '-s -w'", "", "-o build/certgraft", "-o "+name).Replace(build)
+	full := strings.NewReplacer("-ldflags '-s -w -funcalign=16'", "", "-o build/certgraft", "-o "+name).Replace(build)
 	if strings.Count(full, name) != 1 || strings.Contains(full, "-s -w") {
 		t.Fatalf("make build is not what it was: %s", build)
 	}
