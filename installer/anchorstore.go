@@ -384,11 +384,7 @@ func (b *anchorBundle) drop(w *withdrawal) error {
 		return b.bundle.drop(w)
 	}
 	b.nameStaying(w)
-	b.data = slices.Concat(now, b.rest(w, len(b.data)-len(rest)))
-	if !b.remain(b.ours, w.gone) {
-		b.data = b.undo(b.data)
-	}
-	b.keep()
+	b.leave(w, slices.Concat(now, b.rest(w, len(b.data)-len(rest))))
 	return nil
 }
 

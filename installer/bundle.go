@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"iter"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -197,12 +198,21 @@ func (b *bundle) add(w wanted) error {
 // drop takes out what nothing explains. When nothing of ours is left, repairs are
 // undone.
 func (b *bundle) drop(w *withdrawal) error {
-	b.data = w.copies(b.data, b.style)
-	if !b.remain(b.ours, w.gone) {
-		b.data = b.undo(b.data)
-	}
-	b.keep()
+	b.leave(w, w.copies(b.data, b.style))
 	return nil
+}
+
+// leave makes data, in which all of ours stand that stay, what the bundle holds.
+func (b *bundle) leave(w *withdrawal, data []byte) {
+	if b.remain(b.ours, w.gone) {
+		stands := w.file.standing(b.reader.Copies(b.data, b.style))
+		maps.DeleteFunc(stands, func(f certs.Fingerprint, _ int) bool { return w.gone[f] })
+		w.file.settle(stands, b.reader.Copies(data, b.style))
+	} else {
+		data = b.undo(data)
+	}
+	b.data = data
+	b.keep()
 }
 
 // keep leaves the bundle as it is now: what is damaged stays so.
@@ -253,18 +263,14 @@ func (b *bundle) append(text []byte, more []*certs.Certificate) []byte {
 func (b *bundle) keepPlaces(copies []pemfile.Copy) {
 	file, seen := b.record.file(b.name), map[certs.Fingerprint]bool{}
 	anew := len(copies) > 0 && copies[0].Gap != file.Head
-	for i, c := range copies {
+	for _, c := range copies {
 		f := c.Cert.Fingerprint()
-		at, known := file.placeOf(f)
-		if b.ours[f] && (seen[f] || anew && known) {
+		if _, known := file.placeOf(f); b.ours[f] && (seen[f] || anew && known) {
 			file.share(f)
 		}
 		seen[f] = true
-		if known && !anew && c.Behind != nil && isAt(at, c, copies) && c.Exact() {
-			at.Behind, at.Gap = lastOf(copies, i), c.Gap
-			file.place(at)
-		}
 	}
+	file.settle(file.standing(copies), copies)
 }
 
 // repair returns a bundle that all programs read and that ends with a line

@@ -45,25 +45,35 @@ func (f *recordedFile) placeOf(print certs.Fingerprint) (placed, bool) {
 	return f.Added[i], true
 }
 
-// unplace forgets where a certificate was put. What was put behind it is now
-// behind what was before it.
-func (f *recordedFile) unplace(print certs.Fingerprint) {
-	was, ok := f.placeOf(print)
-	if !ok {
-		return
+// standing returns what stands where it was put: by certificate, which of its
+// copies, counted from 0. Nothing does where someone began the file anew.
+func (f *recordedFile) standing(copies []pemfile.Copy) map[certs.Fingerprint]int {
+	stands, count := map[certs.Fingerprint]int{}, map[certs.Fingerprint]int{}
+	if len(copies) == 0 || copies[0].Gap != f.Head {
+		return stands
 	}
-	f.Added = slices.DeleteFunc(f.Added, func(p placed) bool { return p.Fingerprint == was.Fingerprint })
-	for i := range f.Added {
-		p := &f.Added[i]
-		at := slices.Index(p.Behind, mark(print))
-		if at < 0 {
-			continue
+	for _, c := range copies {
+		print := c.Cert.Fingerprint()
+		if at, known := f.placeOf(print); known && isAt(at, c, copies) && c.Exact() {
+			stands[print] = count[print]
 		}
-		if at == 0 {
-			p.Gap += was.Gap
+		count[print]++
+	}
+	return stands
+}
+
+// settle notes where that is now: what it stood behind has gone, or has come back.
+func (f *recordedFile) settle(stands map[certs.Fingerprint]int, copies []pemfile.Copy) {
+	if len(stands) > 0 && len(copies) > 0 {
+		f.Head = copies[0].Gap
+	}
+	count := map[certs.Fingerprint]int{}
+	for i, c := range copies {
+		print := c.Cert.Fingerprint()
+		if n, ok := stands[print]; ok && n == count[print] {
+			f.place(placed{Fingerprint: print.String(), Behind: lastOf(copies, i), Gap: c.Gap})
 		}
-		p.Behind = slices.Concat(p.Behind[:at], was.Behind)
-		p.Behind = p.Behind[:min(len(p.Behind), predecessors)]
+		count[print]++
 	}
 }
 

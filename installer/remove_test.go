@@ -1,6 +1,8 @@
 package installer_test
 
 import (
+	"bytes"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -54,5 +56,45 @@ func TestRecordIsReproducible(t *testing.T) {
 				t.Errorf("the record is\n%s\nnot\n%s", got, want)
 			}
 		})
+	}
+}
+
+// What was put behind someone's copy of a certificate is found there when the copy
+// that this program put before that has gone.
+func TestRemoveBehindTheOtherCopy(t *testing.T) {
+	old, a, c := roottest.NewCA(t, "Old").PEM(), roottest.NewCA(t, "A").PEM(), roottest.NewCA(t, "C").PEM()
+	for name, before := range map[string]fstest.MapFS{
+		"bundle": {"etc/ssl/cert.pem": {Data: []byte(old), Mode: 0o644}},
+		"debian": model(t, debianTree(map[string]string{"etc/ca-certificates.conf": "x.crt\n", "usr/share/ca-certificates/x.crt": old})),
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := map[string]string{"bundle": "etc/ssl/cert.pem", "debian": bundlePath}[name]
+			after, _ := install(t, before, installer.Options{}, source(t, "s1", a))
+			after[path] = &fstest.MapFile{Data: append(slices.Clone(after[path].Data), "# by hand\n"+a...), Mode: 0o644}
+			after, _ = install(t, after, installer.Options{}, source(t, "s2", c))
+			after, _ = remove(t, after, installer.Selection{Sources: []string{"s1"}}, installer.Options{})
+			after, report := remove(t, after, installer.Selection{All: true}, installer.Options{})
+			if got, want := string(after[path].Data), old+"# by hand\n"+a; got != want || len(report.Stays) > 0 {
+				t.Errorf("the bundle is %q, and %v stays", got, report.Stays)
+			}
+		})
+	}
+}
+
+// What is behind more certificates that go than the record has before it is found.
+func TestRemoveBehindManyThatWent(t *testing.T) {
+	old, last := roottest.NewCA(t, "Old").PEM(), roottest.NewCA(t, "Z").PEM()
+	many := ""
+	for _, name := range []string{"A", "B", "C", "D", "E"} {
+		many += roottest.NewCA(t, name).PEM()
+	}
+	before := model(t, debianTree(map[string]string{"etc/ca-certificates.conf": "x.crt\n", "usr/share/ca-certificates/x.crt": old}))
+	after, _ := install(t, before, installer.Options{}, source(t, "many", many))
+	after, _ = install(t, after, installer.Options{}, source(t, "one", last))
+	after, _ = remove(t, after, installer.Selection{Sources: []string{"many"}}, installer.Options{})
+	after[bundlePath] = &fstest.MapFile{Data: bytes.TrimSpace(after[bundlePath].Data), Mode: 0o644}
+	after, report := remove(t, after, installer.Selection{All: true}, installer.Options{})
+	if got := string(after[bundlePath].Data); got != old || len(report.Stays) > 0 {
+		t.Errorf("the bundle is %q, and %v stays", got, report.Stays)
 	}
 }

@@ -54,9 +54,6 @@ func (w *withdrawal) copiesBehind(offset int, data []byte, as pemfile.Style) []b
 			cut = append(cut, c)
 		}
 	}
-	for _, c := range cut {
-		w.file.unplace(c.Cert.Fingerprint())
-	}
 	return as.Without(data, cut)
 }
 
