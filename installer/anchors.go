@@ -169,6 +169,15 @@ func (a *anchors) without(paths map[string]certs.Fingerprint) *anchors {
 	return &left
 }
 
+// paths returns where the anchors are.
+func (a *anchors) paths() map[string]bool {
+	set := map[string]bool{}
+	for _, f := range a.files {
+		set[f.path] = true
+	}
+	return set
+}
+
 // writeAnchor writes the anchor of w, unless it is there.
 func (e *edit) writeAnchor(store string, linkName func(string) string, w wanted) error {
 	name, err := e.anchorName(linkName, w)

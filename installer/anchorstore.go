@@ -334,7 +334,7 @@ func (s anchorStore) remove(e *edit, gone map[certs.Fingerprint]bool) error {
 		return err
 	}
 	left := before.anchors.without(dropped)
-	e.explained = e.explanationOf(left.files)
+	e.explained, e.anchored = e.explanationOf(left.files), left.paths()
 	if before.data == nil {
 		e.report.add(StoreReport{Name: s.id, Path: "/" + localDir, Removed: len(dropped), Total: left.alone(e.reader).Len()})
 	} else if err := s.removeFromBundle(e, before, left, gone); err != nil {

@@ -44,6 +44,7 @@ type edit struct {
 	linksNow    map[string]string // those in /etc/ssl/certs, once they were made anew
 
 	explained explanation                  // what the sources of the root's own store hold that are not ours, for TLS
+	anchored  map[string]bool              // where those are
 	stays     map[certs.Fingerprint]string // of what was to be taken out: why it stays
 }
 

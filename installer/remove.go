@@ -264,8 +264,8 @@ func (e *edit) holders(gone map[certs.Fingerprint]bool) (map[certs.Fingerprint]s
 		files, err := filesIn(e.root, dir, func(f fs.DirEntry) bool {
 			certificate := isHash(f.Name()) || path.Ext(f.Name()) == ".pem" || path.Ext(f.Name()) == ".crt"
 			target := links[f.Name()]
-			// What another name of the directory holds is found there, and an anchor explains itself.
-			return certificate && (target == "" || strings.Contains(target, "/") && !toAnchor(target))
+			// What another name of the directory holds is found there, and an anchor that is read explains itself.
+			return certificate && (target == "" || strings.Contains(target, "/") && !e.anchored[target])
 		})
 		if err != nil {
 			return nil, err

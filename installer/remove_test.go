@@ -98,3 +98,19 @@ func TestRemoveBehindManyThatWent(t *testing.T) {
 		t.Errorf("the bundle is %q, and %v stays", got, report.Stays)
 	}
 }
+
+// An anchor that is deselected explains nothing: that its link is still there, for
+// the tool was not run since, is said.
+func TestRemoveNamesDeselected(t *testing.T) {
+	ca, other := roottest.NewCA(t, "Deselected").PEM(), roottest.NewCA(t, "Other").PEM()
+	before := model(t, debianTree(map[string]string{
+		"etc/ca-certificates.conf": "x.crt\ny.crt\n", "usr/share/ca-certificates/x.crt": ca, "usr/share/ca-certificates/y.crt": other,
+	}))
+	after, _ := install(t, before, installer.Options{}, source(t, "s", ca))
+	after["etc/ca-certificates.conf"] = &fstest.MapFile{Data: []byte("!x.crt\ny.crt\n"), Mode: 0o644}
+	after[bundlePath] = &fstest.MapFile{Data: []byte(other), Mode: 0o644}
+	_, report := remove(t, after, installer.Selection{All: true}, installer.Options{})
+	if len(report.Stays) != 1 || report.Stays[0].Because != "someone else put it into /etc/ssl/certs/x.pem" {
+		t.Errorf("what stays: %v", report.Stays)
+	}
+}
