@@ -38,12 +38,26 @@ func (s anchorStore) remakeLinksWithout(e *edit, before map[string]string, a *an
 			heirsOf[n.hash] = append(heirsOf[n.hash], heir)
 		}
 	}
-	for hash, all := range heirsOf {
-		for i, heir := range all { // they take the first of the places
-			there[vacant[hash][i]] = heir
+	for hash, names := range vacant {
+		for i, heir := range heirsOf[hash] { // they take the first of the places
+			there[names[i]] = heir
 		}
+		closeUp(there, names[len(heirsOf[hash]):])
 	}
 	return s.remakeLinks(e, before, there, a)
+}
+
+// closeUp takes names of one hash away, in the order of their numbers, as if they
+// had never been: those behind have the numbers that they would have had.
+func closeUp(links map[string]string, vacant []string) {
+	for _, name := range slices.Backward(vacant) {
+		n, _ := parseHash(name)
+		for links[n.next().String()] != "" {
+			links[n.String()] = links[n.next().String()]
+			n = n.next()
+		}
+		delete(links, n.String())
+	}
 }
 
 // toolsLinks returns the links that a run of the tool would leave.

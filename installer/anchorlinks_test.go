@@ -3,6 +3,7 @@ package installer_test
 import (
 	"fmt"
 	"io/fs"
+	"slices"
 	"testing"
 	"testing/fstest"
 
@@ -84,5 +85,28 @@ func isFoundByHash(t *testing.T, tree fstest.MapFS, ca *roottest.CA) bool {
 		if string(data) == ca.PEM() {
 			return true
 		}
+	}
+}
+
+// The links of a subject behind ours have the numbers afterwards that they would
+// have had.
+func TestDebianRemoveBeforeOthersOfASubject(t *testing.T) {
+	packaged := roottest.NewCA(t, "Packaged").PEM()
+	ours, x, y := roottest.NewCA(t, "Same"), roottest.NewCA(t, "Same"), roottest.NewCA(t, "Same")
+	name := func(n int) string { return fmt.Sprintf("etc/ssl/certs/%s.%d", hash(t, ours), n) }
+	for what, bundle := range map[string]string{"the tool's": "", "someone's": "# by hand\n"} {
+		t.Run(what, func(t *testing.T) {
+			before := model(t, debianTree(map[string]string{"etc/ca-certificates.conf": "x.crt\n", "usr/share/ca-certificates/x.crt": packaged}))
+			after, _ := install(t, before, installer.Options{}, source(t, "s", ours.PEM()))
+			for n, ca := range []*roottest.CA{x, y} {
+				file := fmt.Sprintf("own%d.pem", n)
+				after["etc/ssl/certs/"+file], after[name(1+n)] = &fstest.MapFile{Data: []byte(ca.PEM()), Mode: 0o644}, link(file)
+			}
+			after[bundlePath] = &fstest.MapFile{Data: append(slices.Clone(after[bundlePath].Data), bundle...), Mode: 0o644}
+			after, _ = remove(t, after, installer.Selection{All: true}, installer.Options{})
+			if a, b := after[name(0)], after[name(1)]; a == nil || b == nil || string(a.Data) != "own0.pem" || string(b.Data) != "own1.pem" || after[name(2)] != nil {
+				t.Errorf("the links are %v, %v, %v", a, b, after[name(2)])
+			}
+		})
 	}
 }

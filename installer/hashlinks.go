@@ -247,9 +247,9 @@ func byNumber(a, b string) int {
 
 // remove takes a hash link away and returns the name that is no longer there.
 // Where another link stood before, one of ours that is behind takes its place,
-// else that one comes back. Anywhere else the last of the numbers behind moves
-// there, so that no gap hides them; a file stays where it is, and the link leads
-// to it.
+// else that one comes back. Anywhere else those behind move up, so that no gap
+// hides them and they have the numbers that they would have had; a file stays where
+// it is, and the link leads to it.
 func (l hashLinks) remove(n hashName) (lost string, err error) {
 	recorded := l.record.store(l.store)
 	if i := slices.IndexFunc(recorded.Replaced, func(r replacedLink) bool { return r.Path == l.at(n) }); i >= 0 {
@@ -266,19 +266,19 @@ func (l hashLinks) remove(n hashName) (lost string, err error) {
 		}
 		return n.String(), l.root.Remove(l.at(n))
 	}
-	last := l.free(n.next())
-	last.id--
-	if last == n {
-		return n.String(), l.root.Remove(l.at(n))
+	for next := n.next(); isThere(l.root, l.at(next)); n, next = next, next.next() {
+		target, err := l.root.ReadLink(l.at(next))
+		if err != nil {
+			return "", l.root.Symlink(next.String(), l.at(n))
+		}
+		if err := l.root.Symlink(target, l.at(n)); err != nil {
+			return "", err
+		}
+		if i := slices.IndexFunc(recorded.Replaced, func(r replacedLink) bool { return r.Path == l.at(next) }); i >= 0 {
+			recorded.Replaced[i].Path = l.at(n)
+		}
 	}
-	target, err := l.root.ReadLink(l.at(last))
-	if err != nil {
-		return "", l.root.Symlink(last.String(), l.at(n))
-	}
-	if err := l.root.Symlink(target, l.at(n)); err != nil {
-		return "", err
-	}
-	return last.String(), l.root.Remove(l.at(last))
+	return n.String(), l.root.Remove(l.at(n))
 }
 
 // lastOfOurs returns the last of the numbers behind n that leads to an anchor of
