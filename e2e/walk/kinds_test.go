@@ -197,7 +197,14 @@ func rewritten(how string, list []block) []byte {
 // The steps of an administrator who puts anchors into a directory, and of one who
 // takes certgraft's out by hand.
 func anchorVerbs(dir, ext string, then func(w *world, root string) error) map[string]verb {
-	file := func(root, name string) string { return filepath.Join(root, dir, "local-"+name+ext) }
+	file := func(root, name string) string {
+		if before := []string{"a", "t1", "m1"}; slices.Contains(before, name) {
+			name = "acme-" + name // the tools take it before certgraft's
+		} else {
+			name = "local-" + name
+		}
+		return filepath.Join(root, dir, name+ext)
+	}
 	return map[string]verb{
 		"anchor": {allOf, func(w *world, root, name string) error {
 			must(os.MkdirAll(filepath.Join(root, dir), 0o755))
