@@ -176,8 +176,8 @@ func advised(err error) error { return hint.Add(err, advice(err)) }
 // advice is what to do about a failed download: what its error knows, or what is
 // so of most.
 func advice(err error) string {
-	if known, ok := errors.AsType[hint.Error](err); ok {
-		return known.Hint()
+	if known := hint.Of(err); len(known) > 0 {
+		return known[0]
 	}
 	return "check the network and the proxy (https_proxy), or download the file elsewhere and name it"
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/internal/web"
 )
 
 // errPolicy is a download that is refused whatever the server says.
@@ -29,7 +30,7 @@ func newTransport(ctx context.Context, opt Options) (http.RoundTripper, error) {
 		return nil, err
 	}
 	return &http.Transport{
-		Proxy:                  http.ProxyFromEnvironment,
+		Proxy:                  web.Proxy,
 		DialContext:            (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
 		TLSClientConfig:        &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
 		TLSHandshakeTimeout:    10 * time.Second,

@@ -16,6 +16,7 @@ import (
 	"github.com/certgraft/certgraft/bundles"
 	"github.com/certgraft/certgraft/internal/command/words"
 	"github.com/certgraft/certgraft/internal/hint"
+	"github.com/certgraft/certgraft/internal/web"
 	"github.com/certgraft/certgraft/probe"
 )
 
@@ -157,7 +158,7 @@ func (o *verifyOptions) connection(ctx context.Context, p *printer, arg string) 
 	if o.serverName != "" {
 		target.ServerName = strings.TrimSuffix(o.serverName, ".")
 	}
-	opt.Proxy, err = o.proxyFor(target)
+	opt.Proxy, err = o.proxyFor(p, target)
 	return target, opt, err
 }
 
@@ -177,14 +178,18 @@ func (o *verifyOptions) resolve(ctx context.Context, p *printer, target probe.Ta
 
 // proxyFor returns the proxy that is named, or for https the one that the
 // environment names.
-func (o *verifyOptions) proxyFor(target probe.Target) (*url.URL, error) {
+func (o *verifyOptions) proxyFor(p *printer, target probe.Target) (*url.URL, error) {
 	switch {
 	case o.proxy == "none", o.proxy == "" && target.Protocol.Name != "tls":
 		return nil, nil
 	case o.proxy == "":
-		proxy, err := http.ProxyFromEnvironment(&http.Request{URL: &url.URL{Scheme: "https", Host: target.String()}})
-		if err != nil || proxy == nil || proxy.Scheme != "http" {
-			return nil, nil //nolint:nilerr // a proxy that cannot be used is as none
+		proxy, err := web.Proxy(&http.Request{URL: &url.URL{Scheme: "https", Host: target.String()}})
+		if err != nil {
+			return nil, usagef("verify: %w", err)
+		}
+		if proxy != nil && proxy.Scheme != "http" {
+			p.warn("https_proxy names a proxy of the kind " + proxy.Scheme + ", and verify connects itself: name one with --proxy http://HOST:PORT")
+			return nil, nil
 		}
 		return proxy, nil
 	}

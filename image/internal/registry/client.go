@@ -96,6 +96,7 @@ func (c *Client) transport() http.RoundTripper {
 		inner := c.Transport
 		if inner == nil {
 			t := http.DefaultTransport.(*http.Transport).Clone()
+			t.Proxy = web.Proxy
 			t.TLSClientConfig = c.tls()
 			t.ResponseHeaderTimeout = 5 * time.Minute // some registries take their time to finish a large upload
 			t.MaxIdleConnsPerHost = 16

@@ -167,7 +167,7 @@ func (at engineAddress) client() (*http.Client, string, error) {
 		return nil, "", oci.WithKind(fmt.Errorf("%s is no URL", at.from), oci.ErrUsage)
 	}
 	dialer := &net.Dialer{Timeout: dialTime}
-	t := &http.Transport{DialContext: dialer.DialContext, TLSClientConfig: at.tls, TLSHandshakeTimeout: dialTime, Proxy: http.ProxyFromEnvironment}
+	t := &http.Transport{DialContext: dialer.DialContext, TLSClientConfig: at.tls, TLSHandshakeTimeout: dialTime, Proxy: web.Proxy}
 	switch {
 	case u.Scheme == "unix":
 		t.Proxy = nil
