@@ -31,10 +31,9 @@ func tried(suite string) []client {
 func TestMatrix(t *testing.T) {
 	rig.Slow(t)
 	chains := cases.Chains(t, time.Now())
-	var lines strings.Builder
+	lines := serveAll(t, chains)
 	var ids []string
 	for _, c := range chains {
-		fmt.Fprintf(&lines, "%s %s %d\n", c.ID, c.Host, serve(t, c))
 		ids = append(ids, c.ID)
 	}
 	judged, said := newTable(), newTable()
@@ -45,7 +44,7 @@ func TestMatrix(t *testing.T) {
 		root := newRoot(t, suite)
 		nameHosts(t, root, chains)
 		trustAll(t, root, set(t, chains))
-		rig.Write(t, root+"/opt/cases.txt", lines.String())
+		rig.Write(t, root+"/opt/cases.txt", lines)
 		for _, c := range tried(suite) {
 			answered := answers(t, c, root, c.trust...)
 			for _, id := range ids {
@@ -61,6 +60,16 @@ func TestMatrix(t *testing.T) {
 	}
 	judged.compare(t, "readers/testdata/matrix.tsv", ids)
 	compareWords(t, said, ids)
+}
+
+// serveAll runs a server for each chain, and returns what /opt/cases.txt says of them.
+func serveAll(t *testing.T, chains []cases.Chain) string {
+	t.Helper()
+	var lines strings.Builder
+	for _, c := range chains {
+		fmt.Fprintf(&lines, "%s %s %d\n", c.ID, c.Host, serve(t, c))
+	}
+	return lines.String()
 }
 
 // answers returns what a client says of each server of /opt/cases.txt. One that cannot

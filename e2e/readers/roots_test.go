@@ -27,20 +27,26 @@ func systemOf(suite string) []string {
 func newRoot(t *testing.T, suite string) string {
 	t.Helper()
 	root := rig.Unpack(t, archive(t, suite))
-	in := func(name string) string { return filepath.Join(root, name) }
-	rig.Run(t, "cp", "testdata/client.py", "testdata/client.js", "testdata/fetch.js", "testdata/client.rb", "testdata/client.php", "testdata/client.escript",
-		"testdata/each.sh", "testdata/java/Readers.java", in("opt"))
-	rig.Run(t, "mknod", "-m", "666", in("dev/urandom"), "c", "1", "9") // NSS asks it
-	rig.Run(t, "mount", "-t", "proc", "proc", in("proc"))
-	t.Cleanup(func() { rig.Run(t, "umount", in("proc")) })
+	furnish(t, root)
 	if suite != "sid" {
 		inside(t, root, "javac", "-d", "/opt", "/opt/Readers.java")
 	}
 	if suite == "trixie" {
 		npmClients(t, root)
-		rig.Run(t, "env", "CGO_ENABLED=0", "go", "build", "-trimpath", "-o", in("opt/readers"), rig.File("e2e/readers/testdata/go"))
 	}
 	return root
+}
+
+// furnish puts our part of the clients into a root.
+func furnish(t *testing.T, root string) {
+	t.Helper()
+	in := func(name string) string { return filepath.Join(root, name) }
+	rig.Run(t, "cp", "testdata/client.py", "testdata/client.js", "testdata/fetch.js", "testdata/client.rb", "testdata/client.php", "testdata/client.escript",
+		"testdata/each.sh", "testdata/java/Readers.java", in("opt"))
+	rig.Run(t, "env", "CGO_ENABLED=0", "go", "build", "-trimpath", "-o", in("opt/readers"), rig.File("e2e/readers/testdata/go"))
+	rig.Run(t, "mknod", "-m", "666", in("dev/urandom"), "c", "1", "9") // NSS asks it
+	rig.Run(t, "mount", "-t", "proc", "proc", in("proc"))
+	t.Cleanup(func() { rig.Run(t, "umount", in("proc")) })
 }
 
 // archive returns the archive of a root. That of sid has OpenSSL 4.0 in it, which Debian has

@@ -3,7 +3,6 @@
 package readers
 
 import (
-	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -22,15 +21,12 @@ func TestStores(t *testing.T) {
 	rig.Slow(t)
 	servers, stores := cases.Stores(t, time.Now())
 	slices.SortFunc(servers, func(a, b cases.Chain) int { return strings.Compare(a.ID, b.ID) })
-	var lines strings.Builder
-	for _, s := range servers {
-		fmt.Fprintf(&lines, "%s %s %d\n", s.ID, s.Host, serve(t, s))
-	}
+	lines := serveAll(t, servers)
 	loaded := newTable()
 	const suite = "trixie" // from one release to the next, this does not change
 	root := newRoot(t, suite)
 	nameHosts(t, root, servers)
-	rig.Write(t, root+"/opt/cases.txt", lines.String())
+	rig.Write(t, root+"/opt/cases.txt", lines)
 	for _, s := range stores {
 		lay(t, root, s)
 		for _, c := range tried(suite) {
