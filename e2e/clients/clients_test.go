@@ -22,7 +22,7 @@ import (
 )
 
 // A client is a program that connects to a TLS server: a row of
-// docs/compatibility.md.
+// readers/testdata/clients.tsv, which docs/readers.md has as a table.
 type client struct {
 	name    string
 	command string   // for sh; it prints hello if it trusts the servers at $PORT and, PostgreSQL, $PG
@@ -207,7 +207,7 @@ func TestClients(t *testing.T) {
 	rig.Run(t, rig.Certgraft, "remove", "--root", root, "--all")
 	removed := tried(t, "remove", false, func(t *testing.T, c client) bool { return c.trusts(t, root, servers, told(c)) })
 	if !t.Failed() {
-		goldenDoc(t, rig.File("docs/compatibility.md"), compatibility(before, under, installed, removed))
+		compareTable(t, rig.File("readers/testdata/clients.tsv"), beforeAndAfter(before, under, installed, removed))
 	}
 }
 
@@ -239,45 +239,25 @@ func installAdvice(t *testing.T, root string) map[string]string {
 	return variables
 }
 
-// compatibility writes the table of docs/compatibility.md.
-func compatibility(before, under, installed, removed map[string]bool) string {
-	var doc strings.Builder
-	doc.WriteString(`# Compatibility
-
-What real programs do with a TLS server whose CA they do not know: before; under ` + "`certgraft run ca.pem -- PROGRAM`" + `; after
-` + "`certgraft install ca.pem`" + `, with the variable that its advice names where the program has roots of its own; after
-` + "`certgraft remove --all`" + `. The programs are Debian trixie's unless the name says otherwise. ` + "`make e2e`" + ` tries all of them
-and compares this table; ` + "`make e2e FLAGS=-update`" + ` writes it.
-
-| program | before | under ` + "`run`" + ` | after ` + "`install`" + ` | needs | after ` + "`remove`" + ` |
-| --- | --- | --- | --- | --- | --- |
-`)
+// beforeAndAfter writes what became of the clients as a table.
+func beforeAndAfter(before, under, installed, removed map[string]bool) string {
+	var out strings.Builder
+	out.WriteString("program\tbefore\trun\tinstall\tneeds\tremove\n")
 	word := map[bool]string{true: "trusts", false: "refuses"}
 	for _, c := range allClients {
-		needs := ""
-		for _, name := range c.told {
-			needs = "`" + name + "`"
-		}
-		fmt.Fprintf(&doc, "| %s | %s | %s | %s | %s | %s |\n", c.name, word[before[c.name]], word[under[c.name]], word[installed[c.name]], needs, word[removed[c.name]])
+		fmt.Fprintln(&out, strings.Join([]string{c.name, word[before[c.name]], word[under[c.name]], word[installed[c.name]], strings.Join(c.told, " "), word[removed[c.name]]}, "\t"))
 	}
-	doc.WriteString(`
-Programs that can be told neither by a file in the root nor by a variable: those built with webpki-roots (Rust) or another list compiled in, unless
-they have an option; Chromium and Firefox, which read NSS databases (` + "`certutil -A`" + `). GnuTLS has no variable: under ` + "`run`" + ` wget is told by
-` + "`WGETRC`" + ` and git by ` + "`GIT_SSL_CAINFO`" + `, and other programs by an option of theirs that names ` + "`$CERTGRAFT_BUNDLE`" + `.
-libpq is told by ` + "`PGSSLROOTCERT`" + ` only where ` + "`PGSSLMODE`" + ` is verify-ca or verify-full: with ` + "`sslmode=require`" + ` the variable would have it
-begin to look at certificates.
-`)
-	return doc.String()
+	return out.String()
 }
 
-// goldenDoc compares a page with what is to be in it, or writes it.
-func goldenDoc(t *testing.T, name, want string) {
+// compareTable compares a file with what is to be in it, or writes it.
+func compareTable(t *testing.T, name, want string) {
 	t.Helper()
 	if *rig.Update {
 		rig.Write(t, name, want)
 		return
 	}
 	if got, err := os.ReadFile(name); err != nil || string(got) != want {
-		t.Errorf("%s is not what was found (%v): run with -update and read what changed", name, err)
+		t.Errorf("%s is not what was found (%v): run with -update, then make docs, and read what changed", name, err)
 	}
 }

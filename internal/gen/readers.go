@@ -50,6 +50,25 @@ const unreadWords = "The bundle is the first of `/etc/ssl/certs/ca-certificates.
 	"database (`certutil -A -t C,,`). wget and git are Debian's, which use GnuTLS; node-debian uses the libssl of its distribution. Not measured: .NET, rustls with roots\n" +
 	"compiled in, pgjdbc.\n"
 
+const clientsHead = `
+## Before and after
+
+What programs do with a server whose CA they do not know: before; under ` + "`certgraft run ca.pem -- PROGRAM`" + `; after ` + "`certgraft install ca.pem`" + `, with
+the variable that its advice names where the program has roots of its own; after ` + "`certgraft remove --all`" + `. The programs are Debian 13's unless the name
+says otherwise. ` + "`make e2e`" + ` tries all of them and compares them with this table (` + "`readers/testdata/clients.tsv`" + `).
+
+| program | before | under ` + "`run`" + ` | after ` + "`install`" + ` | needs | after ` + "`remove`" + ` |
+| --- | --- | --- | --- | --- | --- |
+`
+
+const clientsTail = `
+Programs that can be told neither by a file in the root nor by a variable: those built with webpki-roots (Rust) or another list compiled in, unless
+they have an option; Chromium and Firefox, which read NSS databases (` + "`certutil -A`" + `). GnuTLS has no variable: under ` + "`run`" + ` wget is told by
+` + "`WGETRC`" + ` and git by ` + "`GIT_SSL_CAINFO`" + `, and other programs by an option of theirs that names ` + "`$CERTGRAFT_BUNDLE`" + `.
+libpq is told by ` + "`PGSSLROOTCERT`" + ` only where ` + "`PGSSLMODE`" + ` is verify-ca or verify-full: with ` + "`sslmode=require`" + ` the variable would have it
+begin to look at certificates.
+`
+
 // listed is a case in the list of cases.
 type listed struct{ id, about string }
 
@@ -103,7 +122,31 @@ func readersPage(data string) (string, error) {
 			}
 		}
 	}
-	return b.String(), nil
+	err = writeClients(&b, filepath.Join(data, "clients.tsv"))
+	return b.String(), err
+}
+
+// writeClients writes what programs did before and after.
+func writeClients(b *strings.Builder, name string) error {
+	did, err := os.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	b.WriteString(clientsHead)
+	for i, line := range strings.Split(strings.TrimSpace(string(did)), "\n") {
+		cells := strings.Split(line, "\t")
+		if len(cells) != 6 {
+			return fmt.Errorf("%s: line %d: it has %d columns", name, i+1, len(cells))
+		}
+		if needs := cells[4]; i > 0 && needs != "" {
+			cells[4] = "`" + needs + "`"
+		}
+		if i > 0 {
+			fmt.Fprintf(b, "| %s |\n", strings.Join(cells, " | "))
+		}
+	}
+	b.WriteString(clientsTail)
+	return nil
 }
 
 // matrix is a table of e2e/readers.
