@@ -104,22 +104,3 @@ func TestNoReader(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
-
-// Databases of NSS and browsers are named wherever they are.
-func TestR12Databases(t *testing.T) {
-	tree := fstest.MapFS{
-		"home/u/.pki/nssdb/cert9.db": file("x"), "root/.local/share/pki/nssdb/cert9.db": file("x"), "home/u/.mozilla/firefox/x1.default/cert9.db": file("x"),
-		"ms-playwright/firefox-1490/firefox/libxul.so": file(""), "home/u/.mozilla/firefox/profiles.ini": file(""), "etc/pki/nssdb/cert8.db": file(""),
-	}
-	var got []string
-	for _, d := range Databases(rootfs.NewOverlay(tree)) {
-		got = append(got, d.Path+" "+d.Whom)
-	}
-	want := []string{
-		"/home/u/.pki/nssdb Chromium, Chrome and Electron", "/root/.local/share/pki/nssdb Chromium and Chrome from 146 on",
-		"/home/u/.mozilla/firefox/x1.default Firefox", "/ms-playwright/firefox-1490 Playwright's Firefox",
-	}
-	if !slices.Equal(got, want) {
-		t.Errorf("%q\nwant %q", got, want)
-	}
-}

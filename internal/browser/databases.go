@@ -1,7 +1,12 @@
-package readers
+// Package browser knows the browsers of a root and the databases of NSS.
+//
+// Start with [Databases].
+package browser
 
 import (
+	"io/fs"
 	"path"
+	"strings"
 
 	"github.com/certgraft/certgraft/rootfs"
 )
@@ -40,18 +45,40 @@ var databases = []struct {
 
 // Databases returns the databases of NSS and the browsers that are in a root.
 func Databases(root *rootfs.Overlay) (all []Database) {
-	f := newFinder(root, nil)
+	seen := map[string]bool{}
 	for _, d := range databases {
-		for _, at := range f.distinct(asFound(f.glob(path.Join(d.pattern, d.file)))) {
-			all = append(all, Database{"/" + path.Dir(at.path), d.whom})
+		for _, at := range distinct(root, seen, glob(root, path.Join(d.pattern, d.file))) {
+			all = append(all, Database{"/" + path.Dir(at), d.whom})
 		}
 	}
 	return all
 }
 
-func asFound(paths []string) (all []found) {
-	for _, p := range paths {
-		all = append(all, found{path: p})
+// distinct returns the real names of what is there and was not seen.
+func distinct(root *rootfs.Overlay, seen map[string]bool, names []string) (kept []string) {
+	for _, name := range names {
+		real, err := root.Resolve(name)
+		if err != nil || seen[real] {
+			continue
+		}
+		if _, err := fs.Stat(root, real); err == nil {
+			seen[real] = true
+			kept = append(kept, real)
+		}
 	}
-	return all
+	return kept
+}
+
+// glob returns the names that match a pattern; {home} is every home directory.
+func glob(root fs.FS, pattern string) (names []string) {
+	each := []string{pattern}
+	if rest, ok := strings.CutPrefix(pattern, "{home}"); ok {
+		each = []string{"root" + rest, "home/*" + rest}
+	}
+	for _, p := range each {
+		if matched, err := fs.Glob(root, p); err == nil {
+			names = append(names, matched...)
+		}
+	}
+	return names
 }
