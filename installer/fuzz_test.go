@@ -34,21 +34,6 @@ func FuzzRelease(f *testing.F) {
 	})
 }
 
-// FuzzPersisted reads files in p11-kit's own format. What is blocked is named by
-// the file that says so, and a file that says nothing of the kind blocks nothing.
-func FuzzPersisted(f *testing.F) {
-	ca := roottest.NewCA(f, "A")
-	f.Add("[p11-kit-object-v1]\nclass: certificate\nx-distrusted: true\nissuer: \"%30%00\"\nserial-number: \"%02%01%01\"\n" + ca.PEM())
-	f.Add("[p11-kit-object-v1]\nclass: x-certificate-extension\nobject-id: 2.5.29.37\nvalue: \"0%16%06%03U%1d%25\"\n[p11-kit-object-v1]\nx-distrusted: true\n")
-	f.Fuzz(func(t *testing.T, text string) {
-		d := distrust{}
-		d.addObjects(text, "file", true)
-		if len(d) > 0 && !strings.Contains(text, "x-distrusted") {
-			t.Errorf("%d are blocked by %q", len(d), text)
-		}
-	})
-}
-
 // FuzzRecord reads what an earlier run wrote, or someone else.
 func FuzzRecord(f *testing.F) {
 	f.Add([]byte(`{"version":1,"certificates":[{"fingerprint":"00","subject":"CN=x","sources":["a"],"stores":["bundle:/etc/ssl/cert.pem"]}],"sources":[{"name":"a","set":""}],"stores":[{"name":"bundle","created":["../../x","etc/ssl/cert.pem"],"repairs":[{"path":"etc/ssl/cert.pem","sha256":"","cuts":[{"offset":99,"was":"","now":"x"}]}],"replaced":[{"path":"/x","target":"y"}]}],"directories":["..","etc"]}`))

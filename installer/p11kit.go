@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/installer/internal/blocklist"
+	"github.com/certgraft/certgraft/installer/internal/edk2"
 	"github.com/certgraft/certgraft/internal/pemfile"
 )
 
@@ -49,7 +51,7 @@ var fedora = p11Store{
 		{"etc/pki/ca-trust/extracted/pem/email-ca-bundle.pem", email, bundleAs(pemfile.Style{Comment: true})},
 		{"etc/pki/ca-trust/extracted/pem/objsign-ca-bundle.pem", codeSigning, bundleAs(pemfile.Style{Comment: true})},
 		{"etc/pki/ca-trust/extracted/openssl/ca-bundle.trust.crt", everything, bundleAs(pemfile.Style{Comment: true, Trusted: true})},
-		{"etc/pki/ca-trust/extracted/edk2/cacerts.bin", serverAuth, edk2},
+		{"etc/pki/ca-trust/extracted/edk2/cacerts.bin", serverAuth, firmware},
 	},
 	hashDirs: []hashDir{{path: "etc/pki/ca-trust/extracted/pem/directory-hash", purpose: serverAuth, copies: []string{"etc/pki/tls/certs"}}},
 	first:    []string{"etc/pki/tls/cert.pem", "etc/pki/tls/certs/ca-bundle.crt"},
@@ -65,7 +67,7 @@ var arch = p11Store{
 		{"etc/ca-certificates/extracted/email-ca-bundle.pem", email, bundleAs(pemfile.Style{Comment: true})},
 		{"etc/ca-certificates/extracted/objsign-ca-bundle.pem", codeSigning, bundleAs(pemfile.Style{Comment: true})},
 		{"etc/ca-certificates/extracted/ca-bundle.trust.crt", everything, bundleAs(pemfile.Style{Comment: true, Trusted: true})},
-		{"etc/ca-certificates/extracted/edk2-cacerts.bin", serverAuth, edk2},
+		{"etc/ca-certificates/extracted/edk2-cacerts.bin", serverAuth, firmware},
 	},
 	hashDirs: []hashDir{{path: "etc/ca-certificates/extracted/cadir", purpose: serverAuth, copies: []string{"etc/ssl/certs"}}},
 	first:    []string{"etc/ssl/cert.pem", "etc/ssl/certs/ca-certificates.crt"},
@@ -265,7 +267,7 @@ func (s p11Store) left(e *edit) (sourced, error) {
 			}
 			for _, f := range files {
 				for _, c := range e.certificatesOf(f) {
-					_, blocked := blocks.why(c)
+					_, blocked := blocks.Why(c)
 					all = append(all, sourcedCert{wanted{Certificate: c}, f.path, blocked})
 				}
 			}
@@ -281,4 +283,106 @@ func (s p11Store) dropAnchors(e *edit, gone map[certs.Fingerprint]bool) error {
 		return err
 	}
 	return e.reportRemoved(s.id, dir, len(dropped))
+}
+
+// refuseBlocked returns an error if the trust policy in dirs blocks what is
+// wanted. What is installed all the same is lost when rebuild next runs.
+func (e *edit) refuseBlocked(dirs []string, rebuild string, want []wanted) error {
+	blocks, err := e.blocklist(dirs)
+	if err != nil {
+		return err
+	}
+	for _, w := range want {
+		file, blocked := blocks.Why(w.Certificate)
+		switch {
+		case !blocked:
+		case e.opt.OverrideBlocklist:
+			e.warn("%s is installed although /%s blocks it, and is lost again when %s next runs", w.Subject(), file, rebuild)
+		default:
+			return blockedBy(w.Certificate, file)
+		}
+	}
+	return nil
+}
+
+func blockedBy(c *certs.Certificate, file string) error { return blocked(c, "/"+file+" blocks it") }
+
+// blocklist reads the directories of blocked certificates in dirs, which older
+// versions of p11-kit name otherwise, and what the files of the other ones
+// distrust.
+func (e *edit) blocklist(dirs []string) (blocklist.List, error) {
+	d := blocklist.List{}
+	for _, dir := range dirs {
+		for _, sub := range []string{"", "anchors", "blocklist", "blacklist"} {
+			if err := e.readBlocks(d, path.Join(dir, sub), sub == "" || sub == "anchors"); err != nil {
+				return d, err
+			}
+		}
+	}
+	return d, nil
+}
+
+// readBlocks adds what the files of a directory block: all that they hold, or only
+// what they say so of.
+func (e *edit) readBlocks(d blocklist.List, dir string, onlyMarked bool) error {
+	files, err := filesIn(e.root, dir, func(fs.DirEntry) bool { return true })
+	if err != nil {
+		return fmt.Errorf("read the blocklist: %w", err)
+	}
+	e.warnNotUTF8(dir)
+	for _, f := range files {
+		d.Read(f.data, f.name(), onlyMarked)
+	}
+	return nil
+}
+
+// firmware is the format of the list that EDK II firmware reads.
+var firmware = format{"list of certificates for firmware", openFirmware}
+
+type firmwareFile struct{ lists []firmwareList }
+
+type firmwareList struct {
+	raw  []byte
+	cert *certs.Certificate // nil where it is none
+}
+
+func openFirmware(e *edit, _, _ string, data []byte) (content, error) {
+	lists, err := edk2.Split(data)
+	f := &firmwareFile{}
+	for _, raw := range lists {
+		list := firmwareList{raw: raw}
+		if der := edk2.Certificate(raw); der != nil {
+			list.cert, _ = e.reader.Parse(der)
+		}
+		f.lists = append(f.lists, list)
+	}
+	return f, err
+}
+
+func (f *firmwareFile) held() *certs.Set {
+	set := &certs.Set{}
+	for _, l := range f.lists {
+		if l.cert != nil {
+			set.Add(l.cert, "")
+		}
+	}
+	return set
+}
+
+func (f *firmwareFile) add(w wanted) error {
+	f.lists = append(f.lists, firmwareList{edk2.List(w.Raw), w.Certificate})
+	return nil
+}
+
+func (f *firmwareFile) drop(w *withdrawal) error {
+	f.lists = slices.DeleteFunc(f.lists, func(l firmwareList) bool { return l.cert != nil && w.takes(l.cert) })
+	return nil
+}
+
+func (f *firmwareFile) encode() ([]byte, error) {
+	var out []byte
+	for _, l := range f.lists {
+		out = append(out, l.raw...)
+	}
+	return out, nil
 }

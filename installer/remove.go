@@ -232,7 +232,7 @@ func (e *edit) holders(gone map[certs.Fingerprint]bool) (map[certs.Fingerprint]s
 		case slices.Contains(keystores, name):
 		case strings.HasSuffix(name, ".bin"):
 			if data, err := e.root.Content(name); err == nil {
-				if c, err := openEDK2(e, "", "", data); err == nil {
+				if c, err := openFirmware(e, "", "", data); err == nil {
 					for c := range c.held().All() {
 						note(c, name)
 					}

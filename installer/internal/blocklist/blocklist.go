@@ -1,12 +1,12 @@
-package installer
+// Package blocklist reads what a p11-kit trust policy does not want trusted.
+//
+// Start with an empty [List]. [List.Read] adds what one file of the policy says.
+package blocklist
 
 import (
 	"bytes"
 	"encoding/pem"
-	"fmt"
-	"io/fs"
 	"net/url"
-	"path"
 	"strings"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -15,76 +15,29 @@ import (
 	"github.com/certgraft/certgraft/certs"
 )
 
-// distrust is what a p11-kit trust policy does not want trusted: the file that
-// says so, by public key, whatever else is certified with it, and by issuer and
-// serial number, in DER.
-type distrust map[string]string
+// List is what a policy does not want trusted: the file that says so, by public
+// key, whatever else is certified with it, and by issuer and serial number, in DER.
+type List map[string]string
 
-func (d distrust) why(c *certs.Certificate) (string, bool) {
+// Why returns the file that blocks a certificate, if one does.
+func (d List) Why(c *certs.Certificate) (file string, blocked bool) {
 	if file, ok := d[c.PublicKey()]; ok {
 		return file, true
 	}
-	file, ok := d[c.IssuerAndSerial()]
-	return file, ok
+	file, blocked = d[c.IssuerAndSerial()]
+	return file, blocked
 }
 
-// refuseBlocked returns an error if the trust policy in dirs blocks what is
-// wanted. What is installed all the same is lost when rebuild next runs.
-func (e *edit) refuseBlocked(dirs []string, rebuild string, want []wanted) error {
-	blocks, err := e.blocklist(dirs)
-	if err != nil {
-		return err
+// Read adds what a file blocks: all that it holds, or only what it says so of.
+func (d List) Read(data []byte, file string, onlyMarked bool) {
+	if !onlyMarked {
+		d.add(data, file)
 	}
-	for _, w := range want {
-		file, blocked := blocks.why(w.Certificate)
-		switch {
-		case !blocked:
-		case e.opt.OverrideBlocklist:
-			e.warn("%s is installed although /%s blocks it, and is lost again when %s next runs", w.Subject(), file, rebuild)
-		default:
-			return blockedBy(w.Certificate, file)
-		}
-	}
-	return nil
+	d.addBlocks(data, file, onlyMarked)
+	d.addObjects(string(data), file, onlyMarked)
 }
 
-func blockedBy(c *certs.Certificate, file string) error { return blocked(c, "/"+file+" blocks it") }
-
-// blocklist reads the directories of blocked certificates in dirs, which older
-// versions of p11-kit name otherwise, and what the files of the other ones
-// distrust.
-func (e *edit) blocklist(dirs []string) (distrust, error) {
-	d := distrust{}
-	for _, dir := range dirs {
-		for _, sub := range []string{"", "anchors", "blocklist", "blacklist"} {
-			if err := d.read(e, path.Join(dir, sub), sub == "" || sub == "anchors"); err != nil {
-				return d, err
-			}
-		}
-	}
-	return d, nil
-}
-
-// read adds what the files of a directory block: all that they hold, or only
-// what they say so of.
-func (d distrust) read(e *edit, dir string, onlyMarked bool) error {
-	files, err := filesIn(e.root, dir, func(fs.DirEntry) bool { return true })
-	if err != nil {
-		return fmt.Errorf("read the blocklist: %w", err)
-	}
-	e.warnNotUTF8(dir)
-	for _, f := range files {
-		data, name := f.data, f.name()
-		if !onlyMarked {
-			d.add(data, name)
-		}
-		d.addBlocks(data, name, onlyMarked)
-		d.addObjects(string(data), name, onlyMarked)
-	}
-	return nil
-}
-
-func (d distrust) add(data []byte, file string) {
+func (d List) add(data []byte, file string) {
 	found, _, _ := certs.ParseAll(data) // what is none blocks nothing
 	for _, c := range found {
 		d[c.PublicKey()] = file
@@ -94,7 +47,7 @@ func (d distrust) add(data []byte, file string) {
 
 // addBlocks reads the PEM blocks of a file, keys beside them or not, or only
 // those that their trust settings trust for nothing.
-func (d distrust) addBlocks(data []byte, file string, onlyMarked bool) {
+func (d List) addBlocks(data []byte, file string, onlyMarked bool) {
 	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
 		var der cryptobyte.String
 		settings := cryptobyte.String(block.Bytes)
@@ -124,7 +77,7 @@ func distrusts(settings cryptobyte.String) bool {
 // addObjects reads the objects of a file in p11-kit's own format (persist.c), or
 // only those that are marked as distrusted: by certificate, by public key, or by
 // issuer and serial number.
-func (d distrust) addObjects(text, file string, onlyMarked bool) {
+func (d List) addObjects(text, file string, onlyMarked bool) {
 	for _, object := range strings.Split(text, "[p11-kit-object-v1]")[1:] {
 		values := persisted(object)
 		marked, class := values["x-distrusted"], values["class"]
