@@ -57,6 +57,10 @@ type Store interface {
 	Add(Entry) error
 	// Remove takes away the trusted certificates that drop picks.
 	Remove(drop func(Entry) bool) error
+	// Cut takes them away as Remove does, and returns what Restore puts back. An
+	// entry whose alias is there is not put back.
+	Cut(drop func(Entry) bool) ([]Piece, error)
+	Restore([]Piece) error
 	// Encode returns the file.
 	Encode() ([]byte, error)
 }
