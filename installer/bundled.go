@@ -30,7 +30,11 @@ func (s bundledStore) name() string { return s.id }
 func (s bundledStore) used(e *edit) bool { return len(s.found(e)) > 0 }
 
 func (s bundledStore) install(e *edit, want []wanted) error {
-	return e.extendAll(s.id, s.found(e), want)
+	var all []namer
+	for _, name := range s.found(e) {
+		all = append(all, namer{by: s.id, path: "/" + name})
+	}
+	return e.extendNamed(s.id, all, want)
 }
 
 func (s bundledStore) remove(e *edit, gone map[certs.Fingerprint]bool) error {
@@ -90,7 +94,8 @@ func composerFiles(f *finder) []string {
 // name.
 func phpFiles(f *finder) []string {
 	var files []string
-	for _, ini := range f.glob("etc/php.ini", "etc/php.d/*.ini", "etc/php/*/*/php.ini", "etc/php/*/*/conf.d/*.ini", "etc/php[0-9]*/php.ini", "etc/php[0-9]*/conf.d/*.ini", "usr/local/etc/php/php.ini", "usr/local/etc/php/conf.d/*.ini") {
+	scanned := f.glob(dirsOf(f.opt.Environ["PHP_INI_SCAN_DIR"], "/*.ini")...)
+	for _, ini := range append(scanned, f.glob("etc/php.ini", "etc/php.d/*.ini", "etc/php/*/*/php.ini", "etc/php/*/*/conf.d/*.ini", "etc/php[0-9]*/php.ini", "etc/php[0-9]*/conf.d/*.ini", "usr/local/etc/php/php.ini", "usr/local/etc/php/conf.d/*.ini")...) {
 		data, err := f.root.ReadFile(ini)
 		if err != nil {
 			continue // what PHP cannot read it does not obey

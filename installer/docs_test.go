@@ -50,7 +50,7 @@ func TestStoresAreDocumented(t *testing.T) {
 		needs("the bundle of "+s.id, "`/"+s.bundle+"`")
 	}
 	for _, v := range variables {
-		if v.extended {
+		if v.value == "{bundle}" {
 			needs("the variable", "`"+v.name+"`")
 		}
 	}

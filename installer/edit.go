@@ -8,6 +8,7 @@ import (
 	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/internal/hint"
 	"github.com/certgraft/certgraft/internal/pemfile"
+	"github.com/certgraft/certgraft/internal/settings"
 	"github.com/certgraft/certgraft/rootfs"
 )
 
@@ -42,6 +43,9 @@ type edit struct {
 	covered     []string          // bundles that a store of this run has seen to
 	shrunk      []string          // files that certificates were taken out of
 	linksNow    map[string]string // those in /etc/ssl/certs, once they were made anew
+
+	configured bool // config is known
+	config     []settings.Setting
 
 	explained explanation                  // what the sources of the root's own store hold that are not ours, for TLS
 	anchored  map[string]bool              // where those are

@@ -2,12 +2,14 @@ package installer
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"path"
 	"slices"
 	"strings"
 
 	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/internal/settings"
 	"github.com/certgraft/certgraft/rootfs"
 )
 
@@ -20,46 +22,130 @@ func (envStore) name() string { return "env" }
 func (envStore) used(e *edit) bool { return len(e.opt.Environ) > 0 }
 
 func (s envStore) install(e *edit, want []wanted) error {
-	files, err := e.envFiles()
-	if err != nil {
-		return err
-	}
-	return e.extendAll(s.name(), files, want)
+	return e.extendNamed(s.name(), e.namers(), want)
 }
 
 func (s envStore) remove(e *edit, gone map[certs.Fingerprint]bool) error {
 	return e.shrinkAll(s.name(), e.bundle, gone)
 }
 
-// envFiles returns the files that variables name and that are no system bundle,
-// each once. A variable that leads nowhere is warned of: programs that obey it
-// trust nobody. So is one that names what cannot be extended.
-func (e *edit) envFiles() ([]string, error) {
+// configStore is the same of files that the configuration of programs names.
+type configStore struct{}
+
+func (configStore) name() string { return "config" }
+
+func (configStore) used(e *edit) bool { return len(e.settings()) > 0 }
+
+func (s configStore) install(e *edit, want []wanted) error {
+	return e.extendNamed(s.name(), e.configNamers(), want)
+}
+
+func (s configStore) remove(e *edit, gone map[certs.Fingerprint]bool) error {
+	return e.shrinkAll(s.name(), e.bundle, gone)
+}
+
+// settings returns what the configuration of programs in the root names.
+func (e *edit) settings() []settings.Setting {
+	if !e.configured {
+		e.configured, e.config = true, settings.Find(e.root, e.opt.Environ)
+	}
+	return e.config
+}
+
+// A namer is what has programs read their CAs from a file, in place of the
+// system's bundle or beside it.
+type namer struct {
+	by       string // a variable, or a place in a file
+	path     string
+	dir      bool // it is a directory of hash links
+	adds     bool
+	variable string // that can name a bundle instead
+	password string // of a trust store
+}
+
+// namers are the variables in the environment that name files.
+func (e *edit) namers() []namer {
+	var all []namer
+	for _, v := range variables {
+		for _, name := range v.paths(e.opt.Environ[v.name]) {
+			n := namer{by: v.name, path: name, dir: v.value == "{directory}", adds: v.adds}
+			if v.joined == "" {
+				n.variable = v.name
+			}
+			all = append(all, n)
+		}
+	}
+	return all
+}
+
+// configNamers are the settings of programs that name files. Those that hold a
+// certificate themselves are warned of.
+func (e *edit) configNamers() []namer {
+	var all []namer
+	for _, set := range e.settings() {
+		switch set.Kind {
+		case settings.File, settings.Directory:
+			all = append(all, namer{by: set.String(), path: set.Value, dir: set.Kind == settings.Directory})
+		case settings.Inline:
+			e.warn("%s holds certificates: the program that obeys it trusts those alone; have cafile name %s in place of it", set, cmp.Or(e.bundleName(), "a bundle"))
+		}
+	}
+	return all
+}
+
+// extendNamed adds what is wanted to the files that something names.
+func (e *edit) extendNamed(store string, all []namer, want []wanted) error {
+	files, err := e.extendable(all)
+	if err != nil {
+		return err
+	}
+	return e.extendAll(store, files, want)
+}
+
+// extendable returns the files that are named and that no other store sees to, each
+// once. Those that are not to be extended are named.
+func (e *edit) extendable(all []namer) ([]string, error) {
 	system, err := e.bundleFiles()
 	if err != nil {
 		return nil, err
 	}
+	system = append(system, e.covered...)
 	var files []string
-	for _, v := range variables {
-		value := e.opt.Environ[v.name]
-		if !v.extended || !strings.HasPrefix(value, "/") {
-			continue // not set, or relative to who knows what
-		}
-		real, err := e.root.Resolve(value)
-		switch {
+	for _, n := range all {
+		real, err := e.root.Resolve(n.path)
+		switch why := ""; {
+		case !path.IsAbs(n.path):
+			e.leave(n, "depends on the directory in which a program starts")
 		case err != nil || !exists(e.root, real):
-			e.warn("%s names %s, which is not there: programs that obey it trust nobody", v.name, value)
+			harm := "trust nobody"
+			if n.adds {
+				harm = "do without it"
+			}
+			e.warn("%s names %s, which is not there: programs that obey it %s", n.by, n.path, harm)
 		case slices.Contains(system, real) || slices.Contains(files, real) || e.isCertDir(real):
-		case e.isInput(real):
-			e.nameBundle(v, value)
-		case !e.isPEM(real):
-			e.warn("%s names %s, which is no file of PEM certificates and was left as it is: programs that obey it do not see what is installed; name a bundle instead", v.name, value)
 		default:
+			if why = e.unfit(n, real); why != "" {
+				e.leave(n, why)
+				continue
+			}
 			files = append(files, real)
 		}
 	}
 	slices.Sort(files)
 	return files, nil
+}
+
+// unfit says why a file that is named is not to be extended; "" if it is.
+func (e *edit) unfit(n namer, real string) string {
+	switch {
+	case n.dir:
+		return "is a directory of its own"
+	case e.isInput(real):
+		return "another store reads as an anchor"
+	case !e.isPEM(real):
+		return "is no file of PEM certificates"
+	}
+	return ""
 }
 
 // isInput reports whether another store reads a file as one of its own: an anchor,
@@ -88,17 +174,16 @@ func isBelow(root *rootfs.Overlay, real, dir string) bool {
 	return err == nil && strings.HasPrefix(real, at+"/")
 }
 
-// nameBundle says that a variable should name the bundle in place of a file that is
-// not to be edited. Where the bundle holds what the file does, it can be set so.
-func (e *edit) nameBundle(v variable, value string) {
+// leave says that a file was left as it is, and that its namer should name the
+// bundle. Where the bundle holds what the file does, a variable can be set so.
+func (e *edit) leave(n namer, why string) {
 	bundle := e.bundleName()
-	if bundle == "" {
-		e.warn("%s names %s, which another store reads as an anchor and which was left as it is: programs that obey it do not see what is installed; name a bundle instead", v.name, value)
+	text := fmt.Sprintf("%s names %s, which %s and was left as it is: programs that obey it do not see what is installed; have it name %s instead", n.by, n.path, why, cmp.Or(bundle, "a bundle"))
+	e.warn("%s", text)
+	if bundle == "" || n.variable == "" {
 		return
 	}
-	text := fmt.Sprintf("%s names %s, which another store reads as an anchor and which was left as it is: programs that obey it do not see what is installed; have it name %s instead", v.name, value, bundle)
-	e.warn("%s", text)
-	data, _ := e.root.Content(strings.TrimPrefix(value, "/"))
+	data, err := e.root.Content(strings.TrimPrefix(n.path, "/"))
 	in, _ := e.reader.Open(data)
 	held := e.bundleHolds(bundle)
 	for c := range in.Held.All() {
@@ -106,7 +191,9 @@ func (e *edit) nameBundle(v variable, value string) {
 			return
 		}
 	}
-	e.report.Instead = append(e.report.Instead, Instead{v.name, bundle, text})
+	if err == nil && in.Held.Len() > 0 {
+		e.report.Instead = append(e.report.Instead, Instead{n.variable, bundle, text})
+	}
 }
 
 // isCertDir reports whether name is the directory of hash links, which others

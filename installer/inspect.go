@@ -126,14 +126,15 @@ func Trusted(root fs.ReadLinkFS) iter.Seq2[*certs.Certificate, error] {
 	return (&edit{root: overlayOf(root), reader: pemfile.NewReader(), bundlePaths: bundlePaths()}).trusted()
 }
 
-// states looks at every bundle, every file that the environment names, and the
+// states looks at every bundle, every file that the environment or a
+// configuration names, and the
 // directory of hash links.
 func (e *edit) states(now time.Time) ([]StoreState, error) {
 	bundles, err := e.bundleFiles()
 	if err != nil {
 		return nil, err
 	}
-	extra, err := e.envFiles()
+	extra, err := e.extendable(append(e.namers(), e.configNamers()...))
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package installer
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/internal/hint"
 	"github.com/certgraft/certgraft/internal/pemfile"
+	"github.com/certgraft/certgraft/internal/settings"
 	"github.com/certgraft/certgraft/keystore"
 )
 
@@ -60,10 +62,16 @@ type javaStore struct{}
 
 func (javaStore) name() string { return "java" }
 
-func (javaStore) used(e *edit) bool { return !e.opt.Append && len(e.keystores()) > 0 }
+func (javaStore) used(e *edit) bool {
+	return !e.opt.Append && (len(e.keystores()) > 0 || len(e.namedKeystores()) > 0)
+}
 
 func (s javaStore) install(e *edit, want []wanted) error {
+	left := e.leaveKeystores()
 	for _, name := range e.keystores() {
+		if slices.Contains(left, name) {
+			continue
+		}
 		if !leadsToFile(e.root, name) {
 			return hint.Add(fmt.Errorf("/%s is no file, and a link to none: Java trusts nobody there", name), "repair it, leave Java alone with --stores system, or edit the other stores with --keep-going")
 		}
@@ -73,6 +81,36 @@ func (s javaStore) install(e *edit, want []wanted) error {
 		e.report.java = e.report.java || leads(e.root, debianKeystore, name)
 	}
 	return nil
+}
+
+// leaveKeystores names the trust stores that an option names and that cannot be
+// edited, and returns where they are.
+func (e *edit) leaveKeystores() (left []string) {
+	own := e.ownKeystores()
+	for _, n := range e.namedKeystores() {
+		real, err := e.root.Resolve(n.path)
+		switch {
+		case !path.IsAbs(n.path):
+			e.warn("%s names the trust store %s, which depends on the directory in which Java starts and was left as it is: Java does not see what is installed; have it name the file by its whole path", n.by, n.path)
+		case err != nil || !exists(e.root, real):
+			e.warn("%s names the trust store %s, which is not there: Java trusts nobody by it", n.by, n.path)
+		case slices.Contains(own, real) || slices.Contains(left, real):
+		default:
+			if _, err := e.openKeystore(real); err != nil {
+				left = append(left, real)
+				e.warn("%s names the trust store %s, which was left as it is, so that Java does not see what is installed: %v; give its password with --java-password-file FILE, or have it name another", n.by, n.path, err)
+			}
+		}
+	}
+	return left
+}
+
+func (e *edit) openKeystore(name string) (keystore.Store, error) {
+	data, err := e.root.Content(name)
+	if err != nil {
+		return nil, err
+	}
+	return keystore.Open(data, e.passwords()...)
 }
 
 // readable returns what is to stand in a trust store: what p11-kit would put
@@ -126,6 +164,34 @@ func (e *edit) sources(name string) explanation {
 // keystores returns the Java trust stores of the root, each real file once, and
 // links to one that lead nowhere.
 func (e *edit) keystores() []string {
+	found := e.ownKeystores()
+	for _, n := range e.namedKeystores() {
+		if real, err := e.root.Resolve(n.path); err == nil && path.IsAbs(n.path) && exists(e.root, real) && !slices.Contains(found, real) {
+			found = append(found, real)
+		}
+	}
+	return found
+}
+
+// namedKeystores are the trust stores that options of Java in the environment name,
+// whatever the variable, and those that Gradle's configuration does.
+func (e *edit) namedKeystores() []namer {
+	var all []namer
+	for _, by := range slices.Sorted(maps.Keys(e.opt.Environ)) {
+		if name, password := settings.Java(e.opt.Environ[by]); name != "" {
+			all = append(all, namer{by: by, path: name, password: password})
+		}
+	}
+	for _, set := range e.settings() {
+		if set.Kind == settings.Keystore {
+			all = append(all, namer{by: set.String(), path: set.Value, password: set.Password})
+		}
+	}
+	return all
+}
+
+// ownKeystores are the trust stores that Java runtimes read by themselves.
+func (e *edit) ownKeystores() []string {
 	var found []string
 	add := func(name string) {
 		real, err := e.root.Resolve(name)
@@ -207,10 +273,16 @@ func (e *edit) keystoreFormat(name string) format {
 
 // passwords are those to try.
 func (e *edit) passwords() []string {
+	var all []string
 	if e.opt.JavaPassword != "" {
-		return []string{e.opt.JavaPassword, keystore.DefaultPassword}
+		all = append(all, e.opt.JavaPassword)
 	}
-	return []string{keystore.DefaultPassword}
+	for _, n := range e.namedKeystores() {
+		if n.password != "" && !slices.Contains(all, n.password) {
+			all = append(all, n.password)
+		}
+	}
+	return append(all, keystore.DefaultPassword)
 }
 
 func explainKeystore(err error) error {
@@ -326,11 +398,7 @@ func (k *keystoreFile) named(err error) error {
 
 // keystoreHolds returns what Java trusts by a file: nobody, if it cannot read it.
 func (e *edit) keystoreHolds(name string) *certs.Set {
-	data, err := e.root.ReadFile(strings.TrimPrefix(name, "/"))
-	if err != nil {
-		return &certs.Set{}
-	}
-	s, err := keystore.Open(data, e.passwords()...)
+	s, err := e.openKeystore(strings.TrimPrefix(name, "/"))
 	if err != nil {
 		return &certs.Set{}
 	}

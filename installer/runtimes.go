@@ -207,10 +207,15 @@ func (e *edit) sitePackages() []string {
 // searchPath returns the directories of PATH, as names for io/fs that are no
 // patterns.
 func (e *edit) searchPath() []string {
+	return dirsOf(e.opt.Environ["PATH"], "")
+}
+
+// dirsOf returns the directories of a list in a variable, each with rest behind it.
+func dirsOf(list, rest string) []string {
 	var dirs []string
-	for dir := range strings.SplitSeq(e.opt.Environ["PATH"], ":") {
+	for dir := range strings.SplitSeq(list, ":") {
 		if strings.HasPrefix(dir, "/") && !strings.ContainsAny(dir, `*?[\`) && path.Clean(dir) != "/" {
-			dirs = append(dirs, path.Clean(dir)[1:])
+			dirs = append(dirs, path.Clean(dir)[1:]+rest)
 		}
 	}
 	return dirs

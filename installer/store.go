@@ -11,6 +11,7 @@ import (
 	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/internal/hint"
 	"github.com/certgraft/certgraft/internal/pemfile"
+	"github.com/certgraft/certgraft/internal/settings"
 	"github.com/certgraft/certgraft/rootfs"
 )
 
@@ -53,6 +54,7 @@ var stores = []struct {
 	{bundleStore{}, system},
 	{javaStore{}, extra},
 	{envStore{}, extra},
+	{configStore{}, extra},
 	{phpStore, extra},
 	{pythonStore, named},
 	{rubyStore, named},
@@ -169,5 +171,5 @@ var readNames = []string{
 func Reads(name string) bool {
 	return slices.Contains(readNames, path.Base(name)) || strings.Contains(name, "php") && path.Ext(name) == ".ini" ||
 		slices.ContainsFunc(readDirs, func(dir string) bool { return strings.HasPrefix(name+"/", dir) }) ||
-		slices.Contains(bundlePaths(), name) || slices.Contains(readFiles, name)
+		slices.Contains(bundlePaths(), name) || slices.Contains(readFiles, name) || settings.Reads(name)
 }

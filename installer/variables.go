@@ -1,8 +1,10 @@
 package installer
 
 import (
+	"slices"
 	"strings"
 
+	"github.com/certgraft/certgraft/internal/settings"
 	"github.com/certgraft/certgraft/keystore"
 )
 
@@ -41,24 +43,23 @@ type variable struct {
 	value   string // places are in braces
 	adds    bool   // to the roots that the runtime has
 
-	joined   string // between the value that is there and ours, where both count; else there is one value, a path
-	extended bool   // install extends the file that it names, see [envStore]
-	strict   bool   // what did not look at certificates begins to: only where that is wanted
+	joined string // between the value that is there and ours, where both count; else there is one value, a path
+	strict bool   // what did not look at certificates begins to: only where that is wanted
 }
 
 // variables is every variable that this program knows: what env prints, what run
-// sets, what advice names and what install looks at.
+// sets, what advice names, and whose files install extends, see [envStore].
 var variables = []variable{
-	{name: "SSL_CERT_FILE", runtime: "OpenSSL and what is built on it, Go, .NET, uv", value: "{bundle}", extended: true},
+	{name: "SSL_CERT_FILE", runtime: "OpenSSL and what is built on it, Go, .NET, uv", value: "{bundle}"},
 	{name: "SSL_CERT_DIR", runtime: "OpenSSL and what is built on it, Go, .NET", value: "{directory}", joined: ":"},
-	{name: "NODE_EXTRA_CA_CERTS", runtime: "Node, Deno, Bun", value: "{bundle}", adds: true, extended: true},
+	{name: "NODE_EXTRA_CA_CERTS", runtime: "Node, Deno, Bun", value: "{bundle}", adds: true},
 	{name: "DENO_CERT", runtime: "Deno", value: "{bundle}", adds: true},
-	{name: "REQUESTS_CA_BUNDLE", runtime: "Python's requests", value: "{bundle}", extended: true},
-	{name: "CURL_CA_BUNDLE", runtime: "curl, Python's requests", value: "{bundle}", extended: true},
-	{name: "AWS_CA_BUNDLE", runtime: "the AWS command line and botocore", value: "{bundle}", extended: true},
-	{name: "PIP_CERT", runtime: "pip", value: "{bundle}", extended: true},
+	{name: "REQUESTS_CA_BUNDLE", runtime: "Python's requests", value: "{bundle}"},
+	{name: "CURL_CA_BUNDLE", runtime: "curl, Python's requests", value: "{bundle}"},
+	{name: "AWS_CA_BUNDLE", runtime: "the AWS command line and botocore", value: "{bundle}"},
+	{name: "PIP_CERT", runtime: "pip", value: "{bundle}"},
 	{name: "HTTPLIB2_CA_CERTS", runtime: "Python's httplib2", value: "{bundle}"},
-	{name: "GIT_SSL_CAINFO", runtime: "git", value: "{bundle}", extended: true},
+	{name: "GIT_SSL_CAINFO", runtime: "git", value: "{bundle}"},
 	{name: "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH", runtime: "gRPC in C++, Python, Ruby, PHP", value: "{bundle}"},
 	{name: "JAVA_TOOL_OPTIONS", runtime: "Java", value: javaOptions, joined: " "},
 	{name: "CARGO_HTTP_CAINFO", runtime: "cargo", value: "{bundle}"},
@@ -107,6 +108,21 @@ func NamedFiles(environ map[string]string) map[string]string {
 		}
 	}
 	return named
+}
+
+// paths are the files, or directories, of certificates in the value of a variable.
+func (v variable) paths(value string) []string {
+	switch {
+	case value == "" || v.strict && value == "system":
+		return nil
+	case v.value == "{bundle}":
+		return []string{value}
+	case v.name == "SSL_CERT_DIR":
+		return slices.DeleteFunc(strings.Split(value, ":"), func(dir string) bool { return dir == "" })
+	case v.name == "ERL_AFLAGS":
+		return slices.DeleteFunc([]string{settings.Erlang(value)}, func(file string) bool { return file == "" })
+	}
+	return nil
 }
 
 func (v variable) with(value string) Variable {
