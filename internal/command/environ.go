@@ -17,7 +17,7 @@ import (
 //	CERTGRAFT_SHARD    the part of a list of images to patch (also a flag)
 //	SOURCE_DATE_EPOCH  the moment at which expiry is judged, and the times of what is written
 //	NO_COLOR, TERM     no colour where NO_COLOR is set or TERM is "dumb"
-//	https_proxy …      read by internal/web for downloads, registries and engines, and by verify for https
+//	https_proxy …      read for downloads, registries and engines, and by verify for https
 //	DOCKER_HOST        the engine of docker-daemon:, XDG_RUNTIME_DIR where a user's own has its socket
 //	DOCKER_CONTEXT     the context of docker-daemon:, where DOCKER_HOST is not set
 //	DOCKER_TLS_VERIFY, DOCKER_TLS, DOCKER_CERT_PATH  how the engine is reached by TLS, as docker does
