@@ -262,7 +262,7 @@ func (b *bundle) append(text []byte, more []*certs.Certificate) []byte {
 // there are two, someone else has it too, as has who began the file anew.
 func (b *bundle) keepPlaces(copies []pemfile.Copy) {
 	file, seen := b.record.file(b.name), map[certs.Fingerprint]bool{}
-	anew := len(copies) > 0 && copies[0].Gap != file.Head
+	anew := file.isAnew(copies)
 	for _, c := range copies {
 		f := c.Cert.Fingerprint()
 		if _, known := file.placeOf(f); b.ours[f] && (seen[f] || anew && known) {

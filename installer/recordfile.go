@@ -49,7 +49,7 @@ func (f *recordedFile) placeOf(print certs.Fingerprint) (placed, bool) {
 // copies, counted from 0. Nothing does where someone began the file anew.
 func (f *recordedFile) standing(copies []pemfile.Copy) map[certs.Fingerprint]int {
 	stands, count := map[certs.Fingerprint]int{}, map[certs.Fingerprint]int{}
-	if len(copies) == 0 || copies[0].Gap != f.Head {
+	if f.isAnew(copies) {
 		return stands
 	}
 	for _, c := range copies {
@@ -60,6 +60,17 @@ func (f *recordedFile) standing(copies []pemfile.Copy) map[certs.Fingerprint]int
 		count[print]++
 	}
 	return stands
+}
+
+// isAnew reports whether someone began the file anew: its first certificate stands
+// behind another text. What sets a certificate apart can be left of one that was
+// taken out before it.
+func (f *recordedFile) isAnew(copies []pemfile.Copy) bool {
+	if len(copies) == 0 {
+		return false
+	}
+	first := copies[0]
+	return first.Gap != f.Head && !(first.Plain && first.Gap > f.Head)
 }
 
 // settle notes where that is now: what it stood behind has gone, or has come back.

@@ -114,3 +114,26 @@ func TestRemoveNamesDeselected(t *testing.T) {
 		t.Errorf("what stays: %v", report.Stays)
 	}
 }
+
+// Someone takes the first certificate out of a bundle, and leaves what set it
+// apart: that does not begin the file anew, so what is ours goes.
+func TestRemoveAfterTheFirstWasTakenOut(t *testing.T) {
+	alpine := debianTree(map[string]string{bundlePath: roottest.NewCA(t, "A").PEM() + "\n" + roottest.NewCA(t, "B").PEM() + "\n"})
+	alpine["etc/os-release"] = &fstest.MapFile{Data: []byte("ID=alpine\n"), Mode: 0o644}
+	fedora := roottest.TreeFile(t, "../testdata/roots/fedora.before.txtar")
+	for path, before := range map[string]fstest.MapFS{bundlePath: alpine, "etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem": fedora} {
+		t.Run(path, func(t *testing.T) {
+			after, _ := install(t, before, installer.Options{}, source(t, "s", roottest.NewCA(t, "Ours").PEM()))
+			for _, tree := range []fstest.MapFS{before, after} {
+				data := string(tree[path].Data)
+				head, rest, _ := strings.Cut(data, "-----BEGIN CERTIFICATE-----\n")
+				_, rest, _ = strings.Cut(rest, "-----END CERTIFICATE-----\n")
+				tree[path] = &fstest.MapFile{Data: []byte(head + rest), Mode: tree[path].Mode}
+			}
+			after, report := remove(t, after, installer.Selection{All: true}, installer.Options{})
+			if got, want := string(after[path].Data), string(before[path].Data); got != want || len(report.Stays) > 0 {
+				t.Errorf("the bundle is %.300q, not %.300q, and %v stays", got, want, report.Stays)
+			}
+		})
+	}
+}

@@ -120,8 +120,8 @@ func (w *withdrawal) mine(copies, all []pemfile.Copy) int {
 		return -1
 	}
 	at, known := w.file.placeOf(f)
-	if known && all[0].Gap != w.file.Head {
-		return -1 // someone began the file anew
+	if known && w.file.isAnew(all) {
+		return -1
 	}
 	for i, c := range slices.Backward(copies) {
 		if c.Exact() && (!known && c.Gap == 0 || known && isAt(at, c, all)) {
@@ -156,7 +156,7 @@ func isAt(at placed, c pemfile.Copy, all []pemfile.Copy) bool {
 // toolsOwn returns the first copy that a tool would have written, in a file that
 // begins as a tool begins it.
 func (w *withdrawal) toolsOwn(copies, all []pemfile.Copy) int {
-	if all[0].Gap != w.file.Head {
+	if w.file.isAnew(all) {
 		return -1
 	}
 	return slices.IndexFunc(copies, func(c pemfile.Copy) bool { return c.Gap == 0 && c.Exact() })
