@@ -27,12 +27,9 @@ func (s anchorStore) remakeLinksWithout(e *edit, before map[string]string, a *an
 		return err
 	}
 	there, vacant, heirsOf := maps.Clone(before), map[uint32][]string{}, map[uint32][]string{}
-	for _, name := range slices.SortedFunc(maps.Keys(before), byNumber) {
-		f, gone := files[before[name]]
-		n, isHash := parseHash(name)
-		if !gone || !isHash {
-			continue
-		}
+	for _, name := range slices.SortedFunc(hashLinksTo(before, files), byNumber) {
+		f := files[before[name]]
+		n, _ := parseHash(name)
 		vacant[n.hash] = append(vacant[n.hash], name)
 		if heir := heirs[f]; heir != "" && !l.isLinked(n, f, before, files) {
 			heirsOf[n.hash] = append(heirsOf[n.hash], heir)

@@ -169,6 +169,20 @@ func (a *anchors) without(paths map[string]certs.Fingerprint) *anchors {
 	return &left
 }
 
+// held returns what the bundle holds that a tool makes of the anchors.
+func (a *anchors) held(r *pemfile.Reader) *certs.Set {
+	set := &certs.Set{}
+	for _, f := range a.files {
+		blocks, _ := r.Read(f.data)
+		for _, b := range blocks {
+			if b.Cert != nil {
+				set.Add(b.Cert, "")
+			}
+		}
+	}
+	return set
+}
+
 // paths returns where the anchors are.
 func (a *anchors) paths() map[string]bool {
 	set := map[string]bool{}

@@ -201,7 +201,7 @@ func (s anchorStore) installBundle(e *edit, before *state, after *anchors, real 
 	report := StoreReport{Name: s.id, Path: "/" + real}
 	had := before.held(e.reader)
 	for _, w := range want {
-		if had[w.Fingerprint()] {
+		if had.Has(w.Fingerprint()) {
 			report.Present++
 		} else {
 			report.Added++
@@ -228,15 +228,28 @@ func (s anchorStore) installBundle(e *edit, before *state, after *anchors, real 
 // --append put there and no anchor holds. It notes where ours are.
 func (s anchorStore) write(e *edit, before *state, after *anchors, real string) ([]byte, error) {
 	data := after.concat(s.each)
-	b := &bundle{edit: e, name: real, style: s.style}
+	s.notePlaces(e, after, real, before.data, data)
+	if len(before.behind) > 0 {
+		b := &bundle{edit: e, name: real, style: s.style}
+		why := e.explanationOf(after.files)
+		data = b.append(data, slices.DeleteFunc(slices.Clone(before.behind), func(c *certs.Certificate) bool { return why[c.Fingerprint()] != "" }))
+	}
+	if !bytes.Equal(data, before.data) {
+		e.warnHardLink(real)
+	}
+	return data, e.root.WriteFile(real, data, 0o644)
+}
+
+// notePlaces notes where ours are in data, a bundle of anchors, which was another.
+func (s anchorStore) notePlaces(e *edit, a *anchors, real string, was, data []byte) {
 	file := e.record.file(real)
-	asLeft := file.asLeft(before.data) // so that it cannot be told whether the tool wrote it since
+	asLeft := file.asLeft(was) // so that it cannot be told whether the tool wrote it since
 	byHand := func(c *certs.Certificate) bool {
 		return asLeft && slices.Contains(file.Held, c.Fingerprint().String())
 	}
 	file.Head = max(0, bytes.Index(data, []byte("-----BEGIN ")))
 	var last []string
-	for _, f := range after.files {
+	for _, f := range a.files {
 		blocks, _ := e.reader.Read(f.data)
 		if c := e.reader.Single(f.data); c != nil && isOurs(f.path) && e.record.cert(c.Fingerprint()) != nil && !byHand(c) {
 			at := placed{Fingerprint: c.Fingerprint().String(), Behind: last}
@@ -249,32 +262,16 @@ func (s anchorStore) write(e *edit, before *state, after *anchors, real string) 
 			}
 		}
 	}
-	if len(before.behind) > 0 {
-		why := e.explanationOf(after.files)
-		data = b.append(data, slices.DeleteFunc(slices.Clone(before.behind), func(c *certs.Certificate) bool { return why[c.Fingerprint()] != "" }))
-	}
-	if !bytes.Equal(data, before.data) {
-		e.warnHardLink(real)
-	}
-	return data, e.root.WriteFile(real, data, 0o644)
 }
 
 // held returns what a bundle holds that the tool made.
-func (st *state) held(r *pemfile.Reader) map[certs.Fingerprint]bool {
-	had := map[certs.Fingerprint]bool{}
-	if st.data == nil {
-		return had
-	}
-	for _, f := range st.anchors.files {
-		blocks, _ := r.Read(f.data)
-		for _, b := range blocks {
-			if b.Cert != nil {
-				had[b.Cert.Fingerprint()] = true
-			}
-		}
+func (st *state) held(r *pemfile.Reader) *certs.Set {
+	had := &certs.Set{}
+	if st.data != nil {
+		had = st.anchors.held(r)
 	}
 	for _, c := range st.behind {
-		had[c.Fingerprint()] = true
+		had.Add(c, "")
 	}
 	return had
 }
@@ -360,8 +357,8 @@ func (s anchorStore) removeFromBundle(e *edit, before *state, left *anchors, gon
 	}
 	w := e.withdrawal(real, gone).of(e.explained)
 	w.claimed = true
-	as := format{"bundle", func(e *edit, store, name string, data []byte) (content, error) {
-		return &anchorBundle{e.openBundle(store, name, data, s.style), s, before.anchors, left}, nil
+	as := format{"bundle", func(e *edit, _, name string, data []byte) (content, error) {
+		return s.openBundle(e, before, left, name, data), nil
 	}}
 	return e.shrink(s.id, as, w)
 }
@@ -369,14 +366,29 @@ func (s anchorStore) removeFromBundle(e *edit, before *state, left *anchors, gon
 // anchorBundle is a bundle that a tool makes of anchors, before and after ours went.
 type anchorBundle struct {
 	*bundle
-	store        anchorStore
-	before, left *anchors
+	store  anchorStore
+	before *state
+	left   *anchors
 }
+
+// openBundle opens a bundle. What the tool's own holds is known from the anchors.
+func (s anchorStore) openBundle(e *edit, before *state, left *anchors, name string, data []byte) *anchorBundle {
+	b := &anchorBundle{store: s, before: before, left: left}
+	if before.isTools() {
+		b.bundle = &bundle{edit: e, store: s.id, name: name, style: s.style, data: data, ours: e.record.claims(name)}
+		b.file.Held = before.held(e.reader)
+	} else {
+		b.bundle = e.openBundle(s.id, name, data, s.style)
+	}
+	return b
+}
+
+// isTools reports whether the tool would write the bundle as it is.
+func (st *state) isTools() bool { return st.bundle && len(st.behind) == 0 }
 
 func (b *anchorBundle) drop(w *withdrawal) error {
 	now := b.left.concat(b.store.each)
-	rest, made := bytes.CutPrefix(b.data, b.before.concat(b.store.each))
-	made = made && len(b.before.files) > 0 && b.before.readable(b.reader, b.store.each)
+	rest, made := b.made()
 	if !made || b.undecided(w) {
 		if !made && (len(b.left.files) == 0 || bytes.HasPrefix(b.data, now)) {
 			w.made = false // what follows was put there, by us or by a hand
@@ -384,8 +396,34 @@ func (b *anchorBundle) drop(w *withdrawal) error {
 		return b.bundle.drop(w)
 	}
 	b.nameStaying(w)
-	b.leave(w, slices.Concat(now, b.rest(w, len(b.data)-len(rest))))
+	if len(rest) == 0 {
+		b.remake(w, now)
+	} else {
+		b.leave(w, slices.Concat(now, b.rest(w, len(b.data)-len(rest))))
+	}
 	return nil
+}
+
+// made returns what follows what the tool made of the anchors, if it did.
+func (b *anchorBundle) made() (rest []byte, made bool) {
+	if b.before.isTools() {
+		return nil, true
+	}
+	rest, made = bytes.CutPrefix(b.data, b.before.anchors.concat(b.store.each))
+	return rest, made && len(b.before.anchors.files) > 0 && b.before.anchors.readable(b.reader, b.store.each)
+}
+
+// remake leaves what the tool makes of the anchors that are left.
+func (b *anchorBundle) remake(w *withdrawal, now []byte) {
+	if b.remain(b.ours, w.gone) {
+		b.store.notePlaces(b.edit, b.left, b.name, b.data, now)
+	} else if was := b.undo(now); !bytes.Equal(was, now) {
+		b.data = was
+		b.keep()
+		return
+	}
+	b.data, b.dropped = now, true
+	b.file.Held = b.left.held(b.reader)
 }
 
 // rest returns what follows what the tool made, without what this program put
@@ -400,7 +438,7 @@ func (b *anchorBundle) rest(w *withdrawal, made int) []byte {
 func (b *anchorBundle) undecided(w *withdrawal) bool {
 	for _, print := range w.file.Held {
 		f, err := certs.ParseFingerprint(print)
-		anchored := slices.ContainsFunc(b.before.files, func(a anchor) bool {
+		anchored := slices.ContainsFunc(b.before.anchors.files, func(a anchor) bool {
 			c := b.reader.Single(a.data)
 			return c != nil && c.Fingerprint() == f
 		})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"maps"
 	"path"
 	"slices"
@@ -316,6 +317,17 @@ func linksIn(root *rootfs.Overlay, dir string) (map[string]string, error) {
 		}
 	}
 	return links, nil
+}
+
+// hashLinksTo returns the names of the hash links to files.
+func hashLinksTo(links map[string]string, files map[string]certs.Fingerprint) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for name, target := range links {
+			if _, ok := files[target]; ok && isHash(name) && !yield(name) {
+				return
+			}
+		}
+	}
 }
 
 // hashName is the name of a hash link: eight hexadecimal digits, a dot and a

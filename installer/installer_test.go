@@ -358,11 +358,32 @@ func TestInspect(t *testing.T) {
 }
 
 func BenchmarkInstallDebian(b *testing.B) {
+	tree, s := benchmarked(b)
+	for b.Loop() {
+		if _, err := installer.Install(rootfs.NewOverlay(tree), []installer.Source{s}, installer.Options{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkRemoveDebian(b *testing.B) {
+	tree, s := benchmarked(b)
+	tree, _ = install(b, tree, installer.Options{}, s)
+	for b.Loop() {
+		if _, err := installer.Remove(rootfs.NewOverlay(tree), installer.Selection{All: true}, installer.Options{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// benchmarked returns a root of Debian as large as real ones, and as many CAs as
+// the largest providers have.
+func benchmarked(b *testing.B) (fstest.MapFS, installer.Source) {
+	b.Helper()
 	var pem strings.Builder
 	for i := range 110 {
 		pem.WriteString(roottest.NewCA(b, fmt.Sprint("Root ", i)).PEM())
 	}
-	s := source(b, "rds", pem.String())
 	files, conf := map[string]string{}, ""
 	for i := range 140 {
 		name := fmt.Sprintf("m/%d.crt", i)
@@ -371,11 +392,7 @@ func BenchmarkInstallDebian(b *testing.B) {
 	}
 	files["etc/ca-certificates.conf"] = conf
 	tree, _ := install(b, debianTree(files), installer.Options{}, source(b, "x", roottest.NewCA(b, "x").PEM()))
-	for b.Loop() {
-		if _, err := installer.Install(rootfs.NewOverlay(tree), []installer.Source{s}, installer.Options{}); err != nil {
-			b.Fatal(err)
-		}
-	}
+	return tree, source(b, "rds", pem.String())
 }
 
 func tryInstall(tree fstest.MapFS, opt installer.Options, sources ...installer.Source) (*installer.Report, error) {
