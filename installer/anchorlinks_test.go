@@ -3,6 +3,7 @@ package installer_test
 import (
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"testing"
 	"testing/fstest"
@@ -109,4 +110,19 @@ func TestDebianRemoveBeforeOthersOfASubject(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Someone takes a file away whose hash link is before ours: openssl rehash leaves
+// the link where another needs a number. It goes with ours.
+func TestDebianRemoveBehindALinkThatIsLeft(t *testing.T) {
+	own, ours := roottest.NewCA(t, "Same"), roottest.NewCA(t, "Same")
+	before := model(t, debianTree(map[string]string{
+		"etc/ca-certificates.conf": "x.crt\ny.crt\n", "usr/share/ca-certificates/x.crt": roottest.NewCA(t, "X").PEM(), "usr/share/ca-certificates/y.crt": roottest.NewCA(t, "Y").PEM(),
+	}))
+	with := maps.Clone(before)
+	with["etc/ssl/certs/own.pem"], with["etc/ssl/certs/"+hash(t, own)+".0"] = &fstest.MapFile{Data: []byte(own.PEM()), Mode: 0o644}, link("own.pem")
+	after, _ := install(t, with, installer.Options{}, source(t, "s", ours.PEM()))
+	delete(after, "etc/ssl/certs/own.pem")
+	after, _ = remove(t, after, installer.Selection{All: true}, installer.Options{})
+	roottest.Same(t, "all removed", dump(t, before), dump(t, after))
 }

@@ -148,10 +148,22 @@ func (l hashLinks) dropTo(files map[string]certs.Fingerprint) (lost []string, er
 		recorded := l.record.store(l.store)
 		recorded.Replaced = slices.DeleteFunc(recorded.Replaced, func(r replacedLink) bool { return r.Path == l.at(n) })
 	}
+	last := map[uint32]int{} // of those that go
+	for name := range hashLinksTo(links, files) {
+		n, _ := parseHash(name)
+		last[n.hash] = max(last[n.hash], n.id)
+	}
 	return l.drop(func(name, target string) bool {
+		n, ok := parseHash(name)
 		_, gone := files[target]
-		return gone && isHash(name)
+		return ok && (gone || n.id < last[n.hash] && l.isLeft(n))
 	})
+}
+
+// isLeft reports whether a hash link leads nowhere. One before ours did not when
+// those came: openssl rehash has left it to them when someone took its file away.
+func (l hashLinks) isLeft(n hashName) bool {
+	return !exists(l.root, l.at(n)) && !leadsToNotUTF8(l.root, l.at(n))
 }
 
 // heirs returns for each certificate of files that go the other file that holds it
