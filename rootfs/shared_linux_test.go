@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -302,14 +303,45 @@ func TestFreshDirectoryIsTakenForChanged(t *testing.T) {
 	if err := unix.Stat(dir, &st); err != nil {
 		t.Fatal(err)
 	}
-	old := sighted(&st)
-	old.fresh = false
-	if !(sightings{".": old}).same(".", &st) || !(sightings{}).same(".", &st) {
-		t.Error("what is as it was is taken for changed")
+	at := func(nsec int64) time.Time { return time.Unix(st.Ctim.Sec, nsec) }
+	for _, c := range []struct {
+		name  string
+		nsec  int64 // of the change
+		now   time.Time
+		fresh bool
+	}{
+		{"in the tick of the clock", 8_000_000, at(8_000_000), true},
+		{"in the tick, by a finer clock", 8_000_001, at(8_000_000), true},
+		{"a tick ago", 8_000_000, at(12_000_000), false},
+		{"this second, where there are only whole ones", 0, at(900_000_000), true},
+		{"last second, where there is only every other", 0, at(0).Add(1900 * time.Millisecond), true},
+		{"long ago, where there are only whole ones", 0, at(0).Add(3 * time.Second), false},
+	} {
+		st.Ctim.Nsec = c.nsec
+		seen := sightings{".": sighted(&st, c.now)}
+		if seen.same(".", &st) == c.fresh {
+			t.Errorf("changed %s: taken for changed: %v", c.name, !c.fresh)
+		}
 	}
-	st.Ctim = unix.NsecToTimespec(time.Now().UnixNano())
-	fresh := sighted(&st)
-	if (sightings{".": fresh}).same(".", &st) {
-		t.Error("what has changed only now is taken for unchanged")
+	if !(sightings{}).same(".", &st) {
+		t.Error("what nobody has read is taken for changed")
+	}
+}
+
+// A change has the time at least that a change would have had before.
+func TestChangeTime(t *testing.T) {
+	dir := t.TempDir()
+	for i := range 200 {
+		before := changeTime()
+		if err := os.WriteFile(filepath.Join(dir, strconv.Itoa(i)), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var st unix.Stat_t
+		if err := unix.Stat(dir, &st); err != nil {
+			t.Fatal(err)
+		}
+		if changed := time.Unix(st.Ctim.Unix()); changed.Before(before) {
+			t.Fatalf("at %v a change has the time %v", before, changed)
+		}
 	}
 }

@@ -34,19 +34,25 @@ func (s sightings) note(name string, fd int) {
 		return
 	}
 	var st unix.Stat_t
+	now := changeTime()
 	if unix.Fstat(fd, &st) == nil { // else it is taken for changed
-		s[name] = sighted(&st)
+		s[name] = sighted(&st, now)
 	}
 }
 
-func sighted(st *unix.Stat_t) sighting {
-	return sighting{inodeOf(st), st.Mtim, st.Ctim, time.Since(time.Unix(st.Ctim.Unix())) < clockTick}
+// sighted returns what a directory was. Now is the time that a change would have had
+// before st was read: any later one has that time at least.
+func sighted(st *unix.Stat_t, now time.Time) sighting {
+	changed := time.Unix(st.Ctim.Unix())
+	if changed.Nanosecond() == 0 { // there are file systems that have no more than every other second
+		changed = changed.Add(2 * time.Second)
+	}
+	return sighting{inodeOf(st), st.Mtim, st.Ctim, !changed.Before(now)}
 }
 
 // same reports whether the directory is as it was when it was first read. One
 // that nobody has read is.
 func (s sightings) same(name string, st *unix.Stat_t) bool {
 	was, read := s[name]
-	now := sighted(st)
-	return !read || !was.fresh && was.inode == now.inode && was.modified == now.modified && was.changed == now.changed
+	return !read || !was.fresh && was.inode == inodeOf(st) && was.modified == st.Mtim && was.changed == st.Ctim
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -35,4 +36,14 @@ func reserve(f *os.File, size int64) error {
 		return nil
 	}
 	return err
+}
+
+// changeTime returns the time that a change of a file has now. The kernel takes it
+// from a clock that stands for a tick, of up to ten milliseconds.
+func changeTime() time.Time {
+	var now unix.Timespec
+	if unix.ClockGettime(unix.CLOCK_REALTIME_COARSE, &now) != nil {
+		return time.Now().Add(-clockTick)
+	}
+	return time.Unix(now.Unix())
 }
