@@ -15,7 +15,8 @@ import (
 )
 
 // benchInstalls measures install of the RDS snapshot: beside the real tool, beside
-// the first round's binary, and while another process has pages to write.
+// the first round's binary, and while another process has pages to write; and its
+// removal beside the first round's.
 func benchInstalls(t *testing.T, add func(what string, ours, theirs time.Duration, most float64, promised string)) {
 	t.Helper()
 	first := firstRound(t)
@@ -36,6 +37,8 @@ func benchInstalls(t *testing.T, add func(what string, ours, theirs time.Duratio
 		}
 		ours, theirs = medians(41, roots.install(t, rig.Certgraft), roots.install(t, first))
 		add("the same on "+on.name+", and the first round", ours, theirs, on.most, on.word)
+		ours, theirs = medians(41, roots.remove(t, rig.Certgraft), roots.remove(t, first))
+		add("remove it on "+on.name+", and the first round", ours, theirs, 1.1, "at most 1.1 of the first round")
 	}
 	with, without := benchDirty(t)
 	add("the same on a disk with 3 GB that another process wrote, and without", with, without, 1.2, "at most 1.2")
@@ -96,6 +99,19 @@ func (c *copies) install(t *testing.T, binary string) func() time.Duration {
 		root := c.fresh(t)
 		start := time.Now()
 		rig.Run(t, binary, "install", "--offline", "--quiet", "--root", root, "aws-rds")
+		return time.Since(start)
+	}
+}
+
+// remove measures the removal of what the same binary has installed.
+func (c *copies) remove(t *testing.T, binary string) func() time.Duration {
+	install := c.install(t, binary)
+	return func() time.Duration {
+		install()
+		root := fmt.Sprintf("%s-%d", c.base, c.n)
+		syscall.Sync()
+		start := time.Now()
+		rig.Run(t, binary, "remove", "--quiet", "--root", root, "--all")
 		return time.Since(start)
 	}
 }
