@@ -370,6 +370,21 @@ func TestG7PackagePurgedAndBack(t *testing.T) {
 	}
 }
 
+// Walks that were red when all faults were cured: what stands behind what goes, the
+// first of a bundle taken out, numbers of hash links, an anchor deselected.
+func TestWalksOnceRed(t *testing.T) {
+	walks(t,
+		"bookworm: sync s3 m2 | append m2 | install s1 c | remove s3",
+		"alpine: sync s1 a | drop m1",
+		"fedora: install s3 a | drop m1",
+		"trixie: install s3 t2 | anchor t1 | straight t1 | tool | drop m3",
+		"image-trixie: install s3 t2 | anchor t1 | straight t1 | tool",
+		"trixie: straight b | install s1 b | unstraight b",
+		"trixie: straight t1 | install s1 t2 | unstraight t1",
+		"trixie: install s3 m2 | drop m2 | deselect m2",
+	)
+}
+
 // Anchors of ours that someone deleted leave no links behind.
 func TestG7OurAnchorsDeletedByHand(t *testing.T) {
 	walks(t, "bookworm: install s1 a | lose a", "trixie: install s1 a m1 | lose a | lose m1", "alpine: install s1 a | lose a", "fedora: install s1 a | lose a")
