@@ -70,20 +70,24 @@ func (at Location) Pinned(digest Digest) string {
 	return at.String()
 }
 
-// Place returns the location in one spelling: two that keep an image in the same
-// place under the same name have the same.
-func (at Location) Place() string {
+// Place returns the location in one spelling: what keeps images, and the name of
+// the image there. A layout or an archive has "" for whichever image it holds, if
+// that is one.
+func (at Location) Place() (where, name string) {
 	switch place := at.place.(type) {
 	case *registry.Location:
-		return "docker://" + place.Name()
+		return "docker", place.Name()
 	case *store.Dir:
-		return "oci:" + realPath(place.Path) + ":" + place.Tag
+		return "oci:" + realPath(place.Path), place.Tag
 	case *store.Archive:
-		return "archive:" + realPath(place.Path) + ":" + store.FullName(place.Tag)
+		if place.Tag == "" {
+			return "archive:" + realPath(place.Path), ""
+		}
+		return "archive:" + realPath(place.Path), store.FullName(place.Tag)
 	case *store.Engine:
-		return "docker-daemon:" + store.FullName(place.Name)
+		return "docker-daemon", store.FullName(place.Name)
 	}
-	return at.String()
+	return at.String(), ""
 }
 
 // realPath returns the path of a file that may not exist yet, links followed.

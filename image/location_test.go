@@ -241,7 +241,8 @@ func TestPlace(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return at.Place()
+		where, name := at.Place()
+		return where + " " + name
 	}
 	for _, same := range [][]string{
 		{"registry.example.com/app", "docker://registry.example.com/app:latest"},

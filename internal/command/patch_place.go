@@ -85,24 +85,40 @@ func (o *patchPlace) listed(ctx context.Context, p *printer, l *image.Locations,
 	})
 }
 
-// writers has the places that are written in a run, with the line of the list.
-type writers map[string]int
+// writers has the places that are written in a run, each with the lines of the list
+// by the names that they write there.
+type writers map[string]map[string]int
 
 // add refuses a place that is written already: what was put there first would be
 // lost.
 func (w writers) add(line int, to []image.Location) error {
 	for _, at := range to {
-		place := at.Place()
-		if first, twice := w[place]; twice {
+		where, name := at.Place()
+		if first, twice := w.writes(where, name); twice {
 			err := usagef("%s is written twice", at)
 			if first != line {
 				err = usagef("%s is written already, by line %d", at, first)
 			}
 			return hint.Add(err, "give each image a destination of its own")
 		}
-		w[place] = line
+		if w[where] == nil {
+			w[where] = map[string]int{}
+		}
+		w[where][name] = line
 	}
 	return nil
+}
+
+// writes returns the first line that writes a name in a place. Without a name an
+// image takes the place of the only one there, whatever that is called, and so may
+// the next take its place.
+func (w writers) writes(where, name string) (first int, found bool) {
+	for other, line := range w[where] {
+		if (other == name || other == "" || name == "") && (!found || line < first) {
+			first, found = line, true
+		}
+	}
+	return first, found
 }
 
 func (o *patchPlace) job(l *image.Locations, text string, nowhere bool) (patchJob, error) {
