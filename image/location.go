@@ -42,6 +42,26 @@ func (at Location) Get(ctx context.Context) (*Image, error) { return at.place.Ge
 // sees half of it.
 func (at Location) Put(ctx context.Context, img *Image) error { return at.place.Put(ctx, img) }
 
+// Replace is [Location.Put] for what becomes of the image that was got from there,
+// unless the name stands for another meanwhile, see [Location.Unmoved]. Of two
+// processes that replace an image in a layout or an archive one does, and the other
+// gets that error.
+func (at Location) Replace(ctx context.Context, was, img *Image) error {
+	still := func() error { return at.Unmoved(ctx, was) }
+	if file, ok := at.place.(lockable); ok {
+		return file.PutIf(ctx, img, still)
+	}
+	if err := still(); err != nil || at.IsRegistry() && was.Descriptor.Digest == img.Descriptor.Digest {
+		return err
+	}
+	return at.Put(ctx, img)
+}
+
+// lockable is a place that others write to one at a time.
+type lockable interface {
+	PutIf(ctx context.Context, img *Image, still func() error) error
+}
+
 // IsStream reports whether the location is standard input or output.
 func (at Location) IsStream() bool {
 	f, ok := at.place.(*store.Archive)

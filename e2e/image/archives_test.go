@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/certgraft/certgraft/e2e/rig"
@@ -150,5 +151,66 @@ func TestI10DocumentsAreSpliced(t *testing.T) {
 		if now := pinned(); now != was {
 			t.Errorf("%s: %s, was %s", name, now, was)
 		}
+	}
+}
+
+// Two processes that patch two images of one archive or layout in place do both.
+// Of two that patch the same image one does, and the other says so, unless it came
+// later.
+func TestI3TwoProcessesOnOnePlace(t *testing.T) {
+	dir := t.TempDir()
+	authority := func(name string) string { // each is a source of its own
+		return rig.Write(t, filepath.Join(dir, name+".pem"), rig.Read(t, rig.NewAuthority(t, name).CAFile))
+	}
+	corp, more := authority("corp"), [2]string{authority("second"), authority("third")}
+	l := roottest.NewLayout(t)
+	for _, kind := range []string{"docker-archive:", "oci-archive:", "oci:"} {
+		whole := filepath.Join(t.TempDir(), "whole")
+		for _, name := range []string{"app:1", "app:2"} {
+			from := l.Tag(l.Image(roottest.Image{Packed: "gzip", Layers: [][]byte{roottest.Tar(t, roottest.File("etc/ssl/certs/ca-certificates.crt", ""), roottest.File("etc/x", name))}}), name)
+			patch(t, from, authority("first"), "--tag", kind+whole+":"+name)
+		}
+		for round := range 20 {
+			file := filepath.Join(t.TempDir(), "images")
+			rig.Run(t, "cp", "-r", whole, file)
+			one, two := kind+file+":app:1", kind+file+":app:2"
+			if said := patchBoth(t, [2]string{one, two}, [2]string{corp, corp}); said[0]+said[1] != "" {
+				t.Fatalf("%s, round %d: %q", kind, round, said)
+			}
+			holds(t, one, corp)
+			holds(t, two, corp)
+			said := patchBoth(t, [2]string{one, one}, more)
+			for i, text := range said {
+				if text == "" {
+					holds(t, one, more[i])
+				} else if !strings.Contains(text, "anew meanwhile") || said[1-i] != "" {
+					t.Errorf("%s, round %d: %q", kind, round, said)
+				}
+			}
+			holds(t, two, corp)
+		}
+	}
+}
+
+// patchBoth patches images in place at one time, and returns what went wrong.
+func patchBoth(t *testing.T, images, cas [2]string) (said [2]string) {
+	t.Helper()
+	var group sync.WaitGroup
+	for i := range images {
+		group.Go(func() {
+			if out, err := rig.Try(t, rig.Certgraft, "patch", images[i], cas[i], "--in-place", "--cache", t.TempDir()); err != nil {
+				said[i] = err.Error() + ": " + out
+			}
+		})
+	}
+	group.Wait()
+	return said
+}
+
+// holds fails unless an image has what a CA would add to it.
+func holds(t *testing.T, image, ca string) {
+	t.Helper()
+	if out := rig.Run(t, rig.Certgraft, "patch", image, ca, "--dry-run"); !strings.Contains(out, "nothing to do") {
+		t.Errorf("%s lost %s:\n%s", image, ca, out)
 	}
 }

@@ -192,12 +192,7 @@ func (w *imageEditor) one(ctx context.Context, job patchJob, edit imageEdit) (*p
 	if w.work.dryRun {
 		return result, nil
 	}
-	if job.inPlace && updated.Changed {
-		if err := job.from.Unmoved(ctx, img); err != nil {
-			return nil, err
-		}
-	}
-	return result, w.put(ctx, job, updated, result)
+	return result, w.put(ctx, job, img, updated, result)
 }
 
 func (w *imageEditor) newResult(job patchJob, img *image.Image) *patchResult {
@@ -207,8 +202,8 @@ func (w *imageEditor) newResult(job patchJob, img *image.Image) *patchResult {
 	}
 }
 
-// put writes an image to where it is wanted.
-func (w *imageEditor) put(ctx context.Context, job patchJob, updated *image.Result, result *patchResult) error {
+// put writes what became of an image to where it is wanted.
+func (w *imageEditor) put(ctx context.Context, job patchJob, was *image.Image, updated *image.Result, result *patchResult) error {
 	if slices.ContainsFunc(job.to, image.Location.IsRegistry) && !job.from.IsRegistry() {
 		packed, layers, err := image.Compress(ctx, updated.Image, w.o.image.jobs)
 		if err != nil {
@@ -220,7 +215,7 @@ func (w *imageEditor) put(ctx context.Context, job patchJob, updated *image.Resu
 		}
 	}
 	for _, to := range job.to {
-		if err := to.Put(ctx, updated.Image); err != nil {
+		if err := job.write(ctx, to, was, updated.Image); err != nil {
 			return err
 		}
 		result.References = append(result.References, to.Pinned(updated.Image.Descriptor.Digest))

@@ -33,6 +33,14 @@ type patchJob struct {
 // String names the image.
 func (job patchJob) String() string { return job.from.String() }
 
+// write writes what became of the image.
+func (job patchJob) write(ctx context.Context, to image.Location, was, img *image.Image) error {
+	if job.inPlace {
+		return to.Replace(ctx, was, img)
+	}
+	return to.Put(ctx, img)
+}
+
 // jobs returns the images to patch, and the arguments that are sources. An image
 // may go nowhere where nothing is written.
 func (o *patchPlace) jobs(ctx context.Context, p *printer, l *image.Locations, args []string, nowhere bool) ([]patchJob, []string, error) {

@@ -118,10 +118,50 @@ func openFrom(ctx context.Context, f *os.File) (c *contents, err error) {
 // Put has the place keep the image, and what else the archive holds. A new archive
 // is an OCI layout, and one for docker load as well where that was asked for.
 func (a *Archive) Put(ctx context.Context, img *oci.Image) error {
+	return a.PutIf(ctx, img, func() error { return nil })
+}
+
+// PutIf is [Archive.Put] if still returns no error while nobody else writes there.
+func (a *Archive) PutIf(ctx context.Context, img *oci.Image, still func() error) error {
+	lock, err := a.lock(ctx)
+	if err != nil {
+		return fmt.Errorf("%s: %w", a.Text, err)
+	}
+	if lock != nil {
+		defer lock.Close()
+	}
+	if err := still(); err != nil {
+		return err
+	}
 	if err := a.put(ctx, img); err != nil {
 		return fmt.Errorf("%s: %w", a.Text, err)
 	}
 	return nil
+}
+
+// lock keeps other processes from writing the file. A stream has no lock, which is
+// nil then.
+func (a *Archive) lock(ctx context.Context) (io.Closer, error) {
+	if info, err := os.Stat(a.Path); a.Path == "-" || err == nil && !info.Mode().IsRegular() {
+		return nil, nil
+	}
+	dir, name, err := a.dir()
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close()
+	return lockFile(ctx, dir, name)
+}
+
+// dir returns the directory of the file, and the name of the file there. A link to
+// it stays.
+func (a *Archive) dir() (*os.Root, string, error) {
+	file, err := filepath.EvalSymlinks(a.Path)
+	if err != nil {
+		file = a.Path // it is not there
+	}
+	dir, err := os.OpenRoot(filepath.Dir(file))
+	return dir, filepath.Base(file), err
 }
 
 func (a *Archive) put(ctx context.Context, img *oci.Image) error {
@@ -189,7 +229,7 @@ func (a *Archive) there(ctx context.Context, from *contents) (*contents, error) 
 }
 
 // writeFile writes the file: in place where it is a pipe or a device, else by way
-// of a new one. A link to it stays.
+// of a new one.
 func (a *Archive) writeFile(write func(io.Writer) error) error {
 	if info, err := os.Stat(a.Path); err == nil && !info.Mode().IsRegular() {
 		f, err := os.OpenFile(a.Path, os.O_WRONLY, 0)
@@ -198,16 +238,12 @@ func (a *Archive) writeFile(write func(io.Writer) error) error {
 		}
 		return errors.Join(write(f), f.Close())
 	}
-	file, err := filepath.EvalSymlinks(a.Path)
-	if err != nil {
-		file = a.Path // it is not there
-	}
-	root, err := os.OpenRoot(filepath.Dir(file))
+	dir, name, err := a.dir()
 	if err != nil {
 		return err
 	}
-	defer root.Close()
-	return atomicfile.In(root, filepath.Base(file), write)
+	defer dir.Close()
+	return atomicfile.In(dir, name, write)
 }
 
 // kindOf returns how a new archive is compressed, as its name says.

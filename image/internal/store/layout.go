@@ -12,8 +12,6 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"syscall"
-	"time"
 
 	"github.com/certgraft/certgraft/image/internal/oci"
 	"github.com/certgraft/certgraft/internal/atomicfile"
@@ -37,6 +35,11 @@ func (l *Dir) Get(ctx context.Context) (*oci.Image, error) {
 // Put has the place keep the image. What the layout has of the image stays; its index
 // is replaced last.
 func (l *Dir) Put(ctx context.Context, img *oci.Image) error {
+	return l.PutIf(ctx, img, func() error { return nil })
+}
+
+// PutIf is [Dir.Put] if still returns no error while nobody else writes there.
+func (l *Dir) PutIf(ctx context.Context, img *oci.Image, still func() error) error {
 	if err := os.MkdirAll(l.Path, 0o755); err != nil {
 		return fmt.Errorf("%s: %w", l.Text, err)
 	}
@@ -49,7 +52,15 @@ func (l *Dir) Put(ctx context.Context, img *oci.Image) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", l.Text, err)
 	}
-	if err := l.putIndex(ctx, root, img); err != nil {
+	lock, err := l.lock(ctx, root)
+	if err != nil {
+		return fmt.Errorf("%s: %w", l.Text, err)
+	}
+	defer lock.Close()
+	if err := still(); err != nil {
+		return err
+	}
+	if err := l.putIndex(root, img); err != nil {
 		return fmt.Errorf("%s: %w", l.Text, err)
 	}
 	return nil
@@ -73,22 +84,20 @@ func putBlob(root *os.Root, d oci.Descriptor, open func() (io.ReadCloser, error)
 	})
 }
 
-// putIndex enters the image in the index. Another that does the same waits, or it
-// would lose what this one enters. That takes a moment: a lock that is not free
-// after a minute is held for something else, and is not waited for longer.
-func (l *Dir) putIndex(ctx context.Context, root *os.Root, img *oci.Image) error {
-	lock, err := root.Open(".")
+// lock keeps other processes from writing the index.
+func (l *Dir) lock(ctx context.Context, root *os.Root) (*os.File, error) {
+	dir, err := root.Open(".")
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer lock.Close()
-	for try := 0; try < 6000 && errors.Is(syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB), syscall.EWOULDBLOCK); try++ {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(10 * time.Millisecond):
-		}
+	if err := flock(ctx, dir, indexWait); err != nil {
+		return nil, errors.Join(err, dir.Close())
 	}
+	return dir, nil
+}
+
+// putIndex enters the image in the index.
+func (l *Dir) putIndex(root *os.Root, img *oci.Image) error {
 	raw, err := root.ReadFile("index.json")
 	if errors.Is(err, fs.ErrNotExist) {
 		raw, err = []byte(emptyIndex), nil
