@@ -1,6 +1,8 @@
 package image
 
 import (
+	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -43,5 +45,57 @@ func TestI12ReferrersByTag(t *testing.T) {
 	start := time.Now()
 	if got := at.About(t.Context(), img.Descriptor.Digest); len(got) > 0 || time.Since(start) > 20*time.Second {
 		t.Errorf("%q after %v", got, time.Since(start))
+	}
+}
+
+// A list of referrers comes in pages, each of which names the next. One that leads
+// elsewhere, or to itself, is the last.
+func TestI12ReferrersInPages(t *testing.T) {
+	r, text := seeded(t)
+	l, _ := patient()
+	img, err := getFrom(t, l, text)
+	must(t, err)
+	digest := func(i int) string { return fmt.Sprintf("sha256:%064x", i) }
+	page := func(from, to int) string {
+		var all []string
+		for i := from; i < to; i++ {
+			all = append(all, fmt.Sprintf(`{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":%q,"size":2}`, digest(i)))
+		}
+		return `{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[` + strings.Join(all, ",") + `]}`
+	}
+	for what, c := range map[string]struct {
+		links []string
+		want  int
+	}{
+		"one page":    {nil, 3},
+		"three":       {[]string{`</v2/app/referrers/x?last=1&n=3>; rel="next"`, `<?last=2>; rel=next`}, 9},
+		"whole":       {[]string{"<" + r.URL + `/v2/app/referrers/x?last=1>; title="x"; rel="next"`}, 6},
+		"elsewhere":   {[]string{`<http://127.0.0.1:1/v2/app/referrers/x?last=1>; rel="next"`}, 3},
+		"to itself":   {[]string{`<>; rel="next"`}, 3},
+		"another rel": {[]string{`</v2/app/referrers/x?last=1>; rel="prev"`}, 3},
+		"two rels":    {[]string{`</v2/app/referrers/x?first>; rel="first", </v2/app/referrers/x?last=1,2>; rel="next"`}, 6},
+		"no URL":      {[]string{`<http://[::1>; rel="next"`}, 3},
+		"no end":      {slices.Repeat([]string{`<?last=1>; rel="next"`, `<?last=2>; rel="next"`}, 2000), 1002},
+	} {
+		t.Run(what, func(t *testing.T) {
+			asked := 0
+			r.Fault(func(w http.ResponseWriter, req *http.Request) bool {
+				if !strings.Contains(req.URL.Path, "/referrers/") {
+					return false
+				}
+				if asked < len(c.links) {
+					w.Header().Set("Link", c.links[asked])
+				}
+				_, _ = io.WriteString(w, page(asked*3, asked*3+3))
+				asked++
+				return true
+			})
+			at, err := l.Parse(text)
+			must(t, err)
+			got := at.About(t.Context(), img.Descriptor.Digest)
+			if len(got) != c.want || got[0] != "the referrer "+digest(0) || got[c.want-1] != "the referrer "+digest(c.want-1) {
+				t.Errorf("%d referrers, want %d", len(got), c.want)
+			}
+		})
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -64,28 +65,63 @@ func (r *Repository) hasTag(ctx context.Context, tag string) bool {
 // without an answer of its own may have them under a tag. See "Listing Referrers" and
 // "Referrers Tag Schema" in the distribution specification.
 func (r *Repository) referrers(ctx context.Context, digest oci.Digest) (all []string) {
-	raw, err := r.referrersIndex(ctx, digest)
+	add := func(raw []byte) bool {
+		var index oci.Manifest
+		if json.Unmarshal(raw, &index) != nil {
+			return false
+		}
+		for _, d := range index.Manifests {
+			all = append(all, "the referrer "+string(d.Digest))
+		}
+		return len(index.Manifests) > 0
+	}
+	at := r.url("referrers", string(digest))
+	raw, next, err := r.referrersPage(ctx, at)
 	if err != nil {
-		return nil
+		if _, raw, err = r.Manifest(ctx, tagOf(digest)); err != nil {
+			return nil
+		}
 	}
-	var index oci.Manifest
-	if json.Unmarshal(raw, &index) != nil {
-		return nil
-	}
-	for _, d := range index.Manifests {
-		all = append(all, "the referrer "+string(d.Digest))
+	for add(raw) && next != nil && len(all) < maxReferrers {
+		if raw, next, err = r.referrersPage(ctx, next); err != nil {
+			break
+		}
 	}
 	return all
 }
 
-func (r *Repository) referrersIndex(ctx context.Context, digest oci.Digest) ([]byte, error) {
-	resp, err := r.ask(ctx, question{method: http.MethodGet, at: r.url("referrers", string(digest))}, http.StatusOK)
+// maxReferrers bounds how many are asked for, in pages that name the next one.
+const maxReferrers = 1000
+
+// referrersPage returns a page of the list, and where the next one is, or nil. That
+// must be on the same server, which has the token.
+func (r *Repository) referrersPage(ctx context.Context, at *url.URL) (raw []byte, next *url.URL, err error) {
+	resp, err := r.ask(ctx, question{method: http.MethodGet, at: at}, http.StatusOK)
 	if err != nil {
-		_, raw, err := r.Manifest(ctx, tagOf(digest))
-		return raw, err
+		return nil, nil, err
 	}
 	defer resp.Body.Close()
-	return io.ReadAll(io.LimitReader(resp.Body, oci.MaxDocument))
+	if to, err := at.Parse(nextLink(resp.Header)); err == nil && to.Host == at.Host {
+		to.Scheme = at.Scheme // the client knows which servers have none but http
+		if *to != *at {
+			next = to
+		}
+	}
+	raw, err = io.ReadAll(io.LimitReader(resp.Body, oci.MaxDocument))
+	return raw, next, err
+}
+
+// nextLink returns where the next page of a list is, see RFC 8288.
+func nextLink(header http.Header) string {
+	for _, links := range header.Values("Link") {
+		for link := range strings.SplitSeq(links, "<") {
+			target, says, _ := strings.Cut(link, ">")
+			if strings.Contains(strings.ReplaceAll(says, `"`, ""), "rel=next") {
+				return target
+			}
+		}
+	}
+	return ""
 }
 
 // tagOf returns the tag that stands for what is about a digest.
