@@ -182,17 +182,28 @@ func (w *imageEditor) one(ctx context.Context, job patchJob, edit imageEdit) (*p
 	result.Warnings = append(result.Warnings, w.warnings...)
 	w.mu.Unlock()
 	result.updated(updated)
+	about := func() []string { return nil }
 	if updated.Changed {
-		result.About = job.from.About(ctx, img.Descriptor.Digest)
+		about = aboutOf(ctx, job.from, img)
 	}
+	unread := w.o.image.fullyRead(updated)
+	if unread == nil && !w.work.dryRun {
+		err = w.put(ctx, job, img, updated, result)
+	}
+	result.About = about()
 	w.notice(result.Image, len(result.reports), result.notices())
-	if err := w.o.image.fullyRead(updated); err != nil {
-		return nil, err
+	if unread != nil {
+		return nil, unread
 	}
-	if w.work.dryRun {
-		return result, nil
-	}
-	return result, w.put(ctx, job, img, updated, result)
+	return result, err
+}
+
+// aboutOf begins to ask what is about the image that was, which takes as long as to
+// put the new one, and returns what waits for the answer.
+func aboutOf(ctx context.Context, at image.Location, was *image.Image) func() []string {
+	answer := make(chan []string, 1)
+	go func() { answer <- at.About(ctx, was.Descriptor.Digest) }()
+	return func() []string { return <-answer }
 }
 
 func (w *imageEditor) newResult(job patchJob, img *image.Image) *patchResult {

@@ -32,6 +32,25 @@ type printer struct {
 	json, quiet, verbose bool
 
 	exact bool // the result is for a shell, even where it is no JSON
+
+	moving *transfers // that are shown; nil before the first
+}
+
+// over writes where a bar may be.
+func (p *printer) over(write func()) {
+	if p.moving == nil {
+		write()
+		return
+	}
+	p.moving.aside(write)
+}
+
+// logWriter writes each record of the log by [printer.over].
+type logWriter struct{ p *printer }
+
+func (w logWriter) Write(record []byte) (n int, err error) {
+	w.p.over(func() { n, err = w.p.err.Write(record) })
+	return n, err
 }
 
 func newPrinter(in io.Reader, out, err io.Writer, env environ) *printer {
@@ -57,7 +76,7 @@ func (p *printer) log() *slog.Logger {
 	if !p.verbose {
 		return slog.New(slog.DiscardHandler)
 	}
-	return slog.New(slog.NewTextHandler(p.err, &slog.HandlerOptions{
+	return slog.New(slog.NewTextHandler(logWriter{p}, &slog.HandlerOptions{
 		Level: slog.LevelDebug,
 		ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
 			if len(groups) == 0 && a.Key == slog.TimeKey {
@@ -122,7 +141,7 @@ func (p *printer) line(kind, sgr, message string) {
 	if p.colour {
 		kind = "\x1b[" + sgr + "m" + kind + "\x1b[0m"
 	}
-	fmt.Fprintf(p.err, "certgraft: %s: %s\n", kind, strings.Map(words.Visible, message))
+	p.over(func() { fmt.Fprintf(p.err, "certgraft: %s: %s\n", kind, strings.Map(words.Visible, message)) })
 }
 
 // result writes v as JSON, or calls text to write it for people; nothing where
@@ -177,7 +196,9 @@ func (p *printer) report(text func(io.Writer)) error { return p.write(p.err, tex
 func (p *printer) write(to io.Writer, text func(io.Writer)) error {
 	var buf bytes.Buffer
 	text(&buf)
-	if _, err := to.Write(bytes.Map(words.Visible, buf.Bytes())); err != nil {
+	var err error
+	p.over(func() { _, err = to.Write(bytes.Map(words.Visible, buf.Bytes())) })
+	if err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}
 	return nil

@@ -17,13 +17,13 @@ func (p *printer) downloads() (progress func(what string, done, total int64), cl
 	if p.quiet || p.json {
 		return nil, func() {}
 	}
-	t := &transfers{now: time.Now}
-	if isTerminal(p.err) {
-		t.show = &bar{p: p}
-	} else {
-		t.show = &logLines{p: p}
+	if p.moving == nil {
+		p.moving = &transfers{now: time.Now, show: &logLines{p: p}}
+		if isTerminal(p.err) {
+			p.moving.show = &bar{p: p}
+		}
 	}
-	return t.update, t.clear
+	return p.moving.update, p.moving.clear
 }
 
 // transfers counts the bytes that all transfers have moved. It is safe for
@@ -32,6 +32,7 @@ type transfers struct {
 	now  func() time.Time
 	show interface {
 		update(s sum)
+		hide() // until the next update
 		clear()
 	}
 
@@ -102,6 +103,14 @@ func (t *transfers) clear() {
 	t.reset()
 }
 
+// aside calls do while nothing is shown; what is moved next is shown again.
+func (t *transfers) aside(do func()) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.show.hide()
+	do()
+}
+
 func (t *transfers) reset() {
 	t.all = nil
 	t.show.clear()
@@ -142,7 +151,9 @@ func (s sum) max() int64 {
 	return s.total + 1
 }
 
-func (b *bar) clear() {
+func (b *bar) clear() { b.hide() }
+
+func (b *bar) hide() {
 	if b.set != nil {
 		b.end()
 		b.set, b.end = nil, nil
@@ -165,6 +176,8 @@ func (l *logLines) update(s sum) {
 	l.last = s.took
 	fmt.Fprintln(l.p.err, s)
 }
+
+func (l *logLines) hide() {}
 
 func (l *logLines) clear() { l.last = 0 }
 

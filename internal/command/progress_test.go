@@ -11,6 +11,7 @@ import (
 type shown struct{ sum sum }
 
 func (s *shown) update(to sum) { s.sum = to }
+func (s *shown) hide()         {}
 func (s *shown) clear()        {}
 
 // One bar counts the bytes of all transfers, what was sent twice too, at the rate
