@@ -75,12 +75,9 @@ func (r *Repository) referrers(ctx context.Context, digest oci.Digest) (all []st
 		}
 		return len(index.Manifests) > 0
 	}
-	at := r.url("referrers", string(digest))
-	raw, next, err := r.referrersPage(ctx, at)
+	raw, next, err := r.firstReferrers(ctx, digest)
 	if err != nil {
-		if _, raw, err = r.Manifest(ctx, tagOf(digest)); err != nil {
-			return nil
-		}
+		return nil
 	}
 	for add(raw) && next != nil && len(all) < maxReferrers {
 		if raw, next, err = r.referrersPage(ctx, next); err != nil {
@@ -88,6 +85,22 @@ func (r *Repository) referrers(ctx context.Context, digest oci.Digest) (all []st
 		}
 	}
 	return all
+}
+
+// firstReferrers returns the first page of the list, or the one under a tag. A
+// registry that does not list any is asked once.
+func (r *Repository) firstReferrers(ctx context.Context, digest oci.Digest) (raw []byte, next *url.URL, err error) {
+	_, none := r.client.listless.Load(r.name.RegistryStr())
+	if !none {
+		if raw, next, err = r.referrersPage(ctx, r.url("referrers", string(digest))); err == nil {
+			return raw, next, nil
+		}
+		if IsNotFound(err) {
+			r.client.listless.Store(r.name.RegistryStr(), true)
+		}
+	}
+	_, raw, err = r.Manifest(ctx, tagOf(digest))
+	return raw, nil, err
 }
 
 // maxReferrers bounds how many are asked for, in pages that name the next one.

@@ -45,6 +45,8 @@ type Client struct {
 	base  http.RoundTripper
 	known map[string]*http.Client
 	locks map[string]uploadLock // of blobs on their way into repositories
+
+	listless sync.Map // registries that do not list referrers
 }
 
 // login returns an HTTP client that is logged in to a repository, for reading
