@@ -27,11 +27,12 @@ func (u *updater) newLayer(it *item, base *tree, changes []rootfs.Change) (*laye
 		return nil, fmt.Errorf("make the layer: %w", err)
 	}
 	mediaType, kind := oci.TopLayerType(it.desc.MediaType, it.manifest.Layers[:len(it.manifest.Layers)-u.ownLayer(it)])
-	packed, err := pack(archive, kind)
+	diffID := oci.DigestOf(archive)
+	packed, err := u.reader.Memory.Packed(diffID, kind, func() ([]byte, error) { return pack(archive, kind) })
 	if err != nil {
 		return nil, fmt.Errorf("make the layer: %w", err)
 	}
-	return &layer.Built{Desc: u.keep(mediaType, packed), DiffID: oci.DigestOf(archive)}, nil
+	return &layer.Built{Desc: u.keep(mediaType, packed), DiffID: diffID}, nil
 }
 
 // pack compresses a layer. The encoders run on one thread and write no time, so

@@ -388,3 +388,24 @@ func TestUpdateSettings(t *testing.T) {
 		t.Error("the same settings again are a change")
 	}
 }
+
+// Images on one base get one layer, which is packed once; of another content it is
+// another.
+func TestPackedOnce(t *testing.T) {
+	memory, packs := &image.Memory{}, 0
+	for _, want := range []string{"a", "b", "a", "c", "d", "e", "f", "g", "h", "i", "i"} {
+		got, err := memory.Packed(image.Digest(want), "gzip", func() ([]byte, error) { packs++; return []byte(want), nil })
+		if err != nil || string(got) != want {
+			t.Errorf("%q %v, want %q", got, err, want)
+		}
+	}
+	if packs != 9 {
+		t.Errorf("packed %d times", packs)
+	}
+	if got, err := memory.Packed("a", "gzip", func() ([]byte, error) { return []byte("anew"), nil }); err != nil || string(got) != "anew" {
+		t.Errorf("more are kept than the bound: %q", got)
+	}
+	if got, _ := memory.Packed("i", "zstd", func() ([]byte, error) { return []byte("z"), nil }); string(got) != "z" {
+		t.Errorf("%q for another compression", got)
+	}
+}

@@ -12,6 +12,35 @@ import (
 type Memory struct {
 	mu    sync.Mutex
 	known map[oci.Digest]*layer.Listing
+	made  []packedLayer
+}
+
+// packedLayer is a layer that was made, by the digest of what it unpacks to.
+type packedLayer struct {
+	diffID oci.Digest
+	kind   oci.Compression
+	data   []byte
+}
+
+// mostMade is how many layers that were made are kept: those for the platforms of
+// one index.
+const mostMade = 8
+
+// Packed returns what pack does, or did before for the same content: images on one
+// base get the same layer.
+func (m *Memory) Packed(diffID oci.Digest, kind oci.Compression, pack func() ([]byte, error)) ([]byte, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, one := range m.made {
+		if one.diffID == diffID && one.kind == kind {
+			return one.data, nil
+		}
+	}
+	data, err := pack()
+	if err == nil {
+		m.made = append(m.made[max(0, len(m.made)-mostMade+1):], packedLayer{diffID, kind, data})
+	}
+	return data, err
 }
 
 func (m *Memory) layer(digest oci.Digest) *layer.Listing {
