@@ -68,6 +68,14 @@ func (at Location) IsStream() bool {
 	return ok && f.Path == "-"
 }
 
+// Makes returns an error if nothing can be written there, as its name alone says.
+func (at Location) Makes() error {
+	if archive, ok := at.place.(*store.Archive); ok {
+		return archive.Makes()
+	}
+	return nil
+}
+
 // IsRegistry reports whether the location is in a registry.
 func (at Location) IsRegistry() bool {
 	_, ok := at.place.(*registry.Location)

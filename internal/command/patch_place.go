@@ -160,6 +160,9 @@ func parseAll(l *image.Locations, tags []string) ([]image.Location, error) {
 		if err != nil {
 			return nil, err
 		}
+		if err := to.Makes(); err != nil {
+			return nil, err
+		}
 		if to.IsDigest() {
 			return nil, hint.Add(usagef("--tag %s names a digest, which the image does not have yet", tag), "name a tag")
 		}

@@ -92,6 +92,9 @@ func openFrom(ctx context.Context, f *os.File) (c *contents, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if info.IsDir() {
+		return nil, hint.Add(errors.New("it is a directory"), "an OCI layout is named oci:DIR")
+	}
 	packed := true
 	if info.Mode().IsRegular() {
 		head := bufio.NewReader(io.NewSectionReader(f, 0, 16))
@@ -175,6 +178,18 @@ func (a *Archive) put(ctx context.Context, img *oci.Image) error {
 		err = errors.Join(err, was.close())
 	}
 	return err
+}
+
+// Makes returns an error if an archive of that name is not written, and there is
+// none that it could be.
+func (a *Archive) Makes() error {
+	if _, err := os.Stat(a.Path); err == nil {
+		return nil // it stays as it is compressed
+	}
+	if _, err := kindOf(a.Path); err != nil {
+		return fmt.Errorf("%s: %w", a.Text, err)
+	}
+	return nil
 }
 
 // putInto enters the image in what the archive holds, and writes it.

@@ -27,9 +27,18 @@ func (l *Dir) String() string { return l.Text }
 func (l *Dir) Get(ctx context.Context) (*oci.Image, error) {
 	root, err := os.OpenRoot(l.Path)
 	if err != nil {
-		return nil, hint.Add(fmt.Errorf("%s: %w", l.Text, err), "name the directory that has oci-layout and index.json in it")
+		return nil, l.advised(err)
 	}
 	return layout{dirFiles{root}}.get(ctx, l.Text, l.Tag)
+}
+
+// advised says what is wrong with a directory that cannot be opened or made.
+func (l *Dir) advised(err error) error {
+	advice := "name the directory that has oci-layout and index.json in it"
+	if info, err := os.Stat(l.Path); err == nil && !info.IsDir() {
+		advice = "it is a file: name it oci-archive:FILE or docker-archive:FILE"
+	}
+	return hint.Add(fmt.Errorf("%s: %w", l.Text, err), advice)
 }
 
 // Put has the place keep the image. What the layout has of the image stays; its index
@@ -41,7 +50,7 @@ func (l *Dir) Put(ctx context.Context, img *oci.Image) error {
 // PutIf is [Dir.Put] if still returns no error while nobody else writes there.
 func (l *Dir) PutIf(ctx context.Context, img *oci.Image, still func() error) error {
 	if err := os.MkdirAll(l.Path, 0o755); err != nil {
-		return fmt.Errorf("%s: %w", l.Text, err)
+		return l.advised(err)
 	}
 	root, err := os.OpenRoot(l.Path)
 	if err != nil {
