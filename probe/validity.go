@@ -203,7 +203,7 @@ func (j *judge) name(leaf *link) (*Fault, string) {
 			"connect by a name that the certificate has, or have one issued for this name; --servername tries another"}, ""
 	}
 	if byCommonName {
-		j.caveat("the certificate has its host only as common name, which OpenSSL and libpq take, and Go, Python, curl and browsers do not")
+		j.caveat("the certificate has its host only as common name, which OpenSSL, curl, Java and Node take, and Go, Python's requests, Deno and Erlang do not")
 	}
 	return nil, "the certificate is for " + leaf.hosts()
 }

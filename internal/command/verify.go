@@ -131,7 +131,7 @@ func (h hearing) judge(t *trust) verifyResult {
 	report := h.session.Judge(probe.Circumstances{
 		Trust: t.set, Whose: t.whose, Now: h.now, Clock: h.p.env.clock(), Built: newest(h.catalogue), Install: t.install, Known: known(h.catalogue),
 	})
-	report.Caveats = append(report.Caveats, t.caveats(h.p, report)...)
+	report.Caveats = append(report.Caveats, t.caveats(h.p, report, readerCase{h.session.Raw, h.session.Target.ServerName, h.now})...)
 	hinted(report, h.catalogue)
 	return verifyResult{Schema: 1, Trust: t.result(), Report: report, Warnings: t.warnings}
 }

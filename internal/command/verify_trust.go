@@ -243,14 +243,14 @@ func (t *trust) result() trustResult {
 	return trustResult{Root: t.root, With: t.with, Certificates: t.set.Len()}
 }
 
-// caveats names programs that would judge otherwise than OpenSSL with this
-// trust: those in the root, and those whose environment points elsewhere.
-func (t *trust) caveats(p *printer, report *probe.Report) []string {
+// caveats names programs that judge otherwise than OpenSSL with this trust: those
+// in the root, and those whose environment points elsewhere.
+func (t *trust) caveats(p *printer, report *probe.Report, c readerCase) []string {
 	if report.Verdict.Status != probe.Trusted || t.root == "" {
 		return nil
 	}
 	anchor := report.Chain[len(report.Chain)-1]
-	out := runtimeCaveats(t.at.root, anchor)
+	out := t.readerCaveats(c)
 	installed := !slices.ContainsFunc(anchor.TrustedBy, func(by string) bool { return slices.Contains(t.with, by) })
 	if value := p.env["SSL_CERT_FILE"]; value != "" && t.root == "/" && installed {
 		if real, err := filepath.EvalSymlinks(value); err == nil && !slices.Contains(anchor.TrustedBy, real) {
