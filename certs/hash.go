@@ -29,9 +29,15 @@ func (n name) hash() uint32 {
 
 // SubjectHashOld returns the hash of OpenSSL 0.9.8 (openssl x509
 // -subject_hash_old): of the MD5 of the name as it is encoded.
-func (c *Certificate) SubjectHashOld() uint32 {
+func (c *Certificate) SubjectHashOld() uint32 { return c.subject.hashOld() }
+
+// IssuerHashes returns of the issuer's name what [Certificate.SubjectHash] and
+// [Certificate.SubjectHashOld] do of the subject's.
+func (c *Certificate) IssuerHashes() (hash, old uint32) { return c.issuer.hash(), c.issuer.hashOld() }
+
+func (n name) hashOld() uint32 {
 	var sum [md5.Size]byte
-	fips140.WithoutEnforcement(func() { sum = md5.Sum(c.subject.raw) })
+	fips140.WithoutEnforcement(func() { sum = md5.Sum(n.raw) })
 	return binary.LittleEndian.Uint32(sum[:4])
 }
 

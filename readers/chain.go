@@ -48,8 +48,9 @@ func newBuilder(r rules, sent []*certs.Certificate, trust *certs.Set, at time.Ti
 
 // stored returns the certificates of the store that have the name of the issuer of l.
 func (b *builder) stored(l *link) (all []*link) {
+	hash, _ := l.IssuerHashes()
 	for c := range b.trust.All() {
-		if !l.NamesIssuer(c) || b.rules.goParser && c.X509() == nil {
+		if c.SubjectHash() != hash || !l.NamesIssuer(c) || b.rules.goParser && c.X509() == nil {
 			continue
 		}
 		if b.links[c.Fingerprint()] == nil {

@@ -1,7 +1,6 @@
 package readers
 
 import (
-	"io/fs"
 	"path"
 	"slices"
 	"strings"
@@ -16,7 +15,8 @@ type found struct{ path, release string }
 // finder looks for readers in a root. Each is found by its name in the places where
 // such things are put; no directory is searched.
 type finder struct {
-	root    *rootfs.Overlay
+	*globber
+
 	environ map[string]string
 	bins    func() []string // directories of programs
 	sites   func() []string // directories of Python's modules
@@ -24,9 +24,9 @@ type finder struct {
 }
 
 func newFinder(root *rootfs.Overlay, environ map[string]string) *finder {
-	f := &finder{root: root, environ: environ}
-	f.bins = sync.OnceValue(func() []string { return f.glob(slices.Concat(f.searchPath(), programDirs)...) })
-	f.sites = sync.OnceValue(func() []string { return f.glob(pythonSites...) })
+	f := &finder{globber: newGlobber(root), environ: environ}
+	f.bins = sync.OnceValue(func() []string { return f.globs(slices.Concat(f.searchPath(), programDirs)...) })
+	f.sites = sync.OnceValue(func() []string { return f.globs(pythonSites...) })
 	f.homes = sync.OnceValue(f.javaHomes)
 	return f
 }
@@ -56,19 +56,16 @@ var javaDirs = []string{
 	"{home}/.asdf/installs/java/*", "{home}/.gradle/jdks/*", "{home}/.jdks/*", "opt/hostedtoolcache/Java*/*/*", "home/linuxbrew/.linuxbrew/opt/openjdk*/libexec",
 }
 
-// glob returns the names that match any of the patterns; {home} is every home
+// globs returns the names that match any of the patterns; {home} is every home
 // directory.
-func (f *finder) glob(patterns ...string) (names []string) {
+func (f *finder) globs(patterns ...string) (names []string) {
 	for _, p := range patterns {
 		each := []string{p}
 		if rest, ok := strings.CutPrefix(p, "{home}"); ok {
 			each = []string{"root" + rest, "home/*" + rest}
 		}
 		for _, p := range each {
-			matched, err := fs.Glob(f.root, p)
-			if err == nil {
-				names = append(names, matched...)
-			}
+			names = append(names, f.glob(p)...)
 		}
 	}
 	return names
@@ -77,7 +74,7 @@ func (f *finder) glob(patterns ...string) (names []string) {
 // searchPath returns the directories of PATH that are no patterns.
 func (f *finder) searchPath() (dirs []string) {
 	for _, dir := range unrooted(strings.Split(f.environ["PATH"], ":")) {
-		if !strings.ContainsAny(dir, `*?[\`) {
+		if !strings.ContainsAny(dir, meta) {
 			dirs = append(dirs, dir)
 		}
 	}
@@ -92,7 +89,7 @@ func (f *finder) distinct(all []found) (kept []found) {
 		if err != nil || seen[real] {
 			continue
 		}
-		if _, err := fs.Stat(f.root, real); err == nil {
+		if f.exists(real) {
 			seen[real] = true
 			kept = append(kept, found{real, at.release})
 		}
@@ -105,7 +102,7 @@ func programs(name string) func(*finder) []found {
 	return func(f *finder) (all []found) {
 		for _, dir := range f.bins() {
 			at := path.Join(dir, name)
-			if info, err := fs.Stat(f.root, at); err == nil && info.Mode().IsRegular() {
+			if info, err := f.root.Stat(at); err == nil && info.Mode().IsRegular() {
 				all = append(all, found{path: at})
 			}
 		}
@@ -116,9 +113,9 @@ func programs(name string) func(*finder) []found {
 // libraries finds shared libraries where the linker looks.
 func libraries(names ...string) func(*finder) []found {
 	return func(f *finder) (all []found) {
-		for _, dir := range []string{"usr/lib/*-linux-*", "usr/lib", "usr/lib64", "lib/*-linux-*", "lib", "lib64", "usr/local/lib", "usr/local/lib64"} {
+		for _, dir := range f.globs("usr/lib/*-linux-*", "usr/lib", "usr/lib64", "lib/*-linux-*", "lib", "lib64", "usr/local/lib", "usr/local/lib64") {
 			for _, name := range names {
-				for _, at := range f.glob(dir + "/" + name) {
+				for _, at := range f.in(dir, name) {
 					all = append(all, found{path: at})
 				}
 			}
@@ -130,7 +127,7 @@ func libraries(names ...string) func(*finder) []found {
 // pythons finds interpreters by the name that has the release.
 func pythons(f *finder) (all []found) {
 	for _, dir := range f.bins() {
-		for _, at := range f.glob(dir + "/python3.*") {
+		for _, at := range f.in(dir, "python3.*") {
 			if release := strings.TrimPrefix(path.Base(at), "python"); strings.Trim(release, "0123456789.") == "" {
 				all = append(all, found{at, release})
 			}
@@ -143,7 +140,7 @@ func pythons(f *finder) (all []found) {
 func modules(name string) func(*finder) []found {
 	return func(f *finder) (all []found) {
 		for _, dir := range f.sites() {
-			for _, at := range f.glob(dir+"/"+name+"-*.dist-info", dir+"/"+name+"-*.egg-info") {
+			for _, at := range slices.Concat(f.in(dir, name+"-*.dist-info"), f.in(dir, name+"-*.egg-info")) {
 				release := strings.TrimSuffix(strings.TrimSuffix(strings.TrimPrefix(path.Base(at), name+"-"), ".egg-info"), ".dist-info")
 				release, _, _ = strings.Cut(release, "-")
 				all = append(all, found{path.Join(dir, name), release})
@@ -200,7 +197,7 @@ func define(text, name string) string {
 func javas(f *finder) (all []found) {
 	for _, home := range f.homes() {
 		for _, home := range []string{home, path.Join(home, "jre")} { // the latter in version 8
-			if len(f.glob(literal(home)+"/lib/security/*cacerts")) > 0 {
+			if dir := path.Join(home, "lib/security"); f.exists(path.Join(dir, "cacerts")) || f.exists(path.Join(dir, "jssecacerts")) {
 				all = append(all, found{home, f.javaRelease(home)})
 			}
 		}
@@ -208,13 +205,8 @@ func javas(f *finder) (all []found) {
 	return all
 }
 
-// literal makes a pattern that matches a name and no other.
-func literal(name string) string {
-	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(name)
-}
-
 func (f *finder) javaHomes() []string {
-	homes := f.glob(javaDirs...)
+	homes := f.globs(javaDirs...)
 	for name, value := range f.environ {
 		if strings.HasSuffix(name, "JAVA_HOME") || name == "JRE_HOME" {
 			homes = append(homes, unrooted([]string{value})...)
@@ -245,7 +237,7 @@ func (f *finder) javaRelease(home string) string {
 
 // erlangs finds Erlang by the release that it says it is.
 func erlangs(f *finder) (all []found) {
-	for _, at := range f.glob("usr/lib/erlang/releases/*/OTP_VERSION", "usr/local/lib/erlang/releases/*/OTP_VERSION", "opt/*/lib/erlang/releases/*/OTP_VERSION",
+	for _, at := range f.globs("usr/lib/erlang/releases/*/OTP_VERSION", "usr/local/lib/erlang/releases/*/OTP_VERSION", "opt/*/lib/erlang/releases/*/OTP_VERSION",
 		"{home}/.local/share/mise/installs/erlang/*/releases/*/OTP_VERSION", "{home}/.asdf/installs/erlang/*/releases/*/OTP_VERSION") {
 		dir := path.Dir(at)
 		all = append(all, found{path.Dir(path.Dir(dir)), path.Base(dir)})

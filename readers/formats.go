@@ -18,11 +18,23 @@ import (
 	"github.com/certgraft/certgraft/keystore"
 )
 
-// wholeFile reads a bundle as OpenSSL does: it is lost with one damaged block.
-func wholeFile(l *loading, name string) { l.openSSL(name, true, nil) }
-
-// untilDamage reads a bundle as Node's own code does: up to the damaged block.
-func untilDamage(l *loading, name string) { l.openSSL(name, false, nil) }
+// The formats.
+var (
+	// wholeFile is a bundle that is lost with one damaged block: OpenSSL's.
+	wholeFile = format{name: "whole", read: func(l *loading, name string) { l.openSSL(name, true, nil) }}
+	// untilDamage is a bundle that is read up to a damaged block: Node's.
+	untilDamage = format{name: "until", read: func(l *loading, name string) { l.openSSL(name, false, nil) }}
+	// hashLinks is a directory that is read by the hash of the subject, HASH.0, HASH.1 and so on
+	// up to the first number that is missing: OpenSSL's.
+	hashLinks = format{name: "hash", read: func(l *loading, dir string) { l.hashed(dir, isHash) }, hash: (*loading).byHash}
+	// eitherHash is such a directory as BoringSSL reads it, which knows the hash of
+	// OpenSSL 0.9.8 too.
+	eitherHash = format{name: "either", read: func(l *loading, dir string) { l.hashed(dir, isEither) }, hash: (*loading).byEither}
+	eachBlock  = format{name: "each", read: (*loading).eachBlock, passes: func(c *certs.Certificate) bool { return c.Quirk() == "" }}
+	gnuTLSFile = format{name: "gnutls", read: (*loading).gnuTLSFile}
+	erlangFile = format{name: "erlang", read: (*loading).erlangFile}
+	javaStore  = format{name: "java", read: (*loading).javaStore}
+)
 
 func (l *loading) openSSL(name string, whole bool, want func(*certs.Certificate) bool) {
 	data, ok := l.file(name)
@@ -53,19 +65,34 @@ func (l *loading) openSSL(name string, whole bool, want func(*certs.Certificate)
 
 var hashLink = regexp.MustCompile(`^([0-9a-f]{8})\.(\d+)$`)
 
-// hashLinks reads a directory as OpenSSL does: by the hash of the subject, HASH.0,
-// HASH.1 and so on up to the first number that is missing.
-func hashLinks(l *loading, dir string) {
-	l.hashed(dir, func(c *certs.Certificate, hash uint32) bool { return c.SubjectHash() == hash })
+func isHash(c *certs.Certificate, hash uint32) bool { return c.SubjectHash() == hash }
+
+func isEither(c *certs.Certificate, hash uint32) bool {
+	return c.SubjectHash() == hash || c.SubjectHashOld() == hash
 }
 
-// eitherHash reads a directory as BoringSSL does, which knows the hash of OpenSSL 0.9.8 too.
-func eitherHash(l *loading, dir string) {
-	l.hashed(dir, func(c *certs.Certificate, hash uint32) bool {
-		return c.SubjectHash() == hash || c.SubjectHashOld() == hash
-	})
+// byHash reads of a directory what is there for one name.
+func (l *loading) byHash(dir string, want subject) { l.linksOf(dir, want.hash) }
+
+func (l *loading) byEither(dir string, want subject) {
+	l.linksOf(dir, want.hash)
+	l.linksOf(dir, want.old)
 }
 
+func (l *loading) linksOf(dir string, hash uint32) {
+	for n := range mostLinks {
+		at := path.Join(dir, fmt.Sprintf("%08x.%d", hash, n))
+		if _, err := l.root.Stat(at); err != nil {
+			return
+		}
+		l.openSSL(at, true, func(c *certs.Certificate) bool { return isEither(c, hash) })
+	}
+}
+
+// mostLinks bounds how many certificates of one hash are read for a name.
+const mostLinks = 100
+
+// hashed reads all of a directory.
 func (l *loading) hashed(dir string, is func(c *certs.Certificate, hash uint32) bool) {
 	entries, err := l.root.ReadDir(dir)
 	if err != nil {
@@ -100,11 +127,30 @@ func before(hash, number string, there map[string]bool) (missing int, gap bool) 
 	return 0, false
 }
 
+// plain reads a bundle of which every reader makes the same: blocks of certificates in
+// the form in which tools write them, with text between them perhaps.
+func (l *loading) plain(data []byte, name string) bool {
+	blocks, err := l.pem.Read(data)
+	const begin, end = "\n-----BEGIN CERTIFICATE-----\n", "\n-----END CERTIFICATE-----\n"
+	begun := bytes.Count(data, []byte(begin))
+	if bytes.HasPrefix(data, []byte(begin[1:])) {
+		begun++
+	}
+	if err != nil || begun != len(blocks) || bytes.Count(data, []byte(end)) != begun ||
+		bytes.Contains(data, []byte(begin+"\n")) || bytes.IndexByte(data, '\r') >= 0 || !l.pem.Clean(data) {
+		return false
+	}
+	for _, b := range blocks {
+		l.add(b.Cert, name)
+	}
+	return true
+}
+
 // eachBlock reads a bundle as Go's CertPool does: a block that it cannot read is
 // passed over, with those that are joined to it.
-func eachBlock(l *loading, name string) {
+func (l *loading) eachBlock(name string) {
 	data, ok := l.file(name)
-	if !ok {
+	if !ok || l.plain(data, name) {
 		return
 	}
 	read := 0
@@ -116,7 +162,7 @@ func eachBlock(l *loading, name string) {
 		if b.Type != "CERTIFICATE" || len(b.Headers) > 0 {
 			continue
 		}
-		if c, err := l.pem.Parse(b.Bytes); err == nil && c.X509() != nil {
+		if c, err := l.pem.Parse(b.Bytes); err == nil {
 			l.add(c, name)
 			read++
 		}
@@ -128,9 +174,9 @@ func eachBlock(l *loading, name string) {
 
 // gnuTLSFile reads a bundle as GnuTLS does. It looks for BEGIN anywhere, passes over
 // white space in the base64, and loses the file with one block that it cannot decode.
-func gnuTLSFile(l *loading, name string) {
+func (l *loading) gnuTLSFile(name string) {
 	data, ok := l.file(name)
-	if !ok {
+	if !ok || l.plain(data, name) {
 		return
 	}
 	var all []*certs.Certificate
@@ -173,9 +219,9 @@ func lineOf(data []byte, at int) int { return 1 + bytes.Count(data[:at], []byte(
 // BEGIN and END make a block; in its base64 other characters are passed over. A block
 // that is no certificate then is passed over too, but what is no base64 even so, and a block of
 // another kind that it knows, lose the file.
-func erlangFile(l *loading, name string) {
+func (l *loading) erlangFile(name string) {
 	data, ok := l.file(name)
-	if !ok {
+	if !ok || l.plain(data, name) {
 		return
 	}
 	var all []*certs.Certificate
@@ -228,7 +274,7 @@ func (l *loading) erlangBlock(label string, body []byte) (*certs.Certificate, er
 }
 
 // javaStore reads a trust store as Java does, without a password.
-func javaStore(l *loading, name string) {
+func (l *loading) javaStore(name string) {
 	data, ok := l.file(name)
 	if !ok {
 		return

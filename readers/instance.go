@@ -1,69 +1,92 @@
 package readers
 
 import (
-	"io/fs"
+	"fmt"
 	"strings"
 
 	"github.com/certgraft/certgraft/certs"
-	"github.com/certgraft/certgraft/internal/pemfile"
 	"github.com/certgraft/certgraft/rootfs"
 )
 
 // Instance is a reader that is there in a root.
 type Instance struct {
 	Reader
-	Path string // of what was found: a program, a library, the directory of a runtime
+	Path string // of what was found: a program, a library, the directory of a runtime; "" if nothing was
 
-	root *rootfs.Overlay
-	pem  *pemfile.Reader // of all that are in the root: they read the same files
-	row  row
-	at   where
+	files *files // of all that are in the root: they read the same
+	row   row
+	at    where
 }
 
 // In returns the readers that are there in a root, those that nobody can find by a
 // file aside. Variables are those of the environment in which they run.
 func In(root *rootfs.Overlay, environ map[string]string) (all []Instance) {
-	f, pem := newFinder(root, environ), pemfile.NewReader()
+	f, read := newFinder(root, environ), newFiles(root)
 	for _, r := range table {
 		if r.find == nil {
 			continue
 		}
 		for _, at := range f.distinct(r.find(f)) {
-			all = append(all, r.instance(root, pem, where{at.path, environ}, at.release))
+			all = append(all, r.instance(read, where{at.path, environ}, at.release))
 		}
 	}
 	return all
 }
 
-func (r row) instance(root *rootfs.Overlay, pem *pemfile.Reader, at where, release string) Instance {
-	return Instance{Reader: r.reader(release), Path: "/" + at.path, root: root, pem: pem, row: r, at: at}
+func (r row) instance(read *files, at where, release string) Instance {
+	i := Instance{Reader: r.reader(release), files: read, row: r, at: at}
+	if at.path != "" {
+		i.Path = "/" + at.path
+	}
+	return i
 }
 
 // Load returns the certificates that the reader trusts, as strictly as it reads them, and
 // what it does not load of its places. The sources of each certificate are the
 // places that have it.
 func (i Instance) Load() (*certs.Set, []Damage) {
-	l := &loading{root: i.root, pem: i.pem, held: &certs.Set{}}
+	held, damage := &certs.Set{}, []Damage(nil)
 	for _, p := range i.row.places(i.at) {
 		if p.own {
-			roots, _ := certs.MozillaRoots()
-			for c := range roots.All() {
-				l.held.Add(c, "built in")
-			}
+			i.files.mozilla().into(held, p.read)
 			continue
 		}
-		before, names := len(l.damage), i.names(p)
-		for _, name := range names {
-			p.read(l, name)
+		harm := i.missing(p)
+		for _, name := range i.names(p) {
+			s := i.files.shelf(p.read, name)
+			harm = append(harm, s.damage...)
+			harm = append(harm, s.into(held, p.read)...)
 		}
-		if p.must && len(names) == 0 {
-			l.harm(Damage{Path: "/" + p.paths[len(p.paths)-1], Why: "it does not exist, and the reader does not begin without", All: true})
-		}
-		if p.must && len(l.damage) > before {
-			return &certs.Set{}, l.damage
+		damage = append(damage, harm...)
+		if p.must && len(harm) > 0 {
+			return &certs.Set{}, damage
 		}
 	}
-	return l.held, l.damage
+	return held, damage
+}
+
+// into adds the certificates to those of a reader. What does not pass is damage.
+func (s *shelf) into(held *certs.Set, as format) (damage []Damage) {
+	left := map[string]int{}
+	for _, e := range s.held {
+		if as.passes == nil || as.passes(e.cert) {
+			held.Add(e.cert, e.path)
+			continue
+		}
+		left[e.path]++
+		if left[e.path] == 1 {
+			damage = append(damage, Damage{Path: e.path, Why: fmt.Sprintf("the certificate of %s is not read: %s", e.cert.Name(), e.cert.Quirk())})
+		}
+	}
+	return damage
+}
+
+// missing is the damage of a place that has to be there and is not.
+func (i Instance) missing(p place) []Damage {
+	if !p.must || len(i.names(p)) > 0 || len(p.paths) == 0 {
+		return nil
+	}
+	return []Damage{{Path: "/" + p.paths[len(p.paths)-1], Why: "it does not exist, and the reader does not begin without", All: true}}
 }
 
 // names returns the paths of a place, without their first slash.
@@ -77,7 +100,7 @@ func (i Instance) names(p place) []string {
 		return nil
 	}
 	for _, name := range p.paths {
-		if _, err := fs.Stat(i.root, name); err == nil {
+		if _, err := i.files.root.Stat(name); err == nil {
 			return i.real([]string{name})
 		}
 	}
@@ -87,7 +110,7 @@ func (i Instance) names(p place) []string {
 // real resolves links: what is said of a file is said of the one that is read.
 func (i Instance) real(names []string) []string {
 	for n, name := range names {
-		if real, err := i.root.Resolve(name); err == nil {
+		if real, err := i.files.root.Resolve(name); err == nil {
 			names[n] = real
 		}
 	}

@@ -14,27 +14,28 @@ import (
 // it: its own certificate first.
 func (r rules) judge(sent []*certs.Certificate, trust *certs.Set, host string, at time.Time) Verdict {
 	if len(sent) == 0 {
-		return Verdict{Cause: Untrusted, Text: "the server sends no certificate"}
+		return Verdict{Fault: Fault{Cause: Untrusted, Text: "the server sends no certificate"}}
 	}
 	b := newBuilder(r, sent, trust, at)
 	j := judgement{r, host, at}
 	if f := j.unreadable(b.sent); f != nil {
-		return f.verdict()
+		return j.verdict(chain{links: b.sent[:1]}, f)
 	}
 	var first *fault
+	var best chain
 	for _, p := range b.paths() {
 		f := j.path(p)
 		if f == nil {
 			f = j.stray(b, p)
 		}
 		if f == nil {
-			return f.verdict()
+			return j.verdict(p, nil)
 		}
 		if first == nil || first.cause == Untrusted {
-			first = f
+			first, best = f, p
 		}
 	}
-	return first.verdict()
+	return j.verdict(best, first)
 }
 
 // judgement is one in the making.
@@ -47,14 +48,40 @@ type judgement struct {
 // path returns what speaks against a path, nil if nothing does. Of several faults the
 // first is the one that most readers name.
 func (j judgement) path(p chain) *fault {
-	for _, check := range []func(chain) *fault{
-		j.versions, j.selfSigned, j.complete, j.extensions, j.strictness, j.strength, j.nameAsked, j.signatures, j.dates, j.limited,
-	} {
+	for _, check := range j.checks() {
 		if f := check(p); f != nil {
 			return f
 		}
 	}
 	return nil
+}
+
+func (j judgement) checks() []func(chain) *fault {
+	return []func(chain) *fault{
+		j.versions, j.selfSigned, j.complete, j.extensions, j.strictness, j.strength, j.nameAsked, j.signatures, j.dates, j.limited,
+	}
+}
+
+// verdict is that on a path; nil is no fault. What else is wrong with the path is
+// added, one of each check.
+func (j judgement) verdict(p chain, first *fault) Verdict {
+	v := Verdict{Trusted: first == nil, Anchored: p.anchored, Forged: p.forged != nil}
+	for i, l := range p.links {
+		v.Chain = append(v.Chain, l.Certificate)
+		if i+1 < len(p.links) && errors.Is(l.CheckSignature(&p.links[i+1].Link), signed.ErrUnchecked) {
+			v.Unchecked = l.Certificate
+		}
+	}
+	if first == nil {
+		return v
+	}
+	v.Fault = first.public()
+	for _, check := range j.checks() {
+		if f := check(p); f != nil && f.cause != first.cause {
+			v.Also = append(v.Also, f.public())
+		}
+	}
+	return v
 }
 
 // unlooked returns what the reader does not look at in the certificate at a place

@@ -20,8 +20,14 @@ type place struct {
 	read      format
 }
 
-// format is how a place is read.
-type format func(l *loading, name string)
+// format is how a place is read. The name is that of what comes of it.
+type format struct {
+	name    string
+	read    func(l *loading, name string)
+	hash    func(l *loading, dir string, want subject) // of a directory that is asked for a name
+	passes  func(*certs.Certificate) bool              // the others are not read; nil passes all
+	several bool                                       // each file of a directory is read
+}
 
 // Damage is what keeps a reader from loading certificates.
 type Damage struct {
@@ -31,12 +37,76 @@ type Damage struct {
 	All  bool // nothing of the file is loaded
 }
 
-// loading is the reading of the places of an instance.
-type loading struct {
-	root   *rootfs.Overlay
-	pem    *pemfile.Reader
-	held   *certs.Set
+// files is what the instances of a root have read. They read the same files: each is
+// read and parsed once for all that read it in the same way.
+type files struct {
+	root *rootfs.Overlay
+	pem  *pemfile.Reader
+	data map[string][]byte
+	read map[string]*shelf // by format and name
+	own  *shelf            // the Mozilla roots, once they were needed
+}
+
+func newFiles(root *rootfs.Overlay) *files {
+	return &files{root: root, pem: pemfile.NewReader(), data: map[string][]byte{}, read: map[string]*shelf{}}
+}
+
+// shelf is what a place holds.
+type shelf struct {
+	held   []entry
 	damage []Damage
+	byName map[uint32][]entry
+}
+
+type entry struct {
+	cert *certs.Certificate
+	path string
+}
+
+// subject is what certificates are looked for by: the hashes of a name.
+type subject struct{ hash, old uint32 }
+
+// named returns the certificates of a subject.
+func (s *shelf) named(name subject) []entry {
+	if s.byName == nil {
+		s.byName = make(map[uint32][]entry, len(s.held))
+		for _, e := range s.held {
+			s.byName[e.cert.SubjectHash()] = append(s.byName[e.cert.SubjectHash()], e)
+		}
+	}
+	return s.byName[name.hash]
+}
+
+// shelf returns what a place holds.
+func (f *files) shelf(as format, name string) *shelf {
+	key := as.name + "\x00" + name
+	s := f.read[key]
+	if s == nil {
+		l := &loading{files: f, shelf: &shelf{}}
+		as.read(l, name)
+		s = l.shelf
+		f.read[key] = s
+	}
+	return s
+}
+
+// mozilla returns the roots that are built into readers.
+func (f *files) mozilla() *shelf {
+	if f.own == nil {
+		f.own = &shelf{}
+		for _, der := range certs.MozillaDER() {
+			if c, err := f.pem.Parse(der); err == nil {
+				f.own.held = append(f.own.held, entry{c, "built in"})
+			}
+		}
+	}
+	return f.own
+}
+
+// loading is the reading of one place.
+type loading struct {
+	*files
+	*shelf
 }
 
 func unrooted(paths []string) (names []string) {
@@ -50,11 +120,16 @@ func unrooted(paths []string) (names []string) {
 
 // file returns what is in a file; ok is false if it cannot be read.
 func (l *loading) file(name string) (data []byte, ok bool) {
+	if data, ok = l.data[name]; ok {
+		return data, true
+	}
 	data, err := l.root.Content(name)
 	if err != nil {
 		l.harm(Damage{Path: "/" + name, Why: "it cannot be read: " + reason(err), All: true})
+		return nil, false
 	}
-	return data, err == nil
+	l.data[name] = data
+	return data, true
 }
 
 // reason is what is wrong, without the path, which is named beside it.
@@ -70,11 +145,13 @@ func reason(err error) string {
 
 func (l *loading) harm(d Damage) { l.damage = append(l.damage, d) }
 
-func (l *loading) add(c *certs.Certificate, name string) { l.held.Add(c, "/"+name) }
+func (l *loading) add(c *certs.Certificate, name string) {
+	l.held = append(l.held, entry{c, "/" + name})
+}
 
 // every reads each file of a directory.
-func every(read format) format {
-	return func(l *loading, name string) {
+func every(as format) format {
+	read := func(l *loading, name string) {
 		entries, err := l.root.ReadDir(name)
 		if err != nil {
 			return
@@ -82,8 +159,9 @@ func every(read format) format {
 		for _, entry := range entries {
 			at := path.Join(name, entry.Name())
 			if info, err := fs.Stat(l.root, at); err == nil && info.Mode().IsRegular() {
-				read(l, at)
+				as.read(l, at)
 			}
 		}
 	}
+	return format{name: "every " + as.name, read: read, passes: as.passes, several: true}
 }

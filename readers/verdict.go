@@ -29,13 +29,24 @@ const (
 	WrongName   Cause = "name"          // the certificate is for other hosts
 )
 
+// Fault is one thing that a reader finds wrong.
+type Fault struct {
+	Cause Cause              // "" if nothing is
+	Text  string             // the cause in words: "the certificate of X has expired"
+	At    *certs.Certificate // that decides; nil where it is no single one
+}
+
 // Verdict says whether a reader accepts a chain.
 type Verdict struct {
 	Trusted bool
-	Cause   Cause              // "" if it is trusted
-	Text    string             // the cause in words: "the certificate of X has expired"
-	At      *certs.Certificate // that decides; nil where it is no single one
-	Cure    string             // what to change at the reader; "" where nothing there helps, or is known to
+	Fault           // the first, which most readers name
+	Also    []Fault // what else is wrong with the chain, where that was found out
+	Cure    string  // what to change, "" where that is not known
+
+	Chain     []*certs.Certificate // that was judged, the server's own certificate first
+	Anchored  bool                 // its last certificate is one at which the reader may end
+	Forged    bool                 // it ends where the key of no issuer of that name has signed
+	Unchecked *certs.Certificate   // one whose signature is of a kind that is not known here, or nil
 }
 
 // fault is what speaks against a path; nil is nothing.
@@ -49,11 +60,8 @@ func faulty(cause Cause, at *link, format string, args ...any) *fault {
 	return &fault{cause, fmt.Sprintf(format, args...), at}
 }
 
-func (f *fault) verdict() Verdict {
-	if f == nil {
-		return Verdict{Trusted: true}
-	}
-	v := Verdict{Cause: f.cause, Text: f.text}
+func (f *fault) public() Fault {
+	v := Fault{Cause: f.cause, Text: f.text}
 	if f.at != nil {
 		v.At = f.at.Certificate
 	}

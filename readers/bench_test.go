@@ -1,0 +1,31 @@
+package readers
+
+import (
+	"os"
+	"testing"
+
+	"github.com/certgraft/certgraft/rootfs"
+)
+
+// BenchmarkFindAndLoad is what verify does of a root before it can judge: BENCH_ROOT
+// names the root, / if it is not set.
+func BenchmarkFindAndLoad(b *testing.B) {
+	dir := "/"
+	if at := os.Getenv("BENCH_ROOT"); at != "" {
+		dir = at
+	}
+	for name, do := range map[string]func(Instance){"find": func(Instance) {}, "load": func(i Instance) { i.Load() }} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				root, closer, err := rootfs.ReadOnly(dir)
+				if err != nil {
+					b.Fatal(err)
+				}
+				for _, i := range In(rootfs.NewOverlay(root), nil) {
+					do(i)
+				}
+				closer.Close()
+			}
+		})
+	}
+}

@@ -1,0 +1,156 @@
+package readers
+
+import (
+	"time"
+
+	"github.com/certgraft/certgraft/certs"
+)
+
+// Case is a server about which readers decide.
+type Case struct {
+	Sent []*certs.Certificate // its own certificate first
+	Host string
+	At   time.Time
+	With *certs.Set // counts as if every reader had it; nil for nothing
+}
+
+// Decision is what a reader makes of a case.
+type Decision struct {
+	Verdict
+	Trust  *certs.Set // of what the reader loads, what a path could need; the sources are its places
+	Damage []Damage   // what keeps it from loading more
+	Blind  bool       // none of its places exists: what it reads is not known
+}
+
+// Decide says whether the reader accepts a server, with what it loads. It reads no
+// more than it needs for that: [Instance.Load] returns all.
+func (i Instance) Decide(c Case) Decision {
+	if c.With == nil {
+		c.With = &certs.Set{}
+	}
+	g := &gathering{Instance: i, sent: c.Sent, with: c.With, blind: true}
+	decide := func() Verdict { return i.Judge(c.Sent, g.trust(), c.Host, c.At) }
+	for _, p := range i.row.places(i.at) {
+		if p.read.several && i.rules.find == byAll && decide().Trusted {
+			break // more cannot make it refuse
+		}
+		if !g.add(p) {
+			break
+		}
+	}
+	return Decision{Verdict: decide(), Trust: g.trust(), Damage: g.damage, Blind: g.blind && c.With.Len() == 0}
+}
+
+// Warm reads the files that [Instance.Decide] is going to need, but for directories.
+func (i Instance) Warm() {
+	for _, p := range i.row.places(i.at) {
+		switch {
+		case p.own:
+			i.files.mozilla()
+		case p.read.hash == nil && !p.read.several:
+			for _, name := range i.names(p) {
+				i.files.shelf(p.read, name).named(subject{})
+			}
+		}
+	}
+}
+
+// gathering is what a reader loads of its places for a case.
+type gathering struct {
+	Instance
+	sent []*certs.Certificate
+	with *certs.Set
+
+	stocks []stock
+	damage []Damage
+	blind  bool
+	lost   bool
+}
+
+// stock is where certificates are taken from, by the name of their subject.
+type stock func(subject) []entry
+
+// add reads a place. It returns false if the reader does not begin because of it.
+func (g *gathering) add(p place) bool {
+	if p.own {
+		g.blind = false
+		g.stocks = append(g.stocks, g.files.mozilla().named)
+		return true
+	}
+	before := len(g.damage)
+	g.damage = append(g.damage, g.missing(p)...)
+	for _, name := range g.names(p) {
+		g.blind = false
+		if p.read.hash != nil {
+			g.stocks = append(g.stocks, g.links(p.read, name))
+			continue
+		}
+		s := g.files.shelf(p.read, name)
+		g.damage = append(g.damage, s.damage...)
+		g.stocks = append(g.stocks, s.passing(p.read))
+	}
+	g.lost = p.must && len(g.damage) > before
+	g.blind = g.blind && !g.lost
+	return !g.lost
+}
+
+// passing yields of a shelf what a format lets pass.
+func (s *shelf) passing(as format) stock {
+	if as.passes == nil {
+		return s.named
+	}
+	return func(name subject) (all []entry) {
+		for _, e := range s.named(name) {
+			if as.passes(e.cert) {
+				all = append(all, e)
+			}
+		}
+		return all
+	}
+}
+
+// links reads of a directory what is there for a name.
+func (g *gathering) links(as format, dir string) stock {
+	return func(name subject) []entry {
+		l := &loading{files: g.files, shelf: &shelf{}}
+		as.hash(l, dir, name)
+		return l.held
+	}
+}
+
+// trust returns the certificates that a path could need: those of the names that were
+// sent, of their issuers, and of the issuers of what is found by them.
+func (g *gathering) trust() *certs.Set {
+	held, seen := &certs.Set{}, map[subject]bool{}
+	var names []subject
+	want := func(name subject) {
+		if !seen[name] {
+			seen[name] = true
+			names = append(names, name)
+		}
+	}
+	for _, c := range g.sent[:min(len(g.sent), mostSent)] {
+		want(subject{c.SubjectHash(), c.SubjectHashOld()})
+		want(issuerOf(c))
+	}
+	for n := 0; n < len(names) && !g.lost; n++ {
+		for _, take := range g.stocks {
+			for _, e := range take(names[n]) {
+				if held.Add(e.cert, e.path) {
+					want(issuerOf(e.cert))
+				}
+			}
+		}
+	}
+	for c := range g.with.All() {
+		for _, source := range g.with.Sources(c.Fingerprint()) {
+			held.Add(c, source)
+		}
+	}
+	return held
+}
+
+func issuerOf(c *certs.Certificate) subject {
+	hash, old := c.IssuerHashes()
+	return subject{hash, old}
+}
