@@ -233,43 +233,11 @@ func (c *Catalogue) Find(id string) (*Provider, error) {
 		return p, nil
 	}
 	err := usagef("no provider has the id %q", id)
-	near := c.near(id)
+	near := hint.Near(id, slices.Sorted(maps.Keys(c.byName)))
 	if len(near) == 0 {
 		return nil, hint.Add(err, "certgraft list shows the catalogue; for a file write ./"+id)
 	}
 	return nil, hint.Add(err, "did you mean "+strings.Join(near, ", ")+"? certgraft list shows the catalogue; for a file write ./"+id)
-}
-
-// near returns names that a typing error could have made id from, or that
-// contain it.
-func (c *Catalogue) near(id string) []string {
-	var near []string
-	for _, name := range slices.Sorted(maps.Keys(c.byName)) {
-		if len(id) > 2 && strings.Contains(name, id) || distance(id, name) <= min(2, len(id)/3) {
-			near = append(near, name)
-		}
-	}
-	return near[:min(len(near), 5)]
-}
-
-// distance is the Levenshtein distance of two names.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		above := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := above
-			if a[i] != b[j] {
-				cost = 1 + min(above, row[j], row[j+1])
-			}
-			above, row[j+1] = row[j+1], cost
-		}
-	}
-	return row[len(b)]
 }
 
 // urls returns the files of the bundle, or of one region of it.
