@@ -1,6 +1,7 @@
 package readers
 
 import (
+	"strings"
 	"time"
 
 	"github.com/certgraft/certgraft/certs"
@@ -12,6 +13,8 @@ type Case struct {
 	Host string
 	At   time.Time
 	With *certs.Set // counts as if every reader had it; nil for nothing
+
+	Bundle []string // the files with the root, where a cure is to name one
 }
 
 // Decision is what a reader makes of a case.
@@ -38,7 +41,11 @@ func (i Instance) Decide(c Case) Decision {
 			break
 		}
 	}
-	return Decision{Verdict: decide(), Trust: g.trust(), Damage: g.damage, Blind: g.blind && c.With.Len() == 0}
+	v := decide()
+	if len(c.Bundle) > 0 {
+		v.Cure = strings.Replace(strings.Replace(v.Cure, aFile, c.Bundle[0], 1), theBundle, c.Bundle[0], 1)
+	}
+	return Decision{Verdict: v, Trust: g.trust(), Damage: g.damage, Blind: g.blind && c.With.Len() == 0}
 }
 
 // Warm reads the files that [Instance.Decide] is going to need, but for directories.

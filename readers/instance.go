@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/certgraft/certgraft/certs"
-	"github.com/certgraft/certgraft/rootfs"
 )
 
 // Instance is a reader that is there in a root.
@@ -16,21 +15,6 @@ type Instance struct {
 	files *files // of all that are in the root: they read the same
 	row   row
 	at    where
-}
-
-// In returns the readers that are there in a root, those that nobody can find by a
-// file aside. Variables are those of the environment in which they run.
-func In(root *rootfs.Overlay, environ map[string]string) (all []Instance) {
-	f, read := newFinder(root, environ), newFiles(root)
-	for _, r := range table {
-		if r.find == nil {
-			continue
-		}
-		for _, at := range f.distinct(r.find(f)) {
-			all = append(all, r.instance(read, where{at.path, environ}, at.release))
-		}
-	}
-	return all
 }
 
 func (r row) instance(read *files, at where, release string) Instance {

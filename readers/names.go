@@ -4,7 +4,16 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/certgraft/certgraft/certs"
 )
+
+// Hosts returns what a certificate is for: the names and addresses among its alternative
+// names, as it has them.
+func Hosts(c *certs.Certificate) (names []string, addresses []netip.Addr) {
+	l := newLink(c)
+	return l.names, l.addresses
+}
 
 // match reports whether a certificate is for a host.
 func (r nameRules) match(leaf *link, host string) bool {

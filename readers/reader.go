@@ -49,8 +49,13 @@ func Named(id, release string) (r Reader, ok bool) {
 // for those of kinds that are not known here.
 func (r Reader) Judge(sent []*certs.Certificate, trust *certs.Set, host string, at time.Time) Verdict {
 	v := r.rules.judge(sent, trust, host, at)
-	if !v.Trusted {
-		v.Cure = r.cure(v.Cause, func(other Reader) Verdict { return other.rules.judge(sent, trust, host, at) })
+	if v.Trusted {
+		return v
+	}
+	try := func(other Reader) Verdict { return other.rules.judge(sent, trust, host, at) }
+	v.Cure = r.cure(v.Fault, v, try)
+	for n, f := range v.Also {
+		v.Also[n].Cure = r.cure(f, v, try)
 	}
 	return v
 }

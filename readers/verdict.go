@@ -34,14 +34,14 @@ type Fault struct {
 	Cause Cause              // "" if nothing is
 	Text  string             // the cause in words: "the certificate of X has expired"
 	At    *certs.Certificate // that decides; nil where it is no single one
+	Cure  string             // what to change, "" where that is not known
 }
 
 // Verdict says whether a reader accepts a chain.
 type Verdict struct {
 	Trusted bool
 	Fault           // the first, which most readers name
-	Also    []Fault // what else is wrong with the chain, where that was found out
-	Cure    string  // what to change, "" where that is not known
+	Also    []Fault // what else is wrong with the chain
 
 	Chain     []*certs.Certificate // that was judged, the server's own certificate first
 	Anchored  bool                 // its last certificate is one at which the reader may end

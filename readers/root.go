@@ -1,0 +1,143 @@
+package readers
+
+import (
+	"io/fs"
+	"path"
+	"strings"
+
+	"github.com/certgraft/certgraft/rootfs"
+)
+
+// Root is a root and the readers that are there in it.
+type Root struct {
+	found   []Instance
+	files   *files
+	environ map[string]string
+}
+
+// Look finds the readers in a root, but for those that no file tells. Variables are
+// those of the environment in which they run.
+func Look(root *rootfs.Overlay, environ map[string]string) *Root {
+	r, f := &Root{files: newFiles(root), environ: environ}, newFinder(root, environ)
+	for _, row := range table {
+		if row.find == nil {
+			continue
+		}
+		for _, at := range f.distinct(row.find(f)) {
+			r.found = append(r.found, row.instance(r.files, where{at.path, environ}, at.release))
+		}
+	}
+	return r
+}
+
+// In returns the readers of [Look].
+func In(root *rootfs.Overlay, environ map[string]string) []Instance { return Look(root, environ).found }
+
+// Found returns the readers that are there.
+func (r *Root) Found() []Instance { return r.found }
+
+// Default returns the reader whose word counts where none is named: OpenSSL with the
+// root's own places; without OpenSSL in the root its rules, on the bundle that is
+// there. Its decisions are blind where no bundle is there either.
+func (r *Root) Default() Instance {
+	for _, i := range r.found {
+		if i.ID == "openssl" {
+			return i
+		}
+	}
+	row := named("openssl")
+	row.places = fixed(
+		place{variables: []string{"SSL_CERT_FILE"}, paths: append(openSSLFile[:len(openSSLFile):len(openSSLFile)], bundles...), read: wholeFile},
+		openSSLPlaces[1],
+	)
+	return row.instance(r.files, where{"", r.environ}, "")
+}
+
+// Named returns the readers that an id names, which may have a release behind a slash: those that
+// are there; else one that judges by its rules, on the places that it has by
+// default, or on those of [Root.Default] where that cannot be said. ok is false for an
+// id that no reader has.
+func (r *Root) Named(id string) (all []Instance, ok bool) {
+	id, release, _ := strings.Cut(id, "/")
+	row := named(id)
+	if row == nil {
+		return nil, false
+	}
+	for _, i := range r.found {
+		if i.ID == id && (release == "" || i.Release == release || strings.HasPrefix(i.Release, release+".")) {
+			all = append(all, i)
+		}
+	}
+	if len(all) == 0 {
+		all = append(all, r.absent(*row, release))
+	}
+	return all, true
+}
+
+// absent returns a reader that was not found.
+func (r *Root) absent(row row, release string) Instance {
+	i := row.instance(r.files, where{"", r.environ}, release)
+	for _, p := range row.places(i.at) {
+		if p.own || len(i.names(p)) > 0 {
+			return i
+		}
+	}
+	d := r.Default()
+	i.row.places, i.at = d.row.places, d.at
+	return i
+}
+
+// named returns the row of a reader, nil if none has the id.
+func named(id string) *row {
+	for _, row := range table {
+		if row.id == id {
+			return &row
+		}
+	}
+	return nil
+}
+
+// File returns a reader with OpenSSL's rules that reads one file.
+func (r *Root) File(path string) Instance {
+	row := named("openssl")
+	row.places = fixed(place{paths: unrooted([]string{path}), read: untilDamage})
+	return row.instance(r.files, where{"", r.environ}, "")
+}
+
+// Rules returns a root that holds nothing: readers judge by what a case comes with.
+func Rules() *Root { return Look(rootfs.NewOverlay(nothing{}), nil) }
+
+// nothing is a file system without files.
+type nothing struct{}
+
+func (nothing) Open(name string) (fs.File, error)      { return nil, missingFile("open", name) }
+func (nothing) Lstat(name string) (fs.FileInfo, error) { return nil, missingFile("lstat", name) }
+func (nothing) ReadLink(name string) (string, error)   { return "", missingFile("readlink", name) }
+
+func missingFile(op, name string) error {
+	return &fs.PathError{Op: op, Path: name, Err: fs.ErrNotExist}
+}
+
+// Anchor returns the path of a file in the root that holds one certificate, of those
+// that the reader finds by hash; "" if it finds none.
+func (i Instance) Anchor() string {
+	for _, p := range i.row.places(i.at) {
+		if p.read.hash == nil {
+			continue
+		}
+		for _, dir := range i.names(p) {
+			entries, _ := i.files.root.ReadDir(dir)
+			for _, e := range entries {
+				if name := i.real([]string{path.Join(dir, e.Name())})[0]; hashLink.MatchString(e.Name()) && i.single(name) {
+					return "/" + name
+				}
+			}
+		}
+	}
+	return ""
+}
+
+func (i Instance) single(name string) bool {
+	data, err := i.files.root.Content(name)
+	return err == nil && i.files.pem.Single(data) != nil
+}
