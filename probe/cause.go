@@ -20,6 +20,7 @@ const (
 	Garbage        Cause = "garbage"         // neither the protocol nor TLS
 	TLSFails       Cause = "tls-fails"       // no handshake
 	Unchecked      Cause = "unchecked"       // a signature of a kind that is not known here
+	NoStore        Cause = "no-store"        // there is neither OpenSSL nor a bundle to judge by
 )
 
 // Causes that are a verdict against the server.
@@ -41,12 +42,14 @@ const (
 	WrongPurpose        Cause = "purpose"
 	Weak                Cause = "weak" // below OpenSSL's level 2
 	WrongName           Cause = "wrong-name"
+	DamagedStore        Cause = "damaged-store" // the reader loses its store to damage
+	Distrusted          Cause = "distrusted"    // the chain leads through a CA that nobody should trust
 )
 
 // against reports whether the cause is a verdict rather than the lack of one.
 func (c Cause) against() bool {
 	switch c {
-	case NameUnresolved, PortClosed, ProxyRefused, Hangs, Closes, Garbage, TLSFails, Unchecked:
+	case NameUnresolved, PortClosed, ProxyRefused, Hangs, Closes, Garbage, TLSFails, Unchecked, NoStore:
 		return false
 	}
 	return true

@@ -7,15 +7,19 @@ import (
 	"strings"
 
 	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/readers"
 )
 
 // distrust says why a path does not end in a root that is trusted, from what is
 // certain to what is likely.
-func (j *judge) distrust(p path) Fault {
+func (j *judge) distrust(v readers.Verdict, p path) Fault {
+	if f, forged := fault(v, readers.Signature); forged {
+		p = p.upTo(f.At)
+	}
 	top := p.top()
 	found := search(p, j.Known)
 	switch {
-	case j.trust.Has(top.Fingerprint()) && !p.complete():
+	case j.trust.Has(top.Fingerprint()) && !p.complete() && len(p.links) == len(v.Chain):
 		what := "an intermediate"
 		if len(p.links) == 1 {
 			what = "the server's own certificate"
@@ -29,8 +33,8 @@ func (j *judge) distrust(p path) Fault {
 	case j.signedByNobody(p):
 		return Fault{BadSignature, fmt.Sprintf("%s names %s as its issuer, and the one that is there has another key", top.Name(), top.IssuerName()),
 			"either the issuer was made anew with another key, or someone only borrows its name: compare key ids with the server's operator"}
-	case len(p.links) == 1 && p.complete():
-		return j.selfSigned(p)
+	case len(p.links) == 1 && top.SelfIssued():
+		return j.selfSigned(v, p)
 	}
 	if product := interceptor(p); product != "" {
 		return Fault{Interception, fmt.Sprintf("the certificate comes from %s, which opens TLS on the way: %s is not trusted by %s", product, top.IssuerName(), j.Whose),
@@ -70,7 +74,22 @@ func (j *judge) impostor(p path, bundles []string) Fault {
 		"do not install it unless those who run the server vouch for it: either they made a CA of that name, or someone pretends to be the server"}
 }
 
-func (j *judge) selfSigned(p path) Fault {
+// upTo cuts a path off behind a certificate.
+func (p path) upTo(last *certs.Certificate) path {
+	for i, l := range p.links {
+		if l.Certificate == last {
+			return path{p.links[:i+1]}
+		}
+	}
+	return p
+}
+
+// selfSigned is a server that is its own CA. There are readers that refuse those whatever
+// they trust.
+func (j *judge) selfSigned(v readers.Verdict, p path) Fault {
+	if f, ok := fault(v, readers.SelfSigned); ok && j.trust.Has(p.leaf().Fingerprint()) {
+		return Fault{SelfSigned, f.Text + ", which " + j.Reader.Title + " refuses", f.Cure}
+	}
 	return Fault{SelfSigned, fmt.Sprintf("the server's certificate is signed by itself, %s, and %s does not trust it", p.leaf().Name(), j.Whose),
 		"give the server a certificate of a CA; or get its certificate by another way than this connection, and: " + j.Install + " ./SERVER.pem"}
 }
@@ -78,7 +97,17 @@ func (j *judge) selfSigned(p path) Fault {
 // signedByNobody reports whether the chain breaks off though a certificate with
 // the issuer's name is there.
 func (j *judge) signedByNobody(p path) bool {
-	return !p.complete() && slices.ContainsFunc(j.builder.rejected, func(l *link) bool { return p.top().NamesIssuer(l.Certificate) })
+	if p.complete() {
+		return false
+	}
+	for c := range j.trust.All() {
+		if p.top().NamesIssuer(c) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(j.session.sent, func(c *certs.Certificate) bool {
+		return p.top().NamesIssuer(c) && c.Fingerprint() != p.top().Fingerprint()
+	})
 }
 
 // broken is a path whose last issuer nobody has.

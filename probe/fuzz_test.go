@@ -3,15 +3,11 @@ package probe
 import (
 	"bufio"
 	"bytes"
-	"crypto/x509"
 	"errors"
 	"io"
 	"net"
-	"slices"
 	"strings"
 	"testing"
-
-	"github.com/certgraft/certgraft/certs"
 )
 
 // fuzzAnswer feeds a protocol with what a server may say. Whatever that is, the
@@ -119,38 +115,6 @@ func FuzzCertificatesIn(f *testing.F) {
 		}
 		if total > len(records) {
 			t.Errorf("%d bytes out of %d", total, len(records))
-		}
-	})
-}
-
-// FuzzLink reads fields of certificates, and compares with crypto/x509.
-func FuzzLink(f *testing.F) {
-	root := newRoot(f, "Root", func(c *x509.Certificate) { c.MaxPathLen = 2 })
-	f.Add(root.der)
-	f.Add(root.leaf(f, func(c *x509.Certificate) { c.IssuingCertificateURL = []string{"http://x"} }).der)
-	f.Fuzz(func(t *testing.T, der []byte) {
-		parsed, err := x509.ParseCertificate(der)
-		if err != nil {
-			parsed = nil
-		}
-		c, err := certs.ParseCertificate(der)
-		if err != nil {
-			return
-		}
-		l := newLink(c)
-		_ = l.CheckSignature(&l.Link)
-		_ = l.hosts()
-		if parsed == nil {
-			return
-		}
-		if !slices.Equal(l.names, parsed.DNSNames) || len(l.addresses) != len(parsed.IPAddresses) {
-			t.Errorf("names %q %v, want %q %v", l.names, l.addresses, parsed.DNSNames, parsed.IPAddresses)
-		}
-		if !bytes.Equal(l.SubjectKeyID, parsed.SubjectKeyId) || !bytes.Equal(l.AuthorityKeyID, parsed.AuthorityKeyId) {
-			t.Errorf("key ids %x %x, want %x %x", l.SubjectKeyID, l.AuthorityKeyID, parsed.SubjectKeyId, parsed.AuthorityKeyId)
-		}
-		if l.constraints && (l.ca != parsed.IsCA || l.usage > 0 && l.usage != int(parsed.KeyUsage)) {
-			t.Errorf("CA %v usage %b, want %v %b", l.ca, l.usage, parsed.IsCA, parsed.KeyUsage)
 		}
 	})
 }

@@ -1,23 +1,35 @@
 package probe
 
 import (
+	"cmp"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/internal/signed"
+	"github.com/certgraft/certgraft/readers"
 )
 
 // Circumstances are what a verdict depends on beside the server.
 type Circumstances struct {
-	Trust   *certs.Set // what the client trusts; the sources of each are the stores that hold it
-	Whose   string     // who trusts it, in words: "this system"
+	Reader  readers.Reader   // whose rules count; the zero value is OpenSSL in its newest release
+	Trust   *certs.Set       // what the reader loads; the sources of each are the stores that hold it
+	Damage  []readers.Damage // what keeps it from loading more
+	NoStore bool             // there is no store to judge by
+	Whose   string           // who trusts it, in words: "this system"
 	Now     time.Time
 	Clock   string          // what Now was taken from, SOURCE_DATE_EPOCH say; "" is the clock of this machine
 	Built   time.Time       // a moment that is past, if clocks are right
 	Install string          // the command that installs a source, up to its argument
+	Repair  string          // the command that repairs a damaged store
 	Known   iter.Seq[Known] // where issuers that are not trusted are looked for
+
+	// Distrusted returns why nobody should trust a certificate, "" for most. A chain
+	// through one is refused, whatever the reader says.
+	Distrusted func(*certs.Certificate) string
 }
 
 // judge is one judgement in the making.
@@ -27,13 +39,15 @@ type judge struct {
 	trust   *certs.Set
 	report  *Report
 	faults  []Fault
-	builder *builder
 }
 
-// Judge says whether a client with that trust would talk to the server.
+// Judge says whether a reader with that trust would talk to the server.
 func (s *Session) Judge(c Circumstances) *Report {
 	if c.Trust == nil {
 		c.Trust = &certs.Set{}
+	}
+	if c.Reader.ID == "" {
+		c.Reader, _ = readers.Named("openssl", "")
 	}
 	j := &judge{Circumstances: c, session: s, trust: c.Trust}
 	j.report = &Report{
@@ -82,42 +96,89 @@ func (j *judge) caveat(format string, args ...any) {
 	j.report.Caveats = append(j.report.Caveats, fmt.Sprintf(format, args...))
 }
 
+// judgeChain adds the steps that the reader decides. Each of its faults belongs to one
+// of them.
 func (j *judge) judgeChain() {
-	j.builder = &builder{trust: j.trust, sent: j.session.sent}
-	p := j.builder.build(j.session.sent[0], j.Now)
+	v := j.Reader.Judge(j.session.sent, j.trust, j.session.Target.ServerName, j.Now)
+	p := newPath(v.Chain)
 	for _, l := range p.links {
 		j.report.Chain = append(j.report.Chain, j.describe(l))
 	}
 	j.report.Unused = j.unused(p)
-	j.judgeTrust(p)
-	dates, detail := j.dates(p)
-	j.step("dates", dates, detail)
-	purpose := j.purpose(p)
-	j.step("purpose", purpose, "the certificates may be used for this")
-	weak := strength(p)
-	j.step("strength", weak, strengthDetail(p))
-	name, detail := j.name(p.leaf())
-	j.step("name", name, detail)
-	if p.unchecked {
-		j.faults = append(j.faults, Fault{Unchecked, "a signature in the chain is of a kind that this program does not check: " + p.leaf().Algorithm.Scheme().Name, "try openssl s_client -verify_return_error"})
+	j.judgeTrust(v, p)
+	j.step("dates", j.dates(v, p), j.datesDetail(p))
+	j.step("purpose", j.purpose(v), "the certificates may be used for this")
+	j.step("strength", j.strength(v), j.strengthDetail(p))
+	j.step("name", j.name(v), "the certificate is for "+hosts(p.leaf().Certificate))
+	if v.Unchecked != nil {
+		j.faults = append(j.faults, Fault{Unchecked, "a signature in the chain is of a kind that this program does not check: " + signed.New(v.Unchecked).Algorithm.Scheme().Name, "try openssl s_client -verify_return_error"})
 	}
-	j.remark(p)
+	j.remark(v, p)
+}
+
+// fault returns the first fault of some causes; ok is false if there is none.
+func fault(v readers.Verdict, causes ...readers.Cause) (f readers.Fault, ok bool) {
+	for _, f := range append([]readers.Fault{v.Fault}, v.Also...) {
+		if slices.Contains(causes, f.Cause) {
+			return f, true
+		}
+	}
+	return f, false
 }
 
 // judgeTrust adds the steps chain and trust.
-func (j *judge) judgeTrust(p path) {
-	anchored := p.complete() && j.trust.Has(p.top().Fingerprint())
-	if p.complete() {
+func (j *judge) judgeTrust(v readers.Verdict, p path) {
+	broken, isBroken := fault(v, readers.Malformed)
+	switch {
+	case isBroken:
+		j.step("chain", &Fault{Unreadable, broken.Text, cmp.Or(broken.Cure, "the server needs another certificate")}, "")
+	case p.complete() || v.Anchored:
 		j.step("chain", nil, fmt.Sprintf("%d of its %d certificates sent", j.countSent(p), len(p.links)))
-	} else {
+	default:
 		j.report.Steps = append(j.report.Steps, Step{Name: "chain", Outcome: Failed, Detail: "it ends at " + p.top().Name() + ": no certificate of its issuer, " + p.top().Issuer()})
 	}
-	if anchored {
+	_, refused := fault(v, readers.Untrusted, readers.SelfSigned, readers.Signature)
+	switch why := j.listed(p); {
+	case why != nil:
+		j.step("trust", why, "")
+	case j.NoStore:
+		j.step("trust", j.noStore(), "")
+	case j.damaged() != nil:
+		j.step("trust", j.damaged(), "")
+	case refused:
+		f := j.distrust(v, p)
+		j.step("trust", &f, "")
+	default:
 		j.step("trust", nil, fmt.Sprintf("%s is trusted by %s", p.top().Name(), strings.Join(j.trust.Sources(p.top().Fingerprint()), ", ")))
-		return
 	}
-	f := j.distrust(p)
-	j.step("trust", &f, "")
+}
+
+// listed returns the fault of a chain through a CA that nobody should trust.
+func (j *judge) listed(p path) *Fault {
+	if j.Distrusted == nil {
+		return nil
+	}
+	for _, l := range p.links {
+		if why := j.Distrusted(l.Certificate); why != "" {
+			return &Fault{Distrusted, fmt.Sprintf("the chain leads through %s, which is distrusted: %s", l.Name(), why), "the server needs a certificate of another CA"}
+		}
+	}
+	return nil
+}
+
+func (j *judge) noStore() *Fault {
+	return &Fault{NoStore, j.Whose + " has neither OpenSSL nor a bundle of CAs: what its programs trust cannot be told", "name the program with --as, or install a bundle: " + j.Install + " mozilla"}
+}
+
+// damaged returns the fault of a store that the reader loses to damage, nil if it
+// loses none.
+func (j *judge) damaged() *Fault {
+	for _, d := range j.Damage {
+		if d.All && d.Line > 0 {
+			return &Fault{DamagedStore, fmt.Sprintf("%s reads nothing of %s: line %d: %s", j.Reader.Title, d.Path, d.Line, d.Why), j.Repair}
+		}
+	}
+	return nil
 }
 
 func (j *judge) countSent(p path) int {
@@ -130,11 +191,17 @@ func (j *judge) countSent(p path) int {
 	return n
 }
 
-// remark adds what others than OpenSSL make of the chain.
-func (j *judge) remark(p path) {
+// remark adds what others make of the chain, where that is no matter of what is
+// installed.
+func (j *judge) remark(v readers.Verdict, p path) {
 	for _, l := range p.links {
 		if quirk := l.Quirk(); quirk != "" {
 			j.caveat("programs in Go do not read the certificate of %s: %s", l.Name(), quirk)
+		}
+	}
+	if host := j.session.Target.ServerName; v.Trusted && onlyCommonName(p.leaf().Certificate, host) {
+		if refusing := j.refusing(readers.WrongName); len(refusing) > 0 {
+			j.caveat("the certificate has its host as common name only, which %s refuse", strings.Join(refusing, ", "))
 		}
 	}
 	if cipher := j.session.cipher(); strings.Contains(cipher, "RC4") || strings.Contains(cipher, "3DES") {
@@ -143,9 +210,22 @@ func (j *judge) remark(p path) {
 	for _, odd := range j.session.odd {
 		j.caveat("of what the server sends, %s", odd)
 	}
-	if n := len(j.report.Unused); n > 0 {
+	switch n := len(j.report.Unused); {
+	case n == 1:
+		j.caveat("the server sends 1 certificate that its chain does not need")
+	case n > 1:
 		j.caveat("the server sends %d certificates that its chain does not need", n)
 	}
+}
+
+// refusing names the readers that refuse for a cause what this one trusts.
+func (j *judge) refusing(cause readers.Cause) (titles []string) {
+	for _, r := range readers.All() {
+		if v := r.Judge(j.session.sent, j.trust, j.session.Target.ServerName, j.Now); v.Cause == cause {
+			titles = append(titles, r.Title)
+		}
+	}
+	return titles
 }
 
 // decide makes the verdict from the faults.

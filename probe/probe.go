@@ -93,3 +93,7 @@ func (s *Session) cipher() string {
 	}
 	return s.TLS.Cipher
 }
+
+// Sent returns the certificates that the server sent, its own first, as far as they
+// can be read.
+func (s *Session) Sent() []*certs.Certificate { return s.sent }

@@ -24,7 +24,7 @@ var rules = map[string][]string{
 	"installer":                    {"installer/internal/blocklist", "installer/internal/edk2", "internal/pemfile", "certs", "keystore", "rootfs", "internal/hint", "internal/order", "internal/settings"},
 	"internal/pemfile":             {"certs", "internal/order"},
 	"readers":                      {"certs", "keystore", "rootfs", "internal/pemfile", "internal/signed"},
-	"probe":                        {"certs", "keystore", "rootfs", "internal/signed"},
+	"probe":                        {"certs", "keystore", "rootfs", "internal/signed", "readers"},
 	"keystore":                     {"certs", "github.com/pavlo-v-chernykh/keystore-go/v4", "software.sslmate.com/src/go-pkcs12"},
 	"certs":                        {"internal/manifest", "internal/order"},
 	"internal/manifest":            {},

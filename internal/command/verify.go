@@ -18,6 +18,7 @@ import (
 	"github.com/certgraft/certgraft/internal/hint"
 	"github.com/certgraft/certgraft/internal/web"
 	"github.com/certgraft/certgraft/probe"
+	"github.com/certgraft/certgraft/readers"
 )
 
 // connectFlags is the category of the flags that say how a server is reached.
@@ -96,7 +97,7 @@ func (o *verifyOptions) run(ctx context.Context, p *printer, arg string) error {
 		loading sync.WaitGroup
 	)
 	loading.Go(func() { session = probe.Connect(ctx, target, opt) })
-	trust, err := o.trust.load(ctx, p, now)
+	trust, err := o.trust.load(ctx, p)
 	loading.Wait()
 	if err != nil {
 		return err
@@ -126,14 +127,30 @@ type hearing struct {
 	now       time.Time
 }
 
-// judge says whether a client that trusts this would talk to the server.
+// judge says whether the readers that are asked would talk to the server.
 func (h hearing) judge(t *trust) verifyResult {
+	c := readers.Case{Sent: h.session.Sent(), Host: h.session.Target.ServerName, At: h.now}
+	j := t.ask(c, t.as)
+	decides := j.verdict()
 	report := h.session.Judge(probe.Circumstances{
-		Trust: t.set, Whose: t.whose, Now: h.now, Clock: h.p.env.clock(), Built: newest(h.catalogue), Install: t.install, Known: known(h.catalogue),
+		Reader: decides.Reader, Trust: decides.Trust, Damage: decides.Damage, NoStore: decides.Blind,
+		Whose: t.whom(decides), Now: h.now, Clock: h.p.env.clock(), Built: newest(h.catalogue),
+		Install: t.install, Repair: t.repairing(decides.Instance), Known: known(h.catalogue),
 	})
-	report.Caveats = append(report.Caveats, t.caveats(h.p, report, readerCase{h.session.Raw, h.session.Target.ServerName, h.now})...)
+	result := verifyResult{Schema: 1, Trust: trustResult{Root: t.root, With: t.sources}, Report: report, Warnings: t.warnings}
+	if len(c.Sent) > 0 {
+		report.Caveats = append(report.Caveats, t.only(c, j)...)
+		report.Caveats = append(report.Caveats, j.others()...)
+		result.Readers = j.result()
+	}
+	if h.p.json || !decides.Trusted {
+		result.Trust = t.result(decides)
+		if t.root != "" && result.Trust.Certificates == 0 {
+			result.Warnings = append(result.Warnings, t.root+" has no trust store with a certificate in it: its programs trust nobody, or only roots of their own")
+		}
+	}
 	hinted(report, h.catalogue)
-	return verifyResult{Schema: 1, Trust: t.result(), Report: report, Warnings: t.warnings}
+	return result
 }
 
 // connection returns what to connect to, and how.

@@ -46,7 +46,7 @@ func (o *verifyOptions) fleet(ctx context.Context, p *printer, arg string) error
 	}
 	f := newFleet(p, p.out, "image", string(probe.Trusted), string(probe.NotTrusted), string(probe.Undecided))
 	return each(ctx, f, list, func(ctx context.Context, at image.Location) (outcome, error) {
-		trust, err := o.trust.ofImage(ctx, roots, at, loaded, now)
+		trust, err := o.trust.ofImage(ctx, roots, at, loaded)
 		if err != nil {
 			return outcome{as: asFailed, json: verifyResult{Schema: 1, Trust: trustResult{Root: at.String(), With: []string{}}, Error: err.Error(), Warnings: []string{}}}, err
 		}
@@ -60,7 +60,7 @@ func (o *verifyOptions) fleet(ctx context.Context, p *printer, arg string) error
 // server reports on the server what is true whatever an image trusts. It is an
 // error if that settles the matter: no image need be read then.
 func (o *verifyOptions) server(h hearing) error {
-	result := h.judge(newTrust())
+	result := h.judge(o.trust.newTrust())
 	if err := o.save(h.session, &result); err != nil {
 		return err
 	}

@@ -2,101 +2,266 @@ package command
 
 import (
 	"fmt"
-	"time"
+	"maps"
+	"slices"
+	"strings"
 
-	"github.com/certgraft/certgraft/certs"
+	"github.com/urfave/cli/v2"
+
+	"github.com/certgraft/certgraft/installer"
 	"github.com/certgraft/certgraft/internal/command/words"
+	"github.com/certgraft/certgraft/internal/hint"
 	"github.com/certgraft/certgraft/readers"
-	"github.com/certgraft/certgraft/rootfs"
 )
 
-// readerCaveats names the readers in a root that refuse what a server sent, each by
-// its own stores and rules. Those of --with count as if they were installed.
-func (t *trust) readerCaveats(c readerCase) (caveats []string) {
-	sent := parsedChain(c.raw)
-	if len(sent) == 0 {
+// allReaders asks every reader that is found.
+const allReaders = "all"
+
+func asFlag(to *cli.StringSlice) cli.Flag {
+	return wordsFlag{&cli.StringSliceFlag{Name: "as", Category: targetFlags, Usage: "have the reader `ID` decide, ID/RELEASE for a release of it, all for every one that is found (default: openssl)", Destination: to}, append(readerIDs(), allReaders)}
+}
+
+// checkReaders refuses ids that no reader has.
+func checkReaders(ids []string) error {
+	for _, id := range ids {
+		name, _, _ := strings.Cut(id, "/")
+		if _, ok := readers.Named(name, ""); ok || id == allReaders {
+			continue
+		}
+		advice := "they are " + strings.Join(readerIDs(), ", ") + " and all"
+		if near := hint.Near(name, readerIDs()); len(near) > 0 {
+			advice = "did you mean " + words.Or(near) + "?"
+		}
+		return hint.Add(usagef("--as: no reader has the id %q", name), advice)
+	}
+	return nil
+}
+
+func readerIDs() (ids []string) {
+	for _, r := range readers.All() {
+		ids = append(ids, r.ID)
+	}
+	return ids
+}
+
+// opinion is what a reader makes of a server.
+type opinion struct {
+	readers.Instance
+	readers.Decision
+
+	asked bool // its refusal makes the verdict
+}
+
+// jury is what the readers say that are asked, and the others that are found.
+type jury struct {
+	opinions []opinion
+	first    int // whose opinion the verdict is
+}
+
+// ask has the readers decide. Those of --as are asked, or the default reader; the others
+// that are found are heard.
+func (t *trust) ask(c readers.Case, as []string) jury {
+	var j jury
+	c.With = t.with
+	if d := t.readers.Default().Decide(c); d.Trusted {
+		c.Bundle = d.Trust.Sources(d.Chain[len(d.Chain)-1].Fingerprint())
+	}
+	add := func(asked bool, instances ...readers.Instance) {
+		for _, i := range instances {
+			if !slices.ContainsFunc(j.opinions, func(o opinion) bool { return o.ID == i.ID && o.Path == i.Path && o.Release == i.Release }) {
+				j.opinions = append(j.opinions, opinion{i, i.Decide(c), asked})
+			}
+		}
+	}
+	for _, id := range as {
+		if id != allReaders {
+			named, _ := t.readers.Named(id)
+			add(true, named...)
+		} else if found := t.readers.Found(); len(found) > 0 {
+			add(true, found...)
+		}
+	}
+	if len(j.opinions) == 0 {
+		add(true, t.readers.Default())
+	}
+	add(false, t.readers.Found()...)
+	j.first = j.decisive()
+	return j
+}
+
+// decisive returns whose opinion the verdict is: the first of those asked that refuses,
+// else the first that cannot tell, else the first.
+func (j jury) decisive() int {
+	blind := 0
+	for n, o := range j.opinions {
+		switch {
+		case !o.asked:
+		case !o.Blind && !o.Trusted:
+			return n
+		case o.Blind && !j.opinions[blind].Blind:
+			blind = n
+		}
+	}
+	return blind
+}
+
+// verdict is the opinion that decides.
+func (j jury) verdict() opinion { return j.opinions[j.first] }
+
+// others says in lines what the other readers decide that decide otherwise.
+func (j jury) others() (lines []string) {
+	decided := j.verdict()
+	var differ []opinion
+	for n, o := range j.opinions {
+		if n != j.first && !o.Blind && (o.Trusted != decided.Trusted || o.asked && !o.Trusted) {
+			differ = append(differ, o)
+		}
+	}
+	for why, whose := range words.Group(differ, func(o opinion) (why, name string) { return o.why(), o.name() }) {
+		lines = append(lines, sentence(words.Some(whose, 5), len(whose) == 1, why))
+	}
+	return lines
+}
+
+// sentence says of readers that they trust or refuse; why begins with "+" if they
+// trust.
+func sentence(whose string, one bool, why string) string {
+	how, trusts := strings.CutPrefix(why, "+")
+	switch {
+	case trusts && one:
+		return "only " + whose + " trusts it: " + how
+	case trusts:
+		return "only " + whose + " trust it: " + how
+	case one:
+		return whose + " refuses: " + how
+	}
+	return whose + " refuse: " + how
+}
+
+// why is where the reader that trusts has the root from; the damage that keeps it from
+// loading, where that may be the reason; else what it says of the chain, with what cures it.
+func (o opinion) why() string {
+	if o.Trusted {
+		return "+" + o.from()
+	}
+	if d := o.harm(); d != nil && (o.Cause == readers.Untrusted || o.Cause == readers.SelfSigned) {
+		return fmt.Sprintf("it reads nothing of %s: line %d: %s", d.Path, d.Line, d.Why)
+	}
+	if o.Cure != "" {
+		return o.Text + "; " + o.Cure
+	}
+	return o.Text
+}
+
+// harm is a damage over which the reader loses a file.
+func (o opinion) harm() *readers.Damage {
+	for _, d := range o.Damage {
+		if d.All && d.Line > 0 {
+			return &d
+		}
+	}
+	return nil
+}
+
+func (o opinion) from() string {
+	top := o.Chain[len(o.Chain)-1]
+	from := o.Trust.Sources(top.Fingerprint())
+	if len(from) == 0 {
+		return "its rules allow it"
+	}
+	return "it reads " + strings.Join(from, ", ")
+}
+
+func (o opinion) name() string {
+	name := o.Title
+	if o.Release != "" {
+		name += " " + o.Release
+	}
+	if o.Path != "" {
+		name += " (" + o.Path + ")"
+	}
+	return name
+}
+
+// only names the variables whose files make a server trusted that no reader trusts which was
+// found: what reads them is known by the variable alone.
+func (t *trust) only(c readers.Case, j jury) (lines []string) {
+	if j.verdict().Cause != readers.Untrusted && j.verdict().Cause != readers.SelfSigned || t.at == nil {
 		return nil
 	}
-	var refusals []refusal
-	for _, i := range readers.In(rootfs.NewOverlay(t.at.root), t.at.options.Environ) {
-		held, damage := i.Load()
-		if held.Len() == 0 && len(damage) == 0 {
-			continue // none of its places is here: what it reads is not known
-		}
-		t.addWith(held)
-		if v := i.Judge(sent, held, c.host, c.now); !v.Trusted {
-			refusals = append(refusals, refusal{i, v, damage})
+	files := installer.NamedFiles(t.at.options.Environ)
+	for _, variable := range slices.Sorted(maps.Keys(files)) {
+		file := files[variable]
+		d := t.readers.File(file).Decide(c)
+		if d.Trusted && !j.reads(d) {
+			lines = append(lines, fmt.Sprintf("only programs that read %s trust it: %s has %s", variable, file, d.Chain[len(d.Chain)-1].Name()))
 		}
 	}
-	for why, whose := range words.Group(refusals, func(r refusal) (why, name string) { return r.why(), r.name() }) {
-		refuse := "refuse"
-		if len(whose) == 1 {
-			refuse = "refuses"
+	return lines
+}
+
+// reads reports whether a reader that trusts has the root from the same file.
+func (j jury) reads(d readers.Decision) bool {
+	top := d.Chain[len(d.Chain)-1].Fingerprint()
+	return slices.ContainsFunc(j.opinions, func(o opinion) bool {
+		return o.Trusted && slices.ContainsFunc(o.Trust.Sources(top), func(s string) bool { return slices.Contains(d.Trust.Sources(top), s) })
+	})
+}
+
+// readerResult is the JSON of what a reader decides.
+type readerResult struct {
+	ID      string         `json:"id"`
+	Title   string         `json:"title"`
+	Release string         `json:"release,omitzero"`
+	Path    string         `json:"path,omitzero"`
+	Asked   bool           `json:"asked"`   // its word makes the verdict
+	Verdict string         `json:"verdict"` // trusted, not trusted or undecided
+	Cause   readers.Cause  `json:"cause,omitzero"`
+	Text    string         `json:"text,omitzero"`
+	Cure    string         `json:"cure,omitzero"`
+	Damage  []damageResult `json:"damage,omitzero"`
+}
+
+type damageResult struct {
+	Path string `json:"path"`
+	Line int    `json:"line,omitzero"`
+	Why  string `json:"why"`
+	All  bool   `json:"all"` // nothing of the file is read
+}
+
+func (j jury) result() (all []readerResult) {
+	for _, o := range j.opinions {
+		r := readerResult{ID: o.ID, Title: o.Title, Release: o.Release, Path: o.Path, Asked: o.asked, Verdict: "not trusted", Cause: o.Cause, Text: o.Text, Cure: o.Cure}
+		switch {
+		case o.Blind:
+			r.Verdict, r.Cause, r.Text, r.Cure = "undecided", "", "none of its places exists", ""
+		case o.Trusted:
+			r.Verdict = "trusted"
 		}
-		caveats = append(caveats, fmt.Sprintf("%s %s: %s", words.Some(whose, 5), refuse, why))
+		for _, d := range o.Damage {
+			r.Damage = append(r.Damage, damageResult(d))
+		}
+		all = append(all, r)
 	}
-	return caveats
+	return all
 }
 
-// readerCase is what readers judge.
-type readerCase struct {
-	raw  [][]byte // as the server sent it
-	host string
-	now  time.Time
+// whom says in words who trusts, where it is not the default reader.
+func (t *trust) whom(o opinion) string {
+	if len(t.as) == 0 || t.root == "" {
+		return t.whose
+	}
+	return o.name() + " of " + t.whose
 }
 
-// refusal is a reader that refuses.
-type refusal struct {
-	reader  readers.Instance
-	verdict readers.Verdict
-	damage  []readers.Damage
-}
-
-// why is the damage that keeps the reader from loading, where that may be the reason, else
-// what it says of the chain.
-func (r refusal) why() string {
-	if r.verdict.Cause == readers.Untrusted || r.verdict.Cause == readers.SelfSigned {
-		for _, d := range r.damage {
-			if d.All && d.Line > 0 {
-				return fmt.Sprintf("it reads nothing of %s: line %d: %s", d.Path, d.Line, d.Why)
-			}
+// repairing is a command that installs what the root has already: any install repairs the
+// files that it edits.
+func (t *trust) repairing(i readers.Instance) string {
+	source := "./ROOT.pem"
+	if t.at != nil && t.at.image == (imageName{}) {
+		if name := i.Anchor(); name != "" {
+			source = shellQuoted(strings.TrimSuffix(t.at.name, "/") + name)
 		}
 	}
-	if r.verdict.Cure != "" {
-		return r.verdict.Text + "; " + r.verdict.Cure
-	}
-	return r.verdict.Text
-}
-
-func (r refusal) name() string {
-	name := r.reader.Title
-	if r.reader.Release != "" {
-		name += " " + r.reader.Release
-	}
-	return name + " (" + r.reader.Path + ")"
-}
-
-// addWith adds the certificates of --with.
-func (t *trust) addWith(held *certs.Set) {
-	for c := range t.set.All() {
-		for _, source := range t.set.Sources(c.Fingerprint()) {
-			for _, with := range t.with {
-				if source == with {
-					held.Add(c, with)
-				}
-			}
-		}
-	}
-}
-
-// parsedChain parses what a server sent, up to what cannot be read.
-func parsedChain(raw [][]byte) (sent []*certs.Certificate) {
-	for _, der := range raw {
-		c, err := certs.ParseCertificate(der)
-		if err != nil {
-			return sent
-		}
-		sent = append(sent, c)
-	}
-	return sent
+	return t.install + " " + source
 }

@@ -18,8 +18,9 @@ type verifyResult struct {
 	Trust  trustResult `json:"trust"`
 	Error  string      `json:"error,omitzero"` // of an image of a list that could not be read
 	*probe.Report
-	Saved    string   `json:"savedChain,omitzero"`
-	Warnings []string `json:"warnings"`
+	Readers  []readerResult `json:"readers,omitzero"`
+	Saved    string         `json:"savedChain,omitzero"`
+	Warnings []string       `json:"warnings"`
 }
 
 // stepWords are the steps as people read them.

@@ -13,11 +13,11 @@ import (
 	"github.com/certgraft/certgraft/bundles"
 	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/image"
-	"github.com/certgraft/certgraft/installer"
 	"github.com/certgraft/certgraft/internal/hint"
 	"github.com/certgraft/certgraft/internal/input"
 	"github.com/certgraft/certgraft/keystore"
-	"github.com/certgraft/certgraft/probe"
+	"github.com/certgraft/certgraft/readers"
+	"github.com/certgraft/certgraft/rootfs"
 )
 
 // trustOptions are the flags that say whose trust counts.
@@ -30,6 +30,7 @@ type trustOptions struct {
 	javaPassword string // file that holds its password
 	with         cli.StringSlice
 	only         bool
+	as           cli.StringSlice
 }
 
 func (o *trustOptions) flags() []cli.Flag {
@@ -40,6 +41,7 @@ func (o *trustOptions) flags() []cli.Flag {
 		javaPasswordFlag(&o.javaPassword),
 		&cli.StringSliceFlag{Name: "with", Category: targetFlags, Usage: "trust the certificates of `SOURCE` too, as if they were installed", TakesFile: true, Destination: &o.with},
 		&cli.BoolFlag{Name: "only", Category: targetFlags, Usage: "trust nothing but what --with names", Destination: &o.only},
+		asFlag(&o.as),
 	}
 	// The timeout of this command is the server's; downloads keep their own.
 	o.fetch.timeout = time.Minute
@@ -47,25 +49,27 @@ func (o *trustOptions) flags() []cli.Flag {
 	return append(flags, slices.DeleteFunc(o.fetch.flags(), func(f cli.Flag) bool { return f.Names()[0] == "timeout" })...)
 }
 
-// trust is what a client is taken to trust.
+// trust is what is trusted, and by whom.
 type trust struct {
-	set      *certs.Set // the sources of each certificate are the stores and --with sources that have it
-	whose    string     // in words
-	install  string     // the command that would add to it
-	root     string     // "" with --only
-	with     []string
+	readers  *readers.Root // of the root; of nothing with --only and --java
+	as       []string      // the readers whose word counts, none for the default one
+	with     *certs.Set    // of the --with sources, and of --java
+	whose    string        // in words
+	install  string        // the command that would add to it
+	root     string        // "" with --only
+	sources  []string      // --with
 	warnings []string
 
 	at *place // that is trusted, or nil
 }
 
 // load reads the stores of the root and the sources.
-func (o *trustOptions) load(ctx context.Context, p *printer, now time.Time) (*trust, error) {
+func (o *trustOptions) load(ctx context.Context, p *printer) (*trust, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	t := newTrust()
-	if err := o.loadStores(ctx, p, t, now); err != nil {
+	t := o.newTrust()
+	if err := o.loadStores(ctx, p, t); err != nil {
 		return nil, err
 	}
 	loaded, err := o.loadSources(ctx, p)
@@ -89,21 +93,32 @@ func (o *trustOptions) check() error {
 		return usagef("--root, --image, --java and --from-file exclude each other")
 	}
 	o.imageRoot.cache = o.fetch.cache
+	if err := checkReaders(o.readers()); err != nil {
+		return err
+	}
 	return o.imageRoot.list.check()
 }
 
-func newTrust() *trust { return &trust{set: &certs.Set{}, with: []string{}, warnings: []string{}} }
+// readers returns the ids of --as, which commas may separate.
+func (o *trustOptions) readers() []string {
+	if ids := o.as.Value(); len(ids) > 0 {
+		return strings.Split(strings.Join(ids, ","), ",")
+	}
+	return nil
+}
+
+func (o *trustOptions) newTrust() *trust {
+	return &trust{readers: readers.Rules(), as: o.readers(), with: &certs.Set{}, sources: []string{}, warnings: []string{}}
+}
 
 // ofImage returns what the image of a list trusts, with what was loaded.
-func (o *trustOptions) ofImage(ctx context.Context, roots *imageRoots, at image.Location, loaded []*bundles.Bundle, now time.Time) (*trust, error) {
-	t := newTrust()
+func (o *trustOptions) ofImage(ctx context.Context, roots *imageRoots, at image.Location, loaded []*bundles.Bundle) (*trust, error) {
+	t := o.newTrust()
 	var err error
 	if t.at, err = roots.open(ctx, at); err != nil {
 		return nil, err
 	}
-	if err := t.inspect(now); err != nil {
-		return nil, err
-	}
+	t.look()
 	t.add(loaded)
 	o.words(t, at.String())
 	return t, nil
@@ -120,7 +135,7 @@ func (o *trustOptions) several() bool {
 	return n > 1
 }
 
-func (o *trustOptions) loadStores(ctx context.Context, p *printer, t *trust, now time.Time) error {
+func (o *trustOptions) loadStores(ctx context.Context, p *printer, t *trust) error {
 	var err error
 	switch {
 	case o.only:
@@ -135,21 +150,21 @@ func (o *trustOptions) loadStores(ctx context.Context, p *printer, t *trust, now
 	if err != nil {
 		return err
 	}
-	return t.inspect(now)
+	t.look()
+	return nil
 }
 
-// inspect takes what the stores of the root hold.
-func (t *trust) inspect(now time.Time) error {
-	found, err := installer.Inspect(t.at.root, now, t.at.options)
-	if err != nil {
-		t.Close()
-		return fmt.Errorf("read the trust stores of %s: %w", t.at.name, err)
+// look finds the readers in the root, and reads what the default one needs.
+func (t *trust) look() {
+	root, ok := t.at.root.(*rootfs.Overlay)
+	if !ok {
+		root = rootfs.NewOverlay(t.at.root)
 	}
-	t.root, t.set = t.at.name, found.Held()
-	if t.set.Len() == 0 {
-		t.warnings = append(t.warnings, t.root+" has no trust store with a certificate in it: its programs trust nobody, or only roots of their own")
+	t.root, t.readers = t.at.name, readers.Look(root, t.at.options.Environ)
+	t.readers.Default().Warm()
+	for _, i := range t.readers.Found() {
+		i.Warm()
 	}
-	return nil
 }
 
 func (o *trustOptions) loadJava(ctx context.Context, t *trust) error {
@@ -165,7 +180,10 @@ func (o *trustOptions) loadJava(ctx context.Context, t *trust) error {
 		return fmt.Errorf("--java %s: %w", o.java, err)
 	}
 	for c := range held.All() {
-		t.set.Add(c, o.java)
+		t.with.Add(c, o.java)
+	}
+	if len(t.as) == 0 {
+		t.as = []string{"java"}
 	}
 	return nil
 }
@@ -187,12 +205,12 @@ func (o *trustOptions) loadSources(ctx context.Context, p *printer) ([]*bundles.
 // add has the certificates of sources trusted, too.
 func (t *trust) add(loaded []*bundles.Bundle) {
 	for _, b := range loaded {
-		t.with = append(t.with, b.Source)
+		t.sources = append(t.sources, b.Source)
 		for _, w := range b.Warnings {
 			t.warnings = append(t.warnings, b.Source+": "+w)
 		}
 		for c := range b.Certs.All() {
-			t.set.Add(c, b.Source)
+			t.with.Add(c, b.Source)
 		}
 	}
 }
@@ -203,7 +221,7 @@ func (o *trustOptions) words(t *trust, image string) {
 	t.install = "certgraft install"
 	switch {
 	case o.only:
-		t.whose = strings.Join(t.with, ", ")
+		t.whose = strings.Join(t.sources, ", ")
 		return
 	case image != "":
 		t.whose = "the image " + image
@@ -220,8 +238,8 @@ func (o *trustOptions) words(t *trust, image string) {
 		t.whose = "the root " + o.root
 		t.install += " --root " + shellQuoted(o.root)
 	}
-	if len(t.with) > 0 {
-		t.whose += " with " + strings.Join(t.with, ", ")
+	if len(t.sources) > 0 {
+		t.whose += " with " + strings.Join(t.sources, ", ")
 	}
 }
 
@@ -239,23 +257,11 @@ type trustResult struct {
 	Certificates int      `json:"certificates"`
 }
 
-func (t *trust) result() trustResult {
-	return trustResult{Root: t.root, With: t.with, Certificates: t.set.Len()}
-}
-
-// caveats names programs that judge otherwise than OpenSSL with this trust: those
-// in the root, and those whose environment points elsewhere.
-func (t *trust) caveats(p *printer, report *probe.Report, c readerCase) []string {
-	if report.Verdict.Status != probe.Trusted || t.root == "" {
-		return nil
+// result counts what the reader trusts that decides; all of it is read for that.
+func (t *trust) result(o opinion) trustResult {
+	held, _ := o.Load()
+	for c := range t.with.All() {
+		held.Add(c, "")
 	}
-	anchor := report.Chain[len(report.Chain)-1]
-	out := t.readerCaveats(c)
-	installed := !slices.ContainsFunc(anchor.TrustedBy, func(by string) bool { return slices.Contains(t.with, by) })
-	if value := p.env["SSL_CERT_FILE"]; value != "" && t.root == "/" && installed {
-		if real, err := filepath.EvalSymlinks(value); err == nil && !slices.Contains(anchor.TrustedBy, real) {
-			out = append(out, "SSL_CERT_FILE has programs read "+value+", which does not hold "+anchor.Subject)
-		}
-	}
-	return out
+	return trustResult{Root: t.root, With: t.sources, Certificates: held.Len()}
 }

@@ -29,7 +29,7 @@ _certgraft() {
     env) flags='--root --all --format --help -h --json --quiet -q --verbose' ;;
     inspect) flags='--from-file --java-password-file --shard --cache --platform --insecure-registry --registry-ca --cyclonedx --help -h --html --json --quiet -q --verbose' ;;
     list) flags='--catalog --search --help -h --json --quiet -q --verbose' ;;
-    verify) flags='--from-file --image --java --java-password-file --only --root --shard --with --platform --catalog --source-password-file --ipv4 -4 --ipv6 -6 --proxy --servername --starttls --timeout --cache --download-ca --insecure --no-fallback --offline --insecure-registry --registry-ca --help -h --json --quiet -q --save-chain --verbose' ;;
+    verify) flags='--as --from-file --image --java --java-password-file --only --root --shard --with --platform --catalog --source-password-file --ipv4 -4 --ipv6 -6 --proxy --servername --starttls --timeout --cache --download-ca --insecure --no-fallback --offline --insecure-registry --registry-ca --help -h --json --quiet -q --save-chain --verbose' ;;
     lock) flags='--check --lock --update --within --catalog --distrusted --source-password-file --cache --download-ca --insecure --no-fallback --offline --timeout --help -h --json --quiet -q --verbose' ;;
     diff) flags='--from-file --java-password-file --shard --cache --platform --insecure-registry --registry-ca --help -h --json --quiet -q --verbose' ;;
     check) flags='--from-file --java-password-file --policy --shard --platform --catalog --source-password-file --cache --download-ca --insecure --no-fallback --offline --timeout --insecure-registry --registry-ca --help -h --json --quiet -q --sarif --verbose' ;;
@@ -78,6 +78,8 @@ _certgraft() {
       kind=words words='linux/amd64 linux/arm64 linux/arm/v7 linux/ppc64le linux/s390x linux/riscv64' ;;
     'verify --proxy')
       kind=words words='none' ;;
+    'verify --as')
+      kind=words words='openssl gnutls go python requests httpx curl wget git node node-debian deno bun java erlang erlang-https ruby php libpq nss all' ;;
     'bundle --format')
       kind=words words='pem split der jks p12 configmap' ;;
     'env --format')

@@ -109,6 +109,7 @@ complete -c certgraft -n '__certgraft_is remove' -l all -d 'take out everything 
 complete -c certgraft -n '__certgraft_is remove' -l from-file -r -F -d 'take it out of the images in FILE, a line for each: IMAGE and where to write it'
 complete -c certgraft -n '__certgraft_is remove' -l image -x -d 'edit the image IMAGE in place of a root, and write it to --tag'
 complete -c certgraft -n '__certgraft_is verify' -f -a '(__fish_print_hostnames)'
+complete -c certgraft -n '__certgraft_is verify' -l as -x -a 'openssl gnutls go python requests httpx curl wget git node node-debian deno bun java erlang erlang-https ruby php libpq nss all' -d 'have the reader ID decide, ID/RELEASE for a release of it, all for every one that is found (default: openssl)'
 complete -c certgraft -n '__certgraft_is verify' -l from-file -r -F -d 'trust, one after the other, what each image trusts in FILE, a line for each: IMAGE, or as for patch IMAGE DESTINATION, of which the latter counts'
 complete -c certgraft -n '__certgraft_is verify' -l image -x -d 'trust what the image IMAGE trusts'
 complete -c certgraft -n '__certgraft_is verify' -l ipv4 -s 4 -d 'use IPv4 only'
