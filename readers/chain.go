@@ -29,7 +29,7 @@ const (
 
 // builder finds paths from what a server sent to a store.
 type builder struct {
-	rules rules
+	rules *rules
 	at    time.Time
 	sent  []*link
 	trust *certs.Set
@@ -38,7 +38,7 @@ type builder struct {
 	found []chain
 }
 
-func newBuilder(r rules, sent []*certs.Certificate, trust *certs.Set, at time.Time) *builder {
+func newBuilder(r *rules, sent []*certs.Certificate, trust *certs.Set, at time.Time) *builder {
 	b := &builder{rules: r, at: at, trust: trust, links: map[certs.Fingerprint]*link{}, known: map[[2]certs.Fingerprint]error{}}
 	for _, c := range sent[:min(len(sent), mostSent)] {
 		b.sent = append(b.sent, newLink(c))

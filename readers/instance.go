@@ -13,11 +13,11 @@ type Instance struct {
 	Path string // of what was found: a program, a library, the directory of a runtime; "" if nothing was
 
 	files *files // of all that are in the root: they read the same
-	row   row
+	row   *row
 	at    where
 }
 
-func (r row) instance(read *files, at where, release string) Instance {
+func (r *row) instance(read *files, at where, release string) Instance {
 	i := Instance{Reader: r.reader(release), files: read, row: r, at: at}
 	if at.path != "" {
 		i.Path = "/" + at.path

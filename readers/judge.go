@@ -12,7 +12,7 @@ import (
 
 // judge says whether a reader with these rules accepts a chain, as a server sends
 // it: its own certificate first.
-func (r rules) judge(sent []*certs.Certificate, trust *certs.Set, host string, at time.Time) Verdict {
+func (r *rules) judge(sent []*certs.Certificate, trust *certs.Set, host string, at time.Time) Verdict {
 	if len(sent) == 0 {
 		return Verdict{Fault: Fault{Cause: Untrusted, Text: "the server sends no certificate"}}
 	}
@@ -40,7 +40,7 @@ func (r rules) judge(sent []*certs.Certificate, trust *certs.Set, host string, a
 
 // judgement is one in the making.
 type judgement struct {
-	rules
+	*rules
 	host string
 	at   time.Time
 }

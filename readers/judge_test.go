@@ -89,7 +89,8 @@ func judgements(t testing.TB, rulesOf func(client string) rules, differs func(cl
 	for _, c := range chains {
 		sent := parsed(t, c.Sent)
 		for _, client := range clients {
-			v := rulesOf(client).judge(sent, trust, c.Host, now)
+			r := rulesOf(client)
+			v := r.judge(sent, trust, c.Host, now)
 			if cell := cells[c.ID][client]; !agrees(cell, v) {
 				differs(client, c.ID, cell, v)
 			}
@@ -105,7 +106,7 @@ func clientRules(t testing.TB, client string) rules {
 	if !ok {
 		t.Fatalf("%s is no reader", id)
 	}
-	return r.rules
+	return *r.rules
 }
 
 // Each reader is judged as each of its real clients judged.

@@ -5,7 +5,7 @@ package readers
 
 // openSSL are the rules of libssl at security level 2, which Debian, Ubuntu and
 // Fedora set, and OpenSSL itself from 3.2 on.
-var openSSL = rules{leastBits: 112, refused: []string{"SHA1"}, names: nameRules{starInLabel: true}}
+var openSSL = &rules{leastBits: 112, refused: []string{"SHA1"}, names: nameRules{starInLabel: true}}
 
 // levelOne changes the rules to those of OpenSSL 3.0 and 3.1 as it is built by itself.
 func levelOne(r *rules) { r.leastBits = 80 }
@@ -47,13 +47,13 @@ var libpqRules = openSSL.tweaked(func(r *rules) {
 })
 
 // boringSSL are the rules of Bun.
-var boringSSL = rules{
+var boringSSL = &rules{
 	pathLengthNoCA: true,
 	names:          nameRules{starInLabel: true, trailingDot: true},
 	constraints:    limitRules{address: refused, cnRefused: true},
 }
 
-var gnuTLS = rules{
+var gnuTLS = &rules{
 	find: byAll, partial: true, leafAnchor: true, anchor: ofPurpose, anyPurpose: true, emptyUsage: true, keyIDsCritical: true,
 	refused:     []string{"SHA1"},
 	names:       nameRules{commonName: withoutHosts},
@@ -64,7 +64,7 @@ var gnuTLS = rules{
 // saying that it is a server's.
 var gnuTLSAny = gnuTLS.tweaked(func(r *rules) { r.leaf, r.middle, r.anyPurpose = ofPurpose, ofPurpose, false })
 
-var goRules = rules{
+var goRules = &rules{
 	find: byAll, partial: true, leafAnchor: true, goParser: true, keyIDsIgnored: true, leaf: ofUsage, anyPurpose: true, constraintsNeeded: true,
 	refused:     []string{"SHA1", "SHA224"},
 	names:       nameRules{commonName: never, starAtTop: true},
@@ -72,7 +72,7 @@ var goRules = rules{
 }
 
 // webpki are the rules of rustls.
-var webpki = rules{
+var webpki = &rules{
 	find: byAll, partial: true, keyIDsIgnored: true, leaf: ofUsage, middle: ofSigning, anchor: ofDates | ofCA | ofSigning | ofLength | ofPurpose | ofCritical,
 	newOnly: true, leafNoCA: true, leastBits: 112,
 	refused:     []string{"SHA1", "SHA224"},
@@ -80,7 +80,7 @@ var webpki = rules{
 	constraints: limitRules{directory: refused},
 }
 
-var javaRules = rules{
+var javaRules = &rules{
 	find: byAll, partial: true, leafAnchor: true, middle: ofPurpose, anchor: ofDates | ofLength | ofPurpose | ofCritical | ofLimits,
 	constraintsNeeded: true, anyPurpose: true, namelessMalformed: true,
 	refused: []string{"SHA224"},
@@ -88,7 +88,7 @@ var javaRules = rules{
 }
 
 // erlangRules are those of ssl with verify_peer and nothing else.
-var erlangRules = rules{
+var erlangRules = &rules{
 	find: bySent, anchor: ofCA | ofSigning | ofLength | ofPurpose | ofCritical | ofLimits,
 	selfSignedRefused: true, strayRefused: true, oldIntermediates: true,
 	refused:     []string{"SHA224", "RSAPSS"},
@@ -110,7 +110,7 @@ func httpsErlang(r *rules) {
 }
 
 // nssRules are those of NSS with CAs in a database (certutil -t C).
-var nssRules = rules{
+var nssRules = &rules{
 	find: byAll, partial: true, middle: ofPurpose, anchor: ofPurpose | ofCritical,
 	leafNoCA: true, leafNoAnchorCA: true, refused: []string{"Ed25519"},
 	names: nameRules{addressByCN: true, starInLabel: true},

@@ -22,13 +22,13 @@ type Reader struct {
 	Title   string // "Python's ssl"
 	Release string // "3.13"; "" is the newest that was measured
 
-	rules rules
+	rules *rules
 }
 
 // All returns the readers that are known, in the order in which they are named.
 func All() (all []Reader) {
-	for _, r := range table {
-		all = append(all, r.reader(""))
+	for n := range table {
+		all = append(all, table[n].reader(""))
 	}
 	return all
 }
@@ -36,10 +36,8 @@ func All() (all []Reader) {
 // Named returns a reader in a release, "" for the newest; ok is false if the id is
 // not known.
 func Named(id, release string) (r Reader, ok bool) {
-	for _, row := range table {
-		if row.id == id {
-			return row.reader(release), true
-		}
+	if row := named(id); row != nil {
+		return row.reader(release), true
 	}
 	return Reader{}, false
 }
@@ -63,23 +61,18 @@ func (r Reader) Judge(sent []*certs.Certificate, trust *certs.Set, host string, 
 // Reads returns the variables that name what the reader reads, with a + where they add
 // to the rest, and the paths that it reads without them, the first that exists of each list.
 func (r Reader) Reads() (variables, paths []string) {
-	for _, row := range table {
-		if row.id != r.ID {
-			continue
+	for _, p := range named(r.ID).places(where{path: "…/…"}) {
+		for _, v := range p.variables {
+			if p.adds {
+				v += "+"
+			}
+			variables = append(variables, v)
 		}
-		for _, p := range row.places(where{path: "…/…"}) {
-			for _, v := range p.variables {
-				if p.adds {
-					v += "+"
-				}
-				variables = append(variables, v)
-			}
-			if len(p.paths) > 0 {
-				paths = append(paths, "/"+strings.Join(p.paths, " or /"))
-			}
+		if len(p.paths) > 0 {
+			paths = append(paths, "/"+strings.Join(p.paths, " or /"))
 		}
 	}
 	return variables, paths
 }
 
-func (r row) reader(release string) Reader { return Reader{r.id, r.title, release, r.at(release)} }
+func (r *row) reader(release string) Reader { return Reader{r.id, r.title, release, r.at(release)} }

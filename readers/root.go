@@ -19,7 +19,8 @@ type Root struct {
 // those of the environment in which they run.
 func Look(root *rootfs.Overlay, environ map[string]string) *Root {
 	r, f := &Root{files: newFiles(root), environ: environ}, newFinder(root, environ)
-	for _, row := range table {
+	for n := range table {
+		row := &table[n]
 		if row.find == nil {
 			continue
 		}
@@ -45,7 +46,7 @@ func (r *Root) Default() Instance {
 			return i
 		}
 	}
-	row := named("openssl")
+	row := *named("openssl")
 	row.places = fixed(
 		place{variables: []string{"SSL_CERT_FILE"}, paths: append(openSSLFile[:len(openSSLFile):len(openSSLFile)], bundles...), read: wholeFile},
 		openSSLPlaces[1],
@@ -69,29 +70,30 @@ func (r *Root) Named(id string) (all []Instance, ok bool) {
 		}
 	}
 	if len(all) == 0 {
-		all = append(all, r.absent(*row, release))
+		all = append(all, r.absent(row, release))
 	}
 	return all, true
 }
 
 // absent returns a reader that was not found.
-func (r *Root) absent(row row, release string) Instance {
+func (r *Root) absent(row *row, release string) Instance {
 	i := row.instance(r.files, where{"", r.environ}, release)
 	for _, p := range row.places(i.at) {
 		if p.own || len(i.names(p)) > 0 {
 			return i
 		}
 	}
-	d := r.Default()
-	i.row.places, i.at = d.row.places, d.at
+	d, elsewhere := r.Default(), *row
+	elsewhere.places = d.row.places
+	i.row, i.at = &elsewhere, d.at
 	return i
 }
 
 // named returns the row of a reader, nil if none has the id.
 func named(id string) *row {
-	for _, row := range table {
-		if row.id == id {
-			return &row
+	for n := range table {
+		if table[n].id == id {
+			return &table[n]
 		}
 	}
 	return nil
@@ -99,7 +101,7 @@ func named(id string) *row {
 
 // File returns a reader with OpenSSL's rules that reads one file.
 func (r *Root) File(path string) Instance {
-	row := named("openssl")
+	row := *named("openssl")
 	row.places = fixed(place{paths: unrooted([]string{path}), read: untilDamage})
 	return row.instance(r.files, where{"", r.environ}, "")
 }

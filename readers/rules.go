@@ -101,7 +101,8 @@ const (
 )
 
 // tweaked returns the rules with a change.
-func (r rules) tweaked(change func(*rules)) rules {
-	change(&r)
-	return r
+func (r *rules) tweaked(change func(*rules)) *rules {
+	changed := *r
+	change(&changed)
+	return &changed
 }

@@ -8,7 +8,7 @@ import (
 // version is a reader from a release on.
 type version struct {
 	since string // "" is every release before the next row
-	rules rules
+	rules *rules
 }
 
 // row is a reader in the table.
@@ -50,7 +50,7 @@ var table = []row{
 }
 
 // at returns the rules of a release.
-func (r row) at(release string) rules {
+func (r *row) at(release string) *rules {
 	found := r.versions[0].rules
 	for _, v := range r.versions[1:] {
 		if release == "" || !older(release, v.since) {
