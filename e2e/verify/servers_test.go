@@ -32,12 +32,27 @@ func newSite(t *testing.T) *site {
 	rig.Run(t, "mknod", "-m", "666", filepath.Join(s.root, "dev/urandom"), "c", "1", "9")
 	rig.Run(t, "mknod", "-m", "666", filepath.Join(s.root, "dev/random"), "c", "1", "8")
 	rig.Run(t, "chmod", "0755", s.root, filepath.Dir(s.root))
-	for _, dir := range []string{"empty", "ldap", "prosody", "mongodb"} {
-		if err := os.MkdirAll(filepath.Join(s.root, "srv/t", dir), 0o755); err != nil {
+	s.make(t, "empty", "ldap", "prosody", "mongodb")
+	return s
+}
+
+// newBroker unpacks a root with RabbitMQ, which takes as much room as all the others.
+func newBroker(t *testing.T) *site {
+	t.Helper()
+	s := &site{rig.Unpack(t, rig.Tarball(t, "trixie", "rabbitmq", "ca-certificates", "openssl", "rabbitmq-server"))}
+	rig.Run(t, "mknod", "-m", "666", filepath.Join(s.root, "dev/urandom"), "c", "1", "9")
+	s.make(t, "rabbitmq")
+	return s
+}
+
+// make makes directories below /srv/t of the site.
+func (s *site) make(t *testing.T, names ...string) {
+	t.Helper()
+	for _, name := range names {
+		if err := os.MkdirAll(filepath.Join(s.root, "srv/t", name), 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
-	return s
 }
 
 // configure writes a file below /srv/t of the site.
@@ -76,6 +91,7 @@ var servers = []server{
 	{"nats", "nats", "-", modeOld, startNATS},           // in Go, which begins with TLS 1.2
 	{"ferretdb", "mongodb", "", modeOld, startMongo},    // likewise
 	{"mosquitto", "mqtts", "", modeOld, startMosquitto}, // it has no setting for less than TLS 1.2
+	{"rabbitmq", "amqp", "", "", startRabbitMQ},
 }
 
 // oldTLS is OpenSSL's configuration for TLS 1.0 alone, for servers that have no
@@ -276,4 +292,25 @@ func startMosquitto(t *testing.T, s *site, port int, mode string) {
 		when(mode == modeClient, "cafile /srv/t/ca.pem\nrequire_certificate true"), "",
 	}, "\n"))
 	s.daemon(t, port, "mosquitto", "-c", "/srv/t/mosquitto.conf")
+}
+
+// startRabbitMQ runs a node that has a register of nodes of its own, which Erlang otherwise
+// starts and leaves running.
+func startRabbitMQ(t *testing.T, s *site, port int, mode string) {
+	settings := []string{fmt.Sprintf("listeners.tcp.1 = 127.0.0.1:%d", port), "log.file = false", "log.console = true"}
+	if mode != modeOff {
+		settings = []string{
+			"listeners.tcp = none", fmt.Sprintf("listeners.ssl.1 = 127.0.0.1:%d", port), "log.file = false", "log.console = true", "ssl_options.cacertfile = /srv/t/ca.pem",
+			"ssl_options.certfile = /srv/t/cert.pem", "ssl_options.keyfile = /srv/t/key.pem",
+			"ssl_options.verify = verify_" + map[bool]string{true: "peer", false: "none"}[mode == modeClient],
+			when(mode == modeClient, "ssl_options.fail_if_no_peer_cert = true"), when(mode == modeOld, "ssl_options.versions.1 = tlsv1"),
+		}
+	}
+	s.configure(t, "rabbitmq/rabbitmq.conf", strings.Join(settings, "\n")+"\n")
+	nodes := rig.FreePort(t)
+	register := fmt.Sprint("ERL_EPMD_PORT=", nodes)
+	s.daemon(t, nodes, "env", register, "epmd", "-address", "127.0.0.1")
+	const dir = "/srv/t/rabbitmq"
+	s.daemon(t, port, "env", register, "HOME="+dir, "RABBITMQ_NODENAME=t@localhost", fmt.Sprint("RABBITMQ_DIST_PORT=", rig.FreePort(t)), "RABBITMQ_CONFIG_FILE="+dir+"/rabbitmq.conf",
+		"RABBITMQ_MNESIA_BASE="+dir+"/nodes", "RABBITMQ_LOG_BASE="+dir+"/log", "RABBITMQ_ENABLED_PLUGINS_FILE="+dir+"/plugins", "/usr/lib/rabbitmq/bin/rabbitmq-server")
 }

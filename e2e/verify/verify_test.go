@@ -117,8 +117,13 @@ func TestVerifyRealServers(t *testing.T) {
 	s := newSite(t)
 	for _, kind := range servers {
 		t.Run(kind.name, func(t *testing.T) {
-			if kind.name == "ferretdb" {
+			s := s
+			switch kind.name {
+			case "ferretdb":
 				rig.Slow(t)
+			case "rabbitmq":
+				rig.Slow(t)
+				s = newBroker(t)
 			}
 			for _, x := range situations {
 				if strings.Contains(kind.lacks, x.name) || x.mode != "" && strings.Contains(kind.lacks, x.mode) {
