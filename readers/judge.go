@@ -164,25 +164,33 @@ func (j judgement) complete(p chain) *fault {
 
 // extensions judges what the certificates of a path may do.
 func (j judgement) extensions(p chain) *fault {
-	for i, l := range p.links {
-		skip := j.unlooked(p, i)
-		for _, check := range []struct {
-			of    aspect
-			judge func() *fault
-		}{
-			{ofCritical, func() *fault { return j.critical(l) }},
-			{ofCA, func() *fault { return j.authority(p, i) }},
-			{ofSigning, func() *fault { return j.signing(p, i) }},
-			{ofLength, func() *fault { return j.length(p, i) }},
-			{ofPurpose, func() *fault { return j.purpose(l) }},
-			{ofUsage, func() *fault { return j.use(l, i) }},
-		} {
-			if skip&check.of != 0 {
-				continue
-			}
-			if f := check.judge(); f != nil {
-				return f
-			}
+	for i := range p.links {
+		if f := j.extensionsOf(p, i); f != nil {
+			return f
+		}
+	}
+	return nil
+}
+
+// extensionsOf judges what one certificate of a path may do.
+func (j judgement) extensionsOf(p chain, i int) *fault {
+	l, skip := p.links[i], j.unlooked(p, i)
+	for _, check := range []struct {
+		of    aspect
+		judge func() *fault
+	}{
+		{ofCritical, func() *fault { return j.critical(l) }},
+		{ofCA, func() *fault { return j.authority(p, i) }},
+		{ofSigning, func() *fault { return j.signing(p, i) }},
+		{ofLength, func() *fault { return j.length(p, i) }},
+		{ofPurpose, func() *fault { return j.purpose(l) }},
+		{ofUsage, func() *fault { return j.use(l, i) }},
+	} {
+		if skip&check.of != 0 {
+			continue
+		}
+		if f := check.judge(); f != nil {
+			return f
 		}
 	}
 	return nil
