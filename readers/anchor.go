@@ -6,26 +6,29 @@ import (
 	"github.com/certgraft/certgraft/certs"
 )
 
-// JudgeAnchor says whether the reader would accept what a certificate of its stores has
-// issued, as far as that depends on the certificate alone. Whatever a server sends,
-// a reader that refuses the end of the chain refuses the whole. Dates are not looked at,
-// nor is a server's own certificate judged, which is no CA's.
-func (r Reader) JudgeAnchor(c *certs.Certificate) Verdict {
-	if !c.IsCA() {
-		return Verdict{Trusted: true}
+// Refuses returns what a reader has against a CA in its stores, as far as that depends on
+// the CA alone; nil is nothing. Whatever a server sends, a reader that refuses the end of
+// the chain refuses the whole. Dates are not looked at.
+func (r Reader) Refuses(ca *certs.Certificate) *Fault {
+	if !ca.IsCA() {
+		return nil // a server's own certificate
 	}
-	l, j := newLink(c), judgement{r.rules, "", time.Time{}}
-	if j.goParser && c.X509() == nil {
-		return faulty(Malformed, l, "it cannot be read: %s", c.Quirk()).verdict()
-	}
+	l, j := newLink(ca), judgement{r.rules, "", time.Time{}}
 	below := &link{Link: l.Link, usage: -1, critical: map[string]bool{}} // any certificate that it issued
-	issued := chain{links: []*link{below, l}, anchored: true}
-	if f := j.extensionsOf(issued, 1); f != nil {
-		return f.verdict()
+	issued, alone := chain{links: []*link{below, l}, anchored: true}, chain{links: []*link{l}, anchored: true}
+	f := j.extensionsOf(issued, 1)
+	switch {
+	case j.goParser && ca.X509() == nil:
+		f = faulty(Malformed, l, "the certificate of %s cannot be read: %s", ca.Name(), ca.Quirk())
+	case f == nil:
+		f = j.strictness(alone)
 	}
-	alone := chain{links: []*link{l}, anchored: true}
-	if f := j.strictness(alone); f != nil {
-		return f.verdict()
+	if f == nil {
+		f = j.strength(alone)
 	}
-	return j.strength(alone).verdict()
+	if f == nil {
+		return nil
+	}
+	public := f.public()
+	return &public
 }

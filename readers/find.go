@@ -26,7 +26,7 @@ type finder struct {
 func newFinder(root *rootfs.Overlay, environ map[string]string) *finder {
 	f := &finder{globber: newGlobber(root), environ: environ}
 	f.bins = sync.OnceValue(func() []string { return f.globs(slices.Concat(f.searchPath(), programDirs)...) })
-	f.sites = sync.OnceValue(func() []string { return f.globs(pythonSites...) })
+	f.sites = sync.OnceValue(f.sitePackages)
 	f.homes = sync.OnceValue(f.javaHomes)
 	return f
 }
@@ -40,20 +40,31 @@ var programDirs = []string{
 	"opt/hostedtoolcache/node/*/*/bin", "home/linuxbrew/.linuxbrew/bin", "layers/*/*/bin",
 }
 
-// Places of Python's modules.
-var pythonSites = []string{
-	"usr/lib/python3*/dist-packages", "usr/lib/python3*/site-packages", "usr/lib64/python3*/site-packages", "usr/local/lib/python3*/*-packages",
-	"opt/*/lib/python3*/site-packages", "venv/lib/python3*/site-packages", ".venv/lib/python3*/site-packages",
-	"app/venv/lib/python3*/site-packages", "app/.venv/lib/python3*/site-packages", "srv/*/.venv/lib/python3*/site-packages",
-	"{home}/.local/lib/python3*/site-packages", "{home}/.venv/lib/python3*/site-packages", "{home}/.pyenv/versions/*/lib/python3*/site-packages",
+// Places below which Python has its lib directory: the system's, virtual environments,
+// pyenv, tools of pipx and uv.
+var pythonHomes = []string{
+	"usr", "usr/local", "opt/*", "venv", ".venv", "app/venv", "app/.venv", "usr/src/app/venv", "usr/src/app/.venv", "code/.venv", "srv/*/.venv",
+	"{home}/.local", "{home}/.venv", "{home}/.pyenv/versions/*", "opt/pyenv/versions/*", "{home}/.local/share/mise/installs/python/*", "{home}/.asdf/installs/python/*",
+	"{home}/.local/share/pipx/venvs/*", "opt/pipx/venvs/*", "{home}/.local/share/uv/tools/*", "{home}/.local/share/uv/python/*", "var/lang", "layers/*/*",
 }
 
-// Places of Java runtimes.
-var javaDirs = []string{
-	"usr/lib/jvm/*", "usr/lib64/jvm/*", "usr/lib64/graalvm/*", "usr/java/*", "opt/java/*", "opt/jvm/*", "opt/*jdk*", "opt/*jre*", "opt/*java*", "opt/*graal*", "opt/*zulu*",
-	"opt/*/jre", "opt/*/jdk", "opt/*/jbr", "opt/*/java", "usr/share/*/jdk", "usr/share/*/jre", "usr/local/*jdk*", "usr/local/*jre*", "usr/lib/*jdk*", "usr/lib/*jre*", "app/*jre*", "app/*jdk*", "*jre*", "*jdk*",
-	"layers/*/jre", "layers/*/jdk", "usr/local/sdkman/candidates/java/*", "{home}/.sdkman/candidates/java/*", "{home}/.local/share/mise/installs/java/*",
-	"{home}/.asdf/installs/java/*", "{home}/.gradle/jdks/*", "{home}/.jdks/*", "opt/hostedtoolcache/Java*/*/*", "home/linuxbrew/.linuxbrew/opt/openjdk*/libexec",
+// Places of Java runtimes. Where much else is, only directories that are called like
+// one count.
+var javaDirs = slices.Concat([]string{
+	"usr/lib/jvm/*", "usr/lib64/jvm/*", "usr/lib64/graalvm/*", "usr/java/*", "opt/java/*", "opt/jvm/*", "opt/*/jre", "opt/*/jdk", "opt/*/jbr", "opt/*/java",
+	"usr/share/*/jdk", "usr/share/*/jre", "layers/*/jre", "layers/*/jdk", "usr/local/sdkman/candidates/java/*", "{home}/.sdkman/candidates/java/*",
+	"{home}/.local/share/mise/installs/java/*", "{home}/.asdf/installs/java/*", "{home}/.gradle/jdks/*", "{home}/.jdks/*", "{home}/.jenv/versions/*", "{home}/.jabba/jdk/*",
+	"opt/hostedtoolcache/Java*/*/*", "home/linuxbrew/.linuxbrew/opt/openjdk*/libexec",
+}, calledLikeJava("opt", "usr/local", "usr/lib", "app", "", "{home}"))
+
+// calledLikeJava returns patterns of the names that Java runtimes have.
+func calledLikeJava(dirs ...string) (patterns []string) {
+	for _, dir := range dirs {
+		for _, part := range []string{"jdk", "jre", "java", "graal", "zulu", "corretto", "temurin", "semeru", "jvm", "liberica", "sapmachine"} {
+			patterns = append(patterns, path.Join(dir, "*["+strings.ToUpper(part[:1])+part[:1]+"]"+part[1:]+"*"))
+		}
+	}
+	return patterns
 }
 
 // globs returns the names that match any of the patterns; {home} is every home
@@ -69,6 +80,22 @@ func (f *finder) globs(patterns ...string) (names []string) {
 		}
 	}
 	return names
+}
+
+// sitePackages returns the directories with Python's modules.
+func (f *finder) sitePackages() (sites []string) {
+	homes := f.globs(pythonHomes...)
+	for _, name := range []string{"VIRTUAL_ENV", "CONDA_PREFIX"} {
+		homes = append(homes, unrooted([]string{f.environ[name]})...)
+	}
+	for _, home := range homes {
+		for _, lib := range []string{"lib", "lib64"} {
+			for _, python := range f.in(path.Join(home, lib), "python3*") {
+				sites = append(sites, python+"/site-packages", python+"/dist-packages")
+			}
+		}
+	}
+	return append(sites, "var/task", "opt/python") // the last two are those of AWS Lambda
 }
 
 // searchPath returns the directories of PATH that are no patterns.
@@ -172,15 +199,38 @@ func nodes(official bool) func(*finder) []found {
 // path tell it.
 func (f *finder) nodeRelease(program string) (release string, official bool) {
 	home := path.Dir(path.Dir(program))
+	official = home != "usr" && home != "." || !f.ownNode()
 	if data, err := f.root.Content(path.Join(home, "include/node/node_version.h")); err == nil {
-		return define(string(data), "NODE_MAJOR_VERSION"), home != "usr"
+		return define(string(data), "NODE_MAJOR_VERSION"), official
 	}
 	for part := range strings.SplitSeq(home, "/") {
 		if number := strings.TrimPrefix(part, "v"); strings.Trim(number, "0123456789.") == "" && strings.Contains(number, ".") {
-			return number, true
+			return number, official
 		}
 	}
-	return "", home != "usr" && home != "."
+	return "", official
+}
+
+// ownNode reports whether the node in /usr/bin is the distribution's, which uses its
+// libssl: it has a library beside it, or the distribution builds it without. Else it
+// is a package of nodejs.org's build.
+func (f *finder) ownNode() bool {
+	if len(f.globs("usr/lib/libnode.so*", "usr/lib64/libnode.so*", "usr/lib/*-linux-gnu*/libnode.so*")) > 0 {
+		return true
+	}
+	system, err := f.root.Content("etc/os-release")
+	if err != nil {
+		system, _ = f.root.Content("usr/lib/os-release")
+	}
+	for line := range strings.Lines(string(system)) {
+		key, value, _ := strings.Cut(strings.TrimSpace(line), "=")
+		for _, id := range strings.Fields(strings.Trim(value, `"'`)) {
+			if (key == "ID" || key == "ID_LIKE") && slices.Contains([]string{"alpine", "wolfi", "chainguard", "arch", "suse", "opensuse"}, id) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // define returns the value of a macro of C.

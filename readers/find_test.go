@@ -70,7 +70,8 @@ func TestR11Node(t *testing.T) {
 		"home/u/.volta/tools/image/node/22.5.1/bin/node":         "node 22.5.1 /home/u/.volta/tools/image/node/22.5.1/bin/node",
 		"usr/local/bin/node":                                     "node  /usr/local/bin/node",
 	} {
-		if got := foundIn(fstest.MapFS{program: file("")}, nil, "node", "node-debian"); !slices.Equal(got, []string{want}) {
+		tree := fstest.MapFS{program: file(""), "usr/lib/x86_64-linux-gnu/libnode.so.115": file("")}
+		if got := foundIn(tree, nil, "node", "node-debian"); !slices.Equal(got, []string{want}) {
 			t.Errorf("%q, want %q", got, want)
 		}
 	}

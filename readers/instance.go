@@ -2,6 +2,7 @@ package readers
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/certgraft/certgraft/certs"
@@ -17,6 +18,17 @@ type Instance struct {
 	at    where
 }
 
+// in returns the instances of a reader.
+func (r *row) in(f *finder, read *files) (all []Instance) {
+	if r.find == nil {
+		return nil
+	}
+	for _, at := range f.distinct(r.find(f)) {
+		all = append(all, r.instance(read, where{at.path, f.environ}, at.release))
+	}
+	return all
+}
+
 func (r *row) instance(read *files, at where, release string) Instance {
 	i := Instance{Reader: r.reader(release), files: read, row: r, at: at}
 	if at.path != "" {
@@ -24,6 +36,9 @@ func (r *row) instance(read *files, at where, release string) Instance {
 	}
 	return i
 }
+
+// Measured reports whether a run has measured the rules of the reader; else [Reader.Judge] says nothing.
+func (i Instance) Measured() bool { return len(i.row.versions) > 0 }
 
 // Load returns the certificates that the reader trusts, as strictly as it reads them, and
 // what it does not load of its places. The sources of each certificate are the
@@ -99,4 +114,68 @@ func (i Instance) real(names []string) []string {
 		}
 	}
 	return names
+}
+
+// Lacks returns those of the certificates that the reader does not load, and what keeps
+// it from loading. Where none of its places exists, what it reads is not known. It
+// reads no more than it needs for that.
+func (i Instance) Lacks(want []*certs.Certificate) (missing []*certs.Certificate, damage []Damage, known bool) {
+	g := &gathering{Instance: i, blind: true}
+	for _, p := range i.row.places(i.at) {
+		if !g.add(p) {
+			return want, g.damage, true
+		}
+	}
+	for _, c := range want {
+		if !g.holds(c) {
+			missing = append(missing, c)
+		}
+	}
+	return missing, g.damage, !g.blind || i.Reader.Remedy().Variable != ""
+}
+
+// holds reports whether a certificate is in one of the places.
+func (g *gathering) holds(c *certs.Certificate) bool {
+	name := subject{c.SubjectHash(), c.SubjectHashOld()}
+	return slices.ContainsFunc(g.stocks, func(take stock) bool {
+		return slices.ContainsFunc(take(name), func(e entry) bool { return e.cert.Fingerprint() == c.Fingerprint() })
+	})
+}
+
+// Remedy returns what makes the reader trust what is in a bundle. Of one that reads the
+// system's bundle by itself it is the first variable that names another.
+func (i Instance) Remedy() Remedy {
+	c := i.Reader.Remedy()
+	if c != (Remedy{}) {
+		return c
+	}
+	for _, p := range i.row.places(i.at) {
+		if len(p.variables) > 0 {
+			return Remedy{Variable: p.variables[0], Adds: p.adds}
+		}
+	}
+	return c
+}
+
+// ReadsSystem reports whether a file or directory of the system is what the reader reads
+// where no variable names another.
+func (i Instance) ReadsSystem() bool {
+	for _, p := range i.row.places(where{i.at.path, nil}) {
+		for _, name := range (Instance{files: i.files, at: where{i.at.path, nil}}).names(p) {
+			if strings.HasPrefix(name, "etc/") || strings.HasPrefix(name, "var/lib/ca-certificates/") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Stores returns the paths of what the reader reads, those of its places that exist.
+func (i Instance) Stores() (paths []string) {
+	for _, p := range i.row.places(i.at) {
+		for _, name := range i.names(p) {
+			paths = append(paths, "/"+name)
+		}
+	}
+	return paths
 }

@@ -47,8 +47,8 @@ type files struct {
 	own  *shelf            // the Mozilla roots, once they were needed
 }
 
-func newFiles(root *rootfs.Overlay) *files {
-	return &files{root: root, pem: pemfile.NewReader(), data: map[string][]byte{}, read: map[string]*shelf{}}
+func newFiles(root *rootfs.Overlay, read *pemfile.Reader) *files {
+	return &files{root: root, pem: read, data: map[string][]byte{}, read: map[string]*shelf{}}
 }
 
 // shelf is what a place holds.

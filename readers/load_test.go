@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/certgraft/certgraft/internal/cases"
+	"github.com/certgraft/certgraft/internal/pemfile"
 	"github.com/certgraft/certgraft/rootfs"
 )
 
@@ -87,7 +88,7 @@ func instance(t testing.TB, root *rootfs.Overlay, environ map[string]string, id,
 	}
 	for _, r := range table {
 		if r.id == id {
-			return r.instance(newFiles(root), where{home, environ}, release)
+			return r.instance(newFiles(root, pemfile.NewReader()), where{home, environ}, release)
 		}
 	}
 	t.Fatalf("%s is no reader", id)

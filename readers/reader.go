@@ -25,6 +25,14 @@ type Reader struct {
 	rules *rules
 }
 
+// Name returns the title and the release, where it is known.
+func (r Reader) Name() string {
+	if r.Release == "" {
+		return r.Title
+	}
+	return r.Title + " " + r.Release
+}
+
 // All returns the readers that are known, in the order in which they are named.
 func All() (all []Reader) {
 	for n := range table {

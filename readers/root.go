@@ -5,6 +5,7 @@ import (
 	"path"
 	"strings"
 
+	"github.com/certgraft/certgraft/internal/pemfile"
 	"github.com/certgraft/certgraft/rootfs"
 )
 
@@ -18,15 +19,9 @@ type Root struct {
 // Look finds the readers in a root, but for those that no file tells. Variables are
 // those of the environment in which they run.
 func Look(root *rootfs.Overlay, environ map[string]string) *Root {
-	r, f := &Root{files: newFiles(root), environ: environ}, newFinder(root, environ)
+	r, f := &Root{files: newFiles(root, pemfile.NewReader()), environ: environ}, newFinder(root, environ)
 	for n := range table {
-		row := &table[n]
-		if row.find == nil {
-			continue
-		}
-		for _, at := range f.distinct(row.find(f)) {
-			r.found = append(r.found, row.instance(r.files, where{at.path, environ}, at.release))
-		}
+		r.found = append(r.found, table[n].in(f, r.files)...)
 	}
 	return r
 }

@@ -17,7 +17,7 @@ type row struct {
 	title    string
 	find     func(*finder) []found // nil for what no file tells
 	places   func(where) []place   // what it reads, in order
-	versions []version
+	versions []version             // none where no run has measured them
 }
 
 // table is every reader that is known, in the order in which they are named. What
@@ -51,6 +51,9 @@ var table = []row{
 
 // at returns the rules of a release.
 func (r *row) at(release string) *rules {
+	if len(r.versions) == 0 {
+		return &rules{}
+	}
 	found := r.versions[0].rules
 	for _, v := range r.versions[1:] {
 		if release == "" || !older(release, v.since) {

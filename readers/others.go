@@ -1,0 +1,124 @@
+package readers
+
+import (
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// others are programs and libraries that have roots of their own and whose rules no
+// run has measured: of these it is known where they are, and what they read.
+var others = []row{
+	{"uv", "uv", programs("uv"), replaced("SSL_CERT_FILE"), nil},
+	{"certifi", "certifi", lonelyCertifi, ownFile("REQUESTS_CA_BUNDLE"), nil},
+	{"pip", "pip", oldPips, ownFile("PIP_CERT"), nil},
+	{"botocore", "botocore", rootsOf(botocoreFiles), ownFile("AWS_CA_BUNDLE"), nil},
+	{"httplib2", "httplib2", rootsOf(func(f *finder) []string { return f.module("httplib2/cacerts.txt") }), ownFile("HTTPLIB2_CA_CERTS"), nil},
+	{"grpc", "gRPC", rootsOf(grpcFiles), ownFile("GRPC_DEFAULT_SSL_ROOTS_FILE_PATH"), nil},
+	{"conda", "Conda", rootsOf(condaFiles), ownFile("SSL_CERT_FILE"), nil},
+	{"gcloud", "gcloud", rootsOf(gclouds), replaced("CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE"), nil},
+	{"perl", "Perl's Mozilla::CA", rootsOf(mozillaCAs), ownFile("PERL_LWP_SSL_CA_FILE"), nil},
+}
+
+// ownFile are the places of a reader that is found by its file of roots.
+func ownFile(variable string) func(where) []place {
+	return func(at where) []place {
+		return []place{{variables: []string{variable}, paths: []string{at.path}, read: wholeFile}}
+	}
+}
+
+// replaced are the places of a reader with built-in roots that a variable replaces.
+func replaced(variable string) func(where) []place {
+	return func(at where) []place {
+		if at.environ[variable] == "" {
+			return []place{builtIn}
+		}
+		return []place{{variables: []string{variable}, read: wholeFile}}
+	}
+}
+
+// rootsOf finds files of roots. A distribution's package has a link to the system's
+// bundle in their place, which is none.
+func rootsOf(named func(*finder) []string) func(*finder) []found {
+	return func(f *finder) (all []found) {
+		for _, name := range named(f) {
+			if real, err := f.root.Resolve(name); err == nil && !strings.HasPrefix(real, "etc/") && !strings.HasPrefix(real, "var/lib/ca-certificates/") {
+				all = append(all, found{path: name})
+			}
+		}
+		return all
+	}
+}
+
+// module returns a file of a Python module, in each place of modules.
+func (f *finder) module(file string) (names []string) {
+	for _, dir := range f.sites() {
+		if at := path.Join(dir, file); f.exists(at) {
+			names = append(names, at)
+		}
+	}
+	return names
+}
+
+// lonelyCertifi finds the roots of certifi beside which neither requests nor httpx is
+// found: these say what to do about it.
+func lonelyCertifi(f *finder) []found {
+	known := slices.Concat(modules("requests")(f), modules("httpx")(f))
+	return slices.DeleteFunc(rootsOf(func(f *finder) []string { return f.module("certifi/cacert.pem") })(f), func(at found) bool {
+		site := path.Dir(path.Dir(at.path))
+		return slices.ContainsFunc(known, func(k found) bool { return path.Dir(k.path) == site })
+	})
+}
+
+// oldPips finds the roots of each pip that uses them: from version 24.2 on it uses
+// the system's, with Python from 3.10 on.
+func oldPips(f *finder) []found {
+	return rootsOf(func(f *finder) (names []string) {
+		for _, name := range f.module("pip/_vendor/certifi/cacert.pem") {
+			site := strings.TrimSuffix(name, "/pip/_vendor/certifi/cacert.pem")
+			recent := slices.ContainsFunc(f.in(site, "pip-*.dist-info"), func(info string) bool {
+				return atLeast(strings.TrimPrefix(path.Base(info), "pip-"), 24, 2)
+			})
+			if !recent || !atLeast(strings.TrimPrefix(path.Base(path.Dir(site)), "python"), 3, 10) {
+				names = append(names, name)
+			}
+		}
+		return names
+	})(f)
+}
+
+// atLeast compares the first two numbers of a version.
+func atLeast(version string, major, minor int) bool {
+	first, rest, _ := strings.Cut(version, ".")
+	second, _, _ := strings.Cut(rest, ".")
+	a, err := strconv.Atoi(first)
+	b, _ := strconv.Atoi(second)
+	return err == nil && (a > major || a == major && b >= minor)
+}
+
+func botocoreFiles(f *finder) []string {
+	return append(f.module("botocore/cacert.pem"), f.globs("usr/local/aws-cli/v2/*/dist/awscli/botocore/cacert.pem", "opt/aws-cli/v2/*/dist/awscli/botocore/cacert.pem")...)
+}
+
+func grpcFiles(f *finder) []string {
+	return append(f.module("grpc/_cython/_credentials/roots.pem"),
+		f.globs("usr/local/bundle/gems/grpc-*/etc/roots.pem", "var/lib/gems/*/gems/grpc-*/etc/roots.pem", "usr/local/lib/ruby/gems/*/gems/grpc-*/etc/roots.pem")...)
+}
+
+// condaFiles returns the bundle that the OpenSSL of Conda reads, of the installation
+// and of each environment.
+func condaFiles(f *finder) (names []string) {
+	for _, base := range []string{"opt/*conda*", "opt/*mamba*", "opt/miniforge*", "{home}/*conda*", "{home}/miniforge*", "usr/local/*conda*"} {
+		names = append(names, f.globs(base+"/ssl/cacert.pem", base+"/envs/*/ssl/cacert.pem")...)
+	}
+	return names
+}
+
+func gclouds(f *finder) []string {
+	return f.globs("usr/lib/google-cloud-sdk/bin/gcloud", "google-cloud-sdk/bin/gcloud", "opt/google-cloud-sdk/bin/gcloud", "root/google-cloud-sdk/bin/gcloud")
+}
+
+func mozillaCAs(f *finder) []string {
+	return f.globs("usr/local/share/perl/*/Mozilla/CA/cacert.pem", "usr/local/lib/perl5/site_perl/*/Mozilla/CA/cacert.pem", "usr/share/perl5/Mozilla/CA/cacert.pem", "usr/share/perl5/vendor_perl/Mozilla/CA/cacert.pem")
+}
