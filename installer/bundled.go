@@ -3,6 +3,7 @@ package installer
 import (
 	"bufio"
 	"bytes"
+	"path"
 	"slices"
 	"strings"
 
@@ -14,13 +15,13 @@ import (
 // back, so they are edited only when asked for by name.
 type bundledStore struct {
 	id    string
-	files func(f *finder) []string
+	files func(e *edit) []string
 }
 
 var (
 	pythonStore   = bundledStore{"python", pythonFiles}
 	rubyStore     = bundledStore{"ruby", rubyFiles}
-	condaStore    = bundledStore{"conda", condaFiles}
+	condaStore    = bundledStore{"conda", func(e *edit) []string { return e.search().CondaFiles() }}
 	composerStore = bundledStore{"composer", composerFiles}
 	phpStore      = bundledStore{"php", phpFiles} // what php.ini names is the administrator's, and stays
 )
@@ -43,14 +44,14 @@ func (s bundledStore) remove(e *edit, gone map[certs.Fingerprint]bool) error {
 
 // found returns the files that no other store has seen to, each real file once.
 func (s bundledStore) found(e *edit) []string {
-	f, err := e.newFinder()
+	bundles, err := e.bundleFiles()
 	if err != nil {
 		return nil // said by the store that looks after the bundles
 	}
 	var files []string
-	for _, name := range s.files(f) {
+	for _, name := range s.files(e) {
 		real, err := e.root.Resolve(name)
-		if err == nil && leadsToFile(e.root, real) && !slices.Contains(f.bundles, real) && !slices.Contains(files, real) {
+		if err == nil && leadsToFile(e.root, real) && !slices.Contains(bundles, real) && !slices.Contains(files, real) {
 			files = append(files, real)
 		}
 	}
@@ -60,43 +61,43 @@ func (s bundledStore) found(e *edit) []string {
 
 // pythonFiles returns certifi's file in every copy, and those of packages that
 // have one of their own.
-func pythonFiles(f *finder) []string {
-	files := append(botocore(f), grpc(f)...)
+func pythonFiles(e *edit) []string {
+	files := e.search().PythonFiles()
 	for _, file := range []string{
 		"certifi/cacert.pem",              // requests, httpx and most others
 		"pip/_vendor/certifi/cacert.pem",  // pip before 24.2
 		"httplib2/cacerts.txt",            // Google's older libraries
 		"stripe/data/ca-certificates.crt", // Stripe
 	} {
-		files = append(files, module(file)(f)...)
+		files = append(files, e.search().Module(file)...)
 	}
 	return files
 }
 
 // rubyFiles returns the files of gems that carry one.
-func rubyFiles(f *finder) []string {
+func rubyFiles(e *edit) []string {
 	var files []string
 	for _, gems := range []string{"var/lib/gems/*/gems", "usr/local/bundle/gems", "usr/local/bundle/ruby/*/gems", "usr/lib/ruby/gems/*/gems", "usr/local/lib/ruby/gems/*/gems", "usr/share/gems/gems", "app/vendor/bundle/ruby/*/gems"} {
 		for _, file := range []string{"aws-sdk-core-*/ca-bundle.crt", "httpclient-*/lib/httpclient/cacert.pem", "excon-*/data/cacert.pem", "stripe-*/lib/data/ca-certificates.crt", "grpc-*/etc/roots.pem", "certifi-*/vendor/cacert.pem"} {
-			files = append(files, f.glob(gems+"/"+file)...)
+			files = append(files, e.search().Glob(gems+"/"+file)...)
 		}
 	}
 	return files
 }
 
 // composerFiles returns the file that Composer's library falls back to.
-func composerFiles(f *finder) []string {
-	return f.glob("app/vendor/composer/ca-bundle/res/cacert.pem", "var/www/*/vendor/composer/ca-bundle/res/cacert.pem", "var/www/vendor/composer/ca-bundle/res/cacert.pem",
+func composerFiles(e *edit) []string {
+	return e.search().Glob("app/vendor/composer/ca-bundle/res/cacert.pem", "var/www/*/vendor/composer/ca-bundle/res/cacert.pem", "var/www/vendor/composer/ca-bundle/res/cacert.pem",
 		"srv/vendor/composer/ca-bundle/res/cacert.pem", "root/.composer/vendor/composer/ca-bundle/res/cacert.pem", "root/.config/composer/vendor/composer/ca-bundle/res/cacert.pem")
 }
 
 // phpFiles returns what openssl.cafile and curl.cainfo in PHP's configuration
 // name.
-func phpFiles(f *finder) []string {
+func phpFiles(e *edit) []string {
 	var files []string
-	scanned := f.glob(dirsOf(f.opt.Environ["PHP_INI_SCAN_DIR"], "/*.ini")...)
-	for _, ini := range append(scanned, f.glob("etc/php.ini", "etc/php.d/*.ini", "etc/php/*/*/php.ini", "etc/php/*/*/conf.d/*.ini", "etc/php[0-9]*/php.ini", "etc/php[0-9]*/conf.d/*.ini", "usr/local/etc/php/php.ini", "usr/local/etc/php/conf.d/*.ini")...) {
-		data, err := f.root.ReadFile(ini)
+	scanned := e.search().Glob(dirsOf(e.opt.Environ["PHP_INI_SCAN_DIR"], "/*.ini")...)
+	for _, ini := range append(scanned, e.search().Glob("etc/php.ini", "etc/php.d/*.ini", "etc/php/*/*/php.ini", "etc/php/*/*/conf.d/*.ini", "etc/php[0-9]*/php.ini", "etc/php[0-9]*/conf.d/*.ini", "usr/local/etc/php/php.ini", "usr/local/etc/php/conf.d/*.ini")...) {
+		data, err := e.root.ReadFile(ini)
 		if err != nil {
 			continue // what PHP cannot read it does not obey
 		}
@@ -108,4 +109,15 @@ func phpFiles(f *finder) []string {
 		}
 	}
 	return slices.DeleteFunc(files, func(name string) bool { return !strings.HasPrefix(name, "/") })
+}
+
+// dirsOf returns the directories of a list in a variable, each with rest behind it.
+func dirsOf(list, rest string) []string {
+	var dirs []string
+	for dir := range strings.SplitSeq(list, ":") {
+		if strings.HasPrefix(dir, "/") && !strings.ContainsAny(dir, `*?[\`) && path.Clean(dir) != "/" {
+			dirs = append(dirs, path.Clean(dir)[1:]+rest)
+		}
+	}
+	return dirs
 }

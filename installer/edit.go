@@ -9,6 +9,7 @@ import (
 	"github.com/certgraft/certgraft/internal/hint"
 	"github.com/certgraft/certgraft/internal/pemfile"
 	"github.com/certgraft/certgraft/internal/settings"
+	"github.com/certgraft/certgraft/readers"
 	"github.com/certgraft/certgraft/rootfs"
 )
 
@@ -39,6 +40,7 @@ type edit struct {
 	record *record
 	report *Report
 
+	looked      *readers.Search   // for readers, and the files of languages
 	bundlePaths []string          // where programs read all their CAs from
 	covered     []string          // bundles that a store of this run has seen to
 	shrunk      []string          // files that certificates were taken out of

@@ -34,11 +34,7 @@ func Environ(root fs.ReadLinkFS, opt Options, all bool) (*Environment, error) {
 	if out.Bundle == "" {
 		return out, nil
 	}
-	useful, err := e.useful()
-	if err != nil {
-		return nil, err
-	}
-	places := e.places()
+	useful, places := e.useful(), e.places()
 	for _, v := range variables {
 		value := v.at(places)
 		if value == "" || !all && !slices.Contains(useful, v.name) {

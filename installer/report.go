@@ -2,6 +2,7 @@ package installer
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -11,7 +12,8 @@ type Report struct {
 	Stores    []StoreReport
 	Warnings  []string
 	Notes     []string
-	Stays     []Stay // of what was to be taken out
+	Stays     []Stay         // of what was to be taken out
+	Readers   []ReaderReport // that are in the root
 	Advice    []Advice
 	Instead   []Instead     // variables that name what must not be edited
 	Sources   []string      // that something in the root is from
@@ -56,15 +58,75 @@ type Advice struct {
 	Variable string   `json:"variable,omitzero"` // to set, to Value
 	Value    string   `json:"value,omitzero"`
 	Adds     bool     `json:"adds,omitzero"` // the variable adds to the roots of the runtime, and hides none
+
+	id string // of the reader
+}
+
+// ReaderReport says what a reader in the root makes of what was installed.
+type ReaderReport struct {
+	ID     string   `json:"id"`   // as docs/readers.md has it
+	Name   string   `json:"name"` // with its release, where that is known
+	Path   string   `json:"path"`
+	Others []string `json:"others,omitzero"` // paths of the same reader, of which the same is true
+	Trusts bool     `json:"trusts"`          // all that was to be installed
+	Why    string   `json:"why,omitzero"`    // it does not
+}
+
+// String names a reader and where it is.
+func (r ReaderReport) String() string { return r.Name + " (" + places(r.Path, r.Others) + ")" }
+
+// Trusting names those that trust what was installed, each once.
+func Trusting(readers []ReaderReport) (names []string) {
+	for _, s := range readers {
+		if s.Trusts && !slices.Contains(names, s.Name) {
+			names = append(names, s.Name)
+		}
+	}
+	return names
 }
 
 // String returns the advice on one line.
 func (a Advice) String() string {
-	where := a.Path
-	if len(a.Others) > 0 {
-		where += fmt.Sprintf(" and %d more", len(a.Others))
+	return a.Runtime + " (" + places(a.Path, a.Others) + "): " + a.Do
+}
+
+// places names the first of several paths and counts the others.
+func places(first string, others []string) string {
+	if len(others) > 0 {
+		first += fmt.Sprintf(" and %d more", len(others))
 	}
-	return a.Runtime + " (" + where + "): " + a.Do
+	return first
+}
+
+// advise enters advice. Readers that need the same have one line.
+func (r *Report) advise(a Advice) {
+	for i, before := range r.Advice {
+		if before.id == a.id && before.Do == a.Do {
+			r.Advice[i].Others = append(r.Advice[i].Others, a.Path)
+			return
+		}
+	}
+	r.Advice = append(r.Advice, a)
+}
+
+// Obeyed notes that somebody did what was advised, so that the reader trusts now.
+func (r *Report) Obeyed(a Advice) {
+	for i, s := range r.Readers {
+		if s.ID == a.id && s.Why == a.Do {
+			r.Readers[i].Trusts, r.Readers[i].Why = true, ""
+		}
+	}
+}
+
+// ask enters what a reader makes of it.
+func (r *Report) ask(s ReaderReport) {
+	for i, before := range r.Readers {
+		if before.ID == s.ID && before.Name == s.Name && before.Why == s.Why {
+			r.Readers[i].Others = append(r.Readers[i].Others, s.Path)
+			return
+		}
+	}
+	r.Readers = append(r.Readers, s)
 }
 
 // add enters what became of a store. What was said of it before, when a sync

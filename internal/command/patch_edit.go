@@ -119,6 +119,7 @@ func (o *patchEdit) setEnv(config *image.Config, report *installer.Report) {
 		if _, there := environOf(config.Env)[a.Variable]; !there {
 			config.Env = append(config.Env, a.Variable+"="+a.Value)
 		}
+		report.Obeyed(a)
 		return true
 	})
 }

@@ -34,23 +34,24 @@ type patchResult struct {
 
 // platformResult is one image of an index, or the only one.
 type platformResult struct {
-	Platform     string                  `json:"platform"`
-	Was          image.Digest            `json:"was"`
-	Digest       image.Digest            `json:"digest"`
-	Left         string                  `json:"left,omitzero"` // why it was left as it is
-	Distribution *installer.Detection    `json:"distribution,omitzero"`
-	Stores       []installer.StoreReport `json:"stores"`
-	Stays        []installer.Stay        `json:"stays,omitzero"`
-	Changes      []changeResult          `json:"changes"`
-	Layer        *layerResult            `json:"layer,omitzero"`        // that was added
-	Rewritten    []rewrittenResult       `json:"rewritten,omitzero"`    // layers that were edited
-	LayerRemoved bool                    `json:"layerRemoved,omitzero"` // that of an earlier patch, and none is in its place
-	Env          []string                `json:"env"`
-	EnvRemoved   []string                `json:"envRemoved,omitzero"`
-	Unread       []image.Skipped         `json:"unread"`
-	Warnings     []string                `json:"warnings"`
-	Notes        []string                `json:"notes"`
-	Advice       []installer.Advice      `json:"advice"`
+	Platform     string                   `json:"platform"`
+	Was          image.Digest             `json:"was"`
+	Digest       image.Digest             `json:"digest"`
+	Left         string                   `json:"left,omitzero"` // why it was left as it is
+	Distribution *installer.Detection     `json:"distribution,omitzero"`
+	Stores       []installer.StoreReport  `json:"stores"`
+	Stays        []installer.Stay         `json:"stays,omitzero"`
+	Changes      []changeResult           `json:"changes"`
+	Layer        *layerResult             `json:"layer,omitzero"`        // that was added
+	Rewritten    []rewrittenResult        `json:"rewritten,omitzero"`    // layers that were edited
+	LayerRemoved bool                     `json:"layerRemoved,omitzero"` // that of an earlier patch, and none is in its place
+	Env          []string                 `json:"env"`
+	EnvRemoved   []string                 `json:"envRemoved,omitzero"`
+	Unread       []image.Skipped          `json:"unread"`
+	Warnings     []string                 `json:"warnings"`
+	Notes        []string                 `json:"notes"`
+	Readers      []installer.ReaderReport `json:"readers"`
+	Advice       []installer.Advice       `json:"advice"`
 }
 
 // layerResult is the layer that was added.
@@ -73,7 +74,7 @@ type rewrittenResult struct {
 func (r *patchResult) edited(platform image.Platform, report *installer.Report) {
 	r.reports = append(r.reports, &platformResult{
 		Platform: platform.String(), Distribution: report.Detection, Stores: orEmpty(report.Stores), Stays: report.Stays,
-		Warnings: orEmpty(report.Warnings), Notes: orEmpty(report.Notes), Advice: orEmpty(report.Advice),
+		Warnings: orEmpty(report.Warnings), Notes: orEmpty(report.Notes), Readers: orEmpty(report.Readers), Advice: orEmpty(report.Advice),
 	})
 }
 
@@ -83,7 +84,7 @@ func (r *patchResult) updated(result *image.Result) {
 	r.Dropped = orEmpty(result.Dropped)
 	edits := r.reports
 	for _, part := range result.Parts {
-		one := platformResult{Platform: part.Platform.String(), Left: part.Left, Stores: []installer.StoreReport{}, Warnings: []string{}, Notes: []string{}, Advice: []installer.Advice{}}
+		one := platformResult{Platform: part.Platform.String(), Left: part.Left, Stores: []installer.StoreReport{}, Warnings: []string{}, Notes: []string{}, Readers: []installer.ReaderReport{}, Advice: []installer.Advice{}}
 		if part.Left == "" {
 			one, edits = *edits[0], edits[1:]
 		}
@@ -177,6 +178,7 @@ func (r *patchResult) text(w io.Writer) {
 	table(w, rows)
 	for _, one := range r.Platforms {
 		staysText(w, one.Platform+": ", one.Stays)
+		trustedText(w, one.Platform+": ", one.Readers)
 	}
 	if r.DryRun {
 		for _, one := range r.Platforms {

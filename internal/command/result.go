@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/certgraft/certgraft/bundles"
 	"github.com/certgraft/certgraft/installer"
@@ -14,20 +15,21 @@ import (
 // editResult is the JSON of certgraft install and remove; docs/json.md
 // describes it for users.
 type editResult struct {
-	Schema       int                     `json:"schema"` // 1; grows when a field changes its meaning
-	Root         string                  `json:"root"`
-	Output       string                  `json:"output,omitzero"`
-	DryRun       bool                    `json:"dryRun"`
-	Changed      bool                    `json:"changed"`
-	Distribution *installer.Detection    `json:"distribution"`
-	Sources      []sourceResult          `json:"sources"`
-	Stores       []installer.StoreReport `json:"stores"`
-	Stays        []installer.Stay        `json:"stays,omitzero"`
-	Changes      []changeResult          `json:"changes"`
-	Verdicts     []verdict               `json:"verdicts"`
-	Warnings     []string                `json:"warnings"`
-	Notes        []string                `json:"notes"`
-	Advice       []installer.Advice      `json:"advice"`
+	Schema       int                      `json:"schema"` // 1; grows when a field changes its meaning
+	Root         string                   `json:"root"`
+	Output       string                   `json:"output,omitzero"`
+	DryRun       bool                     `json:"dryRun"`
+	Changed      bool                     `json:"changed"`
+	Distribution *installer.Detection     `json:"distribution"`
+	Sources      []sourceResult           `json:"sources"`
+	Stores       []installer.StoreReport  `json:"stores"`
+	Stays        []installer.Stay         `json:"stays,omitzero"`
+	Changes      []changeResult           `json:"changes"`
+	Verdicts     []verdict                `json:"verdicts"`
+	Warnings     []string                 `json:"warnings"`
+	Notes        []string                 `json:"notes"`
+	Readers      []installer.ReaderReport `json:"readers"`
+	Advice       []installer.Advice       `json:"advice"`
 
 	report *installer.Report
 }
@@ -43,7 +45,7 @@ func newEditResult(o *targetOptions) *editResult {
 	return &editResult{
 		Schema: 1, Root: o.root, Output: o.output, DryRun: o.dryRun,
 		Sources: []sourceResult{}, Stores: []installer.StoreReport{}, Changes: []changeResult{},
-		Verdicts: []verdict{}, Warnings: []string{}, Notes: []string{}, Advice: []installer.Advice{},
+		Verdicts: []verdict{}, Warnings: []string{}, Notes: []string{}, Readers: []installer.ReaderReport{}, Advice: []installer.Advice{},
 	}
 }
 
@@ -103,6 +105,7 @@ func (r *editResult) edited(updated *rootfs.Result) {
 	r.Warnings = append(r.Warnings, r.report.Warnings...)
 	r.Warnings = append(r.Warnings, updated.Warnings...)
 	r.Notes = append(r.Notes, r.report.Notes...)
+	r.Readers = append(r.Readers, r.report.Readers...)
 	r.Advice = append(r.Advice, r.report.Advice...)
 	for _, name := range updated.InPlace {
 		r.Notes = append(r.Notes, fmt.Sprintf("/%s is a mount point, or in one, and was written in place: if this process had been killed meanwhile the file could be incomplete", name))
@@ -147,6 +150,15 @@ func (r *editResult) text(w io.Writer) {
 		wouldText(w, "", r.Changes)
 	}
 	fmt.Fprintln(w, r.summary())
+	trustedText(w, "", r.Readers)
+}
+
+// trustedText names the readers that trust what was installed; of names what they are
+// part of.
+func trustedText(w io.Writer, of string, all []installer.ReaderReport) {
+	if names := installer.Trusting(all); len(names) > 0 {
+		fmt.Fprintf(w, "%strusted by %s\n", of, strings.Join(names, ", "))
+	}
 }
 
 // storeRows returns a row for each store, its name behind indent.
