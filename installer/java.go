@@ -28,30 +28,6 @@ var keystorePaths = []string{
 	"etc/ssl/certs/adoptium/cacerts",          // Temurin's packages, distroless
 }
 
-// runtimeParents are where Java runtimes are unpacked, each in a directory of
-// its own. Where much else is, only directories that are called like one count.
-var runtimeParents = []struct {
-	dir  string
-	only bool
-}{
-	{"usr/lib/jvm", false}, // Debian, Fedora, Alpine, SUSE, Arch; Corretto, Zulu, Temurin packages
-	{"usr/lib64/jvm", false},
-	{"usr/lib64/graalvm", false},
-	{"usr/java", false}, // Oracle
-	{"opt/java", false}, // Temurin, Semeru images
-	{"opt/jvm", false},  // Ibm
-	{"opt", true},       // Zulu, GraalVM, Bitnami, what jlink made
-	{"usr/local", true}, // Docker's older images
-	{"usr/lib", true},   // BellSoft
-	{"app", true},       // what jlink made
-	{".", true},         // the same
-	{"usr/local/sdkman/candidates/java", false},
-	{"root/.sdkman/candidates/java", false},
-}
-
-// runtimeNames are parts of the names of directories with a Java runtime.
-var runtimeNames = []string{"jdk", "jre", "java", "graal", "zulu", "corretto", "temurin", "semeru", "jvm", "liberica", "sapmachine"}
-
 // trustFiles are the trust stores of a Java runtime: jssecacerts, where there is
 // one, is read in place of cacerts; in version 8 they are a level deeper.
 var trustFiles = []string{"lib/security/cacerts", "lib/security/jssecacerts", "jre/lib/security/cacerts", "jre/lib/security/jssecacerts"}
@@ -208,38 +184,12 @@ func (e *edit) ownKeystores() []string {
 	for _, name := range keystorePaths {
 		add(name)
 	}
-	for _, home := range e.runtimes() {
+	for _, home := range e.search().JavaHomes() {
 		for _, file := range trustFiles {
 			add(path.Join(home, file))
 		}
 	}
 	return found
-}
-
-// runtimes returns the directories that may be Java runtimes, links to some
-// among them.
-func (e *edit) runtimes() []string {
-	var homes []string
-	if home := strings.TrimPrefix(path.Clean("/"+e.opt.Environ["JAVA_HOME"]), "/"); home != "" {
-		homes = append(homes, home)
-	}
-	for _, parent := range runtimeParents {
-		entries, err := e.root.ReadDir(parent.dir)
-		if err != nil {
-			continue // there is no such place
-		}
-		for _, entry := range entries {
-			if !parent.only || calledLikeRuntime(entry.Name()) {
-				homes = append(homes, path.Join(parent.dir, entry.Name()))
-			}
-		}
-	}
-	return homes
-}
-
-func calledLikeRuntime(name string) bool {
-	name = strings.ToLower(name)
-	return slices.ContainsFunc(runtimeNames, func(part string) bool { return strings.Contains(name, part) })
 }
 
 // extracted reports whether trust extract makes a trust store.

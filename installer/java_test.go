@@ -109,6 +109,65 @@ func TestJavaHome(t *testing.T) {
 	}
 }
 
+// javaPlaces are where people have Java: of the 33, the first round's program missed 24.
+var javaPlaces = []string{
+	"usr/lib/jvm/java-21-openjdk-amd64", "usr/lib64/jvm/jre-21", "usr/lib64/graalvm/graalvm-jdk21", "usr/java/jdk-21", "opt/java/openjdk", "opt/jvm/ibm-21",
+	"opt/zulu21-ca", "usr/local/openjdk-21", "usr/lib/bellsoft-java21",
+	"usr/share/elasticsearch/jdk", "usr/share/opensearch/jdk", "usr/share/logstash/jdk", "usr/share/metabase/jre",
+	"layers/paketo-buildpacks_bellsoft-liberica/jre", "layers/paketo-buildpacks_adoptium/jdk",
+	"home/app/.sdkman/candidates/java/21.0.5-tem", "root/.sdkman/candidates/java/21.0.5-tem", "usr/local/sdkman/candidates/java/21.0.5-ms",
+	"home/app/.local/share/mise/installs/java/21.0.2", "root/.local/share/mise/installs/java/temurin-21", "home/app/.asdf/installs/java/temurin-21.0.5", "root/.asdf/installs/java/zulu-21",
+	"home/app/.gradle/jdks/eclipse_adoptium-21-amd64-linux", "root/.gradle/jdks/eclipse_adoptium-21-amd64-linux.2", "home/app/.jdks/corretto-21.0.5",
+	"opt/hostedtoolcache/Java_Temurin-Hotspot_jdk/21.0.5-11/x64", "opt/hostedtoolcache/Java_Zulu_jdk/17.0.9/x64",
+	"opt/sonarqube/jre", "opt/idea/jbr", "opt/atlassian/jdk", "opt/bitnami/java", "home/linuxbrew/.linuxbrew/opt/openjdk@21/libexec", "opt/Amazon-Corretto-21",
+}
+
+// A runtime is edited wherever people put it, and what reads it trusts.
+func TestR11JavaPlaces(t *testing.T) {
+	if len(javaPlaces) != 33 {
+		t.Fatalf("%d places", len(javaPlaces))
+	}
+	for _, home := range javaPlaces {
+		file := home + "/lib/security/cacerts"
+		root := tree(t, "-- etc/os-release --\nID=debian\n-- var/lib/dpkg/status --\n-- "+home+"/release --\nJAVA_VERSION=\"21.0.5\"\n")
+		root[file] = &fstest.MapFile{Data: jks(t, "changeit", roottest.NewCA(t, "Old")), Mode: 0o444}
+		after, report := roundTrip(t, root, installer.Options{}, corp(t))
+		if got := aliases(t, after[file].Data, "changeit"); len(got) != 4 {
+			t.Errorf("%s: %q", file, got)
+		}
+		if got := installer.Trusting(report.Readers); !slices.Contains(got, "Java 21.0.5") {
+			t.Errorf("%s: trusted by %q; %+v", home, got, report.Advice)
+		}
+		if !installer.Reads(file) || !installer.Reads(home+"/release") {
+			t.Errorf("%s is not kept of an image", home)
+		}
+	}
+}
+
+// What no pattern knows is found by the program on PATH that leads to it, and by any
+// variable that is called like JAVA_HOME.
+func TestR11JavaOnPath(t *testing.T) {
+	const file = "srv/x/y/z/lib/security/cacerts"
+	for name, environ := range map[string]map[string]string{
+		"by PATH": {"PATH": "/nowhere:/own/bin"}, "by /usr/bin": nil, "JAVA_HOME": {"JAVA_HOME": "/srv/x/y/z"}, "GRAALVM_JAVA_HOME": {"GRAALVM_JAVA_HOME": "/srv/x/y/z/"}, "JRE_HOME": {"JRE_HOME": "/srv/x/y/z"},
+	} {
+		root := tree(t, "-- etc/os-release --\nID=debian\n-- srv/x/y/z/bin/java --\n")
+		root[file] = &fstest.MapFile{Data: jks(t, "changeit"), Mode: 0o644}
+		link := &fstest.MapFile{Mode: fs.ModeSymlink | 0o777, Data: []byte("/etc/alternatives/java")}
+		root["etc/alternatives/java"] = &fstest.MapFile{Mode: fs.ModeSymlink | 0o777, Data: []byte("/srv/x/y/z/bin/java")}
+		switch name {
+		case "by PATH":
+			root["own/bin/java"] = link
+		case "by /usr/bin":
+			root["usr/bin/java"] = link
+		}
+		after, report := roundTrip(t, root, installer.Options{Environ: environ}, corp(t))
+		if got := aliases(t, after[file].Data, "changeit"); len(got) != 3 {
+			t.Errorf("%s: %q, advice %+v", name, got, report.Advice)
+		}
+	}
+}
+
 // The same installation gives the same bytes.
 func TestJavaStoreReproducible(t *testing.T) {
 	root := fstest.MapFS{"opt/java/openjdk/lib/security/cacerts": {Data: jks(t, "changeit"), Mode: 0o644}}

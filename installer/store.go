@@ -163,6 +163,7 @@ var readNames = []string{
 	"cacert.pem", "cacerts.txt", "roots.pem", "ca-bundle.crt", "ca-certificates.crt", // Python, Ruby, Conda, Composer
 	"cacerts", "jssecacerts", // Java
 	"php.ini",
+	"node_version.h", "release", // what says of Node, and of Java, which release it is
 }
 
 // Reads reports whether a store may read the file at name, or ask whether it is

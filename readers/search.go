@@ -37,14 +37,8 @@ func (s *Search) Glob(patterns ...string) []string { return s.f.globs(patterns..
 // Module returns a file of a Python module, in each place of modules that has it.
 func (s *Search) Module(file string) []string { return s.f.module(file) }
 
-// JavaHomes returns the directories of Java runtimes that have a trust store, or a
-// link to one.
-func (s *Search) JavaHomes() (homes []string) {
-	for _, at := range s.f.distinct(javas(s.f)) {
-		homes = append(homes, at.path)
-	}
-	return homes
-}
+// JavaHomes returns the directories that may be Java runtimes, links to some among them.
+func (s *Search) JavaHomes() []string { return s.f.homes() }
 
 // PythonFiles returns the files of CAs that Python's modules have beside certifi's.
 func (s *Search) PythonFiles() []string { return append(botocoreFiles(s.f), grpcFiles(s.f)...) }
