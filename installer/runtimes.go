@@ -10,15 +10,15 @@ import (
 	"github.com/certgraft/certgraft/readers"
 )
 
-// advise says who in the root trusts what was installed, and what makes those trust
-// it that do not.
+// advise names what in the root does not trust what was installed.
 func (e *edit) advise(want []wanted) {
-	e.askReaders(want)
+	e.adviseRuntimes(want)
 	e.tellHooks()
 }
 
-// askReaders asks each reader in the root what it makes of what was installed.
-func (e *edit) askReaders(want []wanted) {
+// adviseRuntimes asks each reader in the root what it makes of what was installed, and
+// says what makes those trust it that do not.
+func (e *edit) adviseRuntimes(want []wanted) {
 	if len(want) == 0 {
 		return
 	}

@@ -1,16 +1,24 @@
 package installer_test
 
 import (
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
 	"fmt"
+	"math/big"
 	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/installer"
 	"github.com/certgraft/certgraft/internal/roottest"
 	"github.com/certgraft/certgraft/keystore"
+	"github.com/certgraft/certgraft/readers"
 	"github.com/certgraft/certgraft/rootfs"
 )
 
@@ -80,6 +88,109 @@ func TestAdvice(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// install asks the readers that verify asks, wherever they are: the first round's
+// advised on these two, and verify did not know them.
+func TestR10OneTable(t *testing.T) {
+	for program, want := range map[string]string{
+		"root/.nvm/versions/node/v20/bin/node": "Node /root/.nvm/versions/node/v20/bin/node", "home/u/.deno/bin/deno": "Deno /home/u/.deno/bin/deno",
+	} {
+		root := publicRoot(t, "-- "+program+" --\n")
+		_, report := install(t, root, installer.Options{}, corp(t))
+		if got := advised(report); !slices.Equal(got, []string{want}) {
+			t.Errorf("install advises on %q, want %q", got, want)
+		}
+		var judged []string
+		for _, i := range readers.In(rootfs.NewOverlay(root), nil) {
+			judged = append(judged, i.Title+" "+i.Path)
+		}
+		if !slices.Equal(judged, []string{want}) {
+			t.Errorf("verify asks %q, want %q", judged, want)
+		}
+	}
+}
+
+// Node under each manager of versions is named with the variable that reaches it.
+func TestR11NodePlaces(t *testing.T) {
+	for _, home := range []string{
+		"root/.nvm/versions/node/v22.5.1", "home/u/.nvm/versions/node/v20.1.0", "home/u/.local/share/mise/installs/node/22.5.1", "root/.asdf/installs/nodejs/24.0.0",
+		"home/u/.volta/tools/image/node/22.5.1", "home/u/.local/share/fnm/node-versions/v22.5.1/installation", "opt/hostedtoolcache/node/22.5.1/x64", "home/linuxbrew/.linuxbrew", "layers/paketo-buildpacks_node-engine/node",
+	} {
+		_, report := install(t, publicRoot(t, "-- "+home+"/bin/node --\n"), installer.Options{}, corp(t))
+		if got, want := advised(report), []string{"Node /" + home + "/bin/node"}; !slices.Equal(got, want) || report.Advice[0].Variable != "NODE_EXTRA_CA_CERTS" {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+// debianRoot has the readers of Debian 13 and the places that they read.
+func debianRoot(t *testing.T) fstest.MapFS {
+	t.Helper()
+	return tree(t, `-- etc/os-release --
+ID=debian
+-- var/lib/dpkg/status --
+-- usr/sbin/update-ca-certificates --
+-- usr/share/ca-certificates/mozilla/old.crt --
+CA1
+-- etc/ca-certificates.conf --
+mozilla/old.crt
+-- usr/lib/ssl/certs -> /etc/ssl/certs --
+-- etc/ssl/certs/ca-certificates.crt --
+CA1
+-- usr/lib/x86_64-linux-gnu/libssl.so.3 --
+-- usr/lib/x86_64-linux-gnu/libgnutls.so.30 --
+-- usr/bin/python3.13 --
+-- usr/local/bin/python3.11 --
+-- usr/bin/curl --
+`, roottest.NewCA(t, "Old"))
+}
+
+// The last line of a report names who trusts what was installed.
+func TestTrustedBy(t *testing.T) {
+	_, report := install(t, debianRoot(t), installer.Options{}, source(t, "corp.pem", roottest.NewCA(t, "Corp").PEM()))
+	if got, want := installer.Trusting(report.Readers), []string{"OpenSSL", "GnuTLS", "Python's ssl 3.11", "Python's ssl 3.13", "curl"}; !slices.Equal(got, want) || len(report.Advice) > 0 {
+		t.Errorf("%q, want %q; %+v", got, want, report.Advice)
+	}
+}
+
+// A CA that strict readers refuse is installed with a warning that names them.
+func TestR4StrictAtInstall(t *testing.T) {
+	lax := roottest.NewCA(t, "Lax", func(c *x509.Certificate) { c.KeyUsage = 0 })
+	_, report := install(t, debianRoot(t), installer.Options{}, source(t, "lax.pem", lax.PEM()))
+	warned := strings.Join(report.Warnings, "\n")
+	if !strings.Contains(warned, "Python's ssl 3.13 (/usr/bin/python3.13) refuses") || !strings.Contains(warned, "without key usage") || strings.Contains(warned, "3.11") {
+		t.Errorf("%q", report.Warnings)
+	}
+	if got, want := installer.Trusting(report.Readers), []string{"OpenSSL", "GnuTLS", "Python's ssl 3.11", "curl"}; !slices.Equal(got, want) {
+		t.Errorf("trusted by %q, want %q", got, want)
+	}
+}
+
+// A key of 1024 bits is too short for OpenSSL at level 2, and not for GnuTLS.
+func TestR17WeakKey(t *testing.T) {
+	key, err := rsa.GenerateKey(rand.Reader, 1024) //nolint:gosec // that it is weak is the point
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Weak CA"}, NotAfter: time.Now().AddDate(1, 0, 0), IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+	_, report := install(t, debianRoot(t), installer.Options{}, source(t, "weak.pem", text))
+	warned := strings.Join(report.Warnings, "\n")
+	for _, name := range []string{"OpenSSL (/usr/lib/x86_64-linux-gnu/libssl.so.3)", "Python's ssl 3.11", "curl", "too short: RSA 1024"} {
+		if !strings.Contains(warned, name) {
+			t.Errorf("%q does not name %s", report.Warnings, name)
+		}
+	}
+	if got, want := installer.Trusting(report.Readers), []string{"GnuTLS"}; !slices.Equal(got, want) {
+		t.Errorf("trusted by %q, want %q", got, want)
 	}
 }
 
