@@ -13,6 +13,8 @@ type Environment struct {
 	Bundle    string     `json:"bundle"` // "" if the root has none
 	Variables []Variable `json:"variables"`
 	LeftOut   []LeftOut  `json:"leftOut"`
+
+	Databases []DatabaseState `json:"databases"` // of NSS, which no variable reaches
 }
 
 // LeftOut is a variable that would do harm, and why.
@@ -30,7 +32,7 @@ func Environ(root fs.ReadLinkFS, opt Options, all bool) (*Environment, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &Environment{Bundle: e.bundleName(), Variables: []Variable{}, LeftOut: []LeftOut{}}
+	out := &Environment{Bundle: e.bundleName(), Variables: []Variable{}, LeftOut: []LeftOut{}, Databases: Databases(e.root)}
 	if out.Bundle == "" {
 		return out, nil
 	}

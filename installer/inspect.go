@@ -6,11 +6,14 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/internal/browser"
 	"github.com/certgraft/certgraft/internal/pemfile"
 	"github.com/certgraft/certgraft/keystore"
+	"github.com/certgraft/certgraft/readers"
 )
 
 // Inspection is what a root trusts.
@@ -118,6 +121,84 @@ func Inspect(root fs.ReadLinkFS, now time.Time, opt Options) (*Inspection, error
 	}
 	out.Warnings = append(out.Warnings, e.report.Warnings...)
 	return out, nil
+}
+
+// ReaderState is a reader in a root, with what it loads.
+type ReaderState struct {
+	ID           string          `json:"id"` // as docs/readers.md has it
+	Name         string          `json:"name"`
+	Release      string          `json:"release,omitzero"` // where it is known
+	Path         string          `json:"path"`
+	Reads        []string        `json:"reads"`             // those of its places that exist, and "built in"
+	Variable     string          `json:"variable,omitzero"` // that names a bundle for a reader that does not read the system's
+	Certificates int             `json:"certificates"`      // that it loads of them
+	Problems     []ReaderProblem `json:"problems,omitzero"`
+}
+
+// String names the reader with its release.
+func (s ReaderState) String() string { return strings.TrimSpace(s.Name + " " + s.Release) }
+
+// ReaderProblem is what keeps a reader from loading certificates.
+type ReaderProblem struct {
+	Path string `json:"path"`
+	Line int    `json:"line,omitzero"`
+	Why  string `json:"why"`
+	All  bool   `json:"all,omitzero"` // nothing of the file is loaded
+}
+
+// String says where the problem is, and what.
+func (p ReaderProblem) String() string {
+	at := p.Path
+	if p.Line > 0 {
+		at += fmt.Sprintf(", line %d", p.Line)
+	}
+	if p.All {
+		return at + ": nothing is read: " + p.Why
+	}
+	return at + ": " + p.Why
+}
+
+// Readers looks for the readers in a root, and loads what each reads.
+func Readers(root fs.ReadLinkFS, opt Options) []ReaderState {
+	all := []ReaderState{}
+	for _, i := range readers.NewSearch(overlayOf(root), opt.Environ, pemfile.NewReader()).Readers() {
+		held, damage := i.Load()
+		s := ReaderState{ID: i.ID, Name: i.Title, Release: i.Release, Path: i.Path, Reads: append([]string{}, i.Stores()...), Certificates: held.Len()}
+		for _, d := range damage {
+			s.Problems = append(s.Problems, ReaderProblem{d.Path, d.Line, d.Why, d.All})
+		}
+		if !i.ReadsSystem() {
+			s.Variable = i.Reader.Remedy().Variable
+		}
+		if len(s.Reads)+len(s.Problems) > 0 || s.Variable != "" {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+// DatabaseState is a database of NSS in a root: it is named, and neither read nor
+// written.
+type DatabaseState struct {
+	Path string `json:"path"`
+	Whom string `json:"whom"` // who reads it
+}
+
+// Lists is the command that lists the database.
+func (d DatabaseState) Lists() string { return "certutil -L -d sql:" + d.Path }
+
+// Adds is the command that adds a certificate, whose name and file stand in capitals.
+func (d DatabaseState) Adds() string {
+	return "certutil -A -d sql:" + d.Path + " -t C,, -n NAME -i FILE"
+}
+
+// Databases looks for the databases of NSS in a root.
+func Databases(root fs.ReadLinkFS) []DatabaseState {
+	all := []DatabaseState{}
+	for _, d := range browser.Databases(overlayOf(root)) {
+		all = append(all, DatabaseState{d.Path, d.Whom})
+	}
+	return all
 }
 
 // Trusted yields the certificates in the bundles of a root, each once. A bundle

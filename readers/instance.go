@@ -2,7 +2,6 @@ package readers
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/certgraft/certgraft/certs"
@@ -116,32 +115,6 @@ func (i Instance) real(names []string) []string {
 	return names
 }
 
-// Lacks returns those of the certificates that the reader does not load, and what keeps
-// it from loading. Where none of its places exists, what it reads is not known. It
-// reads no more than it needs for that.
-func (i Instance) Lacks(want []*certs.Certificate) (missing []*certs.Certificate, damage []Damage, known bool) {
-	g := &gathering{Instance: i, blind: true}
-	for _, p := range i.row.places(i.at) {
-		if !g.add(p) {
-			return want, g.damage, true
-		}
-	}
-	for _, c := range want {
-		if !g.holds(c) {
-			missing = append(missing, c)
-		}
-	}
-	return missing, g.damage, !g.blind || i.Reader.Remedy().Variable != ""
-}
-
-// holds reports whether a certificate is in one of the places.
-func (g *gathering) holds(c *certs.Certificate) bool {
-	name := subject{c.SubjectHash(), c.SubjectHashOld()}
-	return slices.ContainsFunc(g.stocks, func(take stock) bool {
-		return slices.ContainsFunc(take(name), func(e entry) bool { return e.cert.Fingerprint() == c.Fingerprint() })
-	})
-}
-
 // Remedy returns what makes the reader trust what is in a bundle. Of one that reads the
 // system's bundle by itself it is the first variable that names another.
 func (i Instance) Remedy() Remedy {
@@ -170,9 +143,14 @@ func (i Instance) ReadsSystem() bool {
 	return false
 }
 
-// Stores returns the paths of what the reader reads, those of its places that exist.
+// Stores returns the paths of what the reader reads, those of its places that exist, and
+// [BuiltIn].
 func (i Instance) Stores() (paths []string) {
 	for _, p := range i.row.places(i.at) {
+		if p.own {
+			paths = append(paths, BuiltIn)
+			continue
+		}
 		for _, name := range i.names(p) {
 			paths = append(paths, "/"+name)
 		}

@@ -58,6 +58,9 @@ type shelf struct {
 	byName map[uint32][]entry
 }
 
+// BuiltIn stands for roots that are in a program, where others have the path of a store.
+const BuiltIn = "built in"
+
 type entry struct {
 	cert *certs.Certificate
 	path string
@@ -96,7 +99,7 @@ func (f *files) mozilla() *shelf {
 		f.own = &shelf{}
 		for _, der := range certs.MozillaDER() {
 			if c, err := f.pem.Parse(der); err == nil {
-				f.own.held = append(f.own.held, entry{c, "built in"})
+				f.own.held = append(f.own.held, entry{c, BuiltIn})
 			}
 		}
 	}

@@ -76,6 +76,9 @@ func (o *envOptions) remarks(p *printer, found *installer.Environment) {
 		}
 		p.note(strings.Join(names, ", ") + are + " left out: " + reason)
 	}
+	for _, d := range found.Databases {
+		p.note("no variable reaches " + d.Whom + " (" + d.Path + "): " + d.Adds())
+	}
 	switch {
 	case found.Bundle == "":
 		p.warn(o.root + " has no bundle of CAs that a variable could name: run certgraft install first")

@@ -94,7 +94,7 @@ func (o *inspectOptions) inspect(ctx context.Context, at *place) (r rootResult, 
 	if err != nil {
 		return r, fmt.Errorf("inspect %s: %w", at.name, err)
 	}
-	r = rootResult{Schema: 1, imageName: at.image, Inspection: found, names: func(w io.Writer) { o.namesText(w, found) }}
+	r = rootResult{Schema: 1, imageName: at.image, Inspection: found, Readers: installer.Readers(at.root, at.options), Databases: installer.Databases(at.root), names: func(w io.Writer) { o.namesText(w, found) }}
 	if o.json {
 		r.Certificates = o.held(found)
 	}
@@ -107,14 +107,16 @@ type rootResult struct {
 	imageName
 	Error string `json:"error,omitzero"` // of an image of a list that failed
 	*installer.Inspection
-	Certificates []heldResult `json:"certificates"`
+	Readers      []installer.ReaderState   `json:"readers"`
+	Databases    []installer.DatabaseState `json:"databases"` // of NSS
+	Certificates []heldResult              `json:"certificates"`
 
 	names func(io.Writer) // writes those certificates that stand out
 }
 
 // page is the page of the root, which has that name.
 func (r rootResult) page(name string, now time.Time) *page.Page {
-	p := page.Root(name, r.Inspection, now)
+	p := page.Root(name, r.Inspection, now).Readers(r.Readers, r.Databases)
 	if r.Image != "" {
 		p.Image(string(r.Digest), r.Platform)
 	}
@@ -135,6 +137,7 @@ func (r rootResult) text(w io.Writer) {
 	fmt.Fprintf(w, "%s store: %s\n", found.Distribution.Family, found.Distribution.Rule)
 	if len(found.Stores) == 0 {
 		fmt.Fprintln(w, "no trust store: programs here trust nobody, or only roots of their own")
+		r.readersText(w)
 		return
 	}
 	rows := [][]string{{"STORE", "FORMAT", "CERTIFICATES", "EXPIRED", "WITHIN 90 DAYS", "CERTGRAFT"}}
@@ -150,6 +153,7 @@ func (r rootResult) text(w io.Writer) {
 			fmt.Fprintf(w, "%s: %s\n", s.Path, problem)
 		}
 	}
+	r.readersText(w)
 	r.names(w)
 	differencesText(w, found.Differences)
 }

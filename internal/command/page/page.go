@@ -22,10 +22,12 @@ type Page struct {
 	stores   []store
 	warnings []string
 
-	root     bool // the rest is of a root
-	disputes []dispute
-	sources  []source
-	recorded map[certs.Fingerprint][]string // sources of what certgraft installed
+	root      bool // the rest is of a root
+	readers   []installer.ReaderState
+	databases []installer.DatabaseState
+	disputes  []dispute
+	sources   []source
+	recorded  map[certs.Fingerprint][]string // sources of what certgraft installed
 }
 
 // store is one store, or the file, and what it holds.
@@ -81,6 +83,12 @@ func Root(dir string, found *installer.Inspection, now time.Time) *Page {
 // Image adds which image of which platform the root is of.
 func (p *Page) Image(digest, platform string) *Page {
 	p.about = append([]string{digest, platform}, p.about...)
+	return p
+}
+
+// Readers adds who reads the stores of the root, and the databases that nobody has read.
+func (p *Page) Readers(all []installer.ReaderState, databases []installer.DatabaseState) *Page {
+	p.readers, p.databases = all, databases
 	return p
 }
 

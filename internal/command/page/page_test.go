@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/installer"
 	"github.com/certgraft/certgraft/internal/roottest"
 )
 
@@ -32,10 +33,12 @@ func hostilePage(t *testing.T) *Page {
 	text := []string{hostile}
 	return &Page{
 		title: hostile, about: text, now: time.Unix(1_800_000_000, 0), all: set, warnings: text, root: true,
-		stores:   []store{{path: hostile, format: hostile, aliases: text, problems: text, certs: list}, {path: "/b", certs: list[:1]}},
-		disputes: []dispute{{in: text, missing: text, certs: list[1:]}},
-		sources:  []source{{name: hostile, set: hostile, certs: list[:1], lost: text}},
-		recorded: map[certs.Fingerprint][]string{list[0].Fingerprint(): text},
+		stores:    []store{{path: hostile, format: hostile, aliases: text, problems: text, certs: list}, {path: "/b", certs: list[:1]}},
+		disputes:  []dispute{{in: text, missing: text, certs: list[1:]}},
+		sources:   []source{{name: hostile, set: hostile, certs: list[:1], lost: text}},
+		readers:   []installer.ReaderState{{Name: hostile, Release: hostile, Path: hostile, Reads: text, Problems: []installer.ReaderProblem{{Path: hostile, Line: 1, Why: hostile}}}},
+		databases: []installer.DatabaseState{{Path: hostile, Whom: hostile}},
+		recorded:  map[certs.Fingerprint][]string{list[0].Fingerprint(): text},
 	}
 }
 
@@ -77,8 +80,8 @@ func TestPageEscapes(t *testing.T) {
 		}
 	}
 	seen := strings.NewReplacer("\x1b", "\ufffd", "\u202e", "\ufffd").Replace(hostileName)
-	if n := strings.Count(text.String(), seen); n < 27 {
-		t.Errorf("the hostile text is on the page %d times, want it in at least 27 places", n)
+	if n := strings.Count(text.String(), seen); n < 35 {
+		t.Errorf("the hostile text is on the page %d times, want it in at least 35 places", n)
 	}
 	if bytes.ContainsAny(page, "\x1b\u202e\x00") {
 		t.Error("the page has characters that cannot be seen")

@@ -33,6 +33,7 @@ func (p *Page) Render(version string) []byte {
 	p.expiries(h)
 	p.storeList(h)
 	if p.root {
+		p.readerList(h)
 		p.disagreements(h)
 	}
 	h.put("</main>\n<footer>Written by certgraft %s. Dates are UTC.</footer>\n</body></html>\n", version)
@@ -66,6 +67,7 @@ func (p *Page) summary(h *htmlWriter) {
 	h.tile(p.all.Len(), nouns(p.all.Len(), "certificate"), "", "plain")
 	if p.root {
 		h.tile(len(p.stores), nouns(len(p.stores), "store"), "#stores", "plain")
+		h.tile(len(p.readers), nouns(len(p.readers), "reader"), "#readers", "plain")
 	}
 	h.tile(count[lifeExpired], "expired", "#expiries", "expired")
 	h.tile(count[lifeSoon], "expiring in 90 days", "#expiries", "soon")

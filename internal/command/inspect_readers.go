@@ -1,0 +1,59 @@
+package command
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/certgraft/certgraft/installer"
+)
+
+// readersText writes who reads what, in one row those that are the same, what keeps
+// them from reading, and the databases that nothing here reads.
+func (r rootResult) readersText(w io.Writer) {
+	rows := [][]string{{"READER", "CERTIFICATES", "READS", "FOUND"}}
+	for _, group := range readerGroups(r.Readers) {
+		s, found := group[0], group[0].Path
+		if n := len(group) - 1; n > 0 {
+			found += fmt.Sprintf(" and %d more", n)
+		}
+		rows = append(rows, []string{s.String(), fmt.Sprint(s.Certificates), readsText(s), found})
+	}
+	if len(rows) > 1 {
+		table(w, rows)
+	}
+	for _, group := range readerGroups(r.Readers) {
+		for _, problem := range group[0].Problems {
+			fmt.Fprintf(w, "%s: %s\n", group[0], problem)
+		}
+	}
+	for _, d := range r.Databases {
+		fmt.Fprintf(w, "%s is a database of NSS, for %s. It is not read here: %s\n", d.Path, d.Whom, d.Lists())
+	}
+}
+
+// readsText names what a reader reads, and the variable that would name more.
+func readsText(s installer.ReaderState) string {
+	reads := s.Reads
+	if s.Variable != "" {
+		reads = append(slices.Clip(reads), "what "+s.Variable+" names")
+	}
+	return strings.Join(reads, ", ")
+}
+
+// readerGroups puts together what is the same but for its path.
+func readerGroups(all []installer.ReaderState) (groups [][]installer.ReaderState) {
+	key := func(s installer.ReaderState) string {
+		return fmt.Sprint(s.ID, s.Release, s.Reads, s.Certificates, s.Problems)
+	}
+	for _, s := range all {
+		at := slices.IndexFunc(groups, func(g []installer.ReaderState) bool { return key(g[0]) == key(s) })
+		if at < 0 {
+			groups = append(groups, nil)
+			at = len(groups) - 1
+		}
+		groups[at] = append(groups[at], s)
+	}
+	return groups
+}
