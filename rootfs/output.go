@@ -112,6 +112,9 @@ func (x *exporter) writeAll(changes []Change, at time.Time) error {
 	if err := x.flush(changes); err != nil {
 		return err
 	}
+	if err := x.closeDirs(); err != nil {
+		return err
+	}
 	if err := x.remove(outputMark); err != nil {
 		return err
 	}
@@ -150,11 +153,29 @@ func (opt Options) clear(root *os.Root, to *tree) error {
 		if e.Name() == outputMark {
 			continue // goes last, or the rest could not be told from other files
 		}
-		if err := out.RemoveAll(e.Name()); err != nil {
+		if err := errors.Join(reopenDirs(to, e.Name()), out.RemoveAll(e.Name())); err != nil {
 			return explain(opt.Output, err)
 		}
 	}
 	return explainNil(opt.Output, gone(out.Remove(outputMark)))
+}
+
+// reopenDirs lets a user who is not root take away what is in directories that
+// their modes keep even their owner from writing into.
+func reopenDirs(to *tree, name string) error {
+	if givesAway() {
+		return nil
+	}
+	return fs.WalkDir(to.root.FS(), name, func(name string, d fs.DirEntry, err error) error {
+		if err != nil || !d.IsDir() {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil || info.Mode()&0o700 == 0o700 {
+			return err
+		}
+		return disk{tree: to}.chmodDir(name, 0o700)
+	})
 }
 
 func sameDir(a, b *os.Root) bool {
@@ -191,9 +212,10 @@ func (opt Options) written(out *os.Root) bool {
 // exporter lays changes out in an empty directory.
 type exporter struct {
 	disk
-	from  disk            // the root that the changes are of
-	done  map[string]bool // directories that are there
-	names []string        // everything that was written
+	from   disk            // the root that the changes are of
+	done   map[string]bool // directories that are there
+	names  []string        // everything that was written
+	closed []string        // directories whose mode keeps their owner from writing, deepest last
 }
 
 func (x *exporter) write(ch Change) error {
@@ -202,6 +224,7 @@ func (x *exporter) write(ch Change) error {
 	}
 	x.names = append(x.names, ch.Name)
 	a := x.from.attrsOf(ch)
+	a.owned = a.owned && givesAway()
 	switch {
 	case ch.Mode.IsDir():
 		x.done[ch.Name] = true
@@ -226,10 +249,13 @@ func (x *exporter) parents(dir string) error {
 	}
 	x.done[dir] = true
 	x.names = append(x.names, dir)
-	if err := x.mkdir(dir, info.Mode()); err != nil {
+	if err := x.mkdir(dir, info.Mode()|0o700); err != nil {
 		return err
 	}
-	if st, ok := info.Sys().(*unix.Stat_t); ok && (int(st.Uid) != os.Geteuid() || int(st.Gid) != os.Getegid()) {
+	if info.Mode()&0o700 != 0o700 {
+		x.closed = append(x.closed, dir)
+	}
+	if st, ok := info.Sys().(*unix.Stat_t); ok && givesAway() && (int(st.Uid) != os.Geteuid() || int(st.Gid) != os.Getegid()) {
 		if err := x.root.Lchown(dir, int(st.Uid), int(st.Gid)); err != nil {
 			return err
 		}
@@ -237,7 +263,26 @@ func (x *exporter) parents(dir string) error {
 	if info.Mode()&(fs.ModeSetuid|fs.ModeSetgid|fs.ModeSticky) == 0 {
 		return nil
 	}
-	return x.chmodDir(dir, info.Mode()) // last: a new owner takes bits away
+	return x.chmodDir(dir, info.Mode()|0o700) // last: a new owner takes bits away
+}
+
+// givesAway reports whether the owners of files are those of the root: only root can
+// give a file away. For another user all is his own.
+func givesAway() bool { return os.Geteuid() == 0 }
+
+// closeDirs gives directories the modes that keep their owner from writing into
+// them, what is deepest first, once all is written.
+func (x *exporter) closeDirs() error {
+	for _, dir := range slices.Backward(x.closed) {
+		info, err := x.from.Lstat(dir)
+		if err != nil {
+			return err
+		}
+		if err := x.chmodDir(dir, info.Mode()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // setTimes gives everything the same time, what is deepest first: writing into

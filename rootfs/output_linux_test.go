@@ -1,0 +1,73 @@
+package rootfs_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"github.com/certgraft/certgraft/internal/roottest"
+	"github.com/certgraft/certgraft/rootfs"
+)
+
+// exportedRoot names, for a process that is no root's, the root that it is to export.
+const exportedRoot = "CERTGRAFT_EXPORTED_ROOT"
+
+// Whoever runs it gets an output, and what is in it is his own: of a root that is
+// somebody else's, and of directories that their modes keep closed. The second time
+// it is renewed.
+func TestS3OutputOfAnyUser(t *testing.T) {
+	root := os.Getenv(exportedRoot)
+	switch {
+	case root == "":
+		root = t.TempDir()
+		must(t, os.MkdirAll(filepath.Join(root, "etc/closed/below"), 0o755))
+		must(t, os.WriteFile(filepath.Join(root, "etc/closed/bundle"), []byte("old"), 0o604))
+		must(t, os.Symlink("bundle", filepath.Join(root, "etc/closed/link")))
+		must(t, os.Chmod(filepath.Join(root, "etc/closed/below"), 0o555))
+		must(t, os.Chmod(filepath.Join(root, "etc/closed"), 0o555))
+		t.Cleanup(func() { _ = os.Chmod(filepath.Join(root, "etc/closed"), 0o755) })
+		if os.Geteuid() == 0 {
+			asNobody(t, root)
+			return
+		}
+	case os.Geteuid() == 0:
+		t.Fatal("it is root again")
+	}
+	out := filepath.Join(t.TempDir(), "out")
+	opt := rootfs.Options{Output: out, Marker: "etc/closed/below/marker"}
+	for range 2 {
+		_, err := opt.Update(t.Context(), root, func(o *rootfs.Overlay) error {
+			must(t, o.WriteFile("etc/closed/bundle", []byte("new"), 0o644))
+			must(t, o.Symlink("below", "etc/closed/link"))
+			return o.WriteFile("etc/closed/below/marker", nil, 0o644)
+		})
+		must(t, err)
+		roottest.Same(t, "output", map[string]string{
+			".": "drwxr-xr-x", "etc": "drwxr-xr-x", "etc/closed": "dr-xr-xr-x", "etc/closed/below": "dr-xr-xr-x",
+			"etc/closed/bundle": "-rw----r-- new", "etc/closed/link": "-> below", "etc/closed/below/marker": "-rw-r--r-- ",
+		}, dump(t, out))
+	}
+	must(t, os.Chmod(filepath.Join(out, "etc/closed/below"), 0o755))
+	must(t, os.Chmod(filepath.Join(out, "etc/closed"), 0o755))
+}
+
+// asNobody runs the test again as a user without rights.
+func asNobody(t *testing.T, root string) {
+	t.Helper()
+	const nobody = 65534
+	tmp := t.TempDir()
+	for _, dir := range []string{root, filepath.Dir(root), tmp, filepath.Dir(tmp)} {
+		must(t, os.Chmod(dir, 0o755))
+	}
+	must(t, os.Chown(tmp, nobody, nobody))
+	cmd := exec.Command("/proc/self/exe", "-test.run=^"+t.Name()+"$", "-test.v")
+	cmd.Env, cmd.Dir = []string{exportedRoot + "=" + root, "TMPDIR=" + tmp}, "/"
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Errorf("as a user without rights: %v\n%s", err, out)
+	}
+	t.Logf("%s", out)
+}
