@@ -50,6 +50,8 @@ type Overlay struct {
 	covers   bool              // a directory of lower was taken away
 	dirs     map[string]string // what directories that were looked into resolve to
 	via      map[string]bool   // the links on the way to them
+
+	elsewhere bool // the changes are not made in lower
 }
 
 // NewOverlay returns an overlay without changes. The lower file system must not

@@ -100,12 +100,16 @@ func (opt Options) updateRoot(ctx context.Context, dir string, edit func(*Overla
 func (c *committer) edit(ctx context.Context, edit func(*Overlay) error) error {
 	for {
 		c.overlay = NewOverlay(c.tree)
+		c.overlay.elsewhere = c.opt.Output != ""
 		if err := edit(c.overlay); err != nil {
 			return err
 		}
 		c.result.Changes = slices.Collect(c.overlay.Changes())
 		if c.opt.DryRun || c.opt.Output != "" || len(c.result.Changes) == 0 {
 			return nil
+		}
+		if err := c.overlay.try(); err != nil {
+			return explain(c.dir, err)
 		}
 		if err := c.plan(c.result.Changes); err != nil || !c.result.locked {
 			return err
