@@ -3,7 +3,9 @@ package installer
 import (
 	"bytes"
 	"cmp"
+	"errors"
 	"fmt"
+	"io/fs"
 	"path"
 	"slices"
 	"strings"
@@ -95,7 +97,7 @@ func (e *edit) configNamers() []namer {
 
 // extendNamed adds what is wanted to the files that something names.
 func (e *edit) extendNamed(store string, all []namer, want []wanted) error {
-	files, err := e.extendable(all)
+	files, err := e.extendable(all, want)
 	if err != nil {
 		return err
 	}
@@ -103,8 +105,9 @@ func (e *edit) extendNamed(store string, all []namer, want []wanted) error {
 }
 
 // extendable returns the files that are named and that no other store sees to, each
-// once. Those that are not to be extended are named.
-func (e *edit) extendable(all []namer) ([]string, error) {
+// once. Those that are not to be extended are named, but for one that has what is
+// wanted.
+func (e *edit) extendable(all []namer, want []wanted) ([]string, error) {
 	system, err := e.bundleFiles()
 	if err != nil {
 		return nil, err
@@ -124,15 +127,25 @@ func (e *edit) extendable(all []namer) ([]string, error) {
 			e.warn("%s names %s, which is not there: programs that obey it %s", n.by, n.path, harm)
 		case slices.Contains(system, real) || slices.Contains(files, real) || e.isCertDir(real):
 		default:
-			if why = e.unfit(n, real); why != "" {
+			if why = e.unfit(n, real); why == "" {
+				files = append(files, real)
+			} else if !e.hasAll(real, want) {
 				e.leave(n, why)
-				continue
 			}
-			files = append(files, real)
 		}
 	}
 	slices.Sort(files)
 	return files, nil
+}
+
+// hasAll reports whether programs that read a file find all in it that is wanted.
+func (e *edit) hasAll(real string, want []wanted) bool {
+	data, err := e.root.Content(real)
+	if err != nil || len(want) == 0 || !e.reader.Passes(data) {
+		return false
+	}
+	held := e.reader.Held(data)
+	return !slices.ContainsFunc(want, func(w wanted) bool { return !held.Has(w.Fingerprint()) })
 }
 
 // unfit says why a file that is named is not to be extended; "" if it is.
@@ -145,7 +158,18 @@ func (e *edit) unfit(n namer, real string) string {
 	case !e.isPEM(real):
 		return "is no file of PEM certificates"
 	}
+	if err := e.root.Writable(real); err != nil {
+		return fmt.Sprintf("cannot be written (%v)", cause(err))
+	}
 	return ""
+}
+
+// cause returns an error of the operating system without the name that it is about.
+func cause(err error) error {
+	if inner, ok := errors.AsType[*fs.PathError](err); ok {
+		return inner.Err
+	}
+	return err
 }
 
 // isInput reports whether another store reads a file as one of its own: an anchor,

@@ -215,7 +215,7 @@ func (e *edit) states(now time.Time) ([]StoreState, error) {
 	if err != nil {
 		return nil, err
 	}
-	extra, err := e.extendable(append(e.namers(), e.configNamers()...))
+	extra, err := e.extendable(append(e.namers(), e.configNamers()...), nil)
 	if err != nil {
 		return nil, err
 	}

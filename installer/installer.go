@@ -87,6 +87,9 @@ func (e *edit) try(s store, want []wanted) error {
 	if err := s.install(&trial, want); err != nil {
 		return err
 	}
+	if err := trial.root.Try(); err != nil {
+		return err
+	}
 	*e.record, *e.report, e.covered = *recorded, report, trial.covered
 	return replay(e.root, trial.root)
 }

@@ -72,9 +72,14 @@ func (e *edit) leaveKeystores() (left []string) {
 			e.warn("%s names the trust store %s, which is not there: Java trusts nobody by it", n.by, n.path)
 		case slices.Contains(own, real) || slices.Contains(left, real):
 		default:
-			if _, err := e.openKeystore(real); err != nil {
+			do := "give its password with --java-password-file FILE, or have it name another"
+			_, err := e.openKeystore(real)
+			if err == nil {
+				err, do = cause(e.root.Writable(real)), "have it name another"
+			}
+			if err != nil {
 				left = append(left, real)
-				e.warn("%s names the trust store %s, which was left as it is, so that Java does not see what is installed: %v; give its password with --java-password-file FILE, or have it name another", n.by, n.path, err)
+				e.warn("%s names the trust store %s, which was left as it is, so that Java does not see what is installed: %v; %s", n.by, n.path, err, do)
 			}
 		}
 	}

@@ -58,7 +58,7 @@ func (o *installOptions) run(ctx context.Context, p *printer, specs []string) er
 		return err
 	})
 	if err != nil {
-		return err
+		return o.withWays(ctx, p, sources, opt, err)
 	}
 	return result.finish(ctx, p, &o.target, updated)
 }

@@ -1,0 +1,52 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"strings"
+	"syscall"
+
+	"github.com/certgraft/certgraft/installer"
+	"github.com/certgraft/certgraft/internal/hint"
+	"github.com/certgraft/certgraft/rootfs"
+)
+
+// withWays adds to the error of a root that cannot be written what can be done in it:
+// the flags with which all files can be, as a trial shows, and what takes no right at
+// all.
+func (o *installOptions) withWays(ctx context.Context, p *printer, sources []installer.Source, opt installer.Options, err error) error {
+	if !errors.Is(err, syscall.EROFS) && !errors.Is(err, fs.ErrPermission) || o.target.output != "" || p.mac {
+		return err
+	}
+	onlySystem, onlyBundle, others := opt, opt, opt
+	onlySystem.Stores, onlyBundle.Append, others.KeepGoing = []string{"system"}, true, true
+	var works []string
+	for _, way := range []struct {
+		flags string
+		opt   installer.Options
+	}{
+		{"--stores system", onlySystem},
+		{"--append", onlyBundle},
+		{"--keep-going", others},
+	} {
+		if o.target.try(ctx, sources, way.opt) == nil {
+			works = append(works, way.flags)
+		}
+	}
+	if len(works) > 0 {
+		err = hint.Add(err, "what can be written here is edited with "+strings.Join(works, ", or with "))
+	}
+	return hint.Add(err, "to have one command trust, with nothing written: certgraft run SOURCE… -- COMMAND")
+}
+
+// try returns why sources cannot be installed with these options. It changes nothing.
+func (o *targetOptions) try(ctx context.Context, sources []installer.Source, opt installer.Options) error {
+	_, err := rootfs.Options{DryRun: true, LockTimeout: o.lockTimeout}.Update(ctx, o.root, func(r *rootfs.Overlay) error {
+		if _, err := installer.Install(r, sources, opt); err != nil {
+			return err
+		}
+		return r.Try()
+	})
+	return err
+}
