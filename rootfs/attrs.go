@@ -3,6 +3,8 @@ package rootfs
 import (
 	"errors"
 	"io/fs"
+	"path"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -14,12 +16,14 @@ type attrs struct {
 	owned    bool // uid and gid are known
 	uid, gid int
 	xattrs   map[string][]byte
+	label    []byte // for SELinux, of a new file where the kernel gives it none
 }
 
 // attrsOf returns the attributes that c's file is to have.
 func (d disk) attrsOf(c Change) attrs {
 	a := attrs{mode: c.Mode}
 	if c.Prior == nil {
+		a.label = d.labelOf(c.Name)
 		return a
 	}
 	if st, ok := c.Prior.Sys().(*unix.Stat_t); ok {
@@ -42,10 +46,83 @@ func (a attrs) apply(f rawFile) error {
 			return f.failed("setxattr", err)
 		}
 	}
+	setLabel(f.fd, a.label)
 	if err := unix.Fchmod(f.fd, modeBits(a.mode)); err != nil {
 		return f.failed("chmod", err)
 	}
 	return nil
+}
+
+// labelXattr is where SELinux has the label of a file.
+const labelXattr = "security.selinux"
+
+// labelOf returns the label that a new file gets where SELinux runs and its policy
+// says nothing else: that of the directory, in a root whose files have labels.
+func (d disk) labelOf(name string) []byte {
+	if !d.labelled() {
+		return nil
+	}
+	dir := path.Dir(name)
+	fd, err := d.handle(dir)
+	for err != nil && dir != "." { // it is going to be made
+		dir = path.Dir(dir)
+		fd, err = d.handle(dir)
+	}
+	if err != nil {
+		return nil
+	}
+	label := make([]byte, 4<<10)
+	n, err := unix.Fgetxattr(int(fd), labelXattr, label)
+	if err != nil {
+		return nil
+	}
+	return label[:n]
+}
+
+// labelled reports whether the files of the root have labels, as its directory has.
+func (t *tree) labelled() bool {
+	if !t.asked {
+		t.asked = true
+		if root, err := t.handle("."); err == nil {
+			_, err = unix.Fgetxattr(int(root), labelXattr, nil)
+			t.labels = err == nil
+		}
+	}
+	return t.labels
+}
+
+// setLabel gives a new file a label, unless the kernel gave it one. A label that the
+// file system does not keep is not missed by it.
+func setLabel(fd int, label []byte) {
+	if label == nil {
+		return
+	}
+	if _, err := unix.Fgetxattr(fd, labelXattr, nil); err != nil {
+		_ = unix.Fsetxattr(fd, labelXattr, label, 0)
+	}
+}
+
+// labelDir is setLabel for a directory.
+func (d disk) labelDir(name string, label []byte) error {
+	if label == nil {
+		return nil
+	}
+	fd, err := d.handle(name)
+	if err == nil {
+		setLabel(int(fd), label)
+	}
+	return err
+}
+
+// setLinkLabel is setLabel for a link, of which there is no descriptor to write to.
+func setLinkLabel(dir int, name string, label []byte) {
+	if label == nil {
+		return
+	}
+	at := "/proc/self/fd/" + strconv.Itoa(dir) + "/" + name
+	if _, err := unix.Lgetxattr(at, labelXattr, nil); err != nil {
+		_ = unix.Lsetxattr(at, labelXattr, label, 0)
+	}
 }
 
 // modeBits returns the permission bits as chmod(2) takes them.
@@ -83,7 +160,7 @@ func (a attrs) applyOwner(f rawFile) error {
 // its content. Signatures of the content (security.ima) and marks of an overlay
 // (trusted.overlay) do not.
 func keptXattr(name string) bool {
-	return strings.HasPrefix(name, "user.") || name == "security.selinux" || name == "security.capability" || name == "system.posix_acl_access"
+	return strings.HasPrefix(name, "user.") || name == labelXattr || name == "security.capability" || name == "system.posix_acl_access"
 }
 
 // lostXattr reports errors with which a label of the security module is not

@@ -264,7 +264,7 @@ func (c *committer) makeDir(ch Change) error {
 		return err
 	}
 	c.made = append(c.made, ch.Name)
-	return nil
+	return c.labelDir(ch.Name, c.labelOf(ch.Name))
 }
 
 // keep sees to it that the old file or link can be put back.

@@ -57,6 +57,7 @@ func (d disk) symlink(target, name string, a attrs) error {
 	if err := unix.Symlinkat(target, dir, base); err != nil {
 		return &os.LinkError{Op: "symlink", Old: target, New: name, Err: err}
 	}
+	setLinkLabel(dir, base, a.label)
 	if a.owned && (a.uid != os.Geteuid() || a.gid != os.Getegid()) {
 		return d.root.Lchown(name, a.uid, a.gid)
 	}

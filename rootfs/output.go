@@ -228,7 +228,7 @@ func (x *exporter) write(ch Change) error {
 	switch {
 	case ch.Mode.IsDir():
 		x.done[ch.Name] = true
-		return x.mkdir(ch.Name, ch.Mode)
+		return errors.Join(x.mkdir(ch.Name, ch.Mode), x.labelDir(ch.Name, a.label))
 	case ch.Mode&fs.ModeSymlink != 0:
 		return x.symlink(ch.Target, ch.Name, a)
 	}

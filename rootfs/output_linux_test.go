@@ -7,6 +7,8 @@ import (
 	"syscall"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/certgraft/certgraft/internal/roottest"
 	"github.com/certgraft/certgraft/rootfs"
 )
@@ -70,4 +72,41 @@ func asNobody(t *testing.T, root string) {
 		t.Errorf("as a user without rights: %v\n%s", err, out)
 	}
 	t.Logf("%s", out)
+}
+
+// In a root whose files have labels of SELinux, what is new has the label of the
+// directory that it is in, as the kernel gives it where SELinux runs.
+func TestS9Labels(t *testing.T) {
+	const attr = "security.selinux"
+	dir := t.TempDir()
+	label := func(name, value string) {
+		t.Helper()
+		if err := unix.Lsetxattr(filepath.Join(dir, name), attr, []byte(value+"\x00"), 0); err != nil {
+			t.Skipf("labels cannot be set here: %v", err)
+		}
+	}
+	must(t, os.MkdirAll(filepath.Join(dir, "etc/ssl"), 0o755))
+	must(t, os.WriteFile(filepath.Join(dir, "etc/ssl/bundle"), []byte("old"), 0o644))
+	for name, value := range map[string]string{".": "root_t", "etc": "etc_t", "etc/ssl": "cert_t", "etc/ssl/bundle": "own_t"} {
+		label(name, value)
+	}
+	edit := func(o *rootfs.Overlay) error {
+		must(t, o.WriteFile("etc/ssl/bundle", []byte("new"), 0o644))
+		must(t, o.WriteFile("etc/ssl/new/file", nil, 0o644))
+		must(t, o.Symlink("bundle", "etc/ssl/link"))
+		return o.WriteFile("etc/file", nil, 0o644)
+	}
+	out := filepath.Join(t.TempDir(), "out")
+	_, err := rootfs.Options{Output: out}.Update(t.Context(), dir, edit)
+	must(t, err)
+	must(t, rootfs.Update(dir, edit))
+	for _, root := range []string{dir, out} {
+		for name, want := range map[string]string{"etc/ssl/bundle": "own_t", "etc/ssl/new": "cert_t", "etc/ssl/new/file": "cert_t", "etc/ssl/link": "cert_t", "etc/file": "etc_t"} {
+			value := make([]byte, 100)
+			n, err := unix.Lgetxattr(filepath.Join(root, name), attr, value)
+			if got := string(value[:max(n, 0)]); got != want+"\x00" {
+				t.Errorf("%s in %s has the label %q, %v", name, root, got, err)
+			}
+		}
+	}
 }

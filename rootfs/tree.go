@@ -25,6 +25,8 @@ type tree struct {
 	seen    sightings
 
 	othersOwn atomic.Bool // what is read: its times of access change
+	asked     bool        // labels is known
+	labels    bool        // its files have labels of SELinux
 }
 
 // directory is an open directory: all that a descriptor of it is needed for.
