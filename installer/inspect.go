@@ -264,6 +264,9 @@ func (e *edit) keystoreState(s StoreState, data []byte) (StoreState, error) {
 		return s, err
 	}
 	s.Format, s.held = opened.Format(), certificatesOf(opened)
+	if why := e.unread(strings.TrimPrefix(s.Path, "/")); why != "" {
+		s.Problems = append(s.Problems, "it "+why)
+	}
 	return s, nil
 }
 

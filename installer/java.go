@@ -55,8 +55,33 @@ func (s javaStore) install(e *edit, want []wanted) error {
 			return err
 		}
 		e.report.java = e.report.java || leads(e.root, debianKeystore, name)
+		if why := e.unread(name); why != "" {
+			e.warn("/%s %s", name, why)
+		}
 	}
 	return nil
+}
+
+// unread says why Java reads nothing from a trust store, as it is started: the file
+// is encrypted, and no option has the password.
+func (e *edit) unread(name string) string {
+	data, err := e.root.Content(name)
+	if err == nil {
+		_, err = keystore.WithoutPassword(data)
+	}
+	if !errors.Is(err, keystore.ErrPassword) || e.optionsHavePassword() {
+		return ""
+	}
+	return "is encrypted: Java loads nothing from it without a password, and trusts nobody; give it -Djavax.net.ssl.trustStorePassword=…, or replace the file by what keytool -importkeystore -srckeystore FILE -destkeystore NEW -deststoretype JKS writes"
+}
+
+func (e *edit) optionsHavePassword() bool {
+	for _, options := range e.opt.Environ {
+		if _, password := settings.Java(options); password != "" {
+			return true
+		}
+	}
+	return slices.ContainsFunc(e.namedKeystores(), func(n namer) bool { return n.password != "" })
 }
 
 // leaveKeystores names the trust stores that an option names and that cannot be

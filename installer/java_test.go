@@ -10,6 +10,8 @@ import (
 	"testing/fstest"
 	"time"
 
+	pkcs12 "software.sslmate.com/src/go-pkcs12"
+
 	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/installer"
 	"github.com/certgraft/certgraft/internal/roottest"
@@ -209,4 +211,50 @@ func TestJavaStoreThatIsNone(t *testing.T) {
 	if got := aliases(t, after[file].Data, "secret"); len(got) != 3 {
 		t.Errorf("%q", got)
 	}
+}
+
+// Of a trust store that is encrypted Java loads nothing without a password; one with a
+// digest alone it reads.
+func TestR15EncryptedKeystore(t *testing.T) {
+	ca := roottest.NewCA(t, "Old")
+	const warning = "/opt/jre/lib/security/cacerts is encrypted: Java loads nothing from it without a password, and trusts nobody"
+	for what, c := range map[string]struct {
+		data    []byte
+		environ map[string]string
+		warned  bool
+	}{
+		"encrypted":                  {encrypted(t, ca), nil, true},
+		"encrypted, with a password": {encrypted(t, ca), map[string]string{"JAVA_TOOL_OPTIONS": "-Djavax.net.ssl.trustStorePassword=changeit"}, false},
+		"JKS":                        {jks(t, "changeit", ca), nil, false},
+	} {
+		before := bundleTree(ca.PEM())
+		before["opt/jre/lib/security/cacerts"] = &fstest.MapFile{Data: c.data, Mode: 0o644}
+		opt := installer.Options{Environ: c.environ}
+		after, report := roundTrip(t, before, opt, corp(t))
+		seen, err := installer.Inspect(after, time.Now(), opt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var problems []string
+		for _, s := range seen.Stores {
+			problems = append(problems, s.Problems...)
+		}
+		if got := strings.Contains(strings.Join(report.Warnings, "\n"), warning); got != c.warned || len(problems) > 0 != c.warned || len(report.Stores) != 2 {
+			t.Errorf("%s: %q %q", what, report.Warnings, problems)
+		}
+	}
+}
+
+// encrypted returns a PKCS#12 trust store as keytool -storetype PKCS12 makes it.
+func encrypted(t testing.TB, cas ...*roottest.CA) []byte {
+	t.Helper()
+	var entries []pkcs12.TrustStoreEntry
+	for _, ca := range cas {
+		entries = append(entries, pkcs12.TrustStoreEntry{Cert: ca.Cert, FriendlyName: "theirs"})
+	}
+	data, err := pkcs12.Modern.EncodeTrustStoreEntries(entries, "changeit")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
 }
