@@ -246,3 +246,62 @@ func TestBundleStores(t *testing.T) {
 		}
 	}
 }
+
+// Java trusts nobody by a cacerts that is encrypted, unless it is given the password:
+// what is installed there is of no use, and that is said.
+func TestR15EncryptedCacerts(t *testing.T) {
+	root := rig.JavaRoot(t, "bookworm")
+	corp := rig.NewAuthority(t, "Corp Root")
+	port := rig.TLSServer(t, corp)
+	rig.InJava(t, root, "keytool", "-importkeystore", "-noprompt", "-srckeystore", "/etc/ssl/certs/java/cacerts", "-srcstorepass", "changeit", "-destkeystore", "/tmp/p12", "-deststoretype", "PKCS12", "-deststorepass", "changeit")
+	rig.Run(t, "mv", filepath.Join(root, "tmp/p12"), filepath.Join(root, "etc/ssl/certs/java/cacerts"))
+	const warning = "/etc/ssl/certs/java/cacerts is encrypted: Java loads nothing from it without a password, and trusts nobody"
+	if out := rig.Run(t, rig.Certgraft, "install", "--root", root, corp.CAFile); !strings.Contains(out, warning) {
+		t.Error(out)
+	}
+	client := func(args ...string) error {
+		_, err := rig.TryJava(t, root, append(append([]string{"java"}, args...), "-cp", "/tmp", "Client", fmt.Sprint(port))...)
+		return err
+	}
+	if client() == nil {
+		t.Error("Java reads it without a password: the warning is wrong")
+	}
+	if err := client("-Djavax.net.ssl.trustStorePassword=changeit"); err != nil {
+		t.Error(err)
+	}
+	// The cure of the warning.
+	rig.InJava(t, root, "keytool", "-importkeystore", "-noprompt", "-srckeystore", "/etc/ssl/certs/java/cacerts", "-srcstorepass", "changeit", "-destkeystore", "/tmp/jks", "-deststoretype", "JKS", "-deststorepass", "changeit")
+	rig.Run(t, "mv", filepath.Join(root, "tmp/jks"), filepath.Join(root, "etc/ssl/certs/java/cacerts"))
+	if err := client(); err != nil {
+		t.Error(err)
+	}
+}
+
+// Options of Java in a variable, or in the configuration of Gradle, name a trust store:
+// it is one of Java.
+func TestR13TrustStoreOfOptions(t *testing.T) {
+	root := rig.JavaRoot(t, "bookworm")
+	corp := rig.NewAuthority(t, "Corp Root")
+	port := rig.TLSServer(t, corp)
+	rig.InJava(t, root, "keytool", "-importcert", "-noprompt", "-storepass", "secret", "-alias", "theirs", "-file", "/usr/share/ca-certificates/mozilla/ISRG_Root_X1.crt", "-keystore", "/opt/own.jks")
+	rig.Write(t, filepath.Join(root, "root/.gradle/gradle.properties"), "systemProp.javax.net.ssl.trustStore=/opt/own.jks\nsystemProp.javax.net.ssl.trustStorePassword=secret\n")
+	options := []string{"-Djavax.net.ssl.trustStore=/opt/own.jks", "-Djavax.net.ssl.trustStorePassword=secret"}
+	if _, ok := javaAccepts(t, root, port, options...); ok {
+		t.Fatal("it is trusted already")
+	}
+	rig.Run(t, rig.Certgraft, "install", "--root", root, corp.CAFile)
+	if out, ok := javaAccepts(t, root, port, options...); !ok {
+		t.Error(out)
+	}
+	rig.Run(t, rig.Certgraft, "remove", "--root", root, "--all")
+	if _, ok := javaAccepts(t, root, port, options...); ok {
+		t.Error("it is trusted still")
+	}
+	rig.Write(t, filepath.Join(root, "run/corp.pem"), rig.Read(t, corp.CAFile))
+	rig.Run(t, "rm", "-r", filepath.Join(root, "root/.gradle"))
+	rig.Run(t, "cp", rig.Certgraft, filepath.Join(root, "run/certgraft"))
+	rig.InJava(t, root, "env", "JDK_JAVA_OPTIONS="+strings.Join(options, " "), "/run/certgraft", "install", "/run/corp.pem")
+	if out, ok := javaAccepts(t, root, port, options...); !ok {
+		t.Error(out)
+	}
+}
