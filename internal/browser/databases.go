@@ -1,6 +1,3 @@
-// Package browser knows the browsers of a root and the databases of NSS.
-//
-// Start with [Databases].
 package browser
 
 import (
@@ -11,44 +8,49 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// Database is a database of NSS, or the profile of a browser that has one: it is named
-// and never read here.
+// Database is a database of NSS: it is named and never read here.
 type Database struct {
 	Path string // of its directory
 	Whom string // who reads it
+	kind Kind   // of that browser, or none
 }
+
+// none is the kind of what is no browser.
+const none Kind = -1
+
+// IsFirefox reports whether it is a profile of Firefox.
+func (d Database) IsFirefox() bool { return d.kind == Firefox }
+
+// HasPolicies reports whether what reads it obeys policies.
+func (d Database) HasPolicies() bool { return d.kind != none }
+
+// LoadsNSS reports whether what reads it loads NSS's module of public roots by its
+// name; see [StandIn].
+func (d Database) LoadsNSS() bool { return d.kind == Chromium }
 
 // databases are where browsers, and programs that use NSS, keep theirs.
 var databases = []struct {
 	pattern, file string // the file makes a directory one
 	whom          string
+	kind          Kind
 }{
-	{"etc/pki/nssdb", "cert9.db", "programs that use NSS"},
-	{"{home}/.pki/nssdb", "cert9.db", "Chromium, Chrome and Electron"},
-	{"{home}/.local/share/pki/nssdb", "cert9.db", "Chromium and Chrome from 146 on"},
-	{"{home}/.mozilla/firefox/*", "cert9.db", "Firefox"},
-	{"{home}/.config/mozilla/firefox/*", "cert9.db", "Firefox"},
-	{"{home}/snap/firefox/common/.mozilla/firefox/*", "cert9.db", "Firefox of a snap"},
-	{"{home}/snap/chromium/current/.pki/nssdb", "cert9.db", "Chromium of a snap"},
-	{"{home}/.var/app/org.mozilla.firefox/.mozilla/firefox/*", "cert9.db", "Firefox of a flatpak"},
-	{"{home}/.thunderbird/*", "cert9.db", "Thunderbird"},
-	{"ms-playwright/firefox-*", "firefox", "Playwright's Firefox"},
-	{"{home}/.cache/ms-playwright/firefox-*", "firefox", "Playwright's Firefox"},
-	{"ms-playwright/chromium-*", "chrome-linux", "Playwright's Chromium"},
-	{"{home}/.cache/ms-playwright/chromium-*", "chrome-linux", "Playwright's Chromium"},
-	{"{home}/.cache/puppeteer/chrome/*", "chrome-linux64", "Puppeteer's Chrome"},
-	{"usr/lib/firefox*", "libxul.so", "Firefox"},
-	{"opt/firefox", "libxul.so", "Firefox"},
-	{"usr/lib/chromium*", "chromium", "Chromium"},
-	{"opt/google/chrome*", "chrome", "Chrome"},
+	{"etc/pki/nssdb", "cert9.db", "programs that use NSS", none},
+	{"{home}/.pki/nssdb", "cert9.db", "Chromium, Chrome and Electron", Chromium},
+	{"{home}/.local/share/pki/nssdb", "cert9.db", "Chromium and Chrome from 146 on", Chromium},
+	{"{home}/.mozilla/firefox/*", "cert9.db", "Firefox", Firefox},
+	{"{home}/.config/mozilla/firefox/*", "cert9.db", "Firefox", Firefox},
+	{"{home}/snap/firefox/common/.mozilla/firefox/*", "cert9.db", "Firefox of a snap", Firefox},
+	{"{home}/snap/chromium/current/.pki/nssdb", "cert9.db", "Chromium of a snap", Chromium},
+	{"{home}/.var/app/org.mozilla.firefox/.mozilla/firefox/*", "cert9.db", "Firefox of a flatpak", Firefox},
+	{"{home}/.thunderbird/*", "cert9.db", "Thunderbird", none},
 }
 
-// Databases returns the databases of NSS and the browsers that are in a root.
+// Databases returns the databases of NSS that are in a root.
 func Databases(root *rootfs.Overlay) (all []Database) {
 	seen := map[string]bool{}
 	for _, d := range databases {
 		for _, at := range distinct(root, seen, glob(root, path.Join(d.pattern, d.file))) {
-			all = append(all, Database{"/" + path.Dir(at), d.whom})
+			all = append(all, Database{"/" + path.Dir(at), d.whom, d.kind})
 		}
 	}
 	return all

@@ -8,12 +8,12 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// Databases of NSS and browsers are named wherever they are.
+// Databases of NSS are named wherever they are.
 func TestR12Databases(t *testing.T) {
 	file := &fstest.MapFile{Mode: 0o644}
 	tree := fstest.MapFS{
 		"home/u/.pki/nssdb/cert9.db": file, "root/.local/share/pki/nssdb/cert9.db": file, "home/u/.mozilla/firefox/x1.default/cert9.db": file,
-		"ms-playwright/firefox-1490/firefox/libxul.so": file, "home/u/.mozilla/firefox/profiles.ini": file, "etc/pki/nssdb/cert8.db": file,
+		"home/u/.mozilla/firefox/profiles.ini": file, "etc/pki/nssdb/cert8.db": file,
 	}
 	var got []string
 	for _, d := range Databases(rootfs.NewOverlay(tree)) {
@@ -21,7 +21,7 @@ func TestR12Databases(t *testing.T) {
 	}
 	want := []string{
 		"/home/u/.pki/nssdb Chromium, Chrome and Electron", "/root/.local/share/pki/nssdb Chromium and Chrome from 146 on",
-		"/home/u/.mozilla/firefox/x1.default Firefox", "/ms-playwright/firefox-1490 Playwright's Firefox",
+		"/home/u/.mozilla/firefox/x1.default Firefox",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("%q\nwant %q", got, want)
