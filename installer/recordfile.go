@@ -15,6 +15,7 @@ type recordedFile struct {
 	Added  []placed `json:"added,omitempty"`
 	Held   []string `json:"held,omitempty"`   // was there before it was installed, by someone's hand
 	Shared []string `json:"shared,omitempty"` // the same, of someone's anchor
+	Made   []string `json:"made,omitempty"`   // of a file of policies: the member that was missing, by its path
 	Head   int      `json:"head,omitempty"`   // bytes before the first certificate, when one was put there
 	SHA256 string   `json:"sha256,omitempty"` // of the file as this program left it, where it held something
 	Size   int      `json:"size,omitempty"`

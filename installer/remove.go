@@ -256,6 +256,9 @@ func (e *edit) holders(gone map[certs.Fingerprint]bool) (map[certs.Fingerprint]s
 			note(c, name)
 		}
 	}
+	if err := e.inPolicies(note); err != nil {
+		return nil, err
+	}
 	for _, dir := range e.hashDirs() {
 		links, err := e.linksOf(dir)
 		if err != nil {

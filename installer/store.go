@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/internal/browser"
 	"github.com/certgraft/certgraft/internal/hint"
 	"github.com/certgraft/certgraft/internal/pemfile"
 	"github.com/certgraft/certgraft/internal/settings"
@@ -60,6 +61,7 @@ var stores = []struct {
 	{rubyStore, named},
 	{condaStore, named},
 	{composerStore, named},
+	{browserStore{}, named},
 }
 
 func newEdit(root *rootfs.Overlay, opt Options) (*edit, error) {
@@ -172,5 +174,5 @@ var readNames = []string{
 func Reads(name string) bool {
 	return slices.Contains(readNames, path.Base(name)) || strings.Contains(name, "php") && path.Ext(name) == ".ini" ||
 		slices.ContainsFunc(readDirs, func(dir string) bool { return strings.HasPrefix(name+"/", dir) }) ||
-		slices.Contains(bundlePaths(), name) || slices.Contains(readFiles, name) || settings.Reads(name)
+		slices.Contains(bundlePaths(), name) || slices.Contains(readFiles, name) || settings.Reads(name) || browser.Reads(name)
 }

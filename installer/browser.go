@@ -1,0 +1,325 @@
+package installer
+
+import (
+	"encoding/base64"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/internal/browser"
+	"github.com/certgraft/certgraft/internal/hint"
+)
+
+// browserStore is the policies of browsers that name CAs to trust: Chromium's
+// CACertificates, which has the certificates, and Firefox's Certificates.Install,
+// which has the paths of files. A policy is the administrator's word, so they are
+// edited only when asked for by name.
+type browserStore struct{}
+
+func (browserStore) name() string { return "browser" }
+
+func (browserStore) used(e *edit) bool { return len(browser.Find(e.root)) > 0 }
+
+func (s browserStore) install(e *edit, want []wanted) error {
+	targets, err := e.policies()
+	if err != nil {
+		return err
+	}
+	for _, t := range targets {
+		for _, passed := range t.Passed {
+			e.warn("%s: this is no JSON, so %s passes over the file, and it was left as it is; once it is repaired, install again", passed, strings.Join(t.Browsers, ", "))
+		}
+		if err := makeDirs(e.root, e.record, path.Dir(t.Path)); err != nil {
+			return err
+		}
+		if err := e.extendFile(s.name(), t.Path, policyFormat(t.Path), want); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s browserStore) remove(e *edit, gone map[certs.Fingerprint]bool) error {
+	files := slices.DeleteFunc(e.record.files(s.name()), func(name string) bool { return policyKind(name) != browser.Firefox })
+	if err := e.shrinkAll(s.name(), policyFormat, gone); err != nil || len(files) == 0 {
+		return err
+	}
+	for _, d := range browser.Databases(e.root) {
+		if d.IsFirefox() {
+			e.warn("a profile keeps a CA that Firefox took from the policy at a start: certutil -L -d sql:%s names what %s has, and certutil -D -d sql:%s -n NAME takes it out", d.Path, d.Path, d.Path)
+		}
+	}
+	return nil
+}
+
+// policies returns the files of policies that the browsers read.
+func (e *edit) policies() ([]browser.Target, error) {
+	return browser.Policies(e.root, browser.Find(e.root), "CACertificates", "Certificates", "Install")
+}
+
+// inPolicies calls note with each CA that a policy names.
+func (e *edit) inPolicies(note func(c *certs.Certificate, name string)) error {
+	targets, err := e.policies()
+	for _, t := range targets {
+		data, _ := e.root.Content(t.Path)
+		f, err := policyFormat(t.Path).open(e, "", t.Path, data)
+		if err != nil {
+			continue // the browser takes nothing out of it
+		}
+		for c := range f.held().All() {
+			note(c, t.Path)
+		}
+	}
+	return err
+}
+
+func policyKind(name string) browser.Kind {
+	if path.Base(name) == "policies.json" {
+		return browser.Firefox
+	}
+	return browser.Chromium
+}
+
+// policyKeys are the lists of CAs.
+var policyKeys = map[browser.Kind][]string{
+	browser.Chromium: {"CACertificates"},
+	browser.Firefox:  {"policies", "Certificates", "Install"},
+}
+
+// policyFormat returns the format of a file of policies.
+func policyFormat(name string) format {
+	return format{"file of policies", func(e *edit, store, name string, data []byte) (content, error) {
+		f := &policyFile{edit: e, store: store, name: name, was: data, kind: policyKind(name)}
+		text := data
+		if data == nil {
+			text = []byte("{\n}\n")
+		}
+		var err error
+		if f.Policy, err = browser.Open(text, f.kind); err == nil {
+			f.entries, _, err = f.List(f.key()...)
+		}
+		if err != nil {
+			return nil, hint.Add(refused{fmt.Errorf("it cannot be edited: %w", err)}, "repair it, or leave the browsers alone: --stores auto edits all other stores")
+		}
+		return f, nil
+	}}
+}
+
+// refused is an error for [ErrRefused] that says itself what was refused.
+type refused struct{ error }
+
+func (refused) Is(target error) bool { return target == ErrRefused }
+
+// policyFile is an opened file of policies.
+type policyFile struct {
+	*edit
+	*browser.Policy
+	store, name string
+	kind        browser.Kind
+	was         []byte   // nil if there is none
+	entries     []string // of the list of CAs
+	added       []string
+}
+
+func (f *policyFile) key() []string { return policyKeys[f.kind] }
+
+func (f *policyFile) held() *certs.Set {
+	set := &certs.Set{}
+	for _, entry := range f.entries {
+		if c := f.certificate(entry); c != nil {
+			set.Add(c, "")
+		}
+	}
+	return set
+}
+
+// certificate returns what the browser takes for an entry, nil where it takes
+// nothing.
+func (f *policyFile) certificate(entry string) *certs.Certificate {
+	var der []byte
+	var err error
+	if f.kind == browser.Firefox {
+		for _, dir := range []string{"", "usr/lib/mozilla/certificates", "usr/lib64/mozilla/certificates"} {
+			if data, err := f.root.Content(path.Join(dir, strings.TrimPrefix(entry, "/"))); err == nil && path.IsAbs(entry) == (dir == "") {
+				if c := f.reader.Single(data); c != nil {
+					return c
+				}
+				der = data
+				break
+			}
+		}
+	} else if der, err = base64.StdEncoding.DecodeString(entry); err != nil || strings.ContainsAny(entry, "\r\n") {
+		return nil
+	}
+	c, err := certs.ParseCertificate(der)
+	if err != nil {
+		return nil
+	}
+	return c
+}
+
+// add notes an entry, which [policyFile.encode] writes; for Firefox a file of the
+// certificate is made beside the policies.
+func (f *policyFile) add(w wanted) error {
+	entry := base64.StdEncoding.EncodeToString(w.Raw)
+	if f.kind == browser.Firefox {
+		name, err := f.freeName(path.Dir(f.name), w, ".crt")
+		if err != nil {
+			return err
+		}
+		if err := f.root.WriteFile(name, w.AppendPEM(nil), 0o644); err != nil {
+			return err
+		}
+		entry = "/" + name
+	}
+	f.added = append(f.added, entry)
+	f.record.file(f.name).place(placed{Fingerprint: w.Fingerprint().String(), Alias: f.alias(entry)})
+	return nil
+}
+
+// alias is what the record keeps of an entry: the path, as the certificate is in
+// the record already.
+func (f *policyFile) alias(entry string) string {
+	if f.kind == browser.Firefox {
+		return entry
+	}
+	return ""
+}
+
+// drop takes out the entries that this program made, and the files that they name.
+func (f *policyFile) drop(w *withdrawal) error {
+	by := map[certs.Fingerprint][]int{}
+	for i, entry := range f.entries {
+		if c := f.certificate(entry); c != nil && w.gone[c.Fingerprint()] {
+			by[c.Fingerprint()] = append(by[c.Fingerprint()], i)
+		}
+	}
+	var places []int
+	for print, at := range by {
+		if i := f.ours(w, print, at); i >= 0 {
+			places = append(places, i)
+		}
+	}
+	for print := range w.ours {
+		if at, known := w.file.placeOf(print); known && w.gone[print] && isOurs(at.Alias) {
+			if err := f.root.Remove(strings.TrimPrefix(at.Alias, "/")); err != nil {
+				return err
+			}
+		}
+	}
+	if err := f.Delete(places, w.file.Made, f.key()...); err != nil {
+		return err
+	}
+	var err error
+	f.entries, _, err = f.List(f.key()...)
+	return err
+}
+
+// ours returns which of the entries with a certificate this program made, -1 if
+// none. What stays is named.
+func (f *policyFile) ours(w *withdrawal, print certs.Fingerprint, at []int) int {
+	mine := -1
+	if placed, known := w.file.placeOf(print); known && w.ours[print] {
+		for _, i := range at {
+			if f.alias(f.entries[i]) == placed.Alias {
+				mine = i
+			}
+		}
+	}
+	switch {
+	case mine < 0:
+		w.stay(print, "someone else put it into /"+f.name)
+	case len(at) > 1:
+		w.stay(print, "someone else has it in /"+f.name+" too")
+	}
+	return mine
+}
+
+func (f *policyFile) encode() ([]byte, error) {
+	if len(f.added) > 0 {
+		made, err := f.Append(f.added, f.key()...)
+		if err != nil {
+			return nil, err
+		}
+		if made != nil {
+			f.record.file(f.name).Made = made
+		}
+		if f.was == nil {
+			f.record.store(f.store).create(f.name)
+		}
+		f.entries, f.added = append(f.entries, f.added...), nil
+		return f.Bytes(), nil
+	}
+	if f.IsEmpty() && slices.Contains(f.record.store(f.store).Created, f.name) {
+		return []byte{}, nil // it goes, see removeCreated
+	}
+	if f.was == nil {
+		return nil, nil
+	}
+	return f.Bytes(), nil
+}
+
+// adviseBrowsers names the browsers, and the databases of NSS, that do not trust what
+// was installed.
+func (e *edit) adviseBrowsers(want []wanted) {
+	if len(want) == 0 {
+		return
+	}
+	standIn := browser.StandIn(e.root)
+	if standIn != "" {
+		e.tell("%s is p11-kit's module: Chromium, and what else loads it, trusts what this root trusts, and nothing need be written for it", standIn)
+	}
+	asked := slices.ContainsFunc(e.report.Stores, func(s StoreReport) bool { return s.Name == browserStore{}.name() })
+	for _, b := range browser.Find(e.root) {
+		name, value := b.Variable()
+		switch {
+		case standIn != "" && b.LoadsNSS():
+		case !asked:
+			e.adviseOnce(Advice{Runtime: b.Name, Path: b.Path, Do: "it trusts the CAs that its policies name: certgraft install --stores auto,browser SOURCE… writes them"})
+		case name != "":
+			e.adviseOnce(Advice{Runtime: b.Name, Path: b.Path, Do: "set " + name + "=" + value, Variable: name, Value: value})
+		}
+	}
+	for _, d := range browser.Databases(e.root) {
+		if asked && d.HasPolicies() || standIn != "" && d.LoadsNSS() {
+			continue
+		}
+		e.adviseOnce(Advice{Runtime: "NSS of " + d.Whom, Path: d.Path, Do: e.certutil(d.Path, want)})
+	}
+}
+
+// adviseOnce enters advice, and what another path has of the same with it.
+func (e *edit) adviseOnce(a Advice) {
+	for i := range e.report.Advice {
+		if old := &e.report.Advice[i]; old.Runtime == a.Runtime && old.Do == a.Do {
+			old.Others = append(old.Others, a.Path)
+			return
+		}
+	}
+	e.report.Advice = append(e.report.Advice, a)
+}
+
+// certutil returns the command that puts what is wanted into a database of NSS.
+func (e *edit) certutil(dir string, want []wanted) string {
+	line := fmt.Sprintf("certutil -A -d sql:%s -t C,, -n '%s' -i %s", dir, strings.ReplaceAll(want[0].Name(), "'", `'\''`), e.anchorOf(want[0]))
+	if len(want) > 1 {
+		line += fmt.Sprintf(", and the same for the other %d", len(want)-1)
+	}
+	return line
+}
+
+// anchorOf returns the path of the anchor of a certificate, FILE if it has none.
+func (e *edit) anchorOf(w wanted) string {
+	for _, dir := range []string{localDir, "etc/pki/ca-trust/source/anchors", "etc/pki/trust/anchors", "etc/ca-certificates/trust-source/anchors"} {
+		files, err := filesIn(e.root, dir, func(f fs.DirEntry) bool { return isOurs(f.Name()) })
+		for _, f := range files {
+			if c := e.reader.Single(f.data); err == nil && c != nil && c.Fingerprint() == w.Fingerprint() {
+				return f.path
+			}
+		}
+	}
+	return "FILE"
+}

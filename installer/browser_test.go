@@ -1,0 +1,124 @@
+package installer_test
+
+import (
+	"encoding/base64"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/certgraft/certgraft/installer"
+	"github.com/certgraft/certgraft/internal/roottest"
+)
+
+const (
+	chromium    = "-- usr/lib/chromium/chromium --\n"
+	firefoxESR  = "-- usr/lib/firefox-esr/libxul.so --\n-- usr/lib/firefox-esr/distribution -> ../../share/firefox-esr/distribution --\n-- usr/share/firefox-esr/distribution/searchplugins/ --\n"
+	chromiumDir = "etc/chromium/policies/managed/"
+	firefoxFile = "etc/firefox/policies/policies.json"
+)
+
+var browsers = installer.Options{Stores: []string{"auto", "browser"}}
+
+// The policies of browsers name what is installed, keep what others put there, and
+// are after remove what they were: R12.
+func TestR12Policies(t *testing.T) {
+	old, ca := roottest.NewCA(t, "Old"), roottest.NewCA(t, "New")
+	theirs, ours := entryOf(t, old), entryOf(t, ca)
+	for _, test := range []struct{ name, root, file, want string }{
+		{"chromium without policies", chromium, chromiumDir + "00-certgraft.json", "{\n  \"CACertificates\": [\n    OURS\n  ]\n}\n"},
+		{"a directory of policies alone", "-- etc/opt/chrome/policies/managed/ --\n", "etc/opt/chrome/policies/managed/00-certgraft.json", "{\n  \"CACertificates\": [\n    OURS\n  ]\n}\n"},
+		{"the list that counts", chromium + "-- " + chromiumDir + "a.json --\n{\"CACertificates\": []}\n-- " + chromiumDir + "b.json --\n// ours\n{\"CACertificates\": [\n  " + theirs + ", // old\n]}\n-- " + chromiumDir + "c.json --\n{}\n",
+			chromiumDir + "b.json", "// ours\n{\"CACertificates\": [\n  " + theirs + ",\n  OURS, // old\n]}\n"},
+		{"a file that is no JSON is passed over", chromium + "-- " + chromiumDir + "z.json --\n{broken\n", chromiumDir + "00-certgraft.json", "{\n  \"CACertificates\": [\n    OURS\n  ]\n}\n"},
+		{"firefox without policies", firefoxESR, firefoxFile, "{\n  \"policies\": {\n    \"Certificates\": {\n      \"Install\": [\n        \"/etc/firefox/policies/FILE\"\n      ]\n    }\n  }\n}\n"},
+		{"firefox with its own", firefoxESR + "-- usr/share/firefox-esr/distribution/policies.json --\n{\"policies\":{\"Certificates\":{\"Install\":[\"x.pem\"]}}}\n",
+			"usr/share/firefox-esr/distribution/policies.json", "{\"policies\":{\"Certificates\":{\"Install\":[\"x.pem\",\"/usr/share/firefox-esr/distribution/FILE\"]}}}\n"},
+		{"the file for all hides firefox's own", firefoxESR + "-- usr/share/firefox-esr/distribution/policies.json --\n{}\n-- " + firefoxFile + " --\n{\"policies\": {\"DisableTelemetry\": true}}\n",
+			firefoxFile, "{\"policies\": {\"DisableTelemetry\": true,\"Certificates\": {\"Install\": [\"/etc/firefox/policies/FILE\"]}}}\n"},
+	} {
+		after, report := roundTrip(t, tree(t, "-- etc/ssl/cert.pem --\nCA1\n"+test.root, old), browsers, source(t, "s", ca.PEM()))
+		file := certificateFile(after, ca.PEM())
+		want := strings.NewReplacer("OURS", ours, "FILE", file).Replace(test.want)
+		if after[test.file] == nil || string(after[test.file].Data) != want {
+			t.Errorf("%s: %v\nwant %s", test.name, after[test.file], want)
+		}
+		if !slices.ContainsFunc(report.Stores, func(s installer.StoreReport) bool {
+			return s.Name == "browser" && s.Path == "/"+test.file && s.Added == 1
+		}) {
+			t.Errorf("%s: %+v", test.name, report.Stores)
+		}
+		if broken := strings.Contains(test.root, "{broken"); broken != strings.Contains(strings.Join(report.Warnings, "\n"), "/z.json: line 1: the name of a member must stand here") {
+			t.Errorf("%s: %q", test.name, report.Warnings)
+		}
+		if !installer.Reads(test.file) {
+			t.Errorf("%s is not kept of an image", test.file)
+		}
+	}
+}
+
+func entryOf(t *testing.T, ca *roottest.CA) string {
+	t.Helper()
+	return `"` + base64.StdEncoding.EncodeToString(ca.DER) + `"`
+}
+
+// certificateFile returns the name of a file beside Firefox's policies.
+func certificateFile(tree fstest.MapFS, pem string) string {
+	for name, f := range tree {
+		if string(f.Data) == pem && (strings.HasPrefix(name, "etc/firefox") || strings.HasPrefix(name, "usr/share/firefox")) {
+			return name[strings.LastIndexByte(name, '/')+1:]
+		}
+	}
+	return "none"
+}
+
+// A policy that the browser cannot read, or that is not a list, is refused, and
+// nothing is changed.
+func TestPolicyRefused(t *testing.T) {
+	for _, test := range []struct{ root, want string }{
+		{firefoxESR + "-- " + firefoxFile + " --\n// a comment\n{}\n", "/" + firefoxFile + ": it cannot be edited: line 1: an object must stand here"},
+		{firefoxESR + "-- " + firefoxFile + " --\n{\"policies\": {\"Certificates\": 1}}\n", "policies.Certificates is not an object"},
+		{chromium + "-- " + chromiumDir + "a.json --\n{\"CACertificates\": \"x\"}\n", "CACertificates is not a list"},
+	} {
+		_, err := tryInstall(tree(t, "-- etc/ssl/cert.pem --\n"+test.root), browsers, corp(t))
+		if !errors.Is(err, installer.ErrRefused) || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%v, want %s", err, test.want)
+		}
+	}
+}
+
+// What someone else put into a policy stays, before and after ours, and is named.
+func TestPolicyOfOthers(t *testing.T) {
+	ca := roottest.NewCA(t, "New")
+	text := "{\"CACertificates\": [" + entryOf(t, ca) + "]}\n"
+	before := tree(t, "-- etc/ssl/cert.pem --\n"+chromium+"-- "+chromiumDir+"a.json --\n"+text)
+	after, report := install(t, before, browsers, source(t, "s", ca.PEM()))
+	if i := slices.IndexFunc(report.Stores, func(s installer.StoreReport) bool { return s.Name == "browser" }); i < 0 || report.Stores[i].Present != 1 || string(after[chromiumDir+"a.json"].Data) != text {
+		t.Errorf("%+v %s", report.Stores, after[chromiumDir+"a.json"].Data)
+	}
+	after, removed := remove(t, after, installer.Selection{All: true}, installer.Options{})
+	if string(after[chromiumDir+"a.json"].Data) != text || len(removed.Stays) != 1 || !strings.Contains(removed.Stays[0].Because, "/"+chromiumDir+"a.json") {
+		t.Errorf("%+v %s", removed.Stays, after[chromiumDir+"a.json"].Data)
+	}
+}
+
+// What someone else adds to a file that was made here keeps it, and a file of ours that
+// Firefox names no more goes.
+func TestPolicyEdited(t *testing.T) {
+	ca := roottest.NewCA(t, "New")
+	after, _ := install(t, tree(t, "-- etc/ssl/cert.pem --\n"+chromium+firefoxESR), browsers, source(t, "s", ca.PEM()))
+	name := chromiumDir + "00-certgraft.json"
+	after[name] = &fstest.MapFile{Mode: 0o644, Data: []byte(strings.Replace(string(after[name].Data), "{\n", "{\n  \"HomepageLocation\": \"x\",\n", 1))}
+	after[firefoxFile] = &fstest.MapFile{Mode: 0o644, Data: []byte("{\"policies\": {}}\n")}
+	after, report := remove(t, after, installer.Selection{All: true}, installer.Options{})
+	if got := string(after[name].Data); got != "{\n  \"HomepageLocation\": \"x\"\n}\n" {
+		t.Errorf("%s", got)
+	}
+	if file := certificateFile(after, ca.PEM()); file != "none" || string(after[firefoxFile].Data) != "{\"policies\": {}}\n" {
+		t.Errorf("%s %s", file, after[firefoxFile].Data)
+	}
+	if len(report.Stays) > 0 {
+		t.Errorf("%+v", report.Stays)
+	}
+}
