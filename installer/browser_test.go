@@ -122,3 +122,38 @@ func TestPolicyEdited(t *testing.T) {
 		t.Errorf("%+v", report.Stays)
 	}
 }
+
+// Browsers and databases of NSS that do not trust what was installed are named, with
+// the line that makes them: R12.
+func TestR12Advice(t *testing.T) {
+	ca := roottest.NewCA(t, "It's")
+	const databases = "-- home/u/.pki/nssdb/cert9.db --\n-- home/u/.mozilla/firefox/x.default/cert9.db --\n-- root/.thunderbird/y.default/cert9.db --\n"
+	const line = " -t C,, -n 'It'\\''s' -i /usr/local/share/ca-certificates/certgraft-s-"
+	debian := "-- etc/os-release --\nID=debian\n-- usr/sbin/update-ca-certificates 0755 --\n"
+	standIn := "-- usr/lib/x86_64-linux-gnu/libnssckbi.so -> pkcs11/p11-kit-trust.so --\n-- usr/lib/x86_64-linux-gnu/pkcs11/p11-kit-trust.so --\n"
+	for _, test := range []struct {
+		root   string
+		opt    installer.Options
+		advice []string // the beginnings
+		note   string
+	}{
+		{debian + databases, installer.Options{}, []string{
+			"NSS of Chromium, Chrome and Electron (/home/u/.pki/nssdb): certutil -A -d sql:/home/u/.pki/nssdb" + line,
+			"NSS of Firefox (/home/u/.mozilla/firefox/x.default): certutil -A -d sql:/home/u/.mozilla/firefox/x.default" + line,
+			"NSS of Thunderbird (/root/.thunderbird/y.default): certutil -A -d sql:/root/.thunderbird/y.default" + line,
+		}, ""},
+		{debian + databases + chromium + firefoxESR, browsers, []string{"NSS of Thunderbird ("}, ""},
+		{debian + chromium + firefoxESR + standIn, installer.Options{}, []string{"Firefox (/usr/lib/firefox-esr/libxul.so): it trusts"}, "/usr/lib/x86_64-linux-gnu/libnssckbi.so is p11-kit's module"},
+		{debian + "-- home/u/.cache/ms-playwright/firefox-1490/firefox/libxul.so --\n", browsers, []string{"Playwright's Firefox (/home/u/.cache/ms-playwright/firefox-1490/firefox/libxul.so): set PLAYWRIGHT_FIREFOX_POLICIES_JSON=/etc/firefox/policies/policies.json"}, ""},
+	} {
+		_, report := install(t, tree(t, test.root), test.opt, source(t, "s", ca.PEM()))
+		for i, a := range report.Advice {
+			if i >= len(test.advice) || !strings.HasPrefix(a.String(), test.advice[i]) {
+				t.Errorf("%s\nwant %q", a, test.advice)
+			}
+		}
+		if len(report.Advice) < len(test.advice) || !strings.Contains(strings.Join(report.Notes, "\n"), test.note) {
+			t.Errorf("%q %q, want %q %q", report.Advice, report.Notes, test.advice, test.note)
+		}
+	}
+}
