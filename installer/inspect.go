@@ -308,32 +308,61 @@ func (e *edit) directoryState() (StoreState, bool, error) {
 		return StoreState{}, false, err
 	}
 	s := StoreState{Path: "/" + certDir, Format: "hash links", held: &certs.Set{}}
+	found := map[linkProblem][]string{}
 	for _, name := range slices.Sorted(maps.Keys(links)) {
 		if n, ok := parseHash(name); ok {
-			s.Problems = append(s.Problems, e.linkProblems(name, n, s.held)...)
+			for _, p := range e.linkProblems(name, n, s.held) {
+				found[p] = append(found[p], name)
+			}
+		}
+	}
+	for p := range linkWords {
+		if names := found[linkProblem(p)]; len(names) > 0 {
+			s.Problems = append(s.Problems, some(names)+" "+linkWords[p][min(len(names)-1, 1)])
 		}
 	}
 	return s, s.held.Len() > 0 || len(s.Problems) > 0, nil
 }
 
+// linkProblem is why OpenSSL does not find a certificate by a hash link.
+type linkProblem int
+
+const (
+	dangling linkProblem = iota
+	behindGap
+	otherHash
+)
+
+// linkWords say it, of one link and of several.
+var linkWords = [][2]string{
+	dangling:  {"leads nowhere", "lead nowhere"},
+	behindGap: {"is not found: there is a gap before it", "are not found: there is a gap before them"},
+	otherHash: {"leads to a certificate with another hash: nobody finds it", "lead to certificates with other hashes: nobody finds them"},
+}
+
 // linkProblems adds to held what OpenSSL finds by a hash link, and says why it
-// does not find the rest.
-func (e *edit) linkProblems(name string, n hashName, held *certs.Set) (problems []string) {
+// does not find the rest. By the hash of versions before 1.0, which p11-kit makes
+// links of too, nobody looks any more.
+func (e *edit) linkProblems(name string, n hashName, held *certs.Set) (problems []linkProblem) {
 	data, err := e.root.ReadFile(inCertDir(name))
 	if err != nil {
-		return []string{name + " leads nowhere"}
+		return []linkProblem{dangling}
+	}
+	blocks, _ := e.reader.Read(data)
+	right := slices.DeleteFunc(slices.Clone(blocks), func(b pemfile.Block) bool { return b.Cert == nil || b.Cert.SubjectHash() != n.hash })
+	old := func(b pemfile.Block) bool { return b.Cert != nil && b.Cert.SubjectHashOld() == n.hash }
+	if len(right) == 0 && slices.ContainsFunc(blocks, old) {
+		return nil
 	}
 	reachable := true
 	for lower := range n.id {
 		reachable = reachable && exists(e.root, inCertDir(hashName{n.hash, lower}.String()))
 	}
 	if !reachable {
-		problems = append(problems, name+" is not found: there is a gap before it")
+		problems = append(problems, behindGap)
 	}
-	blocks, _ := e.reader.Read(data)
-	right := slices.DeleteFunc(slices.Clone(blocks), func(b pemfile.Block) bool { return b.Cert == nil || b.Cert.SubjectHash() != n.hash })
 	if len(right) == 0 {
-		problems = append(problems, name+" leads to a certificate with another hash: nobody finds it")
+		problems = append(problems, otherHash)
 	}
 	for _, b := range right {
 		if reachable {
