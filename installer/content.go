@@ -249,7 +249,7 @@ func (e *edit) removeCreated(store string) error {
 	for _, name := range recorded.Created {
 		switch info, err := e.root.Lstat(name); {
 		case err != nil:
-		case info.Mode()&fs.ModeSymlink != 0 && !exists(e.root, name):
+		case info.Mode()&fs.ModeSymlink != 0 && (!exists(e.root, name) || e.leadsToOurEmpty(name)):
 			if err := e.root.Remove(name); err != nil {
 				return err
 			}
@@ -259,4 +259,15 @@ func (e *edit) removeCreated(store string) error {
 	}
 	recorded.Created = left
 	return nil
+}
+
+// leadsToOurEmpty reports whether a link leads to a directory that this program made
+// and in which nothing is left.
+func (e *edit) leadsToOurEmpty(name string) bool {
+	real, err := e.root.Resolve(name)
+	if err != nil || !slices.Contains(e.record.Directories, real) {
+		return false
+	}
+	entries, err := e.root.ReadDir(real)
+	return err == nil && len(entries) == 0
 }

@@ -22,6 +22,7 @@ type p11Store struct {
 	files    []p11File // the first is the bundle for TLS
 	hashDirs []hashDir // directories of files with hash links
 	first    []string  // links to the first of bundles in a root that has no bundle
+	firstDir string    // the link to the first of hashDirs in such a root, in which those are made; "" makes none
 	rebuild  string    // the distribution's own tool
 }
 
@@ -85,8 +86,9 @@ var suse = p11Store{
 		{path: "var/lib/ca-certificates/pem", purpose: serverAuth},
 		{path: "var/lib/ca-certificates/openssl", purpose: anyPurpose, trusted: true},
 	},
-	first:   []string{"etc/ssl/ca-bundle.pem"},
-	rebuild: "update-ca-certificates",
+	first:    []string{"etc/ssl/ca-bundle.pem"},
+	firstDir: "etc/ssl/certs", // its OpenSSL reads no bundle
+	rebuild:  "update-ca-certificates",
 }
 
 // TakesEveryFile reports whether programs trust every file of a directory,
@@ -201,7 +203,21 @@ func (s p11Store) begin(e *edit, want []wanted) error {
 			return err
 		}
 	}
-	return nil
+	return s.beginDirs(e)
+}
+
+// beginDirs makes the hash directories, which some packages leave to a script that
+// has not run yet, and the link to the first.
+func (s p11Store) beginDirs(e *edit) error {
+	if s.firstDir == "" || isThere(e.root, s.firstDir) {
+		return nil
+	}
+	for _, d := range s.hashDirs {
+		if err := makeDirs(e.root, e.record, d.path); err != nil {
+			return err
+		}
+	}
+	return e.linkTo(s.id, "../../"+s.hashDirs[0].path, s.firstDir)
 }
 
 func (s p11Store) remove(e *edit, gone map[certs.Fingerprint]bool) error {

@@ -20,7 +20,7 @@ import (
 // The golden trees of distributions with p11-kit; e2e makes and checks them with
 // the real tool.
 func TestP11KitGolden(t *testing.T) {
-	for _, name := range []string{"fedora", "azurelinux", "arch", "suse"} {
+	for _, name := range []string{"fedora", "fedora44", "el10", "azurelinux", "azurelinux4", "arch", "suse"} {
 		t.Run(name, func(t *testing.T) {
 			before := roottest.TreeFile(t, "../testdata/roots/"+name+".before.txtar")
 			want := roottest.TreeFile(t, "../testdata/roots/"+name+".after.txtar")
@@ -203,5 +203,20 @@ func TestHashDirectoryCopies(t *testing.T) {
 		if got := link("New_Root.pem"); got != archive.file {
 			t.Errorf("%s: file link to %q", name, got)
 		}
+	}
+}
+
+// openSUSE makes its directories in a script of the package. In a root where that has
+// not run, what its OpenSSL reads is made too.
+func TestSUSEUnmade(t *testing.T) {
+	ca := roottest.NewCA(t, "Corp")
+	after, _ := roundTrip(t, tree(t, "-- etc/os-release --\nID=opensuse-tumbleweed\n-- usr/sbin/update-ca-certificates --\n"), installer.Options{}, source(t, "s", ca.PEM()))
+	for _, dir := range []string{"var/lib/ca-certificates/pem", "var/lib/ca-certificates/openssl"} {
+		if found := behindHash(after, dir, hash(t, ca)); !strings.Contains(found, " CERTIFICATE-----\nMII") {
+			t.Errorf("/%s: %q", dir, found)
+		}
+	}
+	if link := after["etc/ssl/certs"]; link == nil || string(link.Data) != "../../var/lib/ca-certificates/pem" {
+		t.Errorf("%+v", link)
 	}
 }

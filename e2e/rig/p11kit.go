@@ -5,6 +5,7 @@ package rig
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -23,23 +24,7 @@ type extract struct{ File, Format, args string }
 
 // P11Families are the distributions with a layout of their own.
 var P11Families = []P11Family{
-	{"fedora", "fedora", [2]string{"/etc/pki/ca-trust/source", "/usr/share/pki/ca-trust-source"}, []extract{
-		{"/etc/pki/ca-trust/extracted/openssl/ca-bundle.trust.crt", "openssl-bundle", "--filter=certificates --comment"},
-		{"/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", "pem-bundle", "--filter=ca-anchors --comment --purpose=server-auth"},
-		{"/etc/pki/ca-trust/extracted/pem/email-ca-bundle.pem", "pem-bundle", "--filter=ca-anchors --comment --purpose=email"},
-		{"/etc/pki/ca-trust/extracted/pem/objsign-ca-bundle.pem", "pem-bundle", "--filter=ca-anchors --comment --purpose=code-signing"},
-		{"/etc/pki/ca-trust/extracted/java/cacerts", "java-cacerts", "--filter=ca-anchors --purpose=server-auth"},
-		{"/etc/pki/ca-trust/extracted/edk2/cacerts.bin", "edk2-cacerts", "--filter=ca-anchors --purpose=server-auth"},
-		{"/etc/pki/ca-trust/extracted/pem/directory-hash", "pem-directory-hash", "--filter=ca-anchors --purpose=server-auth"},
-	}, `mkdir -p /etc/pki/tls/certs /etc/pki/java
-		ln -sfn /etc/pki/tls/certs /etc/ssl/certs
-		ln -sf /etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem /etc/pki/tls/cert.pem
-		ln -sf /etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem /etc/pki/tls/certs/ca-bundle.crt
-		ln -sf /etc/pki/ca-trust/extracted/java/cacerts /etc/pki/java/cacerts
-		find /etc/pki/tls/certs -type l -name '*.[0-9]' -delete
-		for link in $(cd /etc/pki/ca-trust/extracted/pem/directory-hash; ls -1 | grep -E '^[0-9a-f]{8}\.[0-9]+$'); do
-			ln -s /etc/pki/ca-trust/extracted/pem/directory-hash/$link /etc/pki/tls/certs/$link
-		done`},
+	{"fedora", "fedora", fedoraTrust, fedoraExtracts, fedoraLinks("/etc/pki/tls/cert.pem", "/etc/pki/tls/certs/ca-bundle.crt")},
 	{"azurelinux", "azurelinux", [2]string{"/etc/pki/ca-trust/source", "/usr/share/pki/ca-trust-source"}, []extract{
 		{"/etc/pki/ca-trust/extracted/openssl/ca-bundle.trust.crt", "openssl-bundle", "--filter=certificates --comment"},
 		{"/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", "pem-bundle", "--filter=ca-anchors --comment --purpose=server-auth"},
@@ -72,6 +57,42 @@ var P11Families = []P11Family{
 		{ printf '#\n# This file is made by update-ca-certificates; put anchors into\n# /etc/pki/trust/anchors instead of editing it.\n#\n'; cat /var/lib/ca-certificates/ca-bundle.pem; } >/tmp/bundle
 		chmod 0444 /tmp/bundle
 		mv -f /tmp/bundle /var/lib/ca-certificates/ca-bundle.pem`},
+}
+
+// P11Layouts are the families, and what else of Fedora's layout releases of 2026 have:
+// the same extracts, and other links to the bundle.
+var P11Layouts = append(slices.Clone(P11Families),
+	P11Family{"fedora44", "fedora", fedoraTrust, fedoraExtracts, fedoraLinks()}, // from 44 on no link to the bundle is left
+	P11Family{"el10", "rhel", fedoraTrust, fedoraExtracts, fedoraLinks("/etc/pki/tls/certs/ca-bundle.crt")},
+	P11Family{"azurelinux4", "azurelinux", fedoraTrust, fedoraExtracts, fedoraLinks("/etc/pki/tls/cert.pem", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")},
+)
+
+// What Fedora has for trust policy, and what its tool extracts.
+var (
+	fedoraTrust    = [2]string{"/etc/pki/ca-trust/source", "/usr/share/pki/ca-trust-source"}
+	fedoraExtracts = []extract{
+		{"/etc/pki/ca-trust/extracted/openssl/ca-bundle.trust.crt", "openssl-bundle", "--filter=certificates --comment"},
+		{"/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", "pem-bundle", "--filter=ca-anchors --comment --purpose=server-auth"},
+		{"/etc/pki/ca-trust/extracted/pem/email-ca-bundle.pem", "pem-bundle", "--filter=ca-anchors --comment --purpose=email"},
+		{"/etc/pki/ca-trust/extracted/pem/objsign-ca-bundle.pem", "pem-bundle", "--filter=ca-anchors --comment --purpose=code-signing"},
+		{"/etc/pki/ca-trust/extracted/java/cacerts", "java-cacerts", "--filter=ca-anchors --purpose=server-auth"},
+		{"/etc/pki/ca-trust/extracted/edk2/cacerts.bin", "edk2-cacerts", "--filter=ca-anchors --purpose=server-auth"},
+		{"/etc/pki/ca-trust/extracted/pem/directory-hash", "pem-directory-hash", "--filter=ca-anchors --purpose=server-auth"},
+	}
+)
+
+// fedoraLinks is the shell that lays the links of a package, those to the bundle as
+// named, and the copies of the hash links.
+func fedoraLinks(toBundle ...string) string {
+	script := "mkdir -p /etc/pki/tls/certs /etc/pki/java\nln -sfn /etc/pki/tls/certs /etc/ssl/certs\n"
+	for _, link := range toBundle {
+		script += "ln -sf /etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem " + link + "\n"
+	}
+	return script + `ln -sf /etc/pki/ca-trust/extracted/java/cacerts /etc/pki/java/cacerts
+		find /etc/pki/tls/certs -type l -name '*.[0-9]' -delete
+		for link in $(cd /etc/pki/ca-trust/extracted/pem/directory-hash; ls -1 | grep -E '^[0-9a-f]{8}\.[0-9]+$'); do
+			ln -s /etc/pki/ca-trust/extracted/pem/directory-hash/$link /etc/pki/tls/certs/$link
+		done`
 }
 
 // Root returns a root of the family without any trust yet.

@@ -52,7 +52,7 @@ func TestGoldenTrees(t *testing.T) {
 // few roots; after, what certgraft makes of that, which [TestP11Kit] compares
 // with what the tool would.
 func TestGoldenP11Kit(t *testing.T) {
-	for _, f := range rig.P11Families {
+	for _, f := range rig.P11Layouts {
 		t.Run(f.Name, func(t *testing.T) {
 			root := f.Root(t)
 			for line := range strings.Lines(goldenConf) {

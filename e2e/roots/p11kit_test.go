@@ -20,13 +20,16 @@ import (
 // After install, the family's tool run for real makes the same of the anchors:
 // the same certificates, with the same trust and labels, in every format.
 func TestP11Kit(t *testing.T) {
-	for _, f := range rig.P11Families {
+	for _, f := range rig.P11Layouts {
 		t.Run(f.Name, func(t *testing.T) {
 			root := f.Root(t)
 			f.LayMozilla(t, root)
 			layOdd(t, f, root)
 			f.Tool(t, root)
 			before := rig.Snapshot(t, root)
+			if out := rig.Run(t, rig.Certgraft, "inspect", root); strings.Contains(out, "nowhere") || strings.Contains(out, "nobody finds") {
+				t.Errorf("inspect finds fault with what the tool made:\n%s", out)
+			}
 
 			install := append([]string{"install", "--root", root, "--expired", "keep", rig.NewAuthority(t, "Corp Root").CAFile, oddSources(t)}, rig.RDS(t)...)
 			out := rig.Run(t, rig.Certgraft, install...)
