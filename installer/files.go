@@ -14,12 +14,16 @@ import (
 // Paths that the tools called update-ca-certificates share.
 const (
 	updateTool  = "usr/sbin/update-ca-certificates"
+	updateTool2 = "usr/bin/update-ca-certificates" // Wolfi, where sbin and bin are one
 	caConf      = "etc/ca-certificates.conf"
 	sharedDir   = "usr/share/ca-certificates"
 	localDir    = "usr/local/share/ca-certificates"
 	certDir     = "etc/ssl/certs"
 	toolsBundle = "etc/ssl/certs/ca-certificates.crt"
 )
+
+// hasUpdateTool reports whether a root has a tool of that name.
+func hasUpdateTool(root fs.FS) bool { return exists(root, updateTool) || exists(root, updateTool2) }
 
 // readIfThere returns the content of a file, nil where there is none. It is not
 // to be changed.

@@ -156,7 +156,7 @@ var readDirs = []string{
 
 // readFiles are the other files that are read.
 var readFiles = []string{
-	RecordPath, caConf, updateTool, "etc/os-release", "usr/lib/os-release", "etc/alpine-release", "lib/apk/db/installed", "var/lib/dpkg/status",
+	RecordPath, caConf, updateTool, updateTool2, "etc/os-release", "usr/lib/os-release", "etc/alpine-release", "lib/apk/db/installed", "var/lib/dpkg/status",
 }
 
 // readNames are the names, wherever they are, of files that packages of a

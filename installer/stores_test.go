@@ -438,3 +438,17 @@ func percent(data []byte) string {
 	}
 	return out.String()
 }
+
+// Wolfi's tool is in /usr/bin, with a link from sbin or without, and its Mozilla roots
+// are among the local anchors: hash links are made in all cases.
+func TestWolfiMergedSbin(t *testing.T) {
+	theirs, ca := roottest.NewCA(t, "Theirs"), roottest.NewCA(t, "Corp")
+	const root = "-- etc/os-release --\nID=wolfi\n-- usr/local/share/ca-certificates/mozilla.crt --\nCA1\n-- etc/ssl/certs/ca-certificates.crt --\nCA1\n\n" +
+		"-- etc/ssl/certs/ca-cert-mozilla.pem -> /usr/local/share/ca-certificates/mozilla.crt --\n"
+	for _, tool := range []string{"-- usr/bin/update-ca-certificates 0755 --\n", "-- usr/bin/update-ca-certificates 0755 --\n-- usr/sbin -> bin --\n"} {
+		after, _ := roundTrip(t, tree(t, root+tool+"-- etc/ssl/certs/"+hash(t, theirs)+".0 -> ca-cert-mozilla.pem --\n", theirs), installer.Options{}, source(t, "s", ca.PEM()))
+		if found := behindHash(rootfs.NewOverlay(after), "etc/ssl/certs", hash(t, ca)); found != ca.PEM() {
+			t.Errorf("%q: %q", tool, found)
+		}
+	}
+}
