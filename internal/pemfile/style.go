@@ -3,6 +3,7 @@ package pemfile
 import (
 	"bytes"
 	"cmp"
+	encoding "encoding/asn1"
 	"encoding/pem"
 	"slices"
 
@@ -155,11 +156,19 @@ func FileLabel(c *certs.Certificate) string {
 }
 
 // trustedDER returns a certificate with what OpenSSL calls auxiliary data
-// (X509_CERT_AUX): its label, and no limits to what it is trusted for.
-func trustedDER(c *certs.Certificate) []byte {
+// (X509_CERT_AUX): its label, and no limits to what it is trusted for, or what it is
+// not trusted for.
+func trustedDER(c *certs.Certificate, rejected []encoding.ObjectIdentifier) []byte {
 	var b cryptobyte.Builder
 	b.AddBytes(c.Raw)
 	b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+		if len(rejected) > 0 {
+			b.AddASN1(asn1.Tag(0).ContextSpecific().Constructed(), func(b *cryptobyte.Builder) {
+				for _, usage := range rejected {
+					b.AddASN1ObjectIdentifier(usage)
+				}
+			})
+		}
 		if l := Label(c); l != "" {
 			b.AddASN1(asn1.UTF8String, func(b *cryptobyte.Builder) { b.AddBytes([]byte(l)) })
 		}
@@ -168,5 +177,15 @@ func trustedDER(c *certs.Certificate) []byte {
 }
 
 func trustedPEM(c *certs.Certificate) []byte {
-	return pem.EncodeToMemory(&pem.Block{Type: "TRUSTED CERTIFICATE", Bytes: trustedDER(c)})
+	return pem.EncodeToMemory(&pem.Block{Type: "TRUSTED CERTIFICATE", Bytes: trustedDER(c, nil)})
+}
+
+// Rejected returns what trust extract writes of a certificate that is in a blocklist,
+// in a file that has those too: it is trusted for nothing that p11-kit knows.
+func Rejected(c *certs.Certificate) []byte {
+	var usages []encoding.ObjectIdentifier
+	for n := 1; n <= 8; n++ { // TLS servers and clients, code, email, three of IPsec, time stamps
+		usages = append(usages, encoding.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 3, n})
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "TRUSTED CERTIFICATE", Bytes: trustedDER(c, usages)})
 }
