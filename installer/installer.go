@@ -20,9 +20,12 @@ package installer
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"slices"
 
+	"github.com/certgraft/certgraft/installer/internal/distrusted"
+	"github.com/certgraft/certgraft/internal/hint"
 	"github.com/certgraft/certgraft/rootfs"
 )
 
@@ -34,6 +37,9 @@ func Install(root *rootfs.Overlay, sources []Source, opt Options) (*Report, erro
 		return nil, err
 	}
 	want := e.note(sources)
+	if err := e.refuseDistrusted(want); err != nil {
+		return nil, err
+	}
 	if opt.Sync {
 		if err := e.sync(byName(sources)); err != nil {
 			return nil, err
@@ -94,13 +100,20 @@ func (e *edit) try(s store, want []wanted) error {
 	return replay(e.root, trial.root)
 }
 
-// replay makes the changes of trial in root.
+// replay makes the changes of trial in root. A directory goes when what was in it has.
 func replay(root, trial *rootfs.Overlay) error {
-	for c := range trial.Changes() {
+	changes := slices.Collect(trial.Changes())
+	for _, c := range slices.Backward(changes) {
+		if c.Removed {
+			if err := root.Remove(c.Name); err != nil {
+				return err
+			}
+		}
+	}
+	for _, c := range changes {
 		var err error
 		switch {
 		case c.Removed:
-			err = root.Remove(c.Name)
 		case c.Mode.IsDir():
 			err = root.MkdirAll(c.Name, c.Mode.Perm())
 		case c.Mode&fs.ModeSymlink != 0:
@@ -133,4 +146,23 @@ func (e *edit) warnUnrooted(want []wanted) {
 			e.warn("%s is no root, and its issuer %s is not trusted here: OpenSSL and what is built on it (psql, Node, Ruby, PHP, Python before 3.13) go on to the root and fail; install the root too", w.Subject(), w.Issuer())
 		}
 	}
+}
+
+// refuseDistrusted returns an error if what is wanted is distrusted in this root.
+func (e *edit) refuseDistrusted(want []wanted) error {
+	kept, err := distrusted.Read(e.root)
+	if err != nil {
+		return err
+	}
+	for _, w := range want {
+		switch i := slices.IndexFunc(kept.Asked, func(a distrusted.Asked) bool { return a.Is(w.Certificate) }); {
+		case i < 0:
+		case e.opt.OverrideBlocklist:
+			e.warn("%s is installed although certgraft distrust took it out of this root", w.Subject())
+		default:
+			return hint.Add(fmt.Errorf("%w: %s is not to be trusted in this root: certgraft distrust took it out", ErrRefused, w.Subject()),
+				"leave it out, trust it again with certgraft distrust --undo, or install it all the same with --override-blocklist")
+		}
+	}
+	return nil
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/certgraft/certgraft/certs"
 )
 
 // Report says what was done, or would be.
@@ -14,6 +16,9 @@ type Report struct {
 	Notes     []string
 	Stays     []Stay         // of what was to be taken out
 	Readers   []ReaderReport // that are in the root
+	Taken     []Taken        // by [Distrust]
+	Returned  []Taken        // by [TrustAgain]
+	Missing   []Unwanted     // that the root does not have
 	Advice    []Advice
 	Instead   []Instead     // variables that name what must not be edited
 	Sources   []string      // that something in the root is from
@@ -29,6 +34,24 @@ type Stay struct {
 	Fingerprint string `json:"fingerprint"`
 	Subject     string `json:"subject"`
 	Because     string `json:"because"` // what explains it
+}
+
+// Unwanted is a certificate, or a public key, that is not to be trusted.
+type Unwanted struct {
+	Certificate string             `json:"certificate,omitzero"` // SHA-256 of it, or "" for a key
+	Key         string             `json:"key,omitzero"`         // SHA-256 of its SubjectPublicKeyInfo
+	Name        string             `json:"name"`                 // what the report calls it
+	Why         string             `json:"why,omitzero"`         // "" where nobody said
+	Cert        *certs.Certificate `json:"-"`                    // where it is known
+	Listed      bool               `json:"-"`                    // a list has it: that a root lacks it is no news
+}
+
+// Taken is a certificate that was taken out of a root.
+type Taken struct {
+	Fingerprint string   `json:"fingerprint"`
+	Subject     string   `json:"subject"`
+	Why         string   `json:"why,omitzero"`
+	From        []string `json:"from"` // files, links left aside
 }
 
 // Instead is a variable that should name the bundle, where it names a file that

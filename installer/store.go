@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/installer/internal/distrusted"
 	"github.com/certgraft/certgraft/internal/browser"
 	"github.com/certgraft/certgraft/internal/hint"
 	"github.com/certgraft/certgraft/internal/pemfile"
@@ -156,7 +157,7 @@ var readDirs = []string{
 
 // readFiles are the other files that are read.
 var readFiles = []string{
-	RecordPath, caConf, updateTool, updateTool2, "etc/os-release", "usr/lib/os-release", "etc/alpine-release", "lib/apk/db/installed", "var/lib/dpkg/status",
+	RecordPath, distrusted.Path, caConf, updateTool, updateTool2, "etc/os-release", "usr/lib/os-release", "etc/alpine-release", "lib/apk/db/installed", "var/lib/dpkg/status",
 }
 
 // readNames are the names, wherever they are, of files that packages of a

@@ -1,0 +1,612 @@
+package installer
+
+import (
+	"errors"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/installer/internal/distrusted"
+	"github.com/certgraft/certgraft/internal/pemfile"
+	"github.com/certgraft/certgraft/rootfs"
+)
+
+// DistrustPath is where a root says what [Distrust] took out of it.
+const DistrustPath = distrusted.Path
+
+func (u Unwanted) asked() distrusted.Asked {
+	return distrusted.Asked{Certificate: u.Certificate, Key: u.Key, Name: u.Name, Why: u.Why}
+}
+
+// covers reports whether what was asked for is the same certificate, or its key.
+func (u Unwanted) covers(a distrusted.Asked) bool { return u.Cert != nil && a.Is(u.Cert) }
+
+// Distrust takes certificates out of every store of root, whoever put them there, by
+// what the store has for that, so that the distribution's own tool does not bring them
+// back. What was taken out is kept in [DistrustPath], for [TrustAgain]. Nothing is
+// written to the root itself: on an error the overlay is to be thrown away.
+//
+// The root is first as if nothing had ever been distrusted in it, and then all that is
+// distrusted leaves at once: the record is always of both states.
+func Distrust(root *rootfs.Overlay, unwanted []Unwanted, opt Options) (*Report, error) {
+	was, err := distrusted.Read(root)
+	if err != nil {
+		return nil, err
+	}
+	asked := slices.Clone(was.Asked)
+	for _, u := range unwanted {
+		if !slices.ContainsFunc(asked, u.asked().Same) {
+			asked = append(asked, u.asked())
+		}
+	}
+	return distrust(root, was, asked, unwanted, opt)
+}
+
+// Distrusted returns what is not to be trusted in root, as the beginning of each digest.
+func Distrusted(root fs.FS) (names []string, err error) {
+	kept, err := distrusted.Read(root)
+	if err != nil {
+		return nil, err
+	}
+	const digits = 16
+	for _, a := range kept.Asked {
+		if a.Key != "" {
+			names = append(names, "spki:"+a.Key[:min(digits, len(a.Key))])
+			continue
+		}
+		names = append(names, a.Certificate[:min(digits, len(a.Certificate))])
+	}
+	return names, nil
+}
+
+// distrust gives back what was taken out, and takes out what is asked for.
+func distrust(root *rootfs.Overlay, was *distrusted.Record, asked []distrusted.Asked, unwanted []Unwanted, opt Options) (*Report, error) {
+	before := rootfs.NewOverlay(root)
+	returned, err := giveBack(before, was, opt)
+	if err != nil {
+		return nil, err
+	}
+	after := rootfs.NewOverlay(before)
+	e, err := newEdit(after, opt)
+	if err != nil {
+		return nil, err
+	}
+	b := &ban{edit: e, asked: asked, unwanted: unwanted, kept: distrusted.New(), found: &certs.Set{}}
+	if err := b.all(); err != nil {
+		return nil, err
+	}
+	if err := b.keep(before); err != nil {
+		return nil, err
+	}
+	b.tellTaken()
+	e.report.Notes = append(returned, e.report.Notes...)
+	if err := replay(before, after); err != nil {
+		return nil, err
+	}
+	return e.report, replay(root, before)
+}
+
+// ban is one run of taking certificates out.
+type ban struct {
+	*edit
+	asked    []distrusted.Asked
+	unwanted []Unwanted // of this run
+	kept     *distrusted.Record
+	found    *certs.Set                   // what of the root is not to be trusted
+	gone     map[certs.Fingerprint]bool   // the same
+	why      explanation                  // what the sources of the root's own store hold, before
+	changes  map[string]distrusted.Change // by path, of files that were edited
+	aside    map[string]bool              // files and links that went
+	from     map[certs.Fingerprint][]string
+}
+
+// wants returns why a certificate is not to be trusted.
+func (b *ban) wants(c *certs.Certificate) (why string, unwanted bool) {
+	for _, a := range b.asked {
+		if a.Is(c) {
+			return a.Why, true
+		}
+	}
+	return "", false
+}
+
+// has reports whether the root has what was asked for.
+func (b *ban) has(a distrusted.Asked) bool {
+	for c := range b.found.All() {
+		if a.Is(c) {
+			return true
+		}
+	}
+	return false
+}
+
+func (b *ban) all() error {
+	b.gone, b.changes, b.aside, b.from = map[certs.Fingerprint]bool{}, map[string]distrusted.Change{}, map[string]bool{}, map[certs.Fingerprint][]string{}
+	if err := b.search(); err != nil {
+		return err
+	}
+	if b.found.Len() == 0 {
+		return nil
+	}
+	for _, s := range takenFirst() {
+		if err := b.takeFrom(s); err != nil {
+			return err
+		}
+	}
+	for _, dir := range b.hashDirs() {
+		if err := errors.Join(b.files(dir), b.links(dir)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// takeFrom takes what is not to be trusted out of one store.
+func (b *ban) takeFrom(s store) error {
+	switch s := s.(type) {
+	case anchorStore:
+		if s.used(b.edit) {
+			return b.fromAnchors(s)
+		}
+	case p11Store:
+		if s.used(b.edit) {
+			return b.fromPolicy(s)
+		}
+	case dirStore:
+		if s.used(b.edit) {
+			return b.fromDirectory(s)
+		}
+	case javaStore:
+		for _, name := range b.keystores() {
+			if err := b.file(s.name(), name, b.keystoreFormat(name)); err != nil {
+				return err
+			}
+		}
+	default:
+		return b.fromFiles(s)
+	}
+	return nil
+}
+
+// fromFiles takes them out of the bundles that no tool makes.
+func (b *ban) fromFiles(s store) error {
+	files, err := b.filesOf(s)
+	if err != nil {
+		return err
+	}
+	for _, name := range files {
+		if err := b.file(s.name(), name, b.bundle(name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// filesOf returns the bundles of a store that no tool makes.
+func (b *ban) filesOf(s store) ([]string, error) {
+	switch s := s.(type) {
+	case bundleStore:
+		return b.bundleFiles()
+	case envStore:
+		return b.quiet().extendable(b.namers(), nil)
+	case configStore:
+		quiet := b.quiet()
+		return quiet.extendable(quiet.configNamers(), nil)
+	case bundledStore:
+		return s.found(b.edit), nil
+	}
+	return nil, nil
+}
+
+// quiet returns the edit with a report that nobody reads.
+func (b *ban) quiet() *edit {
+	quiet := *b.edit
+	quiet.report = &Report{Detection: b.report.Detection}
+	return &quiet
+}
+
+// search finds what of the root is not to be trusted.
+func (b *ban) search() error {
+	seen := map[*certs.Certificate]bool{}
+	note := func(c *certs.Certificate, name string) {
+		if seen[c] {
+			return
+		}
+		seen[c] = true
+		if _, unwanted := b.wants(c); unwanted {
+			b.found.Add(c, "/"+name)
+			b.gone[c.Fingerprint()] = true
+		}
+	}
+	names, err := b.places()
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		for _, c := range b.certificates(name) {
+			note(c, name)
+		}
+	}
+	for _, name := range b.keystores() {
+		for c := range b.keystoreHolds(name).All() {
+			note(c, name)
+		}
+	}
+	return nil
+}
+
+// places returns every file that may hold certificates that programs read, and every
+// anchor.
+func (b *ban) places() (names []string, err error) {
+	for _, row := range stores {
+		files, err := b.filesOf(row.store)
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, files...)
+		switch s := row.store.(type) {
+		case anchorStore:
+			if s.used(b.edit) {
+				a, err := s.anchors(b.root)
+				if err != nil {
+					return nil, err
+				}
+				for _, f := range a.files {
+					names = append(names, f.name())
+				}
+			}
+		case p11Store:
+			if s.used(b.edit) {
+				names = append(names, b.policyFiles(s)...)
+				for _, f := range s.files {
+					names = append(names, f.path)
+				}
+			}
+		case dirStore:
+			if s.used(b.edit) {
+				names = append(names, b.inDirectory(s.anchors)...)
+			}
+		}
+	}
+	for _, dir := range b.hashDirs() {
+		names = append(names, b.inDirectory(dir)...)
+	}
+	slices.Sort(names)
+	return slices.Compact(names), nil
+}
+
+func (b *ban) inDirectory(dir string) (names []string) {
+	entries, _ := b.root.ReadDir(dir) // one that is missing has nothing
+	for _, entry := range entries {
+		if name := path.Join(dir, entry.Name()); fs.ValidPath(name) && leadsToFile(b.root, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+func (b *ban) policyFiles(s p11Store) (names []string) {
+	for _, dir := range s.trust {
+		names = append(names, b.inDirectory(dir)...)
+		names = append(names, b.inDirectory(path.Join(dir, "anchors"))...)
+	}
+	return names
+}
+
+// certificates returns what a file holds, as the most lenient program reads it.
+func (b *ban) certificates(name string) (found []*certs.Certificate) {
+	data, err := b.root.Content(name)
+	if err != nil || len(data) == 0 {
+		return nil
+	}
+	return b.certificatesIn(data)
+}
+
+func (b *ban) certificatesIn(data []byte) (found []*certs.Certificate) {
+	for _, c := range b.reader.Copies(data, pemfile.Style{}) {
+		found = append(found, c.Cert)
+	}
+	if len(found) == 0 {
+		found, _, _ = certs.ParseAll(data)
+	}
+	return found
+}
+
+// holds reports whether a file holds what is not to be trusted, and whether it holds
+// nothing else.
+func (b *ban) holds(name string) (some, alone bool) {
+	all := b.certificates(name)
+	for _, c := range all {
+		some = some || b.gone[c.Fingerprint()]
+	}
+	return some, some && !slices.ContainsFunc(all, func(c *certs.Certificate) bool { return !b.gone[c.Fingerprint()] })
+}
+
+// fromAnchors deselects packaged anchors, moves local ones aside, and leaves of the
+// rest what the tool would.
+func (b *ban) fromAnchors(s anchorStore) error {
+	before, err := s.look(b.edit)
+	if err != nil {
+		return err
+	}
+	b.why = b.explanationOf(before.anchors.files)
+	there := maps.Clone(before.there)
+	for name := range b.badLinks(certDir) {
+		delete(there, name)
+	}
+	if err := b.deselect(before.anchors); err != nil {
+		return err
+	}
+	if err := b.files(certDir); err != nil {
+		return err
+	}
+	left, err := s.anchors(b.root)
+	if err != nil {
+		return err
+	}
+	if before.data != nil {
+		real, err := b.root.Resolve(toolsBundle)
+		if err != nil {
+			return err
+		}
+		as := format{"bundle", func(e *edit, store, name string, data []byte) (content, error) {
+			return &anchorBundle{e.openBundle(store, name, data, s.style), s, before, left}, nil
+		}}
+		if err := b.file(s.id, real, as); err != nil {
+			return err
+		}
+	}
+	b.report.hooks = true
+	if !before.links {
+		return nil // they are taken away one by one
+	}
+	return s.remakeLinks(b.edit, before.there, there, left)
+}
+
+// deselect says in the configuration of update-ca-certificates that anchors of
+// packages are not to be trusted, and moves local ones aside.
+func (b *ban) deselect(a *anchors) error {
+	conf, err := readIfThere(b.root, caConf)
+	if err != nil {
+		return err
+	}
+	var lines []string
+	for _, f := range a.files {
+		some, alone := b.holds(f.name())
+		line, packaged := strings.CutPrefix(f.path, "/"+sharedDir+"/")
+		switch {
+		case !some:
+		case packaged:
+			if !alone {
+				b.warn("%s holds other certificates too, which are deselected with it", f.path)
+			}
+			conf, lines = distrusted.Deselect(conf, line), append(lines, line)
+			b.note(f.name())
+		default:
+			if err := b.moveOrCut(f.name(), alone); err != nil {
+				return err
+			}
+		}
+	}
+	if len(lines) == 0 {
+		return nil
+	}
+	real, err := b.root.Resolve(caConf)
+	if err != nil {
+		return err
+	}
+	b.changes[real] = distrusted.Change{Path: real, Lines: lines}
+	return b.root.WriteFile(real, conf, 0o644)
+}
+
+// moveOrCut takes away a file that holds nothing else, or cuts out of another one.
+func (b *ban) moveOrCut(name string, alone bool) error {
+	if !alone {
+		real, err := b.root.Resolve(name)
+		if err != nil {
+			return err
+		}
+		return b.file("", real, bundleAs(pemfile.Style{}))
+	}
+	b.note(name)
+	b.aside[name] = true
+	return b.root.Remove(name)
+}
+
+// fromPolicy blocks certificates in p11-kit's own way, and takes them out of what
+// trust extract makes. It marks an anchor of the administrator's directory as blocked
+// in no file: such a one is moved aside.
+func (b *ban) fromPolicy(s p11Store) error {
+	all, err := s.left(b.edit)
+	if err != nil {
+		return err
+	}
+	b.why = all.explain(everything)
+	for _, name := range b.policyFiles(s) {
+		some, alone := b.holds(name)
+		if !some || !strings.HasPrefix(name, s.trust[0]+"/") {
+			continue
+		}
+		if data, _ := b.root.Content(name); !alone && strings.Contains(string(data), "[p11-kit-object-v1]") {
+			continue // its blocks are no more than parts of its objects
+		}
+		if err := b.moveOrCut(name, alone); err != nil {
+			return err
+		}
+	}
+	for c := range b.found.All() {
+		if err := b.block(s, c); err != nil {
+			return err
+		}
+	}
+	for _, f := range s.files {
+		if err := b.file(s.id, f.path, f.format); err != nil {
+			return err
+		}
+	}
+	for _, d := range s.hashDirs {
+		if err := d.remove(b.edit, s.id, b.gone, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// block writes a file into the blocklist.
+func (b *ban) block(s p11Store, c *certs.Certificate) error {
+	dir := path.Join(s.trust[0], "blocklist")
+	if older := path.Join(s.trust[0], "blacklist"); exists(b.root, older) && !exists(b.root, dir) {
+		dir = older
+	}
+	name := path.Join(dir, certs.FileName("distrusted", c, 16))
+	return b.root.WriteFile(name, c.AppendPEM(nil), 0o644)
+}
+
+// fromDirectory takes anchors away, and leaves the bundle that the tool makes of the
+// others where it was the tool's.
+func (b *ban) fromDirectory(s dirStore) error {
+	joined, err := s.isJoined(b.edit)
+	if err != nil {
+		return err
+	}
+	if b.why, err = s.explain(b.edit); err != nil {
+		return err
+	}
+	for _, dir := range slices.Compact([]string{s.anchors, s.links}) {
+		if err := errors.Join(b.files(dir), b.links(dir)); err != nil {
+			return err
+		}
+	}
+	return b.file(s.id, s.bundle, s.format(joined))
+}
+
+// files takes out of the files of a directory, links aside, what is not to be trusted.
+func (b *ban) files(dir string) error {
+	entries, err := b.root.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	for _, entry := range entries {
+		name := path.Join(dir, entry.Name())
+		if !entry.Type().IsRegular() || !fs.ValidPath(name) || slices.Contains(b.bundlePaths, name) {
+			continue
+		}
+		if some, alone := b.holds(name); some {
+			err = errors.Join(err, b.moveOrCut(name, alone))
+		}
+	}
+	return err
+}
+
+// links takes away the links of a directory that lead to what is not to be trusted,
+// or led there.
+func (b *ban) links(dir string) error {
+	bad := b.badLinks(dir)
+	_, err := (hashLinks{b.edit, "", dir}).drop(func(name, _ string) bool { _, gone := bad[name]; return gone })
+	return err
+}
+
+// badLinks returns the links of a directory that lead to nothing but what is not to be
+// trusted, or to a file that was moved aside.
+func (b *ban) badLinks(dir string) map[string]string {
+	links, _ := linksIn(b.root, dir) // one that is missing has none
+	bad := map[string]string{}
+	for name, target := range links {
+		if _, alone := b.holds(path.Join(dir, name)); alone || b.leadsAside(dir, name, links) {
+			bad[name] = target
+		}
+	}
+	return bad
+}
+
+// leadsAside reports whether a link led to a file that was moved aside.
+func (b *ban) leadsAside(dir, name string, links map[string]string) bool {
+	for range len(links) {
+		target, isLink := links[name]
+		if !isLink {
+			return false
+		}
+		at := rootedIn(dir, target)
+		if b.aside[at] {
+			return true
+		}
+		if path.Dir(at) != dir {
+			return false
+		}
+		name = path.Base(at)
+	}
+	return false
+}
+
+// note enters that what is not to be trusted goes out of a file.
+func (b *ban) note(name string) {
+	for _, c := range b.certificates(name) {
+		b.went(c, name)
+	}
+}
+
+func (b *ban) went(c *certs.Certificate, name string) {
+	if f := c.Fingerprint(); b.gone[f] && !slices.Contains(b.from[f], "/"+name) {
+		b.from[f] = append(b.from[f], "/"+name)
+	}
+}
+
+// tellTaken says what was taken out, what was not there, and what else there is to know.
+func (b *ban) tellTaken() {
+	upgrade := map[string]bool{}
+	for c := range b.found.All() {
+		why, _ := b.wants(c)
+		b.report.Taken = append(b.report.Taken, Taken{c.Fingerprint().String(), c.Subject(), why, b.from[c.Fingerprint()]})
+		for _, name := range b.from[c.Fingerprint()] {
+			if b.comesBack(name[1:]) {
+				upgrade[name] = true
+			}
+		}
+		b.warnStillIssued(c)
+	}
+	for _, u := range b.unwanted {
+		if !b.has(u.asked()) {
+			b.report.Missing = append(b.report.Missing, u)
+		}
+	}
+	if names := slices.Sorted(maps.Keys(upgrade)); len(names) > 0 {
+		b.tell("an upgrade of the package or the image that %s came from brings it back: run certgraft distrust again then", some(names))
+	}
+	if b.found.Len() > 0 && b.trustsNobody() {
+		b.warn("this root trusts no CA any more: programs that read its bundles refuse every server")
+	}
+}
+
+// comesBack reports whether nothing of the root keeps out of a file what was taken out
+// of it, when that is replaced.
+func (b *ban) comesBack(name string) bool {
+	change, edited := b.changes[name]
+	explained := slices.ContainsFunc(change.Pieces, func(p distrusted.Piece) bool { return p.Explained }) ||
+		slices.ContainsFunc(change.Entries, func(e distrusted.Entry) bool { return e.Explained })
+	return edited && !explained && len(change.Lines) == 0
+}
+
+// warnStillIssued says of a certificate that is no root what trusts it all the same.
+func (b *ban) warnStillIssued(c *certs.Certificate) {
+	if c.SelfIssued() {
+		return
+	}
+	for root, err := range b.trusted() {
+		if err == nil && root.Subject() == c.Issuer() {
+			b.warn("%s is no root: a server that sends it is trusted by way of %s, which is trusted here; a list of roots cannot block it, so distrust that one too", c.Subject(), root.Subject())
+			return
+		}
+	}
+}
+
+func (b *ban) trustsNobody() bool {
+	for _, err := range b.trusted() {
+		if err == nil {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,117 @@
+package distrusted
+
+import (
+	"bytes"
+	"slices"
+)
+
+// Part is the stretch of a file that is one certificate, with what belongs to it.
+type Part struct {
+	Start, End int
+	Print      string // SHA-256 of the certificate
+}
+
+// Piece is a stretch that was cut out of a file, and where it stood.
+type Piece struct {
+	Certificate string   `json:"certificate"`
+	Behind      []string `json:"behind,omitempty"` // the certificates before it, the nearest first
+	Gap         int      `json:"gap,omitempty"`    // bytes between the two
+	Was         []byte   `json:"was,omitempty"`
+	Now         []byte   `json:"now,omitempty"` // what stands in its place
+	Ours        bool     `json:"ours,omitempty"`
+	Explained   bool     `json:"explained,omitempty"`
+}
+
+// predecessors is how many certificates before a piece are kept.
+const predecessors = 4
+
+// Cut returns a file without the parts that gone picks, and the pieces. In place of
+// each is what instead says, if it is not nil.
+func Cut(data []byte, parts []Part, gone func(Part) bool, instead func(Part) []byte) (rest []byte, pieces []Piece) {
+	at := 0
+	for i, p := range parts {
+		if !gone(p) {
+			continue
+		}
+		piece := Piece{Certificate: p.Print, Gap: p.Start, Was: data[p.Start:p.End]}
+		for _, before := range slices.Backward(parts[max(0, i-predecessors):i]) {
+			piece.Behind = append(piece.Behind, before.Print)
+		}
+		if i > 0 {
+			piece.Gap -= parts[i-1].End
+		}
+		if instead != nil {
+			piece.Now = instead(p)
+		}
+		rest = append(append(rest, data[at:p.Start]...), piece.Now...)
+		pieces, at = append(pieces, piece), p.End
+	}
+	return append(rest, data[at:]...), pieces
+}
+
+// Restore puts pieces back into a file: each behind the certificate that it stood
+// behind, or the nearest before that. What the file has again is not put there twice:
+// of several copies a tool's comes first.
+func Restore(data []byte, split func([]byte) []Part, pieces []Piece) []byte {
+	data = bytes.Clone(data)
+	there := map[string]int{}
+	for _, p := range split(data) {
+		there[p.Print]++
+	}
+	for _, p := range pieces {
+		if at := bytes.Index(data, p.Now); len(p.Now) > 0 && at >= 0 {
+			data = slices.Concat(data[:at], p.Was, data[at+len(p.Now):])
+			continue
+		}
+		if there[p.Certificate] > 0 || len(p.Was) == 0 {
+			there[p.Certificate]--
+			continue
+		}
+		at := p.place(split(data), len(data))
+		data = slices.Concat(data[:at], p.Was, data[at:])
+	}
+	return data
+}
+
+// place returns where in a file of that size the piece belongs.
+func (p Piece) place(parts []Part, size int) int {
+	for i, print := range p.Behind {
+		at := slices.IndexFunc(parts, func(part Part) bool { return part.Print == print })
+		if at < 0 {
+			continue
+		}
+		next := size
+		if at+1 < len(parts) {
+			next = parts[at+1].Start
+		}
+		if i > 0 {
+			return parts[at].End
+		}
+		return min(parts[at].End+p.Gap, next)
+	}
+	switch {
+	case len(p.Behind) > 0:
+		return size // nothing is left that tells
+	case len(parts) > 0:
+		return min(p.Gap, parts[0].Start)
+	}
+	return min(p.Gap, size)
+}
+
+// Deselect puts an exclamation mark before the lines of /etc/ca-certificates.conf that
+// select a file.
+func Deselect(conf []byte, file string) []byte { return relabel(conf, file, "!"+file) }
+
+// Select takes the exclamation mark away.
+func Select(conf []byte, file string) []byte { return relabel(conf, "!"+file, file) }
+
+func relabel(conf []byte, was, now string) []byte {
+	var out []byte
+	for line := range bytes.Lines(conf) {
+		if string(bytes.Trim(line, " \t\n")) == was {
+			line = bytes.Replace(line, []byte(was), []byte(now), 1)
+		}
+		out = append(out, line...)
+	}
+	return out
+}
