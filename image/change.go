@@ -6,13 +6,14 @@ import (
 
 // imageChange is what becomes of one image.
 type imageChange struct {
-	own       int                  // layers on top that go: 1 if an earlier one of ours is replaced
-	sameLayer bool                 // the layers stay as they are
-	layer     *layer.Built         // that comes on top; nil is none
-	rewritten map[int]*layer.Built // in the place of others
-	env       []string
-	sources   []string // that something in the image is from then, where it is known
-	removed   []string // that were taken out
+	own        int                  // layers on top that go: 1 if an earlier one of ours is replaced
+	sameLayer  bool                 // the layers stay as they are
+	layer      *layer.Built         // that comes on top; nil is none
+	rewritten  map[int]*layer.Built // in the place of others
+	env        []string
+	sources    []string // that something in the image is from then, where it is known
+	removed    []string // that were taken out
+	distrusted []string // what is not to be trusted
 }
 
 // bare reports whether certgraft's own layer goes and none is in its place.

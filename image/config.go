@@ -177,6 +177,12 @@ func (u *updater) newStep(it *item, c imageChange, named []string) oci.History {
 			verb, comment, sources = "remove", "CA certificates taken out", c.removed
 		}
 	}
+	switch {
+	case len(c.distrusted) > 0 && verb == "patch" && len(sources) > 0:
+		comment += ", and others distrusted"
+	case len(c.distrusted) > 0:
+		verb, comment, sources = "distrust", "CA certificates distrusted", c.distrusted
+	}
 	if c.layer == nil {
 		comment += ", in the layers that hold their stores"
 	}

@@ -113,7 +113,9 @@ func (u *updater) rewrittenStep(steps []oci.History) int {
 }
 
 func (u *updater) isOurs(step oci.History) bool {
-	return strings.HasPrefix(step.CreatedBy+" ", u.opt.program()+" patch ") || strings.HasPrefix(step.CreatedBy+" ", u.opt.program()+" remove ")
+	return slices.ContainsFunc([]string{" patch ", " remove ", " distrust "}, func(verb string) bool {
+		return strings.HasPrefix(step.CreatedBy+" ", u.opt.program()+verb)
+	})
 }
 
 // sourcesOf returns the sources that a step of ours says are patched in.

@@ -45,6 +45,8 @@ type Config struct {
 	Again    bool      // the edit ran on this image before, when less of it was read: what it came to then does not count
 	Sources  []string  // that something in the image is from then, of which the history names those of the layer; nil is those of [Options], beside those named before
 	Removed  []string  // that were taken out, which it names for a layer that does only that
+
+	Distrusted []string // what is not to be trusted in the image then, which it names too
 }
 
 // An Edit changes the root of one image, and the environment in its config. It

@@ -22,7 +22,7 @@ func (u *updater) updateImage(ctx context.Context, it *item) error {
 	if it.manifest.Subject != nil {
 		part.Subject = it.manifest.Subject.Digest
 	}
-	change := imageChange{own: own, sameLayer: sameChanges(e.before, part.Changes), env: config.Env, sources: config.Sources, removed: config.Removed}
+	change := imageChange{own: own, sameLayer: sameChanges(e.before, part.Changes), env: config.Env, sources: config.Sources, removed: config.Removed, distrusted: config.Distrusted}
 	if !change.sameLayer && len(part.Changes) > 0 {
 		if err := u.putChanges(ctx, it, e.base, &change, &part); err != nil {
 			return err
