@@ -139,6 +139,16 @@ func (d *Distrusted) Of(c *certs.Certificate) *Distrust {
 	return byKey
 }
 
+// OfKey returns the list that a key is in, by the SHA-256 of its SubjectPublicKeyInfo,
+// or nil.
+func (d *Distrusted) OfKey(digest string) *Distrust {
+	f, err := certs.ParseFingerprint(digest)
+	if err != nil {
+		return nil
+	}
+	return d.keys[f]
+}
+
 // All yields the lists by name.
 func (d *Distrusted) All() iter.Seq[*Distrust] { return slices.Values(d.lists) }
 

@@ -56,7 +56,7 @@ type builder struct {
 
 // commands are those of the program, in the order of its help.
 var commands = []builder{
-	{"install", installCommand}, {"remove", removeCommand}, {"patch", patchCommand}, {"bundle", bundleCommand}, {"run", runCommand}, {"env", envCommand},
+	{"install", installCommand}, {"remove", removeCommand}, {"distrust", distrustCommand}, {"patch", patchCommand}, {"bundle", bundleCommand}, {"run", runCommand}, {"env", envCommand},
 	{"inspect", inspectCommand}, {"list", listCommand}, {"verify", verifyCommand}, {"lock", lockCommand}, {"diff", diffCommand}, {"check", checkCommand},
 	{"completion", completionCommand}, {"version", versionCommand},
 }

@@ -14,15 +14,15 @@ import (
 
 // jsonResults is what each section of docs/json.md is about.
 var jsonResults = map[string][]any{
-	"`install`, `remove`":         {editResult{}},
-	"`patch`, `remove --image`":   {patchResult{}, planResult{}},
-	"`inspect` of a root":         {rootResult{}},
-	"`inspect` of a file":         {fileResult{}},
-	"`env`":                       {envResult{}},
-	"`verify`":                    {verifyResult{}},
-	"`lock`":                      {lockResult{}},
-	"`diff`":                      {diffResult{}},
-	"`bundle`, `list`, `version`": {bundleResult{}, providerResult{}, versionResult{}},
+	"`install`, `remove`, `distrust`":               {editResult{}},
+	"`patch`, `remove --image`, `distrust --image`": {patchResult{}, planResult{}},
+	"`inspect` of a root":                           {rootResult{}},
+	"`inspect` of a file":                           {fileResult{}},
+	"`env`":                                         {envResult{}},
+	"`verify`":                                      {verifyResult{}},
+	"`lock`":                                        {lockResult{}},
+	"`diff`":                                        {diffResult{}},
+	"`bundle`, `list`, `version`":                   {bundleResult{}, providerResult{}, versionResult{}},
 }
 
 // Every field of every JSON output is in docs/json.md, in the section of the

@@ -59,6 +59,9 @@ func (o *patchEdit) run(root *rootfs.Overlay, config *image.Config, sources []in
 			return err
 		}
 	}
+	if config.Distrusted, err = installer.Distrusted(root); err != nil {
+		return err
+	}
 	result.edited(config.Platform, report)
 	return nil
 }

@@ -41,6 +41,9 @@ type platformResult struct {
 	Distribution *installer.Detection     `json:"distribution,omitzero"`
 	Stores       []installer.StoreReport  `json:"stores"`
 	Stays        []installer.Stay         `json:"stays,omitzero"`
+	Distrusted   []installer.Taken        `json:"distrusted,omitzero"`
+	Returned     []installer.Taken        `json:"returned,omitzero"`
+	Missing      []installer.Unwanted     `json:"missing,omitzero"`
 	Changes      []changeResult           `json:"changes"`
 	Layer        *layerResult             `json:"layer,omitzero"`        // that was added
 	Rewritten    []rewrittenResult        `json:"rewritten,omitzero"`    // layers that were edited
@@ -74,6 +77,7 @@ type rewrittenResult struct {
 func (r *patchResult) edited(platform image.Platform, report *installer.Report) {
 	r.reports = append(r.reports, &platformResult{
 		Platform: platform.String(), Distribution: report.Detection, Stores: orEmpty(report.Stores), Stays: report.Stays,
+		Distrusted: report.Taken, Returned: report.Returned, Missing: report.Missing,
 		Warnings: orEmpty(report.Warnings), Notes: orEmpty(report.Notes), Readers: orEmpty(report.Readers), Advice: orEmpty(report.Advice),
 	})
 }
@@ -179,6 +183,7 @@ func (r *patchResult) text(w io.Writer) {
 	for _, one := range r.Platforms {
 		staysText(w, one.Platform+": ", one.Stays)
 		trustedText(w, one.Platform+": ", one.Readers)
+		takenText(w, one.Platform+": ", one.Distrusted, one.Returned, one.Missing)
 	}
 	if r.DryRun {
 		for _, one := range r.Platforms {

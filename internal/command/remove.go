@@ -59,9 +59,15 @@ func (o *removeOptions) flags() []cli.Flag {
 	return append([]cli.Flag{
 		&cli.BoolFlag{Name: "all", Category: targetFlags, Usage: "take out everything that certgraft installed", Destination: &o.all},
 		catalogFlag(&o.catalog),
+	}, o.imageFlags("take it out of the images")...)
+}
+
+// imageFlags are those of a command that edits images too.
+func (o *removeOptions) imageFlags(does string) []cli.Flag {
+	return append([]cli.Flag{
 		&cli.StringFlag{Name: "image", Category: targetFlags, Usage: "edit the image `IMAGE` in place of a root, and write it to --tag", Destination: &o.image},
 		layerCacheFlag(&o.cache),
-	}, o.patch.flags("take it out of the images")...)
+	}, o.patch.flags(does)...)
 }
 
 // edits reports whether images are edited, and not a root.
@@ -71,7 +77,7 @@ func (o *removeOptions) edits() bool { return o.image != "" || o.patch.place.lis
 // reverse. The cache and the shard are named by the environment, too.
 func (o *removeOptions) check(c *cli.Context) error {
 	if o.image != "" && o.patch.place.list.given() {
-		return usagef("remove: --image and --from-file exclude each other")
+		return usagef("--image and --from-file exclude each other")
 	}
 	if err := o.patch.place.list.check(); err != nil {
 		return err

@@ -33,6 +33,9 @@ func (o *removeOptions) runImage(ctx context.Context, p *printer, specs []string
 			return err
 		}
 		config.Sources, config.Removed = report.Sources, removedNames(selection.Selection)
+		if config.Distrusted, err = installer.Distrusted(root); err != nil {
+			return err
+		}
 		var left []string
 		config.Env, left = withoutVariables(config.Env, report.Unset)
 		for _, name := range left {

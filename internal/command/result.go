@@ -24,6 +24,9 @@ type editResult struct {
 	Sources      []sourceResult           `json:"sources"`
 	Stores       []installer.StoreReport  `json:"stores"`
 	Stays        []installer.Stay         `json:"stays,omitzero"`
+	Distrusted   []installer.Taken        `json:"distrusted,omitzero"`
+	Returned     []installer.Taken        `json:"returned,omitzero"`
+	Missing      []installer.Unwanted     `json:"missing,omitzero"`
 	Changes      []changeResult           `json:"changes"`
 	Verdicts     []verdict                `json:"verdicts"`
 	Warnings     []string                 `json:"warnings"`
@@ -32,6 +35,7 @@ type editResult struct {
 	Advice       []installer.Advice       `json:"advice"`
 
 	report *installer.Report
+	undo   bool // of distrust
 }
 
 // changeResult is one name of the root that is written or removed.
@@ -102,6 +106,7 @@ func (r *editResult) edited(updated *rootfs.Result) {
 	r.Distribution = r.report.Detection
 	r.Stores = append(r.Stores, r.report.Stores...)
 	r.Stays = r.report.Stays
+	r.Distrusted, r.Returned, r.Missing = r.report.Taken, r.report.Returned, r.report.Missing
 	r.Warnings = append(r.Warnings, r.report.Warnings...)
 	r.Warnings = append(r.Warnings, updated.Warnings...)
 	r.Notes = append(r.Notes, r.report.Notes...)
@@ -146,6 +151,7 @@ func (r *editResult) text(w io.Writer) {
 	}
 	table(w, append(rows, storeRows("", r.Stores)...))
 	staysText(w, "", r.Stays)
+	takenText(w, "", r.Distrusted, r.Returned, r.Missing)
 	if r.DryRun {
 		wouldText(w, "", r.Changes)
 	}
@@ -206,6 +212,8 @@ func (r *editResult) summary() string {
 	switch {
 	case !r.Changed && r.Output != "" && !r.DryRun: // an earlier one is renewed
 		return "nothing to do: " + r.place() + " is as wanted, and " + r.Output + " is empty"
+	case !r.Changed && (r.undo || len(r.report.Missing)+len(r.report.Taken) > 0):
+		return "nothing to do: " + r.place() + " is as wanted"
 	case !r.Changed && len(r.Sources) == 0: // certgraft remove, which loads none
 		return "nothing to do: nothing of what was named is installed in " + r.place()
 	case !r.Changed:

@@ -34,6 +34,8 @@ func operandKind(c commandDoc) string {
 		return "image-sources"
 	case strings.HasPrefix(c.args, "SOURCE"):
 		return "sources"
+	case strings.HasPrefix(c.args, "WHAT"):
+		return "file"
 	case strings.HasPrefix(c.args, "[ID"):
 		return "ids"
 	case strings.Contains(c.args, "HOST"):

@@ -10,6 +10,32 @@ import (
 const distrustHead = `<!-- Made from bundles/distrust.json by go run ./internal/gen. Do not edit. -->
 # Distrusted CAs
 
+` + "`certgraft distrust`" + ` takes a CA out of every trust store of a root or an image, whoever put it there, and keeps it out; ` + "`--from-file LIST`" + ` does it in many images:
+
+` + "```sh" + `
+certgraft distrust @all                  # in a RUN step: what the lists below block
+certgraft distrust corp.pem              # a file of certificates, a SHA-256 fingerprint, or spki:SHA-256 of a public key
+certgraft distrust --undo                # every byte comes back; with WHAT, of that alone
+certgraft distrust --image registry.example.com/app:1 --tag registry.example.com/app:1-safe @emsign
+` + "```" + `
+
+| store | what keeps the CA out |
+| --- | --- |
+| Debian, Ubuntu, and Alpine with its tool: of a package | ` + "`!mozilla/NAME.crt` in `/etc/ca-certificates.conf`" + `; bundle and links as ` + "`update-ca-certificates --fresh`" + ` leaves them |
+| the same: an anchor of your own | the file is moved aside |
+| Fedora, RHEL, Arch, SUSE | a file in the blocklist of p11-kit; what ` + "`trust extract`" + ` makes is as it leaves it. An anchor of your own is moved aside too |
+| Photon, Flatcar, Clear Linux, OpenWrt | the file is moved aside, and the bundle joined anew |
+| Alpine without its tool, distroless, copies of bundles, certifi and its like, a vendor's Java | the CA is taken out of the file. An upgrade brings it back, and the program says so |
+| Java's ` + "`cacerts`" + ` | the entry is deleted |
+
+What was taken out is in ` + "`/usr/local/share/certgraft/distrusted.json`" + `, with the bytes of what was moved aside; ` + "`remove --all`" + ` leaves it alone. ` + "`install`" + ` refuses a CA that
+the root has distrusted; ` + "`--override-blocklist`" + ` insists. What others did to the root meanwhile stays when ` + "`--undo`" + ` gives the rest back.
+
+A fingerprint that no store has changes nothing, and the report says so; with ` + "`--must-exist`" + ` the status is 1. A list of roots cannot block an intermediate that a server sends: the root
+that it chains to can be taken out. Programs with a table of their own (Go 1.26.10 has the keys of emSign's intermediates) refuse it themselves. A macOS keychain is not edited (status 1).
+
+## The lists
+
 The program holds these lists of CAs that others have ceased to trust, as checked on %s. ` + "`certgraft list @NAME`" + ` says all that is known of one.
 
 ` + "`install`, `bundle`, `run`, `patch` and `lock`" + ` leave a listed certificate out, say so on a line of its own, and exit with status 3 if nothing is left.

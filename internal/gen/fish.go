@@ -42,6 +42,7 @@ var fishOperands = map[string]string{
 	"ids":           "-f -a '(__certgraft_sources)'",
 	"hosts":         "-f -a '(__fish_print_hostnames)'",
 	"shells":        "-f -a 'bash zsh fish'",
+	"file":          "-F",
 	"":              "-f",
 }
 

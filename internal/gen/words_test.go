@@ -72,6 +72,10 @@ func harmless(t *testing.T) harmlessCalls {
 		"remove":  {"--dry-run", "--all", "--image", image, "--tag", "oci:" + at("new") + ":1"},
 		"bundle":  {"--lock", at("lock"), "--output", at("bundle")},
 
+		"distrust":         {"--dry-run", "--image", image, "--tag", "oci:" + at("new") + ":1", corp},
+		"distrust --fsync": {"--dry-run", "--root", at("root"), corp},
+		"distrust --hooks": {"--dry-run", "--root", at("root"), corp},
+
 		"remove --fsync": {"--dry-run", "--all", "--root", at("root")}, // an image has no disk
 		"run":            {"--lock", at("lock"), "--", "true"},
 		"env":            {"--root", at("root")},

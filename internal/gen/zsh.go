@@ -47,6 +47,7 @@ var zshOperands = map[string]string{
 	"ids":           "'1:id:_certgraft_sources'",
 	"hosts":         "'1:server:_hosts'",
 	"shells":        "'1:shell:(bash zsh fish)'",
+	"file":          "'*:file of certificates:_files'",
 }
 
 func zshFlag(f flagDoc) string {

@@ -11,7 +11,7 @@ _certgraft() {
   cur=${all[${#all[@]} - 1]} prev=${all[${#all[@]} - 2]} cmd=${all[1]}
   COMPREPLY=()
   if ((${#all[@]} == 2)); then
-    COMPREPLY=($(compgen -W 'install remove patch bundle run env inspect list verify lock diff check completion version --help --version' -- "$cur"))
+    COMPREPLY=($(compgen -W 'install remove distrust patch bundle run env inspect list verify lock diff check completion version --help --version' -- "$cur"))
     return
   fi
   for ((i = 2; i < ${#all[@]} - 1; i++)); do
@@ -23,6 +23,7 @@ _certgraft() {
   case $cmd in
     install) flags='--append --dry-run --fsync --hooks --java-password-file --keep-going --lock-timeout --output --override-blocklist --root --stores --sync --user --with-mozilla --catalog --distrusted --expired --lock --non-ca --policy --source-password-file --cache --download-ca --insecure --no-fallback --offline --timeout --help -h --json --quiet -q --verbose' ;;
     remove) flags='--all --dry-run --from-file --fsync --hooks --image --in-place --java-password-file --lock-timeout --root --shard --tag -t --user --annotation --cache --cache-repo --jobs --keep-attestations --keep-other-platforms --label --layer --max-layer-size --platform --require-full-scan --scan --catalog --insecure-registry --registry-ca --help -h --json --metadata-file --quiet -q --verbose' ;;
+    distrust) flags='--dry-run --from-file --fsync --hooks --image --in-place --java-password-file --lock-timeout --must-exist --root --shard --tag -t --undo --user --annotation --cache --cache-repo --jobs --keep-attestations --keep-other-platforms --label --layer --max-layer-size --platform --require-full-scan --scan --catalog --insecure-registry --registry-ca --help -h --json --metadata-file --quiet -q --verbose' ;;
     patch) flags='--append --dry-run --from-file --in-place --keep-going --override-blocklist --shard --stores --sync --tag -t --with-mozilla --annotation --cache-repo --env --jobs --keep-attestations --keep-other-platforms --label --layer --max-layer-size --platform --print-plan --require-full-scan --scan --catalog --distrusted --expired --lock --non-ca --policy --source-password-file --cache --download-ca --insecure --no-fallback --offline --timeout --insecure-registry --registry-ca --help -h --json --metadata-file --quiet -q --verbose' ;;
     bundle) flags='--catalog --distrusted --expired --lock --non-ca --policy --root --source-password-file --with-system --cache --download-ca --insecure --no-fallback --offline --timeout --format --help -h --json --name --output --password-file --quiet -q --verbose' ;;
     run) flags='--catalog --distrusted --expired --lock --non-ca --policy --source-password-file --cache --download-ca --insecure --no-fallback --offline --timeout --help -h --json --quiet -q --verbose' ;;
@@ -39,6 +40,7 @@ _certgraft() {
   case $cmd in
     install) operands=sources ;;
     remove) operands=sources ;;
+    distrust) operands=file ;;
     patch) operands=image-sources ;;
     bundle) operands=sources ;;
     run) operands=sources ;;
@@ -56,25 +58,25 @@ _certgraft() {
     prev=${cur%%=*} cur=${cur#*=}
   fi
   case "$cmd $prev" in
-    'install --output' | 'install --root' | 'install --cache' | 'remove --root' | 'remove --cache' | 'patch --cache' | 'bundle --root' | 'bundle --cache' | 'run --cache' | 'env --root' | 'inspect --cache' | 'verify --root' | 'verify --cache' | 'lock --cache' | 'diff --cache' | 'check --cache')
+    'install --output' | 'install --root' | 'install --cache' | 'remove --root' | 'remove --cache' | 'distrust --root' | 'distrust --cache' | 'patch --cache' | 'bundle --root' | 'bundle --cache' | 'run --cache' | 'env --root' | 'inspect --cache' | 'verify --root' | 'verify --cache' | 'lock --cache' | 'diff --cache' | 'check --cache')
       kind=dir words='' ;;
-    'install --java-password-file' | 'install --catalog' | 'install --lock' | 'install --source-password-file' | 'install --download-ca' | 'remove --from-file' | 'remove --java-password-file' | 'remove --catalog' | 'remove --registry-ca' | 'remove --metadata-file' | 'patch --from-file' | 'patch --catalog' | 'patch --lock' | 'patch --source-password-file' | 'patch --download-ca' | 'patch --registry-ca' | 'patch --metadata-file' | 'bundle --catalog' | 'bundle --lock' | 'bundle --source-password-file' | 'bundle --download-ca' | 'bundle --output' | 'bundle --password-file' | 'run --catalog' | 'run --lock' | 'run --source-password-file' | 'run --download-ca' | 'inspect --from-file' | 'inspect --java-password-file' | 'inspect --registry-ca' | 'inspect --cyclonedx' | 'inspect --html' | 'list --catalog' | 'verify --from-file' | 'verify --java' | 'verify --java-password-file' | 'verify --with' | 'verify --catalog' | 'verify --source-password-file' | 'verify --download-ca' | 'verify --registry-ca' | 'verify --save-chain' | 'lock --lock' | 'lock --catalog' | 'lock --source-password-file' | 'lock --download-ca' | 'diff --from-file' | 'diff --java-password-file' | 'diff --registry-ca' | 'check --from-file' | 'check --java-password-file' | 'check --policy' | 'check --catalog' | 'check --source-password-file' | 'check --download-ca' | 'check --registry-ca' | 'check --sarif')
+    'install --java-password-file' | 'install --catalog' | 'install --lock' | 'install --source-password-file' | 'install --download-ca' | 'remove --from-file' | 'remove --java-password-file' | 'remove --catalog' | 'remove --registry-ca' | 'remove --metadata-file' | 'distrust --from-file' | 'distrust --java-password-file' | 'distrust --catalog' | 'distrust --registry-ca' | 'distrust --metadata-file' | 'patch --from-file' | 'patch --catalog' | 'patch --lock' | 'patch --source-password-file' | 'patch --download-ca' | 'patch --registry-ca' | 'patch --metadata-file' | 'bundle --catalog' | 'bundle --lock' | 'bundle --source-password-file' | 'bundle --download-ca' | 'bundle --output' | 'bundle --password-file' | 'run --catalog' | 'run --lock' | 'run --source-password-file' | 'run --download-ca' | 'inspect --from-file' | 'inspect --java-password-file' | 'inspect --registry-ca' | 'inspect --cyclonedx' | 'inspect --html' | 'list --catalog' | 'verify --from-file' | 'verify --java' | 'verify --java-password-file' | 'verify --with' | 'verify --catalog' | 'verify --source-password-file' | 'verify --download-ca' | 'verify --registry-ca' | 'verify --save-chain' | 'lock --lock' | 'lock --catalog' | 'lock --source-password-file' | 'lock --download-ca' | 'diff --from-file' | 'diff --java-password-file' | 'diff --registry-ca' | 'check --from-file' | 'check --java-password-file' | 'check --policy' | 'check --catalog' | 'check --source-password-file' | 'check --download-ca' | 'check --registry-ca' | 'check --sarif')
       kind=file words='' ;;
-    'install --lock-timeout' | 'install --timeout' | 'remove --image' | 'remove --lock-timeout' | 'remove --shard' | 'remove --tag' | 'remove -t' | 'remove --annotation' | 'remove --cache-repo' | 'remove --jobs' | 'remove --label' | 'remove --max-layer-size' | 'remove --insecure-registry' | 'patch --shard' | 'patch --tag' | 'patch -t' | 'patch --annotation' | 'patch --cache-repo' | 'patch --jobs' | 'patch --label' | 'patch --max-layer-size' | 'patch --timeout' | 'patch --insecure-registry' | 'bundle --timeout' | 'bundle --name' | 'run --timeout' | 'inspect --shard' | 'inspect --insecure-registry' | 'list --search' | 'verify --image' | 'verify --shard' | 'verify --servername' | 'verify --timeout' | 'verify --insecure-registry' | 'lock --within' | 'lock --timeout' | 'diff --shard' | 'diff --insecure-registry' | 'check --shard' | 'check --timeout' | 'check --insecure-registry')
+    'install --lock-timeout' | 'install --timeout' | 'remove --image' | 'remove --lock-timeout' | 'remove --shard' | 'remove --tag' | 'remove -t' | 'remove --annotation' | 'remove --cache-repo' | 'remove --jobs' | 'remove --label' | 'remove --max-layer-size' | 'remove --insecure-registry' | 'distrust --image' | 'distrust --lock-timeout' | 'distrust --shard' | 'distrust --tag' | 'distrust -t' | 'distrust --annotation' | 'distrust --cache-repo' | 'distrust --jobs' | 'distrust --label' | 'distrust --max-layer-size' | 'distrust --insecure-registry' | 'patch --shard' | 'patch --tag' | 'patch -t' | 'patch --annotation' | 'patch --cache-repo' | 'patch --jobs' | 'patch --label' | 'patch --max-layer-size' | 'patch --timeout' | 'patch --insecure-registry' | 'bundle --timeout' | 'bundle --name' | 'run --timeout' | 'inspect --shard' | 'inspect --insecure-registry' | 'list --search' | 'verify --image' | 'verify --shard' | 'verify --servername' | 'verify --timeout' | 'verify --insecure-registry' | 'lock --within' | 'lock --timeout' | 'diff --shard' | 'diff --insecure-registry' | 'check --shard' | 'check --timeout' | 'check --insecure-registry')
       kind=other words='' ;;
-    'remove --layer' | 'patch --layer')
+    'remove --layer' | 'distrust --layer' | 'patch --layer')
       kind=words words='append rewrite' ;;
-    'remove --scan' | 'patch --scan')
+    'remove --scan' | 'distrust --scan' | 'patch --scan')
       kind=words words='auto all' ;;
-    'install --fsync' | 'remove --fsync')
+    'install --fsync' | 'remove --fsync' | 'distrust --fsync')
       kind=words words='auto always never' ;;
-    'install --hooks' | 'remove --hooks' | 'patch --env')
+    'install --hooks' | 'remove --hooks' | 'distrust --hooks' | 'patch --env')
       kind=words words='auto none' ;;
     'install --stores' | 'patch --stores')
       kind=words words='auto system debian alpine p11-kit arch suse photon flatcar clear openwrt bundle java env config php python ruby conda composer browser' ;;
     'install --policy' | 'patch --policy' | 'bundle --policy' | 'run --policy')
       kind=words words='exact additions any known' ;;
-    'remove --platform' | 'patch --platform' | 'inspect --platform' | 'verify --platform' | 'diff --platform' | 'check --platform')
+    'remove --platform' | 'distrust --platform' | 'patch --platform' | 'inspect --platform' | 'verify --platform' | 'diff --platform' | 'check --platform')
       kind=words words='linux/amd64 linux/arm64 linux/arm/v7 linux/ppc64le linux/s390x linux/riscv64' ;;
     'verify --proxy')
       kind=words words='none' ;;

@@ -31,6 +31,7 @@ _certgraft() {
     commands=(
       'install:add certificates to every trust store of a root file system'
       'remove:take out what install put in, and nothing else'
+      'distrust:take CAs out of every trust store for good, whoever put them there'
       'patch:add certificates to every trust store of an image that exists'
       'bundle:write certificates out, checked and re-encoded'
       'run:run a command that trusts more CAs, and leave nothing behind'
@@ -69,6 +70,12 @@ _certgraft() {
   )
   [[ $cmd == (diff) ]] && args+=(
     '--from-file=[compare the images in FILE, a line for each: A B]:FILE:_files'
+  )
+  [[ $cmd == (distrust) ]] && args+=(
+    '--from-file=[distrust it in the images in FILE, a line for each: IMAGE and where to write it]:FILE:_files'
+    '--must-exist[fail if a WHAT is in no store, and change nothing]'
+    '--undo[give back what was taken out; without WHAT, all of it]'
+    '*:file of certificates:_files'
   )
   [[ $cmd == (env) ]] && args+=(
     '--root=[look at the root file system in DIR]:DIR:_directories'
@@ -117,7 +124,10 @@ _certgraft() {
     '--no-fallback[fail when a download fails, instead of using cache or snapshot]'
     '--offline[use cache and snapshots, do not touch the network]'
   )
-  [[ $cmd == (install|remove) ]] && args+=(
+  [[ $cmd == (install|remove|bundle|run|lock) ]] && args+=(
+    '*:source:_certgraft_sources'
+  )
+  [[ $cmd == (install|remove|distrust) ]] && args+=(
     '--dry-run[say what would change and change nothing]'
     '--fsync=[survive a power failure, not only kill -9: auto (on / outside a container), always or never]:FSYNC:(auto always never)'
     '--hooks=[hooks of the distribution'\''s own tool on the running root: auto or none]:HOOKS:(auto none)'
@@ -125,19 +135,16 @@ _certgraft() {
     '--root=[edit the root file system in DIR]:DIR:_directories'
     '--user[on a Mac: the login keychain in place of the system'\''s]'
   )
-  [[ $cmd == (install|remove|bundle|run|lock) ]] && args+=(
-    '*:source:_certgraft_sources'
-  )
-  [[ $cmd == (install|remove|inspect|verify|diff|check) ]] && args+=(
+  [[ $cmd == (install|remove|distrust|inspect|verify|diff|check) ]] && args+=(
     '--java-password-file=[the password of Java trust stores is in FILE, where it is not the usual one]:FILE:_files'
   )
-  [[ $cmd == (install|remove|patch|bundle|run|env|inspect|list|verify|lock|diff|check|completion|version) ]] && args+=(
+  [[ $cmd == (install|remove|distrust|patch|bundle|run|env|inspect|list|verify|lock|diff|check|completion|version) ]] && args+=(
     '(-h --help)'{-h,--help}'[show help]'
     '--json[write the result as JSON]'
     '(-q --quiet)'{-q,--quiet}'[write no report, only errors]'
     '--verbose[say each step on standard error]'
   )
-  [[ $cmd == (install|remove|patch|bundle|run|list|verify|lock|check) ]] && args+=(
+  [[ $cmd == (install|remove|distrust|patch|bundle|run|list|verify|lock|check) ]] && args+=(
     '--catalog=[also know the providers in FILE]:FILE:_files'
   )
   [[ $cmd == (list) ]] && args+=(
@@ -161,12 +168,14 @@ _certgraft() {
   [[ $cmd == (remove) ]] && args+=(
     '--all[take out everything that certgraft installed]'
     '--from-file=[take it out of the images in FILE, a line for each: IMAGE and where to write it]:FILE:_files'
+  )
+  [[ $cmd == (remove|distrust) ]] && args+=(
     '--image=[edit the image IMAGE in place of a root, and write it to --tag]:IMAGE: '
   )
-  [[ $cmd == (remove|inspect|diff) ]] && args+=(
+  [[ $cmd == (remove|distrust|inspect|diff) ]] && args+=(
     '--cache=[keep what is known of layers in DIR]:DIR:_directories'
   )
-  [[ $cmd == (remove|patch) ]] && args+=(
+  [[ $cmd == (remove|distrust|patch) ]] && args+=(
     '--in-place[write the image to where it came from]'
     '*'{-t,--tag}'=[write the image to IMAGE; may be given often]:IMAGE: '
     '*--annotation=[set the annotation KEY=VALUE in OCI manifests and indexes]:KEY=VALUE: '
@@ -182,7 +191,7 @@ _certgraft() {
     '--scan=[auto does not read layers that only copy to a place without trust stores; all reads everything]:SCAN:(auto all)'
     '--metadata-file=[write the result as JSON to FILE as well]:FILE:_files'
   )
-  [[ $cmd == (remove|patch|inspect|verify|diff|check) ]] && args+=(
+  [[ $cmd == (remove|distrust|patch|inspect|verify|diff|check) ]] && args+=(
     '--shard=[with --from-file: take part I/N of the list, I from 0 to N-1]:I/N: '
     '*--insecure-registry=[speak plain http to HOST(:PORT) where it has no TLS]:HOST: '
     '*--registry-ca=[trust the CAs in FILE for registries too]:FILE:_files'

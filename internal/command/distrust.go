@@ -1,0 +1,261 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/certgraft/certgraft/bundles"
+	"github.com/certgraft/certgraft/image"
+	"github.com/certgraft/certgraft/installer"
+	"github.com/certgraft/certgraft/internal/command/words"
+	"github.com/certgraft/certgraft/internal/hint"
+	"github.com/certgraft/certgraft/internal/input"
+	"github.com/certgraft/certgraft/rootfs"
+)
+
+// distrustCommandOptions are the flags of certgraft distrust: those of remove, which
+// edits the same things, and its own.
+type distrustCommandOptions struct {
+	removeOptions
+
+	undo, mustExist bool
+}
+
+func distrustCommand(p *printer) *cli.Command {
+	o := &distrustCommandOptions{}
+	return &cli.Command{
+		Name:        "distrust",
+		Usage:       "take CAs out of every trust store for good, whoever put them there",
+		ArgsUsage:   "WHAT…",
+		Description: "WHAT is the SHA-256 fingerprint of a certificate, spki:SHA-256 of a public key, a file of certificates, @LIST or @all.\ncertgraft distrust @emsign\ncertgraft distrust --image registry.example.com/app:1 --tag registry.example.com/app:1-safe @all\ncertgraft distrust --undo old-ca.pem",
+		Flags:       append(o.flags(), o.target.flags()...),
+		Action: func(c *cli.Context) error {
+			what := c.Args().Slice()
+			if len(what) == 0 && !o.undo {
+				return hint.Add(usagef("distrust: what is not to be trusted is missing"), usageLine(c))
+			}
+			if err := o.check(c); err != nil {
+				return err
+			}
+			unwanted, err := o.unwanted(c.Context, p, what)
+			if err != nil {
+				return err
+			}
+			if o.edits() {
+				return o.runImage(c.Context, p, unwanted)
+			}
+			return o.run(c.Context, p, unwanted)
+		},
+	}
+}
+
+func (o *distrustCommandOptions) flags() []cli.Flag {
+	return append([]cli.Flag{
+		&cli.BoolFlag{Name: "undo", Category: targetFlags, Usage: "give back what was taken out; without WHAT, all of it", Destination: &o.undo},
+		&cli.BoolFlag{Name: "must-exist", Category: targetFlags, Usage: "fail if a WHAT is in no store, and change nothing", Destination: &o.mustExist},
+		catalogFlag(&o.catalog),
+	}, o.imageFlags("distrust it in the images")...)
+}
+
+// unwanted returns what the arguments name; nil where there are none.
+func (o *distrustCommandOptions) unwanted(ctx context.Context, p *printer, what []string) (all []installer.Unwanted, err error) {
+	lists, err := bundles.Distrusts(ctx, bundles.Options{Catalog: catalogFiles(o.catalog)})
+	if err != nil {
+		return nil, err
+	}
+	listed := false
+	for _, name := range what {
+		one, err := o.named(ctx, p, lists, name)
+		if err != nil {
+			return nil, fmt.Errorf("distrust: %w", err)
+		}
+		listed = listed || strings.HasPrefix(name, "@")
+		all = append(all, one...)
+	}
+	if listed && !o.undo {
+		p.note("the lists in this program were checked on " + lists.Date)
+	}
+	return all, nil
+}
+
+var digest64 = regexp.MustCompile(`^[0-9a-f]{64}$`)
+
+// named returns what one argument names.
+func (o *distrustCommandOptions) named(ctx context.Context, p *printer, lists *bundles.Distrusted, name string) ([]installer.Unwanted, error) {
+	plain := strings.ToLower(strings.ReplaceAll(strings.TrimPrefix(strings.ToLower(name), "sha256:"), ":", ""))
+	key, isKey := strings.CutPrefix(strings.ToLower(name), "spki:")
+	key = strings.ReplaceAll(key, ":", "")
+	switch {
+	case strings.HasPrefix(name, "@"):
+		return o.inLists(p, lists, name)
+	case isKey && digest64.MatchString(key):
+		u := installer.Unwanted{Key: key, Name: "spki:" + key}
+		if l := lists.OfKey(key); l != nil {
+			u.Why = l.Said()
+		}
+		return []installer.Unwanted{u}, nil
+	case isKey:
+		return nil, hint.Add(usagef("%s is no SHA-256 of a public key: it has 64 hexadecimal digits", name), "openssl x509 -in FILE -pubkey -noout | openssl pkey -pubin -outform der | sha256sum")
+	case digest64.MatchString(plain):
+		return []installer.Unwanted{{Certificate: plain, Name: plain}}, nil
+	}
+	data, err := input.ReadFile(ctx, name)
+	if isMissing(err) && len(plain) >= 8 && strings.Trim(plain, "0123456789abcdef") == "" {
+		return nil, hint.Add(usagef("%s is not a whole fingerprint: a SHA-256 has 64 hexadecimal digits, this has %d", name, len(plain)), "certgraft inspect --json names the fingerprints of what is trusted")
+	}
+	if isMissing(err) {
+		return nil, hint.Add(usagef("%s: no such file", name), "name a SHA-256 fingerprint, spki:SHA-256, a file of certificates, @LIST or @all; certgraft list @all names the lists")
+	}
+	if err != nil {
+		return nil, err
+	}
+	at := place{name: name, data: data}
+	set, _, err := at.held(ctx, o.target.javaPassword)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if set.Len() == 0 {
+		return nil, fmt.Errorf("%s holds no certificate", name)
+	}
+	var all []installer.Unwanted
+	for c := range set.All() {
+		u := installer.Unwanted{Certificate: c.Fingerprint().String(), Name: c.Subject(), Cert: c}
+		if l := lists.Of(c); l != nil {
+			u.Why = l.Said()
+		}
+		all = append(all, u)
+	}
+	return all, nil
+}
+
+// inLists returns what the lists of a name have. One that trusts what was issued until
+// a date is no reason to take a CA out, but for who names it.
+func (o *distrustCommandOptions) inLists(p *printer, lists *bundles.Distrusted, name string) (all []installer.Unwanted, err error) {
+	found, err := lists.Find(name)
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range found {
+		if l.After != "" && !o.undo {
+			p.warn(fmt.Sprintf("@%s: others still trust what was issued until %s; without its CAs that is refused too", l.Name, l.After))
+		}
+		for _, c := range l.Certificates {
+			all = append(all, installer.Unwanted{Certificate: strings.ToLower(c.SHA256), Name: c.Name, Why: l.Said()})
+		}
+		for _, k := range l.Keys {
+			all = append(all, installer.Unwanted{Key: strings.ToLower(k.SHA256), Name: k.Name, Why: l.Said()})
+		}
+	}
+	for i := range all {
+		all[i].Listed = true
+	}
+	return all, nil
+}
+
+func (o *distrustCommandOptions) run(ctx context.Context, p *printer, unwanted []installer.Unwanted) error {
+	opt, err := o.target.installer(ctx, p, installer.Options{})
+	if err != nil {
+		return err
+	}
+	result := newEditResult(&o.target)
+	result.undo = o.undo
+	updated, err := o.target.edit(ctx, p, func(k *installer.Keychain, r *rootfs.Overlay) (err error) {
+		if k != nil {
+			return hint.Add(errors.New("a macOS keychain is not edited by distrust"), "in Keychain Access set the certificate to Never Trust; --root DIR edits the root file system of a container")
+		}
+		result.report, err = o.edit(r, unwanted, opt)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return result.finish(ctx, p, &o.target, updated)
+}
+
+// edit distrusts in one root what is named, or trusts it again.
+func (o *distrustCommandOptions) edit(root *rootfs.Overlay, unwanted []installer.Unwanted, opt installer.Options) (*installer.Report, error) {
+	if o.undo {
+		return installer.TrustAgain(root, unwanted, opt)
+	}
+	report, err := installer.Distrust(root, unwanted, opt)
+	if err != nil {
+		return nil, err
+	}
+	missing, listed := missingOf(report.Missing)
+	if len(report.Taken) == 0 && listed > 0 {
+		missing = append(missing, "anything of the lists")
+	}
+	if o.mustExist && len(missing) > 0 {
+		return nil, hint.Add(fmt.Errorf("no store has %s: nothing was changed", words.Some(missing, mostNames)), "leave it out, or leave --must-exist out")
+	}
+	return report, nil
+}
+
+// runImage distrusts what is named in an image, or in those of a list.
+func (o *distrustCommandOptions) runImage(ctx context.Context, p *printer, unwanted []installer.Unwanted) error {
+	password, err := readPassword(ctx, o.target.javaPassword)
+	if err != nil {
+		return err
+	}
+	w, _, err := o.patch.open(ctx, p, []string{o.image}, imageWork{cache: o.cache, dryRun: o.target.dryRun})
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	return w.all(ctx, func(root *rootfs.Overlay, config *image.Config, result *patchResult) error {
+		report, err := o.edit(root, unwanted, installer.Options{JavaPassword: password, Environ: environOf(config.Env)})
+		if err != nil {
+			return err
+		}
+		if config.Sources, err = installer.RecordedSources(root); err != nil {
+			return err
+		}
+		config.Sources = orEmpty(config.Sources)
+		config.Distrusted, err = installer.Distrusted(root)
+		if err != nil {
+			return err
+		}
+		result.edited(config.Platform, report)
+		return nil
+	})
+}
+
+// takenText writes what was taken out of a root, or given back, and what is not there.
+func takenText(w io.Writer, of string, taken, returned []installer.Taken, missing []installer.Unwanted) {
+	group := func(verb string, all []installer.Taken) {
+		for why, names := range words.Group(all, func(t installer.Taken) (string, string) { return t.Why, t.Subject }) {
+			line := of + verb + ": " + words.Some(names, mostNames)
+			if why != "" {
+				line += ": " + why
+			}
+			fmt.Fprintln(w, line)
+		}
+	}
+	group("distrusted", taken)
+	group("given back", returned)
+	names, listed := missingOf(missing)
+	if len(names) > 0 {
+		fmt.Fprintf(w, "%sin no store: %s\n", of, words.Some(names, mostNames))
+	}
+	if listed > 0 {
+		fmt.Fprintf(w, "%sin no store: %d of what the lists have\n", of, listed)
+	}
+}
+
+// missingOf returns the names of what is in no store, and how much more the lists have.
+func missingOf(missing []installer.Unwanted) (names []string, listed int) {
+	for _, u := range missing {
+		if u.Listed {
+			listed++
+		} else {
+			names = append(names, u.Name)
+		}
+	}
+	return names, listed
+}
