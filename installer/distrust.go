@@ -333,6 +333,7 @@ func (b *ban) fromAnchors(s anchorStore) error {
 		return err
 	}
 	b.why = b.explanationOf(before.anchors.files)
+	b.kept.Bundle, b.kept.Links = before.bundle && before.data != nil, before.links
 	there := maps.Clone(before.there)
 	for name := range b.badLinks(certDir) {
 		delete(there, name)
@@ -472,6 +473,7 @@ func (b *ban) fromDirectory(s dirStore) error {
 	if err != nil {
 		return err
 	}
+	b.kept.Bundle = joined
 	if b.why, err = s.explain(b.edit); err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package installer_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -66,7 +67,7 @@ func trusted(t testing.TB, tree fstest.MapFS) *certs.Set {
 func goneFrom(t *testing.T, tree fstest.MapFS, c *certs.Certificate) {
 	t.Helper()
 	for name, f := range tree {
-		if strings.HasPrefix(name, "usr/share/") || strings.Contains(name, "/blocklist/") || name == installer.DistrustPath || name == installer.RecordPath {
+		if strings.HasPrefix(name, "usr/share/") || strings.HasPrefix(name, "opt/") || strings.Contains(name, "/blocklist/") || name == installer.DistrustPath || name == installer.RecordPath {
 			continue // of packages, and what keeps it out
 		}
 		held, _, _ := certs.ParseAll(f.Data)
@@ -199,4 +200,78 @@ func parse(t testing.TB, ca *roottest.CA) *certs.Certificate {
 		t.Fatal(err)
 	}
 	return c
+}
+
+// A CA is found in whatever role it is in, and nothing but it goes.
+func TestDistrustRoles(t *testing.T) {
+	a, b, d, e := roottest.NewCA(t, "A"), roottest.NewCA(t, "B"), roottest.NewCA(t, "D"), roottest.NewCA(t, "E")
+	const deb, bundle = "-- etc/os-release --\nID=debian\n-- var/lib/dpkg/status --\n", "-- etc/ssl/certs/ca-certificates.crt --\n"
+	hashOf, odd := hash(t, d), map[string]bool{"damaged": true, "distroless, last, without a line feed": true}
+	for _, test := range []struct{ name, archive string }{
+		{"distroless", bundle + "# head\n\nCA1\nCA2\nCA3\nCA4\n"},
+		{"distroless, first", bundle + "CA3\nCA1\nCA2\n"},
+		{"distroless, last, without a line feed", "-- etc/ssl/certs/ca-certificates.crt\\ --\nCA1\nCA3\n"},
+		{"distroless, alone", bundle + "CA3\n"},
+		{"twice", bundle + "CA3\nCA1\nCA3\nCA2\n"},
+		{"with text", bundle + "# what it is\n\n# Issuer: A\nCA1\n\n# Issuer: D\n# Label: D\nCA3\n\n# Issuer: B\nCA2\n"},
+		{"damaged", bundle + "CA1\n-----BEGIN CERTIFICATE-----\n@\n-----END CERTIFICATE-----\nCA3\nCA2\n"},
+		{"by hand in Debian's bundle", deb + bundle + "CA1\nCA3\n-- etc/ca-certificates.conf --\nm/a.crt\n-- usr/share/ca-certificates/m/a.crt --\nCA1\n-- etc/ssl/certs/a.pem -> /usr/share/ca-certificates/m/a.crt --\n"},
+		{"by hand in Debian's directory", deb + bundle + "CA1\n-- etc/ssl/certs/mine.pem --\nCA3\n-- etc/ssl/certs/" + hashOf + ".0 -> mine.pem --\n-- etc/ssl/certs/two.txt --\nCA3\nCA2\n"},
+		{"a link from Debian's directory", deb + bundle + "CA1\n-- opt/mine.pem --\nCA3\n-- etc/ssl/certs/mine.pem -> /opt/mine.pem --\n-- etc/ssl/certs/" + hashOf + ".0 -> mine.pem --\n"},
+		{"a package's on Debian, not as the tool leaves it", deb + bundle + "# mine\nCA1\nCA3\nCA2\n-- etc/ca-certificates.conf --\nm/a.crt\nm/d.crt\n-- usr/share/ca-certificates/m/a.crt --\nCA1\n-- usr/share/ca-certificates/m/d.crt --\nCA3\n-- etc/ssl/certs/d.pem -> /usr/share/ca-certificates/m/d.crt --\n-- etc/ssl/certs/" + hashOf + ".1 -> d.pem --\n-- etc/ssl/certs/" + hashOf + ".0 -> a.pem --\n"},
+		{"an anchor of several", deb + bundle + "CA1\nCA3\nCA2\n-- usr/local/share/ca-certificates/all.crt --\n# A\nCA1\n# D\nCA3\n# B\nCA2\n"},
+		{"an anchor that is a link", deb + bundle + "CA3\n-- opt/d.crt --\nCA3\n-- usr/local/share/ca-certificates/d.crt -> /opt/d.crt --\n"},
+		{"Alpine without the tool", "-- etc/os-release --\nID=alpine\n" + bundle + "CA1\n\nCA3\n\nCA2\n\n"},
+		{"Alpine with the tool", "-- etc/os-release --\nID=alpine\n" + bundle + "CA1\n\nCA3\n\n-- etc/ca-certificates.conf --\nm/a.crt\nm/d.crt\n-- usr/share/ca-certificates/m/a.crt --\nCA1\n-- usr/share/ca-certificates/m/d.crt --\nCA3\n-- usr/sbin/update-ca-certificates --\n-- etc/ssl/certs/ca-cert-d.pem -> /usr/share/ca-certificates/m/d.crt --\n-- etc/ssl/certs/ca-cert-a.pem -> /usr/share/ca-certificates/m/a.crt --\n-- etc/ssl/certs/" + hashOf + ".0 -> ca-cert-d.pem --\n-- etc/ssl/certs/" + hash(t, a) + ".0 -> ca-cert-a.pem --\n"},
+		{"Photon", "-- etc/os-release --\nID=photon\n-- etc/ssl/certs/a.pem --\nCA1\n-- etc/ssl/certs/d.pem --\nCA3\n-- etc/ssl/certs/" + hashOf + ".0 -> d.pem --\n-- etc/pki/tls/certs/ca-bundle.crt --\nCA1\nCA3\n"},
+		{"Photon by hand", "-- etc/os-release --\nID=photon\n-- etc/ssl/certs/d.pem --\nCA3\n-- etc/ssl/certs/" + hashOf + ".0 -> d.pem --\n-- etc/pki/tls/certs/ca-bundle.crt --\n# mine\nCA3\nCA1\n"},
+		{"Flatcar", "-- etc/os-release --\nID=flatcar\n-- etc/ssl/certs/d.pem --\nCA3\n-- etc/ssl/certs/" + hashOf + ".0 -> d.pem --\n-- etc/ssl/certs/ca-certificates.crt --\nCA3\n"},
+		{"certifi", bundle + "CA1\n-- usr/lib/python3/dist-packages/certifi/cacert.pem --\n\n# Label: A\nCA1\n\n# Label: D\nCA3\n\n# Label: B\nCA2\n"},
+		{"Fedora, by hand", "-- etc/os-release --\nID=fedora\n-- etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem 0444 --\n# A\nCA1\n\n# D\nCA3\n\n# B\nCA2\n"},
+		{"Fedora, an anchor", "-- etc/os-release --\nID=fedora\n-- etc/pki/ca-trust/source/anchors/d.pem --\nCA3\n-- etc/pki/ca-trust/source/anchors/more.pem --\nCA1\nCA3\n-- etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem 0444 --\n# D\nCA3\n\n# A\nCA1\n"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			was := tree(t, test.archive, a, b, d, e)
+			without(t, was, parse(t, d))
+			if trusted(t, was).Has(parse(t, a).Fingerprint()) {
+				without(t, was, parse(t, d), parse(t, a))
+			}
+			installed, _ := install(t, was, installer.Options{}, corp(t))
+			without(t, installed, parse(t, d))
+			now, _ := distrust(t, was, installer.Options{}, unwanted(parse(t, d)))
+			now, _ = install(t, now, installer.Options{}, corp(t))
+			now, _ = trustAgain(t, now)
+			if got, want := trusted(t, now).Digest(), trusted(t, installed).Digest(); got != want {
+				t.Errorf("with an install in between the root trusts %s, want %s", got, want)
+			}
+			if odd[test.name] {
+				return // the install repairs the file, and removal undoes that only where nobody edits it
+			}
+			now, _ = remove(t, now, installer.Selection{All: true}, installer.Options{})
+			roottest.Same(t, "all removed after an install in between", files(t, was), files(t, now))
+		})
+	}
+}
+
+// What remove takes out while it is distrusted does not come back.
+func TestDistrustWhatWasInstalled(t *testing.T) {
+	for _, name := range goldens {
+		was := roottest.TreeFile(t, "../testdata/roots/"+name+".before.txtar")
+		now, _ := install(t, was, installer.Options{}, corp(t))
+		for c := range corp(t).Certs.All() {
+			now, _ = distrust(t, now, installer.Options{}, unwanted(c))
+		}
+		o := rootfs.NewOverlay(now)
+		if _, err := installer.Install(o, []installer.Source{corp(t)}, installer.Options{}); !errors.Is(err, installer.ErrRefused) || hint(err) == "" {
+			t.Errorf("%s: %v", name, err)
+		}
+		if len(slices.Collect(o.Changes())) > 0 {
+			t.Errorf("%s: a refused install changes something", name)
+		}
+		gone, _ := remove(t, now, installer.Selection{All: true}, installer.Options{})
+		gone, _ = trustAgain(t, gone)
+		shadow, _ := install(t, was, installer.Options{}, corp(t))
+		shadow, _ = remove(t, shadow, installer.Selection{All: true}, installer.Options{})
+		roottest.Same(t, name, files(t, shadow), files(t, gone))
+	}
 }

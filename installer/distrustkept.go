@@ -394,6 +394,8 @@ func (g *giver) sources() error {
 			err = g.unmake(c)
 		case c.File != nil && !c.Explained:
 			err = g.putBack(c)
+		case c.Link != nil && !slices.Contains(g.hashDirs(), path.Dir(c.Path)):
+			err = g.link(c.Path, *c.Link)
 		case len(c.Pieces) > 0 && !g.isSystem(c.Path):
 			err = g.restore(c)
 		}
@@ -492,28 +494,16 @@ func (g *giver) explain() (err error) {
 // remake writes the bundle that the tool would, where the one that is there is the
 // tool's.
 func (g *giver) remake() error {
-	switch s := g.system.(type) {
-	case anchorStore:
-		if !g.state.bundle || g.state.data == nil {
-			return nil
-		}
-		now, err := s.anchors(g.root)
-		if err != nil {
-			return err
-		}
-		behind := bytes.TrimPrefix(g.state.data, g.state.anchors.concat(s.each))
-		return g.root.WriteFile(toolsBundle, slices.Concat(now.concat(s.each), behind), 0o644)
-	case dirStore:
-		if !g.joined {
-			return nil
-		}
-		data, err := s.join(g.edit)
-		if err != nil || !g.reader.Passes(data) {
-			return err
-		}
-		return g.root.WriteFile(s.bundle, data, 0o644)
+	s, ok := g.system.(anchorStore)
+	if !ok || !g.kept.Bundle || !g.state.bundle || g.state.data == nil {
+		return nil
 	}
-	return nil
+	now, err := s.anchors(g.root)
+	if err != nil {
+		return err
+	}
+	behind := bytes.TrimPrefix(g.state.data, g.state.anchors.concat(s.each))
+	return g.root.WriteFile(toolsBundle, slices.Concat(now.concat(s.each), behind), 0o644)
 }
 
 // files puts back what tools make, and what no tool makes.
@@ -573,9 +563,12 @@ func (g *giver) restore(c distrusted.Change) error {
 		return err
 	}
 	claims := g.record.claims(c.Path)
-	pieces := slices.DeleteFunc(slices.Clone(c.Pieces), func(p distrusted.Piece) bool {
-		return g.isLost(p.Certificate, p.Ours, p.Explained, claims)
-	})
+	pieces := slices.Clone(c.Pieces)
+	for i, p := range pieces {
+		if g.isLost(p.Certificate, p.Ours, p.Explained, claims) {
+			pieces[i].Was = nil // what stands in its place goes all the same
+		}
+	}
 	switch opened := opened.(type) {
 	case *firmwareFile:
 		data = distrusted.Restore(data, g.firmwareParts, pieces)
@@ -663,21 +656,33 @@ func (g *giver) link(name string, c distrusted.Link) error {
 }
 
 // relink leaves the links that the tool would, where those that are there were the
-// tool's.
+// tool's, and the bundle that is joined of what they lead to.
 func (g *giver) relink() error {
-	s, ok := g.system.(anchorStore)
-	if !ok || !g.state.links {
-		return nil
+	switch s := g.system.(type) {
+	case dirStore:
+		if !g.kept.Bundle || !g.joined {
+			return nil
+		}
+		data, err := s.join(g.edit)
+		if err != nil || !g.reader.Passes(data) {
+			return err
+		}
+		return g.root.WriteFile(s.bundle, data, 0o644)
+	case anchorStore:
+		if !g.kept.Links || !g.state.links {
+			return nil
+		}
+		there, err := linksIn(g.root, certDir)
+		if err != nil {
+			return err
+		}
+		now, err := s.anchors(g.root)
+		if err != nil {
+			return err
+		}
+		return s.remakeLinks(g.edit, there, there, now)
 	}
-	there, err := linksIn(g.root, certDir)
-	if err != nil {
-		return err
-	}
-	now, err := s.anchors(g.root)
-	if err != nil {
-		return err
-	}
-	return s.remakeLinks(g.edit, there, there, now)
+	return nil
 }
 
 // forget takes the record away, and the directories that were made for it.

@@ -68,9 +68,18 @@ func Restore(data []byte, split func([]byte) []Part, pieces []Piece) []byte {
 			continue
 		}
 		at := p.place(split(data), len(data))
-		data = slices.Concat(data[:at], p.Was, data[at:])
+		data = slices.Concat(ended(data[:at], p.Was), ended(p.Was, data[at:]), data[at:])
 	}
 	return data
+}
+
+// ended returns text with the line end without which no program reads what follows: the
+// last block of a file may have none.
+func ended(text, follows []byte) []byte {
+	if bytes.HasSuffix(text, []byte("-----")) && len(follows) > 0 {
+		return append(slices.Clip(text), '\n')
+	}
+	return text
 }
 
 // place returns where in a file of that size the piece belongs.

@@ -37,6 +37,8 @@ type Record struct {
 	Certificates []Certificate `json:"certificates"` // that were in the root
 	Changes      []Change      `json:"changes"`
 	Directories  []string      `json:"directories,omitempty"` // made by certgraft
+	Bundle       bool          `json:"bundle,omitempty"`      // the bundle was as the distribution's tool makes it
+	Links        bool          `json:"links,omitempty"`       // the same of the links
 }
 
 // Certificate is one that was taken out.
