@@ -51,7 +51,7 @@ func (e *edit) adviseRuntimes(want []wanted) {
 // is looked up once.
 func (e *edit) search() *readers.Search {
 	if e.looked == nil {
-		e.looked = readers.NewSearch(e.root, e.opt.Environ, e.reader)
+		e.looked = readers.NewSearch(e.root.Aside(), e.opt.Environ, e.reader)
 	}
 	return e.looked
 }

@@ -1,6 +1,7 @@
 package readers
 
 import (
+	"path"
 	"slices"
 
 	"github.com/certgraft/certgraft/certs"
@@ -11,17 +12,54 @@ import (
 // reads no more than it needs for that.
 func (i Instance) Lacks(want []*certs.Certificate) (missing []*certs.Certificate, damage []Damage, known bool) {
 	g := &gathering{Instance: i, blind: true}
+	var wide []place // directories that are read whole
 	for _, p := range i.row.places(i.at) {
+		if p.read.several && len(i.names(p)) > 0 {
+			wide = append(wide, p)
+			g.stocks = append(g.stocks, g.bundlesIn(p))
+			g.blind = false
+			continue
+		}
 		if !g.add(p) {
 			return want, g.damage, true
 		}
 	}
+	if missing = g.lacks(want); len(missing) > 0 && len(wide) > 0 {
+		for _, p := range wide {
+			g.add(p)
+		}
+		missing = g.lacks(missing)
+	}
+	return missing, g.damage, !g.blind || i.Reader.Remedy().Variable != ""
+}
+
+// bundlesIn takes certificates from those files of a directory that are no links, as a
+// bundle among hash links is: that saves reading each of hundreds of anchors.
+func (g *gathering) bundlesIn(p place) stock {
+	return func(name subject) (all []entry) {
+		for _, dir := range g.names(p) {
+			entries, err := g.files.root.ReadDir(dir)
+			if err != nil {
+				continue
+			}
+			for _, e := range entries {
+				if e.Type().IsRegular() {
+					all = append(all, g.files.shelf(*p.read.one, path.Join(dir, e.Name())).named(name)...)
+				}
+			}
+		}
+		return all
+	}
+}
+
+// lacks returns those of the certificates that no place has.
+func (g *gathering) lacks(want []*certs.Certificate) (missing []*certs.Certificate) {
 	for _, c := range want {
 		if !g.holds(c) {
 			missing = append(missing, c)
 		}
 	}
-	return missing, g.damage, !g.blind || i.Reader.Remedy().Variable != ""
+	return missing
 }
 
 // holds reports whether a certificate is in one of the places.

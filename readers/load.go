@@ -27,6 +27,7 @@ type format struct {
 	hash    func(l *loading, dir string, want subject) // of a directory that is asked for a name
 	passes  func(*certs.Certificate) bool              // the others are not read; nil passes all
 	several bool                                       // each file of a directory is read
+	one     *format                                    // how each of them is
 }
 
 // Damage is what keeps a reader from loading certificates.
@@ -166,5 +167,5 @@ func every(as format) format {
 			}
 		}
 	}
-	return format{name: "every " + as.name, read: read, passes: as.passes, several: true}
+	return format{name: "every " + as.name, read: read, passes: as.passes, several: true, one: &as}
 }

@@ -13,11 +13,16 @@ import (
 // times; on a live root each time is a system call per path element.
 type cached struct {
 	fs.ReadLinkFS
+	*memory
 	stats map[string]stated
+	asked map[string]int // names in a directory that were looked at
+}
+
+// memory is what is remembered whoever asked.
+type memory struct {
 	links map[string]string
 	lists map[string][]fs.DirEntry
 	files map[string][]byte // small ones: an anchor is read as itself, as its link and as its hash link
-	asked map[string]int    // names in a directory that were looked at
 	room  int               // for more of them
 	stale []string          // staged files in the directories that were listed
 }
@@ -28,7 +33,14 @@ type stated struct {
 }
 
 func newCached(fsys fs.ReadLinkFS) *cached {
-	return &cached{ReadLinkFS: fsys, stats: map[string]stated{}, links: map[string]string{}, lists: map[string][]fs.DirEntry{}, asked: map[string]int{}, files: map[string][]byte{}, room: keptFiles}
+	m := &memory{links: map[string]string{}, lists: map[string][]fs.DirEntry{}, files: map[string][]byte{}, room: keptFiles}
+	return &cached{ReadLinkFS: fsys, memory: m, stats: map[string]stated{}, asked: map[string]int{}}
+}
+
+// aside returns the same file system, what is remembered included, for somebody who
+// looks for what no edit could have left: [cached.leftBehind] does not know where.
+func (c *cached) aside() *cached {
+	return &cached{ReadLinkFS: c.ReadLinkFS, memory: c.memory, stats: map[string]stated{}, asked: map[string]int{}}
 }
 
 // Lstat implements [fs.ReadLinkFS].

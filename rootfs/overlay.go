@@ -60,6 +60,14 @@ func NewOverlay(lower fs.ReadLinkFS) *Overlay {
 	return &Overlay{lower: newCached(lower), upper: map[string]Change{}, children: map[string]map[string]bool{}, dirs: map[string]string{}, via: map[string]bool{}}
 }
 
+// Aside returns the overlay for somebody who looks around in it and edits nothing: what a
+// killed process left in a directory is taken away where an edit looks, and not there.
+func (o *Overlay) Aside() *Overlay {
+	aside := *o
+	aside.lower = o.lower.aside()
+	return &aside
+}
+
 // WriteFile makes name a regular file that holds data, following links, with
 // its parents where they are missing. A file that exists keeps its permission
 // bits and its owner. The data is not copied.
