@@ -19,6 +19,7 @@ import (
 // no links either.
 var alpine = anchorStore{
 	id:       "alpine",
+	reads:    "it takes what is in /usr/local/share/ca-certificates itself and begins with no dot",
 	local:    flatAnchors,
 	linkName: linkNamer(alpinePrefix),
 	refresh:  alpineLinks,

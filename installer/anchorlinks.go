@@ -102,7 +102,7 @@ func (e *edit) unlinked(name string) {
 // addLinks links the anchors of what OpenSSL does not find in a directory that
 // is not as the tool left it. All that is there stays, but for a link that
 // leads nowhere where ours has to stand.
-func (s anchorStore) addLinks(e *edit, want []wanted) error {
+func (s anchorStore) addLinks(e *edit, a *anchors, want []wanted) error {
 	links := e.certDirLinks(s.id)
 	for _, w := range want {
 		if links.has(w.Certificate) {
@@ -111,9 +111,12 @@ func (s anchorStore) addLinks(e *edit, want []wanted) error {
 			}
 			continue
 		}
-		name, err := e.anchorName(s.linkName, w)
-		if err != nil {
-			return err
+		name := s.unlinked(e, a, w)
+		if name == "" {
+			var err error
+			if name, err = e.anchorName(s.linkName, w); err != nil {
+				return err
+			}
 		}
 		link := s.linkName(name)
 		if err := e.root.Symlink("/"+name, inCertDir(link)); err != nil {
@@ -125,4 +128,15 @@ func (s anchorStore) addLinks(e *edit, want []wanted) error {
 		}
 	}
 	return nil
+}
+
+// unlinked returns someone's anchor of w alone that the tool has not linked yet, and
+// whose link has its name free: it is taken as it is. It is "" where there is none.
+func (s anchorStore) unlinked(e *edit, a *anchors, w wanted) string {
+	for _, f := range a.files {
+		if c := e.reader.Single(f.data); c != nil && c.Fingerprint() == w.Fingerprint() && f.local() && !isOurs(f.path) && !isThere(e.root, inCertDir(s.linkName(f.path))) {
+			return f.name()
+		}
+	}
+	return ""
 }

@@ -19,6 +19,7 @@ import (
 // differ in what is here.
 type anchorStore struct {
 	id       string
+	reads    string                                                                // which local files the tool reads
 	local    func(root *rootfs.Overlay) ([]string, error)                          // paths of the local anchors, in the tool's order
 	linkName func(anchor string) string                                            // of the link to an anchor
 	refresh  func(e *edit, before map[string]string, a *anchors) map[string]string // the links that a run of the tool leaves
@@ -115,6 +116,7 @@ func (s anchorStore) install(e *edit, want []wanted) error {
 	for _, dir := range []string{localDir, certDir} {
 		e.warnNotUTF8(dir)
 	}
+	s.tellAnchors(e, before, want)
 	added, err := s.addAnchors(e, before.anchors, want)
 	if err != nil {
 		return err
@@ -171,7 +173,7 @@ func (s anchorStore) addAnchors(e *edit, a *anchors, want []wanted) (added []wan
 	}
 	have, linked := a.alone(e.reader), s.links(e.root)
 	for _, w := range want {
-		if have.Has(w.Fingerprint()) && (!linked || e.certDirLinks(s.id).has(w.Certificate)) {
+		if have.Has(w.Fingerprint()) && (!linked || e.certDirLinks(s.id).has(w.Certificate) || s.unlinked(e, a, w) != "") {
 			continue
 		}
 		if err := e.writeAnchor(s.id, s.linkName, w); err != nil {
@@ -285,7 +287,7 @@ func (s anchorStore) installLinks(e *edit, before *state, after *anchors, want [
 	if before.links {
 		err = s.remakeLinks(e, before.there, before.there, after)
 	} else {
-		err = s.addLinks(e, want)
+		err = s.addLinks(e, after, want)
 	}
 	if err != nil {
 		return err

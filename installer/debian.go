@@ -15,6 +15,7 @@ import (
 // Void use too: a .pem link to each anchor, hash links to those.
 var debian = anchorStore{
 	id:       "debian",
+	reads:    "it takes names that end in .crt",
 	local:    findAnchors,
 	linkName: linkNamer(""),
 	refresh:  freshLinks,

@@ -46,6 +46,7 @@ type edit struct {
 	shrunk      []string          // files that certificates were taken out of
 	linksNow    map[string]string // those in /etc/ssl/certs, once they were made anew
 
+	first      bool // the root held no CA
 	configured bool // config is known
 	config     []settings.Setting
 

@@ -114,6 +114,9 @@ func Inspect(root fs.ReadLinkFS, now time.Time, opt Options) (*Inspection, error
 	if out.Stores, err = e.states(now); err != nil {
 		return nil, err
 	}
+	if err := e.inspectAnchors(); err != nil {
+		return nil, err
+	}
 	out.Differences = differences(out.Stores)
 	out.Installed = e.installed()
 	if detection.hint != "" {

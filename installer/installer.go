@@ -55,8 +55,12 @@ func Install(root *rootfs.Overlay, sources []Source, opt Options) (*Report, erro
 	if err := e.installInto(stores, want); err != nil {
 		return nil, err
 	}
+	if !e.first {
+		e.warnAlone(want)
+	}
 	e.warnUnrooted(want)
 	e.advise(want)
+	e.adviseCompiled(want)
 	return e.report, e.record.write(root)
 }
 

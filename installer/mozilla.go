@@ -2,6 +2,7 @@ package installer
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/certgraft/certgraft/certs"
 )
@@ -14,6 +15,7 @@ const mozillaSource = "mozilla"
 // what the first bundle of a root does.
 func (e *edit) beginBundle(want []wanted) ([]wanted, error) {
 	first, err := e.hasNoBundle()
+	e.first = first
 	switch {
 	case err != nil || len(want) == 0:
 		return want, err
@@ -23,8 +25,12 @@ func (e *edit) beginBundle(want []wanted) ([]wanted, error) {
 		e.tell("this root has a bundle, to which --with-mozilla adds nothing: for the public CAs install the source %s", mozillaSource)
 	case first && e.opt.WithMozilla:
 		return append(e.mozilla(), want...), nil
-	case first:
-		e.warn("this root had no bundle of CAs and now trusts only %s; programs with built-in roots to fall back on stop using those: for the public CAs install the source %s too", these(len(want)), mozillaSource)
+	case first && !isPublic(setOf(want)):
+		had := "no bundle of CAs"
+		if name := e.bundleName(); name != "" {
+			had = "no CA in its bundle, " + name + ","
+		}
+		e.warn("this root had %s and now trusts only %s; programs with built-in roots to fall back on stop using those: for the public CAs install the source %s too", had, these(len(want)), mozillaSource)
 	}
 	return want, nil
 }
@@ -33,7 +39,7 @@ func (e *edit) beginBundle(want []wanted) ([]wanted, error) {
 // one from.
 func (e *edit) hasNoBundle() (bool, error) {
 	files, err := e.bundleFiles()
-	if err != nil || len(files) > 0 {
+	if err != nil || slices.ContainsFunc(files, e.holdsText) {
 		return false, err
 	}
 	links, err := linksIn(e.root, certDir)
@@ -55,6 +61,17 @@ func (e *edit) hasNoBundle() (bool, error) {
 	return true, nil
 }
 
+// holdsText reports whether a bundle holds more than a comment.
+func (e *edit) holdsText(name string) bool {
+	const comment = 512
+	info, err := e.root.Stat(name)
+	if err != nil || info.Size() > comment {
+		return true
+	}
+	data, err := e.root.Content(name)
+	return err != nil || e.reader.Held(data).Len() > 0
+}
+
 // mozilla returns the Mozilla roots in this program, and enters them into the
 // record. A bundle cannot express a constraint, so roots that have one are left
 // out.
@@ -74,6 +91,14 @@ func (e *edit) mozilla() []wanted {
 		want = append(want, wanted{c, mozillaSource})
 	}
 	return want
+}
+
+func setOf(want []wanted) *certs.Set {
+	set := &certs.Set{}
+	for _, w := range want {
+		set.Add(w.Certificate, "")
+	}
+	return set
 }
 
 func these(n int) string {

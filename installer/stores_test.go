@@ -113,7 +113,7 @@ func TestBundleStore(t *testing.T) {
 			if r := report.Stores[0]; r.Path != "/"+test.file || r.Added != 3 {
 				t.Errorf("%+v", r)
 			}
-			if first := test.name == "nothing" || test.name == "dangling link"; first != strings.Contains(strings.Join(report.Warnings, "\n"), "trusts only these 3") {
+			if first := test.name == "nothing" || test.name == "dangling link" || test.name == "empty bundle"; first != strings.Contains(strings.Join(report.Warnings, "\n"), "trusts only these 3") {
 				t.Errorf("warnings %q", report.Warnings)
 			}
 		})

@@ -1,0 +1,109 @@
+package installer_test
+
+import (
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/certgraft/certgraft/installer"
+	"github.com/certgraft/certgraft/internal/roottest"
+)
+
+const localDir = "usr/local/share/ca-certificates/"
+
+// A bundle that holds nothing is as good as none: who reads it trusts only what is
+// installed, and that is said. With the Mozilla roots it begins with them.
+func TestS6EmptyBundle(t *testing.T) {
+	for name, before := range map[string]fstest.MapFS{
+		"empty": bundleTree(""), "a comment": bundleTree("# none\n"), "Debian's": debianTree(map[string]string{bundlePath: ""}),
+		"a second one": {bundlePath: {Data: []byte(roottest.NewCA(t, "Old").PEM()), Mode: 0o644}, "etc/ssl/cert.pem": {Mode: 0o644}},
+	} {
+		_, report := roundTrip(t, before, installer.Options{}, corp(t))
+		if n := strings.Count(strings.Join(report.Warnings, "\n"), "now trust"); n != 1 {
+			t.Errorf("%s: %q", name, report.Warnings)
+		}
+	}
+	after, report := roundTrip(t, bundleTree(""), installer.Options{WithMozilla: true}, corp(t))
+	if n := strings.Count(bundleOf(after), "BEGIN"); n < 110 || len(report.Warnings) > 0 {
+		t.Errorf("%d certificates with Mozilla's, %q", n, report.Warnings)
+	}
+}
+
+// What lies in the directory of anchors and is trusted by nobody yet is named: what the
+// tool has not read since, and what it does not read at all.
+func TestS6PendingAndUnread(t *testing.T) {
+	old, late := roottest.NewCA(t, "Old"), roottest.NewCA(t, "Late")
+	files := map[string]string{localDir + "old.crt": old.PEM(), bundlePath: old.PEM(), "etc/ssl/certs/old.pem": ""}
+	for _, c := range []struct {
+		name, want string
+	}{
+		{localDir + "late.crt", "/" + localDir + "late.crt is an anchor and is not in the bundle yet: run update-ca-certificates"},
+		{localDir + "late.pem", "/" + localDir + "late.pem holds certificates and update-ca-certificates does not read it: it takes names that end in .crt; rename it, or certgraft install it"},
+		{localDir + "more/late.cer", "/" + localDir + "more/late.cer holds certificates"},
+	} {
+		before := debianTree(files)
+		before[c.name] = &fstest.MapFile{Data: []byte(late.PEM()), Mode: 0o644}
+		before[localDir+"README"] = &fstest.MapFile{Data: []byte("put certificates here\n"), Mode: 0o644}
+		_, report := install(t, before, installer.Options{}, corp(t))
+		if strings.Count(strings.Join(report.Warnings, "\n"), c.want) != 1 {
+			t.Errorf("%s: %q", c.name, report.Warnings)
+		}
+		seen, err := installer.Inspect(before, time.Now(), installer.Options{})
+		if err != nil || strings.Count(strings.Join(seen.Warnings, "\n"), c.want) != 1 {
+			t.Errorf("inspect: %s: %v", c.name, seen.Warnings)
+		}
+		_, report = install(t, before, installer.Options{}, source(t, "late", late.PEM()))
+		if strings.Contains(strings.Join(report.Warnings, "\n"), "late.") {
+			t.Errorf("it is what is installed: %q", report.Warnings)
+		}
+	}
+}
+
+// A source that is an anchor already is taken as it is: it gets the links that the tool
+// would make, and no second anchor.
+func TestS6SourceIsAnAnchor(t *testing.T) {
+	old, ca := roottest.NewCA(t, "Old"), roottest.NewCA(t, "Corp")
+	before := debianTree(map[string]string{localDir + "corp.crt": ca.PEM(), bundlePath: old.PEM()})
+	after, _ := install(t, before, installer.Options{}, source(t, "corp", ca.PEM()))
+	for name := range after {
+		if strings.HasPrefix(name, localDir) && name != localDir+"corp.crt" {
+			t.Errorf("a second anchor: %s", name)
+		}
+	}
+	if string(after["etc/ssl/certs/corp.pem"].Data) != "/"+localDir+"corp.crt" || after["etc/ssl/certs/"+hash(t, ca)+".0"] == nil || !strings.Contains(bundleOf(after), ca.PEM()) {
+		t.Error("it is no CA of the root")
+	}
+	_, report := install(t, after, installer.Options{}, source(t, "corp", ca.PEM()))
+	if strings.Contains(strings.Join(report.Warnings, "\n"), "corp.crt") {
+		t.Errorf("%q", report.Warnings)
+	}
+	after, report = remove(t, after, installer.Selection{All: true}, installer.Options{})
+	if len(report.Stays) != 1 || after[localDir+"corp.crt"] == nil || !strings.Contains(bundleOf(after), ca.PEM()) {
+		t.Errorf("%+v", report.Stays)
+	}
+}
+
+// Libraries that have roots of their own are named, with what makes them trust.
+func TestR14CompiledRoots(t *testing.T) {
+	ca := roottest.NewCA(t, "Old")
+	before := bundleTree(ca.PEM())
+	before["opt/shop/lib/castore-1.0.9/priv/cacerts.pem"] = &fstest.MapFile{Data: []byte(ca.PEM()), Mode: 0o644}
+	before["app/lib/certifi-2.12.0/ebin/certifi.app"] = &fstest.MapFile{Mode: 0o644}
+	_, report := roundTrip(t, before, installer.Options{}, corp(t))
+	got := map[string]string{}
+	for _, a := range report.Advice {
+		got[a.Runtime] = a.Path + " " + a.Do
+	}
+	for runtime, want := range map[string]string{
+		"Elixir's castore": "/opt/shop/lib/castore-1.0.9/priv/cacerts.pem Mint,", "hackney's certifi": "/app/lib/certifi-2.12.0/ebin/certifi.app its roots are compiled in: give hackney, or HTTPoison, ssl_options: [cacertfile: \"/etc/ssl/certs/ca-certificates.crt\"]",
+	} {
+		if !strings.HasPrefix(got[runtime], want) {
+			t.Errorf("%s: %q", runtime, got[runtime])
+		}
+	}
+	before["opt/shop/lib/castore-1.0.9/priv/cacerts.pem"].Data = corp(t).Certs.AppendPEM(nil)
+	if _, report = install(t, before, installer.Options{}, corp(t)); len(report.Advice) != 1 {
+		t.Errorf("it has what is installed: %v", report.Advice)
+	}
+}
