@@ -36,23 +36,49 @@ type Wanted struct {
 	From oci.Blobs
 }
 
-// ReadAll reads layers, several at a time. The first error ends it.
+// ReadAll reads layers that are not known, several at a time. The first error ends
+// it. What is read whole is announced before any of it is.
 func (r *Reader) ReadAll(ctx context.Context, all []Wanted) error {
+	unknown := r.unknown(ctx, all)
+	for _, w := range unknown {
+		if from, ok := oci.Below(w.From).(oci.Announcer); ok && r.InParts(w) == nil {
+			from.Announce(w.Descriptor)
+		}
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(r.Jobs)
-	started := map[oci.Digest]bool{}
-	for _, w := range all {
-		if started[w.Digest] {
-			continue
-		}
-		started[w.Digest] = true
+	for _, w := range unknown {
 		group.Go(func() error { return r.read(ctx, w) })
 	}
 	return group.Wait()
 }
 
+// unknown takes what is known of layers into memory, and returns the others, each
+// once.
+func (r *Reader) unknown(ctx context.Context, all []Wanted) []Wanted {
+	var group errgroup.Group
+	group.SetLimit(r.Jobs)
+	known := make([]bool, len(all))
+	asked := map[oci.Digest]bool{}
+	for i, w := range all {
+		if known[i] = asked[w.Digest]; known[i] {
+			continue
+		}
+		asked[w.Digest] = true
+		group.Go(func() error { known[i] = r.recall(ctx, w.Descriptor); return nil })
+	}
+	_ = group.Wait() // none fails
+	var unknown []Wanted
+	for i, w := range all {
+		if !known[i] {
+			unknown = append(unknown, w)
+		}
+	}
+	return unknown
+}
+
 func (r *Reader) read(ctx context.Context, w Wanted) error {
-	if r.recall(ctx, w.Descriptor) || r.readContents(ctx, w) {
+	if r.readContents(ctx, w) {
 		return nil
 	}
 	body, err := w.From.Open(ctx, w.Descriptor)

@@ -24,6 +24,12 @@ type Haver interface {
 	Has(d Descriptor) bool
 }
 
+// Announcer is told of content before it is opened, so that it can say how much
+// there is to move in all.
+type Announcer interface {
+	Announce(d Descriptor)
+}
+
 // Has reports whether content is there, as far as that is known without reading
 // it: a registry is taken to have all that is named.
 func Has(from Blobs, d Descriptor) bool {

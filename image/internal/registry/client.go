@@ -146,5 +146,8 @@ func (r *Repository) moved(verb, how string, d oci.Descriptor, done int64) {
 	}
 }
 
+// Announce implements [oci.Announcer].
+func (r *Repository) Announce(d oci.Descriptor) { r.moved("download", "from", d, 0) }
+
 // smallBlob is the size up to which nothing is said of a transfer.
 const smallBlob = 1 << 20

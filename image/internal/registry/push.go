@@ -66,12 +66,36 @@ func (p *push) named(ctx context.Context, m *oci.Manifest) error {
 			return err
 		}
 	}
+	blobs := oci.BlobsOf(m)
+	p.announce(ctx, blobs)
 	group, inner := errgroup.WithContext(ctx)
 	group.SetLimit(p.to.client.Jobs)
-	for _, blob := range oci.BlobsOf(m) {
+	for _, blob := range blobs {
 		group.Go(func() error { return p.blob(inner, blob) })
 	}
 	return group.Wait()
+}
+
+// announce says how much there is to send, so that the progress does not learn it
+// one by one. What the registry may take from another repository is not known.
+func (p *push) announce(ctx context.Context, blobs []oci.Descriptor) {
+	if p.to.client.Progress == nil || p.mounts {
+		return
+	}
+	var group errgroup.Group
+	group.SetLimit(p.to.client.Jobs)
+	for _, d := range blobs {
+		if d.Size <= smallBlob || p.sameRepo() && !oci.IsAdded(p.img.Blobs(), d.Digest) {
+			continue
+		}
+		group.Go(func() error {
+			if there, err := p.to.hasBlob(ctx, d); err == nil && !there {
+				p.to.moved("send", "to", d, 0)
+			}
+			return nil
+		})
+	}
+	_ = group.Wait() // none fails: who sends them says why not
 }
 
 // isMissing reports whether a registry refused a manifest since it does not have
