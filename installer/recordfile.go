@@ -71,7 +71,7 @@ func (f *recordedFile) isAnew(copies []pemfile.Copy) bool {
 		return false
 	}
 	first := copies[0]
-	return first.Gap != f.Head && !(first.Plain && first.Gap > f.Head)
+	return first.Gap < f.Head || first.Gap > f.Head && !first.Plain
 }
 
 // settle notes where that is now: what it stood behind has gone, or has come back.
