@@ -81,6 +81,20 @@ func TestRemoveBehindTheOtherCopy(t *testing.T) {
 	}
 }
 
+// What stood behind a certificate that someone took out goes, though he put it back
+// at the end.
+func TestRemoveBehindOneThatMoved(t *testing.T) {
+	old, b, c := roottest.NewCA(t, "Old").PEM(), roottest.NewCA(t, "B").PEM(), roottest.NewCA(t, "C").PEM()
+	const path = "etc/ssl/cert.pem"
+	after, _ := install(t, fstest.MapFS{path: {Data: []byte(old), Mode: 0o644}}, installer.Options{}, source(t, "s1", b))
+	after, _ = install(t, after, installer.Options{}, source(t, "s2", c))
+	after[path] = &fstest.MapFile{Data: []byte(old + c + "# by hand\n" + b), Mode: 0o644}
+	after, report := remove(t, after, installer.Selection{All: true}, installer.Options{})
+	if got := string(after[path].Data); got != old+"# by hand\n"+b || len(report.Stays) != 1 {
+		t.Errorf("the bundle is %q, and %v stays", got, report.Stays)
+	}
+}
+
 // What is behind more certificates that go than the record has before it is found.
 func TestRemoveBehindManyThatWent(t *testing.T) {
 	old, last := roottest.NewCA(t, "Old").PEM(), roottest.NewCA(t, "Z").PEM()

@@ -132,8 +132,8 @@ func (w *withdrawal) mine(copies, all []pemfile.Copy) int {
 }
 
 // isAt reports whether a copy stands where one was put: behind the same
-// certificate, or, where that is gone, behind the one before, with nothing between
-// but the comment of the one that is gone.
+// certificate, or, where that is gone from there, behind the one before, with
+// nothing between but the comment of the one that is gone.
 func isAt(at placed, c pemfile.Copy, all []pemfile.Copy) bool {
 	direct := ""
 	if c.Behind != nil {
@@ -146,7 +146,7 @@ func isAt(at placed, c pemfile.Copy, all []pemfile.Copy) bool {
 		return c.Gap == at.Gap
 	}
 	for _, print := range at.Behind {
-		if slices.ContainsFunc(all, func(c pemfile.Copy) bool { return mark(c.Cert.Fingerprint()) == print }) {
+		if slices.ContainsFunc(all, func(o pemfile.Copy) bool { return o.Start() < c.Start() && mark(o.Cert.Fingerprint()) == print }) {
 			return c.Plain && print == direct && print != at.Behind[0]
 		}
 	}

@@ -382,6 +382,7 @@ func TestWalksOnceRed(t *testing.T) {
 		"trixie: straight b | install s1 b | unstraight b",
 		"trixie: straight t1 | install s1 t2 | unstraight t1",
 		"trixie: install s3 m2 | drop m2 | deselect m2",
+		"bundle-only: install s1 b | sync s3 c | install s2 m3 | drop b | append b",
 	)
 }
 
