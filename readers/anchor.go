@@ -1,8 +1,6 @@
 package readers
 
 import (
-	"time"
-
 	"github.com/certgraft/certgraft/certs"
 )
 
@@ -13,7 +11,7 @@ func (r Reader) Refuses(ca *certs.Certificate) *Fault {
 	if !ca.IsCA() {
 		return nil // a server's own certificate
 	}
-	l, j := newLink(ca), judgement{r.rules, "", time.Time{}}
+	l, j := newLink(ca), judgement{rules: r.rules, memory: newMemory()}
 	below := &link{Link: l.Link, usage: -1, critical: map[string]bool{}} // any certificate that it issued
 	issued, alone := chain{links: []*link{below, l}, anchored: true}, chain{links: []*link{l}, anchored: true}
 	f := j.extensionsOf(issued, 1)

@@ -14,7 +14,7 @@ func BenchmarkFindAndLoad(b *testing.B) {
 	if at := os.Getenv("BENCH_ROOT"); at != "" {
 		dir = at
 	}
-	for name, do := range map[string]func(Instance){"find": func(Instance) {}, "load": func(i Instance) { i.Load() }} {
+	for name, do := range map[string]func(Instance){"find": func(Instance) {}, "load": func(i Instance) { i.Load() }, "warm": Instance.Warm} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
 				root, closer, err := rootfs.ReadOnly(dir)

@@ -33,15 +33,15 @@ type builder struct {
 	at    time.Time
 	sent  []*link
 	trust *certs.Set
-	links map[certs.Fingerprint]*link    // of the store, as far as they were needed
-	known map[[2]certs.Fingerprint]error // whether the first is issued by the second
 	found []chain
+
+	memory *memory
 }
 
-func newBuilder(r *rules, sent []*certs.Certificate, trust *certs.Set, at time.Time) *builder {
-	b := &builder{rules: r, at: at, trust: trust, links: map[certs.Fingerprint]*link{}, known: map[[2]certs.Fingerprint]error{}}
+func newBuilder(r *rules, m *memory, sent []*certs.Certificate, trust *certs.Set, at time.Time) *builder {
+	b := &builder{rules: r, at: at, trust: trust, memory: m}
 	for _, c := range sent[:min(len(sent), mostSent)] {
-		b.sent = append(b.sent, newLink(c))
+		b.sent = append(b.sent, m.link(c))
 	}
 	return b
 }
@@ -53,10 +53,7 @@ func (b *builder) stored(l *link) (all []*link) {
 		if c.SubjectHash() != hash || !l.NamesIssuer(c) || b.rules.goParser && c.X509() == nil {
 			continue
 		}
-		if b.links[c.Fingerprint()] == nil {
-			b.links[c.Fingerprint()] = newLink(c)
-		}
-		all = append(all, b.links[c.Fingerprint()])
+		all = append(all, b.memory.link(c))
 	}
 	return all
 }
@@ -214,19 +211,13 @@ func (b *builder) grow(p chain) {
 	}
 }
 
-// issued returns why l is not issued by parent, nil if it is. It is asked once of
-// each pair: a server can send many certificates of one name.
+// issued returns why l is not issued by parent, nil if it is.
 func (b *builder) issued(l, parent *link) error {
-	pair := [2]certs.Fingerprint{l.Fingerprint(), parent.Fingerprint()}
-	err, asked := b.known[pair]
-	if asked {
-		return err
+	switch {
+	case !l.NamesIssuer(parent.Certificate):
+		return signed.ErrOtherName
+	case !b.rules.keyIDsIgnored && l.OtherKeyID(&parent.Link):
+		return signed.ErrOtherKeyID
 	}
-	if b.rules.keyIDsIgnored && l.NamesIssuer(parent.Certificate) {
-		err = l.CheckSignature(&parent.Link)
-	} else {
-		err = l.CheckIssuer(&parent.Link)
-	}
-	b.known[pair] = err
-	return err
+	return b.memory.signedBy(l, parent)
 }

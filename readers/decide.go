@@ -32,9 +32,9 @@ func (i Instance) Decide(c Case) Decision {
 		c.With = &certs.Set{}
 	}
 	g := &gathering{Instance: i, sent: c.Sent, with: c.With, blind: true}
-	decide := func() Verdict { return i.Judge(c.Sent, g.trust(), c.Host, c.At) }
+	decide := func() Verdict { return i.judge(i.files.memory, c.Sent, g.trust(), c.Host, c.At) }
 	for _, p := range i.row.places(i.at) {
-		if p.read.several && i.rules.find == byAll && decide().Trusted {
+		if p.read.each != nil && i.rules.find == byAll && g.addRead(p) && decide().Trusted {
 			break // more cannot make it refuse
 		}
 		if !g.add(p) {
@@ -54,7 +54,7 @@ func (i Instance) Warm() {
 		switch {
 		case p.own:
 			i.files.mozilla()
-		case p.read.hash == nil && !p.read.several:
+		case p.read.hash == nil && p.read.each == nil:
 			for _, name := range i.names(p) {
 				i.files.shelf(p.read, name).named(subject{})
 			}
@@ -99,6 +99,18 @@ func (g *gathering) add(p place) bool {
 	g.lost = p.must && len(g.damage) > before
 	g.blind = g.blind && !g.lost
 	return !g.lost
+}
+
+// addRead takes of a directory what was read of it already. It returns false if the reader
+// has nothing yet.
+func (g *gathering) addRead(p place) bool {
+	for _, name := range g.names(p) {
+		g.blind = false
+		for _, s := range g.files.alreadyRead(p.read, name) {
+			g.stocks = append(g.stocks, s.passing(p.read))
+		}
+	}
+	return len(g.stocks) > 0
 }
 
 // passing yields of a shelf what a format lets pass.

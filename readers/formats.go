@@ -21,18 +21,18 @@ import (
 // The formats.
 var (
 	// wholeFile is a bundle that is lost with one damaged block: OpenSSL's.
-	wholeFile = format{name: "whole", read: func(l *loading, name string) { l.openSSL(name, true, nil) }}
+	wholeFile = format{name: "whole", pem: true, read: func(l *loading, name string) { l.openSSL(name, true, nil) }}
 	// untilDamage is a bundle that is read up to a damaged block: Node's.
-	untilDamage = format{name: "until", read: func(l *loading, name string) { l.openSSL(name, false, nil) }}
+	untilDamage = format{name: "until", pem: true, read: func(l *loading, name string) { l.openSSL(name, false, nil) }}
 	// hashLinks is a directory that is read by the hash of the subject, HASH.0, HASH.1 and so on
 	// up to the first number that is missing: OpenSSL's.
 	hashLinks = format{name: "hash", read: func(l *loading, dir string) { l.hashed(dir, isHash) }, hash: (*loading).byHash}
 	// eitherHash is such a directory as BoringSSL reads it, which knows the hash of
 	// OpenSSL 0.9.8 too.
 	eitherHash = format{name: "either", read: func(l *loading, dir string) { l.hashed(dir, isEither) }, hash: (*loading).byEither}
-	eachBlock  = format{name: "each", read: (*loading).eachBlock, passes: func(c *certs.Certificate) bool { return c.Quirk() == "" }}
-	gnuTLSFile = format{name: "gnutls", read: (*loading).gnuTLSFile}
-	erlangFile = format{name: "erlang", read: (*loading).erlangFile}
+	eachBlock  = format{name: "each", pem: true, read: (*loading).eachBlock, passes: func(c *certs.Certificate) bool { return c.Quirk() == "" }}
+	gnuTLSFile = format{name: "gnutls", pem: true, read: (*loading).gnuTLSFile}
+	erlangFile = format{name: "erlang", pem: true, read: (*loading).erlangFile}
 	javaStore  = format{name: "java", read: (*loading).javaStore}
 )
 
@@ -127,30 +127,43 @@ func before(hash, number string, there map[string]bool) (missing int, gap bool) 
 	return 0, false
 }
 
-// plain reads a bundle of which every reader makes the same: blocks of certificates in
-// the form in which tools write them, with text between them perhaps.
-func (l *loading) plain(data []byte, name string) bool {
-	blocks, err := l.pem.Read(data)
+// plainShelf reads a bundle of which every reader makes the same: blocks of certificates
+// in the form in which tools write them, with text between them perhaps. It returns nil for
+// another file.
+func (f *files) plainShelf(name string) *shelf {
+	s, known := f.plain[name]
+	if !known {
+		if data, err := f.content(name); err == nil {
+			s = f.readPlain(data, name)
+		}
+		f.plain[name] = s
+	}
+	return s
+}
+
+func (f *files) readPlain(data []byte, name string) *shelf {
+	blocks, err := f.pem.Read(data)
 	const begin, end = "\n-----BEGIN CERTIFICATE-----\n", "\n-----END CERTIFICATE-----\n"
 	begun := bytes.Count(data, []byte(begin))
 	if bytes.HasPrefix(data, []byte(begin[1:])) {
 		begun++
 	}
-	if err != nil || begun != len(blocks) || bytes.Count(data, []byte(end)) != begun ||
-		bytes.Contains(data, []byte(begin+"\n")) || bytes.IndexByte(data, '\r') >= 0 || !l.pem.Clean(data) {
-		return false
+	if err != nil || begun == 0 || begun != len(blocks) || bytes.Count(data, []byte(end)) != begun ||
+		bytes.Contains(data, []byte(begin+"\n")) || bytes.IndexByte(data, '\r') >= 0 || !f.pem.Clean(data) {
+		return nil
 	}
+	s := &shelf{}
 	for _, b := range blocks {
-		l.add(b.Cert, name)
+		s.held = append(s.held, entry{b.Cert, "/" + name})
 	}
-	return true
+	return s
 }
 
 // eachBlock reads a bundle as Go's CertPool does: a block that it cannot read is
 // passed over, with those that are joined to it.
 func (l *loading) eachBlock(name string) {
 	data, ok := l.file(name)
-	if !ok || l.plain(data, name) {
+	if !ok {
 		return
 	}
 	read := 0
@@ -176,7 +189,7 @@ func (l *loading) eachBlock(name string) {
 // white space in the base64, and loses the file with one block that it cannot decode.
 func (l *loading) gnuTLSFile(name string) {
 	data, ok := l.file(name)
-	if !ok || l.plain(data, name) {
+	if !ok {
 		return
 	}
 	var all []*certs.Certificate
@@ -221,7 +234,7 @@ func lineOf(data []byte, at int) int { return 1 + bytes.Count(data[:at], []byte(
 // another kind that it knows, lose the file.
 func (l *loading) erlangFile(name string) {
 	data, ok := l.file(name)
-	if !ok || l.plain(data, name) {
+	if !ok {
 		return
 	}
 	var all []*certs.Certificate

@@ -12,12 +12,12 @@ import (
 
 // judge says whether a reader with these rules accepts a chain, as a server sends
 // it: its own certificate first.
-func (r *rules) judge(sent []*certs.Certificate, trust *certs.Set, host string, at time.Time) Verdict {
+func (r *rules) judge(m *memory, sent []*certs.Certificate, trust *certs.Set, host string, at time.Time) Verdict {
 	if len(sent) == 0 {
 		return Verdict{Fault: Fault{Cause: Untrusted, Text: "the server sends no certificate"}}
 	}
-	b := newBuilder(r, sent, trust, at)
-	j := judgement{r, host, at}
+	b := newBuilder(r, m, sent, trust, at)
+	j := judgement{r, m, host, at}
 	if f := j.unreadable(b.sent); f != nil {
 		return j.verdict(chain{links: b.sent[:1]}, f)
 	}
@@ -41,8 +41,10 @@ func (r *rules) judge(sent []*certs.Certificate, trust *certs.Set, host string, 
 // judgement is one in the making.
 type judgement struct {
 	*rules
-	host string
-	at   time.Time
+
+	memory *memory
+	host   string
+	at     time.Time
 }
 
 // path returns what speaks against a path, nil if nothing does. Of several faults the
@@ -68,7 +70,7 @@ func (j judgement) verdict(p chain, first *fault) Verdict {
 	v := Verdict{Trusted: first == nil, Anchored: p.anchored, Forged: p.forged != nil}
 	for i, l := range p.links {
 		v.Chain = append(v.Chain, l.Certificate)
-		if i+1 < len(p.links) && errors.Is(l.CheckSignature(&p.links[i+1].Link), signed.ErrUnchecked) {
+		if i+1 < len(p.links) && errors.Is(j.memory.signedBy(l, p.links[i+1]), signed.ErrUnchecked) {
 			v.Unchecked = l.Certificate
 		}
 	}
@@ -334,7 +336,7 @@ func (j judgement) nameAsked(p chain) *fault {
 
 func (j judgement) signatures(p chain) *fault {
 	for i, l := range p.links[:len(p.links)-1] {
-		if err := l.CheckSignature(&p.links[i+1].Link); errors.Is(err, signed.ErrNotSigned) {
+		if err := j.memory.signedBy(l, p.links[i+1]); errors.Is(err, signed.ErrNotSigned) {
 			return faulty(Signature, l, "the signature of %s is not by the key of %s", l.Name(), p.links[i+1].Name())
 		}
 	}

@@ -90,7 +90,7 @@ func judgements(t testing.TB, rulesOf func(client string) rules, differs func(cl
 		sent := parsed(t, c.Sent)
 		for _, client := range clients {
 			r := rulesOf(client)
-			v := r.judge(sent, trust, c.Host, now)
+			v := r.judge(newMemory(), sent, trust, c.Host, now)
 			if cell := cells[c.ID][client]; !agrees(cell, v) {
 				differs(client, c.ID, cell, v)
 			}
@@ -131,7 +131,7 @@ func TestEachRuleIsMeasured(t *testing.T) {
 	}
 	differs := func(client string, r rules) bool {
 		return slices.ContainsFunc(chains, func(c cases.Chain) bool {
-			return !agrees(cells[c.ID][client], r.judge(sent[c.ID], trust[c.ID], c.Host, now))
+			return !agrees(cells[c.ID][client], r.judge(newMemory(), sent[c.ID], trust[c.ID], c.Host, now))
 		})
 	}
 	shown := map[string]bool{} // by row and field

@@ -14,7 +14,7 @@ func (i Instance) Lacks(want []*certs.Certificate) (missing []*certs.Certificate
 	g := &gathering{Instance: i, blind: true}
 	var wide []place // directories that are read whole
 	for _, p := range i.row.places(i.at) {
-		if p.read.several && len(i.names(p)) > 0 {
+		if p.read.each != nil && len(i.names(p)) > 0 {
 			wide = append(wide, p)
 			g.stocks = append(g.stocks, g.bundlesIn(p))
 			g.blind = false
@@ -44,7 +44,7 @@ func (g *gathering) bundlesIn(p place) stock {
 			}
 			for _, e := range entries {
 				if e.Type().IsRegular() {
-					all = append(all, g.files.shelf(*p.read.one, path.Join(dir, e.Name())).named(name)...)
+					all = append(all, g.files.shelf(*p.read.each, path.Join(dir, e.Name())).named(name)...)
 				}
 			}
 		}

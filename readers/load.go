@@ -1,8 +1,9 @@
 package readers
 
 import (
-	"io/fs"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/certgraft/certgraft/certs"
@@ -22,12 +23,12 @@ type place struct {
 
 // format is how a place is read. The name is that of what comes of it.
 type format struct {
-	name    string
-	read    func(l *loading, name string)
-	hash    func(l *loading, dir string, want subject) // of a directory that is asked for a name
-	passes  func(*certs.Certificate) bool              // the others are not read; nil passes all
-	several bool                                       // each file of a directory is read
-	one     *format                                    // how each of them is
+	name   string
+	pem    bool // of a file of PEM
+	read   func(l *loading, name string)
+	hash   func(l *loading, dir string, want subject) // of a directory that is asked for a name
+	passes func(*certs.Certificate) bool              // the others are not read; nil passes all
+	each   *format                                    // how each file of a directory is read
 }
 
 // Damage is what keeps a reader from loading certificates.
@@ -46,10 +47,13 @@ type files struct {
 	data map[string][]byte
 	read map[string]*shelf // by format and name
 	own  *shelf            // the Mozilla roots, once they were needed
+
+	plain  map[string]*shelf // of files of which every reader makes the same, nil for others
+	memory *memory
 }
 
 func newFiles(root *rootfs.Overlay, read *pemfile.Reader) *files {
-	return &files{root: root, pem: read, data: map[string][]byte{}, read: map[string]*shelf{}}
+	return &files{root: root, pem: read, data: map[string][]byte{}, read: map[string]*shelf{}, plain: map[string]*shelf{}, memory: newMemory()}
 }
 
 // shelf is what a place holds.
@@ -83,6 +87,11 @@ func (s *shelf) named(name subject) []entry {
 
 // shelf returns what a place holds.
 func (f *files) shelf(as format, name string) *shelf {
+	if as.pem {
+		if s := f.plainShelf(name); s != nil {
+			return s
+		}
+	}
 	key := as.name + "\x00" + name
 	s := f.read[key]
 	if s == nil {
@@ -124,16 +133,21 @@ func unrooted(paths []string) (names []string) {
 
 // file returns what is in a file; ok is false if it cannot be read.
 func (l *loading) file(name string) (data []byte, ok bool) {
-	if data, ok = l.data[name]; ok {
-		return data, true
-	}
-	data, err := l.root.Content(name)
+	data, err := l.content(name)
 	if err != nil {
 		l.harm(Damage{Path: "/" + name, Why: "it cannot be read: " + reason(err), All: true})
-		return nil, false
 	}
-	l.data[name] = data
-	return data, true
+	return data, err == nil
+}
+
+func (f *files) content(name string) (data []byte, err error) {
+	data, ok := f.data[name]
+	if !ok {
+		if data, err = f.root.Content(name); err == nil {
+			f.data[name] = data
+		}
+	}
+	return data, err
 }
 
 // reason is what is wrong, without the path, which is named beside it.
@@ -153,19 +167,42 @@ func (l *loading) add(c *certs.Certificate, name string) {
 	l.held = append(l.held, entry{c, "/" + name})
 }
 
-// every reads each file of a directory.
+// every reads each file of a directory, once for all links that lead to it.
 func every(as format) format {
-	read := func(l *loading, name string) {
-		entries, err := l.root.ReadDir(name)
-		if err != nil {
-			return
-		}
-		for _, entry := range entries {
-			at := path.Join(name, entry.Name())
-			if info, err := fs.Stat(l.root, at); err == nil && info.Mode().IsRegular() {
-				as.read(l, at)
+	read := func(l *loading, dir string) {
+		done := map[string]bool{}
+		for _, name := range l.filesIn(dir) {
+			if !done[name] {
+				done[name] = true
+				s := l.files.shelf(as, name)
+				l.held, l.damage = append(l.held, s.held...), append(l.damage, s.damage...)
 			}
 		}
 	}
-	return format{name: "every " + as.name, read: read, passes: as.passes, several: true, one: &as}
+	return format{name: "every " + as.name, read: read, passes: as.passes, each: &as}
+}
+
+// filesIn returns the regular files in a directory, by what their links lead to.
+func (f *files) filesIn(dir string) (names []string) {
+	entries, _ := f.root.ReadDir(dir) // what cannot be listed holds nothing
+	for _, e := range entries {
+		name, err := f.root.Resolve(path.Join(dir, e.Name()))
+		if err != nil {
+			continue
+		}
+		if info, err := f.root.Stat(name); err == nil && info.Mode().IsRegular() {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// alreadyRead returns what was read of the files in a directory, as they are read in it.
+func (f *files) alreadyRead(as format, dir string) (all []*shelf) {
+	for _, name := range slices.Sorted(maps.Keys(f.data)) {
+		if path.Dir(name) == dir {
+			all = append(all, f.shelf(*as.each, name))
+		}
+	}
+	return all
 }

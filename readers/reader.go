@@ -54,11 +54,15 @@ func Named(id, release string) (r Reader, ok bool) {
 // first, as that of a host, where it trusts those in trust. Every signature is checked, but
 // for those of kinds that are not known here.
 func (r Reader) Judge(sent []*certs.Certificate, trust *certs.Set, host string, at time.Time) Verdict {
-	v := r.rules.judge(sent, trust, host, at)
+	return r.judge(newMemory(), sent, trust, host, at)
+}
+
+func (r Reader) judge(m *memory, sent []*certs.Certificate, trust *certs.Set, host string, at time.Time) Verdict {
+	v := r.rules.judge(m, sent, trust, host, at)
 	if v.Trusted {
 		return v
 	}
-	try := func(other Reader) Verdict { return other.rules.judge(sent, trust, host, at) }
+	try := func(other Reader) Verdict { return other.rules.judge(m, sent, trust, host, at) }
 	v.Cure = r.cure(v.Fault, v, try)
 	for n, f := range v.Also {
 		v.Also[n].Cure = r.cure(f, v, try)

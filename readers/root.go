@@ -115,6 +115,21 @@ func missingFile(op, name string) error {
 	return &fs.PathError{Op: op, Path: name, Err: fs.ErrNotExist}
 }
 
+// Holds reports whether there is a certificate in any of the reader's places.
+func (i Instance) Holds() bool {
+	for _, p := range i.row.places(i.at) {
+		if p.own {
+			return true
+		}
+		for _, name := range i.names(p) {
+			if p.read.hash == nil && len(i.files.shelf(p.read, name).held) > 0 {
+				return true
+			}
+		}
+	}
+	return i.Anchor() != ""
+}
+
 // Anchor returns the path of a file in the root that holds one certificate, of those
 // that the reader finds by hash; "" if it finds none.
 func (i Instance) Anchor() string {

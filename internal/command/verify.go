@@ -143,11 +143,11 @@ func (h hearing) judge(t *trust) verifyResult {
 		report.Caveats = append(report.Caveats, j.others()...)
 		result.Readers = j.result()
 	}
-	if h.p.json || !decides.Trusted {
+	if h.p.json {
 		result.Trust = t.result(decides)
-		if t.root != "" && result.Trust.Certificates == 0 {
-			result.Warnings = append(result.Warnings, t.root+" has no trust store with a certificate in it: its programs trust nobody, or only roots of their own")
-		}
+	}
+	if t.root != "" && !decides.Trusted && !decides.Holds() {
+		result.Warnings = append(result.Warnings, t.root+" has no trust store with a certificate in it: its programs trust nobody, or only roots of their own")
 	}
 	hinted(report, h.catalogue)
 	return result

@@ -84,7 +84,9 @@ func (t *trust) ask(c readers.Case, as []string) jury {
 	if len(j.opinions) == 0 {
 		add(true, t.readers.Default())
 	}
-	add(false, t.readers.Found()...)
+	if len(c.Sent) > 0 {
+		add(false, t.readers.Found()...)
+	}
 	j.first = j.decisive()
 	return j
 }
