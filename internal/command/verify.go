@@ -135,7 +135,7 @@ func (h hearing) judge(t *trust) verifyResult {
 	report := h.session.Judge(probe.Circumstances{
 		Reader: decides.Reader, Trust: decides.Trust, Damage: decides.Damage, NoStore: decides.Blind,
 		Whose: t.whom(decides), Now: h.now, Clock: h.p.env.clock(), Built: newest(h.catalogue),
-		Install: t.install, Repair: t.repairing(decides.Instance), Known: known(h.catalogue),
+		Install: t.install, Repair: t.repairing(decides), Known: known(h.catalogue),
 	})
 	result := verifyResult{Schema: 1, Trust: trustResult{Root: t.root, With: t.sources}, Report: report, Warnings: t.warnings}
 	if len(c.Sent) > 0 {

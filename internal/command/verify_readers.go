@@ -258,10 +258,10 @@ func (t *trust) whom(o opinion) string {
 
 // repairing is a command that installs what the root has already: any install repairs the
 // files that it edits.
-func (t *trust) repairing(i readers.Instance) string {
+func (t *trust) repairing(o opinion) string {
 	source := "./ROOT.pem"
-	if t.at != nil && t.at.image == (imageName{}) {
-		if name := i.Anchor(); name != "" {
+	if o.harm() != nil && t.at != nil && t.at.image == (imageName{}) {
+		if name := o.Anchor(); name != "" {
 			source = shellQuoted(strings.TrimSuffix(t.at.name, "/") + name)
 		}
 	}
