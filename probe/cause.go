@@ -43,6 +43,7 @@ const (
 	Weak                Cause = "weak" // below OpenSSL's level 2
 	WrongName           Cause = "wrong-name"
 	DamagedStore        Cause = "damaged-store" // the reader loses its store to damage
+	Placeholder         Cause = "placeholder"   // a proxy has no certificate for the host, and shows one of its own
 	Distrusted          Cause = "distrusted"    // the chain leads through a CA that nobody should trust
 )
 

@@ -51,6 +51,24 @@ func (j *judge) distrust(v readers.Verdict, p path) Fault {
 	return j.broken(p)
 }
 
+// placeholders are what proxies show that have no certificate for a host.
+var placeholders = []struct{ name, product string }{
+	{"Kubernetes Ingress Controller Fake Certificate", "ingress-nginx"},
+	{"TRAEFIK DEFAULT CERT", "Traefik"},
+}
+
+// placeholder returns the fault of a server that shows a placeholder: to trust that
+// would cure nothing.
+func (j *judge) placeholder(v readers.Verdict, p path) *Fault {
+	for _, known := range placeholders {
+		if !v.Trusted && slices.Contains(p.leaf().CommonNames(), known.name) {
+			return &Fault{Placeholder, fmt.Sprintf("%s answers with its placeholder: it has no certificate for %s", known.product, j.session.Target.ServerName),
+				"give it a certificate for that host (of an Ingress: spec.tls with its hosts, and the secret in the same namespace), or name a host that it has with --servername"}
+		}
+	}
+	return nil
+}
+
 // known is a path whose issuer is in the catalogue.
 func (j *judge) known(p path, m *match) Fault {
 	in := "the bundle " + m.bundles[0]

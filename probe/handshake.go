@@ -277,6 +277,8 @@ func (s *Session) handshakeFault(err error, heard []byte) *Fault {
 		return &Fault{TLSFails, "the server does not know the name " + s.Target.ServerName, "give the name that its certificate is for with --servername"}
 	case isAlert && alert == alertHandshakeFailure:
 		return &Fault{TLSFails, "the server refuses the handshake: no cipher in common, or it has no certificate", "look at the ciphers and the certificate in the server's configuration"}
+	case isAlert && alert == alertInternalError:
+		return &Fault{TLSFails, "the server refuses the handshake: internal error", "its log says why; MongoDB Atlas answers like this to an address that is not on the project's access list"}
 	case isAlert:
 		return &Fault{TLSFails, "the server refuses the handshake: " + strings.TrimPrefix(alert.Error(), "tls: "), "its log says why"}
 	case isClosed(err):
@@ -304,6 +306,7 @@ func alertIn(err error) (tls.AlertError, bool) {
 const (
 	alertHandshakeFailure tls.AlertError = 40
 	alertProtocolVersion  tls.AlertError = 70
+	alertInternalError    tls.AlertError = 80
 	alertUnrecognizedName tls.AlertError = 112
 )
 

@@ -133,7 +133,7 @@ func (j *judge) judgeTrust(v readers.Verdict, p path) {
 	case isBroken:
 		j.step("chain", &Fault{Unreadable, broken.Text, cmp.Or(broken.Cure, "the server needs another certificate")}, "")
 	case p.complete() || v.Anchored:
-		j.step("chain", nil, fmt.Sprintf("%d of its %d certificates sent", j.countSent(p), len(p.links)))
+		j.step("chain", nil, fmt.Sprintf("%d of its %s sent", j.countSent(p), counted(len(p.links), "certificate")))
 	default:
 		j.report.Steps = append(j.report.Steps, Step{Name: "chain", Outcome: Failed, Detail: "it ends at " + p.top().Name() + ": no certificate of its issuer, " + p.top().Issuer()})
 	}
@@ -141,6 +141,8 @@ func (j *judge) judgeTrust(v readers.Verdict, p path) {
 	switch why := j.listed(p); {
 	case why != nil:
 		j.step("trust", why, "")
+	case j.placeholder(v, p) != nil:
+		j.step("trust", j.placeholder(v, p), "")
 	case j.NoStore:
 		j.step("trust", j.noStore(), "")
 	case j.damaged() != nil:
@@ -210,12 +212,20 @@ func (j *judge) remark(v readers.Verdict, p path) {
 	for _, odd := range j.session.odd {
 		j.caveat("of what the server sends, %s", odd)
 	}
-	switch n := len(j.report.Unused); {
-	case n == 1:
-		j.caveat("the server sends 1 certificate that its chain does not need")
-	case n > 1:
-		j.caveat("the server sends %d certificates that its chain does not need", n)
+	if n := len(j.report.Unused); n > 0 {
+		j.caveat("the server sends %s that its chain does not need", counted(n, "certificate"))
 	}
+	if s := j.session; s.TLS != nil && s.TLS.ClientCertificate {
+		j.caveat("the server asks for a client certificate: where it demands one, a client connects with its own certificate and key alone")
+	}
+}
+
+// counted returns n and the noun that goes with it.
+func counted(n int, one string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %ss", n, one)
 }
 
 // refusing names the readers that refuse for a cause what this one trusts.

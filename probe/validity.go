@@ -33,7 +33,7 @@ func (j *judge) dates(v readers.Verdict, p path) *Fault {
 
 func (j *judge) datesDetail(p path) string {
 	leaf := p.leaf()
-	detail := fmt.Sprintf("until %s, %d days left", leaf.NotAfter().Format(time.DateOnly), leaf.NotAfter().Sub(j.Now)/day)
+	detail := fmt.Sprintf("until %s, %s left", leaf.NotAfter().Format(time.DateOnly), counted(int(leaf.NotAfter().Sub(j.Now)/day), "day"))
 	if first := slices.MinFunc(p.links, func(x, y *link) int { return x.NotAfter().Compare(y.NotAfter()) }); first != leaf && first.NotAfter().Before(leaf.NotAfter()) {
 		detail += fmt.Sprintf("; %s until %s", first.Name(), first.NotAfter().Format(time.DateOnly))
 	}
@@ -151,6 +151,10 @@ func (j *judge) name(v readers.Verdict) *Fault {
 		return nil
 	}
 	host := j.session.Target.ServerName
+	if names, _ := readers.Hosts(v.Chain[0]); slices.Contains(names, host) && j.session.Target.sni() == "" {
+		return &Fault{WrongName, fmt.Sprintf("the certificate has %s as a DNS name, and clients look for it as an address", host),
+			"have it issued with subjectAltName=IP:" + host + ", or connect by a name"}
+	}
 	return &Fault{WrongName, fmt.Sprintf("the certificate is not for %s but for %s", host, hosts(v.Chain[0])),
 		"connect by a name that the certificate has, or have one issued for this name; --servername tries another"}
 }

@@ -2,6 +2,7 @@ package readers
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -245,9 +246,16 @@ func (j judgement) length(p chain, i int) *fault {
 		}
 	}
 	if between > l.basic.pathLength {
-		return faulty(PathLength, l, "%s allows %d intermediates below it, and %d are there", l.Name(), l.basic.pathLength, between)
+		return faulty(PathLength, l, "%s allows %s below it, and there are %d", l.Name(), intermediates(l.basic.pathLength), between)
 	}
 	return nil
+}
+
+func intermediates(n int) string {
+	if n == 1 {
+		return "1 intermediate"
+	}
+	return fmt.Sprintf("%d intermediates", n)
 }
 
 // Purposes of extended key usage that are good for a server.

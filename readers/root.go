@@ -94,6 +94,21 @@ func named(id string) *row {
 	return nil
 }
 
+// Content returns what is in a file of the root.
+func (r *Root) Content(name string) ([]byte, error) { return r.files.content(name) }
+
+// FilesIn returns the regular files in a directory of the root and in those in it.
+func (r *Root) FilesIn(dir string) []string {
+	names := r.files.filesIn(dir)
+	entries, _ := r.files.root.ReadDir(dir)
+	for _, e := range entries {
+		if e.IsDir() {
+			names = append(names, r.files.filesIn(path.Join(dir, e.Name()))...)
+		}
+	}
+	return names
+}
+
 // File returns a reader with OpenSSL's rules that reads one file.
 func (r *Root) File(path string) Instance {
 	row := *named("openssl")

@@ -150,6 +150,7 @@ func (h hearing) judge(t *trust) verifyResult {
 		result.Warnings = append(result.Warnings, t.root+" has no trust store with a certificate in it: its programs trust nobody, or only roots of their own")
 	}
 	hinted(report, h.catalogue)
+	t.waiting(c, &report.Verdict)
 	return result
 }
 

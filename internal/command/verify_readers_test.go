@@ -66,10 +66,10 @@ func TestReaderCaveats(t *testing.T) {
 		{"plain", "", []string{node}},
 		{"leaf-no-aki", "", []string{"Python's ssl 3.13 (/usr/bin/python3.13) refuses: the certificate of server.certgraft.test has no authority key identifier", node}}, // R4
 		{"directory-permitted", "", []string{node, "go"}}, // R5
-		{"cn-only", "", []string{"Go (/usr/local/go/bin/go); Erlang 27 (/usr/lib/erlang) refuse: the certificate is not for server.certgraft.test", node}},                                                                                                                   // R6
-		{"wildcard", "", []string{"Erlang 27 (/usr/lib/erlang) refuses: the certificate is not for a.wild.certgraft.test", node}},                                                                                                                                            // R7
-		{"self-signed", "", []string{"Erlang 27 (/usr/lib/erlang) refuses: the server's certificate names itself", "Node"}},                                                                                                                                                  // R3
-		{"plain", damaged, []string{"only Go (/usr/local/go/bin/go); Erlang 27 (/usr/lib/erlang) trust it: it reads /etc/ssl/certs/ca-certificates.crt"}}, // R2
+		{"cn-only", "", []string{"Go (/usr/local/go/bin/go); Erlang 27 (/usr/lib/erlang) refuse: the certificate is not for server.certgraft.test", node}}, // R6
+		{"wildcard", "", []string{"Erlang 27 (/usr/lib/erlang) refuses: the certificate is not for a.wild.certgraft.test", node}},                          // R7
+		{"self-signed", "", []string{"Erlang 27 (/usr/lib/erlang) refuses: the server's certificate names itself", "Node"}},                                // R3
+		{"plain", damaged, []string{"only Go (/usr/local/go/bin/go); Erlang 27 (/usr/lib/erlang) trust it: it reads /etc/ssl/certs/ca-certificates.crt"}},  // R2
 	}
 	for _, c := range cases.Chains(t, now) {
 		for _, test := range tests {
