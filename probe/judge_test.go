@@ -194,6 +194,20 @@ func TestDates(t *testing.T) {
 	}
 }
 
+// The root that is trusted has expired: a valid one of its name and key is looked for in
+// the catalogue, and one of a CA that it had signed.
+func TestR8ExpiredRootHasAValidTwin(t *testing.T) {
+	key := newKey(t)
+	old, renewed := issue(t, nil, "Root", key, isCA, expired), issue(t, nil, "Root", key, isCA)
+	v := judged(presented(t, "db.test", old.leaf(t)), Circumstances{Trust: trusting(t, old), Known: catalogue(t, "corp", newRoot(t, "Root"), renewed)}).Verdict
+	wants(t, v, Expired, "the root Root expired", "the bundle corp has a valid root of the name and key of Root", "certgraft install corp")
+	crossed := issue(t, old, "New Root", key, isCA)
+	v = judged(presented(t, "db.test", crossed.leaf(t), crossed), Circumstances{Trust: trusting(t, old), Known: catalogue(t, "corp", issue(t, nil, "New Root", key, isCA))}).Verdict
+	wants(t, v, Expired, "of the name and key of New Root", "certgraft install corp")
+	v = judged(presented(t, "db.test", old.leaf(t)), Circumstances{Trust: trusting(t, old), Known: catalogue(t, "corp", newRoot(t, "Root"))}).Verdict
+	wants(t, v, Expired, "the server needs a certificate under a root that is valid")
+}
+
 // Two roots with one key, or a cross-signed one: the way that holds is taken.
 func TestTheWayThatHoldsIsTaken(t *testing.T) {
 	key := newKey(t)
