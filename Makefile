@@ -24,7 +24,7 @@ SCRATCH  := $(shell df -k --output=avail /dev/shm 2>/dev/null | awk 'NR == 2 && 
 SELDOM   := GOGC=400
 COVERED  := certs bundles rootfs installer image keystore probe internal/pemfile
 LEAST    := 85
-LARGEST  := 13
+LARGEST  := 14
 
 .PHONY: help build test e2e bench compare fuzz lint bounds vuln house demo cover docs release clean
 
@@ -63,7 +63,7 @@ lint: bounds ## gofmt, vet, go fix, golangci-lint, workflows and manifests, shel
 	cd tools/house && $(GO) vet . && $(GO) test -count=1 .
 	@if command -v shellcheck >/dev/null; then shellcheck .ci/run .github/action.sh; else echo 'no shellcheck: scripts are not checked'; fi
 
-bounds: build ## the binary is at most 13 MiB, and from no older Go than go.mod names
+bounds: build ## the binary is at most 14 MiB, and from no older Go than go.mod names
 	@made=$$($(GO) version $(BINARY) | sed 's/.* go//'); \
 	  printf '%s\n' $(LEASTGO) "$$made" | sort -C -V || { echo "$(BINARY) is from Go $$made: build it with Go $(LEASTGO) or newer"; exit 1; }
 	@bytes=$$(wc -c <$(BINARY)); \
