@@ -41,11 +41,12 @@ type transfers struct {
 	sum  sum
 	from time.Time
 	last time.Time // that something was moved
+	verb string    // that says what was done to it
 }
 
-// idle is how long nothing moves between two rounds of transfers: of layers that are
-// read, and of those that are sent once the image was edited. Such a pause is no part
-// of a rate.
+// idle is how long nothing moves between two rounds of transfers, unless one is of
+// layers that are read, and the next of those that are sent once the image was
+// edited. Such a pause is no part of a rate.
 const idle = time.Second
 
 type transfer struct{ done, total int64 }
@@ -62,10 +63,11 @@ type sum struct {
 func (t *transfers) update(what string, done, total int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.all != nil && t.sum.done == t.sum.total && t.now().Sub(t.last) > idle {
+	verb, _, _ := strings.Cut(described(what), " ")
+	if t.all != nil && t.sum.done == t.sum.total && (verb != t.verb || t.now().Sub(t.last) > idle) {
 		t.reset()
 	}
-	t.last = t.now()
+	t.last, t.verb = t.now(), verb
 	if t.all == nil {
 		t.all, t.sum, t.from = map[string]transfer{}, sum{what: described(what)}, t.now()
 	}

@@ -44,6 +44,11 @@ func TestProgressCountsAllTransfers(t *testing.T) {
 	if got := show.sum.String(); got != "send c: 4.0 MB of 8.0 MB, 2.0 MB/s" {
 		t.Errorf("after a pause: %q", got)
 	}
+	all.update("send c", 8e6, 8e6)
+	all.update("download d", 1e6, 2e6) // another round begins at once
+	if got := show.sum.String(); got != "download d: 1.0 MB of 2.0 MB" {
+		t.Errorf("after all was sent: %q", got)
+	}
 	all.clear()
 	for _, done := range []int64{5, 3} { // begun again
 		all.update("https://x.example/a.pem", done, -1)
