@@ -93,13 +93,14 @@ func putBlob(root *os.Root, d oci.Descriptor, open func() (io.ReadCloser, error)
 	})
 }
 
-// lock keeps other processes from writing the index.
+// lock keeps other processes from writing the index. A lock that is not free after
+// the time that an index takes is held for something else, by flock(1) say.
 func (l *Dir) lock(ctx context.Context, root *os.Root) (*os.File, error) {
 	dir, err := root.Open(".")
 	if err != nil {
 		return nil, err
 	}
-	if err := flock(ctx, dir, indexWait); err != nil {
+	if err := flock(ctx, dir, indexWait); err != nil && !errors.Is(err, errLocked) {
 		return nil, errors.Join(err, dir.Close())
 	}
 	return dir, nil
