@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/certgraft/certgraft/image"
+	"github.com/certgraft/certgraft/internal/hint"
 )
 
 // fakeEngine answers on a socket as Docker's API does for one image, and keeps
@@ -108,5 +109,18 @@ func TestBadArchives(t *testing.T) {
 	must(t, err)
 	if err := out.Put(t.Context(), get(t, locations, "docker-archive:"+plain)); err == nil || !strings.Contains(err.Error(), "no standard output") {
 		t.Errorf("%v", err)
+	}
+}
+
+// What answers at the address of an engine and is none is told from a bad archive.
+func TestNoEngine(t *testing.T) {
+	page := filepath.Join(t.TempDir(), "page")
+	must(t, os.WriteFile(page, []byte("<html>"+strings.Repeat("x", 2000)), 0o600))
+	socket, _ := fakeEngine(t, page)
+	l := &image.Locations{Env: func(name string) string { return map[string]string{"DOCKER_HOST": "unix://" + socket}[name] }}
+	at, err := l.Parse("docker-daemon:team/app:1")
+	must(t, err)
+	if _, err = at.Get(t.Context()); err == nil || !strings.Contains(err.Error(), "sends no archive of an image") || !strings.Contains(strings.Join(hint.Of(err), ""), "docker version") {
+		t.Errorf("%v %q", err, hint.Of(err))
 	}
 }

@@ -34,6 +34,9 @@ func (e *Engine) Get(ctx context.Context) (*oci.Image, error) {
 	}
 	defer resp.Body.Close()
 	c, err := spooled(ctx, resp.Body)
+	if errors.Is(err, errNoArchive) {
+		err = hint.Add(errors.New("what answers sends no archive of an image"), "check that it is a Docker or Podman engine: docker version")
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", e.Text, err)
 	}
