@@ -245,7 +245,7 @@ func (b *bundle) append(text []byte, more []*certs.Certificate) []byte {
 	if len(copies) > 0 {
 		file.Head = copies[0].Gap
 		last := copies[len(copies)-1]
-		at = placed{Behind: lastOf(copies, len(copies)), Gap: len(text) - last.End()}
+		at = placed{Behind: lastOf(copies, len(copies)), Gap: len(text) - last.End(), Above: above(copies, len(copies))}
 	}
 	text = bytes.Clone(text)
 	for _, c := range more {

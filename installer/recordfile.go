@@ -26,6 +26,7 @@ type placed struct {
 	Fingerprint string   `json:"fingerprint"`
 	Behind      []string `json:"behind,omitempty"` // those before it, the nearest first, see [mark]
 	Gap         int      `json:"gap,omitempty"`    // bytes between the two
+	Above       string   `json:"above,omitempty"`  // digest of a comment above the nearest, which is left when that goes
 	Alias       string   `json:"alias,omitempty"`  // in a keystore
 }
 
@@ -83,7 +84,7 @@ func (f *recordedFile) settle(stands map[certs.Fingerprint]int, copies []pemfile
 	for i, c := range copies {
 		print := c.Cert.Fingerprint()
 		if n, ok := stands[print]; ok && n == count[print] {
-			f.place(placed{Fingerprint: print.String(), Behind: lastOf(copies, i), Gap: c.Gap})
+			f.place(placed{Fingerprint: print.String(), Behind: lastOf(copies, i), Gap: c.Gap, Above: above(copies, i)})
 		}
 		count[print]++
 	}
@@ -99,6 +100,15 @@ func lastOf(copies []pemfile.Copy, i int) (prints []string) {
 		prints = append(prints, mark(c.Cert.Fingerprint()))
 	}
 	return prints
+}
+
+// above returns the digest of a comment above the last certificate before copy i, ""
+// where that has none.
+func above(copies []pemfile.Copy, i int) string {
+	if i == 0 || copies[i-1].Plain {
+		return ""
+	}
+	return digest(copies[i-1].Text)[:16]
 }
 
 // mark is as much of a fingerprint as tells certificates of a file apart.

@@ -95,6 +95,21 @@ func TestRemoveBehindOneThatMoved(t *testing.T) {
 	}
 }
 
+// The comment of a certificate that someone took out is not one of what stood behind
+// it, while another comment is.
+func TestRemoveBehindAComment(t *testing.T) {
+	old, b, c := roottest.NewCA(t, "Old").PEM(), roottest.NewCA(t, "B").PEM(), roottest.NewCA(t, "C").PEM()
+	const path = "etc/ssl/cert.pem"
+	for comment, left := range map[string]string{"# B\n": old + "# B\n", "# C\n": old + "# C\n" + c} {
+		after, _ := install(t, fstest.MapFS{path: {Data: []byte(old + "# B\n" + b), Mode: 0o644}}, installer.Options{}, source(t, "s", c))
+		after[path] = &fstest.MapFile{Data: []byte(old + comment + c), Mode: 0o644}
+		after, _ = remove(t, after, installer.Selection{All: true}, installer.Options{})
+		if got := string(after[path].Data); got != left {
+			t.Errorf("behind %q: the bundle is %q", comment, got)
+		}
+	}
+}
+
 // What is behind more certificates that go than the record has before it is found.
 func TestRemoveBehindManyThatWent(t *testing.T) {
 	old, last := roottest.NewCA(t, "Old").PEM(), roottest.NewCA(t, "Z").PEM()

@@ -147,7 +147,8 @@ func isAt(at placed, c pemfile.Copy, all []pemfile.Copy) bool {
 	}
 	for _, print := range at.Behind {
 		if slices.ContainsFunc(all, func(o pemfile.Copy) bool { return o.Start() < c.Start() && mark(o.Cert.Fingerprint()) == print }) {
-			return c.Plain && print == direct && print != at.Behind[0]
+			left := c.Plain || at.Above != "" && at.Above == digest(c.Text)[:16]
+			return left && print == direct && print != at.Behind[0]
 		}
 	}
 	return false

@@ -44,6 +44,7 @@ type Copy struct {
 	Behind *certs.Certificate // the certificate before it, nil if it is the first
 	Gap    int                // bytes between the two
 	Plain  bool               // those are blank lines, or comments where the style has some
+	Text   []byte             // those themselves
 
 	style      Style
 	start, end int
@@ -59,7 +60,9 @@ func (r *Reader) Copies(data []byte, as Style) []Copy {
 	for _, b := range r.certificateBlocks(data) {
 		start, end := as.around(data, b)
 		start = max(start, at)
-		found = append(found, Copy{b.Cert, before, start - at, len(bytes.TrimSpace(data[at:start])) == 0 || as.Comment && isComment(data[at:start]), as, start, end, data[start:end], end == len(data)})
+		text := data[at:start]
+		plain := len(bytes.TrimSpace(text)) == 0 || as.Comment && isComment(text)
+		found = append(found, Copy{b.Cert, before, len(text), plain, text, as, start, end, data[start:end], end == len(data)})
 		before, at = b.Cert, end
 	}
 	return found
