@@ -95,6 +95,19 @@ func TestRemoveBehindOneThatMoved(t *testing.T) {
 	}
 }
 
+// Someone puts the base's bundle back, in which another copy stands behind one of
+// those that ours stood behind: it is not ours.
+func TestRemoveFromABundleThatIsBack(t *testing.T) {
+	one, two, three := roottest.NewCA(t, "One").PEM(), roottest.NewCA(t, "Two").PEM(), roottest.NewCA(t, "Three").PEM()
+	const path = "etc/ssl/cert.pem"
+	after, _ := install(t, fstest.MapFS{path: {Data: []byte(one + three), Mode: 0o644}}, installer.Options{}, source(t, "s", two))
+	after[path] = &fstest.MapFile{Data: []byte(one + two + three), Mode: 0o644}
+	after, report := remove(t, after, installer.Selection{All: true}, installer.Options{})
+	if got := string(after[path].Data); got != one+two+three || len(report.Stays) != 1 {
+		t.Errorf("the bundle is %q, and %v stays", got, report.Stays)
+	}
+}
+
 // The comment of a certificate that someone took out is not one of what stood behind
 // it, while another comment is.
 func TestRemoveBehindAComment(t *testing.T) {

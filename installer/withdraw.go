@@ -146,7 +146,10 @@ func isAt(at placed, c pemfile.Copy, all []pemfile.Copy) bool {
 		return c.Gap == at.Gap
 	}
 	for _, print := range at.Behind {
-		if slices.ContainsFunc(all, func(o pemfile.Copy) bool { return o.Start() < c.Start() && mark(o.Cert.Fingerprint()) == print }) {
+		there := func(o pemfile.Copy) bool { // one that a hand put behind has moved
+			return (o.Plain || o.Start() < c.Start()) && mark(o.Cert.Fingerprint()) == print
+		}
+		if slices.ContainsFunc(all, there) {
 			left := c.Plain || at.Above != "" && at.Above == digest(c.Text)[:16]
 			return left && print == direct && print != at.Behind[0]
 		}

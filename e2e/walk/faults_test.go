@@ -383,6 +383,7 @@ func TestWalksOnceRed(t *testing.T) {
 		"trixie: straight t1 | install s1 t2 | unstraight t1",
 		"trixie: install s3 m2 | drop m2 | deselect m2",
 		"bundle-only: install s1 b | sync s3 c | install s2 m3 | drop b | append b",
+		"bundle-only: drop m3 | install s2 m3 | restore",
 		"alpine: append t1 | sync s2 a | drop t1",
 		"bundle-only: append b | install s1 a | drop b | drop a | append a",
 	)
