@@ -2,24 +2,21 @@ package readers
 
 import "strings"
 
-// cures are what makes a reader trust the root that a chain leads to. Each is one that
-// a run has shown: see testdata/stores.tsv.
-//
-// Where the file is known, the verdict of [Instance.Decide] names it.
-var cures = map[string]string{
-	"node":     "set NODE_EXTRA_CA_CERTS to " + aFile + ", or NODE_USE_SYSTEM_CA=1 from 22.15 on",
-	"deno":     "set DENO_TLS_CA_STORE=mozilla,system",
-	"bun":      "set NODE_EXTRA_CA_CERTS to " + aFile,
-	"requests": "set REQUESTS_CA_BUNDLE to " + theBundle,
-	"httpx":    "set SSL_CERT_FILE to " + theBundle,
-	"libpq":    "set PGSSLROOTCERT to " + theBundle,
-}
+// aFile is what a cure speaks of where [Case] does not name the file.
+const aFile = "a file with the root"
 
-// Files that cures speak of.
-const (
-	aFile     = "a file with the root"
-	theBundle = "the system's bundle"
-)
+// setting is what makes a reader load a root that it does not have; "" where it reads
+// the system's bundle by itself.
+func (r Reader) setting() string {
+	m := r.Remedy()
+	switch {
+	case m.Instead != "":
+		return strings.ReplaceAll(m.Instead, "{bundle}", aFile)
+	case m.Variable != "":
+		return "set " + m.Variable + " to " + aFile + m.More
+	}
+	return ""
+}
 
 const httpsMatch = "add {customize_hostname_check, [{match_fun, public_key:pkix_verify_hostname_match_fun(https)}]} to the options of ssl"
 
@@ -29,12 +26,12 @@ func (r Reader) cure(f Fault, v Verdict, try func(Reader) Verdict) string {
 	leaf := len(v.Chain) > 0 && f.At == v.Chain[0]
 	switch f.Cause {
 	case Untrusted:
-		return cures[r.ID]
+		return r.setting()
 	case SelfSigned:
 		if r.rules.selfSignedRefused {
 			return "trust cannot cure it: make a CA, install it, and have it issue the server's certificate"
 		}
-		return cures[r.ID]
+		return r.setting()
 	case Authority:
 		if leaf {
 			return "trust cannot cure it: make a CA, install it, and have it issue the server a certificate that is not a CA's"

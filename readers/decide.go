@@ -43,7 +43,7 @@ func (i Instance) Decide(c Case) Decision {
 	}
 	v := decide()
 	if len(c.Bundle) > 0 {
-		v.Cure = strings.Replace(strings.Replace(v.Cure, aFile, c.Bundle[0], 1), theBundle, c.Bundle[0], 1)
+		v.Cure = strings.Replace(v.Cure, aFile, c.Bundle[0], 1)
 	}
 	return Decision{Verdict: v, Trust: g.trust(), Damage: g.damage, Blind: g.blind && c.With.Len() == 0}
 }
