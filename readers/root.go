@@ -20,10 +20,28 @@ type Root struct {
 // those of the environment in which they run.
 func Look(root *rootfs.Overlay, environ map[string]string) *Root {
 	r, f := &Root{files: newFiles(root, pemfile.NewReader()), environ: environ}, newFinder(root, environ)
+	defer r.ahead()()
 	for n := range table {
 		r.found = append(r.found, table[n].in(f, r.files)...)
 	}
 	return r
+}
+
+// ahead starts to parse the bundle, which most readers read, on another processor. It is
+// parsed when wait has returned.
+func (r *Root) ahead() (wait func()) {
+	parse, wait := r.files.pem.Ahead()
+	for _, name := range bundles {
+		real, err := r.files.root.Resolve(name)
+		if err != nil {
+			continue
+		}
+		if data, err := r.files.content(real); err == nil {
+			parse(data)
+			break
+		}
+	}
+	return wait
 }
 
 // In returns the readers of [Look].
