@@ -3,6 +3,7 @@ package readers
 import (
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -50,21 +51,27 @@ var pythonHomes = []string{
 
 // Places of Java runtimes. Where much else is, only directories that are called like
 // one count.
-var javaDirs = slices.Concat([]string{
+var javaDirs = []string{
 	"usr/lib/jvm/*", "usr/lib64/jvm/*", "usr/lib64/graalvm/*", "usr/java/*", "opt/java/*", "opt/jvm/*", "opt/*/jre", "opt/*/jdk", "opt/*/jbr", "opt/*/java",
 	"usr/share/*/jdk", "usr/share/*/jre", "layers/*/jre", "layers/*/jdk", "usr/local/sdkman/candidates/java/*", "{home}/.sdkman/candidates/java/*",
 	"{home}/.local/share/mise/installs/java/*", "{home}/.asdf/installs/java/*", "{home}/.gradle/jdks/*", "{home}/.jdks/*", "{home}/.jenv/versions/*", "{home}/.jabba/jdk/*",
 	"opt/hostedtoolcache/Java*/*/*", "home/linuxbrew/.linuxbrew/opt/openjdk*/libexec",
-}, calledLikeJava("opt", "usr/local", "usr/lib", "app", "", "{home}"))
+}
 
-// calledLikeJava returns patterns of the names that Java runtimes have.
-func calledLikeJava(dirs ...string) (patterns []string) {
+// javaNames are parts of the names of directories with a Java runtime.
+var javaNames = []string{"jdk", "jre", "java", "graal", "zulu", "corretto", "temurin", "semeru", "jvm", "liberica", "sapmachine"}
+
+// calledLikeJava returns what in directories has such a name.
+func (f *finder) calledLikeJava(dirs ...string) (names []string) {
 	for _, dir := range dirs {
-		for _, part := range []string{"jdk", "jre", "java", "graal", "zulu", "corretto", "temurin", "semeru", "jvm", "liberica", "sapmachine"} {
-			patterns = append(patterns, path.Join(dir, "*["+strings.ToUpper(part[:1])+part[:1]+"]"+part[1:]+"*"))
+		for _, e := range f.list(dir) {
+			lower := strings.ToLower(e.Name())
+			if slices.ContainsFunc(javaNames, func(part string) bool { return strings.Contains(lower, part) }) {
+				names = append(names, path.Join(dir, e.Name()))
+			}
 		}
 	}
-	return patterns
+	return names
 }
 
 // globs returns the names that match any of the patterns; {home} is every home
@@ -154,13 +161,25 @@ func libraries(names ...string) func(*finder) []found {
 // pythons finds interpreters by the name that has the release.
 func pythons(f *finder) (all []found) {
 	for _, dir := range f.bins() {
-		for _, at := range f.in(dir, "python3.*") {
+		for _, at := range f.pythonsIn(dir) {
 			if release := strings.TrimPrefix(path.Base(at), "python"); strings.Trim(release, "0123456789.") == "" {
 				all = append(all, found{at, release})
 			}
 		}
 	}
 	return all
+}
+
+// pythonsIn returns what in a directory may be an interpreter. Few have one, and those of
+// programs have many names: they are not listed for it.
+func (f *finder) pythonsIn(dir string) (names []string) {
+	if f.exists(path.Join(dir, "python3")) {
+		return f.in(dir, "python3.*")
+	}
+	for minor := 8; minor < 17; minor++ {
+		names = append(names, f.in(dir, "python3."+strconv.Itoa(minor))...)
+	}
+	return names
 }
 
 // modules finds a module of Python by what its installer wrote.
@@ -256,7 +275,7 @@ func javas(f *finder) (all []found) {
 }
 
 func (f *finder) javaHomes() []string {
-	homes := f.globs(javaDirs...)
+	homes := append(f.globs(javaDirs...), f.calledLikeJava(append([]string{"opt", "usr/local", "usr/lib", "app", ".", "root"}, f.globs("home/*")...)...)...)
 	for name, value := range f.environ {
 		if strings.HasSuffix(name, "JAVA_HOME") || name == "JRE_HOME" {
 			homes = append(homes, unrooted([]string{value})...)

@@ -23,8 +23,8 @@ type row struct {
 // table is every reader that is known, in the order in which they are named. What
 // each reads is measured as its rules are: testdata/stores.tsv.
 var table = []row{
-	{"openssl", "OpenSSL", libraries("libssl.so.*"), fixed(openSSLPlaces...), []version{{"", openSSL}}},
-	{"gnutls", "GnuTLS", libraries("libgnutls.so.*"), fixed(gnuTLSPlaces...), []version{{"", gnuTLS}}},
+	{"openssl", "OpenSSL", libraries("libssl.so.3", "libssl.so.1.1", "libssl.so.4", "libssl.so.1.0.0", "libssl.so.10", "libssl.so.48"), fixed(openSSLPlaces...), []version{{"", openSSL}}},
+	{"gnutls", "GnuTLS", libraries("libgnutls.so.30"), fixed(gnuTLSPlaces...), []version{{"", gnuTLS}}},
 	{"go", "Go", programs("go"), fixed(goPlaces...), []version{{"", goRules}}},
 	{"python", "Python's ssl", pythons, fixed(openSSLPlaces...), []version{{"", pythonRules}, {"3.13", strictPython}}},
 	{"requests", "Python's requests", modules("requests"), requestsPlaces, []version{

@@ -40,7 +40,7 @@ func newCached(fsys fs.ReadLinkFS) *cached {
 // aside returns the same file system, what is remembered included, for somebody who
 // looks for what no edit could have left: [cached.leftBehind] does not know where.
 func (c *cached) aside() *cached {
-	return &cached{ReadLinkFS: c.ReadLinkFS, memory: c.memory, stats: map[string]stated{}, asked: map[string]int{}}
+	return &cached{ReadLinkFS: c.ReadLinkFS, memory: c.memory, stats: map[string]stated{}}
 }
 
 // Lstat implements [fs.ReadLinkFS].
@@ -62,6 +62,9 @@ func (c *cached) Lstat(name string) (fs.FileInfo, error) {
 const oftenAsked = 8
 
 func (c *cached) listOften(name string) {
+	if c.asked == nil {
+		return // aside, a dozen names are asked for in directories of thousands
+	}
 	dir, _ := split(name)
 	if c.asked[dir]++; c.asked[dir] == oftenAsked {
 		_, _ = c.ReadDir(dir) // else it goes on name by name
