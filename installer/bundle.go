@@ -68,6 +68,9 @@ func (s bundleStore) install(e *edit, want []wanted) error {
 		files = []string{first}
 	}
 	files = slices.DeleteFunc(files, func(name string) bool { return slices.Contains(e.covered, name) })
+	if files, err = e.leaveNix(files); err != nil {
+		return err
+	}
 	return e.extendAll(s.name(), files, want)
 }
 

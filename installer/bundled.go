@@ -3,11 +3,13 @@ package installer
 import (
 	"bufio"
 	"bytes"
+	"fmt"
 	"path"
 	"slices"
 	"strings"
 
 	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/internal/hint"
 )
 
 // bundledStore is the CAs that the packages of a language carry with them and
@@ -25,6 +27,83 @@ var (
 	composerStore = bundledStore{"composer", composerFiles}
 	phpStore      = bundledStore{"php", phpFiles} // what php.ini names is the administrator's, and stays
 )
+
+// homebrewStore is the bundle of Homebrew on Linux, which all that it has built reads.
+type homebrewStore struct{ bundledStore }
+
+var homebrew = homebrewStore{bundledStore{"homebrew", homebrewFiles}}
+
+func (s homebrewStore) install(e *edit, want []wanted) error {
+	for _, name := range s.found(e) {
+		if e.hasAll(name, want) {
+			continue
+		}
+		e.tell("/%s is Homebrew's, which writes it anew when it upgrades ca-certificates: run this again then", name)
+	}
+	return s.bundledStore.install(e, want)
+}
+
+func homebrewFiles(e *edit) []string {
+	var files []string
+	for _, dir := range append([]string{"home/linuxbrew/.linuxbrew"}, dirsOf(e.opt.Environ["HOMEBREW_PREFIX"], "")...) {
+		files = append(files, dir+"/etc/ca-certificates/cert.pem", dir+"/etc/openssl@3/cert.pem")
+	}
+	return files
+}
+
+// nixStore is the bundles in the store of Nix, whose files are what their name says by
+// a digest: Nix tells, or repairs, what was changed. They are edited only when asked
+// for by name.
+type nixStore struct{}
+
+func (nixStore) name() string { return "nix" }
+
+func (nixStore) used(e *edit) bool { return len(e.nixBundles()) > 0 }
+
+func (s nixStore) install(e *edit, want []wanted) error {
+	return e.extendAll(s.name(), e.nixBundles(), want)
+}
+
+func (s nixStore) remove(e *edit, gone map[certs.Fingerprint]bool) error {
+	return e.shrinkAll(s.name(), e.bundle, gone)
+}
+
+func isNix(name string) bool { return strings.HasPrefix(name, "nix/store/") }
+
+// nixBundles returns the bundles in the store of Nix that are in the known places, and
+// those that are named.
+func (e *edit) nixBundles() []string {
+	files, err := e.bundleFiles()
+	if err != nil {
+		return nil // said by the store that looks after the bundles
+	}
+	for _, n := range e.namers() {
+		if real, err := e.root.Resolve(n.path); err == nil && !n.dir && !slices.Contains(files, real) {
+			files = append(files, real)
+		}
+	}
+	return slices.DeleteFunc(files, func(name string) bool { return !isNix(name) || !e.isPEM(name) })
+}
+
+// leaveNix returns files without those in the store of Nix, which it names. Where there
+// is nothing else to edit, that is an error.
+func (e *edit) leaveNix(files []string) ([]string, error) {
+	var left []string
+	for _, name := range files {
+		if isNix(name) {
+			left = append(left, "/"+name)
+		}
+	}
+	const cure = "add the CA to what Nix builds (cacert.override { extraCertificateFiles = [ ./corp.pem ]; }), or edit the file all the same, as in an image without Nix, with --stores auto,nix"
+	switch {
+	case len(left) == 0:
+		return files, nil
+	case len(left) == len(files) && len(e.covered) == 0:
+		return nil, hint.Add(fmt.Errorf("the bundle of this root, %s, is in the store of Nix, whose files are not to be changed", some(left)), cure)
+	}
+	e.warn("%s is in the store of Nix and was left as it is: %s", some(left), cure)
+	return slices.DeleteFunc(files, isNix), nil
+}
 
 func (s bundledStore) name() string { return s.id }
 

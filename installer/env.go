@@ -112,7 +112,7 @@ func (e *edit) extendable(all []namer, want []wanted) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	system = append(system, e.covered...)
+	system = append(slices.DeleteFunc(system, isNix), e.covered...)
 	var files []string
 	for _, n := range all {
 		real, err := e.root.Resolve(n.path)
@@ -153,6 +153,8 @@ func (e *edit) unfit(n namer, real string) string {
 	switch {
 	case n.dir:
 		return "is a directory of its own"
+	case isNix(real):
+		return "is in the store of Nix"
 	case e.isInput(real):
 		return "another store reads as an anchor"
 	case !e.isPEM(real):

@@ -53,11 +53,13 @@ var stores = []struct {
 	{flatcar, system},
 	{clearLinux, system},
 	{openwrt, system},
+	{nixStore{}, named},
 	{bundleStore{}, system},
 	{javaStore{}, extra},
 	{envStore{}, extra},
 	{configStore{}, extra},
 	{phpStore, extra},
+	{homebrew, extra},
 	{pythonStore, named},
 	{rubyStore, named},
 	{condaStore, named},
@@ -163,7 +165,7 @@ var readFiles = []string{
 // readNames are the names, wherever they are, of files that packages of a
 // language keep CAs in, and of the configuration that names such files.
 var readNames = []string{
-	"cacert.pem", "cacerts.txt", "roots.pem", "ca-bundle.crt", "ca-certificates.crt", // Python, Ruby, Conda, Composer
+	"cacert.pem", "cacerts.txt", "roots.pem", "ca-bundle.crt", "ca-certificates.crt", "cert.pem", // Python, Ruby, Conda, Composer, Homebrew
 	"cacerts", "jssecacerts", // Java
 	"php.ini",
 	"node_version.h", "release", // what says of Node, and of Java, which release it is

@@ -43,7 +43,7 @@ func (s anchorStore) tellAnchors(e *edit, st *state, want []wanted) {
 	}
 	if len(pending) > 0 {
 		do := "run update-ca-certificates"
-		if !exists(e.root, updateTool) {
+		if !hasUpdateTool(e.root) {
 			do = "certgraft install it"
 		}
 		e.warn("%s is an anchor and is not in the bundle yet: %s", some(pending), do)

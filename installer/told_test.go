@@ -1,6 +1,7 @@
 package installer_test
 
 import (
+	"io/fs"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -105,5 +106,43 @@ func TestR14CompiledRoots(t *testing.T) {
 	before["opt/shop/lib/castore-1.0.9/priv/cacerts.pem"].Data = corp(t).Certs.AppendPEM(nil)
 	if _, report = install(t, before, installer.Options{}, corp(t)); len(report.Advice) != 1 {
 		t.Errorf("it has what is installed: %v", report.Advice)
+	}
+}
+
+// The bundle of Homebrew is extended, and that Homebrew writes it anew is said.
+func TestS9Homebrew(t *testing.T) {
+	ca := roottest.NewCA(t, "Old")
+	const name = "home/linuxbrew/.linuxbrew/etc/ca-certificates/cert.pem"
+	before := bundleTree(ca.PEM())
+	before[name] = &fstest.MapFile{Data: []byte(ca.PEM()), Mode: 0o644}
+	before["home/linuxbrew/.linuxbrew/etc/openssl@3/cert.pem"] = &fstest.MapFile{Data: []byte("../ca-certificates/cert.pem"), Mode: fs.ModeSymlink | 0o777}
+	after, report := roundTrip(t, before, installer.Options{}, corp(t))
+	if strings.Count(string(after[name].Data), "BEGIN") != 4 || strings.Count(strings.Join(report.Notes, "\n"), "/"+name+" is Homebrew's") != 1 {
+		t.Errorf("%q", report.Notes)
+	}
+}
+
+// A bundle in the store of Nix is named and stays; asked for by name, it is edited.
+func TestS9Nix(t *testing.T) {
+	ca := roottest.NewCA(t, "Old")
+	const name = "nix/store/0000-nss-cacert/etc/ssl/certs/ca-bundle.crt"
+	before := fstest.MapFS{
+		name:                          {Data: []byte(ca.PEM()), Mode: 0o444},
+		"etc/ssl/certs/ca-bundle.crt": {Data: []byte("/" + name), Mode: fs.ModeSymlink | 0o777},
+	}
+	_, err := tryInstall(before, installer.Options{}, corp(t))
+	if err == nil || !strings.Contains(err.Error(), "the bundle of this root, /"+name+", is in the store of Nix") || !strings.Contains(hint(err), "--stores auto,nix") {
+		t.Errorf("%v: %s", err, hint(err))
+	}
+	environ := map[string]string{"SSL_CERT_FILE": "/" + name}
+	after, _ := roundTrip(t, before, installer.Options{Stores: []string{"auto", "nix"}, Environ: environ}, corp(t))
+	if strings.Count(string(after[name].Data), "BEGIN") != 4 {
+		t.Error("it was not edited, though it was asked for")
+	}
+	before[bundlePath] = &fstest.MapFile{Data: []byte(ca.PEM()), Mode: 0o644}
+	after, report := roundTrip(t, before, installer.Options{Environ: environ}, corp(t))
+	warnings := strings.Join(report.Warnings, "\n")
+	if string(after[name].Data) != ca.PEM() || !strings.Contains(warnings, "/"+name+" is in the store of Nix and was left as it is") || !strings.Contains(warnings, "SSL_CERT_FILE names /"+name+", which is in the store of Nix") || len(report.Instead) != 1 {
+		t.Errorf("%q", report.Warnings)
 	}
 }

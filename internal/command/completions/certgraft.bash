@@ -73,7 +73,7 @@ _certgraft() {
     'install --hooks' | 'remove --hooks' | 'distrust --hooks' | 'patch --env')
       kind=words words='auto none' ;;
     'install --stores' | 'patch --stores')
-      kind=words words='auto system debian alpine p11-kit arch suse photon flatcar clear openwrt bundle java env config php python ruby conda composer browser' ;;
+      kind=words words='auto system debian alpine p11-kit arch suse photon flatcar clear openwrt nix bundle java env config php homebrew python ruby conda composer browser' ;;
     'install --policy' | 'patch --policy' | 'bundle --policy' | 'run --policy')
       kind=words words='exact additions any known' ;;
     'remove --platform' | 'distrust --platform' | 'patch --platform' | 'inspect --platform' | 'verify --platform' | 'diff --platform' | 'check --platform')

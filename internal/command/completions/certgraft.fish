@@ -61,7 +61,7 @@ complete -c certgraft -n '__certgraft_is install patch bundle run' -l non-ca -x 
 complete -c certgraft -n '__certgraft_is install patch bundle run' -l policy -x -a 'exact additions any known' -d 'with a lock: exact (what is locked), additions (what is new too) or any (whatever the source has); without one: known (of a catalogue id, what the catalogue knows)'
 complete -c certgraft -n '__certgraft_is install patch' -l append -d 'only append to the bundle file: no anchors, no links'
 complete -c certgraft -n '__certgraft_is install patch' -l keep-going -d 'edit the other stores when one fails'
-complete -c certgraft -n '__certgraft_is install patch' -l stores -x -a 'auto system debian alpine p11-kit arch suse photon flatcar clear openwrt bundle java env config php python ruby conda composer browser' -d 'edit only these STORES, separated by commas: auto, system, java …'
+complete -c certgraft -n '__certgraft_is install patch' -l stores -x -a 'auto system debian alpine p11-kit arch suse photon flatcar clear openwrt nix bundle java env config php homebrew python ruby conda composer browser' -d 'edit only these STORES, separated by commas: auto, system, java …'
 complete -c certgraft -n '__certgraft_is install patch' -l sync -d 'take out what was installed before and the source no longer has'
 complete -c certgraft -n '__certgraft_is install patch' -l with-mozilla -d 'where there is no bundle yet, start it with the Mozilla roots'
 complete -c certgraft -n '__certgraft_is install remove bundle run lock' -F -a '(__certgraft_sources)'

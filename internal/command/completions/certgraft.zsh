@@ -100,7 +100,7 @@ _certgraft() {
   [[ $cmd == (install|patch) ]] && args+=(
     '--append[only append to the bundle file: no anchors, no links]'
     '--keep-going[edit the other stores when one fails]'
-    '--stores=[edit only these STORES, separated by commas: auto, system, java …]:STORES:(auto system debian alpine p11-kit arch suse photon flatcar clear openwrt bundle java env config php python ruby conda composer browser)'
+    '--stores=[edit only these STORES, separated by commas: auto, system, java …]:STORES:(auto system debian alpine p11-kit arch suse photon flatcar clear openwrt nix bundle java env config php homebrew python ruby conda composer browser)'
     '--sync[take out what was installed before and the source no longer has]'
     '--with-mozilla[where there is no bundle yet, start it with the Mozilla roots]'
   )
