@@ -37,7 +37,7 @@ func (o *installOptions) withWays(ctx context.Context, p *printer, sources []ins
 	if len(works) > 0 {
 		err = hint.Add(err, "what can be written here is edited with "+strings.Join(works, ", or with "))
 	}
-	return hint.Add(err, "to have one command trust, with nothing written: certgraft run SOURCE… -- COMMAND")
+	return hint.Add(err, "with nothing written here: certgraft run SOURCE… -- COMMAND has one command trust, and --output DIR has what is to be copied over the root")
 }
 
 // try returns why sources cannot be installed with these options. It changes nothing.
