@@ -83,12 +83,6 @@ func policyKind(name string) browser.Kind {
 	return browser.Chromium
 }
 
-// policyKeys are the lists of CAs.
-var policyKeys = map[browser.Kind][]string{
-	browser.Chromium: {"CACertificates"},
-	browser.Firefox:  {"policies", "Certificates", "Install"},
-}
-
 // policyFormat returns the format of a file of policies.
 func policyFormat(name string) format {
 	return format{"file of policies", func(e *edit, store, name string, data []byte) (content, error) {
@@ -124,7 +118,13 @@ type policyFile struct {
 	added       []string
 }
 
-func (f *policyFile) key() []string { return policyKeys[f.kind] }
+// key is the path of the list of CAs.
+func (f *policyFile) key() []string {
+	if f.kind == browser.Firefox {
+		return []string{"policies", "Certificates", "Install"}
+	}
+	return []string{"CACertificates"}
+}
 
 func (f *policyFile) held() *certs.Set {
 	set := &certs.Set{}

@@ -2,7 +2,9 @@ package installer_test
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"errors"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -156,4 +158,60 @@ func TestR12Advice(t *testing.T) {
 			t.Errorf("%q %q, want %q %q", report.Advice, report.Notes, test.advice, test.note)
 		}
 	}
+}
+
+// Whatever installs and removals come between the edits of others, after remove --all
+// the policies are what those edits alone would have made of them.
+func TestPolicyWalk(t *testing.T) {
+	const file = chromiumDir + "corp.json"
+	cas := []*roottest.CA{roottest.NewCA(t, "A"), roottest.NewCA(t, "B"), roottest.NewCA(t, "C"), roottest.NewCA(t, "D")}
+	sources := []installer.Source{source(t, "x", cas[0].PEM()+cas[1].PEM()), source(t, "y", cas[1].PEM()+cas[2].PEM())}
+	base := "-- etc/ssl/cert.pem --\n" + chromium + firefoxESR + "-- " + file + " --\n"
+	for seed := range uint64(60) {
+		rng := rand.New(rand.NewPCG(seed, 0))
+		real := tree(t, base+`{"HomepageLocation": "x"}`+"\n")
+		shadow := tree(t, base+`{"HomepageLocation": "x"}`+"\n")
+		for range 12 {
+			switch i := rng.IntN(2); rng.IntN(4) {
+			case 0, 1:
+				real, _ = install(t, real, browsers, sources[i])
+			case 2:
+				real, _ = remove(t, real, installer.Selection{Sources: []string{sources[i].Name}}, installer.Options{})
+			default: // someone adds, or takes out, a CA of their own or one like ours
+				entry := strings.Trim(entryOf(t, cas[2+i]), `"`)
+				in := slices.Contains(policyList(t, shadow, file), entry)
+				for _, root := range []fstest.MapFS{real, shadow} {
+					list := policyList(t, root, file)
+					at := slices.Index(list, entry)
+					if in {
+						list = slices.Delete(list, at, at+1)
+					} else {
+						list = append([]string{entry}, list...)
+					}
+					text, err := json.Marshal(map[string]any{"HomepageLocation": "x", "CACertificates": list})
+					must(t, err)
+					root[file] = &fstest.MapFile{Mode: 0o644, Data: text}
+				}
+			}
+		}
+		real, _ = remove(t, real, installer.Selection{All: true}, installer.Options{})
+		if got, want := policyList(t, real, file), policyList(t, shadow, file); !slices.Equal(got, want) {
+			t.Fatalf("seed %d: %d entries, want %d", seed, len(got), len(want))
+		}
+		if untouched := `{"HomepageLocation": "x"}` + "\n"; string(shadow[file].Data) == untouched && string(real[file].Data) != untouched {
+			t.Fatalf("seed %d: %s is left", seed, real[file].Data)
+		}
+		for name := range real {
+			if shadow[name] == nil && strings.HasPrefix(name, "etc/") {
+				t.Fatalf("seed %d: %s is left: %s", seed, name, real[name].Data)
+			}
+		}
+	}
+}
+
+func policyList(t *testing.T, root fstest.MapFS, file string) []string {
+	t.Helper()
+	var policy struct{ CACertificates []string }
+	must(t, json.Unmarshal(root[file].Data, &policy))
+	return policy.CACertificates
 }
