@@ -105,7 +105,7 @@ func TestCatalogueFile(t *testing.T) {
 // said wherever its bundle is from.
 func TestKinds(t *testing.T) {
 	for id, want := range map[string]string{
-		"aiven": "get it with: avn project ca-get", "neon": "install the ca-certificates package", "railway": "certgraft list railway says why",
+		"aiven": "get it with: avn project ca-get", "neon": "install the ca-certificates package", "heroku-postgres": "certgraft list heroku-postgres says why",
 	} {
 		if _, err := Load(t.Context(), Options{}, id); !errors.Is(err, ErrUsage) || !strings.Contains(hintOf(err), want) {
 			t.Errorf("%s: %v, hint %q", id, err, hintOf(err))
