@@ -59,8 +59,8 @@ func Restore(data []byte, split func([]byte) []Part, pieces []Piece) []byte {
 		there[p.Print]++
 	}
 	for _, p := range pieces {
-		if at := bytes.Index(data, p.Now); len(p.Now) > 0 && at >= 0 {
-			data = slices.Concat(data[:at], p.Was, data[at+len(p.Now):])
+		if back, ok := p.replace(data); ok {
+			data = back
 			continue
 		}
 		if there[p.Certificate] > 0 || len(p.Was) == 0 {
@@ -71,6 +71,18 @@ func Restore(data []byte, split func([]byte) []Part, pieces []Piece) []byte {
 		data = slices.Concat(ended(data[:at], p.Was), ended(p.Was, data[at:]), data[at:])
 	}
 	return data
+}
+
+// replace puts the piece back where something stands in its place, which has a blank
+// line before it unless it is the first.
+func (p Piece) replace(data []byte) ([]byte, bool) {
+	for _, blank := range []string{"", "\n"} {
+		was, now := bytes.TrimPrefix(p.Was, []byte(blank)), bytes.TrimPrefix(p.Now, []byte(blank))
+		if at := bytes.Index(data, now); len(now) > 0 && at >= 0 {
+			return slices.Concat(data[:at], was, data[at+len(now):]), true
+		}
+	}
+	return nil, false
 }
 
 // ended returns text with the line end without which no program reads what follows: the

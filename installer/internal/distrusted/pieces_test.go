@@ -80,6 +80,17 @@ func TestRestoreReplaced(t *testing.T) {
 	}
 }
 
+// The blank line before what stands in the place of a piece is not there where it is
+// the first.
+func TestRestoreReplacedAtTheBeginning(t *testing.T) {
+	pieces := []Piece{{Certificate: "B", Behind: []string{"A"}, Was: []byte("\nB"), Now: []byte("\nb")}}
+	for edited, want := range map[string]string{"A\nb\nC": "A\nB\nC", "b\nA\nC": "B\nA\nC"} {
+		if got := string(Restore([]byte(edited), split, pieces)); got != want {
+			t.Errorf("%q: %q, want %q", edited, got, want)
+		}
+	}
+}
+
 func TestDeselect(t *testing.T) {
 	conf := "# a comment\nmozilla/A.crt\n!mozilla/B.crt\n mozilla/C.crt \nmozilla/A.crt.crt"
 	out := Deselect([]byte(conf), "mozilla/A.crt")
