@@ -594,27 +594,34 @@ func (g *giver) formatOf(name string) format {
 
 // follow notes where ours are now that others stand before them.
 func (g *giver) follow(name string, before, after []pemfile.Copy) {
-	file, at := g.record.file(name), map[certs.Fingerprint]bool{}
+	file, which := g.record.file(name), map[certs.Fingerprint]int{} // of the copies of one certificate, from 1
 	if len(before) == 0 || before[0].Gap != file.Head {
 		return
 	}
-	for _, c := range before {
-		f := c.Cert.Fingerprint()
-		if was, known := file.placeOf(f); known && c.Exact() && isAt(was, c, before) {
-			at[f] = true
+	numbered(before, func(_ int, c pemfile.Copy, n int) {
+		if at, known := file.placeOf(c.Cert.Fingerprint()); known && c.Exact() && isAt(at, c, before) {
+			which[c.Cert.Fingerprint()] = n
 		}
-	}
-	for i, c := range after {
-		f := c.Cert.Fingerprint()
-		was, _ := file.placeOf(f)
+	})
+	numbered(after, func(i int, c pemfile.Copy, n int) {
+		was, known := file.placeOf(c.Cert.Fingerprint())
 		now := placed{Fingerprint: was.Fingerprint, Behind: lastOf(after, i), Gap: c.Gap}
-		if at[f] && c.Exact() && !(slices.Equal(was.Behind, now.Behind) && was.Gap == now.Gap) {
+		if known && which[c.Cert.Fingerprint()] == n && !(slices.Equal(was.Behind, now.Behind) && was.Gap == now.Gap) {
 			file.place(now)
 			g.moved = true
 		}
-	}
-	if len(at) > 0 && file.Head != after[0].Gap {
+	})
+	if len(which) > 0 && file.Head != after[0].Gap {
 		file.Head, g.moved = after[0].Gap, true
+	}
+}
+
+// numbered calls visit with each copy, and how many of its certificate it makes.
+func numbered(copies []pemfile.Copy, visit func(i int, c pemfile.Copy, n int)) {
+	count := map[certs.Fingerprint]int{}
+	for i, c := range copies {
+		count[c.Cert.Fingerprint()]++
+		visit(i, c, count[c.Cert.Fingerprint()])
 	}
 }
 

@@ -31,6 +31,7 @@ type world struct {
 	named     map[string]bool            // fingerprints that the last report about them says stay
 	touched   map[string]bool            // fingerprints of CAs that a step of others named
 	rewrote   bool                       // others wrote the bundle anew
+	out       map[string]bool            // fingerprints of CAs that are distrusted
 	log       []string
 }
 
@@ -77,6 +78,9 @@ func (w *world) take(s step) *failure {
 
 // own is a step of certgraft.
 func (w *world) own(s step) *failure {
+	if s[0] == "distrust" || s[0] == "undo" {
+		return w.distrust(s)
+	}
 	source := s[1]
 	file := filepath.Join(w.dir, source+".pem")
 	if s[0] == "remove" {
@@ -180,7 +184,7 @@ func (w *world) check() *failure {
 	claimed := w.claimed()
 	for _, store := range slices.Sorted(maps.Keys(should)) {
 		for key := range should[store] {
-			if !is[store][key] {
+			if !is[store][key] && !w.out[printIn(key)] {
 				return w.fail("lost "+store, "%s is in the shadow and not in the root", w.name(key))
 			}
 		}
@@ -387,7 +391,7 @@ type output struct {
 func (w *world) certgraft(args ...string) (*output, *failure) {
 	out, stderr, status := w.real.certgraft(append(args, "--json")...)
 	short := strings.ReplaceAll(strings.Join(args, " "), w.dir+"/", "")
-	if status == 3 && w.kind.refuses != nil && w.kind.refuses(w.real.tree()) {
+	if status == 3 && (w.kind.refuses != nil && w.kind.refuses(w.real.tree()) || len(w.out) > 0) {
 		w.say("certgraft %s: refused: %s", short, strings.TrimSpace(stderr))
 		return &output{refused: true}, nil
 	}
