@@ -18,6 +18,7 @@ type Options struct {
 	Sync        bool                  // wait until all is on the disk: a power failure is then survived as kill -9 always is
 	Unread      func(dir string) bool // directories whose readers take every file: nothing is staged in them
 	Once        bool                  // edit changes more than the root and must not run twice
+	Committed   func() error          // runs when all is committed, before another Update can begin
 }
 
 // Result says what an update did.
@@ -91,6 +92,9 @@ func (opt Options) updateRoot(ctx context.Context, dir string, edit func(*Overla
 		return nil, err
 	}
 	c.warnUnsynced()
+	if opt.Committed != nil {
+		return result, opt.Committed()
+	}
 	return result, nil
 }
 
