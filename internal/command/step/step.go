@@ -1,0 +1,318 @@
+// Package step makes a root trust more CAs for the time of one command, in the
+// root's own stores, and takes them out again so that an engine which compares
+// files with the layer below finds what the command did, and nothing else.
+//
+// Start with [Enter], which returns the [Step] to leave. What undoes a step is the
+// ordinary record in the root, under a source of its own; a file beside the record
+// says who lives off it. [Clear] undoes the steps of those who do not live.
+package step
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+
+	"github.com/certgraft/certgraft/installer"
+	"github.com/certgraft/certgraft/rootfs"
+)
+
+// Options say where a step is taken.
+type Options struct {
+	Root   string // directory of the root
+	Update rootfs.Options
+	Stores installer.Options
+}
+
+// Step is a root that trusts more than before.
+type Step struct {
+	opt   Options
+	owner *owner
+	alone bool            // no other step was on this root when this one began, nor when it ended
+	kept  map[string]kept // what Enter changed, and the directories above, by name
+	tool  bool            // the root had the tool of ca-certificates
+}
+
+// Enter installs sources into the stores of a root. The report is what
+// [installer.Install] says of them.
+func Enter(ctx context.Context, opt Options, sources []installer.Source) (*Step, *installer.Report, error) {
+	s := &Step{opt: opt}
+	token := rand.Text()[:12]
+	s.owner = &owner{name: path.Join(path.Dir(installer.RecordPath), ownerPrefix+token+ownerSuffix), Source: "run " + token}
+	named := slices.Clone(sources)
+	for i := range named {
+		named[i].Name = s.owner.Source // what others installed from a source of the same name is theirs
+	}
+	var report *installer.Report
+	err := s.update(ctx, func(r *rootfs.Overlay) (err error) {
+		others, err := ownersIn(r)
+		if err != nil {
+			return err
+		}
+		s.alone, s.tool = len(others) == 0, hasTool(r)
+		if report, err = installer.Install(r, named, opt.Stores); err != nil {
+			return err
+		}
+		if err := s.owner.write(r); err != nil {
+			return err
+		}
+		s.kept, err = keep(opt.Root, r)
+		return err
+	}, s.settle)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := s.owner.hold(opt.Root); err != nil {
+		return nil, nil, errors.Join(err, s.Leave(ctx))
+	}
+	return s, report, nil
+}
+
+// settle gives what Enter changed the times that it had, and remembers what it
+// looks like then.
+func (s *Step) settle() error {
+	for name, k := range s.kept {
+		if k.before == nil {
+			continue
+		}
+		if err := setTimes(s.opt.Root, name, k.before); err != nil {
+			return err
+		}
+	}
+	for name, k := range s.kept {
+		k.after = look(s.opt.Root, name)
+		s.kept[name] = k
+	}
+	return nil
+}
+
+// Leave takes out of the root what Enter put in. What the command did to the root
+// stays. It must run even if the command was interrupted.
+func (s *Step) Leave(ctx context.Context) error {
+	defer s.owner.release()
+	var now map[string]*status
+	edit := func(r *rootfs.Overlay) error {
+		now = s.look() // while no other step is under way
+		if err := s.undo(r, now); err != nil {
+			return err
+		}
+		s.lookAtChanges(r, now)
+		return nil
+	}
+	if err := s.writeThrough(ctx, edit); err != nil {
+		return err
+	}
+	return s.update(ctx, edit, func() error { return s.restore(now) })
+}
+
+// look returns what there is now of what Enter changed.
+func (s *Step) look() map[string]*status {
+	now := map[string]*status{}
+	for name := range s.kept {
+		now[name] = look(s.opt.Root, name)
+	}
+	return now
+}
+
+// lookAtChanges adds to now what else Leave is about to change, with the
+// directories above.
+func (s *Step) lookAtChanges(r *rootfs.Overlay, now map[string]*status) {
+	for c := range r.Changes() {
+		for name := c.Name; ; name = path.Dir(name) {
+			if _, known := now[name]; !known {
+				now[name] = look(s.opt.Root, name)
+			}
+			if name == "." {
+				break
+			}
+		}
+	}
+}
+
+// undo takes the step out of the stores. Names that nobody has touched since
+// Enter get their old bytes back; if that is all of them, nothing is parsed.
+func (s *Step) undo(r *rootfs.Overlay, now map[string]*status) error {
+	others, err := ownersIn(r)
+	if err != nil {
+		return err
+	}
+	if err := r.Remove(s.owner.name); err != nil {
+		return err
+	}
+	s.alone = s.alone && !slices.ContainsFunc(others, func(o *owner) bool { return o.name != s.owner.name })
+	if !s.alone || s.touched(now) {
+		if err := withdraw(r, s.opt.Stores, s.owner); err != nil {
+			return err
+		}
+	}
+	if s.alone && s.kept[installer.RecordPath].after.same(now[installer.RecordPath]) {
+		if err := s.putBack(r, now); err != nil {
+			return err
+		}
+	}
+	return removeEmpty(r, path.Dir(s.owner.name), s.kept)
+}
+
+// withdraw takes what is recorded from the source of a step out of all stores.
+func withdraw(r *rootfs.Overlay, stores installer.Options, o *owner) error {
+	stores.Stores, stores.Sync, stores.Append = nil, false, false
+	_, err := installer.Remove(r, installer.Selection{Sources: []string{o.Source}}, stores)
+	return err
+}
+
+// touched reports whether anyone has changed what Enter changed.
+func (s *Step) touched(now map[string]*status) bool {
+	for name, k := range s.kept {
+		if !k.directory && !k.after.same(now[name]) {
+			return true
+		}
+	}
+	return false
+}
+
+// putBack makes every name that nobody touched what it was. A new name that was
+// given another meaning stays: a hash link of someone else's has moved up to it.
+func (s *Step) putBack(r *rootfs.Overlay, now map[string]*status) error {
+	given := map[string]bool{}
+	for c := range r.Changes() {
+		given[c.Name] = !c.Removed
+	}
+	for _, name := range deepestFirst(s.kept) {
+		k := s.kept[name]
+		var err error
+		switch {
+		case k.made():
+			err = s.removeDir(r, name)
+		case k.directory || !k.after.same(now[name]):
+		case k.before == nil && !given[name]:
+			err = r.Remove(name)
+		case k.before == nil:
+		case k.before.isLink():
+			err = r.Symlink(k.target, name)
+		default:
+			err = r.WriteFile(name, k.data, k.before.mode().Perm())
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// localAnchors is the directory that the package ca-certificates makes when it is
+// installed, empty.
+const localAnchors = "usr/local/share/ca-certificates"
+
+// removeDir removes a directory that Enter made, unless the command has put
+// something into it, or would have made it.
+func (s *Step) removeDir(r *rootfs.Overlay, name string) error {
+	if name == localAnchors && !s.tool && hasTool(r) {
+		return nil
+	}
+	entries, err := r.ReadDir(name)
+	if err != nil || len(entries) > 0 {
+		return ignoreMissing(err)
+	}
+	return r.Remove(name)
+}
+
+// hasTool reports whether the root has the tool of the package ca-certificates.
+func hasTool(r *rootfs.Overlay) bool {
+	_, err := r.Stat("usr/sbin/update-ca-certificates")
+	return err == nil
+}
+
+// removeEmpty removes the directory of the record where Enter made it and nothing
+// is left in it.
+func removeEmpty(r *rootfs.Overlay, dir string, all map[string]kept) error {
+	for ; dir != "." && all[dir].made(); dir = path.Dir(dir) {
+		entries, err := r.ReadDir(dir)
+		if err != nil || len(entries) > 0 {
+			return ignoreMissing(err)
+		}
+		if err := r.Remove(dir); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func ignoreMissing(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// writeThrough writes what a file is to become into the file itself, where the
+// command has made another name of it: both are the same file without us too.
+func (s *Step) writeThrough(ctx context.Context, edit func(*rootfs.Overlay) error) error {
+	now := s.look()
+	linked := slices.DeleteFunc(deepestFirst(s.kept), func(name string) bool { return !s.kept[name].gainedName(now[name]) })
+	if len(linked) == 0 {
+		return nil
+	}
+	opt := s.opt.Update
+	opt.DryRun = true
+	result, err := opt.Update(ctx, s.opt.Root, edit)
+	if err != nil {
+		return err
+	}
+	for _, c := range result.Changes {
+		if slices.Contains(linked, c.Name) && !c.Removed && c.Mode.IsRegular() {
+			if err := errors.Join(overwrite(s.opt.Root, c.Name, c.Data), setTimes(s.opt.Root, c.Name, now[c.Name])); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// restore gives what Leave changed the times that it had: those of before the step
+// where nobody has written it since, else those that the command left. Where a
+// name of the step stays, or a directory had others, the command would have made
+// it, and so have changed the directory above.
+func (s *Step) restore(now map[string]*status) error {
+	var errs []error
+	written := map[string]*status{}
+	for name, times := range now {
+		k := s.kept[name]
+		is := look(s.opt.Root, name)
+		switch {
+		case k.after == nil || k.before != nil || !s.alone:
+		case is != nil:
+			written[path.Dir(name)] = is
+		case k.directory && times != nil && !k.after.sameTimes(times):
+			written[path.Dir(name)] = times
+		}
+		if k.before != nil && k.after.sameTimes(times) {
+			times = k.before
+		}
+		if times != nil && is != nil {
+			errs = append(errs, setTimes(s.opt.Root, name, times))
+		}
+	}
+	for dir, times := range written {
+		if k := s.kept[dir]; k.before != nil && k.after.sameTimes(now[dir]) {
+			errs = append(errs, setTimes(s.opt.Root, dir, times))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (s *Step) update(ctx context.Context, edit func(*rootfs.Overlay) error, committed func() error) error {
+	opt := s.opt.Update
+	opt.Committed = committed
+	_, err := opt.Update(ctx, s.opt.Root, edit)
+	return err
+}
+
+// deepestFirst returns names so that what is in a directory comes before it.
+func deepestFirst(all map[string]kept) []string {
+	names := slices.Sorted(maps.Keys(all))
+	slices.Reverse(names)
+	return names
+}
