@@ -20,7 +20,8 @@ const runBundle = "CERTGRAFT_BUNDLE"
 
 // runOptions are the flags of certgraft run.
 type runOptions struct {
-	source sourceOptions
+	source           sourceOptions
+	inRoot, optional bool
 }
 
 func runCommand(p *printer) *cli.Command {
@@ -30,7 +31,7 @@ func runCommand(p *printer) *cli.Command {
 		Usage:       "run a command that trusts more CAs, and leave nothing behind",
 		ArgsUsage:   "SOURCE… -- CMD…",
 		Description: "certgraft run ./proxy.pem -- npm ci\nThe command sees the system's CAs and those of the sources, through a bundle in a directory that is gone\nafterwards and every variable of certgraft env; " + runBundle + " names the bundle. The status is the command's:\n127 or 126 if it cannot be started, 128+N if signal N ended it.",
-		Flags:       o.source.flags(),
+		Flags:       o.flags(),
 		Action: func(c *cli.Context) error {
 			specs, argv, err := splitCommand(c)
 			if err != nil {
@@ -42,6 +43,13 @@ func runCommand(p *printer) *cli.Command {
 			return o.run(c.Context, p, specs, argv)
 		},
 	}
+}
+
+func (o *runOptions) flags() []cli.Flag {
+	return append([]cli.Flag{
+		&cli.BoolFlag{Name: "in-root", Category: targetFlags, Usage: "put the CAs into the system's own stores while the command runs, and take them out afterwards", Destination: &o.inRoot},
+		&cli.BoolFlag{Name: "optional", Category: sourceFlags, Usage: "leave out files that do not exist or are empty; without any source the command runs as it is", Destination: &o.optional},
+	}, o.source.flags()...)
 }
 
 // splitCommand returns what stands before the first "--" and what is behind it,
@@ -59,12 +67,24 @@ func splitCommand(c *cli.Context) (specs, argv []string, err error) {
 }
 
 func (o *runOptions) run(ctx context.Context, p *printer, specs, argv []string) error {
+	if o.optional {
+		if specs = present(specs); len(specs) == 0 && o.source.lock == "" {
+			return runPlain(p, argv)
+		}
+	}
+	inRoot, err := o.decideInRoot(p)
+	if err != nil {
+		return err
+	}
 	result := newEditResult(&targetOptions{})
 	sources, err := o.source.load(ctx, p, result, specs)
 	if err != nil {
 		return err
 	}
 	result.remarks(p)
+	if inRoot {
+		return o.runInRoot(ctx, p, sources, argv)
+	}
 	set := runSet(ctx, p, "/", sources)
 
 	signals := launch.CatchSignals()
@@ -78,14 +98,22 @@ func (o *runOptions) run(ctx context.Context, p *printer, specs, argv []string) 
 		return err
 	}
 	status, err := launch.Run(&exec.Cmd{Args: argv, Env: runEnviron(p, dir.Path), Stdin: p.in, Stdout: p.out, Stderr: p.err}, signals)
-	if err != nil {
-		err = hint.Add(fmt.Errorf("run %s: %w", argv[0], err), "the command is what stands behind the first --; without a shell it is one program and its arguments")
-	}
+	err = notStarted(argv, err)
 	if failed := dir.Remove(); failed != nil {
 		p.warn("the directory of this run is left behind: " + failed.Error())
 	}
 	if err != nil || status != exitDone {
 		return statusError{err, status}
+	}
+	return nil
+}
+
+// runPlain runs the command as it would run without certgraft.
+func runPlain(p *printer, argv []string) error {
+	signals := launch.CatchSignals()
+	status, err := launch.Run(&exec.Cmd{Args: argv, Stdin: p.in, Stdout: p.out, Stderr: p.err}, signals)
+	if err != nil || status != exitDone {
+		return statusError{notStarted(argv, err), status}
 	}
 	return nil
 }

@@ -1,0 +1,164 @@
+package command
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+
+	"github.com/certgraft/certgraft/installer"
+	"github.com/certgraft/certgraft/internal/command/launch"
+	"github.com/certgraft/certgraft/internal/command/step"
+	"github.com/certgraft/certgraft/internal/hint"
+	"github.com/certgraft/certgraft/rootfs"
+)
+
+// runMode is the variable that decides how a step trusts: "env" or "in-root".
+const runMode = "CERTGRAFT_MODE"
+
+// decideInRoot reports whether the command is to find the CAs in the root's own
+// stores, and says why not where that was asked for.
+func (o *runOptions) decideInRoot(p *printer) (bool, error) {
+	forced := false
+	switch mode := p.env[runMode]; {
+	case !o.inRoot || mode == "env":
+		return false, nil
+	case mode == "in-root":
+		forced = true
+	case mode != "":
+		return false, usagef("%s is %q: it is env or in-root", runMode, mode)
+	}
+	switch {
+	case p.mac:
+		return false, fmt.Errorf("run --in-root: a Mac has a keychain in place of files")
+	case os.Geteuid() != 0:
+		p.note("only root can edit the stores: the command gets variables in place of --in-root")
+		return false, nil
+	case !keepsCopies(procMounts()):
+		return true, nil
+	case forced:
+		p.warn("this engine stores each file that a step changes and changes back: the layer has a copy of the bundle, without the CAs")
+		return true, nil
+	}
+	p.note("this engine would store a copy of the bundle in the layer: the command gets variables in place of --in-root; " + runMode + "=in-root forces it")
+	return false, nil
+}
+
+// procMounts returns the mounts of this process, nil where they are not known.
+func procMounts() []byte {
+	data, _ := os.ReadFile("/proc/self/mountinfo")
+	return data
+}
+
+// keepsCopies reports whether the root is a layer of a storage driver that keeps
+// what was copied up, though it is as it was: the overlay2 driver of Docker
+// engines that have no containerd store. Their layers are in overlay2/ID/diff.
+func keepsCopies(mountinfo []byte) bool {
+	for line := range bytes.Lines(mountinfo) {
+		fields := strings.Fields(string(line))
+		if len(fields) < 5 || fields[4] != "/" {
+			continue
+		}
+		_, upper, ok := strings.Cut(string(line), "upperdir=")
+		upper, _, _ = strings.Cut(upper, ",")
+		return ok && strings.Contains(upper, "/overlay2/") && strings.HasSuffix(upper, "/diff")
+	}
+	return false
+}
+
+// runInRoot runs the command while the stores of the running root have the
+// sources.
+func (o *runOptions) runInRoot(ctx context.Context, p *printer, sources []installer.Source, argv []string) error {
+	opt := p.stepOptions("/")
+	p.clearSteps(ctx, "/")
+	signals := launch.CatchSignals()
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("run: %w", err)
+	}
+	at, report, err := step.Enter(ctx, opt, sources)
+	if err != nil {
+		return fmt.Errorf("run --in-root: %w", err)
+	}
+	for _, w := range report.Warnings {
+		p.warn(w)
+	}
+	status, err := launch.Run(&exec.Cmd{Args: argv, Env: stepEnviron(p), Stdin: p.in, Stdout: p.out, Stderr: p.err}, signals)
+	err = notStarted(argv, err)
+	if failed := at.Leave(context.WithoutCancel(ctx)); failed != nil {
+		p.warn("the CAs of this run are still in the stores, any certgraft takes them out: " + failed.Error())
+	}
+	if err != nil || status != exitDone {
+		return statusError{err, status}
+	}
+	return nil
+}
+
+// stepOptions say how the stores of a root are edited for the time of a step.
+func (p *printer) stepOptions(root string) step.Options {
+	stores := installer.Options{}
+	if root == "/" {
+		stores = installer.Options{Live: true, Environ: p.env}
+	}
+	return step.Options{Root: root, Stores: stores, Update: rootfs.Options{Marker: installer.RecordPath, Unread: installer.TakesEveryFile}}
+}
+
+// clearSteps takes out of a root what runs left that were killed. That it cannot
+// is no failure of what comes next.
+func (p *printer) clearSteps(ctx context.Context, root string) {
+	n, err := step.Clear(ctx, p.stepOptions(root))
+	if err != nil {
+		p.warn("what a run that was killed left in the stores stays: " + err.Error())
+	}
+	if n > 0 {
+		p.note(fmt.Sprintf("took out of the stores what %d killed runs left in them", n))
+	}
+}
+
+// stepEnviron returns the environment of a command in whose root the stores have
+// the CAs: with the variables of programs that do not read them.
+func stepEnviron(p *printer) []string {
+	list := os.Environ()
+	at, err := p.openRoot("/")
+	if err != nil {
+		return list
+	}
+	defer at.close()
+	found, err := installer.Environ(at.root, at.options, false)
+	if err != nil {
+		p.warn("some programs may not trust the CAs: " + err.Error())
+		return list
+	}
+	list = list[:0]
+	for name, value := range p.env {
+		list = append(list, name+"="+value)
+	}
+	for _, v := range found.Variables {
+		list = append(list, v.Name+"="+v.Value)
+	}
+	list = append(list, runBundle+"="+found.Bundle)
+	slices.Sort(list)
+	return list
+}
+
+// notStarted explains why a command could not be started.
+func notStarted(argv []string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return hint.Add(fmt.Errorf("run %s: %w", argv[0], err), "the command is what stands behind the first --; without a shell it is one program and its arguments")
+}
+
+// present returns the sources that are there: of the files and directories among
+// them those that exist and are not empty.
+func present(specs []string) []string {
+	return slices.DeleteFunc(slices.Clone(specs), func(spec string) bool {
+		if !strings.ContainsRune(spec, '/') || strings.Contains(spec, "://") {
+			return false
+		}
+		info, err := os.Stat(spec)
+		return isMissing(err) || err == nil && info.Mode().IsRegular() && info.Size() == 0
+	})
+}
