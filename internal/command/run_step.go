@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"slices"
@@ -49,7 +50,7 @@ func (o *runOptions) decideInRoot(p *printer) (bool, error) {
 
 // procMounts returns the mounts of this process, nil where they are not known.
 func procMounts() []byte {
-	data, _ := os.ReadFile("/proc/self/mountinfo")
+	data, _ := fs.ReadFile(os.DirFS("/proc"), "self/mountinfo")
 	return data
 }
 

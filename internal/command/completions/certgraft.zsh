@@ -196,6 +196,10 @@ _certgraft() {
     '*--insecure-registry=[speak plain http to HOST(:PORT) where it has no TLS]:HOST: '
     '*--registry-ca=[trust the CAs in FILE for registries too]:FILE:_files'
   )
+  [[ $cmd == (run) ]] && args+=(
+    '--in-root[put the CAs into the system'\''s own stores while the command runs, and take them out afterwards]'
+    '--optional[leave out files that do not exist or are empty; without any source the command runs as it is]'
+  )
   [[ $cmd == (verify) ]] && args+=(
     '*--as=[have the reader ID decide, ID/RELEASE for a release of it, all for every one that is found (default: openssl)]:ID:(openssl gnutls go python requests httpx curl wget git node node-debian deno bun java erlang erlang-https ruby php libpq nss all)'
     '--from-file=[trust, one after the other, what each image trusts in FILE, a line for each: IMAGE, or as for patch IMAGE DESTINATION, of which the latter counts]:FILE:_files'

@@ -64,7 +64,7 @@ func (k *kept) read(root, name string) (err error) {
 	case k.before.isLink():
 		k.target, err = os.Readlink(at)
 	default:
-		k.data, err = os.ReadFile(at)
+		k.data, err = fs.ReadFile(os.DirFS(root), name)
 	}
 	return err
 }

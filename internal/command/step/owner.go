@@ -5,11 +5,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -45,11 +45,16 @@ func (o *owner) write(r *rootfs.Overlay) error {
 
 // hold locks the file of the owner until this process ends.
 func (o *owner) hold(root string) (err error) {
-	if o.file, err = os.Open(filepath.Join(root, o.name)); err != nil {
+	if o.file, err = o.open(root); err != nil {
 		return err
 	}
 	_ = unix.Flock(int(o.file.Fd()), unix.LOCK_EX|unix.LOCK_NB) // where there are no locks nothing is cleared either
 	return nil
+}
+
+// open opens the file without waiting, whatever it is.
+func (o *owner) open(root string) (*os.File, error) {
+	return os.OpenFile(filepath.Join(root, o.name), os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW, 0)
 }
 
 func (o *owner) release() {
@@ -64,7 +69,7 @@ func (o *owner) lives(root string) bool {
 	if o.PID != 0 && o.Start != "" && o.Start == startOf(o.PID) {
 		return true
 	}
-	f, err := os.Open(filepath.Join(root, o.name))
+	f, err := o.open(root)
 	if err != nil {
 		return !errors.Is(err, fs.ErrNotExist)
 	}
@@ -75,7 +80,7 @@ func (o *owner) lives(root string) bool {
 // startOf returns when a process started, as /proc/PID/stat has it; "" where there
 // is none.
 func startOf(pid int) string {
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	data, err := fs.ReadFile(os.DirFS("/proc"), strconv.Itoa(pid)+"/stat")
 	if err != nil {
 		return ""
 	}
