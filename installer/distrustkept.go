@@ -155,11 +155,11 @@ func (b *ban) cutText(c *bundle, gone func(distrusted.Part) bool) (pieces []dist
 // rejected returns what trust extract writes in place of a certificate that is blocked.
 func (b *ban) rejected(was []byte, print string) []byte {
 	f, _ := certs.ParseFingerprint(print)
-	begin := bytes.Index(was, []byte("-----BEGIN "))
-	if begin < 0 {
+	before, _, ok := bytes.Cut(was, []byte("-----BEGIN "))
+	if !ok {
 		return nil
 	}
-	return slices.Concat(was[:begin], pemfile.Rejected(b.found.Get(f)))
+	return slices.Concat(before, pemfile.Rejected(b.found.Get(f)))
 }
 
 // parts returns what finds the certificates in a text of a style.
@@ -606,7 +606,7 @@ func (g *giver) follow(name string, before, after []pemfile.Copy) {
 	numbered(after, func(i int, c pemfile.Copy, n int) {
 		was, known := file.placeOf(c.Cert.Fingerprint())
 		now := placed{Fingerprint: was.Fingerprint, Behind: lastOf(after, i), Gap: c.Gap}
-		if known && which[c.Cert.Fingerprint()] == n && !(slices.Equal(was.Behind, now.Behind) && was.Gap == now.Gap) {
+		if known && which[c.Cert.Fingerprint()] == n && (!slices.Equal(was.Behind, now.Behind) || was.Gap != now.Gap) {
 			file.place(now)
 			g.moved = true
 		}

@@ -126,12 +126,12 @@ func TestRemoveBehindAComment(t *testing.T) {
 // What is behind more certificates that go than the record has before it is found.
 func TestRemoveBehindManyThatWent(t *testing.T) {
 	old, last := roottest.NewCA(t, "Old").PEM(), roottest.NewCA(t, "Z").PEM()
-	many := ""
+	var many strings.Builder
 	for _, name := range []string{"A", "B", "C", "D", "E"} {
-		many += roottest.NewCA(t, name).PEM()
+		many.WriteString(roottest.NewCA(t, name).PEM())
 	}
 	before := model(t, debianTree(map[string]string{"etc/ca-certificates.conf": "x.crt\n", "usr/share/ca-certificates/x.crt": old}))
-	after, _ := install(t, before, installer.Options{}, source(t, "many", many))
+	after, _ := install(t, before, installer.Options{}, source(t, "many", many.String()))
 	after, _ = install(t, after, installer.Options{}, source(t, "one", last))
 	after, _ = remove(t, after, installer.Selection{Sources: []string{"many"}}, installer.Options{})
 	after[bundlePath] = &fstest.MapFile{Data: bytes.TrimSpace(after[bundlePath].Data), Mode: 0o644}

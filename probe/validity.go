@@ -23,7 +23,7 @@ func (j *judge) dates(v readers.Verdict, p path) *Fault {
 	case !ok:
 		return nil
 	case f.Cause == readers.Expired:
-		return j.expired(v, p, f.At, clock)
+		return j.expired(p, f.At, clock)
 	case j.Now.Before(j.Built):
 		return &Fault{ClockOff, fmt.Sprintf("%s is valid from %s, and %s, before this program was made", f.At.Name(), f.At.NotBefore().Format(time.DateOnly), clock), j.clockCure()}
 	}
@@ -65,7 +65,7 @@ func (j *judge) clockCure() string {
 
 // expired says what can be done about a certificate that expired. For a root the
 // catalogue is searched for one of the same name and key.
-func (j *judge) expired(v readers.Verdict, p path, at *certs.Certificate, clock string) *Fault {
+func (j *judge) expired(p path, at *certs.Certificate, clock string) *Fault {
 	f := &Fault{Expired, fmt.Sprintf("%s expired on %s; %s", at.Name(), at.NotAfter().Format(time.DateOnly), clock), "the server needs a new certificate"}
 	switch {
 	case at == p.top().Certificate && len(p.links) > 1 && p.complete():

@@ -50,7 +50,7 @@ func (r Reader) cure(f Fault, v Verdict, try func(Reader) Verdict) string {
 	case Purpose:
 		return "have the server's certificate issued anew for servers: extendedKeyUsage=serverAuth"
 	case WrongName:
-		return r.nameCure(v, try)
+		return r.nameCure(try)
 	}
 	return ""
 }
@@ -76,7 +76,7 @@ func (r Reader) strictCure(f Fault) string {
 	return cure
 }
 
-func (r Reader) nameCure(v Verdict, try func(Reader) Verdict) string {
+func (r Reader) nameCure(try func(Reader) Verdict) string {
 	if r.ID == "erlang" {
 		if https, ok := Named("erlang-https", r.Release); ok && try(https).Trusted {
 			return httpsMatch

@@ -243,7 +243,7 @@ func (f *finder) ownNode() bool {
 	}
 	for line := range strings.Lines(string(system)) {
 		key, value, _ := strings.Cut(strings.TrimSpace(line), "=")
-		for _, id := range strings.Fields(strings.Trim(value, `"'`)) {
+		for id := range strings.FieldsSeq(strings.Trim(value, `"'`)) {
 			if (key == "ID" || key == "ID_LIKE") && slices.Contains([]string{"alpine", "wolfi", "chainguard", "arch", "suse", "opensuse"}, id) {
 				return true
 			}

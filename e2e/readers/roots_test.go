@@ -108,11 +108,12 @@ func tryInside(t *testing.T, root string, args ...string) (string, error) {
 // nameHosts has a root find the hosts of the cases on loopback.
 func nameHosts(t *testing.T, root string, chains []cases.Chain) {
 	t.Helper()
-	hosts := "127.0.0.1 localhost\n"
+	var hosts strings.Builder
+	hosts.WriteString("127.0.0.1 localhost\n")
 	for _, c := range chains {
-		hosts += "127.0.0.1 " + c.Host + "\n"
+		hosts.WriteString("127.0.0.1 " + c.Host + "\n")
 	}
-	rig.Write(t, filepath.Join(root, "etc/hosts"), hosts)
+	rig.Write(t, filepath.Join(root, "etc/hosts"), hosts.String())
 }
 
 // trustAll puts CAs, and nobody else's, into every store of a root.

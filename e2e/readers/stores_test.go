@@ -73,14 +73,14 @@ func environ(variables map[string]string) (env []string) {
 
 // trusted says which of the two servers a client trusts: "a", "b", "ab" or "-".
 func trusted(said map[string]string) string {
-	out := ""
+	var out strings.Builder
 	for _, id := range []string{"a", "b"} {
 		if causeOf(said[id]) == "ok" {
-			out += id
+			out.WriteString(id)
 		}
 	}
-	if out == "" {
+	if out.String() == "" {
 		return "-"
 	}
-	return out
+	return out.String()
 }

@@ -84,11 +84,12 @@ var (
 // fedoraLinks is the shell that lays the links of a package, those to the bundle as
 // named, and the copies of the hash links.
 func fedoraLinks(toBundle ...string) string {
-	script := "mkdir -p /etc/pki/tls/certs /etc/pki/java\nln -sfn /etc/pki/tls/certs /etc/ssl/certs\n"
+	var script strings.Builder
+	script.WriteString("mkdir -p /etc/pki/tls/certs /etc/pki/java\nln -sfn /etc/pki/tls/certs /etc/ssl/certs\n")
 	for _, link := range toBundle {
-		script += "ln -sf /etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem " + link + "\n"
+		script.WriteString("ln -sf /etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem " + link + "\n")
 	}
-	return script + `ln -sf /etc/pki/ca-trust/extracted/java/cacerts /etc/pki/java/cacerts
+	return script.String() + `ln -sf /etc/pki/ca-trust/extracted/java/cacerts /etc/pki/java/cacerts
 		find /etc/pki/tls/certs -type l -name '*.[0-9]' -delete
 		for link in $(cd /etc/pki/ca-trust/extracted/pem/directory-hash; ls -1 | grep -E '^[0-9a-f]{8}\.[0-9]+$'); do
 			ln -s /etc/pki/ca-trust/extracted/pem/directory-hash/$link /etc/pki/tls/certs/$link

@@ -182,13 +182,13 @@ func (p *Policy) Delete(places []int, made []string, path ...string) error {
 	if err != nil || found < len(path) {
 		return err
 	}
-	for n := len(at.items) - 1; n >= 0; n-- {
+	for n, item := range slices.Backward(at.items) {
 		if slices.Contains(places, n) {
-			start, before := at.items[n].start, 0
+			before := 0
 			if n > 0 {
 				before = at.items[n-1].end
 			}
-			p.cut(start, at.items[n].end, before)
+			p.cut(item.start, item.end, before)
 		}
 	}
 	err = p.read()

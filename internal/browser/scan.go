@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -24,8 +25,8 @@ type member struct {
 // member returns the member of an object that counts, which is the last one of that
 // name; -1 where it has none.
 func (v value) member(key string) int {
-	for i := len(v.members) - 1; i >= 0; i-- {
-		if v.members[i].key == key {
+	for i, m := range slices.Backward(v.members) {
+		if m.key == key {
 			return i
 		}
 	}

@@ -167,7 +167,7 @@ func openTerminal(t *testing.T) (control, terminal *os.File) {
 func noisy(t *testing.T, name string, size int) []byte {
 	t.Helper()
 	data := make([]byte, size)
-	r := rand.NewChaCha8([32]byte([]byte(fmt.Sprintf("%32s", name))))
+	r := rand.NewChaCha8([32]byte(fmt.Appendf(nil, "%32s", name)))
 	_, _ = r.Read(data)
 	return roottest.Tar(t, roottest.File(name, string(data)))
 }

@@ -139,8 +139,12 @@ func runEnviron(p *printer, dir string) []string {
 	}
 	maps.Copy(merged, javaOverrides(p.env, installer.JavaOptions(places.Keystore)))
 	merged[runBundle] = places.Bundle
-	var list []string
-	for name, value := range merged {
+	return environList(merged)
+}
+
+// environList returns an environment as a process has it, sorted.
+func environList(env map[string]string) (list []string) {
+	for name, value := range env {
 		list = append(list, name+"="+value)
 	}
 	slices.Sort(list)

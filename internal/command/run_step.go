@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"slices"
@@ -121,27 +122,26 @@ func (p *printer) clearSteps(ctx context.Context, root string) {
 // stepEnviron returns the environment of a command in whose root the stores have
 // the CAs: with the variables of programs that do not read them.
 func stepEnviron(p *printer) []string {
-	list := os.Environ()
+	merged := maps.Clone(map[string]string(p.env))
+	if found, err := p.rootEnviron(); err != nil {
+		p.warn("some programs may not trust the CAs: " + err.Error())
+	} else {
+		for _, v := range found.Variables {
+			merged[v.Name] = v.Value
+		}
+		merged[runBundle] = found.Bundle
+	}
+	return environList(merged)
+}
+
+// rootEnviron returns the variables of what is in the running root.
+func (p *printer) rootEnviron() (*installer.Environment, error) {
 	at, err := p.openRoot("/")
 	if err != nil {
-		return list
+		return nil, err
 	}
 	defer at.close()
-	found, err := installer.Environ(at.root, at.options, false)
-	if err != nil {
-		p.warn("some programs may not trust the CAs: " + err.Error())
-		return list
-	}
-	list = list[:0]
-	for name, value := range p.env {
-		list = append(list, name+"="+value)
-	}
-	for _, v := range found.Variables {
-		list = append(list, v.Name+"="+v.Value)
-	}
-	list = append(list, runBundle+"="+found.Bundle)
-	slices.Sort(list)
-	return list
+	return installer.Environ(at.root, at.options, false)
 }
 
 // notStarted explains why a command could not be started.

@@ -28,21 +28,21 @@ func TestRestoreUndoesCut(t *testing.T) {
 	for range 2000 {
 		letters := []byte("ABCDEFGH")
 		random.Shuffle(len(letters), func(i, j int) { letters[i], letters[j] = letters[j], letters[i] })
-		text := ""
+		var text strings.Builder
 		for _, l := range letters[:random.Intn(9)] {
-			text += strings.Repeat("-", random.Intn(3)) + string(l)
+			text.WriteString(strings.Repeat("-", random.Intn(3)) + string(l))
 		}
-		text += strings.Repeat("-", random.Intn(3))
+		text.WriteString(strings.Repeat("-", random.Intn(3)))
 		gone := string(letters[:random.Intn(4)])
-		rest, pieces := cut(text, gone)
+		rest, pieces := cut(text.String(), gone)
 		if strings.ContainsAny(rest, gone) {
-			t.Fatalf("%q without %q is %q", text, gone, rest)
+			t.Fatalf("%q without %q is %q", text.String(), gone, rest)
 		}
-		if got := string(Restore([]byte(rest), split, pieces)); got != text {
-			t.Fatalf("%q without %q is %q, and with it again %q", text, gone, rest, got)
+		if got := string(Restore([]byte(rest), split, pieces)); got != text.String() {
+			t.Fatalf("%q without %q is %q, and with it again %q", text.String(), gone, rest, got)
 		}
-		if got := string(Restore([]byte(text), split, pieces)); got != text {
-			t.Fatalf("%q is put back into %q: %q", gone, text, got)
+		if got := string(Restore([]byte(text.String()), split, pieces)); got != text.String() {
+			t.Fatalf("%q is put back into %q: %q", gone, text.String(), got)
 		}
 	}
 }
