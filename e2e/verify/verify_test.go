@@ -69,6 +69,7 @@ type verified struct {
 	Verdict struct{ Status, Cause, Text, Cure string }
 	TLS     struct{ ClientCertificate bool }
 	Steps   []struct{ Name, Outcome, Detail string }
+	Caveats []string
 }
 
 // step returns what is said of a step.
@@ -91,10 +92,15 @@ func verify(t *testing.T, status int, args ...string) verified {
 // verifyIn is verify behind a command that runs another.
 func verifyIn(t *testing.T, wrap []string, status int, args ...string) verified {
 	t.Helper()
+	return verifyAs(t, wrap, rig.Certgraft, status, args...)
+}
+
+func verifyAs(t *testing.T, wrap []string, program string, status int, args ...string) verified {
+	t.Helper()
 	var stdout, stderr bytes.Buffer
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	line := slices.Concat(wrap, []string{rig.Certgraft, "verify", "--json"}, args)
+	line := slices.Concat(wrap, []string{program, "verify", "--json"}, args)
 	cmd := exec.CommandContext(ctx, line[0], line[1:]...)
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	got := 0
