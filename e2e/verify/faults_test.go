@@ -64,7 +64,9 @@ func TestR1RealClients(t *testing.T) {
 	h := newHouse(t)
 	const corp = "PGSSLROOTCERT=/etc/corp.pem"
 	v := h.verify(t, 5, "localhost", corp)
-	if !slices.ContainsFunc(v.Caveats, func(line string) bool { return strings.HasPrefix(line, "only libpq") && strings.Contains(line, "/etc/corp.pem") }) {
+	if !slices.ContainsFunc(v.Caveats, func(line string) bool {
+		return strings.HasPrefix(line, "only libpq") && strings.Contains(line, "/etc/corp.pem")
+	}) {
 		t.Errorf("%+v", v)
 	}
 	if said, connects := h.psql(t, "localhost", "", corp); !connects || h.openssl(t, corp) {
