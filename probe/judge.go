@@ -18,7 +18,7 @@ type Circumstances struct {
 	Reader  readers.Reader   // whose rules count; the zero value is OpenSSL in its newest release
 	Trust   *certs.Set       // what the reader loads; the sources of each are the stores that hold it
 	Damage  []readers.Damage // what keeps it from loading more
-	NoStore bool             // there is no store to judge by
+	NoStore string           // why there is no store to judge by, "" if there is one
 	Whose   string           // who trusts it, in words: "this system"
 	Now     time.Time
 	Clock   string          // what Now was taken from, SOURCE_DATE_EPOCH say; "" is the clock of this machine
@@ -143,7 +143,7 @@ func (j *judge) judgeTrust(v readers.Verdict, p path) {
 		j.step("trust", why, "")
 	case j.placeholder(v, p) != nil:
 		j.step("trust", j.placeholder(v, p), "")
-	case j.NoStore:
+	case j.NoStore != "":
 		j.step("trust", j.noStore(), "")
 	case j.damaged() != nil:
 		j.step("trust", j.damaged(), "")
@@ -169,7 +169,7 @@ func (j *judge) listed(p path) *Fault {
 }
 
 func (j *judge) noStore() *Fault {
-	return &Fault{NoStore, j.Whose + " has neither OpenSSL nor a bundle of CAs: what its programs trust cannot be told", "name the program with --as, or install a bundle: " + j.Install + " mozilla"}
+	return &Fault{NoStore, j.Circumstances.NoStore + ": what is trusted cannot be told", "name another program with --as, or install a bundle: " + j.Install + " mozilla"}
 }
 
 // damaged returns the fault of a store that the reader loses to damage, nil if it

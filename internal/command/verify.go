@@ -133,7 +133,7 @@ func (h hearing) judge(t *trust) verifyResult {
 	j := t.ask(c, t.as)
 	decides := j.verdict()
 	report := h.session.Judge(probe.Circumstances{
-		Reader: decides.Reader, Trust: decides.Trust, Damage: decides.Damage, NoStore: decides.Blind,
+		Reader: decides.Reader, Trust: decides.Trust, Damage: decides.Damage, NoStore: t.noStore(decides),
 		Whose: t.whom(decides), Now: h.now, Clock: h.p.env.clock(), Built: newest(h.catalogue),
 		Install: t.install, Repair: t.repairing(decides), Known: known(h.catalogue),
 	})
@@ -142,6 +142,9 @@ func (h hearing) judge(t *trust) verifyResult {
 		report.Caveats = append(report.Caveats, t.only(c, j)...)
 		report.Caveats = append(report.Caveats, j.others()...)
 		result.Readers = j.result()
+		if len(t.as) > 0 {
+			result.asked = j.asked()
+		}
 	}
 	if h.p.json {
 		result.Trust = t.result(decides)

@@ -56,6 +56,8 @@ type opinion struct {
 type jury struct {
 	opinions []opinion
 	first    int // whose opinion the verdict is
+
+	excused []string // who is not asked, since what it reads is not known
 }
 
 // ask has the readers decide. Those of --as are asked, or the default reader; the others
@@ -77,9 +79,10 @@ func (t *trust) ask(c readers.Case, as []string) jury {
 		if id != allReaders {
 			named, _ := t.readers.Named(id)
 			add(true, named...)
-		} else if found := t.readers.Found(); len(found) > 0 {
-			add(true, found...)
+			continue
 		}
+		add(true, t.readers.Found()...)
+		j.excuse()
 	}
 	if len(j.opinions) == 0 {
 		add(true, t.readers.Default())
@@ -89,6 +92,20 @@ func (t *trust) ask(c readers.Case, as []string) jury {
 	}
 	j.first = j.decisive()
 	return j
+}
+
+// excuse does not count, of all readers, those that cannot tell: psql reads no store that
+// nobody names.
+func (j *jury) excuse() {
+	if !slices.ContainsFunc(j.opinions, func(o opinion) bool { return !o.Blind }) {
+		return
+	}
+	for n := range j.opinions {
+		if j.opinions[n].Blind {
+			j.opinions[n].asked = false
+			j.excused = append(j.excused, j.opinions[n].name())
+		}
+	}
 }
 
 // decisive returns whose opinion the verdict is: the first of those asked that refuses,
@@ -107,6 +124,16 @@ func (j jury) decisive() int {
 	return blind
 }
 
+// asked names those whose word counts.
+func (j jury) asked() (names []string) {
+	for _, o := range j.opinions {
+		if o.asked {
+			names = append(names, o.name())
+		}
+	}
+	return names
+}
+
 // verdict is the opinion that decides.
 func (j jury) verdict() opinion { return j.opinions[j.first] }
 
@@ -120,20 +147,27 @@ func (j jury) others() (lines []string) {
 		}
 	}
 	for why, whose := range words.Group(differ, func(o opinion) (why, name string) { return o.why(), o.name() }) {
-		lines = append(lines, sentence(words.Some(whose, 5), len(whose) == 1, why))
+		only := ""
+		if len(differ) == 1 {
+			only = "only "
+		}
+		lines = append(lines, sentence(only, words.Some(whose, 5), len(whose) == 1, why))
+	}
+	if len(j.excused) > 0 {
+		lines = append(lines, words.Some(j.excused, 5)+": not asked, since none of its stores exists")
 	}
 	return lines
 }
 
 // sentence says of readers that they trust or refuse; why begins with "+" if they
 // trust.
-func sentence(whose string, one bool, why string) string {
+func sentence(only, whose string, one bool, why string) string {
 	how, trusts := strings.CutPrefix(why, "+")
 	switch {
 	case trusts && one:
-		return "only " + whose + " trusts it: " + how
+		return only + whose + " trusts it: " + how
 	case trusts:
-		return "only " + whose + " trust it: " + how
+		return whose + " trust it: " + how
 	case one:
 		return whose + " refuses: " + how
 	}
@@ -171,7 +205,10 @@ func (o opinion) from() string {
 	if len(from) == 0 {
 		return "its rules allow it"
 	}
-	return "it reads " + strings.Join(from, ", ")
+	if from[0] == readers.BuiltIn {
+		return "it has the root built in"
+	}
+	return "it reads " + from[0]
 }
 
 func (o opinion) name() string {
@@ -254,6 +291,17 @@ func (t *trust) whom(o opinion) string {
 		return t.whose
 	}
 	return o.name() + " of " + t.whose
+}
+
+// noStore says why a reader has nothing to judge by, "" if it has.
+func (t *trust) noStore(o opinion) string {
+	switch {
+	case !o.Blind:
+		return ""
+	case len(t.as) == 0:
+		return t.whose + " has neither OpenSSL nor a bundle of CAs"
+	}
+	return o.name() + " finds none of its stores in " + t.whose
 }
 
 // repairing is a command that installs what the root has already: any install repairs the

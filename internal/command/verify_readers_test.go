@@ -69,7 +69,7 @@ func TestReaderCaveats(t *testing.T) {
 		{"cn-only", "", []string{"Go (/usr/local/go/bin/go); Erlang 27 (/usr/lib/erlang) refuse: the certificate is not for server.certgraft.test", node}}, // R6
 		{"wildcard", "", []string{"Erlang 27 (/usr/lib/erlang) refuses: the certificate is not for a.wild.certgraft.test", node}},                          // R7
 		{"self-signed", "", []string{"Erlang 27 (/usr/lib/erlang) refuses: the server's certificate names itself", "Node"}},                                // R3
-		{"plain", damaged, []string{"only Go (/usr/local/go/bin/go); Erlang 27 (/usr/lib/erlang) trust it: it reads /etc/ssl/certs/ca-certificates.crt"}},  // R2
+		{"plain", damaged, []string{"Go (/usr/local/go/bin/go); Erlang 27 (/usr/lib/erlang) trust it: it reads /etc/ssl/certs/ca-certificates.crt"}},       // R2
 	}
 	for _, c := range cases.Chains(t, now) {
 		for _, test := range tests {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/certgraft/certgraft/internal/command/words"
 	"github.com/certgraft/certgraft/probe"
 )
 
@@ -21,6 +22,8 @@ type verifyResult struct {
 	Readers  []readerResult `json:"readers,omitzero"`
 	Saved    string         `json:"savedChain,omitzero"`
 	Warnings []string       `json:"warnings"`
+
+	asked []string // whose word counts, where --as names them
 }
 
 // stepWords are the steps as people read them.
@@ -49,6 +52,9 @@ func (r verifyResult) text(w io.Writer) {
 	}
 	for _, c := range r.Caveats {
 		fmt.Fprintf(w, "but: %s\n", c)
+	}
+	if len(r.asked) > 0 {
+		fmt.Fprintf(w, "asked: %s\n", words.Some(r.asked, 8))
 	}
 	r.verdictText(w)
 }
