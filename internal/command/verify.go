@@ -14,6 +14,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/certgraft/certgraft/bundles"
+	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/internal/command/words"
 	"github.com/certgraft/certgraft/internal/hint"
 	"github.com/certgraft/certgraft/internal/web"
@@ -88,15 +89,12 @@ func (o *verifyOptions) run(ctx context.Context, p *printer, arg string) error {
 	if err != nil {
 		return err
 	}
-	catalogue, err := bundles.Catalog(ctx, bundles.Options{Catalog: catalogFiles(o.trust.fetch.catalog)})
+	h, err := o.hearing(ctx, p, now)
 	if err != nil {
 		return err
 	}
-	var (
-		session *probe.Session
-		loading sync.WaitGroup
-	)
-	loading.Go(func() { session = probe.Connect(ctx, target, opt) })
+	var loading sync.WaitGroup
+	loading.Go(func() { h.session = probe.Connect(ctx, target, opt) })
 	trust, err := o.trust.load(ctx, p)
 	loading.Wait()
 	if err != nil {
@@ -106,8 +104,8 @@ func (o *verifyOptions) run(ctx context.Context, p *printer, arg string) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("verify: %w", context.Cause(ctx))
 	}
-	result := hearing{p, session, catalogue, now}.judge(trust)
-	if err := o.save(session, &result); err != nil {
+	result := h.judge(trust)
+	if err := o.save(h.session, &result); err != nil {
 		return err
 	}
 	for _, w := range result.Warnings {
@@ -124,7 +122,26 @@ type hearing struct {
 	p         *printer
 	session   *probe.Session
 	catalogue *bundles.Catalogue
+	listed    func(*certs.Certificate) (said string, blocked bool)
 	now       time.Time
+}
+
+// hearing returns one for which the server has yet to be asked.
+func (o *verifyOptions) hearing(ctx context.Context, p *printer, now time.Time) (h hearing, err error) {
+	files := catalogFiles(o.trust.fetch.catalog)
+	h = hearing{p: p, now: now}
+	if h.catalogue, err = bundles.Catalog(ctx, bundles.Options{Catalog: files}); err == nil {
+		h.listed, err = listedBy(ctx, files)
+	}
+	return h, err
+}
+
+// distrusted says why the lists of distrusted CAs block a certificate.
+func (h hearing) distrusted(c *certs.Certificate) string {
+	if said, blocked := h.listed(c); blocked {
+		return said
+	}
+	return ""
 }
 
 // judge says whether the readers that are asked would talk to the server.
@@ -135,7 +152,7 @@ func (h hearing) judge(t *trust) verifyResult {
 	report := h.session.Judge(probe.Circumstances{
 		Reader: decides.Reader, Trust: decides.Trust, Damage: decides.Damage, NoStore: t.noStore(decides),
 		Whose: t.whom(decides), Now: h.now, Clock: h.p.env.clock(), Built: newest(h.catalogue),
-		Install: t.install, Repair: t.repairing(decides), Known: known(h.catalogue),
+		Install: t.install, Repair: t.repairing(decides), Known: known(h.catalogue), Distrusted: h.distrusted,
 	})
 	result := verifyResult{Schema: 1, Trust: trustResult{Root: t.root, With: t.sources}, Report: report, Warnings: t.warnings}
 	if len(c.Sent) > 0 {

@@ -1,6 +1,7 @@
 package command_test
 
 import (
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -279,6 +280,19 @@ func TestR9ProviderByItsName(t *testing.T) {
 		h := verified(t, 5, "--root", written(t, debian(t, odd()["plain"].Trust...)), address)
 		h.wants(t, "unknown-issuer", "it looks like "+provider)
 	}
+}
+
+// A chain through a CA that a list blocks is refused, whoever trusts it.
+func TestVerifyRefusesAListedCA(t *testing.T) {
+	c, address := serveCase(t, "plain")
+	list := filepath.Join(t.TempDir(), "mine.json")
+	if err := writeFile(list, fmt.Sprintf(`{"version":1,"distrust":[{"name":"acme","title":"The old CA","since":"2026-11-01","why":"its key was stolen","certificates":[{"name":"Old","sha256":"%x","notAfter":"2030-01-01"}]}]}`, sha256.Sum256(c.Trust[0]))); err != nil {
+		t.Fatal(err)
+	}
+	root := written(t, debian(t, c.Trust...))
+	verified(t, 0, "--root", root, "--servername", c.Host, address)
+	h := verified(t, 5, "--root", root, "--catalog", list, "--servername", c.Host, address)
+	h.wants(t, "distrusted", "which is distrusted", "its key was stolen", "another CA")
 }
 
 // Where trust is not what is wrong, nothing is to be installed.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/certgraft/certgraft/bundles"
 	"github.com/certgraft/certgraft/image"
 	"github.com/certgraft/certgraft/probe"
 )
@@ -32,7 +31,7 @@ func (o *verifyOptions) fleet(ctx context.Context, p *printer, arg string) error
 	if err != nil {
 		return err
 	}
-	catalogue, err := bundles.Catalog(ctx, bundles.Options{Catalog: catalogFiles(o.trust.fetch.catalog)})
+	h, err := o.hearing(ctx, p, now)
 	if err != nil {
 		return err
 	}
@@ -40,7 +39,7 @@ func (o *verifyOptions) fleet(ctx context.Context, p *printer, arg string) error
 	if err != nil {
 		return err
 	}
-	h := hearing{p, probe.Connect(ctx, target, opt), catalogue, now}
+	h.session = probe.Connect(ctx, target, opt)
 	if err := o.server(h); err != nil {
 		return err
 	}
