@@ -128,6 +128,21 @@ func (r *Root) FilesIn(dir string) []string {
 	return names
 }
 
+// Alone returns the first of some paths at which one certificate is and nothing else, with
+// its links resolved; "" if there is none.
+func (r *Root) Alone(paths []string) string {
+	for _, name := range unrooted(paths) {
+		real, err := r.files.root.Resolve(name)
+		if err != nil {
+			continue
+		}
+		if data, err := r.files.content(real); err == nil && r.files.pem.Single(data) != nil {
+			return "/" + real
+		}
+	}
+	return ""
+}
+
 // File returns a reader with OpenSSL's rules that reads one file.
 func (r *Root) File(path string) Instance {
 	row := *named("openssl")

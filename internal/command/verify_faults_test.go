@@ -181,6 +181,24 @@ func imageOf(t *testing.T, tree fstest.MapFS, env ...string) string {
 	return l.Tag(l.Image(roottest.Image{Layers: [][]byte{roottest.TarTree(t, tree)}, Config: map[string]any{"config": map[string]any{"Env": env}}}), "x")
 }
 
+// What Java alone lacks is put into its store by the cure, as it is printed.
+func TestVerifyCuresJava(t *testing.T) {
+	c, address := serveCase(t, "plain")
+	other := odd()["intermediate"].Trust[0]
+	tree := debian(t, other)
+	tree["usr/lib/jvm/java-21/lib/security/cacerts"].Data = java(t, other)
+	root := written(t, tree)
+	run(t, 0, "install", "--root", root, "--stores", "system", caFile(t, c))
+	h := verified(t, 0, "--root", root, "--servername", c.Host, address)
+	h.says(t, "Java 21.0.5 (/usr/lib/jvm/java-21) refuses: ", "; certgraft install --root "+root+" --stores java "+root)
+	for _, line := range h.Caveats {
+		if _, cure, ok := strings.Cut(line, "; certgraft "); ok && strings.HasPrefix(line, "Java") {
+			run(t, 0, strings.Fields(cure)...)
+		}
+	}
+	verified(t, 0, "--root", root, "--as", "java", "--servername", c.Host, address)
+}
+
 // A bundle that programs cannot load is not trusted, though other programs can load it. The
 // cure, as it is printed, repairs it.
 func TestR2DamagedBundle(t *testing.T) {

@@ -71,7 +71,7 @@ func (t *trust) ask(c readers.Case, as []string) jury {
 	add := func(asked bool, instances ...readers.Instance) {
 		for _, i := range instances {
 			if !slices.ContainsFunc(j.opinions, func(o opinion) bool { return o.ID == i.ID && o.Path == i.Path && o.Release == i.Release }) {
-				j.opinions = append(j.opinions, opinion{i, i.Decide(c), asked})
+				j.opinions = append(j.opinions, opinion{i, t.cured(i, i.Decide(c), c), asked})
 			}
 		}
 	}
@@ -92,6 +92,21 @@ func (t *trust) ask(c readers.Case, as []string) jury {
 	}
 	j.first = j.decisive()
 	return j
+}
+
+// cured adds the command that puts the root into a runtime's own store, where the default
+// reader has it.
+func (t *trust) cured(i readers.Instance, d readers.Decision, c readers.Case) readers.Decision {
+	lacks := d.Cause == readers.Untrusted || d.Cause == readers.SelfSigned
+	if i.ID != "java" || !lacks || len(c.Bundle) == 0 || t.at == nil {
+		return d
+	}
+	source := "./ROOT.pem"
+	if name := t.readers.Alone(c.Bundle); name != "" && t.at.image == (imageName{}) {
+		source = shellQuoted(strings.TrimSuffix(t.at.name, "/") + name)
+	}
+	d.Cure = t.install + " --stores java " + source
+	return d
 }
 
 // excuse does not count, of all readers, those that cannot tell: psql reads no store that
