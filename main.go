@@ -5,6 +5,7 @@ package main
 
 //go:generate go run ./internal/gen catalogue
 //go:generate go run ./internal/gen commands
+//go:generate go run ./internal/gen readers
 
 import (
 	"context"

@@ -56,33 +56,26 @@ func (e *edit) search() *readers.Search {
 	return e.looked
 }
 
-// refusal says which of the CAs a reader has and refuses all the same; "" is none.
+// refusal says which of the CAs a reader has and refuses all the same, and what to do
+// about the first; "" is none.
 func refusal(r readers.Reader, cas []*certs.Certificate) string {
-	var refused []readers.Fault
+	text, todo, more := "", "", 0
 	for _, c := range cas {
-		if f := r.Refuses(c); f != nil {
-			refused = append(refused, *f)
+		switch f, cure := r.Refuses(c); {
+		case f == nil:
+		case text == "":
+			text, todo = f.Text, cure
+		default:
+			more++
 		}
 	}
-	if len(refused) == 0 {
-		return ""
+	if more > 0 {
+		text += fmt.Sprintf(", and %d more are refused too", more)
 	}
-	text := refused[0].Text
-	if n := len(refused) - 1; n > 0 {
-		text += fmt.Sprintf(", and %d more are refused too", n)
+	if todo != "" {
+		text += "; " + todo
 	}
-	return text + cureOf(refused[0].Cause)
-}
-
-// cureOf is what to do about a CA that a reader refuses.
-func cureOf(cause readers.Cause) string {
-	switch cause {
-	case readers.Strict:
-		return "; ask for a CA that follows RFC 5280, or clear ssl.VERIFY_X509_STRICT in the verify_flags of its context"
-	case readers.WeakKey:
-		return "; ask for a CA with a longer key"
-	}
-	return ""
+	return text
 }
 
 // warnRefusals warns of readers that refuse what they have, in one line those that

@@ -5,28 +5,34 @@ import (
 )
 
 // Refuses returns what a reader has against a CA in its stores, as far as that depends on
-// the CA alone; nil is nothing. Whatever a server sends, a reader that refuses the end of
+// the CA alone, and what to do about it; nil is nothing. Whatever a server sends, a reader that refuses the end of
 // the chain refuses the whole. Dates are not looked at.
-func (r Reader) Refuses(ca *certs.Certificate) *Fault {
+func (r Reader) Refuses(ca *certs.Certificate) (f *Fault, cure string) {
 	if !ca.IsCA() {
-		return nil // a server's own certificate
+		return nil, "" // a server's own certificate
 	}
 	l, j := newLink(ca), judgement{rules: r.rules, memory: newMemory()}
 	below := &link{Link: l.Link, usage: -1, critical: map[string]bool{}} // any certificate that it issued
 	issued, alone := chain{links: []*link{below, l}, anchored: true}, chain{links: []*link{l}, anchored: true}
-	f := j.extensionsOf(issued, 1)
+	why := j.extensionsOf(issued, 1)
 	switch {
 	case j.goParser && ca.X509() == nil:
-		f = faulty(Malformed, l, "the certificate of %s cannot be read: %s", ca.Name(), ca.Quirk())
-	case f == nil:
-		f = j.strictness(alone)
+		why = faulty(Malformed, l, "the certificate of %s cannot be read: %s", ca.Name(), ca.Quirk())
+	case why == nil:
+		why = j.strictness(alone)
 	}
-	if f == nil {
-		f = j.strength(alone)
+	if why == nil {
+		why = j.strength(alone)
 	}
-	if f == nil {
-		return nil
+	if why == nil {
+		return nil, ""
 	}
-	public := f.public()
-	return &public
+	public := why.public()
+	switch public.Cause {
+	case Strict:
+		cure = r.strictCure(public)
+	case WeakKey:
+		cure = "have it issued anew with a longer key"
+	}
+	return &public, cure
 }

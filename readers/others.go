@@ -21,6 +21,14 @@ var others = []row{
 	{"perl", "Perl's Mozilla::CA", rootsOf(mozillaCAs), ownFile("PERL_LWP_SSL_CA_FILE"), nil},
 }
 
+// Unmeasured returns the readers that are known by their places alone.
+func Unmeasured() (all []Reader) {
+	for _, r := range others {
+		all = append(all, r.reader(""))
+	}
+	return all
+}
+
 // ownFile are the places of a reader that is found by its file of roots.
 func ownFile(variable string) func(where) []place {
 	return func(at where) []place {

@@ -69,6 +69,9 @@ libpq is told by ` + "`PGSSLROOTCERT`" + ` only where ` + "`PGSSLMODE`" + ` is v
 begin to look at certificates.
 `
 
+const othersHead = "These have roots of their own too, and no run has measured by which rules they judge. `install`, `inspect`, `env` and `patch --env` name them; `verify`\n" +
+	"does not ask them.\n\n| id | program | variable that names a bundle |\n| --- | --- | --- |\n"
+
 // listed is a case in the list of cases.
 type listed struct{ id, about string }
 
@@ -111,6 +114,10 @@ func readersPage(data string) (string, error) {
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", r.ID, r.Title, strings.Join(matrix.releases(r.ID), ", "), strings.Join(variables, " "), strings.Join(paths, ", "))
 	}
 	b.WriteString("\n" + unreadWords)
+	b.WriteString("\n" + othersHead)
+	for _, r := range readers.Unmeasured() {
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", r.ID, r.Title, r.Remedy().Variable)
+	}
 	for _, g := range groups {
 		ids := idsOf(string(list), g.id)
 		fmt.Fprintf(&b, "\n## %s\n\n| | %s |\n| --- | --- |\n", g.title, g.column)
