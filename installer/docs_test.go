@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/certgraft/certgraft/readers"
 )
 
 // Every store has its section in docs/stores.md, and what the tables in the code
@@ -88,4 +90,26 @@ func storeNames() []string {
 		names = append(names, row.store.name())
 	}
 	return names
+}
+
+// Each variable that a reader reads is one that env writes, run sets and install looks
+// at, with the same effect; but one that only Debian's git knows.
+func TestVariablesOfReaders(t *testing.T) {
+	for _, r := range append(readers.All(), readers.Unmeasured()...) {
+		named, _ := r.Reads()
+		if m := r.Remedy(); m.Variable != "" {
+			named = append(named, m.Variable+map[bool]string{true: "+"}[m.Adds])
+		}
+		for _, name := range named {
+			name, adds := strings.CutSuffix(name, "+")
+			i := slices.IndexFunc(variables, func(v variable) bool { return v.name == name })
+			switch {
+			case name == "GIT_SSL_CAPATH":
+			case i < 0:
+				t.Errorf("%s reads %s, which no command knows", r.ID, name)
+			case adds != variables[i].adds && !variables[i].strict:
+				t.Errorf("%s: whether %s adds is not as in the table of variables", r.ID, name)
+			}
+		}
+	}
 }

@@ -38,10 +38,10 @@ func (e *edit) adviseRuntimes(want []wanted) {
 			a := e.advice(i, missing, damage)
 			state.Why = a.Do
 			e.report.advise(a)
-		default:
+		case i.Measured():
 			state.Why = refusal(i.Reader, cas)
-			state.Trusts = state.Why == ""
 		}
+		state.Trusts = state.Why == ""
 		e.report.ask(state)
 	}
 	e.warnRefusals()

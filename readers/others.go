@@ -29,6 +29,11 @@ func Unmeasured() (all []Reader) {
 	return all
 }
 
+// unmeasured returns the row of such a reader.
+func unmeasured(id string) *row {
+	return &others[slices.IndexFunc(others, func(r row) bool { return r.id == id })]
+}
+
 // ownFile are the places of a reader that is found by its file of roots.
 func ownFile(variable string) func(where) []place {
 	return func(at where) []place {

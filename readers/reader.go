@@ -73,7 +73,11 @@ func (r Reader) judge(m *memory, sent []*certs.Certificate, trust *certs.Set, ho
 // Reads returns the variables that name what the reader reads, with a + where they add
 // to the rest, and the paths that it reads without them, the first that exists of each list.
 func (r Reader) Reads() (variables, paths []string) {
-	for _, p := range named(r.ID).places(where{path: "…/…"}) {
+	row := named(r.ID)
+	if row == nil {
+		row = unmeasured(r.ID)
+	}
+	for _, p := range row.places(where{path: "…/…"}) {
 		for _, v := range p.variables {
 			if p.adds {
 				v += "+"
