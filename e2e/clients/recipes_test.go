@@ -90,8 +90,52 @@ func tryRecipes(t *testing.T, root string) {
 		}
 	}
 	all("before", false)
+	tryRemarks(t, root, corp, port)
 	rig.Run(t, rig.Certgraft, "install", "--root", root, corp.CAFile)
 	all("install", true)
+}
+
+// nodeClient is a program for node-postgres with an option of the server.
+func nodeClient(url, options string) string {
+	return `cd /opt/recipes && node -e '
+const ca = require("fs").readFileSync("/opt/corp.pem", "utf8");
+const { Client } = require("pg");
+const db = new Client({ connectionString: "postgres://postgres@localhost:" + process.env.PG + "/postgres` + url + `", ` + options + ` });
+db.connect().then(() => db.query("select 1")).then(() => { console.log("hello"); return db.end() }).catch(e => { console.error(e.message); process.exit(1) })'`
+}
+
+// remarks are what docs/recipes.md says of options, beside its programs.
+var remarks = []client{
+	{name: "node-postgres with ssl.ca", command: nodeClient("", "ssl: { ca }")},
+	{name: "node-postgres with ssl.ca and sslmode", command: nodeClient("?sslmode=verify-full", "ssl: { ca }"), refused: "unable to verify the first certificate|unable to get local issuer"},
+	{name: "node-postgres with sslrootcert=system", command: nodeClient("?sslmode=verify-full&sslrootcert=system", ""), refused: "no such file or directory, open .system"},
+	{name: "pgjdbc with sslrootcert=system", command: `echo 'public class D { public static void main(String[] a) throws Exception { java.sql.DriverManager.getConnection(a[0]); System.out.println("hello"); } }' >/tmp/D.java
+java -cp /usr/share/java/postgresql.jar /tmp/D.java "jdbc:postgresql://localhost:$PG/postgres?user=postgres&sslmode=verify-full&sslrootcert=system"`, refused: "Could not open SSL root certificate file system"},
+	{name: "psql under run", command: `certgraft run /opt/corp.pem -- psql "host=localhost port=$PG user=postgres dbname=postgres sslmode=verify-full sslrootcert=system" -Atc "select 'hello'"`},
+	{name: "psql that names a file, under run", command: `certgraft run /opt/corp.pem -- psql "host=localhost port=$PG user=postgres dbname=postgres sslmode=verify-full sslrootcert=/etc/ssl/certs/ca-certificates.crt" -Atc "select 'hello'"`, refused: "certificate verify failed"},
+	{name: "psql that names the bundle of run", command: `certgraft run /opt/corp.pem -- sh -c 'psql "host=localhost port=$PG user=postgres dbname=postgres sslmode=verify-full sslrootcert=$CERTGRAFT_BUNDLE" -Atc "select '"'hello'"'"'`},
+	{name: "curl under run", command: `certgraft run /opt/corp.pem -- curl -sS https://localhost:$PORT/`},
+	{name: "curl --cacert under run", command: `certgraft run /opt/corp.pem -- curl -sS --cacert /etc/ssl/certs/ca-certificates.crt https://localhost:$PORT/`, refused: "SSL certificate problem"},
+	{name: "curl --capath under run", command: `certgraft run /opt/corp.pem -- curl -sS --cacert /dev/null --capath /etc/ssl/certs https://localhost:$PORT/`, refused: "SSL certificate problem|error setting certificate"},
+}
+
+// tryRemarks runs what the page says of options, in a root that does not know the CA.
+func tryRemarks(t *testing.T, root string, corp rig.Authority, port int) {
+	t.Helper()
+	rig.Write(t, filepath.Join(root, "opt/corp.pem"), rig.Read(t, corp.CAFile))
+	rig.Run(t, "cp", rig.Certgraft, filepath.Join(root, "usr/local/bin/certgraft"))
+	servers := clientServers{manyServices(t, corp), port}
+	for _, c := range remarks {
+		t.Run(c.name, func(t *testing.T) {
+			want := c.refused == ""
+			if want {
+				c.refused = "."
+			}
+			if got := c.trusts(t, root, servers, nil); got != want {
+				t.Errorf("it connects: %v", got)
+			}
+		})
+	}
 }
 
 // program returns the block of a page in that language.
