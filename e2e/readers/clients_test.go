@@ -17,14 +17,15 @@ func each(command string) string { return `sh /opt/each.sh '` + command + `'` }
 const (
 	openssl = `case $host in *[!0-9.]*) check="-verify_hostname $host -servername $host" ;; *) check="-verify_ip $host" ;; esac
 openssl s_client -brief -verify_return_error $check -connect $host:$port && echo hello`
-	gnutls = `gnutls-cli --port $port $host >/tmp/said 2>&1 && echo hello || grep -aE "^- Status|Fatal error" /tmp/said`
-	curl   = `curl -sS --max-time 15 https://$host:$port/`
-	wget   = `wget -q -O- --tries=1 https://$host:$port/ || wget -nv -O- --tries=1 https://$host:$port/`
-	git    = `git ls-remote https://$host:$port/repo.git`
-	psql   = `psql "host=$host port=$port user=u dbname=d sslmode=verify-full" -Atc "select 1"`
-	nss    = `tstclnt -h $host -p $port -d sql:/opt/nss -Q && echo hello`
-	java   = `java -cp /opt Readers`
-	bundle = `/etc/ssl/certs/ca-certificates.crt`
+	gnutls      = `gnutls-cli --port $port $host >/tmp/said 2>&1 && echo hello || grep -aE "^- Status|Fatal error" /tmp/said`
+	curl        = `curl -sS --max-time 15 https://$host:$port/`
+	wget        = `wget -q -O- --tries=1 https://$host:$port/ || wget -nv -O- --tries=1 https://$host:$port/`
+	git         = `git ls-remote https://$host:$port/repo.git`
+	psql        = `psql "host=$host port=$port user=u dbname=d sslmode=verify-full" -Atc "select 1"`
+	nss         = `tstclnt -h $host -p $port -d sql:/opt/nss -Q && echo hello`
+	java        = `java -cp /opt Readers`
+	erlangHTTPS = `escript /opt/client.escript '{customize_hostname_check, [{match_fun, public_key:pkix_verify_hostname_match_fun(https)}]}'`
+	bundle      = `/etc/ssl/certs/ca-certificates.crt`
 )
 
 // clients are in the roots that [newRoot] makes.
@@ -58,8 +59,8 @@ var clients = []client{
 	{reader: "java/21", suite: "trixie", run: java},
 	{reader: "erlang/25", suite: "bookworm", run: `escript /opt/client.escript`, slow: true},
 	{reader: "erlang/27", suite: "trixie", run: `escript /opt/client.escript`},
-	{reader: "erlang-https/25", suite: "bookworm", run: `escript /opt/client.escript https`, slow: true},
-	{reader: "erlang-https/27", suite: "trixie", run: `escript /opt/client.escript https`, slow: true},
+	{reader: "erlang-https/25", suite: "bookworm", run: erlangHTTPS, slow: true},
+	{reader: "erlang-https/27", suite: "trixie", run: erlangHTTPS, slow: true},
 	{reader: "ruby/3.1", suite: "bookworm", run: `ruby /opt/client.rb`, slow: true},
 	{reader: "ruby/3.3", suite: "trixie", run: `ruby /opt/client.rb`},
 	{reader: "php/8.2", suite: "bookworm", run: `php /opt/client.php`, slow: true},

@@ -19,12 +19,15 @@ import (
 	"github.com/certgraft/certgraft/internal/cases"
 )
 
-// hostClients are the programs of this machine: those that .ci/run installs, and this
-// program's own library. Each has a command that prints its release.
-var hostClients = []struct {
+// hostClient is a program of this machine.
+type hostClient struct {
 	reader, release, run string
 	trust                []string
-}{
+}
+
+// hostClients are the programs of this machine: those that .ci/run installs, and this
+// program's own library. Each has a command that prints its release.
+var hostClients = []hostClient{
 	{reader: "openssl", release: `openssl version`, run: each(openssl)},
 	{reader: "gnutls", release: `gnutls-cli --version`, run: each(gnutls)},
 	{reader: "go", release: `echo ` + strings.TrimPrefix(runtime.Version(), "go"), run: `/opt/readers`},

