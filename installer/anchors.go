@@ -342,6 +342,87 @@ func (e *edit) reportRemoved(store, dir string, n int) error {
 	return nil
 }
 
+// tellAnchors names the local anchors that are not in the bundle yet, and the files
+// beside them that hold certificates and that the tool does not read; but for those of
+// what is wanted. Made is of a bundle that the tool made of the anchors, and reads says
+// which files it takes.
+func (e *edit) tellAnchors(a *anchors, bundle []byte, made bool, reads string, want []wanted) {
+	var has map[certs.Fingerprint]bool // once it is asked for
+	coming := func(c *certs.Certificate) bool {
+		if has == nil {
+			has = map[certs.Fingerprint]bool{}
+			for c := range e.reader.Held(bundle).All() {
+				has[c.Fingerprint()] = true
+			}
+			for _, w := range want {
+				has[w.Fingerprint()] = true
+			}
+		}
+		return has[c.Fingerprint()]
+	}
+	var pending []string
+	read := map[string]bool{}
+	for _, f := range a.files {
+		read[f.name()] = true
+		if bundle == nil || made || !f.local() || isOurs(f.path) {
+			continue
+		}
+		if in, _ := e.reader.Open(f.data); lacking(in.Held, coming) {
+			pending = append(pending, f.path)
+		}
+	}
+	if len(pending) > 0 {
+		do := "run update-ca-certificates"
+		if !hasUpdateTool(e.root) {
+			do = "certgraft install it"
+		}
+		e.warn("%s is an anchor and is not in the bundle yet: %s", some(pending), do)
+	}
+	for _, f := range e.filesBelow(localDir, read) {
+		found := &certs.Set{}
+		for _, c := range e.certificatesOf(f) {
+			found.Add(c, "")
+		}
+		if lacking(found, coming) {
+			e.warn("%s holds certificates and update-ca-certificates does not read it: %s; rename it, or certgraft install it", f.path, reads)
+		}
+	}
+}
+
+// lacking reports whether a set has a certificate that is not coming.
+func lacking(set *certs.Set, coming func(*certs.Certificate) bool) bool {
+	for c := range set.All() {
+		if !coming(c) {
+			return true
+		}
+	}
+	return false
+}
+
+// largestAnchor is how large a file may be that is looked into for a certificate.
+const largestAnchor = 1 << 20
+
+// filesBelow returns the files in a directory and those below it, but for those that
+// were read.
+func (e *edit) filesBelow(dir string, read map[string]bool) (files []anchor) {
+	entries, _ := e.root.ReadDir(dir) // one that is missing has nothing
+	for _, entry := range entries {
+		name := path.Join(dir, entry.Name())
+		if entry.IsDir() {
+			files = append(files, e.filesBelow(name, read)...)
+			continue
+		}
+		info, err := fs.Stat(e.root, name)
+		if err != nil || !info.Mode().IsRegular() || info.Size() > largestAnchor || read[name] {
+			continue
+		}
+		if data, err := e.root.Content(name); err == nil {
+			files = append(files, anchor{"/" + name, data})
+		}
+	}
+	return files
+}
+
 // linkNamer returns a function that names links as update-ca-certificates
 // does.
 func linkNamer(prefix string) func(string) string {

@@ -116,7 +116,7 @@ func (s anchorStore) install(e *edit, want []wanted) error {
 	for _, dir := range []string{localDir, certDir} {
 		e.warnNotUTF8(dir)
 	}
-	s.tellAnchors(e, before, want)
+	e.tellAnchors(before.anchors, before.data, before.bundle, s.reads, want)
 	added, err := s.addAnchors(e, before.anchors, want)
 	if err != nil {
 		return err

@@ -78,6 +78,29 @@ func (s bundleStore) remove(e *edit, gone map[certs.Fingerprint]bool) error {
 	return e.shrinkAll(s.name(), e.bundle, gone)
 }
 
+// leaveNix returns files without those in the store of Nix, which it names. Where there
+// is nothing else to edit, that is an error.
+func (e *edit) leaveNix(files []string) ([]string, error) {
+	var left []string
+	for _, name := range files {
+		if isNix(name) {
+			left = append(left, "/"+name)
+		}
+	}
+	const cure = "add the CA to what Nix builds (cacert.override { extraCertificateFiles = [ ./corp.pem ]; }), or edit the file all the same, as in an image without Nix, with --stores auto,nix"
+	switch {
+	case len(left) == 0:
+		return files, nil
+	case len(left) == len(files) && len(e.covered) == 0:
+		return nil, hint.Add(fmt.Errorf("the bundle of this root, %s, is in the store of Nix, whose files are not to be changed", some(left)), cure)
+	}
+	e.warn("%s is in the store of Nix and was left as it is: %s", some(left), cure)
+	return slices.DeleteFunc(files, isNix), nil
+}
+
+// isNix reports whether a file is in the store of Nix.
+func isNix(name string) bool { return strings.HasPrefix(name, "nix/store/") }
+
 // bundleFiles returns the bundles of the root, each real file once. A link that
 // leads nowhere is no bundle; anything that is there and is no file is an
 // error, since a program would fail on it.

@@ -3,13 +3,11 @@ package installer
 import (
 	"bufio"
 	"bytes"
-	"fmt"
 	"path"
 	"slices"
 	"strings"
 
 	"github.com/certgraft/certgraft/certs"
-	"github.com/certgraft/certgraft/internal/hint"
 )
 
 // bundledStore is the CAs that the packages of a language carry with them and
@@ -68,8 +66,6 @@ func (s nixStore) remove(e *edit, gone map[certs.Fingerprint]bool) error {
 	return e.shrinkAll(s.name(), e.bundle, gone)
 }
 
-func isNix(name string) bool { return strings.HasPrefix(name, "nix/store/") }
-
 // nixBundles returns the bundles in the store of Nix that are in the known places, and
 // those that are named.
 func (e *edit) nixBundles() []string {
@@ -83,26 +79,6 @@ func (e *edit) nixBundles() []string {
 		}
 	}
 	return slices.DeleteFunc(files, func(name string) bool { return !isNix(name) || !e.isPEM(name) })
-}
-
-// leaveNix returns files without those in the store of Nix, which it names. Where there
-// is nothing else to edit, that is an error.
-func (e *edit) leaveNix(files []string) ([]string, error) {
-	var left []string
-	for _, name := range files {
-		if isNix(name) {
-			left = append(left, "/"+name)
-		}
-	}
-	const cure = "add the CA to what Nix builds (cacert.override { extraCertificateFiles = [ ./corp.pem ]; }), or edit the file all the same, as in an image without Nix, with --stores auto,nix"
-	switch {
-	case len(left) == 0:
-		return files, nil
-	case len(left) == len(files) && len(e.covered) == 0:
-		return nil, hint.Add(fmt.Errorf("the bundle of this root, %s, is in the store of Nix, whose files are not to be changed", some(left)), cure)
-	}
-	e.warn("%s is in the store of Nix and was left as it is: %s", some(left), cure)
-	return slices.DeleteFunc(files, isNix), nil
 }
 
 func (s bundledStore) name() string { return s.id }

@@ -3,63 +3,15 @@ package installer
 import (
 	"fmt"
 	"io/fs"
-	"path"
 	"slices"
 	"strings"
-
-	"github.com/certgraft/certgraft/certs"
 )
 
 // What is not this program's to change, and leads to "I installed it, and it is not
 // trusted", is told: anchors that nothing has read, roots that are compiled in.
 
-// tellAnchors names the local anchors that are not in the bundle yet, and the files
-// beside them that hold certificates and that the tool does not read; but for those of
-// what is wanted.
-func (s anchorStore) tellAnchors(e *edit, st *state, want []wanted) {
-	var has map[certs.Fingerprint]bool // once it is asked for
-	coming := func(c *certs.Certificate) bool {
-		if has == nil {
-			has = map[certs.Fingerprint]bool{}
-			for c := range e.reader.Held(st.data).All() {
-				has[c.Fingerprint()] = true
-			}
-			for _, w := range want {
-				has[w.Fingerprint()] = true
-			}
-		}
-		return has[c.Fingerprint()]
-	}
-	var pending []string
-	read := map[string]bool{}
-	for _, f := range st.anchors.files {
-		read[f.name()] = true
-		if st.data == nil || st.bundle || !f.local() || isOurs(f.path) {
-			continue
-		}
-		if in, _ := e.reader.Open(f.data); lacking(in.Held, coming) {
-			pending = append(pending, f.path)
-		}
-	}
-	if len(pending) > 0 {
-		do := "run update-ca-certificates"
-		if !hasUpdateTool(e.root) {
-			do = "certgraft install it"
-		}
-		e.warn("%s is an anchor and is not in the bundle yet: %s", some(pending), do)
-	}
-	for _, f := range e.filesBelow(localDir, read) {
-		found := &certs.Set{}
-		for _, c := range e.certificatesOf(f) {
-			found.Add(c, "")
-		}
-		if lacking(found, coming) {
-			e.warn("%s holds certificates and update-ca-certificates does not read it: %s; rename it, or certgraft install it", f.path, s.reads)
-		}
-	}
-}
-
-// inspectAnchors tells the same of a root that is looked at.
+// inspectAnchors names what nothing has read among the anchors of a root that is looked
+// at.
 func (e *edit) inspectAnchors() error {
 	for _, s := range []anchorStore{debian, alpine} {
 		if !s.used(e) {
@@ -69,43 +21,9 @@ func (e *edit) inspectAnchors() error {
 		if err != nil {
 			return err
 		}
-		s.tellAnchors(e, st, nil)
+		e.tellAnchors(st.anchors, st.data, false, s.reads, nil)
 	}
 	return nil
-}
-
-// lacking reports whether a set has a certificate that is not coming.
-func lacking(set *certs.Set, coming func(*certs.Certificate) bool) bool {
-	for c := range set.All() {
-		if !coming(c) {
-			return true
-		}
-	}
-	return false
-}
-
-// largestAnchor is how large a file may be that is looked into for a certificate.
-const largestAnchor = 1 << 20
-
-// filesBelow returns the files in a directory and those below it, but for those that
-// were read.
-func (e *edit) filesBelow(dir string, read map[string]bool) (files []anchor) {
-	entries, _ := e.root.ReadDir(dir) // one that is missing has nothing
-	for _, entry := range entries {
-		name := path.Join(dir, entry.Name())
-		if entry.IsDir() {
-			files = append(files, e.filesBelow(name, read)...)
-			continue
-		}
-		info, err := fs.Stat(e.root, name)
-		if err != nil || !info.Mode().IsRegular() || info.Size() > largestAnchor || read[name] {
-			continue
-		}
-		if data, err := e.root.Content(name); err == nil {
-			files = append(files, anchor{"/" + name, data})
-		}
-	}
-	return files
 }
 
 // warnAlone warns of a bundle that held nothing, in a root that has another, so that
