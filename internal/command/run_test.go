@@ -109,10 +109,19 @@ func TestRunSetMerges(t *testing.T) {
 	}
 }
 
-func TestJavaWords(t *testing.T) {
-	got := javaWords(` -a  "-b c" -d='e f'` + "\t" + `-g`)
-	if want := []string{"-a", "-b c", "-d=e f", "-g"}; !slices.Equal(got, want) {
-		t.Errorf("got %q, want %q", got, want)
+// What git, npm or pip were configured to trust, before a variable takes its place,
+// they still do.
+func TestR13RunKeepsConfiguration(t *testing.T) {
+	root, own := t.TempDir(), roottest.NewCA(t, "Own")
+	testFile(t, filepath.Join(root, "etc/gitconfig"), []byte("[http]\nsslCAInfo = /opt/own.pem\n"))
+	testFile(t, filepath.Join(root, "root/.npmrc"), []byte("cafile=/opt/none.pem\n"))
+	testFile(t, filepath.Join(root, "opt/own.pem"), []byte(own.PEM()))
+	p, said := testPrinter(environ{})
+	if set := runSet(t.Context(), p, root, nil); !holds(t, set, own) {
+		t.Error("what git trusts is not in the set")
+	}
+	if strings.Count(said.String(), "cafile in /root/.npmrc, line 1, names /opt/none.pem, whose certificates are left out") != 1 {
+		t.Errorf("said %q", said)
 	}
 }
 

@@ -7,12 +7,13 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/installer"
 	"github.com/certgraft/certgraft/internal/input"
+	"github.com/certgraft/certgraft/internal/settings"
 	"github.com/certgraft/certgraft/keystore"
+	"github.com/certgraft/certgraft/rootfs"
 )
 
 // runSet returns what the command is to trust: the CAs of the system in root, or
@@ -26,6 +27,7 @@ func runSet(ctx context.Context, p *printer, root string, sources []installer.So
 	}
 	addNamed(ctx, p, set)
 	addJava(ctx, p, set)
+	addConfigured(ctx, p, set, root)
 	for _, s := range sources {
 		for c := range s.Certs.All() {
 			set.Add(c, s.Anchor)
@@ -101,18 +103,41 @@ func addFile(ctx context.Context, set *certs.Set, name string) error {
 // place of those of the first.
 var javaVariables = []string{"JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS"}
 
-const trustStoreOption = "-Djavax.net.ssl.trustStore"
-
 // addJava adds the certificates of the trust stores that options of Java name.
 func addJava(ctx context.Context, p *printer, set *certs.Set) {
 	for _, variable := range javaVariables {
-		name := javaOption(p.env[variable], trustStoreOption)
-		if name == "" || name == "NONE" {
+		name, password := settings.Java(p.env[variable])
+		if name == "" {
 			continue
 		}
-		if err := addKeystore(ctx, set, name, javaOption(p.env[variable], trustStoreOption+"Password")); err != nil {
+		if err := addKeystore(ctx, set, name, password); err != nil {
 			p.warn(fmt.Sprintf("%s names the trust store %s, whose certificates are left out: %v", variable, name, err))
 		}
+	}
+}
+
+// addConfigured adds the certificates that the configuration of programs names, which
+// variables take the place of: git, npm and pip obey these first.
+func addConfigured(ctx context.Context, p *printer, set *certs.Set, root string) {
+	at, err := p.openRoot(root)
+	if err != nil {
+		return // said of the system's CAs
+	}
+	defer at.close()
+	for _, s := range settings.Find(rootfs.NewOverlay(at.root), p.env) {
+		name := filepath.Join(root, s.Value)
+		switch {
+		case !filepath.IsAbs(s.Value):
+			continue
+		case s.Kind == settings.Keystore:
+			err = addKeystore(ctx, set, name, s.Password)
+		case s.Kind == settings.File || s.Kind == settings.Directory:
+			err = addFiles(ctx, set, name)
+		}
+		if err != nil {
+			p.warn(fmt.Sprintf("%s names %s, whose certificates are left out: %v", s, s.Value, err))
+		}
+		err = nil
 	}
 }
 
@@ -135,51 +160,12 @@ func addKeystore(ctx context.Context, set *certs.Set, name, password string) err
 	return nil
 }
 
-// javaOption returns the last value of an option, without the quotes.
-func javaOption(options, name string) string {
-	value := ""
-	for _, word := range javaWords(options) {
-		if v, ok := strings.CutPrefix(word, name+"="); ok {
-			value = v
-		}
-	}
-	return value
-}
-
-// javaWords splits options as the runtime does: at white space that is not
-// between quotes.
-func javaWords(options string) []string {
-	var words []string
-	var word strings.Builder
-	quote, inside := rune(0), false
-	for _, r := range options + " " {
-		switch {
-		case quote != 0 && r == quote:
-			quote = 0
-		case quote != 0:
-			word.WriteRune(r)
-		case r == '"' || r == '\'':
-			quote, inside = r, true
-		case strings.ContainsRune(" \t\r\n\f\v", r):
-			if inside {
-				words = append(words, word.String())
-			}
-			word.Reset()
-			inside = false
-		default:
-			word.WriteRune(r)
-			inside = true
-		}
-	}
-	return words
-}
-
 // javaOverrides returns the other variables that name a trust store, with our
 // options behind what they hold.
 func javaOverrides(env environ, options string) map[string]string {
 	out := map[string]string{}
 	for _, name := range javaVariables[1:] {
-		if javaOption(env[name], trustStoreOption) != "" {
+		if store, _ := settings.Java(env[name]); store != "" {
 			out[name] = env[name] + " " + options
 		}
 	}

@@ -117,7 +117,7 @@ func TestFindByEnvironment(t *testing.T) {
 func TestJava(t *testing.T) {
 	for options, want := range map[string]string{
 		"-Xmx1g": "", "-Djavax.net.ssl.trustStore=/a": "/a", "-Djavax.net.ssl.trustStore=/a -Djavax.net.ssl.trustStore=/b -Djavax.net.ssl.trustStorePassword=p": "/b p",
-		`"-Djavax.net.ssl.trustStore=/a b"`: "/a b", `-Djavax.net.ssl.trustStore='/a b'`: "/a b", "-Djavax.net.ssl.trustStore=NONE": "",
+		"\t-a  \"-b c\" -Djavax.net.ssl.trustStore='/e f'\t-g": "/e f", `"-Djavax.net.ssl.trustStore=/a b"`: "/a b", `-Djavax.net.ssl.trustStore='/a b'`: "/a b", "-Djavax.net.ssl.trustStore=NONE": "",
 		"-Djavax.net.ssl.trustStore=/dev/null -Djavax.net.ssl.trustStoreType=pkcs11": "",
 	} {
 		name, password := settings.Java(options)
