@@ -89,6 +89,7 @@ func (w *docWorld) place(t *testing.T, block string) string {
 		"images.txt":   w.registry.Host + "/app:1 " + w.registry.Host + "/app:1-ca\n",
 		"home/.zfunc/": "", "home/.local/share/bash-completion/completions/": "", "home/.config/fish/completions/": "",
 		"live/var/cache/certgraft/": "", "live/tmp/": "",
+		"live/usr/lib/chromium/chromium": "",
 	} {
 		full := filepath.Join(dir, name)
 		if strings.HasSuffix(name, "/") {

@@ -63,7 +63,7 @@ says otherwise. ` + "`make e2e`" + ` tries all of them and compares them with th
 
 const clientsTail = `
 Programs that can be told neither by a file in the root nor by a variable: those built with webpki-roots (Rust) or another list compiled in, unless
-they have an option; Chromium and Firefox, which read NSS databases (` + "`certutil -A`" + `). GnuTLS has no variable: under ` + "`run`" + ` wget is told by
+they have an option; browsers, which ` + "`--stores auto,browser`" + ` reaches, and other programs with NSS databases (` + "`certutil -A`" + `). GnuTLS has no variable: under ` + "`run`" + ` wget is told by
 ` + "`WGETRC`" + ` and git by ` + "`GIT_SSL_CAINFO`" + `, and other programs by an option of theirs that names ` + "`$CERTGRAFT_BUNDLE`" + `.
 libpq is told by ` + "`PGSSLROOTCERT`" + ` only where ` + "`PGSSLMODE`" + ` is verify-ca or verify-full: with ` + "`sslmode=require`" + ` the variable would have it
 begin to look at certificates.
