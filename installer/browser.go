@@ -262,6 +262,23 @@ func (f *policyFile) encode() ([]byte, error) {
 	return f.Bytes(), nil
 }
 
+// BrowserState is a browser in a root.
+type BrowserState struct {
+	Name string `json:"name"`
+	Path string `json:"path"` // of its program, or of its directory of policies
+}
+
+// browsers returns those that trust no store of the root.
+func (e *edit) browsers() []BrowserState {
+	all, standIn := []BrowserState{}, browser.StandIn(e.root)
+	for _, b := range browser.Find(e.root) {
+		if standIn == "" || !b.LoadsNSS() {
+			all = append(all, BrowserState{b.Name, b.Path})
+		}
+	}
+	return all
+}
+
 // adviseBrowsers names the browsers, and the databases of NSS, that do not trust what
 // was installed.
 func (e *edit) adviseBrowsers(want []wanted) {

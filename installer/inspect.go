@@ -164,7 +164,8 @@ func (p ReaderProblem) String() string {
 // Readers looks for the readers in a root, and loads what each reads.
 func Readers(root fs.ReadLinkFS, opt Options) []ReaderState {
 	all := []ReaderState{}
-	for _, i := range readers.NewSearch(overlayOf(root), opt.Environ, pemfile.NewReader()).Readers() {
+	o := overlayOf(root)
+	for _, i := range readers.NewSearch(o, opt.Environ, pemfile.NewReader()).Readers() {
 		held, damage := i.Load()
 		s := ReaderState{ID: i.ID, Name: i.Title, Release: i.Release, Path: i.Path, Reads: append([]string{}, i.Stores()...), Certificates: held.Len()}
 		for _, d := range damage {
@@ -177,7 +178,46 @@ func Readers(root fs.ReadLinkFS, opt Options) []ReaderState {
 			all = append(all, s)
 		}
 	}
+	return append(all, (&edit{root: o, reader: pemfile.NewReader()}).browserStates()...)
+}
+
+// browserStates returns the browsers as readers, of what their policies name.
+func (e *edit) browserStates() (all []ReaderState) {
+	for _, b := range browser.Find(e.root) {
+		s := ReaderState{ID: "chromium", Name: b.Name, Path: b.Path}
+		if !b.LoadsNSS() {
+			s.ID = "firefox"
+		}
+		targets, err := browser.Policies(e.root, []browser.Browser{b}, "CACertificates", "Certificates", "Install")
+		if err != nil {
+			s.Problems = append(s.Problems, ReaderProblem{Path: b.Path, Why: err.Error()})
+		}
+		for _, t := range targets {
+			e.policyState(&s, t)
+		}
+		s.Reads = append(s.Reads, "built in")
+		all = append(all, s)
+	}
 	return all
+}
+
+// policyState enters what a browser reads of a file of policies.
+func (e *edit) policyState(s *ReaderState, t browser.Target) {
+	for _, passed := range t.Passed {
+		name, why, _ := strings.Cut(passed, ": ")
+		s.Problems = append(s.Problems, ReaderProblem{Path: name, Why: why, All: true})
+	}
+	data, there, _ := contentOf(e.root, t.Path)
+	if !there {
+		return
+	}
+	s.Reads = append(s.Reads, "/"+t.Path)
+	f, err := policyFormat(t.Path).open(e, "", t.Path, data)
+	if err != nil {
+		s.Problems = append(s.Problems, ReaderProblem{Path: "/" + t.Path, Why: err.Error(), All: true})
+		return
+	}
+	s.Certificates += f.held().Len()
 }
 
 // DatabaseState is a database of NSS in a root: it is named, and neither read nor

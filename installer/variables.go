@@ -18,6 +18,7 @@ type Environment struct {
 	LeftOut   []LeftOut  `json:"leftOut"`
 
 	Databases []DatabaseState `json:"databases"` // of NSS, which no variable reaches
+	Browsers  []BrowserState  `json:"browsers"`  // which no variable reaches either
 }
 
 // LeftOut is a variable that would do harm, and why.
@@ -35,7 +36,7 @@ func Environ(root fs.ReadLinkFS, opt Options, all bool) (*Environment, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &Environment{Bundle: e.bundleName(), Variables: []Variable{}, LeftOut: []LeftOut{}, Databases: Databases(e.root)}
+	out := &Environment{Bundle: e.bundleName(), Variables: []Variable{}, LeftOut: []LeftOut{}, Databases: Databases(e.root), Browsers: e.browsers()}
 	if out.Bundle == "" {
 		return out, nil
 	}

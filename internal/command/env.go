@@ -76,6 +76,9 @@ func (o *envOptions) remarks(p *printer, found *installer.Environment) {
 		}
 		p.note(strings.Join(names, ", ") + are + " left out: " + reason)
 	}
+	for _, b := range found.Browsers {
+		p.note("no variable reaches " + b.Name + " (" + b.Path + "): certgraft install --stores auto,browser SOURCE… writes the policies that it reads")
+	}
 	for _, d := range found.Databases {
 		p.note("no variable reaches " + d.Whom + " (" + d.Path + "): " + d.Adds())
 	}
