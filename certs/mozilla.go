@@ -7,6 +7,9 @@ import (
 	"golang.org/x/crypto/x509roots/fallback/bundle"
 )
 
+// MozillaDate is the day of the set of Mozilla roots in this program.
+const MozillaDate = "2026-10-30"
+
 // MozillaRoots returns the Mozilla roots in golang.org/x/crypto/x509roots, and
 // how many were left out because they are trusted with a constraint, for older
 // certificates only say, which a file of certificates cannot express.

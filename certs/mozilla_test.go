@@ -1,6 +1,8 @@
 package certs_test
 
 import (
+	"os"
+	"regexp"
 	"testing"
 
 	"github.com/certgraft/certgraft/certs"
@@ -15,5 +17,17 @@ func TestMozillaRoots(t *testing.T) {
 		if !c.IsCA() {
 			t.Errorf("%s is no CA", c.Subject())
 		}
+	}
+}
+
+// The date is that of the module that the roots come from.
+func TestMozillaDate(t *testing.T) {
+	data, err := os.ReadFile("../go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	version := regexp.MustCompile(`x509roots/fallback v0\.0\.0-(\d{4})(\d\d)(\d\d)`).FindSubmatch(data)
+	if version == nil || string(version[1])+"-"+string(version[2])+"-"+string(version[3]) != certs.MozillaDate {
+		t.Errorf("go.mod has %q, and MozillaDate is %s", version, certs.MozillaDate)
 	}
 }

@@ -275,3 +275,32 @@ func TestDistrustWhatWasInstalled(t *testing.T) {
 		roottest.Same(t, name, files(t, shadow), files(t, gone))
 	}
 }
+
+// Where a package looks after the public CAs, the Mozilla roots add nothing: an anchor of
+// each would keep those that the package takes out (T4).
+func TestT4MozillaBesideAPackage(t *testing.T) {
+	roots, _ := certs.MozillaRoots()
+	mozilla := source(t, "mozilla", string(roots.AppendPEM(nil)))
+	var conf, bundle string
+	files := map[string]string{}
+	for c := range roots.All() {
+		name := "mozilla/" + c.Fingerprint().String()[:8] + ".crt"
+		conf += name + "\n"
+		bundle += string(c.AppendPEM(nil))
+		files["usr/share/ca-certificates/"+name] = string(c.AppendPEM(nil))
+	}
+	files["etc/ca-certificates.conf"], files["etc/ssl/certs/ca-certificates.crt"] = conf, bundle
+	was := debianTree(files)
+	now, report := install(t, was, installer.Options{}, mozilla)
+	roottest.Same(t, "mozilla beside the package", roottest.Dump(t, was), roottest.Dump(t, now))
+	if !strings.Contains(strings.Join(report.Notes, "\n"), "a package of this distribution looks after the public CAs in /etc/ssl/certs/ca-certificates.crt") {
+		t.Errorf("notes %q", report.Notes)
+	}
+	if _, report = install(t, was, installer.Options{}, mozilla, corp(t)); report.Stores[0].Added != 3 {
+		t.Errorf("the other sources: %+v", report.Stores)
+	}
+	slim, _ := install(t, debianTree(nil), installer.Options{}, mozilla)
+	if n := trusted(t, slim).Len(); n != roots.Len() {
+		t.Errorf("without the package the root trusts %d, want %d", n, roots.Len())
+	}
+}

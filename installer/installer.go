@@ -36,6 +36,7 @@ func Install(root *rootfs.Overlay, sources []Source, opt Options) (*Report, erro
 	if err != nil {
 		return nil, err
 	}
+	sources = e.withoutMozilla(sources)
 	want := e.note(sources)
 	if err := e.refuseDistrusted(want); err != nil {
 		return nil, err

@@ -35,6 +35,29 @@ func (e *edit) beginBundle(want []wanted) ([]wanted, error) {
 	return want, nil
 }
 
+// withoutMozilla returns the sources without the Mozilla roots where a package of the
+// distribution looks after the public CAs. With an anchor of its own, a root that
+// Mozilla drops would stay when the package takes it out.
+func (e *edit) withoutMozilla(sources []Source) []Source {
+	isMozilla := func(s Source) bool { return s.Name == mozillaSource }
+	if !slices.ContainsFunc(sources, isMozilla) || !e.hasPublicPackage() {
+		return sources
+	}
+	e.tell("%s adds nothing: a package of this distribution looks after the public CAs in %s, and takes out those that lose trust; update the package for newer ones", mozillaSource, e.bundleName())
+	return slices.DeleteFunc(slices.Clone(sources), isMozilla)
+}
+
+// hasPublicPackage reports whether the root has the public CAs from a package whose
+// tool makes the bundle.
+func (e *edit) hasPublicPackage() bool {
+	for _, row := range stores {
+		if row.part == system && row.store.name() != (bundleStore{}).name() && row.store.used(e) {
+			return isPublic(e.bundleHolds(e.bundleName()))
+		}
+	}
+	return false
+}
+
 // hasNoBundle reports whether the root has neither a bundle nor anchors to make
 // one from.
 func (e *edit) hasNoBundle() (bool, error) {
@@ -77,7 +100,7 @@ func (e *edit) holdsText(name string) bool {
 // out.
 func (e *edit) mozilla() []wanted {
 	roots, constrained := certs.MozillaRoots()
-	e.tell("%d of what was added are the Mozilla roots in this program", roots.Len())
+	e.tell("%d of what was added are the Mozilla roots in this program, of %s", roots.Len(), certs.MozillaDate)
 	switch {
 	case constrained == 1:
 		e.tell("1 Mozilla root is trusted for older certificates only, which a bundle cannot say, and was left out")

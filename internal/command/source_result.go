@@ -35,6 +35,9 @@ func (s sourceResult) from() string {
 	case "download":
 		return "downloaded from " + hosts(s.URLs)
 	case "snapshot":
+		if s.Source == "mozilla" {
+			return "from the snapshot in this program, of " + certs.MozillaDate
+		}
 		return "from the snapshot in this program"
 	case "cache":
 		return "from the cache"
