@@ -41,7 +41,7 @@ download() {
   echo "$dir/certgraft"
 }
 
-# edit_images runs patch or remove on the image, or on those of the list. What a list did before it failed
+# edit_images runs patch, remove or distrust on the image, or on those of the list. What a list did before it failed
 # is in the outputs, too.
 edit_images() {
   local tag metadata references status=0
@@ -50,7 +50,7 @@ edit_images() {
     *:imagelist) fail "image and from-file exclude each other" ;;
     *:list) args+=(--from-file "$INPUT_FROM_FILE") ;;
     patch:image) args+=("$INPUT_IMAGE") ;;
-    remove:image) args+=(--image "$INPUT_IMAGE") ;;
+    remove:image | distrust:image) args+=(--image "$INPUT_IMAGE") ;;
     *) fail "mode $INPUT_MODE needs image, or from-file" ;;
   esac
   # shellcheck disable=SC2206 # words of inputs, and no globs
@@ -72,6 +72,26 @@ edit_images() {
   exit "$status"
 }
 
+# check_images looks for what should not be trusted in the image, or in those of the list. What was found is
+# in a file for code scanning.
+check_images() {
+  local sarif status=0
+  local args=(check)
+  case "${INPUT_IMAGE:+image}${INPUT_FROM_FILE:+list}" in
+    imagelist) fail "image and from-file exclude each other" ;;
+    list) args+=(--from-file "$INPUT_FROM_FILE") ;;
+    image) args+=("$INPUT_IMAGE") ;;
+    *) fail "mode check needs image, or from-file" ;;
+  esac
+  # shellcheck disable=SC2206 # words of inputs, and no globs
+  args+=($INPUT_ARGS)
+  [ -z "$INPUT_SHARD" ] || args+=(--shard "$INPUT_SHARD")
+  sarif=$(mktemp -d "${RUNNER_TEMP:-/tmp}/certgraft-check.XXXXXX")/certgraft.sarif
+  "$certgraft" "${args[@]}" --sarif "$sarif" || status=$?
+  [ ! -s "$sarif" ] || echo "sarif=$sarif" >> "$GITHUB_OUTPUT"
+  exit "$status"
+}
+
 install_here() {
   # shellcheck disable=SC2206 # words of inputs, and no globs
   local command=("$certgraft" install $INPUT_SOURCES $INPUT_ARGS)
@@ -82,12 +102,17 @@ install_here() {
 
 case "$INPUT_MODE" in
   patch | install) [ -n "${INPUT_SOURCES//[[:space:]]/}$INPUT_LOCK" ] || fail "name what to trust with sources, or lock" ;;
-  remove)
-    [ -n "${INPUT_SOURCES//[[:space:]]/}" ] || fail "name what to take out with sources: --all is everything"
-    [ -z "$INPUT_LOCK" ] || fail "mode remove reads what is in the image: it takes no lock"
+  remove | distrust)
+    [ -n "${INPUT_SOURCES//[[:space:]]/}" ] || fail "name what to take out with sources: --all is everything, and for distrust @all"
+    [ -z "$INPUT_LOCK" ] || fail "mode $INPUT_MODE reads what is in the image: it takes no lock"
     ;;
-  *) fail "mode is patch, remove or install, not $INPUT_MODE" ;;
+  check) [ -z "${INPUT_SOURCES//[[:space:]]/}$INPUT_LOCK" ] || fail "mode check takes no sources: a policy names them, with args: --policy FILE" ;;
+  *) fail "mode is patch, remove, distrust, check or install, not $INPUT_MODE" ;;
 esac
 certgraft=$INPUT_BINARY
 [ -n "$certgraft" ] || certgraft=$(download)
-if [ "$INPUT_MODE" = install ]; then install_here; else edit_images; fi
+case "$INPUT_MODE" in
+  install) install_here ;;
+  check) check_images ;;
+  *) edit_images ;;
+esac

@@ -177,6 +177,26 @@ func TestAction(t *testing.T) {
 		}
 		holds(t, image, 0)
 	})
+	t.Run("distrust", func(t *testing.T) {
+		image := smallImage(t)
+		rig.Run(t, rig.Certgraft, "patch", "-q", image, corp, "--in-place")
+		if out, _, err := act(map[string]string{"binary": rig.Certgraft, "mode": "distrust", "image": image, "sources": corp}); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		holds(t, image, 0)
+	})
+	t.Run("check", func(t *testing.T) {
+		list := rig.Write(t, filepath.Join(t.TempDir(), "images.txt"), smallImage(t)+"\n"+smallImage(t)+"\n")
+		out, outputs, err := act(map[string]string{"binary": rig.Certgraft, "mode": "check", "from-file": list, "shard": "0/2", "sources": ""})
+		if err != nil || !strings.HasPrefix(outputs, "sarif=/") || !strings.Contains(out, "total: 1 root: 1 clean") {
+			t.Errorf("%v, outputs %q\n%s", err, outputs, out)
+		}
+		policy := rig.Write(t, filepath.Join(t.TempDir(), "policy.json"), `{"version":1,"require":["`+corp+`"]}`)
+		out, outputs, err = act(map[string]string{"binary": rig.Certgraft, "mode": "check", "image": smallImage(t), "args": "--policy " + policy, "sources": ""})
+		if err == nil || !strings.HasPrefix(outputs, "sarif=/") || !strings.Contains(out, "missing") {
+			t.Errorf("%v, outputs %q\n%s", err, outputs, out)
+		}
+	})
 	t.Run("install", func(t *testing.T) {
 		root := t.TempDir()
 		if out, _, err := act(map[string]string{"binary": rig.Certgraft, "mode": "install", "sources": corp, "args": "--root " + root}); err != nil {
@@ -196,7 +216,7 @@ func TestAction(t *testing.T) {
 		"no version":         {map[string]string{"mode": "install"}, "name the release with version"},
 		"no image":           {map[string]string{"binary": rig.Certgraft}, "needs image"},
 		"an image and list":  {map[string]string{"binary": rig.Certgraft, "image": "x", "from-file": "y"}, "exclude each other"},
-		"another mode":       {map[string]string{"binary": rig.Certgraft, "mode": "bundle"}, "mode is patch, remove or install"},
+		"another mode":       {map[string]string{"binary": rig.Certgraft, "mode": "bundle"}, "mode is patch, remove, distrust, check or install"},
 		"nothing to trust":   {map[string]string{"binary": rig.Certgraft, "image": "x", "sources": " \n"}, "name what to trust with sources, or lock"},
 		"nothing to remove":  {map[string]string{"binary": rig.Certgraft, "image": "x", "mode": "remove", "sources": ""}, "--all is everything"},
 		"a command in words": {map[string]string{"binary": rig.Certgraft, "image": "$(touch " + work + "/pwned)", "tags": "oci:x"}, "is not the name of an image"},
@@ -281,6 +301,45 @@ func TestGitLabTemplate(t *testing.T) {
 	variables["CERTGRAFT_VERSION"] = "v1.2.4"
 	if out, err := inEnvironment(work, variables, "dash", "-c", job.Script[0]); err == nil {
 		t.Errorf("a release that is not there: %s", out)
+	}
+}
+
+// The script of the GitLab component that checks, in two shells.
+func TestGitLabCheck(t *testing.T) {
+	var jobs map[string]struct {
+		Script    []string
+		Variables map[string]string
+	}
+	document(t, "templates/check.yml", &jobs)
+	job := jobs["$[[ inputs.job ]]"]
+	_, _, plain := mirror(t, "v1.2.3")
+	work := t.TempDir()
+	list := rig.Write(t, filepath.Join(work, "images.txt"), smallImage(t)+"\n"+smallImage(t)+"\n")
+	policy := rig.Write(t, filepath.Join(work, "policy.json"), `{"version":1,"require":["`+rig.NewAuthority(t, "Corp Root").CAFile+`"]}`)
+	for _, shell := range [][]string{{"dash", "-c"}, {"busybox", "sh", "-c"}} {
+		run := func(more map[string]string) (string, error) {
+			t.Helper()
+			all := map[string]string{"CERTGRAFT_VERSION": "v1.2.3", "CERTGRAFT_DOWNLOAD_URL": plain, "CERTGRAFT_IMAGES": "", "CERTGRAFT_LIST": "", "CERTGRAFT_POLICY": "", "CERTGRAFT_ARGS": ""}
+			for name := range job.Variables {
+				if _, known := all[name]; !known {
+					t.Errorf("%s is new", name)
+				}
+			}
+			maps.Copy(all, more)
+			return inEnvironment(work, all, append(shell, job.Script[0])...)
+		}
+		if out, err := run(map[string]string{"CERTGRAFT_LIST": list, "CI_NODE_INDEX": "2", "CI_NODE_TOTAL": "2"}); err != nil || !strings.Contains(out, "total: 1 root: 1 clean") {
+			t.Errorf("%v\n%s", err, out)
+		}
+		if out, err := run(map[string]string{"CERTGRAFT_IMAGES": smallImage(t), "CERTGRAFT_POLICY": policy}); err == nil || !strings.Contains(out, "missing") {
+			t.Errorf("%v\n%s", err, out)
+		}
+		if !strings.Contains(rig.Read(t, filepath.Join(work, "certgraft.sarif")), `"missing"`) {
+			t.Error("no SARIF")
+		}
+		if out, err := run(nil); err == nil || !strings.Contains(out, "name the images") {
+			t.Errorf("%v\n%s", err, out)
+		}
 	}
 }
 

@@ -194,9 +194,16 @@ func TestTektonTasks(t *testing.T) {
 	}
 }
 
-func TestKubernetesJob(t *testing.T) {
+func TestKubernetesJobs(t *testing.T) {
+	for _, name := range []string{"patch-images", "check-images"} {
+		t.Run(name, func(t *testing.T) { kubernetesJob(t, "deploy/kubernetes/"+name+".yaml") })
+	}
+}
+
+func kubernetesJob(t *testing.T, file string) {
+	t.Helper()
 	var job batch.Job
-	if err := yaml.UnmarshalStrict(read(t, "deploy/kubernetes/patch-images.yaml"), &job); err != nil {
+	if err := yaml.UnmarshalStrict(read(t, file), &job); err != nil {
 		t.Fatal(err)
 	}
 	if job.APIVersion != "batch/v1" || job.Kind != "Job" || job.Spec.CompletionMode == nil || *job.Spec.CompletionMode != batch.IndexedCompletion {
@@ -215,7 +222,7 @@ func TestKubernetesJob(t *testing.T) {
 	env := map[string]bool{}
 	for _, e := range pod.Containers[0].Env {
 		env[e.Name] = true
-		if key := e.ValueFrom; key != nil && key.ConfigMapKeyRef != nil && !strings.Contains(string(read(t, "deploy/kubernetes/patch-images.yaml")), "--from-literal="+key.ConfigMapKeyRef.Key+"=") {
+		if key := e.ValueFrom; key != nil && key.ConfigMapKeyRef != nil && !strings.Contains(string(read(t, file)), "--from-literal="+key.ConfigMapKeyRef.Key+"=") {
 			t.Errorf("the comment does not say where %s is from", e.Name)
 		}
 	}
