@@ -1,6 +1,7 @@
 package readers
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -133,6 +134,11 @@ func (g *gathering) links(as format, dir string) stock {
 	return func(name subject) []entry {
 		l := &loading{files: g.files, shelf: &shelf{}}
 		as.hash(l, dir, name)
+		for _, d := range l.damage {
+			if !slices.Contains(g.damage, d) {
+				g.damage = append(g.damage, d)
+			}
+		}
 		return l.held
 	}
 }

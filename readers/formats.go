@@ -83,10 +83,23 @@ func (l *loading) linksOf(dir string, hash uint32) {
 	for n := range mostLinks {
 		at := path.Join(dir, fmt.Sprintf("%08x.%d", hash, n))
 		if _, err := l.root.Stat(at); err != nil {
+			l.behindGap(dir, hash, n)
 			return
 		}
 		l.openSSL(at, true, func(c *certs.Certificate) bool { return isEither(c, hash) })
 	}
+}
+
+// behindGap notes that a link stands behind a number that none has.
+func (l *loading) behindGap(dir string, hash uint32, missing int) {
+	at := path.Join(dir, fmt.Sprintf("%08x.%d", hash, missing+1))
+	if _, err := l.root.Stat(at); err == nil {
+		l.harm(gapBefore(at, fmt.Sprintf("%08x", hash), missing))
+	}
+}
+
+func gapBefore(at, hash string, missing int) Damage {
+	return Damage{Path: "/" + at, Why: fmt.Sprintf("no link %s.%d stands before it, so that it is not found", hash, missing), All: true}
 }
 
 // mostLinks bounds how many certificates of one hash are read for a name.
@@ -108,7 +121,7 @@ func (l *loading) hashed(dir string, is func(c *certs.Certificate, hash uint32) 
 			continue
 		}
 		if n, gap := before(m[1], m[2], there); gap {
-			l.harm(Damage{Path: "/" + path.Join(dir, e.Name()), Why: fmt.Sprintf("no link %s.%d stands before it, so that it is not found", m[1], n), All: true})
+			l.harm(gapBefore(path.Join(dir, e.Name()), m[1], n))
 			continue
 		}
 		hash, _ := strconv.ParseUint(m[1], 16, 32)

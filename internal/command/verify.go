@@ -156,6 +156,7 @@ func (h hearing) judge(t *trust) verifyResult {
 	})
 	result := verifyResult{Schema: 1, Trust: trustResult{Root: t.root, With: t.sources}, Report: report, Warnings: t.warnings}
 	if len(c.Sent) > 0 {
+		report.Caveats = append(report.Caveats, j.unread()...)
 		report.Caveats = append(report.Caveats, t.only(c, j)...)
 		report.Caveats = append(report.Caveats, j.others()...)
 		result.Readers = j.result()

@@ -181,6 +181,24 @@ func imageOf(t *testing.T, tree fstest.MapFS, env ...string) string {
 	return l.Tag(l.Image(roottest.Image{Layers: [][]byte{roottest.TarTree(t, tree)}, Config: map[string]any{"config": map[string]any{"Env": env}}}), "x")
 }
 
+// What hides a CA from the default reader is said: a variable that names no file, and a
+// gap in the numbers of hash links.
+func TestVerifyNamesWhatIsNotRead(t *testing.T) {
+	c, address := serveCase(t, "plain")
+	ca, err := certs.ParseCertificate(c.Trust[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree := debian(t, odd()["intermediate"].Trust[0])
+	h := verified(t, 5, "--image", imageOf(t, tree, "SSL_CERT_FILE=/etc/nothing.pem"), "--servername", c.Host, address)
+	h.says(t, "OpenSSL (/usr/lib/x86_64-linux-gnu/libssl.so.3) reads nothing of /etc/nothing.pem: it cannot be read: ")
+	tree["usr/lib/ssl/certs"] = &fstest.MapFile{Mode: fs.ModeSymlink | 0o777, Data: []byte("/etc/ssl/certs")}
+	link := fmt.Sprintf("etc/ssl/certs/%08x.", ca.SubjectHash())
+	tree[link+"1"] = &fstest.MapFile{Data: []byte(pems(c.Trust...)), Mode: 0o644}
+	h = verified(t, 5, "--root", written(t, tree), "--servername", c.Host, address)
+	h.says(t, "OpenSSL (/usr/lib/x86_64-linux-gnu/libssl.so.3) reads nothing of /"+link+"1: no link ")
+}
+
 // What Java alone lacks is put into its store by the cure, as it is printed.
 func TestVerifyCuresJava(t *testing.T) {
 	c, address := serveCase(t, "plain")

@@ -149,6 +149,21 @@ func (j jury) asked() (names []string) {
 	return names
 }
 
+// unread says what the reader that refuses does not read of its places, where that is
+// no damage in a line.
+func (j jury) unread() (lines []string) {
+	o := j.verdict()
+	if o.Cause != readers.Untrusted && o.Cause != readers.SelfSigned {
+		return nil
+	}
+	for _, d := range o.Damage {
+		if d.All && d.Line == 0 {
+			lines = append(lines, fmt.Sprintf("%s reads nothing of %s: %s", o.name(), d.Path, d.Why))
+		}
+	}
+	return lines[:min(len(lines), 5)]
+}
+
 // verdict is the opinion that decides.
 func (j jury) verdict() opinion { return j.opinions[j.first] }
 
