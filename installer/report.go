@@ -2,7 +2,6 @@ package installer
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/certgraft/certgraft/certs"
@@ -93,16 +92,27 @@ type ReaderReport struct {
 	Others []string `json:"others,omitzero"` // paths of the same reader, of which the same is true
 	Trusts bool     `json:"trusts"`          // all that was to be installed
 	Why    string   `json:"why,omitzero"`    // it does not
+
+	title, release string
 }
 
 // String names a reader and where it is.
 func (r ReaderReport) String() string { return r.Name + " (" + places(r.Path, r.Others) + ")" }
 
-// Trusting names those that trust what was installed, each once.
+// Trusting names those that trust what was installed, each once with its releases.
 func Trusting(readers []ReaderReport) (names []string) {
+	at := map[string]int{} // by title
 	for _, s := range readers {
-		if s.Trusts && !slices.Contains(names, s.Name) {
+		if !s.Trusts {
+			continue
+		}
+		i, known := at[s.title]
+		switch {
+		case !known:
+			at[s.title] = len(names)
 			names = append(names, s.Name)
+		case s.release != "":
+			names[i] += "/" + s.release
 		}
 	}
 	return names

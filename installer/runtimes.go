@@ -32,7 +32,7 @@ func (e *edit) adviseRuntimes(want []wanted) {
 		if !known {
 			continue
 		}
-		state := ReaderReport{ID: i.ID, Name: i.Name(), Path: i.Path}
+		state := ReaderReport{ID: i.ID, Name: i.Name(), Path: i.Path, title: i.Title, release: i.Release}
 		switch {
 		case len(missing) > 0:
 			a := e.advice(i, missing, damage)

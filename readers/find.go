@@ -35,7 +35,7 @@ func newFinder(root *rootfs.Overlay, environ map[string]string) *finder {
 // Places of programs: the system's, and those of version managers.
 var programDirs = []string{
 	"usr/local/bin", "usr/bin", "bin", "usr/sbin", ".", "nodejs/bin", "opt/*/bin", "opt/*/*/bin", "usr/local/*/bin",
-	"{home}/.local/bin", "{home}/.cargo/bin", "{home}/.deno/bin", "{home}/.bun/bin", "{home}/.volta/bin",
+	"{home}/.local/bin", "{home}/.cargo/bin", "{home}/.deno/bin", "{home}/.bun/bin", "{home}/.pyenv/versions/*/bin", "opt/pyenv/versions/*/bin",
 	"{home}/.nvm/versions/node/*/bin", "usr/local/nvm/versions/node/*/bin", "{home}/.local/share/mise/installs/*/*/bin", "{home}/.asdf/installs/*/*/bin",
 	"{home}/.local/share/fnm/node-versions/*/installation/bin", "{home}/.fnm/node-versions/*/installation/bin", "{home}/.volta/tools/image/node/*/bin",
 	"opt/hostedtoolcache/node/*/*/bin", "home/linuxbrew/.linuxbrew/bin", "layers/*/*/bin",
@@ -105,10 +105,11 @@ func (f *finder) sitePackages() (sites []string) {
 	return append(sites, "var/task", "opt/python") // the last two are those of AWS Lambda
 }
 
-// searchPath returns the directories of PATH that are no patterns.
+// searchPath returns the directories of PATH that are no patterns. What managers of
+// versions put on it in place of programs is found where the programs are.
 func (f *finder) searchPath() (dirs []string) {
 	for _, dir := range unrooted(strings.Split(f.environ["PATH"], ":")) {
-		if !strings.ContainsAny(dir, meta) {
+		if !strings.ContainsAny(dir, meta) && path.Base(dir) != "shims" {
 			dirs = append(dirs, dir)
 		}
 	}
@@ -202,7 +203,7 @@ func nodes(official bool) func(*finder) []found {
 	return func(f *finder) (all []found) {
 		for _, at := range programs("node")(f) {
 			real, err := f.root.Resolve(at.path)
-			if err != nil {
+			if err != nil || strings.Contains(path.Base(real), "shim") { // Volta's starts the one that a project names
 				continue
 			}
 			release, isOfficial := f.nodeRelease(real)

@@ -98,6 +98,18 @@ func TestReleases(t *testing.T) {
 	}
 }
 
+// What managers of versions have on PATH in place of programs is no program.
+func TestShims(t *testing.T) {
+	tree := fstest.MapFS{
+		"root/.pyenv/shims/python3.13": file("#!/bin/sh"), "root/.pyenv/versions/3.13.1/bin/python3.13": file(""),
+		"root/.volta/bin/node": linkTo("volta-shim"), "root/.volta/bin/volta-shim": file(""), "root/.volta/tools/image/node/22.5.1/bin/node": file(""),
+	}
+	want := []string{"python 3.13 /root/.pyenv/versions/3.13.1/bin/python3.13", "node 22.5.1 /root/.volta/tools/image/node/22.5.1/bin/node"}
+	if got := foundIn(tree, map[string]string{"PATH": "/root/.pyenv/shims:/root/.volta/bin"}, "python", "node"); !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 // A root without any reader has none, and a loop of links ends.
 func TestNoReader(t *testing.T) {
 	tree := fstest.MapFS{"usr/bin/java": linkTo("/usr/bin/jawa"), "usr/bin/jawa": linkTo("/usr/bin/java"), "usr/bin/node": linkTo("../../../..")}
