@@ -32,7 +32,8 @@ var (
 	eitherHash = format{name: "either", read: func(l *loading, dir string) { l.hashed(dir, isEither) }, hash: (*loading).byEither}
 	eachBlock  = format{name: "each", pem: true, read: (*loading).eachBlock, passes: func(c *certs.Certificate) bool { return c.Quirk() == "" }}
 	gnuTLSFile = format{name: "gnutls", pem: true, read: (*loading).gnuTLSFile}
-	erlangFile = format{name: "erlang", pem: true, read: (*loading).erlangFile}
+	erlangFile = format{name: "erlang", pem: true, read: func(l *loading, name string) { l.lines(name, l.erlangBlock) }}
+	rustFile   = format{name: "rust", pem: true, read: func(l *loading, name string) { l.lines(name, l.rustBlock) }}
 	javaStore  = format{name: "java", read: (*loading).javaStore}
 )
 
@@ -241,11 +242,9 @@ func decoded(text []byte) (der []byte, whole bool) {
 
 func lineOf(data []byte, at int) int { return 1 + bytes.Count(data[:at], []byte("\n")) }
 
-// erlangFile reads a bundle as public_key:cacerts_load does. Lines that begin with
-// BEGIN and END make a block; in its base64 other characters are passed over. A block
-// that is no certificate then is passed over too, but what is no base64 even so, and a block of
-// another kind that it knows, lose the file.
-func (l *loading) erlangFile(name string) {
+// lines reads a bundle as Erlang and rustls do: lines that begin with BEGIN and END make a block.
+// A block that cannot be read loses the file.
+func (l *loading) lines(name string, block func(label string, body []byte) (*certs.Certificate, error)) {
 	data, ok := l.file(name)
 	if !ok {
 		return
@@ -258,7 +257,7 @@ func (l *loading) erlangFile(name string) {
 		case begun == 0 && bytes.HasPrefix(line, []byte("-----BEGIN ")):
 			begun, label, body = n, text, nil
 		case begun > 0 && bytes.HasPrefix(line, []byte("-----END ")):
-			c, err := l.erlangBlock(label, body)
+			c, err := block(label, body)
 			if err != nil {
 				l.harm(Damage{Path: "/" + name, Line: begun, Why: err.Error(), All: true})
 				return
@@ -276,7 +275,9 @@ func (l *loading) erlangFile(name string) {
 	}
 }
 
-// erlangBlock reads a block; a certificate that is nil is passed over.
+// erlangBlock reads a block as public_key:cacerts_load does; a certificate that is nil is passed
+// over. In the base64 other characters are passed over, and so is what is no certificate then. What
+// is no base64 even so, and a block of another kind that it knows, are errors.
 func (l *loading) erlangBlock(label string, body []byte) (*certs.Certificate, error) {
 	switch label {
 	case "-----BEGIN CERTIFICATE-----", "-----BEGIN TRUSTED CERTIFICATE-----":
@@ -296,6 +297,20 @@ func (l *loading) erlangBlock(label string, body []byte) (*certs.Certificate, er
 		return nil, errors.New("its base64 is damaged")
 	}
 	c, _ := l.pem.Parse(der) // what is no certificate is passed over
+	return c, nil
+}
+
+// rustBlock reads a block as rustls-pemfile does, in whose base64 nothing else may stand but a BEGIN line.
+func (l *loading) rustBlock(label string, body []byte) (*certs.Certificate, error) {
+	const begin = "-----BEGIN CERTIFICATE-----"
+	if label != begin {
+		return nil, nil //nolint:nilnil // it is passed over
+	}
+	der, err := base64.StdEncoding.AppendDecode(nil, bytes.Join(bytes.Fields(bytes.ReplaceAll(body, []byte(begin), nil)), nil))
+	if err != nil {
+		return nil, errors.New("its base64 is damaged")
+	}
+	c, _ := l.pem.Parse(der)
 	return c, nil
 }
 

@@ -80,6 +80,13 @@ var webpki = &rules{
 	constraints: limitRules{directory: refused},
 }
 
+// webpkiWithRing are those with the signatures that ring knows, and the version of rustls that
+// reads anchors whole.
+var webpkiWithRing = webpki.tweaked(func(r *rules) {
+	r.anchor &^= ofCritical
+	r.refused = []string{"SHA1", "SHA224", "ECDSA-SHA512"}
+})
+
 var javaRules = &rules{
 	find: byAll, partial: true, leafAnchor: true, middle: ofPurpose, anchor: ofDates | ofLength | ofPurpose | ofCritical | ofLimits,
 	constraintsNeeded: true, anyPurpose: true, namelessMalformed: true,

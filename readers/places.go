@@ -47,7 +47,8 @@ var (
 		{variables: []string{"GIT_SSL_CAINFO"}, paths: bundles[:1], read: gnuTLSFile, must: true},
 		{variables: []string{"GIT_SSL_CAPATH"}, paths: directories[:1], read: every(gnuTLSFile)},
 	}
-	bunPlaces = []place{
+	rustlsPlaces = []place{{variables: []string{"SSL_CERT_FILE"}, paths: bundles, read: rustFile, must: true}} // rustls-native-certs 0.6
+	bunPlaces    = []place{
 		builtIn,
 		{variables: []string{"NODE_EXTRA_CA_CERTS"}, adds: true, read: wholeFile},
 		{variables: []string{"SSL_CERT_FILE"}, paths: []string{"etc/ssl/cert.pem"}, read: wholeFile},

@@ -37,6 +37,7 @@ var table = []row{
 	{"node", "Node", nodes(true), nodePlaces, []version{{"", nodeRules.tweaked(levelOne)}, {"24", nodeRules}}},
 	{"node-debian", "Node of a distribution", nodes(false), fixed(append([]place{nodeExtra}, openSSLPlaces...)...), []version{{"", nodeRules}}},
 	{"deno", "Deno", programs("deno"), denoPlaces, []version{{"", webpki}}},
+	{"rustls", "rustls with the system's roots", nil, fixed(rustlsPlaces...), []version{{"", webpkiWithRing}}},
 	{"bun", "Bun", programs("bun"), fixed(bunPlaces...), []version{{"", boringSSL}}},
 	{"java", "Java", javas, javaPlaces, []version{{"", javaRules}}},
 	{"erlang", "Erlang", erlangs, erlangOptions, []version{{"", olderErlang}, {"27", erlangRules}}},

@@ -55,6 +55,7 @@ var clients = []client{
 	{reader: "node/24", suite: "trixie", run: `/opt/node24/bin/node /opt/client.js`, trust: []string{"NODE_EXTRA_CA_CERTS=" + bundle}},
 	{reader: "deno/2.9", suite: "trixie", run: `/opt/deno/bin/deno run -A /opt/fetch.js`, trust: []string{"DENO_CERT=" + bundle}},
 	{reader: "bun/1.4", suite: "trixie", run: `/opt/bun/bin/bun /opt/fetch.js`},
+	{reader: "rustls/0.23", suite: "trixie", run: `/opt/rustls`},
 	{reader: "java/17", suite: "bookworm", run: java},
 	{reader: "java/21", suite: "trixie", run: java},
 	{reader: "erlang/25", suite: "bookworm", run: `escript /opt/client.escript`, slow: true},

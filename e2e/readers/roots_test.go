@@ -33,6 +33,7 @@ func newRoot(t *testing.T, suite string) string {
 	}
 	if suite == "trixie" {
 		npmClients(t, root)
+		rig.Run(t, "cp", rustlsClient(t), filepath.Join(root, "opt/rustls"))
 	}
 	return root
 }
@@ -65,6 +66,22 @@ func archive(t *testing.T, suite string) string {
 		"deb http://deb.debian.org/debian sid main", "deb http://deb.debian.org/debian experimental main", `--customize-hook=chroot "$1" apt-get install -y -t experimental openssl`)
 	rig.Run(t, "mv", fresh, name)
 	return name
+}
+
+// rustlsClient returns the client of rustls, built once with what Debian has of it.
+func rustlsClient(t *testing.T) string {
+	t.Helper()
+	program := filepath.Join(rig.CacheDir(t), "rustls-0.23.26")
+	if exists(program) {
+		return program
+	}
+	root := rig.Unpack(t, rig.Tarball(t, "trixie", "rustls", "ca-certificates", "gcc", "libc6-dev", "cargo", "librust-rustls-dev", "librust-rustls-native-certs-dev"))
+	rig.Run(t, "mknod", "-m", "666", filepath.Join(root, "dev/urandom"), "c", "1", "9")
+	rig.Run(t, "cp", "-R", "testdata/rustls", filepath.Join(root, "opt/rustls"))
+	rig.Write(t, filepath.Join(root, "opt/rustls/.cargo/config.toml"), "[source.crates-io]\nreplace-with = \"debian\"\n[source.debian]\ndirectory = \"/usr/share/cargo/registry\"\n")
+	inside(t, root, "sh", "-ec", "cd /opt/rustls && cargo build --quiet --offline --release")
+	rig.Run(t, "cp", filepath.Join(root, "opt/rustls/target/release/readers"), program)
+	return program
 }
 
 // npmClients unpacks the runtimes that Debian does not have.

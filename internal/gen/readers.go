@@ -47,8 +47,9 @@ const unreadWords = "The bundle is the first of `/etc/ssl/certs/ca-certificates.
 	"`/etc/ssl`. The places of Debian are measured; those of other distributions are from the readers' sources. Node, Deno and Bun have the Mozilla roots\n" +
 	"built in, besides.\n\n" +
 	"`erlang-https` has `{customize_hostname_check, [{match_fun, public_key:pkix_verify_hostname_match_fun(https)}]}` among its options, and `nss` the CAs in a\n" +
-	"database (`certutil -A -t C,,`). wget and git are Debian's, which use GnuTLS; node-debian uses the libssl of its distribution. Not measured: .NET, rustls with roots\n" +
-	"compiled in, pgjdbc.\n"
+	"database (`certutil -A -t C,,`). wget and git are Debian's, which use GnuTLS; node-debian uses the libssl of its distribution. `rustls` is rustls 0.23 with ring and\n" +
+	"rustls-native-certs 0.6. Not measured: .NET and webpki-roots, which no package has that the tests could use; pgjdbc's own lookup (`~/.postgresql/root.crt`), of which\n" +
+	"[troubleshooting.md](troubleshooting.md#the-program-was-told-of-no-ca) has what it prints.\n"
 
 const clientsHead = `
 ## Before and after
