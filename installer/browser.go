@@ -285,15 +285,13 @@ func (e *edit) adviseBrowsers(want []wanted) {
 	if len(want) == 0 {
 		return
 	}
-	standIn := browser.StandIn(e.root)
-	if standIn != "" {
-		e.tell("%s is p11-kit's module: Chromium, and what else loads it, trusts what this root trusts, and nothing need be written for it", standIn)
-	}
+	standIn, spared := browser.StandIn(e.root), false
 	asked := slices.ContainsFunc(e.report.Stores, func(s StoreReport) bool { return s.Name == browserStore{}.name() })
 	for _, b := range browser.Find(e.root) {
 		name, value := b.Variable()
 		switch {
 		case standIn != "" && b.LoadsNSS():
+			spared = true
 		case !asked:
 			e.adviseOnce(Advice{Runtime: b.Name, Path: b.Path, Do: "it trusts the CAs that its policies name: certgraft install --stores auto,browser SOURCE… writes them"})
 		case name != "":
@@ -301,10 +299,15 @@ func (e *edit) adviseBrowsers(want []wanted) {
 		}
 	}
 	for _, d := range browser.Databases(e.root) {
-		if asked && d.HasPolicies() || standIn != "" && d.LoadsNSS() {
-			continue
+		switch {
+		case standIn != "" && d.LoadsNSS():
+			spared = true
+		case !asked || !d.HasPolicies():
+			e.adviseOnce(Advice{Runtime: "NSS of " + d.Whom, Path: d.Path, Do: e.certutil(d.Path, want)})
 		}
-		e.adviseOnce(Advice{Runtime: "NSS of " + d.Whom, Path: d.Path, Do: e.certutil(d.Path, want)})
+	}
+	if spared {
+		e.tell("%s is p11-kit's module: Chromium, and what else loads it, trusts what this root trusts, and nothing need be written for it", standIn)
 	}
 }
 
