@@ -35,7 +35,7 @@ func (s browserStore) install(e *edit, want []wanted) error {
 		if err := makeDirs(e.root, e.record, path.Dir(t.Path)); err != nil {
 			return err
 		}
-		if err := e.extendFile(s.name(), t.Path, policyFormat(t.Path), want); err != nil {
+		if err := e.extendFile(s.name(), t.Path, policyFormat(t.Kind), want); err != nil {
 			return err
 		}
 	}
@@ -43,8 +43,9 @@ func (s browserStore) install(e *edit, want []wanted) error {
 }
 
 func (s browserStore) remove(e *edit, gone map[certs.Fingerprint]bool) error {
-	files := slices.DeleteFunc(e.record.files(s.name()), func(name string) bool { return policyKind(name) != browser.Firefox })
-	if err := e.shrinkAll(s.name(), policyFormat, gone); err != nil || len(files) == 0 {
+	files := slices.DeleteFunc(e.record.files(s.name()), func(name string) bool { return e.recordedKind(name) != browser.Firefox })
+	formatOf := func(name string) format { return policyFormat(e.recordedKind(name)) }
+	if err := e.shrinkAll(s.name(), formatOf, gone); err != nil || len(files) == 0 {
 		return err
 	}
 	for _, d := range browser.Databases(e.root) {
@@ -65,7 +66,7 @@ func (e *edit) inPolicies(note func(c *certs.Certificate, name string)) error {
 	targets, err := e.policies()
 	for _, t := range targets {
 		data, _ := e.root.Content(t.Path)
-		f, err := policyFormat(t.Path).open(e, "", t.Path, data)
+		f, err := policyFormat(t.Kind).open(e, "", t.Path, data)
 		if err != nil {
 			continue // the browser takes nothing out of it
 		}
@@ -76,17 +77,19 @@ func (e *edit) inPolicies(note func(c *certs.Certificate, name string)) error {
 	return err
 }
 
-func policyKind(name string) browser.Kind {
-	if path.Base(name) == "policies.json" {
+// recordedKind returns whose policies a file has that something was installed into:
+// for Firefox, the record has the files of certificates beside it.
+func (e *edit) recordedKind(name string) browser.Kind {
+	if slices.ContainsFunc(e.record.file(name).Added, func(p placed) bool { return p.Alias != "" }) {
 		return browser.Firefox
 	}
 	return browser.Chromium
 }
 
 // policyFormat returns the format of a file of policies.
-func policyFormat(name string) format {
+func policyFormat(kind browser.Kind) format {
 	return format{"file of policies", func(e *edit, store, name string, data []byte) (content, error) {
-		f := &policyFile{edit: e, store: store, name: name, was: data, kind: policyKind(name)}
+		f := &policyFile{edit: e, store: store, name: name, was: data, kind: kind}
 		text := data
 		if data == nil {
 			text = []byte("{\n}\n")

@@ -212,7 +212,7 @@ func (e *edit) policyState(s *ReaderState, t browser.Target) {
 		return
 	}
 	s.Reads = append(s.Reads, "/"+t.Path)
-	f, err := policyFormat(t.Path).open(e, "", t.Path, data)
+	f, err := policyFormat(t.Kind).open(e, "", t.Path, data)
 	if err != nil {
 		s.Problems = append(s.Problems, ReaderProblem{Path: "/" + t.Path, Why: err.Error(), All: true})
 		return

@@ -37,7 +37,10 @@ const firefoxPolicies = "etc/firefox/policies/policies.json"
 
 // playwrights is Firefox as Playwright builds it: it reads the file that a variable
 // names, and no other.
-const playwrights = "Playwright's Firefox"
+const (
+	playwrights        = "Playwright's Firefox"
+	playwrightPolicies = "etc/playwright/policies.json"
+)
 
 // families is every family. Chrome's headless shell reads no policies.
 var families = []family{
@@ -45,14 +48,14 @@ var families = []family{
 		"usr/lib/chromium/chromium", "usr/lib64/chromium/chromium", "usr/lib64/chromium-browser/chromium-browser", "usr/lib/chromium/chromium-launcher.sh",
 		"ms-playwright/chromium-*/chrome-linux/chrome", "{home}/.cache/ms-playwright/chromium-*/chrome-linux/chrome",
 	}},
-	{"Chromium of Ubuntu", Chromium, "etc/chromium-browser/policies/managed", []string{"usr/lib/chromium-browser/chromium-browser", "snap/bin/chromium"}},
+	{"Chromium of Ubuntu", Chromium, "etc/chromium-browser/policies/managed", []string{"usr/lib/chromium-browser/chromium-browser", "snap/chromium/current/usr/lib/chromium-browser/chrome"}},
 	{"Chrome", Chromium, "etc/opt/chrome/policies/managed", []string{"opt/google/chrome*/chrome"}},
 	{"Chrome for Testing", Chromium, "etc/opt/chrome_for_testing/policies/managed", []string{
 		"ms-playwright/chromium-*/chrome-linux64/chrome", "{home}/.cache/ms-playwright/chromium-*/chrome-linux64/chrome", "{home}/.cache/puppeteer/chrome/*/chrome-linux64/chrome",
 	}},
 	{"Edge", Chromium, "etc/opt/edge/policies/managed", []string{"opt/microsoft/msedge*/msedge"}},
 	{"Brave", Chromium, "etc/brave/policies/managed", []string{"opt/brave.com/brave*/brave"}},
-	{playwrights, Firefox, firefoxPolicies, []string{"ms-playwright/firefox-*/firefox/libxul.so", "{home}/.cache/ms-playwright/firefox-*/firefox/libxul.so"}},
+	{playwrights, Firefox, playwrightPolicies, []string{"ms-playwright/firefox-*/firefox/libxul.so", "{home}/.cache/ms-playwright/firefox-*/firefox/libxul.so"}},
 	{"Firefox", Firefox, firefoxPolicies, []string{"usr/lib/firefox*/libxul.so", "usr/lib64/firefox*/libxul.so", "opt/firefox*/libxul.so", "usr/local/firefox*/libxul.so", "usr/local/lib/firefox*/libxul.so"}},
 }
 
@@ -60,7 +63,7 @@ var families = []family{
 // "" for a browser that finds the file by itself.
 func (b Browser) Variable() (name, value string) {
 	if b.Name == playwrights {
-		return "PLAYWRIGHT_FIREFOX_POLICIES_JSON", "/" + firefoxPolicies // from Playwright 1.53 on
+		return "PLAYWRIGHT_FIREFOX_POLICIES_JSON", "/" + playwrightPolicies // from Playwright 1.53 on
 	}
 	return "", ""
 }
@@ -77,7 +80,7 @@ func Find(root *rootfs.Overlay) (all []Browser) {
 		for _, pattern := range f.programs {
 			programs = append(programs, distinct(root, map[string]bool{}, glob(root, pattern))...)
 		}
-		if _, err := fs.Stat(root, path.Dir(f.policies)); len(programs) == 0 && err == nil && f.name != playwrights {
+		if _, err := fs.Stat(root, path.Dir(f.policies)); len(programs) == 0 && err == nil {
 			programs = []string{path.Dir(f.policies)}
 		}
 		for _, p := range programs {
@@ -101,8 +104,11 @@ type Target struct {
 // "policies"; browsers of a kind without one are left out.
 func Policies(root *rootfs.Overlay, found []Browser, chromium string, firefox ...string) (targets []Target, err error) {
 	var firefoxes []Browser
+	var playwright []string
 	for _, b := range found {
 		switch i := slices.IndexFunc(targets, func(t Target) bool { return path.Dir(t.Path) == b.policies }); {
+		case b.Name == playwrights:
+			playwright = []string{playwrightPolicies}
 		case b.kind == Firefox:
 			firefoxes = append(firefoxes, b)
 		case i >= 0:
@@ -120,7 +126,7 @@ func Policies(root *rootfs.Overlay, found []Browser, chromium string, firefox ..
 	if len(firefox) == 0 {
 		return targets, nil
 	}
-	for _, name := range firefoxFiles(root, firefoxes) {
+	for _, name := range append(firefoxFiles(root, firefoxes), playwright...) {
 		targets = append(targets, Target{Path: name, Kind: Firefox, Key: append([]string{"policies"}, firefox...), Browsers: []string{"Firefox"}})
 	}
 	return targets, nil
@@ -170,10 +176,6 @@ func firefoxFiles(root *rootfs.Overlay, found []Browser) (names []string) {
 	}
 	hasOwn := false
 	for _, b := range found {
-		if b.Name == playwrights {
-			names = append(names, firefoxPolicies)
-			continue
-		}
 		name := path.Join(strings.TrimPrefix(path.Dir(b.Path), "/"), "distribution/policies.json")
 		_, err := fs.Stat(root, name)
 		hasOwn = hasOwn || err == nil
