@@ -122,7 +122,7 @@ type hearing struct {
 	p         *printer
 	session   *probe.Session
 	catalogue *bundles.Catalogue
-	listed    func(*certs.Certificate) (said string, blocked bool)
+	lists     *bundles.Distrusted
 	now       time.Time
 }
 
@@ -131,15 +131,15 @@ func (o *verifyOptions) hearing(ctx context.Context, p *printer, now time.Time) 
 	files := catalogFiles(o.trust.fetch.catalog)
 	h = hearing{p: p, now: now}
 	if h.catalogue, err = bundles.Catalog(ctx, bundles.Options{Catalog: files}); err == nil {
-		h.listed, err = listedBy(ctx, files)
+		h.lists, err = bundles.Distrusts(ctx, bundles.Options{Catalog: files})
 	}
 	return h, err
 }
 
 // distrusted says why the lists of distrusted CAs block a certificate.
 func (h hearing) distrusted(c *certs.Certificate) string {
-	if said, blocked := h.listed(c); blocked {
-		return said
+	if l := h.lists.Of(c); l != nil && l.After == "" {
+		return l.Said()
 	}
 	return ""
 }
@@ -159,6 +159,7 @@ func (h hearing) judge(t *trust) verifyResult {
 		report.Caveats = append(report.Caveats, j.unread()...)
 		report.Caveats = append(report.Caveats, t.only(c, j)...)
 		report.Caveats = append(report.Caveats, j.others()...)
+		report.Caveats = append(report.Caveats, h.listed(t, j, report)...)
 		result.Readers = j.result()
 		if len(t.as) > 0 {
 			result.asked = j.asked()

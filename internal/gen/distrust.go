@@ -32,7 +32,7 @@ What was taken out is in ` + "`/usr/local/share/certgraft/distrusted.json`" + `,
 the root has distrusted; ` + "`--override-blocklist`" + ` insists. What others did to the root meanwhile stays when ` + "`--undo`" + ` gives the rest back.
 
 A fingerprint that no store has changes nothing, and the report says so; with ` + "`--must-exist`" + ` the status is 1. A list of roots cannot block an intermediate that a server sends: the root
-that it chains to can be taken out. Programs with a table of their own (Go 1.26.10 has the keys of emSign's intermediates) refuse it themselves. A macOS keychain is not edited (status 1).
+that it chains to can be taken out. ` + "`verify`" + ` fails a chain through a listed CA and names the readers of the root that would not notice; ` + "`check`" + ` finds it. Programs with a table of their own (Go 1.26.10 has the keys of emSign's intermediates) refuse it themselves. A macOS keychain is not edited (status 1).
 
 ## The lists
 
