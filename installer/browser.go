@@ -346,3 +346,63 @@ func (e *edit) anchorOf(w wanted) string {
 	}
 	return "FILE"
 }
+
+// policies has Chromium and its like distrust what is not to be trusted, whatever roots
+// they have of their own. Firefox has no such policy, and NSS none at all: the advice
+// has what serves there.
+func (b *ban) policies() error {
+	found := browser.Find(b.root)
+	targets, err := browser.Policies(b.root, found, "CADistrustedCertificates")
+	if err != nil {
+		return err
+	}
+	for _, t := range targets {
+		if err := b.policy(t); err != nil {
+			return err
+		}
+	}
+	if slices.ContainsFunc(found, func(f browser.Browser) bool { return strings.HasPrefix(f.Name, "Firefox") }) {
+		b.tell("Firefox has roots of its own, and no policy that blocks one: certutil -A -d sql:PROFILE -t p,p,p -n NAME -i FILE distrusts a CA in a profile")
+	}
+	if browser.StandIn(b.root) != "" && b.family(fedora.id) {
+		return nil // p11-kit's module, which reads the blocklist
+	}
+	for c := range b.found.All() {
+		for _, d := range browser.Databases(b.root) {
+			b.adviseOnce(Advice{Runtime: "NSS of " + d.Whom, Path: d.Path, Do: fmt.Sprintf("certutil -A -d sql:%s -t p,p,p -n '%s' -i FILE distrusts it there", d.Path, strings.ReplaceAll(c.Name(), "'", `'\''`))})
+		}
+	}
+	return nil
+}
+
+// policy adds to one file of policies.
+func (b *ban) policy(t browser.Target) error {
+	data, err := readIfThere(b.root, t.Path)
+	if err != nil {
+		return err
+	}
+	text := data
+	if data == nil {
+		text = []byte("{\n}\n")
+	}
+	p, err := browser.Open(text, t.Kind)
+	if err != nil {
+		b.warn("/%s cannot be edited (%s): %s may trust the CA still", t.Path, err, strings.Join(t.Browsers, ", "))
+		return nil
+	}
+	have, _, err := p.List(t.Key...)
+	var more []string
+	for c := range b.found.All() {
+		if entry := base64.StdEncoding.EncodeToString(c.Raw); !slices.Contains(have, entry) {
+			more = append(more, entry)
+		}
+	}
+	if err != nil || len(more) == 0 {
+		return err
+	}
+	if _, err := p.Append(more, t.Key...); err != nil {
+		return err
+	}
+	b.report.add(StoreReport{Name: browserStore{}.name(), Path: "/" + t.Path, Added: len(more), Total: len(have) + len(more)})
+	return b.root.WriteFile(t.Path, p.Bytes(), 0o644)
+}

@@ -2,6 +2,7 @@ package installer_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"maps"
@@ -67,7 +68,7 @@ func trusted(t testing.TB, tree fstest.MapFS) *certs.Set {
 func goneFrom(t *testing.T, tree fstest.MapFS, c *certs.Certificate) {
 	t.Helper()
 	for name, f := range tree {
-		if strings.HasPrefix(name, "usr/share/") || strings.HasPrefix(name, "opt/") || strings.Contains(name, "/blocklist/") || name == installer.DistrustPath || name == installer.RecordPath {
+		if strings.HasPrefix(name, "usr/share/") || strings.HasPrefix(name, "opt/") || strings.Contains(name, "/blocklist/") || strings.Contains(name, "/policies/") || name == installer.DistrustPath || name == installer.RecordPath {
 			continue // of packages, and what keeps it out
 		}
 		held, _, _ := certs.ParseAll(f.Data)
@@ -302,5 +303,27 @@ func TestT4MozillaBesideAPackage(t *testing.T) {
 	slim, _ := install(t, debianTree(nil), installer.Options{}, mozilla)
 	if n := trusted(t, slim).Len(); n != roots.Len() {
 		t.Errorf("without the package the root trusts %d, want %d", n, roots.Len())
+	}
+}
+
+// Chromium, which has roots of its own, is told by its policy.
+func TestDistrustInPolicies(t *testing.T) {
+	d := roottest.NewCA(t, "D")
+	for _, policy := range []string{"", "{\n  \"CADistrustedCertificates\": [\"AAAA\"],\n  \"HomepageLocation\": \"x\"\n}\n"} {
+		was := tree(t, "-- etc/ssl/certs/ca-certificates.crt --\nCA1\n-- usr/lib/chromium/chromium 0755 --\n", d)
+		if policy != "" {
+			was["etc/chromium/policies/managed/mine.json"] = &fstest.MapFile{Data: []byte(policy), Mode: 0o644}
+		}
+		without(t, was, parse(t, d))
+		now, _ := distrust(t, was, installer.Options{}, unwanted(parse(t, d)))
+		found := 0
+		for name, f := range now {
+			if strings.HasPrefix(name, "etc/chromium/policies/managed/") && strings.Contains(string(f.Data), `"CADistrustedCertificates"`) && strings.Contains(string(f.Data), base64.StdEncoding.EncodeToString(d.DER)) {
+				found++
+			}
+		}
+		if found != 1 {
+			t.Errorf("%d policies distrust it", found)
+		}
 	}
 }

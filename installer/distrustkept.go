@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"errors"
-	"fmt"
 	"io/fs"
 	"path"
 	"slices"
@@ -284,8 +283,10 @@ func (b *ban) changeOf(before *rootfs.Overlay, c rootfs.Change) (distrusted.Chan
 		data, err := before.Content(c.Name)
 		change.File = &distrusted.File{Mode: uint32(c.Prior.Mode().Perm()), Data: data}
 		return change, err
-	default:
-		return change, fmt.Errorf("/%s was edited and what was done is not known: nothing was changed; please report this", c.Name)
+	default: // of policies
+		data, err := before.Content(c.Name)
+		change.File, change.Made = &distrusted.File{Mode: uint32(c.Prior.Mode().Perm()), Data: data}, digest(c.Data)
+		return change, err
 	}
 	return change, nil
 }
@@ -390,6 +391,8 @@ func (g *giver) sources() error {
 		switch {
 		case len(c.Lines) > 0:
 			err = g.selectAgain(c)
+		case c.Made != "" && c.File != nil:
+			err = g.unedit(c)
 		case c.Made != "":
 			err = g.unmake(c)
 		case c.File != nil && !c.Explained:
@@ -441,6 +444,19 @@ func (g *giver) unmake(c distrusted.Change) error {
 		return nil
 	}
 	return g.root.Remove(c.Path)
+}
+
+// unedit writes a file as it was, unless someone has changed it.
+func (g *giver) unedit(c distrusted.Change) error {
+	data, err := readIfThere(g.root, c.Path)
+	switch {
+	case err != nil || data == nil:
+		return err
+	case digest(data) != c.Made:
+		g.tell("/%s was changed by someone else since it was edited: what it has of distrusted CAs stays", c.Path)
+		return nil
+	}
+	return g.root.WriteFile(c.Path, c.File.Data, 0o644)
 }
 
 // putBack writes a file that was moved aside, unless something is there.
