@@ -62,6 +62,7 @@ func (o *checkOptions) run(ctx context.Context, p *printer, args []string) error
 	if err != nil {
 		return err
 	}
+	p.note("the lists of distrusted CAs in this program were checked on " + auditor.Lists.Date)
 	list, err := o.candidates(ctx, p, args)
 	if err != nil {
 		return err

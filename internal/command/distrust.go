@@ -79,7 +79,7 @@ func (o *distrustCommandOptions) unwanted(ctx context.Context, p *printer, what 
 		all = append(all, one...)
 	}
 	if listed && !o.undo {
-		p.note("the lists in this program were checked on " + lists.Date)
+		p.note("the lists of distrusted CAs in this program were checked on " + lists.Date)
 	}
 	return all, nil
 }
