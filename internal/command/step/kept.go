@@ -4,7 +4,6 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"path/filepath"
 
 	"golang.org/x/sys/unix"
 
@@ -13,27 +12,45 @@ import (
 
 // kept is what a name was before the step, and how the step left it.
 type kept struct {
-	before, after *status // nil where nothing was
-	directory     bool
-	data          []byte // of a regular file
-	target        string // of a link
+	Before, After *status // nil where nothing was
+	Directory     bool
+	Data          []byte // of a regular file
+	Target        string // of a link
 }
 
 // made reports whether the step made this directory.
-func (k kept) made() bool { return k.directory && k.before == nil }
+func (k kept) made() bool { return k.Directory && k.Before == nil }
 
 // gainedName reports whether a file has more names than when the step left it.
 func (k kept) gainedName(now *status) bool {
-	return k.after != nil && now != nil && !k.directory && now.Ino == k.after.Ino && now.Dev == k.after.Dev && now.Nlink > k.after.Nlink
+	return k.After != nil && now != nil && !k.Directory && now.Ino == k.After.Ino && now.Dev == k.After.Dev && now.Nlink > k.After.Nlink
 }
 
 // setTimes sets when a name was read and written last.
 func setTimes(root, name string, times *status) error {
-	at := []unix.Timespec{times.Atim, times.Mtim}
-	if err := unix.UtimesNanoAt(unix.AT_FDCWD, filepath.Join(root, name), at, unix.AT_SYMLINK_NOFOLLOW); err != nil {
-		return &fs.PathError{Op: "utimensat", Path: name, Err: err}
+	return within(root, name, func(dir int, base string) error {
+		at := []unix.Timespec{times.Atim, times.Mtim}
+		if err := unix.UtimesNanoAt(dir, base, at, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+			return &fs.PathError{Op: "utimensat", Path: name, Err: err}
+		}
+		return nil
+	})
+}
+
+// within runs f on the directory that a name is in, and what the name is called
+// there. The root of a container is somebody else's: no link in it leads out of it.
+func within(root, name string, f func(dir int, base string) error) error {
+	r, err := os.OpenRoot(root)
+	if err != nil {
+		return err
 	}
-	return nil
+	defer r.Close()
+	dir, err := r.Open(path.Dir(name))
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	return f(int(dir.Fd()), path.Base(name))
 }
 
 // keep remembers what an edit is about to change, and the directories above, whose
@@ -41,14 +58,14 @@ func setTimes(root, name string, times *status) error {
 func keep(root string, r *rootfs.Overlay) (map[string]kept, error) {
 	all := map[string]kept{}
 	for c := range r.Changes() {
-		k := kept{before: look(root, c.Name), directory: c.Mode.IsDir() && !c.Removed}
+		k := kept{Before: look(root, c.Name), Directory: c.Mode.IsDir() && !c.Removed}
 		if err := k.read(root, c.Name); err != nil {
 			return nil, err
 		}
 		all[c.Name] = k
 		for dir := path.Dir(c.Name); ; dir = path.Dir(dir) {
 			if _, known := all[dir]; !known {
-				all[dir] = kept{before: look(root, dir), directory: true}
+				all[dir] = kept{Before: look(root, dir), Directory: true}
 			}
 			if dir == "." {
 				break
@@ -59,12 +76,18 @@ func keep(root string, r *rootfs.Overlay) (map[string]kept, error) {
 }
 
 func (k *kept) read(root, name string) (err error) {
-	switch at := filepath.Join(root, name); {
-	case k.before == nil || k.directory:
-	case k.before.isLink():
-		k.target, err = os.Readlink(at)
-	default:
-		k.data, err = fs.ReadFile(os.DirFS(root), name)
+	if k.Before == nil || k.Directory {
+		return nil
+	}
+	r, err := os.OpenRoot(root)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	if k.Before.isLink() {
+		k.Target, err = r.Readlink(name)
+	} else {
+		k.Data, err = fs.ReadFile(r.FS(), name)
 	}
 	return err
 }
@@ -75,7 +98,7 @@ type status unix.Stat_t
 // look returns the status of a name, nil where there is none.
 func look(root, name string) *status {
 	var st unix.Stat_t
-	if unix.Lstat(filepath.Join(root, name), &st) != nil {
+	if within(root, name, func(dir int, base string) error { return unix.Fstatat(dir, base, &st, unix.AT_SYMLINK_NOFOLLOW) }) != nil {
 		return nil
 	}
 	return (*status)(&st)
@@ -102,7 +125,7 @@ func (s *status) sameTimes(now *status) bool {
 
 // overwrite writes data into the file that a name is.
 func overwrite(root, name string, data []byte) error {
-	f, err := os.OpenFile(filepath.Join(root, name), os.O_WRONLY|os.O_TRUNC|unix.O_NOFOLLOW, 0)
+	f, err := openIn(root, name, os.O_WRONLY|os.O_TRUNC)
 	if err != nil {
 		return err
 	}
@@ -111,4 +134,14 @@ func overwrite(root, name string, data []byte) error {
 		return err
 	}
 	return f.Close()
+}
+
+// openIn opens a file of a root, whatever it is, without waiting.
+func openIn(root, name string, flag int) (*os.File, error) {
+	r, err := os.OpenRoot(root)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	return r.OpenFile(name, flag|unix.O_NONBLOCK|unix.O_NOFOLLOW, 0)
 }

@@ -1,15 +1,14 @@
 package step
 
 import (
-	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"io/fs"
 	"os"
 	"path"
-	"path/filepath"
-	"strconv"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -25,14 +24,23 @@ const (
 )
 
 // owner is who lives off a step. Its file is locked as long as it lives; where it
-// is not one process, as with the hooks of a container, the process named in the
-// file lives.
+// is another process than that which takes the step, as the first of a container
+// is, the file says which.
 type owner struct {
-	name   string   // of the file, in the root
-	file   *os.File // which is locked
-	Source string   `json:"source"` // in the record
-	PID    int      `json:"pid,omitempty"`
-	Start  string   `json:"start,omitempty"` // of that process, as /proc/PID/stat has it
+	name    string   // of the file, in the root
+	file    *os.File // which is locked
+	Source  string   `json:"source"` // in the record
+	Process *process `json:"process,omitempty"`
+}
+
+// newOwner returns the owner of a new step, which is a process or, for 0, this one.
+func newOwner(pid int) (o *owner, err error) {
+	token := rand.Text()[:12]
+	o = &owner{name: path.Join(path.Dir(installer.RecordPath), ownerPrefix+token+ownerSuffix), Source: "run " + token}
+	if pid != 0 {
+		o.Process, err = processOf(pid)
+	}
+	return o, err
 }
 
 func (o *owner) write(r *rootfs.Overlay) error {
@@ -40,21 +48,23 @@ func (o *owner) write(r *rootfs.Overlay) error {
 	if err != nil {
 		return err
 	}
-	return r.WriteFile(o.name, append(data, '\n'), 0o644)
+	if err := r.WriteFile(o.name, append(data, '\n'), 0o644); err != nil {
+		return err
+	}
+	o.name, err = r.Resolve(o.name)
+	return err
 }
 
-// hold locks the file of the owner until this process ends.
+// hold locks the file of the owner until this process ends, if that is the owner.
 func (o *owner) hold(root string) (err error) {
-	if o.file, err = o.open(root); err != nil {
+	if o.Process != nil {
+		return nil
+	}
+	if o.file, err = openIn(root, o.name, os.O_RDONLY); err != nil {
 		return err
 	}
 	_ = unix.Flock(int(o.file.Fd()), unix.LOCK_EX|unix.LOCK_NB) // where there are no locks nothing is cleared either
 	return nil
-}
-
-// open opens the file without waiting, whatever it is.
-func (o *owner) open(root string) (*os.File, error) {
-	return os.OpenFile(filepath.Join(root, o.name), os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW, 0)
 }
 
 func (o *owner) release() {
@@ -66,10 +76,10 @@ func (o *owner) release() {
 // lives reports whether the owner of a step lives. A file that cannot be asked is
 // taken to be of one that does.
 func (o *owner) lives(root string) bool {
-	if o.PID != 0 && o.Start != "" && o.Start == startOf(o.PID) {
-		return true
+	if o.Process != nil {
+		return o.Process.lives()
 	}
-	f, err := o.open(root)
+	f, err := openIn(root, o.name, os.O_RDONLY)
 	if err != nil {
 		return !errors.Is(err, fs.ErrNotExist)
 	}
@@ -77,24 +87,13 @@ func (o *owner) lives(root string) bool {
 	return unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil
 }
 
-// startOf returns when a process started, as /proc/PID/stat has it; "" where there
-// is none.
-func startOf(pid int) string {
-	data, err := fs.ReadFile(os.DirFS("/proc"), strconv.Itoa(pid)+"/stat")
-	if err != nil {
-		return ""
-	}
-	fields := bytes.Fields(data[bytes.LastIndexByte(data, ')')+1:]) // behind the name, which may have blanks
-	if len(fields) < 20 {
-		return ""
-	}
-	return string(fields[19])
-}
-
 // ownersIn returns the owners of the steps on a root.
-func ownersIn(r fs.FS) ([]*owner, error) {
-	dir := path.Dir(installer.RecordPath)
-	entries, err := fs.ReadDir(r, dir)
+func ownersIn(r *rootfs.Overlay) ([]*owner, error) {
+	dir, err := r.Resolve(path.Dir(installer.RecordPath))
+	if err != nil {
+		return nil, ignoreMissing(err)
+	}
+	entries, err := r.ReadDir(dir)
 	if err != nil {
 		return nil, ignoreMissing(err)
 	}
@@ -118,38 +117,49 @@ func ownersIn(r fs.FS) ([]*owner, error) {
 // Clear takes the steps of those who do not live any more out of a root, and
 // returns how many there were.
 func Clear(ctx context.Context, opt Options) (cleared int, err error) {
-	owners, err := ownersIn(os.DirFS(opt.Root))
-	if err != nil || !anyDead(opt.Root, owners) {
+	left, err := anyLeft(opt.Root)
+	if err != nil || !left {
 		return 0, err
 	}
-	_, err = opt.Update.Update(ctx, opt.Root, func(r *rootfs.Overlay) error {
-		cleared = 0
-		owners, err := ownersIn(r)
-		if err != nil {
-			return err
-		}
-		for _, o := range owners {
-			if o.lives(opt.Root) {
-				continue
-			}
-			if err := withdraw(r, opt.Stores, o); err != nil {
-				return err
-			}
-			if err := r.Remove(o.name); err != nil {
-				return err
-			}
-			cleared++
-		}
-		return nil
+	_, err = opt.Update.Update(ctx, opt.Root, func(r *rootfs.Overlay) (err error) {
+		cleared, err = Withdraw(r, opt)
+		return err
 	})
 	return cleared, err
 }
 
-func anyDead(root string, owners []*owner) bool {
-	for _, o := range owners {
-		if !o.lives(root) {
-			return true
-		}
+// Withdraw does what [Clear] does as part of an edit of the root.
+func Withdraw(r *rootfs.Overlay, opt Options) (cleared int, err error) {
+	owners, err := ownersIn(r)
+	if err != nil {
+		return 0, err
 	}
-	return false
+	for _, o := range owners {
+		if o.lives(opt.Root) {
+			continue
+		}
+		if err := r.Remove(o.name); err != nil {
+			return cleared, err
+		}
+		if err := withdraw(r, opt.Stores, o); err != nil {
+			return cleared, err
+		}
+		cleared++
+	}
+	return cleared, nil
+}
+
+// anyLeft reports whether a root has a step whose owner does not live. Where there
+// are no steps it reads one directory.
+func anyLeft(root string) (bool, error) {
+	r, closer, err := rootfs.ReadOnly(root)
+	if err != nil {
+		return false, err
+	}
+	defer closer.Close()
+	owners, err := ownersIn(r.(*rootfs.Overlay))
+	if err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(owners, func(o *owner) bool { return !o.lives(root) }), nil
 }

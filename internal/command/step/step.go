@@ -9,7 +9,6 @@ package step
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"io/fs"
 	"maps"
@@ -23,6 +22,7 @@ import (
 // Options say where a step is taken.
 type Options struct {
 	Root   string // directory of the root
+	Owner  int    // process that lives off the step; 0 is this one
 	Update rootfs.Options
 	Stores installer.Options
 }
@@ -38,16 +38,16 @@ type Step struct {
 
 // Enter installs sources into the stores of a root. The report is what
 // [installer.Install] says of them.
-func Enter(ctx context.Context, opt Options, sources []installer.Source) (*Step, *installer.Report, error) {
+func Enter(ctx context.Context, opt Options, sources []installer.Source) (_ *Step, report *installer.Report, err error) {
 	s := &Step{opt: opt}
-	token := rand.Text()[:12]
-	s.owner = &owner{name: path.Join(path.Dir(installer.RecordPath), ownerPrefix+token+ownerSuffix), Source: "run " + token}
+	if s.owner, err = newOwner(opt.Owner); err != nil {
+		return nil, nil, err
+	}
 	named := slices.Clone(sources)
 	for i := range named {
 		named[i].Name = s.owner.Source // what others installed from a source of the same name is theirs
 	}
-	var report *installer.Report
-	err := s.update(ctx, func(r *rootfs.Overlay) (err error) {
+	err = s.update(ctx, func(r *rootfs.Overlay) (err error) {
 		others, err := ownersIn(r)
 		if err != nil {
 			return err
@@ -63,27 +63,27 @@ func Enter(ctx context.Context, opt Options, sources []installer.Source) (*Step,
 		return err
 	}, s.settle)
 	if err != nil {
-		return nil, nil, err
-	}
-	if err := s.owner.hold(opt.Root); err != nil {
-		return nil, nil, errors.Join(err, s.Leave(ctx))
+		return nil, nil, errors.Join(err, s.Leave(context.WithoutCancel(ctx)))
 	}
 	return s, report, nil
 }
 
 // settle gives what Enter changed the times that it had, and remembers what it
-// looks like then.
+// looks like then. The owner is held before anyone else can look for it.
 func (s *Step) settle() error {
+	if err := s.owner.hold(s.opt.Root); err != nil {
+		return err
+	}
 	for name, k := range s.kept {
-		if k.before == nil {
+		if k.Before == nil {
 			continue
 		}
-		if err := setTimes(s.opt.Root, name, k.before); err != nil {
+		if err := setTimes(s.opt.Root, name, k.Before); err != nil {
 			return err
 		}
 	}
 	for name, k := range s.kept {
-		k.after = look(s.opt.Root, name)
+		k.After = look(s.opt.Root, name)
 		s.kept[name] = k
 	}
 	return nil
@@ -139,7 +139,7 @@ func (s *Step) undo(r *rootfs.Overlay, now map[string]*status) error {
 	if err != nil {
 		return err
 	}
-	if err := r.Remove(s.owner.name); err != nil {
+	if err := ignoreMissing(r.Remove(s.owner.name)); err != nil {
 		return err
 	}
 	s.alone = s.alone && !slices.ContainsFunc(others, func(o *owner) bool { return o.name != s.owner.name })
@@ -148,7 +148,7 @@ func (s *Step) undo(r *rootfs.Overlay, now map[string]*status) error {
 			return err
 		}
 	}
-	if s.alone && s.kept[installer.RecordPath].after.same(now[installer.RecordPath]) {
+	if s.alone && s.kept[installer.RecordPath].After.same(now[installer.RecordPath]) {
 		if err := s.putBack(r, now); err != nil {
 			return err
 		}
@@ -166,7 +166,7 @@ func withdraw(r *rootfs.Overlay, stores installer.Options, o *owner) error {
 // touched reports whether anyone has changed what Enter changed.
 func (s *Step) touched(now map[string]*status) bool {
 	for name, k := range s.kept {
-		if !k.directory && !k.after.same(now[name]) {
+		if !k.Directory && !k.After.same(now[name]) {
 			return true
 		}
 	}
@@ -186,14 +186,14 @@ func (s *Step) putBack(r *rootfs.Overlay, now map[string]*status) error {
 		switch {
 		case k.made():
 			err = s.removeDir(r, name)
-		case k.directory || !k.after.same(now[name]):
-		case k.before == nil && !given[name]:
+		case k.Directory || !k.After.same(now[name]):
+		case k.Before == nil && !given[name]:
 			err = r.Remove(name)
-		case k.before == nil:
-		case k.before.isLink():
-			err = r.Symlink(k.target, name)
+		case k.Before == nil:
+		case k.Before.isLink():
+			err = r.Symlink(k.Target, name)
 		default:
-			err = r.WriteFile(name, k.data, k.before.mode().Perm())
+			err = r.WriteFile(name, k.Data, k.Before.mode().Perm())
 		}
 		if err != nil {
 			return err
@@ -282,21 +282,21 @@ func (s *Step) restore(now map[string]*status) error {
 		k := s.kept[name]
 		is := look(s.opt.Root, name)
 		switch {
-		case k.after == nil || k.before != nil || !s.alone:
+		case k.After == nil || k.Before != nil || !s.alone:
 		case is != nil:
 			written[path.Dir(name)] = is
-		case k.directory && times != nil && !k.after.sameTimes(times):
+		case k.Directory && times != nil && !k.After.sameTimes(times):
 			written[path.Dir(name)] = times
 		}
-		if k.before != nil && k.after.sameTimes(times) {
-			times = k.before
+		if k.Before != nil && k.After.sameTimes(times) {
+			times = k.Before
 		}
 		if times != nil && is != nil {
 			errs = append(errs, setTimes(s.opt.Root, name, times))
 		}
 	}
 	for dir, times := range written {
-		if k := s.kept[dir]; k.before != nil && k.after.sameTimes(now[dir]) {
+		if k := s.kept[dir]; k.Before != nil && k.After.sameTimes(now[dir]) {
 			errs = append(errs, setTimes(s.opt.Root, dir, times))
 		}
 	}
