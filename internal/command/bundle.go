@@ -64,7 +64,7 @@ func (o *bundleOptions) run(ctx context.Context, p *printer, specs []string) err
 	if err != nil {
 		return err
 	}
-	set, err := o.collect(p, sources)
+	set, err := o.collect(ctx, p, sources)
 	if err != nil {
 		return err
 	}
@@ -119,10 +119,10 @@ func (o *bundleOptions) write(ctx context.Context, p *printer, set *certs.Set) e
 
 // collect puts the certificates of all sources into one set, behind those of
 // the root if they are wanted.
-func (o *bundleOptions) collect(p *printer, sources []installer.Source) (*certs.Set, error) {
+func (o *bundleOptions) collect(ctx context.Context, p *printer, sources []installer.Source) (*certs.Set, error) {
 	set := &certs.Set{}
 	if o.system {
-		at, err := p.openRoot(o.root)
+		at, err := p.openRoot(ctx, o.root)
 		if err != nil {
 			return nil, err
 		}

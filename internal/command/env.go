@@ -30,7 +30,7 @@ func envCommand(p *printer) *cli.Command {
 			wordFlag{&cli.StringFlag{Name: "format", Category: outputFlags, Usage: "sh, dockerfile, json or compose", Value: "sh", Destination: &o.format}, envFormats.words(), false},
 			&cli.BoolFlag{Name: "all", Category: outputFlags, Usage: "write the variables of runtimes too that are not in the root, or need none", Destination: &o.all},
 		},
-		Action: taking(0, 0, "", func(context.Context, []string) error { return o.run(p) }),
+		Action: taking(0, 0, "", func(ctx context.Context, _ []string) error { return o.run(ctx, p) }),
 	}
 }
 
@@ -46,13 +46,13 @@ var envFormats = choices[func(w io.Writer, all []installer.Variable)]{
 	{"sh", shellText}, {"dockerfile", dockerfileText}, {"json", nil}, {"compose", composeText},
 }
 
-func (o *envOptions) run(p *printer) error {
+func (o *envOptions) run(ctx context.Context, p *printer) error {
 	text, err := envFormats.find("format", o.format)
 	if err != nil {
 		return err
 	}
 	p.json = p.json || o.format == "json"
-	at, err := p.openRoot(o.root)
+	at, err := p.openRoot(ctx, o.root)
 	if err != nil {
 		return err
 	}

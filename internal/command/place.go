@@ -83,7 +83,7 @@ func (o *imageRootOptions) place(ctx context.Context, p *printer, command, name 
 	case isMissing(err):
 		return nil, noSuchFile(command, name)
 	case err == nil && info.IsDir():
-		return p.openRoot(name)
+		return p.openRoot(ctx, name)
 	case err == nil:
 		data, err = input.ReadFile(ctx, name)
 	}
@@ -184,9 +184,10 @@ func (r *imageRoots) open(ctx context.Context, at image.Location) (*place, error
 	}, nil
 }
 
-// openRoot opens the root in dir. Only of the running system's is the environment
-// known.
-func (p *printer) openRoot(dir string) (*place, error) {
+// openRoot opens the root in dir, without what runs left that were killed. Only of
+// the running system's is the environment known.
+func (p *printer) openRoot(ctx context.Context, dir string) (*place, error) {
+	p.clearSteps(ctx, dir)
 	root, closer, err := rootfs.ReadOnly(dir)
 	if err != nil {
 		return nil, err

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/certgraft/certgraft/installer"
 	"github.com/certgraft/certgraft/internal/command/launch"
@@ -87,7 +88,7 @@ func (o *runOptions) runInRoot(ctx context.Context, p *printer, sources []instal
 	for _, w := range report.Warnings {
 		p.warn(w)
 	}
-	status, err := launch.Run(&exec.Cmd{Args: argv, Env: stepEnviron(p), Stdin: p.in, Stdout: p.out, Stderr: p.err}, signals)
+	status, err := launch.Run(&exec.Cmd{Args: argv, Env: stepEnviron(ctx, p), Stdin: p.in, Stdout: p.out, Stderr: p.err}, signals)
 	err = notStarted(argv, err)
 	if failed := at.Leave(context.WithoutCancel(ctx)); failed != nil {
 		p.warn("the CAs of this run are still in the stores, any certgraft takes them out: " + failed.Error())
@@ -107,23 +108,32 @@ func (p *printer) stepOptions(root string) step.Options {
 	return step.Options{Root: root, Stores: stores, Update: rootfs.Options{Marker: installer.RecordPath, Unread: installer.TakesEveryFile}}
 }
 
-// clearSteps takes out of a root what runs left that were killed. That it cannot
-// is no failure of what comes next.
+// clearSteps takes out of a root what runs left that were killed. Where it must
+// not, or cannot now, that is no failure of what comes next: another certgraft will.
 func (p *printer) clearSteps(ctx context.Context, root string) {
-	n, err := step.Clear(ctx, p.stepOptions(root))
-	if err != nil {
-		p.warn("what a run that was killed left in the stores stays: " + err.Error())
+	if p.mac {
+		return
 	}
+	opt := p.stepOptions(root)
+	opt.Update.LockTimeout = time.Second
+	n, err := step.Clear(ctx, opt)
+	if err != nil {
+		p.log().Debug("what a run that was killed left stays", "root", root, "error", err)
+	}
+	p.cleared(n)
+}
+
+func (p *printer) cleared(n int) {
 	if n > 0 {
-		p.note(fmt.Sprintf("took out of the stores what %d killed runs left in them", n))
+		p.note(fmt.Sprintf("took out of the stores what killed runs left in them: %d", n))
 	}
 }
 
 // stepEnviron returns the environment of a command in whose root the stores have
 // the CAs: with the variables of programs that do not read them.
-func stepEnviron(p *printer) []string {
+func stepEnviron(ctx context.Context, p *printer) []string {
 	merged := maps.Clone(map[string]string(p.env))
-	if found, err := p.rootEnviron(); err != nil {
+	if found, err := p.rootEnviron(ctx); err != nil {
 		p.warn("some programs may not trust the CAs: " + err.Error())
 	} else {
 		for _, v := range found.Variables {
@@ -135,8 +145,8 @@ func stepEnviron(p *printer) []string {
 }
 
 // rootEnviron returns the variables of what is in the running root.
-func (p *printer) rootEnviron() (*installer.Environment, error) {
-	at, err := p.openRoot("/")
+func (p *printer) rootEnviron(ctx context.Context) (*installer.Environment, error) {
+	at, err := p.openRoot(ctx, "/")
 	if err != nil {
 		return nil, err
 	}

@@ -20,7 +20,7 @@ import (
 // where it has none the Mozilla roots in this program; the files that variables
 // name already; the sources.
 func runSet(ctx context.Context, p *printer, root string, sources []installer.Source) *certs.Set {
-	set := systemSet(p, root)
+	set := systemSet(ctx, p, root)
 	if set.Len() == 0 {
 		set, _ = certs.MozillaRoots()
 		p.note("this system has no CAs: the command trusts the Mozilla roots in this program, and the sources")
@@ -38,8 +38,8 @@ func runSet(ctx context.Context, p *printer, root string, sources []installer.So
 
 // systemSet returns the CAs of the system. A bundle that cannot be read trusts
 // nobody for the command either.
-func systemSet(p *printer, root string) *certs.Set {
-	at, err := p.openRoot(root)
+func systemSet(ctx context.Context, p *printer, root string) *certs.Set {
+	at, err := p.openRoot(ctx, root)
 	if err != nil {
 		p.warn("the system's CAs are left out: " + err.Error())
 		return &certs.Set{}
@@ -119,7 +119,7 @@ func addJava(ctx context.Context, p *printer, set *certs.Set) {
 // addConfigured adds the certificates that the configuration of programs names, which
 // variables take the place of: git, npm and pip obey these first.
 func addConfigured(ctx context.Context, p *printer, set *certs.Set, root string) {
-	at, err := p.openRoot(root)
+	at, err := p.openRoot(ctx, root)
 	if err != nil {
 		return // said of the system's CAs
 	}

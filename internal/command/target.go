@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/certgraft/certgraft/installer"
+	"github.com/certgraft/certgraft/internal/command/step"
 	"github.com/certgraft/certgraft/rootfs"
 )
 
@@ -80,7 +81,8 @@ func (o *targetOptions) keychain(p *printer) (k *installer.Keychain, dir string,
 	return k, "/", nil
 }
 
-// edit runs edit on the root and commits what it changed. On a Mac's own system
+// edit runs edit on the root, without what runs left in it that were killed, and
+// commits what it changed. On a Mac's own system
 // edit is given its keychain, elsewhere nil.
 func (o *targetOptions) edit(ctx context.Context, p *printer, edit func(*installer.Keychain, *rootfs.Overlay) error) (*rootfs.Result, error) {
 	k, dir, err := o.keychain(p)
@@ -99,5 +101,15 @@ func (o *targetOptions) edit(ctx context.Context, p *printer, edit func(*install
 		LockTimeout: o.lockTimeout, ModTime: epoch, Marker: installer.RecordPath, Unread: installer.TakesEveryFile,
 		Once: k != nil,
 	}
-	return opt.Update(ctx, dir, func(r *rootfs.Overlay) error { return edit(k, r) })
+	cleared := 0
+	result, err := opt.Update(ctx, dir, func(r *rootfs.Overlay) (err error) {
+		if k == nil {
+			if cleared, err = step.Withdraw(r, p.stepOptions(dir)); err != nil {
+				return err
+			}
+		}
+		return edit(k, r)
+	})
+	p.cleared(cleared)
+	return result, err
 }

@@ -145,7 +145,7 @@ func (o *trustOptions) loadStores(ctx context.Context, p *printer, t *trust) err
 	case o.image != "":
 		t.at, err = o.imageRoot.open(ctx, p, o.image)
 	default:
-		t.at, err = p.openRoot(o.root)
+		t.at, err = p.openRoot(ctx, o.root)
 	}
 	if err != nil {
 		return err

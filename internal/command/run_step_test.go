@@ -1,0 +1,123 @@
+package command
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/certgraft/certgraft/installer"
+	"github.com/certgraft/certgraft/internal/command/step"
+	"github.com/certgraft/certgraft/internal/roottest"
+)
+
+// Lines as the kernel gives them to a step: of engines with a graph driver and
+// with snapshots, and of a machine.
+func TestKeepsCopies(t *testing.T) {
+	for name, c := range map[string]struct {
+		mounts string
+		want   bool
+	}{
+		"docker 20.10": {`721 570 0:52 / / rw,relatime master:290 - overlay overlay rw,lowerdir=/var/lib/docker/overlay2/l/ABC:/var/lib/docker/overlay2/l/DEF,upperdir=/var/lib/docker/overlay2/f00d/diff,workdir=/var/lib/docker/overlay2/f00d/work
+722 721 0:55 / /proc rw,nosuid,nodev,noexec,relatime - proc proc rw`, true},
+		"buildkitd":  {`612 560 0:48 / / rw,relatime - overlay overlay rw,lowerdir=/var/lib/buildkit/runc-overlayfs/snapshots/snapshots/3/fs,upperdir=/var/lib/buildkit/runc-overlayfs/snapshots/snapshots/7/fs,workdir=/x/work`, false},
+		"elsewhere":  {`30 1 8:1 / / rw - ext4 /dev/sda1 rw` + "\n" + `31 30 0:9 / /mnt rw - overlay overlay rw,upperdir=/var/lib/docker/overlay2/f00d/diff,workdir=/x`, false},
+		"read-only":  {`30 1 0:9 / / ro - overlay overlay ro,lowerdir=/var/lib/docker/overlay2/l/ABC`, false},
+		"not known":  {``, false},
+		"short line": {`30 1 0:9`, false},
+	} {
+		if got := keepsCopies([]byte(c.mounts)); got != c.want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+}
+
+func TestDecideInRoot(t *testing.T) {
+	asked := &runOptions{inRoot: true}
+	for name, c := range map[string]struct {
+		o    *runOptions
+		env  environ
+		mac  bool
+		want bool
+		err  string
+	}{
+		"not asked":         {o: &runOptions{}, env: environ{}},
+		"asked for a while": {o: &runOptions{}, env: environ{runMode: "in-root"}},
+		"variables":         {o: asked, env: environ{runMode: "env"}},
+		"odd":               {o: asked, env: environ{runMode: "both"}, err: "it is env or in-root"},
+		"a Mac":             {o: asked, env: environ{}, mac: true, err: "keychain"},
+		"forced":            {o: asked, env: environ{runMode: "in-root"}, want: os.Geteuid() == 0},
+	} {
+		p, _ := testPrinter(c.env)
+		p.mac = c.mac
+		got, err := c.o.decideInRoot(p)
+		if got != c.want || (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) {
+			t.Errorf("%s: %t, %v", name, got, err)
+		}
+	}
+}
+
+func TestPresent(t *testing.T) {
+	dir := t.TempDir()
+	full, empty := testFile(t, filepath.Join(dir, "full"), []byte("x")), testFile(t, filepath.Join(dir, "empty"), nil)
+	all := []string{full, empty, filepath.Join(dir, "nowhere"), filepath.Join(full, "below"), dir, "aws-rds", "https://nowhere.test/ca.pem"}
+	want := []string{full, dir, "aws-rds", "https://nowhere.test/ca.pem"}
+	if got := present(all); !slices.Equal(got, want) {
+		t.Errorf("present are %q, want %q", got, want)
+	}
+}
+
+// killedRun returns a root in whose bundle somebody who does not live any more has
+// left a CA.
+func killedRun(t *testing.T) (root string, left *roottest.CA) {
+	t.Helper()
+	root, left = t.TempDir(), roottest.NewCA(t, "Left")
+	testFile(t, filepath.Join(root, "etc/ssl/cert.pem"), []byte(roottest.NewCA(t, "System").PEM()))
+	owner := exec.Command("sleep", "60")
+	if err := owner.Start(); err != nil {
+		t.Fatal(err)
+	}
+	p, _ := testPrinter(environ{})
+	opt := p.stepOptions(root)
+	opt.Owner = owner.Process.Pid
+	_, _, err := step.Enter(t.Context(), opt, []installer.Source{{Name: "./left.pem", Anchor: "left", Certs: testSet(t, left)}})
+	_ = owner.Process.Kill()
+	_ = owner.Wait()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return root, left
+}
+
+// Whoever looks at a root or edits it takes out first what a killed run left there.
+func TestEveryCommandClears(t *testing.T) {
+	own := testFile(t, filepath.Join(t.TempDir(), "own.pem"), []byte(roottest.NewCA(t, "Own").PEM()))
+	for _, args := range []string{"install --root ROOT " + own, "remove --root ROOT --all", "check ROOT", "diff ROOT " + own, "bundle --with-system --root ROOT " + own, "env --root ROOT", "inspect ROOT"} {
+		name, _, _ := strings.Cut(args, " ")
+		t.Run(name, func(t *testing.T) {
+			root, left := killedRun(t)
+			var said bytes.Buffer
+			Run(t.Context(), append([]string{"certgraft"}, strings.Fields(strings.ReplaceAll(args, "ROOT", root))...), nil, io.Discard, &said)
+			data, err := os.ReadFile(filepath.Join(root, "etc/ssl/cert.pem"))
+			if err != nil || bytes.Contains(data, []byte(left.PEM())) {
+				t.Errorf("the CA is still there: %v, said %s", err, &said)
+			}
+			if !strings.Contains(said.String(), "took out of the stores what killed runs left") {
+				t.Errorf("said %s", &said)
+			}
+		})
+	}
+}
+
+// A dry run says so and changes nothing.
+func TestDryRunClearsNothing(t *testing.T) {
+	root, left := killedRun(t)
+	Run(t.Context(), []string{"certgraft", "remove", "--root", root, "--all", "--dry-run"}, nil, io.Discard, io.Discard)
+	if data, err := os.ReadFile(filepath.Join(root, "etc/ssl/cert.pem")); err != nil || !bytes.Contains(data, []byte(left.PEM())) {
+		t.Error("the root was changed")
+	}
+}
