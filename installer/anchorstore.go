@@ -3,6 +3,7 @@ package installer
 import (
 	"bytes"
 	"fmt"
+	"io/fs"
 	"maps"
 	"path"
 	"slices"
@@ -499,4 +500,23 @@ func lostAnchor(root *rootfs.Overlay, target string, gone map[certs.Fingerprint]
 		}
 	}
 	return certs.Fingerprint{}, false
+}
+
+// notUTF8 returns the names in a directory that are passed over.
+func (e *edit) notUTF8(dir string) []string {
+	entries, _ := e.root.ReadDir(dir) // whoever wants to read it says why that fails
+	var names []string
+	for _, entry := range entries {
+		if !fs.ValidPath(entry.Name()) {
+			names = append(names, fmt.Sprintf("%q", entry.Name()))
+		}
+	}
+	return names
+}
+
+// warnNotUTF8 warns of what is passed over in a directory.
+func (e *edit) warnNotUTF8(dir string) {
+	if names := e.notUTF8(dir); len(names) > 0 {
+		e.warn("names that are not UTF-8 are passed over, and stay as they are, in /%s: %s; rename what is to be read", dir, some(names))
+	}
 }

@@ -131,32 +131,6 @@ func (w *withdrawal) mine(copies, all []pemfile.Copy) int {
 	return -1
 }
 
-// isAt reports whether a copy stands where one was put: behind the same
-// certificate, or, where that is gone from there, behind the one before, with
-// nothing between but the comment of the one that is gone.
-func isAt(at placed, c pemfile.Copy, all []pemfile.Copy) bool {
-	direct := ""
-	if c.Behind != nil {
-		direct = mark(c.Behind.Fingerprint())
-	}
-	if len(at.Behind) == 0 {
-		return direct == "" && c.Gap == at.Gap
-	}
-	if direct == at.Behind[0] {
-		return c.Gap == at.Gap
-	}
-	for _, print := range at.Behind {
-		there := func(o pemfile.Copy) bool { // one that a hand put behind has moved
-			return (o.Plain || o.Start() < c.Start()) && mark(o.Cert.Fingerprint()) == print
-		}
-		if slices.ContainsFunc(all, there) {
-			left := c.Plain || at.Above != "" && at.Above == digest(c.Text)[:16]
-			return left && print == direct && print != at.Behind[0]
-		}
-	}
-	return false
-}
-
 // toolsOwn returns the first copy that a tool would have written, in a file that
 // begins as a tool begins it.
 func (w *withdrawal) toolsOwn(copies, all []pemfile.Copy) int {
