@@ -347,37 +347,37 @@ func (e *edit) anchorOf(w wanted) string {
 	return "FILE"
 }
 
-// policies has Chromium and its like distrust what is not to be trusted, whatever roots
-// they have of their own. Firefox has no such policy, and NSS none at all: the advice
-// has what serves there.
-func (b *ban) policies() error {
-	found := browser.Find(b.root)
-	targets, err := browser.Policies(b.root, found, "CADistrustedCertificates")
+// distrustInBrowsers has Chromium and its like distrust certificates, whatever roots
+// they have of their own. Firefox has no such policy, and NSS none at all: the note
+// and the advice have what serves there.
+func (e *edit) distrustInBrowsers(unwanted *certs.Set) error {
+	found := browser.Find(e.root)
+	targets, err := browser.Policies(e.root, found, "CADistrustedCertificates")
 	if err != nil {
 		return err
 	}
 	for _, t := range targets {
-		if err := b.policy(t); err != nil {
+		if err := e.distrustIn(t, unwanted); err != nil {
 			return err
 		}
 	}
 	if slices.ContainsFunc(found, func(f browser.Browser) bool { return strings.HasPrefix(f.Name, "Firefox") }) {
-		b.tell("Firefox has roots of its own, and no policy that blocks one: certutil -A -d sql:PROFILE -t p,p,p -n NAME -i FILE distrusts a CA in a profile")
+		e.tell("Firefox has roots of its own, and no policy that blocks one: certutil -A -d sql:PROFILE -t p,p,p -n NAME -i FILE distrusts a CA in a profile")
 	}
-	if browser.StandIn(b.root) != "" && b.family(fedora.id) {
+	if browser.StandIn(e.root) != "" && e.family(fedora.id) {
 		return nil // p11-kit's module, which reads the blocklist
 	}
-	for c := range b.found.All() {
-		for _, d := range browser.Databases(b.root) {
-			b.adviseOnce(Advice{Runtime: "NSS of " + d.Whom, Path: d.Path, Do: fmt.Sprintf("certutil -A -d sql:%s -t p,p,p -n '%s' -i FILE distrusts it there", d.Path, strings.ReplaceAll(c.Name(), "'", `'\''`))})
+	for c := range unwanted.All() {
+		for _, d := range browser.Databases(e.root) {
+			e.adviseOnce(Advice{Runtime: "NSS of " + d.Whom, Path: d.Path, Do: fmt.Sprintf("certutil -A -d sql:%s -t p,p,p -n '%s' -i FILE distrusts it there", d.Path, strings.ReplaceAll(c.Name(), "'", `'\''`))})
 		}
 	}
 	return nil
 }
 
-// policy adds to one file of policies.
-func (b *ban) policy(t browser.Target) error {
-	data, err := readIfThere(b.root, t.Path)
+// distrustIn adds to one file of policies.
+func (e *edit) distrustIn(t browser.Target, unwanted *certs.Set) error {
+	data, err := readIfThere(e.root, t.Path)
 	if err != nil {
 		return err
 	}
@@ -387,12 +387,12 @@ func (b *ban) policy(t browser.Target) error {
 	}
 	p, err := browser.Open(text, t.Kind)
 	if err != nil {
-		b.warn("/%s cannot be edited (%s): %s may trust the CA still", t.Path, err, strings.Join(t.Browsers, ", "))
+		e.warn("/%s cannot be edited (%s): %s may trust the CA still", t.Path, err, strings.Join(t.Browsers, ", "))
 		return nil
 	}
 	have, _, err := p.List(t.Key...)
 	var more []string
-	for c := range b.found.All() {
+	for c := range unwanted.All() {
 		if entry := base64.StdEncoding.EncodeToString(c.Raw); !slices.Contains(have, entry) {
 			more = append(more, entry)
 		}
@@ -403,6 +403,6 @@ func (b *ban) policy(t browser.Target) error {
 	if _, err := p.Append(more, t.Key...); err != nil {
 		return err
 	}
-	b.report.add(StoreReport{Name: browserStore{}.name(), Path: "/" + t.Path, Added: len(more), Total: len(have) + len(more)})
-	return b.root.WriteFile(t.Path, p.Bytes(), 0o644)
+	e.report.add(StoreReport{Name: browserStore{}.name(), Path: "/" + t.Path, Added: len(more), Total: len(have) + len(more)})
+	return e.root.WriteFile(t.Path, p.Bytes(), 0o644)
 }

@@ -141,7 +141,7 @@ func (b *ban) all() error {
 			return err
 		}
 	}
-	return b.policies()
+	return b.distrustInBrowsers(b.found)
 }
 
 // takeFrom takes what is not to be trusted out of one store.

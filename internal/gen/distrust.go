@@ -27,6 +27,7 @@ certgraft distrust --image registry.example.com/app:1 --tag registry.example.com
 | Photon, Flatcar, Clear Linux, OpenWrt | the file is moved aside, and the bundle joined anew |
 | Alpine without its tool, distroless, copies of bundles, certifi and its like, a vendor's Java | the CA is taken out of the file. An upgrade brings it back, and the program says so |
 | Java's ` + "`cacerts`" + ` | the entry is deleted |
+| Chromium, Chrome, Edge, Brave | their policy ` + "`CADistrustedCertificates`" + ` has the CA. For Firefox and databases of NSS the report has the certutil line |
 
 What was taken out is in ` + "`/usr/local/share/certgraft/distrusted.json`" + `, with the bytes of what was moved aside; ` + "`remove --all`" + ` leaves it alone. ` + "`install`" + ` refuses a CA that
 the root has distrusted; ` + "`--override-blocklist`" + ` insists. What others did to the root meanwhile stays when ` + "`--undo`" + ` gives the rest back.
