@@ -318,7 +318,7 @@ func TrustAgain(root *rootfs.Overlay, unwanted []Unwanted, opt Options) (*Report
 		if err != nil {
 			return nil, err
 		}
-		e.tell("nothing of what was named is distrusted in this root by certgraft")
+		e.tell("nothing of what was named is distrusted in this root by certgraft%s", whatIs(was))
 		return e.report, nil
 	}
 	report, err := distrust(root, was, stay, nil, opt)
@@ -332,6 +332,18 @@ func TrustAgain(root *rootfs.Overlay, unwanted []Unwanted, opt Options) (*Report
 	}
 	report.Taken = nil
 	return report, nil
+}
+
+// whatIs names what is distrusted.
+func whatIs(kept *distrusted.Record) string {
+	var names []string
+	for _, a := range kept.Asked {
+		names = append(names, cmp.Or(a.Name, a.Certificate, a.Key))
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return ": it has " + strings.Join(names[:min(20, len(names))], "; ")
 }
 
 // giver gives back what was taken out of a root.
