@@ -10,6 +10,7 @@ package command
 import (
 	"context"
 	"io"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -35,6 +36,11 @@ const (
 // certgraft run is the command's.
 func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	p := newPrinter(stdin, stdout, stderr, processEnviron())
+	if len(args) > 0 && filepath.Base(args[0]) == wrapperName {
+		err := newWrapper(p).run(ctx, args)
+		p.failure(err)
+		return exitStatus(err)
+	}
 	args = helpFirst(args)
 	app := newApp(p, asked(args))
 	args, err := permute(app, args)
@@ -58,6 +64,7 @@ type builder struct {
 var commands = []builder{
 	{"install", installCommand}, {"remove", removeCommand}, {"distrust", distrustCommand}, {"patch", patchCommand}, {"bundle", bundleCommand}, {"run", runCommand}, {"env", envCommand},
 	{"inspect", inspectCommand}, {"list", listCommand}, {"verify", verifyCommand}, {"lock", lockCommand}, {"diff", diffCommand}, {"check", checkCommand},
+	{"hook", hookCommand}, {"cdi", cdiCommand},
 	{"completion", completionCommand}, {"version", versionCommand},
 }
 

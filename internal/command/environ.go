@@ -2,6 +2,7 @@ package command
 
 import (
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,6 +15,7 @@ import (
 //	CERTGRAFT_CATALOG  a company's own catalogue (also a flag)
 //	CERTGRAFT_CHECK_POLICY  what check demands (also a flag)
 //	CERTGRAFT_LOCK     the lock that says what may be installed (also a flag)
+//	CERTGRAFT_MODE     how run --in-root trusts: env or in-root
 //	CERTGRAFT_SHARD    the part of a list of images to patch (also a flag)
 //	SOURCE_DATE_EPOCH  the moment at which expiry is judged, and the times of what is written
 //	NO_COLOR, TERM     no colour where NO_COLOR is set or TERM is "dumb"
@@ -25,6 +27,7 @@ import (
 //	DOCKER_CONFIG, REGISTRY_AUTH_FILE, XDG_CONFIG_HOME, HOME  where the accounts for registries are, and docker's contexts
 //	TMPDIR, HOME       where run keeps its bundle, if it can
 //	container          set in a container, where install and remove do not wait for the disk
+//	PATH               where certgraft-runc looks for the runtime
 //	SSL_CERT_FILE …    on the running system, files that programs are told to read are extended; run merges them, APT_CONFIG, WGETRC and the options of Java
 //
 // The last are what package installer interprets.
@@ -39,6 +42,16 @@ func environOf(env []string) map[string]string {
 		name, value, _ := strings.Cut(kv, "=")
 		all[name] = value
 	}
+	return all
+}
+
+// list returns the variables as a process gets them, sorted.
+func (e environ) list() []string {
+	all := make([]string, 0, len(e))
+	for name, value := range e {
+		all = append(all, name+"="+value)
+	}
+	slices.Sort(all)
 	return all
 }
 

@@ -131,7 +131,7 @@ func sweep(p *printer, bases []string) {
 
 // runEnviron returns the environment of the command, sorted.
 func runEnviron(p *printer, dir string) []string {
-	merged := maps.Clone(map[string]string(p.env))
+	merged := maps.Clone(p.env)
 	places := runPlaces(dir)
 	for _, v := range installer.Variables(places, p.env) {
 		merged[v.Name] = v.Value
@@ -139,14 +139,5 @@ func runEnviron(p *printer, dir string) []string {
 	}
 	maps.Copy(merged, javaOverrides(p.env, installer.JavaOptions(places.Keystore)))
 	merged[runBundle] = places.Bundle
-	return environList(merged)
-}
-
-// environList returns an environment as a process has it, sorted.
-func environList(env map[string]string) (list []string) {
-	for name, value := range env {
-		list = append(list, name+"="+value)
-	}
-	slices.Sort(list)
-	return list
+	return merged.list()
 }

@@ -132,26 +132,22 @@ func (p *printer) cleared(n int) {
 // stepEnviron returns the environment of a command in whose root the stores have
 // the CAs: with the variables of programs that do not read them.
 func stepEnviron(ctx context.Context, p *printer) []string {
-	merged := maps.Clone(map[string]string(p.env))
-	if found, err := p.rootEnviron(ctx); err != nil {
-		p.warn("some programs may not trust the CAs: " + err.Error())
-	} else {
-		for _, v := range found.Variables {
-			merged[v.Name] = v.Value
-		}
-		merged[runBundle] = found.Bundle
-	}
-	return environList(merged)
-}
-
-// rootEnviron returns the variables of what is in the running root.
-func (p *printer) rootEnviron(ctx context.Context) (*installer.Environment, error) {
 	at, err := p.openRoot(ctx, "/")
 	if err != nil {
-		return nil, err
+		return p.env.list()
 	}
 	defer at.close()
-	return installer.Environ(at.root, at.options, false)
+	found, err := installer.Environ(at.root, at.options, false)
+	if err != nil {
+		p.warn("some programs may not trust the CAs: " + err.Error())
+		return p.env.list()
+	}
+	merged := maps.Clone(p.env)
+	for _, v := range found.Variables {
+		merged[v.Name] = v.Value
+	}
+	merged[runBundle] = found.Bundle
+	return merged.list()
 }
 
 // notStarted explains why a command could not be started.
@@ -166,10 +162,16 @@ func notStarted(argv []string, err error) error {
 // them those that exist and are not empty.
 func present(specs []string) []string {
 	return slices.DeleteFunc(slices.Clone(specs), func(spec string) bool {
-		if !strings.ContainsRune(spec, '/') || strings.Contains(spec, "://") {
+		if !isPath(spec) {
 			return false
 		}
 		info, err := os.Stat(spec)
 		return isMissing(err) || err == nil && info.Mode().IsRegular() && info.Size() == 0
 	})
 }
+
+// isRemote reports whether a source is a URL.
+func isRemote(spec string) bool { return strings.Contains(spec, "://") }
+
+// isPath reports whether a source is a file or a directory.
+func isPath(spec string) bool { return strings.ContainsRune(spec, '/') && !isRemote(spec) }

@@ -11,7 +11,7 @@ _certgraft() {
   cur=${all[${#all[@]} - 1]} prev=${all[${#all[@]} - 2]} cmd=${all[1]}
   COMPREPLY=()
   if ((${#all[@]} == 2)); then
-    COMPREPLY=($(compgen -W 'install remove distrust patch bundle run env inspect list verify lock diff check completion version --help --version' -- "$cur"))
+    COMPREPLY=($(compgen -W 'install remove distrust patch bundle run env inspect list verify lock diff check hook cdi completion version --help --version' -- "$cur"))
     return
   fi
   for ((i = 2; i < ${#all[@]} - 1; i++)); do
@@ -34,6 +34,8 @@ _certgraft() {
     lock) flags='--check --lock --update --within --catalog --distrusted --source-password-file --cache --download-ca --insecure --no-fallback --offline --timeout --help -h --json --quiet -q --verbose' ;;
     diff) flags='--from-file --java-password-file --shard --cache --platform --insecure-registry --registry-ca --help -h --json --quiet -q --verbose' ;;
     check) flags='--from-file --java-password-file --policy --shard --platform --catalog --source-password-file --cache --download-ca --insecure --no-fallback --offline --timeout --insecure-registry --registry-ca --help -h --json --quiet -q --sarif --verbose' ;;
+    hook) flags='--state --strict --catalog --distrusted --expired --lock --non-ca --policy --source-password-file --cache --download-ca --insecure --no-fallback --offline --timeout --help -h --json --quiet -q --verbose' ;;
+    cdi) flags='--strict --catalog --distrusted --expired --lock --non-ca --policy --source-password-file --cache --download-ca --insecure --no-fallback --offline --timeout --device --help -h --json --output --plain --quiet -q --verbose' ;;
     completion) flags='--help -h --json --quiet -q --verbose' ;;
     version) flags='--help -h --json --quiet -q --verbose' ;;
   esac
@@ -51,6 +53,8 @@ _certgraft() {
     lock) operands=sources ;;
     diff) operands=image ;;
     check) operands=image ;;
+    hook) operands=shells ;;
+    cdi) operands=sources ;;
     completion) operands=shells ;;
     version) operands= ;;
   esac
@@ -58,11 +62,11 @@ _certgraft() {
     prev=${cur%%=*} cur=${cur#*=}
   fi
   case "$cmd $prev" in
-    'install --output' | 'install --root' | 'install --cache' | 'remove --root' | 'remove --cache' | 'distrust --root' | 'distrust --cache' | 'patch --cache' | 'bundle --root' | 'bundle --cache' | 'run --cache' | 'env --root' | 'inspect --cache' | 'verify --root' | 'verify --cache' | 'lock --cache' | 'diff --cache' | 'check --cache')
+    'install --output' | 'install --root' | 'install --cache' | 'remove --root' | 'remove --cache' | 'distrust --root' | 'distrust --cache' | 'patch --cache' | 'bundle --root' | 'bundle --cache' | 'run --cache' | 'env --root' | 'inspect --cache' | 'verify --root' | 'verify --cache' | 'lock --cache' | 'diff --cache' | 'check --cache' | 'hook --state' | 'hook --cache' | 'cdi --cache')
       kind=dir words='' ;;
-    'install --java-password-file' | 'install --catalog' | 'install --lock' | 'install --source-password-file' | 'install --download-ca' | 'remove --from-file' | 'remove --java-password-file' | 'remove --catalog' | 'remove --registry-ca' | 'remove --metadata-file' | 'distrust --from-file' | 'distrust --java-password-file' | 'distrust --catalog' | 'distrust --registry-ca' | 'distrust --metadata-file' | 'patch --from-file' | 'patch --catalog' | 'patch --lock' | 'patch --source-password-file' | 'patch --download-ca' | 'patch --registry-ca' | 'patch --metadata-file' | 'bundle --catalog' | 'bundle --lock' | 'bundle --source-password-file' | 'bundle --download-ca' | 'bundle --output' | 'bundle --password-file' | 'run --catalog' | 'run --lock' | 'run --source-password-file' | 'run --download-ca' | 'inspect --from-file' | 'inspect --java-password-file' | 'inspect --registry-ca' | 'inspect --cyclonedx' | 'inspect --html' | 'list --catalog' | 'verify --from-file' | 'verify --java' | 'verify --java-password-file' | 'verify --with' | 'verify --catalog' | 'verify --source-password-file' | 'verify --download-ca' | 'verify --registry-ca' | 'verify --save-chain' | 'lock --lock' | 'lock --catalog' | 'lock --source-password-file' | 'lock --download-ca' | 'diff --from-file' | 'diff --java-password-file' | 'diff --registry-ca' | 'check --from-file' | 'check --java-password-file' | 'check --policy' | 'check --catalog' | 'check --source-password-file' | 'check --download-ca' | 'check --registry-ca' | 'check --sarif')
+    'install --java-password-file' | 'install --catalog' | 'install --lock' | 'install --source-password-file' | 'install --download-ca' | 'remove --from-file' | 'remove --java-password-file' | 'remove --catalog' | 'remove --registry-ca' | 'remove --metadata-file' | 'distrust --from-file' | 'distrust --java-password-file' | 'distrust --catalog' | 'distrust --registry-ca' | 'distrust --metadata-file' | 'patch --from-file' | 'patch --catalog' | 'patch --lock' | 'patch --source-password-file' | 'patch --download-ca' | 'patch --registry-ca' | 'patch --metadata-file' | 'bundle --catalog' | 'bundle --lock' | 'bundle --source-password-file' | 'bundle --download-ca' | 'bundle --output' | 'bundle --password-file' | 'run --catalog' | 'run --lock' | 'run --source-password-file' | 'run --download-ca' | 'inspect --from-file' | 'inspect --java-password-file' | 'inspect --registry-ca' | 'inspect --cyclonedx' | 'inspect --html' | 'list --catalog' | 'verify --from-file' | 'verify --java' | 'verify --java-password-file' | 'verify --with' | 'verify --catalog' | 'verify --source-password-file' | 'verify --download-ca' | 'verify --registry-ca' | 'verify --save-chain' | 'lock --lock' | 'lock --catalog' | 'lock --source-password-file' | 'lock --download-ca' | 'diff --from-file' | 'diff --java-password-file' | 'diff --registry-ca' | 'check --from-file' | 'check --java-password-file' | 'check --policy' | 'check --catalog' | 'check --source-password-file' | 'check --download-ca' | 'check --registry-ca' | 'check --sarif' | 'hook --catalog' | 'hook --lock' | 'hook --source-password-file' | 'hook --download-ca' | 'cdi --catalog' | 'cdi --lock' | 'cdi --source-password-file' | 'cdi --download-ca' | 'cdi --output')
       kind=file words='' ;;
-    'install --lock-timeout' | 'install --timeout' | 'remove --image' | 'remove --lock-timeout' | 'remove --shard' | 'remove --tag' | 'remove -t' | 'remove --annotation' | 'remove --cache-repo' | 'remove --jobs' | 'remove --label' | 'remove --max-layer-size' | 'remove --insecure-registry' | 'distrust --image' | 'distrust --lock-timeout' | 'distrust --shard' | 'distrust --tag' | 'distrust -t' | 'distrust --annotation' | 'distrust --cache-repo' | 'distrust --jobs' | 'distrust --label' | 'distrust --max-layer-size' | 'distrust --insecure-registry' | 'patch --shard' | 'patch --tag' | 'patch -t' | 'patch --annotation' | 'patch --cache-repo' | 'patch --jobs' | 'patch --label' | 'patch --max-layer-size' | 'patch --timeout' | 'patch --insecure-registry' | 'bundle --timeout' | 'bundle --name' | 'run --timeout' | 'inspect --shard' | 'inspect --insecure-registry' | 'list --search' | 'verify --image' | 'verify --shard' | 'verify --servername' | 'verify --timeout' | 'verify --insecure-registry' | 'lock --within' | 'lock --timeout' | 'diff --shard' | 'diff --insecure-registry' | 'check --shard' | 'check --timeout' | 'check --insecure-registry')
+    'install --lock-timeout' | 'install --timeout' | 'remove --image' | 'remove --lock-timeout' | 'remove --shard' | 'remove --tag' | 'remove -t' | 'remove --annotation' | 'remove --cache-repo' | 'remove --jobs' | 'remove --label' | 'remove --max-layer-size' | 'remove --insecure-registry' | 'distrust --image' | 'distrust --lock-timeout' | 'distrust --shard' | 'distrust --tag' | 'distrust -t' | 'distrust --annotation' | 'distrust --cache-repo' | 'distrust --jobs' | 'distrust --label' | 'distrust --max-layer-size' | 'distrust --insecure-registry' | 'patch --shard' | 'patch --tag' | 'patch -t' | 'patch --annotation' | 'patch --cache-repo' | 'patch --jobs' | 'patch --label' | 'patch --max-layer-size' | 'patch --timeout' | 'patch --insecure-registry' | 'bundle --timeout' | 'bundle --name' | 'run --timeout' | 'inspect --shard' | 'inspect --insecure-registry' | 'list --search' | 'verify --image' | 'verify --shard' | 'verify --servername' | 'verify --timeout' | 'verify --insecure-registry' | 'lock --within' | 'lock --timeout' | 'diff --shard' | 'diff --insecure-registry' | 'check --shard' | 'check --timeout' | 'check --insecure-registry' | 'hook --timeout' | 'cdi --timeout' | 'cdi --device')
       kind=other words='' ;;
     'remove --layer' | 'distrust --layer' | 'patch --layer')
       kind=words words='append rewrite' ;;
@@ -74,7 +78,7 @@ _certgraft() {
       kind=words words='auto none' ;;
     'install --stores' | 'patch --stores')
       kind=words words='auto system debian alpine p11-kit arch suse photon flatcar clear openwrt nix bundle java env config php homebrew python ruby conda composer browser' ;;
-    'install --policy' | 'patch --policy' | 'bundle --policy' | 'run --policy')
+    'install --policy' | 'patch --policy' | 'bundle --policy' | 'run --policy' | 'hook --policy' | 'cdi --policy')
       kind=words words='exact additions any known' ;;
     'remove --platform' | 'distrust --platform' | 'patch --platform' | 'inspect --platform' | 'verify --platform' | 'diff --platform' | 'check --platform')
       kind=words words='linux/amd64 linux/arm64 linux/arm/v7 linux/ppc64le linux/s390x linux/riscv64' ;;
@@ -86,7 +90,7 @@ _certgraft() {
       kind=words words='pem split der jks p12 configmap' ;;
     'env --format')
       kind=words words='sh dockerfile json compose' ;;
-    'install --distrusted' | 'install --expired' | 'install --non-ca' | 'patch --distrusted' | 'patch --expired' | 'patch --non-ca' | 'bundle --distrusted' | 'bundle --expired' | 'bundle --non-ca' | 'run --distrusted' | 'run --expired' | 'run --non-ca' | 'lock --distrusted')
+    'install --distrusted' | 'install --expired' | 'install --non-ca' | 'patch --distrusted' | 'patch --expired' | 'patch --non-ca' | 'bundle --distrusted' | 'bundle --expired' | 'bundle --non-ca' | 'run --distrusted' | 'run --expired' | 'run --non-ca' | 'lock --distrusted' | 'hook --distrusted' | 'hook --expired' | 'hook --non-ca' | 'cdi --distrusted' | 'cdi --expired' | 'cdi --non-ca')
       kind=words words='skip keep fail' ;;
     'verify --starttls')
       kind=words words='tls postgres postgres-direct mysql mssql mssql-strict mongodb redis kafka neo4j amqp smtp smtps imap imaps pop3 pop3s ldap ldaps ftp ftps xmpp xmpp-server nats mqtts' ;;

@@ -42,6 +42,8 @@ _certgraft() {
       'lock:write down what sources hold, and compare it with what they hold now'
       'diff:say which certificates one of two trusts and the other does not'
       'check:find CAs in roots and images that should not be trusted, or are missing, or expire'
+      'hook:as a hook of a container runtime: have a container trust from its start to its end'
+      'cdi:write a device for container engines that has a container trust while it runs'
       'completion:write the script that completes commands, flags and catalogue ids'
       'version:write the version of certgraft and of what it was built with'
     )
@@ -60,13 +62,15 @@ _certgraft() {
     '--output=[write to PATH, - being standard output; a directory for split and der]:PATH:_files'
     '--password-file=[with --format jks or p12: the password is in FILE (default: changeit for jks, none for p12)]:FILE:_files'
   )
+  [[ $cmd == (cdi) ]] && args+=(
+    '--device=[call the device certgraft.dev/ca=NAME]:NAME: '
+    '--output=[write the device to FILE, which - stands for standard output in; engines look in /etc/cdi and /var/run/cdi]:FILE:_files'
+    '--plain[leave out what engines before CDI 0.6 refuse, as podman 4 is one]'
+  )
   [[ $cmd == (check) ]] && args+=(
     '--from-file=[check the images in FILE, a line for each: IMAGE, or as for patch IMAGE DESTINATION, of which the latter counts]:FILE:_files'
     '--policy=[what roots must and may trust is in FILE, see docs/check.md]:FILE:_files'
     '--sarif=[write the findings to FILE too, as SARIF 2.1.0]:FILE:_files'
-  )
-  [[ $cmd == (completion) ]] && args+=(
-    '1:shell:(bash zsh fish)'
   )
   [[ $cmd == (diff) ]] && args+=(
     '--from-file=[compare the images in FILE, a line for each: A B]:FILE:_files'
@@ -81,6 +85,15 @@ _certgraft() {
     '--root=[look at the root file system in DIR]:DIR:_directories'
     '--all[write the variables of runtimes too that are not in the root, or need none]'
     '--format=[sh, dockerfile, json or compose]:FORMAT:(sh dockerfile json compose)'
+  )
+  [[ $cmd == (hook) ]] && args+=(
+    '--state=[keep in DIR what the second hook needs, and hook.log]:DIR:_directories'
+  )
+  [[ $cmd == (hook|cdi) ]] && args+=(
+    '--strict[let no container start that does not trust]'
+  )
+  [[ $cmd == (hook|completion) ]] && args+=(
+    '1:shell:(bash zsh fish)'
   )
   [[ $cmd == (inspect) ]] && args+=(
     '--from-file=[look into the images in FILE, a line for each: IMAGE, or as for patch IMAGE DESTINATION, of which the latter counts]:FILE:_files'
@@ -104,19 +117,19 @@ _certgraft() {
     '--sync[take out what was installed before and the source no longer has]'
     '--with-mozilla[where there is no bundle yet, start it with the Mozilla roots]'
   )
-  [[ $cmd == (install|patch|bundle|run) ]] && args+=(
+  [[ $cmd == (install|patch|bundle|run|hook|cdi) ]] && args+=(
     '--expired=[expired certificates: skip, keep or fail]:EXPIRED:(skip keep fail)'
     '--lock=[take only what the policy allows of what is locked in FILE; without a source, every locked one]:FILE:_files'
     '--non-ca=[certificates that are not a CA'\''s: keep, skip or fail]:NON-CA:(skip keep fail)'
     '--policy=[with a lock: exact (what is locked), additions (what is new too) or any (whatever the source has); without one: known (of a catalogue id, what the catalogue knows)]:POLICY:(exact additions any known)'
   )
-  [[ $cmd == (install|patch|bundle|run|lock) ]] && args+=(
-    '--distrusted=[CAs that the lists of distrusted ones block: skip, keep or fail]:DISTRUSTED:(skip keep fail)'
-  )
-  [[ $cmd == (install|patch|bundle|run|lock|check) ]] && args+=(
+  [[ $cmd == (install|patch|bundle|run|lock|check|hook|cdi) ]] && args+=(
     '--timeout=[give up downloading after DURATION]:DURATION: '
   )
-  [[ $cmd == (install|patch|bundle|run|verify|lock|check) ]] && args+=(
+  [[ $cmd == (install|patch|bundle|run|lock|hook|cdi) ]] && args+=(
+    '--distrusted=[CAs that the lists of distrusted ones block: skip, keep or fail]:DISTRUSTED:(skip keep fail)'
+  )
+  [[ $cmd == (install|patch|bundle|run|verify|lock|check|hook|cdi) ]] && args+=(
     '--source-password-file=[the password of a PKCS#12 or JKS source is in FILE, where it is not the usual one]:FILE:_files'
     '--cache=[keep downloads in DIR, a BuildKit cache mount say]:DIR:_directories'
     '*--download-ca=[trust the CAs in FILE for downloads too, a corporate proxy'\''s say]:FILE:_files'
@@ -124,7 +137,7 @@ _certgraft() {
     '--no-fallback[fail when a download fails, instead of using cache or snapshot]'
     '--offline[use cache and snapshots, do not touch the network]'
   )
-  [[ $cmd == (install|remove|bundle|run|lock) ]] && args+=(
+  [[ $cmd == (install|remove|bundle|run|lock|cdi) ]] && args+=(
     '*:source:_certgraft_sources'
   )
   [[ $cmd == (install|remove|distrust) ]] && args+=(
@@ -138,13 +151,13 @@ _certgraft() {
   [[ $cmd == (install|remove|distrust|inspect|verify|diff|check) ]] && args+=(
     '--java-password-file=[the password of Java trust stores is in FILE, where it is not the usual one]:FILE:_files'
   )
-  [[ $cmd == (install|remove|distrust|patch|bundle|run|env|inspect|list|verify|lock|diff|check|completion|version) ]] && args+=(
+  [[ $cmd == (install|remove|distrust|patch|bundle|run|env|inspect|list|verify|lock|diff|check|hook|cdi|completion|version) ]] && args+=(
     '(-h --help)'{-h,--help}'[show help]'
     '--json[write the result as JSON]'
     '(-q --quiet)'{-q,--quiet}'[write no report, only errors]'
     '--verbose[say each step on standard error]'
   )
-  [[ $cmd == (install|remove|distrust|patch|bundle|run|list|verify|lock|check) ]] && args+=(
+  [[ $cmd == (install|remove|distrust|patch|bundle|run|list|verify|lock|check|hook|cdi) ]] && args+=(
     '--catalog=[also know the providers in FILE]:FILE:_files'
   )
   [[ $cmd == (list) ]] && args+=(

@@ -1,0 +1,177 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/certgraft/certgraft/internal/atomicfile"
+	"github.com/certgraft/certgraft/internal/command/oci"
+	"github.com/certgraft/certgraft/internal/command/step"
+	"github.com/certgraft/certgraft/internal/hint"
+	"github.com/certgraft/certgraft/internal/input"
+)
+
+// hookOptions are the flags of certgraft hook.
+type hookOptions struct {
+	source sourceOptions
+	state  string
+	strict bool
+}
+
+func hookCommand(p *printer) *cli.Command {
+	o := &hookOptions{}
+	return &cli.Command{
+		Name:        "hook",
+		Usage:       "as a hook of a container runtime: have a container trust from its start to its end",
+		ArgsUsage:   "in|out SOURCE…",
+		Description: "certgraft hook in --offline /etc/certgraft/corp.pem   (createRuntime)\ncertgraft hook out   (poststop)\nThe runtime gives the state of the container on standard input. The CAs are in the stores of the\ncontainer's root while it lives and out of them afterwards. A hook that fails says so in one line and\nlets the container go on, unless --strict. certgraft cdi writes both hooks down for an engine.",
+		Flags: append([]cli.Flag{
+			&cli.StringFlag{Name: "state", Category: targetFlags, Usage: "keep in `DIR` what the second hook needs, and hook.log", Value: "/run/certgraft", TakesFile: true, Destination: &o.state},
+			strictFlag(&o.strict),
+		}, o.source.flags()...),
+		Action: taking(1, -1, "in or out", func(ctx context.Context, args []string) error { return o.run(ctx, p, args[0], args[1:]) }),
+	}
+}
+
+func strictFlag(to *bool) cli.Flag {
+	return &cli.BoolFlag{Name: "strict", Category: targetFlags, Usage: "let no container start that does not trust", Destination: to}
+}
+
+func (o *hookOptions) run(ctx context.Context, p *printer, which string, specs []string) error {
+	hooks := choices[func(context.Context, *printer, oci.State, []string) error]{{"in", o.in}, {"out", o.out}}
+	call, err := hooks.find("hook", which)
+	switch {
+	case err != nil:
+		return hint.Add(usagef("hook: %q is neither in nor out", which), "certgraft hook in SOURCE…, or certgraft hook out")
+	case which == "in" && len(specs) == 0 && o.source.lock == "":
+		return usagef("hook in: a source is missing")
+	case p.mac:
+		return errors.New("hook: a Mac runs no containers of its own")
+	}
+	at, err := oci.ReadState(input.Reader(ctx, p.in))
+	if err == nil {
+		err = call(ctx, p, at, specs)
+	}
+	if err == nil {
+		return nil
+	}
+	err = fmt.Errorf("hook %s: container %s: %w", which, at.ID, err)
+	o.log(err)
+	if o.strict {
+		return err
+	}
+	p.warn(err.Error())
+	return nil
+}
+
+// in has the root of a container trust, before its first program starts.
+func (o *hookOptions) in(ctx context.Context, p *printer, at oci.State, specs []string) error {
+	container, err := at.Container()
+	if err != nil {
+		return err
+	}
+	root, err := container.Root()
+	if err != nil {
+		return err
+	}
+	sources, err := o.source.load(ctx, p, newEditResult(&targetOptions{}), specs)
+	if err != nil {
+		return err
+	}
+	p.clearSteps(ctx, root)
+	opt := p.stepOptions(root)
+	opt.Owner, opt.Stores.Environ = at.PID, environOf(container.Environ())
+	taken, _, err := step.Enter(ctx, opt, sources)
+	if err != nil {
+		return err
+	}
+	if err := o.keep(at.ID, taken); err != nil {
+		return errors.Join(err, taken.Leave(context.WithoutCancel(ctx)))
+	}
+	return nil
+}
+
+// out takes the CAs out of the root of a container that is gone. Where its root is
+// too, or nothing was put in, there is nothing to do.
+func (o *hookOptions) out(ctx context.Context, p *printer, at oci.State, _ []string) error {
+	data, err := input.ReadFile(ctx, o.kept(at.ID))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	taken, err := step.Load(p.stepOptions(""), data)
+	if err != nil {
+		return fmt.Errorf("%s: %w", o.kept(at.ID), err)
+	}
+	err = taken.Leave(ctx)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	return errors.Join(err, os.Remove(o.kept(at.ID)))
+}
+
+// kept is the file with what the second hook of a container needs.
+func (o *hookOptions) kept(id string) string { return filepath.Join(o.state, id+".json") }
+
+func (o *hookOptions) keep(id string, taken *step.Step) error {
+	data, err := taken.Save()
+	if err == nil {
+		err = os.MkdirAll(o.state, 0o700)
+	}
+	if err == nil {
+		err = atomicfile.Replace(o.kept(id), data)
+	}
+	return err
+}
+
+// mostLog is how long the log of hooks may become.
+const mostLog = 1 << 20
+
+// log writes down why a hook failed: of one that lets the container go on, engines
+// show nothing.
+func (o *hookOptions) log(failure error) {
+	name := filepath.Join(o.state, "hook.log")
+	before, err := os.Stat(name)
+	if err == nil && before.Size() > mostLog {
+		return
+	}
+	_ = os.MkdirAll(o.state, 0o700)
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		return // there is no other place
+	}
+	defer f.Close()
+	fmt.Fprintf(f, "%s %v\n", time.Now().UTC().Format(time.RFC3339), failure)
+}
+
+// hookArguments returns the arguments of both hooks: the sources, as a hook finds
+// them wherever it runs, and flags.
+func hookArguments(specs, flags []string, strict bool) (in, out []string, err error) {
+	for i, spec := range specs {
+		switch {
+		case isStdin(spec):
+			return nil, nil, usagef("standard input is no source of a hook: it has the state of the container")
+		case isRemote(spec):
+			return nil, nil, hint.Add(usagef("%s is no source of a hook: each container would wait for a download", spec), "certgraft bundle URL --output FILE keeps it in a file: name that")
+		case isPath(spec):
+			if specs[i], err = filepath.Abs(spec); err != nil {
+				return nil, nil, err
+			}
+		}
+	}
+	if strict {
+		flags = append([]string{"--strict"}, flags...)
+		out = []string{"--strict"}
+	}
+	return slices.Concat(flags, []string{"--offline"}, specs), out, nil
+}

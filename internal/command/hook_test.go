@@ -1,0 +1,217 @@
+package command
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/certgraft/certgraft/internal/roottest"
+)
+
+// bundleDir returns the directory of a container, its bundle file and its CA.
+func bundleDir(t *testing.T) (dir, pem, ca string) {
+	t.Helper()
+	dir = t.TempDir()
+	testFile(t, filepath.Join(dir, "config.json"), []byte(`{"root":{"path":"rootfs"},"process":{"env":["PATH=/bin"]}}`))
+	pem = testFile(t, filepath.Join(dir, "rootfs/etc/ssl/cert.pem"), []byte(roottest.NewCA(t, "System").PEM()))
+	return dir, pem, testFile(t, filepath.Join(dir, "corp.pem"), []byte(roottest.NewCA(t, "Corp").PEM()))
+}
+
+// hookCall calls a hook as a runtime does.
+func hookCall(t *testing.T, bundle string, args ...string) (status int, said string) {
+	t.Helper()
+	state := `{"ociVersion":"1.0.2","id":"c1","status":"created","pid":` + strconv.Itoa(os.Getpid()) + `,"bundle":` + strconv.Quote(bundle) + `}`
+	var text bytes.Buffer
+	status = Run(t.Context(), append([]string{"certgraft", "hook"}, args...), strings.NewReader(state), io.Discard, &text)
+	return status, text.String()
+}
+
+func readText(t *testing.T, name string) string {
+	t.Helper()
+	data, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// The root trusts between the two calls, and is what it was afterwards.
+func TestHook(t *testing.T) {
+	dir, pem, ca := bundleDir(t)
+	state := filepath.Join(dir, "state")
+	before, old := readText(t, pem), modTime(t, pem)
+	if status, said := hookCall(t, dir, "in", "--state", state, "--offline", ca); status != 0 || said != "" {
+		t.Fatalf("status %d: %s", status, said)
+	}
+	if !strings.Contains(readText(t, pem), readText(t, ca)) {
+		t.Error("the root does not trust")
+	}
+	p, said := testPrinter(environ{})
+	if p.clearSteps(t.Context(), filepath.Join(dir, "rootfs")); said.Len() > 0 {
+		t.Errorf("a container that lives lost its CAs: %s", said)
+	}
+	if status, said := hookCall(t, dir, "out", "--state", state); status != 0 || said != "" {
+		t.Fatalf("status %d: %s", status, said)
+	}
+	if readText(t, pem) != before || modTime(t, pem) != old {
+		t.Error("the bundle is not what it was")
+	}
+	if left, _ := os.ReadDir(state); len(left) > 0 {
+		t.Errorf("%v stays", left)
+	}
+	if status, said := hookCall(t, dir, "out", "--state", state); status != 0 || said != "" {
+		t.Errorf("a second out: status %d: %s", status, said)
+	}
+}
+
+func modTime(t *testing.T, name string) string {
+	t.Helper()
+	info, err := os.Stat(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.ModTime().String()
+}
+
+// A hook that fails lets the container go on, in one line, unless it is strict.
+func TestHookFails(t *testing.T) {
+	dir, pem, _ := bundleDir(t)
+	state, before := filepath.Join(dir, "state"), readText(t, pem)
+	bad := filepath.Join(dir, "nowhere.pem")
+	status, said := hookCall(t, dir, "in", "--state", state, "--offline", bad)
+	if status != 0 || strings.Count(said, "\n") != 1 || !strings.Contains(said, "container c1") {
+		t.Errorf("status %d: %s", status, said)
+	}
+	if log := readText(t, filepath.Join(state, "hook.log")); !strings.Contains(log, "nowhere.pem") {
+		t.Errorf("the log is %s", log)
+	}
+	if status, said = hookCall(t, dir, "in", "--strict", "--state", state, "--offline", bad); status == 0 {
+		t.Errorf("status %d: %s", status, said)
+	}
+	if status, said = hookCall(t, dir, "on"); status != 2 {
+		t.Errorf("status %d: %s", status, said)
+	}
+	if readText(t, pem) != before {
+		t.Error("the root was changed")
+	}
+}
+
+// A container whose root is gone when it is over leaves nothing behind.
+func TestHookOutWithoutRoot(t *testing.T) {
+	dir, _, ca := bundleDir(t)
+	state := filepath.Join(dir, "state")
+	hookCall(t, dir, "in", "--state", state, "--offline", ca)
+	if err := os.RemoveAll(filepath.Join(dir, "rootfs")); err != nil {
+		t.Fatal(err)
+	}
+	if status, said := hookCall(t, dir, "out", "--strict", "--state", state); status != 0 {
+		t.Errorf("status %d: %s", status, said)
+	}
+	if left, _ := os.ReadDir(state); len(left) > 0 {
+		t.Errorf("%v stays", left)
+	}
+}
+
+func TestCDI(t *testing.T) {
+	dir, _, ca := bundleDir(t)
+	run := func(args ...string) (int, string) {
+		var out bytes.Buffer
+		status := Run(t.Context(), append([]string{"certgraft", "cdi", "--output", "-"}, args...), nil, &out, &out)
+		return status, out.String()
+	}
+	t.Chdir(dir)
+	if status, text := run("--strict", "./corp.pem"); status != 0 || !json.Valid([]byte(text)) || !strings.Contains(text, strconv.Quote(ca)) || strings.Count(text, `"--strict"`) != 2 {
+		t.Errorf("status %d: %s", status, text)
+	}
+	for want, args := range map[int][]string{1: {"./nowhere.pem"}, 2: {"--device", "-x", ca}} {
+		if status, text := run(args...); status == 0 || want == 2 && status != 2 {
+			t.Errorf("%q: status %d: %s", args, status, text)
+		}
+	}
+	for _, source := range []string{"-", "https://nowhere.test/ca.pem"} {
+		if status, text := run(source); status != 2 {
+			t.Errorf("%s: status %d: %s", source, status, text)
+		}
+	}
+}
+
+var errBecame = errors.New("became the runtime")
+
+// runWrapper runs the wrapper and returns what it became.
+func runWrapper(t *testing.T, config, path string, args ...string) (became []string, said string, err error) {
+	t.Helper()
+	p, text := testPrinter(environ{"PATH": path})
+	w := &wrapper{p, config, func(_ string, args, _ []string) error { became = args; return errBecame }}
+	err = w.run(context.Background(), append([]string{wrapperName}, args...))
+	return became, text.String(), err
+}
+
+// A container that is made gets the hooks; any other call is the runtime's alone.
+func TestWrapper(t *testing.T) {
+	dir, _, ca := bundleDir(t)
+	runc := testFile(t, filepath.Join(dir, "bin/runc"), nil)
+	if err := os.Chmod(runc, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	config := testFile(t, filepath.Join(dir, "host.json"), []byte(`{"sources":[`+strconv.Quote(ca)+`]}`))
+	plain := readText(t, filepath.Join(dir, "config.json"))
+	became, said, err := runWrapper(t, config, filepath.Dir(runc), "--log", "x", "delete", "c1")
+	if !slices.Equal(became, []string{runc, "--log", "x", "delete", "c1"}) || said != "" || !errors.Is(err, errBecame) {
+		t.Errorf("%q, %s, %v", became, said, err)
+	}
+	if readText(t, filepath.Join(dir, "config.json")) != plain {
+		t.Error("the configuration was changed")
+	}
+	became, said, _ = runWrapper(t, config, filepath.Dir(runc), "create", "--bundle", dir, "c1")
+	if got := readText(t, filepath.Join(dir, "config.json")); len(became) != 5 || said != "" || !strings.Contains(got, ca) || !strings.Contains(got, "poststop") {
+		t.Errorf("%q, %s: %s", became, said, got)
+	}
+	for name, text := range map[string]string{"odd": `{"source":["x"]}`, "no JSON": `{`, "no sources": `{}`} {
+		config := testFile(t, filepath.Join(dir, "odd.json"), []byte(text))
+		if became, said, err := runWrapper(t, config, filepath.Dir(runc), "run", "-b", dir, "c1"); len(became) == 0 || !strings.Contains(said, "starts without the CAs") {
+			t.Errorf("%s: %q, %s, %v", name, became, said, err)
+		}
+	}
+	strict := testFile(t, filepath.Join(dir, "strict.json"), []byte(`{"sources":["-"],"strict":true,"more":1}`))
+	if became, _, err := runWrapper(t, strict, filepath.Dir(runc), "run", "-b", dir, "c1"); len(became) > 0 || err == nil {
+		t.Errorf("%q, %v", became, err)
+	}
+	if became, said, err := runWrapper(t, filepath.Join(dir, "nowhere.json"), filepath.Dir(runc), "run", "-b", dir, "c1"); len(became) == 0 || !strings.Contains(said, "starts without the CAs") {
+		t.Errorf("%q, %s, %v", became, said, err)
+	}
+	if _, _, err := runWrapper(t, config, dir, "run", "c1"); err == nil || errors.Is(err, errBecame) {
+		t.Errorf("without a runtime: %v", err)
+	}
+}
+
+// The program itself is not its own runtime, whatever it is called.
+func TestNextRuntime(t *testing.T) {
+	dir, other := t.TempDir(), t.TempDir()
+	self := testFile(t, filepath.Join(dir, "certgraft"), nil)
+	real := testFile(t, filepath.Join(other, "runc"), nil)
+	for _, name := range []string{self, real} {
+		if err := os.Chmod(name, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink(self, filepath.Join(dir, "runc")); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := nextRuntime("", dir+":"+other, self); got != real || err != nil {
+		t.Errorf("%s, %v", got, err)
+	}
+	if got, err := nextRuntime(real, "", self); got != real || err != nil {
+		t.Errorf("%s, %v", got, err)
+	}
+	if got, err := nextRuntime("", dir, self); err == nil {
+		t.Errorf("%s", got)
+	}
+}

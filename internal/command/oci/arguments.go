@@ -1,0 +1,55 @@
+package oci
+
+import (
+	"slices"
+	"strings"
+)
+
+// Arguments are those of a runtime that matter to its wrapper.
+type Arguments struct {
+	Command string // create, start, …; "" if there is none
+	Bundle  string // directory of what is made or run
+}
+
+// Makes reports whether the runtime is about to make a container.
+func (a Arguments) Makes() bool { return a.Command == "create" || a.Command == "run" }
+
+// Options of runc and crun that take the next argument for their value.
+var (
+	globalValues = []string{"log", "log-format", "log-level", "root", "criu", "rootless", "cgroup-manager"}
+	bundleNames  = []string{"bundle", "b"}
+)
+
+// ParseArguments reads the arguments of a runtime, its name left out.
+func ParseArguments(args []string) Arguments {
+	at := 0
+	for ; at < len(args) && strings.HasPrefix(args[at], "-"); at++ {
+		if name, _, given := option(args[at]); !given && slices.Contains(globalValues, name) {
+			at++
+		}
+	}
+	a := Arguments{Bundle: "."}
+	if at >= len(args) {
+		return a
+	}
+	a.Command = args[at]
+	for i, arg := range args[at+1:] {
+		switch name, value, given := option(arg); {
+		case !slices.Contains(bundleNames, name):
+		case given:
+			a.Bundle = value
+		case at+2+i < len(args):
+			a.Bundle = args[at+2+i]
+		}
+	}
+	return a
+}
+
+// option returns the name of an option, and its value if that is in the same
+// argument.
+func option(arg string) (name, value string, given bool) {
+	if !strings.HasPrefix(arg, "-") {
+		return "", "", false
+	}
+	return strings.Cut(strings.TrimLeft(arg, "-"), "=")
+}
