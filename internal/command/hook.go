@@ -12,6 +12,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/certgraft/certgraft/installer"
 	"github.com/certgraft/certgraft/internal/atomicfile"
 	"github.com/certgraft/certgraft/internal/command/oci"
 	"github.com/certgraft/certgraft/internal/command/step"
@@ -46,7 +47,7 @@ func strictFlag(to *bool) cli.Flag {
 }
 
 func (o *hookOptions) run(ctx context.Context, p *printer, which string, specs []string) error {
-	hooks := choices[func(context.Context, *printer, oci.State, []string) error]{{"in", o.in}, {"out", o.out}}
+	hooks := choices[func(context.Context, *printer, oci.State, []installer.Source) error]{{"in", o.in}, {"out", o.out}}
 	call, err := hooks.find("hook", which)
 	switch {
 	case err != nil:
@@ -56,9 +57,13 @@ func (o *hookOptions) run(ctx context.Context, p *printer, which string, specs [
 	case p.mac:
 		return errors.New("hook: a Mac runs no containers of its own")
 	}
-	at, err := oci.ReadState(input.Reader(ctx, p.in))
+	at, unread := oci.ReadState(input.Reader(ctx, p.in))
+	sources, err := o.source.load(ctx, p, newEditResult(&targetOptions{}), specs)
 	if err == nil {
-		err = call(ctx, p, at, specs)
+		err = unread
+	}
+	if err == nil {
+		err = call(ctx, p, at, sources)
 	}
 	if err == nil {
 		return nil
@@ -73,16 +78,12 @@ func (o *hookOptions) run(ctx context.Context, p *printer, which string, specs [
 }
 
 // in has the root of a container trust, before its first program starts.
-func (o *hookOptions) in(ctx context.Context, p *printer, at oci.State, specs []string) error {
+func (o *hookOptions) in(ctx context.Context, p *printer, at oci.State, sources []installer.Source) error {
 	container, err := at.Container()
 	if err != nil {
 		return err
 	}
 	root, err := container.Root()
-	if err != nil {
-		return err
-	}
-	sources, err := o.source.load(ctx, p, newEditResult(&targetOptions{}), specs)
 	if err != nil {
 		return err
 	}
@@ -101,7 +102,7 @@ func (o *hookOptions) in(ctx context.Context, p *printer, at oci.State, specs []
 
 // out takes the CAs out of the root of a container that is gone. Where its root is
 // too, or nothing was put in, there is nothing to do.
-func (o *hookOptions) out(ctx context.Context, p *printer, at oci.State, _ []string) error {
+func (o *hookOptions) out(ctx context.Context, p *printer, at oci.State, _ []installer.Source) error {
 	data, err := input.ReadFile(ctx, o.kept(at.ID))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil

@@ -78,6 +78,8 @@ func harmless(t *testing.T) harmlessCalls {
 
 		"remove --fsync": {"--dry-run", "--all", "--root", at("root")}, // an image has no disk
 		"run":            {"--lock", at("lock"), "--", "true"},
+		"hook":           {"--strict", "in", "--lock", at("lock")},
+		"cdi":            {"--output", at("cdi.json"), "--lock", at("lock")},
 		"env":            {"--root", at("root")},
 		"inspect":        {image},
 		"check":          {image},
