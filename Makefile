@@ -26,7 +26,9 @@ COVERED  := certs bundles rootfs installer image keystore probe internal/pemfile
 LEAST    := 85
 LARGEST  := 14
 
-.PHONY: help build test e2e bench compare fuzz lint bounds vuln house demo cover docs release clean
+FRONTEND ?= build/certgraft-frontend
+
+.PHONY: help build frontend test e2e bench compare fuzz lint bounds vuln house demo cover docs release clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -34,10 +36,14 @@ help: ## list the targets
 build: ## build/certgraft, one static binary
 	CGO_ENABLED=0 $(GO) build -trimpath -tags $(TAGS) $(INLINE) -ldflags '-s -w -funcalign=16' -o $(BINARY) .
 
+frontend: ## build/certgraft-frontend, what BuildKit runs as a Dockerfile frontend; a module of its own
+	cd frontend && CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o $(abspath $(FRONTEND)) .
+
 test: ## unit tests, script tests, the direction of imports; FLAGS=-short for what takes no time
 	$(SCRATCH) $(SELDOM) $(GO) test -tags $(TAGS) $(FLAGS) ./...
+	cd frontend && $(SCRATCH) $(SELDOM) $(GO) test $(FLAGS) ./...
 
-e2e: build ## real distributions, engines, servers and clients; as root on Debian; SLOW=1 for what takes minutes more
+e2e: build frontend ## real distributions, engines, servers and clients; as root on Debian; SLOW=1 for what takes minutes more
 	$(if $(SLOW),CERTGRAFT_SLOW=1) $(GO) test -tags e2e -count=1 -p 1 -timeout 60m $(FLAGS) ./e2e/...
 
 bench: build ## measure side by side with the real tools, as root on Debian; PART=growth-size for one of the parts
@@ -58,6 +64,7 @@ lint: bounds ## gofmt, vet, go fix, golangci-lint, workflows and manifests, shel
 	GOOS=darwin $(GO) build -o /dev/null .
 	$(GO) fix -diff ./...
 	$(GO) tool -modfile=tools/go.mod golangci-lint run ./...
+	cd frontend && $(GO) vet ./... && $(GO) fix -diff ./... && $(GO) tool -modfile=../tools/go.mod golangci-lint run --config ../.golangci.yml ./...
 	cd tools/manifests && $(GO) test -count=1 ./...
 	cd tools/schemas && $(GO) vet . && $(GO) test -count=1 .
 	cd tools/house && $(GO) vet . && $(GO) test -count=1 .

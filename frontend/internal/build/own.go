@@ -1,0 +1,72 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/moby/buildkit/client/llb"
+	"github.com/moby/buildkit/frontend/gateway/client"
+	gatewaypb "github.com/moby/buildkit/frontend/gateway/pb"
+	"github.com/moby/buildkit/solver/pb"
+
+	"github.com/certgraft/certgraft/frontend/internal/graph"
+	"github.com/certgraft/certgraft/frontend/internal/steps"
+)
+
+// settingsOf says how steps are edited, by what the engine can, by the image that
+// this program runs in, and by what the build asks for.
+func settingsOf(ctx context.Context, c client.Client, o options) (steps.Settings, error) {
+	s := steps.Settings{At: steps.BelowDev, Sources: o.sources, Mode: o.mode}
+	opts := c.BuildOpts()
+	if err := opts.Caps.Supports(gatewaypb.CapReferenceOutput); err != nil {
+		return s, fmt.Errorf("certgraft: this engine does not say what a build is made of, use Docker 20.10, BuildKit 0.8 or newer: %w", err)
+	}
+	if err := opts.LLBCaps.Supports(pb.CapExecMountSecret); err != nil {
+		return s, fmt.Errorf("certgraft: this engine has no secrets, use Docker 20.10, BuildKit 0.8 or newer: %w", err)
+	}
+	if opts.LLBCaps.Supports(pb.CapExecMetaRemoveMountStubsRecursive) == nil {
+		s.At = steps.InRoot
+	}
+	var err error
+	if s.Own, err = ownImage(ctx, c); err != nil {
+		return s, fmt.Errorf("certgraft: %w", err)
+	}
+	s.Baked, err = hasBaked()
+	return s, err
+}
+
+// ownImage returns the graph of the image that this program runs in, which the
+// engine has pinned by digest.
+func ownImage(ctx context.Context, c client.Client) (*graph.Graph, error) {
+	teller, ok := c.(interface{ CurrentFrontend() (*llb.State, error) })
+	if !ok {
+		return nil, errors.New("this client cannot say which image the frontend is")
+	}
+	state, err := teller.CurrentFrontend()
+	if err != nil {
+		return nil, fmt.Errorf("find the frontend's own image: %w", err)
+	}
+	if state == nil {
+		return nil, errors.New("the engine does not say which image the frontend is: run it as an image, by BUILDKIT_SYNTAX or # syntax=, on Docker 20.10, BuildKit 0.8 or newer")
+	}
+	def, err := state.Marshal(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return graph.Decode(def.ToPB())
+}
+
+// hasBaked reports whether a company has put CAs into the image.
+func hasBaked() (bool, error) {
+	entries, err := os.ReadDir(steps.Baked)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("certgraft: find the CAs of the frontend's own image: %w", err)
+	}
+	return len(entries) > 0, nil
+}

@@ -1,0 +1,36 @@
+package steps
+
+import (
+	"github.com/moby/buildkit/solver/pb"
+
+	"github.com/certgraft/certgraft/frontend/internal/graph"
+)
+
+// Install appends a step that puts the CAs into the result for good, and returns
+// its line for the history. The secret must exist where nothing else names CAs;
+// else it is left out.
+func (s Settings) Install(g *graph.Graph) (history string, err error) {
+	platform := g.Platform()
+	own, err := s.own(g, map[string]*pb.Input{}, platform)
+	if err != nil {
+		return "", err
+	}
+	secret := !s.Baked && len(s.Sources) == 0
+	args := append([]string{s.At + Program, "install"}, s.sources(secret)...)
+	before := g.Result()
+	exec := &pb.ExecOp{
+		Meta:    &pb.Meta{Args: args, Cwd: "/", User: "0:0", RemoveMountStubsRecursive: true},
+		Network: pb.NetMode_NONE,
+		Mounts:  []*pb.Mount{{Dest: "/"}},
+	}
+	op := &pb.Op{Inputs: []*pb.Input{{Digest: before.Digest, Index: before.Index}}, Op: &pb.Op_Exec{Exec: exec}, Platform: platform, Constraints: &pb.WorkerConstraints{}}
+	metadata := &pb.OpMetadata{
+		Description: map[string]string{"llb.customname": "certgraft install"},
+		Caps:        map[string]bool{string(pb.CapExecMetaBase): true, string(pb.CapExecMetaNetwork): true},
+	}
+	s.mount(step{op, metadata}, own, !secret)
+	if err := g.Append(op, metadata); err != nil {
+		return "", err
+	}
+	return describe(args), nil
+}
