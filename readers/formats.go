@@ -315,12 +315,23 @@ func (l *loading) rustBlock(label string, body []byte) (*certs.Certificate, erro
 }
 
 // javaStore reads a trust store as Java does, without a password.
-func (l *loading) javaStore(name string) {
+func (l *loading) javaStore(name string) { l.keystore(name, keystore.WithoutPassword) }
+
+// javaStoreWith reads one with the password that an option gives.
+func javaStoreWith(password string) format {
+	if password == "" {
+		return javaStore
+	}
+	open := func(data []byte) (keystore.Store, error) { return keystore.Open(data, password) }
+	return format{name: "java with a password", read: func(l *loading, name string) { l.keystore(name, open) }}
+}
+
+func (l *loading) keystore(name string, open func([]byte) (keystore.Store, error)) {
 	data, ok := l.file(name)
 	if !ok {
 		return
 	}
-	store, err := keystore.WithoutPassword(data)
+	store, err := open(data)
 	switch {
 	case errors.Is(err, keystore.ErrPassword):
 		l.harm(Damage{Path: "/" + name, Why: "it is encrypted with a password, and Java is given none", All: true})

@@ -2,7 +2,10 @@ package readers
 
 import (
 	"path"
+	"slices"
 	"strings"
+
+	"github.com/certgraft/certgraft/internal/settings"
 )
 
 // Places of the stores, as distributions build their programs.
@@ -110,9 +113,18 @@ func httpxPlaces(at where) []place {
 	return []place{{variables: []string{"SSL_CERT_FILE"}, paths: certifi(at), read: wholeFile, must: true}}
 }
 
-// javaPlaces are the trust stores of a runtime: jssecacerts, where there is one, in
-// place of cacerts.
+// javaOptions are variables with options of Java. The last that is set decides.
+var javaOptions = []string{"JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS"}
+
+// javaPlaces are the trust stores of a runtime: the one that an option names, which
+// trusts nobody where that is missing; else jssecacerts, where there is one, in place
+// of cacerts.
 func javaPlaces(at where) []place {
+	for _, variable := range slices.Backward(javaOptions) {
+		if name, password := settings.Java(at.environ[variable]); name != "" {
+			return []place{{paths: unrooted([]string{name}), read: javaStoreWith(password), must: true}}
+		}
+	}
 	dir := path.Join(at.path, "lib/security")
 	return []place{{paths: []string{path.Join(dir, "jssecacerts"), path.Join(dir, "cacerts")}, read: javaStore}}
 }

@@ -23,7 +23,7 @@ var rules = map[string][]string{
 	"image":                         {"rootfs", "github.com/klauspost/compress", "image/internal/oci", "image/internal/layer", "image/internal/registry", "image/internal/known", "image/internal/store", "internal/hint", "internal/order"},
 	"installer":                     {"readers", "installer/internal/blocklist", "installer/internal/edk2", "internal/pemfile", "certs", "keystore", "rootfs", "internal/hint", "internal/order", "internal/settings", "internal/browser", "installer/internal/distrusted"},
 	"internal/pemfile":              {"certs", "internal/order"},
-	"readers":                       {"certs", "keystore", "rootfs", "internal/pemfile", "internal/signed"},
+	"readers":                       {"certs", "keystore", "rootfs", "internal/pemfile", "internal/settings", "internal/signed"},
 	"probe":                         {"certs", "keystore", "rootfs", "internal/signed", "readers"},
 	"keystore":                      {"certs", "github.com/pavlo-v-chernykh/keystore-go/v4", "software.sslmate.com/src/go-pkcs12"},
 	"certs":                         {"internal/manifest", "internal/order"},
