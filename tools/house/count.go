@@ -85,7 +85,7 @@ func survey(dir string) (*house, error) {
 	return h, h.follow(dir)
 }
 
-// eachFile calls do with each Go file of the checkout, but for tools and testdata.
+// eachFile calls do with each Go file of the checkout, but for tools, testdata and other modules.
 func eachFile(dir string, do func(name string, data []byte) error) error {
 	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -97,7 +97,7 @@ func eachFile(dir string, do func(name string, data []byte) error) error {
 		}
 		base := d.Name()
 		if d.IsDir() {
-			if name != "." && (strings.HasPrefix(base, ".") || base == "testdata" || base == "vendor" || name == "tools" || name == "build" || name == "dist") {
+			if name != "." && (strings.HasPrefix(base, ".") || base == "testdata" || base == "vendor" || name == "tools" || name == "build" || name == "dist" || isModule(path)) {
 				return fs.SkipDir
 			}
 			return nil
@@ -111,6 +111,12 @@ func eachFile(dir string, do func(name string, data []byte) error) error {
 		}
 		return do(filepath.ToSlash(name), data)
 	})
+}
+
+// isModule reports whether a directory is a module of its own, as those of tools are.
+func isModule(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, "go.mod"))
+	return err == nil
 }
 
 func within(name, dir string) bool { return strings.HasPrefix(name, dir+"/") }
