@@ -147,7 +147,8 @@ func (j *judge) strengthDetail(p path) string {
 
 // name returns whether the certificate is for another host.
 func (j *judge) name(v readers.Verdict) *Fault {
-	if _, wrong := fault(v, readers.WrongName); !wrong {
+	f, wrong := fault(v, readers.WrongName)
+	if !wrong {
 		return nil
 	}
 	host := j.session.Target.ServerName
@@ -155,6 +156,9 @@ func (j *judge) name(v readers.Verdict) *Fault {
 		return &Fault{WrongName, fmt.Sprintf("the certificate has %s as a DNS name, and clients look for it as an address", host),
 			"have it issued with subjectAltName=IP:" + host + ", or connect by a name"}
 	}
-	return &Fault{WrongName, fmt.Sprintf("the certificate is not for %s but for %s", host, hosts(v.Chain[0])),
-		"connect by a name that the certificate has, or have one issued for this name; --servername tries another"}
+	cure := "connect by a name that the certificate has, or have one issued for this name; --servername tries another"
+	if j.Reader.ID != "openssl" && f.Cure != "" {
+		cure = f.Cure // which may be an option of the reader
+	}
+	return &Fault{WrongName, fmt.Sprintf("the certificate is not for %s but for %s", host, hosts(v.Chain[0])), cure}
 }

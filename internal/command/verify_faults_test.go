@@ -306,6 +306,9 @@ func TestR7OddNamesAndVersions(t *testing.T) {
 		h := verified(t, 0, "--root", written(t, debian(t, c.Trust...)), "--with", caFile(t, c), "--servername", c.Host, address)
 		h.says(t, line[0], line[1])
 	}
+	c, address := serveCase(t, "wildcard")
+	h := verified(t, 5, "--root", written(t, debian(t, c.Trust...)), "--with", caFile(t, c), "--servername", c.Host, "--as", "erlang", address)
+	h.wants(t, "wrong-name", "customize_hostname_check")
 }
 
 // A server whose issuer has a provider's name has that provider named.
