@@ -1,13 +1,16 @@
 package build
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 
+	"github.com/distribution/reference"
 	"github.com/moby/buildkit/client/llb"
+	"github.com/moby/buildkit/client/llb/sourceresolver"
 	"github.com/moby/buildkit/frontend/gateway/client"
 	gatewaypb "github.com/moby/buildkit/frontend/gateway/pb"
 	"github.com/moby/buildkit/solver/pb"
@@ -38,25 +41,47 @@ func settingsOf(ctx context.Context, c client.Client, o options) (steps.Settings
 	return s, err
 }
 
-// ownImage returns the graph of the image that this program runs in, which the
-// engine has pinned by digest.
+// ownImage returns the graph of the image that this program runs in, pinned by
+// digest.
 func ownImage(ctx context.Context, c client.Client) (*graph.Graph, error) {
-	teller, ok := c.(interface{ CurrentFrontend() (*llb.State, error) })
-	if !ok {
-		return nil, errors.New("this client cannot say which image the frontend is")
-	}
-	state, err := teller.CurrentFrontend()
+	state, err := ownState(ctx, c)
 	if err != nil {
 		return nil, fmt.Errorf("find the frontend's own image: %w", err)
-	}
-	if state == nil {
-		return nil, errors.New("the engine does not say which image the frontend is: run it as an image, by BUILDKIT_SYNTAX or # syntax=, on Docker 20.10, BuildKit 0.8 or newer")
 	}
 	def, err := state.Marshal(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return graph.Decode(def.ToPB())
+}
+
+// ownState asks the engine for the image. Engines as old as Docker 20.10 tell no
+// more than its name.
+func ownState(ctx context.Context, c client.Client) (llb.State, error) {
+	if teller, ok := c.(interface{ CurrentFrontend() (*llb.State, error) }); ok {
+		if state, err := teller.CurrentFrontend(); err != nil || state != nil {
+			return *cmp.Or(state, &llb.State{}), err
+		}
+	}
+	source := c.BuildOpts().Opts["source"]
+	if source == "" {
+		return llb.State{}, errors.New("the engine does not name it: use the frontend as an image, by BUILDKIT_SYNTAX or # syntax=")
+	}
+	named, err := reference.ParseNormalizedNamed(source)
+	if err != nil {
+		return llb.State{}, err
+	}
+	named = reference.TagNameOnly(named)
+	_, digest, _, err := c.ResolveImageConfig(ctx, named.String(), sourceresolver.Opt{})
+	if err != nil {
+		return llb.State{}, err
+	}
+	if digest != "" { // the image is in a registry
+		if named, err = reference.WithDigest(named, digest); err != nil {
+			return llb.State{}, err
+		}
+	}
+	return llb.Image(named.String()), nil
 }
 
 // hasBaked reports whether a company has put CAs into the image.
