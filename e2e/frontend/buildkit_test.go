@@ -128,6 +128,9 @@ func TestBuildKit(t *testing.T) {
 			t.Errorf("a damaged Dockerfile: %v\n%s", err, out)
 		}
 	})
+	t.Run("baked", s.bakedCA)
+	t.Run("cached", s.anotherCA)
+	t.Run("subrequests", s.subrequests)
 	t.Run("install", func(t *testing.T) {
 		dir := s.dockerfile(t, "RUN echo installed > /mark")
 		name := s.registry.Host + "/installed:1"
@@ -152,6 +155,44 @@ func (s setup) sameDigest(t *testing.T) {
 	for _, mode := range []string{"env", "in-root"} {
 		if got := s.digest(t, dir, s.frontend("--opt", "build-arg:CERTGRAFT_MODE="+mode)...); got != plain {
 			t.Errorf("%s: %s, plain %s", mode, got, plain)
+		}
+	}
+}
+
+// bakedCA: with a company's own frontend image the build-arg is enough.
+func (s setup) bakedCA(t *testing.T) {
+	own := rig.Write(t, filepath.Join(t.TempDir(), "Dockerfile"), "FROM "+s.registry.Host+"/certgraft-frontend:1\nCOPY corp.pem /ca/\n")
+	s.push(t, "company:1", own, "corp.pem", s.ca)
+	out, err := s.kit.Build(t, s.dockerfile(t, "RUN env -i curl -sS URL && echo baked"), "--opt", "build-arg:BUILDKIT_SYNTAX="+s.registry.Host+"/company:1")
+	if err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// anotherCA: the secret is no part of a step's key.
+func (s setup) anotherCA(t *testing.T) {
+	dir := s.dockerfile(t, "RUN echo cached > /cached")
+	if out, err := s.kit.Build(t, dir, s.frontend()...); err != nil || !strings.Contains(out, "RUN echo cached") {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	other := rig.NewAuthority(t, "Example Other Proxy").CAFile
+	out, err := s.kit.Build(t, dir, append(s.frontend()[:2:2], "--secret", "id=certgraft,src="+other)...)
+	if _, step, _ := strings.Cut(out, "RUN echo cached"); err != nil || !strings.Contains(step, "CACHED") {
+		t.Errorf("another CA runs the step again: %v\n%s", err, out)
+	}
+}
+
+// subrequests: a check, an outline and a list of targets are those of a plain build.
+func (s setup) subrequests(t *testing.T) {
+	dir := s.dockerfile(t, "ARG WORD=one", "RUN echo $WORD", "FROM scratch as last", "COPY --from=0 /etc/os-release /")
+	for request, want := range map[string]string{"frontend.lint": "FromAsCasing", "frontend.outline": "WORD", "frontend.targets": "last"} {
+		args := []string{"--opt", "requestid=" + request, "--opt", "frontend.caps=moby.buildkit.frontend.subrequests", "--progress", "quiet"}
+		plain, err := s.kit.Build(t, dir, args...)
+		if err != nil || !strings.Contains(plain, want) {
+			t.Errorf("%s of a plain build: %v\n%s", request, err, plain)
+		}
+		if got, err := s.kit.Build(t, dir, s.frontend(args...)...); err != nil || got != plain {
+			t.Errorf("%s: %v\ngot\n%s\nplain\n%s", request, err, got, plain)
 		}
 	}
 }
