@@ -91,13 +91,15 @@ func (o *runOptions) run(ctx context.Context, p *printer, specs, argv []string) 
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("run: %w", err)
 	}
-	bases := launch.Bases(p.env["TMPDIR"], p.env["HOME"])
+	bases := launch.Bases(p.env["TMPDIR"], p.env["HOME"], launch.InStep())
 	sweep(p, bases)
 	dir, err := makeRunDir(ctx, p, bases, set)
 	if err != nil {
 		return err
 	}
+	unfollow := follow(ctx, p, "/", dir.Path, sources)
 	status, err := launch.Run(&exec.Cmd{Args: argv, Env: runEnviron(p, dir.Path), Stdin: p.in, Stdout: p.out, Stderr: p.err}, signals)
+	unfollow()
 	err = notStarted(argv, err)
 	if failed := dir.Remove(); failed != nil {
 		p.warn("the directory of this run is left behind: " + failed.Error())

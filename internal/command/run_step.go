@@ -146,9 +146,18 @@ func stepEnviron(ctx context.Context, p *printer) []string {
 	for _, v := range found.Variables {
 		merged[v.Name] = v.Value
 	}
+	for _, v := range installer.Variables(installer.Places{Bundle: found.Bundle}, p.env) {
+		if v.Name == libpqBundle && p.env[libpqBundle] == "" { // one that is set is extended
+			merged[v.Name] = v.Value
+		}
+	}
 	merged[runBundle] = found.Bundle
 	return merged.list()
 }
+
+// libpqBundle is the variable that libpq reads before it looks at certificates at
+// all: where it is asked to, it must be told.
+const libpqBundle = "PGSSLROOTCERT"
 
 // notStarted explains why a command could not be started.
 func notStarted(argv []string, err error) error {

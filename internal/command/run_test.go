@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/installer"
 	"github.com/certgraft/certgraft/internal/hint"
 	"github.com/certgraft/certgraft/internal/roottest"
 	"github.com/certgraft/certgraft/keystore"
@@ -204,5 +207,44 @@ func TestMakeRunDirNowhere(t *testing.T) {
 	_, err := makeRunDir(t.Context(), p, []string{"/nowhere"}, testSet(t))
 	if err == nil || !strings.Contains(strings.Join(hint.Of(err), ""), "TMPDIR=DIR") {
 		t.Errorf("%v", err)
+	}
+}
+
+// What the command installs itself is in the files of its run.
+func TestRunFollows(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux says who writes a file")
+	}
+	root, dir := t.TempDir(), t.TempDir()
+	system, corp, own := roottest.NewCA(t, "System"), roottest.NewCA(t, "Corp"), roottest.NewCA(t, "Own")
+	bundle := testFile(t, filepath.Join(root, "etc/ssl/certs/ca-certificates.crt"), []byte(system.PEM()))
+	p, said := testPrinter(environ{})
+	sources := []installer.Source{{Name: "./corp.pem", Anchor: "corp", Certs: testSet(t, corp)}}
+	if err := fillRunDir(t.Context(), p, dir, runSet(t.Context(), p, root, sources)); err != nil {
+		t.Fatal(err)
+	}
+	stop := follow(t.Context(), p, root, dir, sources)
+	defer stop()
+	for _, trusted := range []*certs.Set{testSet(t, system, own, corp), testSet(t, own, corp)} {
+		var text []byte
+		for c := range trusted.All() {
+			if !bytes.Equal(c.Raw, corp.DER) {
+				text = c.AppendPEM(text)
+			}
+		}
+		testFile(t, bundle, text)
+		want, links, got := trusted.AppendPEM(nil), 0, ""
+		for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+			all, _ := os.ReadDir(runPlaces(dir).Directory)
+			if links, got = len(all), readText(t, runPlaces(dir).Bundle); links == trusted.Len() && len(got) == len(want) {
+				break
+			}
+		}
+		if links != trusted.Len() || strings.Contains(got, system.PEM()) != holds(t, trusted, system) || !strings.Contains(got, own.PEM()) || !strings.Contains(got, corp.PEM()) {
+			t.Errorf("%d hash links, want %d; the bundle is\n%s", links, trusted.Len(), got)
+		}
+	}
+	if said.Len() > 0 {
+		t.Errorf("said %s", said)
 	}
 }

@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/installer"
@@ -36,7 +39,7 @@ func runPlaces(dir string) installer.Places {
 func fillRunDir(ctx context.Context, p *printer, dir string, set *certs.Set) error {
 	at := runPlaces(dir)
 	for _, inner := range []string{at.Directory, at.PHP} {
-		if err := errors.Join(os.Mkdir(inner, 0o755), os.Chmod(inner, 0o755)); err != nil {
+		if err := errors.Join(os.MkdirAll(inner, 0o755), os.Chmod(inner, 0o755)); err != nil {
 			return err
 		}
 	}
@@ -61,10 +64,13 @@ func fillRunDir(ctx context.Context, p *printer, dir string, set *certs.Set) err
 	for c := range set.All() {
 		files[hashFile(files, at.Directory, c)] = c.AppendPEM(nil)
 	}
-	for name, data := range files {
-		if err := writeMode(name, data, 0o644); err != nil {
+	for _, name := range slices.Sorted(maps.Keys(files)) { // the bundle, which most read, first
+		if err := writeMode(name, files[name], 0o644); err != nil {
 			return err
 		}
+	}
+	if err := removeOthers(at.Directory, files); err != nil {
+		return err
 	}
 	before, mode := existing(ctx, p, wgetrc), fs.FileMode(0o644)
 	if len(before) > 0 {
@@ -73,12 +79,52 @@ func fillRunDir(ctx context.Context, p *printer, dir string, set *certs.Set) err
 	return writeMode(at.Wget, fmt.Appendf(before, "ca_certificate = %s\n", at.Bundle), mode)
 }
 
-// writeMode writes a file that has this mode whatever the umask is.
+// writeMode writes a file that has this mode whatever the umask is. The command may
+// read the one that was there meanwhile.
 func writeMode(name string, data []byte, mode fs.FileMode) error {
-	if err := os.WriteFile(name, data, mode); err != nil {
+	fresh := name + ".new"
+	if err := os.WriteFile(fresh, data, mode); err != nil {
 		return err
 	}
-	return os.Chmod(name, mode)
+	if err := os.Chmod(fresh, mode); err != nil {
+		return err
+	}
+	return os.Rename(fresh, name)
+}
+
+// removeOthers removes what a directory has beside files.
+func removeOthers(dir string, files map[string][]byte) error {
+	entries, err := os.ReadDir(dir)
+	for _, e := range entries {
+		if name := filepath.Join(dir, e.Name()); files[name] == nil {
+			err = errors.Join(err, os.Remove(name))
+		}
+	}
+	return err
+}
+
+// follow has the files of a run hold what the system trusts now: the command may
+// install CAs itself, and is to trust them as it would without us.
+func follow(ctx context.Context, p *printer, root, dir string, sources []installer.Source) (stop func()) {
+	silent := *p
+	silent.err = io.Discard // it was all said at the start
+	return launch.Watch(filepath.Join(root, systemBundle(ctx, p, root)), func() {
+		if err := fillRunDir(ctx, &silent, dir, runSet(ctx, &silent, root, sources)); err != nil {
+			p.warn("the command does not trust what it has installed itself: " + err.Error())
+		}
+	})
+}
+
+// systemBundle returns the file that has the system's CAs, or is going to.
+func systemBundle(ctx context.Context, p *printer, root string) string {
+	at, err := p.openRoot(ctx, root)
+	if err == nil {
+		defer at.close()
+		if found, err := installer.Environ(at.root, installer.Options{}, false); err == nil && found.Bundle != "" {
+			return found.Bundle
+		}
+	}
+	return "/etc/ssl/certs/ca-certificates.crt" // Debian's and Alpine's
 }
 
 // hashFile returns the name under which OpenSSL looks for c.

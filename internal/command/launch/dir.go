@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -15,15 +16,20 @@ import (
 const prefix = "certgraft-run-"
 
 // Bases returns where the directory of a run may be, the best first; tmp is what
-// the user wants, or "". A file system in memory leaves not even a changed time in
-// a layer of an image.
-func Bases(tmp, home string) []string {
-	bases := []string{"/dev/shm", "/tmp", "/var/tmp", "/run", home, ".", "/"}
-	if tmp != "" {
-		bases = append([]string{tmp}, bases...)
+// TMPDIR says, or "". A file system in memory leaves not even a changed time in a
+// layer of an image. Where the command is a container's own, TMPDIR may be the
+// image's, and in that layer: /dev is the runtime's.
+func Bases(tmp, home string, inStep bool) []string {
+	bases := []string{tmp, "/dev/shm", "/tmp", "/var/tmp", "/run", home, ".", "/"}
+	if inStep {
+		bases = append([]string{"/dev/shm", "/dev"}, bases...)
 	}
-	return bases
+	return slices.DeleteFunc(bases, func(base string) bool { return base == "" })
 }
+
+// InStep reports whether this process is what a container was made for: its first
+// one, or started by that, which is a shell.
+func InStep() bool { return os.Getpid() == 1 || os.Getppid() == 1 }
 
 // Dir is the directory of a run. As long as the process lives, and no longer, the
 // directory is locked.

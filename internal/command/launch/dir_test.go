@@ -81,6 +81,19 @@ func TestSweep(t *testing.T) {
 	}
 }
 
+// In a step of a build the TMPDIR is the image's: what is there is in the layer.
+func TestBases(t *testing.T) {
+	if got := Bases("/var/tmp", "", true); !slices.Equal(got[:3], []string{"/dev/shm", "/dev", "/var/tmp"}) {
+		t.Errorf("in a step: %q", got)
+	}
+	if got := Bases("/mine", "/home/me", false); got[0] != "/mine" || slices.Contains(got, "/dev") {
+		t.Errorf("elsewhere: %q", got)
+	}
+	if got := Bases("", "", false); got[0] != "/dev/shm" || slices.Contains(got, "") {
+		t.Errorf("without TMPDIR: %q", got)
+	}
+}
+
 func write(t *testing.T, name string) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {

@@ -1,0 +1,62 @@
+package launch
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// Whatever makes a file another one is seen: written, renamed over, made with the
+// directories above it, reached by another link.
+func TestWatch(t *testing.T) {
+	dir := t.TempDir()
+	name := filepath.Join(dir, "etc/ssl/certs/ca.crt")
+	seen := make(chan bool, 100)
+	stop := Watch(name, func() { seen <- true })
+	steps := []func(){
+		func() { write(t, name) },
+		func() { put(t, name, "more") },
+		func() { put(t, filepath.Join(dir, "x"), "other"); rename(t, filepath.Join(dir, "x"), name) },
+		func() { rename(t, filepath.Dir(name), filepath.Join(dir, "away")) },
+		func() { link(t, filepath.Join(dir, "away"), filepath.Dir(name)) },
+		func() { put(t, filepath.Join(dir, "away/ca.crt"), "behind a link") },
+	}
+	for i, step := range steps {
+		step()
+		select {
+		case <-seen:
+		case <-time.After(10 * time.Second):
+			t.Fatalf("step %d is not seen", i)
+		}
+	}
+	stop()
+	for len(seen) > 0 {
+		<-seen
+	}
+	put(t, name, "too late")
+	if len(seen) > 0 {
+		t.Error("it is still watched")
+	}
+}
+
+func put(t *testing.T, name, data string) {
+	t.Helper()
+	if err := os.WriteFile(name, []byte(data), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func rename(t *testing.T, from, to string) {
+	t.Helper()
+	if err := os.Rename(from, to); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func link(t *testing.T, target, name string) {
+	t.Helper()
+	if err := os.Symlink(target, name); err != nil {
+		t.Fatal(err)
+	}
+}
