@@ -115,9 +115,9 @@ func TestBuildKit(t *testing.T) {
 		}
 	})
 	t.Run("refused", func(t *testing.T) {
-		key := rig.Write(t, filepath.Join(t.TempDir(), "empty.pem"), "no certificate\n")
-		args := append(s.frontend()[:2:2], "--secret", "id=certgraft,src="+key)
-		out, err := s.kit.Build(t, s.dockerfile(t, "RUN echo a secret without a certificate"), args...)
+		empty := rig.Write(t, filepath.Join(t.TempDir(), "empty.pem"), "no certificate\n")
+		s := setup{s.kit, s.registry, empty, s.url}
+		out, err := s.kit.Build(t, s.dockerfile(t, "RUN echo a secret without a certificate"), s.frontend()...)
 		if err == nil || !strings.Contains(out, "certgraft: ") || !strings.Contains(out, "certificate") {
 			t.Errorf("a secret without a certificate: %v\n%s", err, out)
 		}
@@ -175,8 +175,8 @@ func (s setup) anotherCA(t *testing.T) {
 	if out, err := s.kit.Build(t, dir, s.frontend()...); err != nil || !strings.Contains(out, "RUN echo cached") {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	other := rig.NewAuthority(t, "Example Other Proxy").CAFile
-	out, err := s.kit.Build(t, dir, append(s.frontend()[:2:2], "--secret", "id=certgraft,src="+other)...)
+	s.ca = rig.NewAuthority(t, "Example Other Proxy").CAFile
+	out, err := s.kit.Build(t, dir, s.frontend()...)
 	if _, step, _ := strings.Cut(out, "RUN echo cached"); err != nil || !strings.Contains(step, "CACHED") {
 		t.Errorf("another CA runs the step again: %v\n%s", err, out)
 	}

@@ -38,7 +38,7 @@ func TestDocker(t *testing.T) {
 		t.Errorf("the step does not say that it has variables:\n%s", out)
 	}
 	var names []string
-	for _, name := range strings.Fields(rig.Run(t, "sh", "-c", lastLayer, "sh", strings.Join(rig.DockerCommand(t, "save", "frontend-built:1"), " "), t.TempDir())) {
+	for name := range strings.FieldsSeq(rig.Run(t, "sh", "-c", lastLayer, "sh", strings.Join(rig.DockerCommand(t, "save", "frontend-built:1"), " "), t.TempDir())) {
 		if !strings.HasSuffix(name, "/") {
 			names = append(names, name)
 		}
