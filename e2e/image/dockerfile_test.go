@@ -36,6 +36,14 @@ func TestDockerfileExampleBuildKit(t *testing.T) {
 		})
 	}
 	t.Run("clients", func(t *testing.T) { clients(t, b.Debian, "example-corporate", corp) })
+	t.Run("one-step", func(t *testing.T) {
+		rig.Docker(t, append([]string{"build", "--network=none"}, b.BuildArgs(t, "one-step", "example-one-step", corp.CAFile)...)...)
+		const look = `ls /usr/local/share/ca-certificates; ls -d /usr/local/share/certgraft; grep "$1" /etc/ssl/certs/ca-certificates.crt; true`
+		line := strings.Split(rig.Read(t, corp.CAFile), "\n")[2]
+		if out := rig.Docker(t, "run", "--rm", "--network", "none", "example-one-step", "sh", "-c", look, "sh", line); strings.Contains(strings.ReplaceAll(out, "cannot access '/usr/local/share/certgraft'", ""), "certgraft") || strings.Contains(out, line) {
+			t.Errorf("the image has what was for the step alone: %s", out)
+		}
+	})
 	t.Run("nonroot runs as such", func(t *testing.T) {
 		if out := rig.Docker(t, "run", "--rm", "--network", "none", "example-nonroot", "id", "-u"); strings.TrimSpace(out) != "65532" {
 			t.Errorf("user %s", out)

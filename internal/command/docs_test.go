@@ -44,8 +44,8 @@ type docRun struct {
 
 func (d *docRun) page(t *testing.T, file string) {
 	lines := docLines(t, file)
-	if strings.Contains(file, "Dockerfile") && len(lines) != 6 {
-		t.Errorf("%d command lines in %s, want 6", len(lines), file)
+	if strings.Contains(file, "Dockerfile") && len(lines) != 7 {
+		t.Errorf("%d command lines in %s, want 7", len(lines), file)
 	}
 	blocks := map[int]string{}
 	for _, l := range lines {
