@@ -69,7 +69,9 @@ func (o *hookOptions) run(ctx context.Context, p *printer, which string, specs [
 		return nil
 	}
 	err = fmt.Errorf("hook %s: container %s: %w", which, at.ID, err)
-	o.log(err)
+	if at.ID != "" { // else no runtime has called
+		o.log(err)
+	}
 	if o.strict {
 		return err
 	}
