@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -77,8 +78,10 @@ func (s *Session) resolve(ctx context.Context, opt Options, host string) ([]stri
 		return nil, errors.Join(errors.New(f.Text), err)
 	}
 	var addresses []string
-	for _, a := range found {
-		addresses = append(addresses, a.Unmap().String())
+	for _, a := range found { // /etc/hosts may have one several times
+		if address := a.Unmap().String(); !slices.Contains(addresses, address) {
+			addresses = append(addresses, address)
+		}
 	}
 	s.done("resolve", strings.Join(addresses, ", "))
 	return addresses, nil

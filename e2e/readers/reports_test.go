@@ -61,7 +61,7 @@ var reports = []report{
 	// Names and name constraints.
 	{"debops/debops#728", "directory-permitted", "go/1.26", "go", everywhere, `(have it issued anew without that extension)`, anew, true},
 	{"openssl/openssl#13758", "cn-not-permitted", "openssl/3.5", "", everywhere, `(certificate for names that the CA may issue for, or of another CA)`, anew, true},
-	{"golang/go#39568", "cn-only", "go/1.26", "go", everywhere, `(have one issued for this name)`, anew, true},
+	{"golang/go#39568", "cn-only", "go/1.26", "go", everywhere, `(have the certificate issued with the host itself as subjectAltName)`, anew, true},
 	{"hexpm/hex#1637", "cn-only", "erlang/27", "", everywhere, `Erlang \d+.* refuses?: .*(have the certificate issued with the host itself as subjectAltName)`, anew, false},
 	{"a wildcard, with Erlang", "wildcard", "erlang/27", "", everywhere, `Erlang \d+.* refuses?: .*add (\{customize_hostname_check.*\}) to the options`, option, false},
 	{"docker/docs#21918", "ip-as-dns", "curl/8.14", "", everywhere, `have it issued with (subjectAltName=\S+\w)`, extension, true},
