@@ -40,7 +40,8 @@ func (o *Overlay) Try() error {
 func (o *Overlay) try() error {
 	tried := map[string]bool{} // directories
 	for c := range o.Changes() {
-		dir, isFile := path.Dir(c.Name), c.Prior != nil && c.Prior.Mode().IsRegular()
+		// Of files that go, only the directory counts: nobody mounts what is one of many.
+		dir, isFile := path.Dir(c.Name), !c.Removed && c.Prior != nil && c.Prior.Mode().IsRegular()
 		if tried[dir] && !isFile {
 			continue
 		}
