@@ -160,6 +160,9 @@ func (o *removeOptions) selection(ctx context.Context, specs []string) (removal,
 // known refuses names that neither the catalogue nor the record of root has. Of
 // a record that cannot be read package installer says what is wrong.
 func (r removal) known(root fs.FS) error {
+	if len(r.unknown) == 0 {
+		return nil // without reading the record once more
+	}
 	names, err := installer.RecordedSources(root)
 	if err != nil {
 		return nil //nolint:nilerr // as above
