@@ -297,6 +297,10 @@ func TestVerifyIsNotTakenInByANameOfRDS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	root := t.TempDir() // which trusts somebody else
+	bundle := filepath.Join(root, "etc/ssl/certs/ca-certificates.crt")
+	rig.Run(t, "mkdir", "-p", filepath.Dir(bundle))
+	rig.Write(t, bundle, rig.Read(t, rig.NewAuthority(t, "Other Root").CAFile))
 	var none *member
 	imitated := 0
 	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
@@ -311,7 +315,7 @@ func TestVerifyIsNotTakenInByANameOfRDS(t *testing.T) {
 		leaf := fake.make(t, "localhost", localhostCert)
 		for _, a := range []rig.Authority{leaf.files(t, fake), leaf.files(t, fake, fake)} {
 			port := rig.TLSServer(t, a)
-			for _, trust := range [][]string{{"--root", t.TempDir()}, {"--only", "--with", file}} {
+			for _, trust := range [][]string{{"--root", root}, {"--only", "--with", file}} {
 				v := verify(t, 5, append(trust, fmt.Sprintf("127.0.0.1:%d", port))...)
 				if v.Verdict.Cause != "impostor" || strings.Contains(v.Verdict.Cure, "certgraft install") {
 					t.Errorf("%s: %+v", real.Subject, v.Verdict)
