@@ -17,6 +17,6 @@ import (
 func main() {
 	if err := grpcclient.RunFromEnvironment(appcontext.Context(), build.Build); err != nil {
 		bklog.L.Errorf("certgraft-frontend: %+v", err)
-		os.Exit(1) //nolint:forbidigo // this is main
+		os.Exit(1)
 	}
 }
