@@ -56,7 +56,7 @@ func TestProxyThatIsNoURL(t *testing.T) {
 			}
 		}
 	}
-	t.Setenv("NO_PROXY", "")
+	t.Setenv("no_proxy", "")
 	t.Setenv("HTTPS_PROXY", "%zz")
 	if err := ask("https://example.com"); err == nil || !strings.Contains(err.Error(), "HTTPS_PROXY") {
 		t.Errorf("%v", err)
