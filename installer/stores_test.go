@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -33,7 +34,8 @@ func tree(t *testing.T, archive string, cas ...*roottest.CA) fstest.MapFS {
 		}
 		text := string(f.Data)
 		for i, ca := range cas {
-			text = strings.ReplaceAll(text, "CA"+string(rune('1'+i)), strings.TrimSpace(ca.PEM()))
+			// The base64 of another may have these letters too.
+			text = regexp.MustCompile(`(^|[\s"])CA`+string(rune('1'+i))+`\b`).ReplaceAllString(text, "${1}"+strings.TrimSpace(ca.PEM()))
 		}
 		out[name] = &fstest.MapFile{Data: []byte(text), Mode: f.Mode}
 	}
