@@ -219,9 +219,10 @@ func beside(t *testing.T, name string, turns int, take func(turn, i int) measure
 	}
 	ours, theirs := best[0], best[1]
 	for what, bad := range map[string]bool{
-		"takes more than 1.05 of its time":   ours.wall.Seconds() > 1.05*theirs.wall.Seconds(),
-		"takes more than 1.05 of its memory": float64(ours.memory) > 1.05*float64(theirs.memory),
-		"moves more bytes":                   float64(ours.down+ours.up) > 1.05*float64(theirs.down+theirs.up)+2e6, // of questions about what was signed
+		"takes more than 1.05 of its time": ours.wall.Seconds() > 1.05*theirs.wall.Seconds(),
+		// The program itself is larger by a megabyte, and its pages are counted too.
+		"takes more than 1.1 of its memory": float64(ours.memory) > 1.1*float64(theirs.memory),
+		"moves more bytes":                  float64(ours.down+ours.up) > 1.05*float64(theirs.down+theirs.up)+2e6, // of questions about what was signed
 	} {
 		if bad {
 			t.Errorf("beside the first round, %s %s", name, what)
