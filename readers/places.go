@@ -113,14 +113,11 @@ func httpxPlaces(at where) []place {
 	return []place{{variables: []string{"SSL_CERT_FILE"}, paths: certifi(at), read: wholeFile, must: true}}
 }
 
-// javaOptions are variables with options of Java. The last that is set decides.
-var javaOptions = []string{"JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS"}
-
 // javaPlaces are the trust stores of a runtime: the one that an option names, which
 // trusts nobody where that is missing; else jssecacerts, where there is one, in place
 // of cacerts.
 func javaPlaces(at where) []place {
-	for _, variable := range slices.Backward(javaOptions) {
+	for _, variable := range slices.Backward(settings.JavaVariables) {
 		if name, password := settings.Java(at.environ[variable]); name != "" {
 			return []place{{paths: unrooted([]string{name}), read: javaStoreWith(password), must: true}}
 		}

@@ -99,13 +99,9 @@ func addFile(ctx context.Context, set *certs.Set, name string) error {
 	return err
 }
 
-// javaVariables hold options of Java runtimes. Those of the later ones take the
-// place of those of the first.
-var javaVariables = []string{"JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS"}
-
 // addJava adds the certificates of the trust stores that options of Java name.
 func addJava(ctx context.Context, p *printer, set *certs.Set) {
-	for _, variable := range javaVariables {
+	for _, variable := range settings.JavaVariables {
 		name, password := settings.Java(p.env[variable])
 		if name == "" {
 			continue
@@ -164,7 +160,7 @@ func addKeystore(ctx context.Context, set *certs.Set, name, password string) err
 // options behind what they hold.
 func javaOverrides(env environ, options string) map[string]string {
 	out := map[string]string{}
-	for _, name := range javaVariables[1:] {
+	for _, name := range settings.JavaVariables[1:] {
 		if store, _ := settings.Java(env[name]); store != "" {
 			out[name] = env[name] + " " + options
 		}
