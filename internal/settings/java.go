@@ -4,10 +4,10 @@ import (
 	"strings"
 )
 
-// trustStore is the property of a Java runtime that names its trust store.
 // JavaVariables hold options of Java runtimes. What a later one says counts.
 var JavaVariables = []string{"JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS"}
 
+// trustStore is the property of a Java runtime that names its trust store.
 const trustStore = "javax.net.ssl.trustStore"
 
 // Java returns the trust store that options of a Java runtime name, and its
