@@ -2,6 +2,7 @@ package step
 
 import (
 	"io/fs"
+	"iter"
 	"os"
 	"path"
 
@@ -63,16 +64,21 @@ func keep(root string, r *rootfs.Overlay) (map[string]kept, error) {
 			return nil, err
 		}
 		all[c.Name] = k
-		for dir := path.Dir(c.Name); ; dir = path.Dir(dir) {
+		for dir := range upwards(path.Dir(c.Name)) {
 			if _, known := all[dir]; !known {
 				all[dir] = kept{Before: look(root, dir), Directory: true}
-			}
-			if dir == "." {
-				break
 			}
 		}
 	}
 	return all, nil
+}
+
+// upwards yields a name and the directories above it, the root last.
+func upwards(name string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for ; yield(name) && name != "."; name = path.Dir(name) {
+		}
+	}
 }
 
 func (k *kept) read(root, name string) (err error) {

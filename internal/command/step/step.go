@@ -121,12 +121,9 @@ func (s *Step) look() map[string]*status {
 // directories above.
 func (s *Step) lookAtChanges(r *rootfs.Overlay, now map[string]*status) {
 	for c := range r.Changes() {
-		for name := c.Name; ; name = path.Dir(name) {
+		for name := range upwards(c.Name) {
 			if _, known := now[name]; !known {
 				now[name] = look(s.opt.Root, name)
-			}
-			if name == "." {
-				break
 			}
 		}
 	}
@@ -212,11 +209,8 @@ func (s *Step) removeDir(r *rootfs.Overlay, name string) error {
 	if name == localAnchors && !s.tool && hasTool(r) {
 		return nil
 	}
-	entries, err := r.ReadDir(name)
-	if err != nil || len(entries) > 0 {
-		return ignoreMissing(err)
-	}
-	return r.Remove(name)
+	_, err := removeIfEmpty(r, name)
+	return err
 }
 
 // hasTool reports whether the root has the tool of the package ca-certificates.
@@ -229,15 +223,21 @@ func hasTool(r *rootfs.Overlay) bool {
 // is left in it.
 func removeEmpty(r *rootfs.Overlay, dir string, all map[string]kept) error {
 	for ; dir != "." && all[dir].made(); dir = path.Dir(dir) {
-		entries, err := r.ReadDir(dir)
-		if err != nil || len(entries) > 0 {
-			return ignoreMissing(err)
-		}
-		if err := r.Remove(dir); err != nil {
+		if gone, err := removeIfEmpty(r, dir); err != nil || !gone {
 			return err
 		}
 	}
 	return nil
+}
+
+// removeIfEmpty removes a directory in which nothing is, and reports whether it did.
+func removeIfEmpty(r *rootfs.Overlay, dir string) (gone bool, err error) {
+	entries, err := r.ReadDir(dir)
+	if err != nil || len(entries) > 0 {
+		return false, ignoreMissing(err)
+	}
+	err = r.Remove(dir)
+	return err == nil, err
 }
 
 func ignoreMissing(err error) error {
