@@ -88,11 +88,18 @@ func (t *tree) openDirectory(name string) (directory, error) {
 // too many.
 func (t *tree) forget(name string) {
 	for open, dir := range t.dirs {
-		if name == "." || open == name || strings.HasPrefix(open, name+"/") {
+		if name == "." || isIn(open, name) {
 			dir.close()
 			delete(t.dirs, open)
 		}
 	}
+}
+
+// isIn reports whether a name is dir or below it. It is asked for each name that is
+// removed and each open directory, so it makes no string.
+func isIn(name, dir string) bool {
+	rest, ok := strings.CutPrefix(name, dir)
+	return ok && (rest == "" || rest[0] == '/')
 }
 
 // openFile opens the file at name, and does not follow a link that someone has
