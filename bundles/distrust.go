@@ -7,7 +7,6 @@ import (
 	_ "embed" // the lists
 	"errors"
 	"fmt"
-	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -148,9 +147,6 @@ func (d *Distrusted) OfKey(digest string) *Distrust {
 	}
 	return d.keys[f]
 }
-
-// All yields the lists by name.
-func (d *Distrusted) All() iter.Seq[*Distrust] { return slices.Values(d.lists) }
 
 // Find returns the lists that a name stands for, with its "@" or without: one, or
 // for [AllDistrusted] all that block wholly. The error wraps [ErrUsage].
