@@ -75,6 +75,16 @@ func parseSource(c *Catalogue, spec string, insecure bool) (*source, error) {
 	return nil, err
 }
 
+// Path returns the file or directory that an argument of [Load] names, without its
+// pin. ok is false for an argument of another kind.
+func (c *Catalogue) Path(spec string) (name string, ok bool) {
+	s, err := parseSource(c, spec, true)
+	if err != nil || s.path == "" {
+		return "", false
+	}
+	return s.path, true
+}
+
 func (s *source) setURL(address string, insecure bool) error {
 	u, err := url.Parse(address)
 	switch {

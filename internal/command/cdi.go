@@ -43,7 +43,11 @@ func (o *cdiOptions) run(ctx context.Context, p *printer, specs []string) error 
 	if !isDeviceName(o.device) {
 		return usagef("cdi: --device %q: a name has letters, digits and inside also . _ - :", o.device)
 	}
-	in, out, err := hookArguments(slices.Clone(specs), nil, o.strict)
+	catalogue, err := o.source.fetch.catalogue(ctx)
+	if err != nil {
+		return err
+	}
+	in, out, err := hookArguments(catalogue, slices.Clone(specs), nil, o.strict)
 	if err != nil {
 		return err
 	}

@@ -70,6 +70,11 @@ func (o *fetchOptions) misused(ctx context.Context, specs []string) error {
 	return errors.Join(errs...)
 }
 
+// catalogue returns the catalogue in which sources are looked up.
+func (o *fetchOptions) catalogue(ctx context.Context) (*bundles.Catalogue, error) {
+	return bundles.Catalog(ctx, bundles.Options{Catalog: catalogFiles(o.catalog)})
+}
+
 // catalogFlag is the flag of the commands that read the catalogue.
 func catalogFlag(file *string) cli.Flag {
 	return &cli.StringFlag{Name: "catalog", Category: sourceFlags, Usage: "also know the providers in `FILE`", EnvVars: []string{"CERTGRAFT_CATALOG"}, TakesFile: true, Destination: file}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/certgraft/certgraft/bundles"
 	"github.com/certgraft/certgraft/installer"
 	"github.com/certgraft/certgraft/internal/atomicfile"
 	"github.com/certgraft/certgraft/internal/command/oci"
@@ -159,14 +160,14 @@ func (o *hookOptions) log(failure error) {
 
 // hookArguments returns the arguments of both hooks: the sources, as a hook finds
 // them wherever it runs, and flags.
-func hookArguments(specs, flags []string, strict bool) (in, out []string, err error) {
+func hookArguments(catalogue *bundles.Catalogue, specs, flags []string, strict bool) (in, out []string, err error) {
 	for i, spec := range specs {
-		switch {
+		switch _, isPath := catalogue.Path(spec); {
 		case isStdin(spec):
 			return nil, nil, usagef("standard input is no source of a hook: it has the state of the container")
 		case isRemote(spec):
 			return nil, nil, hint.Add(usagef("%s is no source of a hook: each container would wait for a download", spec), "certgraft bundle URL --output FILE keeps it in a file: name that")
-		case isPath(spec):
+		case isPath:
 			if specs[i], err = filepath.Abs(spec); err != nil {
 				return nil, nil, err
 			}

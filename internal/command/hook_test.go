@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/certgraft/certgraft/bundles"
 	"github.com/certgraft/certgraft/internal/roottest"
 )
 
@@ -213,5 +214,24 @@ func TestNextRuntime(t *testing.T) {
 	}
 	if got, err := nextRuntime("", dir, self); err == nil {
 		t.Errorf("%s", got)
+	}
+}
+
+// A hook runs in a directory of its own, so that each file needs a whole path, one
+// without a slash too.
+func TestHookArguments(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	testFile(t, filepath.Join(dir, "mozilla"), nil)
+	testFile(t, filepath.Join(dir, "corp"), nil)
+	catalogue, err := bundles.Catalog(t.Context(), bundles.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pin := "@sha256:" + strings.Repeat("0", 64)
+	in, _, err := hookArguments(catalogue, []string{"mozilla", "corp", "corp.pem", "corp.pem" + pin, "/etc/corp.pem"}, nil, false)
+	want := []string{"--offline", "mozilla", filepath.Join(dir, "corp"), filepath.Join(dir, "corp.pem"), filepath.Join(dir, "corp.pem") + pin, "/etc/corp.pem"}
+	if err != nil || !slices.Equal(in, want) {
+		t.Errorf("%q, %v", in, err)
 	}
 }

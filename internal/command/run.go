@@ -68,7 +68,11 @@ func splitCommand(c *cli.Context) (specs, argv []string, err error) {
 
 func (o *runOptions) run(ctx context.Context, p *printer, specs, argv []string) error {
 	if o.optional {
-		if specs = present(specs); len(specs) == 0 && o.source.lock == "" {
+		catalogue, err := o.source.fetch.catalogue(ctx)
+		if err != nil {
+			return err
+		}
+		if specs = present(catalogue, specs); len(specs) == 0 && o.source.lock == "" {
 			return runPlain(p, argv)
 		}
 	}

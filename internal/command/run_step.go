@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/certgraft/certgraft/bundles"
 	"github.com/certgraft/certgraft/installer"
 	"github.com/certgraft/certgraft/internal/command/launch"
 	"github.com/certgraft/certgraft/internal/command/step"
@@ -167,20 +168,18 @@ func notStarted(argv []string, err error) error {
 	return hint.Add(fmt.Errorf("run %s: %w", argv[0], err), "the command is what stands behind the first --; without a shell it is one program and its arguments")
 }
 
-// present returns the sources that are there: of the files and directories among
-// them those that exist and are not empty.
-func present(specs []string) []string {
+// present returns the sources that exist: of the files and directories among them
+// those that are not empty.
+func present(catalogue *bundles.Catalogue, specs []string) []string {
 	return slices.DeleteFunc(slices.Clone(specs), func(spec string) bool {
-		if !isPath(spec) {
+		name, ok := catalogue.Path(spec)
+		if !ok {
 			return false
 		}
-		info, err := os.Stat(spec)
+		info, err := os.Stat(name)
 		return isMissing(err) || err == nil && info.Mode().IsRegular() && info.Size() == 0
 	})
 }
 
 // isRemote reports whether a source is a URL.
 func isRemote(spec string) bool { return strings.Contains(spec, "://") }
-
-// isPath reports whether a source is a file or a directory.
-func isPath(spec string) bool { return strings.ContainsRune(spec, '/') && !isRemote(spec) }

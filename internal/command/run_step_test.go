@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/certgraft/certgraft/bundles"
 	"github.com/certgraft/certgraft/installer"
 	"github.com/certgraft/certgraft/internal/command/step"
 	"github.com/certgraft/certgraft/internal/roottest"
@@ -61,12 +62,23 @@ func TestDecideInRoot(t *testing.T) {
 	}
 }
 
+// A source is a file by the same rule for run --optional and for what loads it: one
+// without a slash too, and behind a name that ends in a pin.
 func TestPresent(t *testing.T) {
 	dir := t.TempDir()
+	t.Chdir(dir)
+	catalogue, err := bundles.Catalog(t.Context(), bundles.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pin := "@sha256:" + strings.Repeat("0", 64)
 	full, empty := testFile(t, filepath.Join(dir, "full"), []byte("x")), testFile(t, filepath.Join(dir, "empty"), nil)
-	all := []string{full, empty, filepath.Join(dir, "nowhere"), filepath.Join(full, "below"), dir, "aws-rds", "https://nowhere.test/ca.pem"}
-	want := []string{full, dir, "aws-rds", "https://nowhere.test/ca.pem"}
-	if got := present(all); !slices.Equal(got, want) {
+	all := []string{full, empty, filepath.Join(dir, "nowhere"), filepath.Join(full, "below"), dir, "aws-rds", "https://nowhere.test/ca.pem", "-",
+		"full", "empty", "nowhere.pem", full + pin, "full" + pin, "nowhere.pem" + pin}
+	want := []string{full, dir, "aws-rds", "https://nowhere.test/ca.pem", "-", "full", full + pin, "full" + pin}
+	testFile(t, filepath.Join(dir, "mozilla"), nil) // an id wins
+	all, want = append(all, "mozilla"), append(want, "mozilla")
+	if got := present(catalogue, all); !slices.Equal(got, want) {
 		t.Errorf("present are %q, want %q", got, want)
 	}
 }

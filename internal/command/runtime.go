@@ -10,6 +10,7 @@ import (
 	"slices"
 	"syscall"
 
+	"github.com/certgraft/certgraft/bundles"
 	"github.com/certgraft/certgraft/installer"
 	"github.com/certgraft/certgraft/internal/command/oci"
 	"github.com/certgraft/certgraft/internal/hint"
@@ -110,7 +111,11 @@ func (w *wrapper) addHooks(ctx context.Context, bundle, self string, config host
 	if len(config.Sources) == 0 {
 		return hint.Add(fmt.Errorf("%s names no sources", w.config), `"sources": ["/etc/certgraft/corp.pem"]`)
 	}
-	in, out, err := hookArguments(slices.Clone(config.Sources), nil, config.Strict)
+	catalogue, err := bundles.Catalog(ctx, bundles.Options{})
+	if err != nil {
+		return err
+	}
+	in, out, err := hookArguments(catalogue, slices.Clone(config.Sources), nil, config.Strict)
 	if err != nil {
 		return err
 	}
