@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/certgraft/certgraft/internal/glob"
 	"github.com/certgraft/certgraft/rootfs"
 )
 
@@ -16,8 +17,9 @@ type found struct{ path, release string }
 // finder looks for readers in a root. Each is found by its name in the places where
 // such things are put; no directory is searched.
 type finder struct {
-	*globber
+	*glob.Tree
 
+	root    *rootfs.Overlay
 	environ map[string]string
 	bins    func() []string // directories of programs
 	sites   func() []string // directories of Python's modules
@@ -25,8 +27,8 @@ type finder struct {
 }
 
 func newFinder(root *rootfs.Overlay, environ map[string]string) *finder {
-	f := &finder{globber: newGlobber(root), environ: environ}
-	f.bins = sync.OnceValue(func() []string { return f.globs(slices.Concat(f.searchPath(), programDirs)...) })
+	f := &finder{Tree: glob.New(root), root: root, environ: environ}
+	f.bins = sync.OnceValue(func() []string { return f.Match(slices.Concat(f.searchPath(), programDirs)...) })
 	f.sites = sync.OnceValue(f.sitePackages)
 	f.homes = sync.OnceValue(f.javaHomes)
 	return f
@@ -64,7 +66,7 @@ var javaNames = []string{"jdk", "jre", "java", "graal", "zulu", "corretto", "tem
 // calledLikeJava returns what in directories has such a name.
 func (f *finder) calledLikeJava(dirs ...string) (names []string) {
 	for _, dir := range dirs {
-		for _, e := range f.list(dir) {
+		for _, e := range f.List(dir) {
 			lower := strings.ToLower(e.Name())
 			if slices.ContainsFunc(javaNames, func(part string) bool { return strings.Contains(lower, part) }) {
 				names = append(names, path.Join(dir, e.Name()))
@@ -74,30 +76,15 @@ func (f *finder) calledLikeJava(dirs ...string) (names []string) {
 	return names
 }
 
-// globs returns the names that match any of the patterns; {home} is every home
-// directory.
-func (f *finder) globs(patterns ...string) (names []string) {
-	for _, p := range patterns {
-		each := []string{p}
-		if rest, ok := strings.CutPrefix(p, "{home}"); ok {
-			each = []string{"root" + rest, "home/*" + rest}
-		}
-		for _, p := range each {
-			names = append(names, f.glob(p)...)
-		}
-	}
-	return names
-}
-
 // sitePackages returns the directories with Python's modules.
 func (f *finder) sitePackages() (sites []string) {
-	homes := f.globs(pythonHomes...)
+	homes := f.Match(pythonHomes...)
 	for _, name := range []string{"VIRTUAL_ENV", "CONDA_PREFIX"} {
 		homes = append(homes, unrooted([]string{f.environ[name]})...)
 	}
 	for _, home := range homes {
 		for _, lib := range []string{"lib", "lib64"} {
-			for _, python := range f.in(path.Join(home, lib), "python3*") {
+			for _, python := range f.In(path.Join(home, lib), "python3*") {
 				sites = append(sites, python+"/site-packages", python+"/dist-packages")
 			}
 		}
@@ -109,7 +96,7 @@ func (f *finder) sitePackages() (sites []string) {
 // versions put on it in place of programs is found where the programs are.
 func (f *finder) searchPath() (dirs []string) {
 	for _, dir := range unrooted(strings.Split(f.environ["PATH"], ":")) {
-		if !strings.ContainsAny(dir, meta) && path.Base(dir) != "shims" {
+		if !glob.HasMeta(dir) && path.Base(dir) != "shims" {
 			dirs = append(dirs, dir)
 		}
 	}
@@ -120,12 +107,7 @@ func (f *finder) searchPath() (dirs []string) {
 func (f *finder) distinct(all []found) (kept []found) {
 	seen := map[string]bool{}
 	for _, at := range all {
-		real, err := f.root.Resolve(at.path)
-		if err != nil || seen[real] {
-			continue
-		}
-		if f.exists(real) {
-			seen[real] = true
+		if real, ok := f.Enter(seen, at.path); ok {
 			kept = append(kept, found{real, at.release})
 		}
 	}
@@ -148,9 +130,9 @@ func programs(name string) func(*finder) []found {
 // libraries finds shared libraries where the linker looks.
 func libraries(names ...string) func(*finder) []found {
 	return func(f *finder) (all []found) {
-		for _, dir := range f.globs("usr/lib/*-linux-*", "usr/lib", "usr/lib64", "lib/*-linux-*", "lib", "lib64", "usr/local/lib", "usr/local/lib64") {
+		for _, dir := range f.Match("usr/lib/*-linux-*", "usr/lib", "usr/lib64", "lib/*-linux-*", "lib", "lib64", "usr/local/lib", "usr/local/lib64") {
 			for _, name := range names {
-				for _, at := range f.in(dir, name) {
+				for _, at := range f.In(dir, name) {
 					all = append(all, found{path: at})
 				}
 			}
@@ -174,11 +156,11 @@ func pythons(f *finder) (all []found) {
 // pythonsIn returns what in a directory may be an interpreter. Few have one, and those of
 // programs have many names: they are not listed for it.
 func (f *finder) pythonsIn(dir string) (names []string) {
-	if f.exists(path.Join(dir, "python3")) {
-		return f.in(dir, "python3.*")
+	if f.Exists(path.Join(dir, "python3")) {
+		return f.In(dir, "python3.*")
 	}
 	for minor := 8; minor < 17; minor++ {
-		names = append(names, f.in(dir, "python3."+strconv.Itoa(minor))...)
+		names = append(names, f.In(dir, "python3."+strconv.Itoa(minor))...)
 	}
 	return names
 }
@@ -187,7 +169,7 @@ func (f *finder) pythonsIn(dir string) (names []string) {
 func modules(name string) func(*finder) []found {
 	return func(f *finder) (all []found) {
 		for _, dir := range f.sites() {
-			for _, at := range slices.Concat(f.in(dir, name+"-*.dist-info"), f.in(dir, name+"-*.egg-info")) {
+			for _, at := range slices.Concat(f.In(dir, name+"-*.dist-info"), f.In(dir, name+"-*.egg-info")) {
 				release := strings.TrimSuffix(strings.TrimSuffix(strings.TrimPrefix(path.Base(at), name+"-"), ".egg-info"), ".dist-info")
 				release, _, _ = strings.Cut(release, "-")
 				all = append(all, found{path.Join(dir, name), release})
@@ -235,7 +217,7 @@ func (f *finder) nodeRelease(program string) (release string, official bool) {
 // libssl: it has a library beside it, or the distribution builds it without. Else it
 // is a package of nodejs.org's build.
 func (f *finder) ownNode() bool {
-	if len(f.globs("usr/lib/libnode.so*", "usr/lib64/libnode.so*", "usr/lib/*-linux-gnu*/libnode.so*")) > 0 {
+	if len(f.Match("usr/lib/libnode.so*", "usr/lib64/libnode.so*", "usr/lib/*-linux-gnu*/libnode.so*")) > 0 {
 		return true
 	}
 	system, err := f.root.Content("etc/os-release")
@@ -267,7 +249,7 @@ func define(text, name string) string {
 func javas(f *finder) (all []found) {
 	for _, home := range f.homes() {
 		for _, home := range []string{home, path.Join(home, "jre")} { // the latter in version 8
-			if dir := path.Join(home, "lib/security"); f.exists(path.Join(dir, "cacerts")) || f.exists(path.Join(dir, "jssecacerts")) {
+			if dir := path.Join(home, "lib/security"); f.Exists(path.Join(dir, "cacerts")) || f.Exists(path.Join(dir, "jssecacerts")) {
 				all = append(all, found{home, f.javaRelease(home)})
 			}
 		}
@@ -276,7 +258,7 @@ func javas(f *finder) (all []found) {
 }
 
 func (f *finder) javaHomes() []string {
-	homes := append(f.globs(javaDirs...), f.calledLikeJava(append([]string{"opt", "usr/local", "usr/lib", "app", ".", "root"}, f.globs("home/*")...)...)...)
+	homes := append(f.Match(javaDirs...), f.calledLikeJava(append([]string{"opt", "usr/local", "usr/lib", "app", ".", "root"}, f.Match("home/*")...)...)...)
 	for name, value := range f.environ {
 		if strings.HasSuffix(name, "JAVA_HOME") || name == "JRE_HOME" {
 			homes = append(homes, unrooted([]string{value})...)
@@ -307,7 +289,7 @@ func (f *finder) javaRelease(home string) string {
 
 // erlangs finds Erlang by the release that it says it is.
 func erlangs(f *finder) (all []found) {
-	for _, at := range f.globs("usr/lib/erlang/releases/*/OTP_VERSION", "usr/local/lib/erlang/releases/*/OTP_VERSION", "opt/*/lib/erlang/releases/*/OTP_VERSION",
+	for _, at := range f.Match("usr/lib/erlang/releases/*/OTP_VERSION", "usr/local/lib/erlang/releases/*/OTP_VERSION", "opt/*/lib/erlang/releases/*/OTP_VERSION",
 		"{home}/.local/share/mise/installs/erlang/*/releases/*/OTP_VERSION", "{home}/.asdf/installs/erlang/*/releases/*/OTP_VERSION") {
 		dir := path.Dir(at)
 		all = append(all, found{path.Dir(path.Dir(dir)), path.Base(dir)})

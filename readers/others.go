@@ -67,7 +67,7 @@ func rootsOf(named func(*finder) []string) func(*finder) []found {
 // module returns a file of a Python module, in each place of modules.
 func (f *finder) module(file string) (names []string) {
 	for _, dir := range f.sites() {
-		if at := path.Join(dir, file); f.exists(at) {
+		if at := path.Join(dir, file); f.Exists(at) {
 			names = append(names, at)
 		}
 	}
@@ -90,7 +90,7 @@ func oldPips(f *finder) []found {
 	return rootsOf(func(f *finder) (names []string) {
 		for _, name := range f.module("pip/_vendor/certifi/cacert.pem") {
 			site := strings.TrimSuffix(name, "/pip/_vendor/certifi/cacert.pem")
-			recent := slices.ContainsFunc(f.in(site, "pip-*.dist-info"), func(info string) bool {
+			recent := slices.ContainsFunc(f.In(site, "pip-*.dist-info"), func(info string) bool {
 				return atLeast(strings.TrimPrefix(path.Base(info), "pip-"), 24, 2)
 			})
 			if !recent || !atLeast(strings.TrimPrefix(path.Base(path.Dir(site)), "python"), 3, 10) {
@@ -111,27 +111,27 @@ func atLeast(version string, major, minor int) bool {
 }
 
 func botocoreFiles(f *finder) []string {
-	return append(f.module("botocore/cacert.pem"), f.globs("usr/local/aws-cli/v2/*/dist/awscli/botocore/cacert.pem", "opt/aws-cli/v2/*/dist/awscli/botocore/cacert.pem")...)
+	return append(f.module("botocore/cacert.pem"), f.Match("usr/local/aws-cli/v2/*/dist/awscli/botocore/cacert.pem", "opt/aws-cli/v2/*/dist/awscli/botocore/cacert.pem")...)
 }
 
 func grpcFiles(f *finder) []string {
 	return append(f.module("grpc/_cython/_credentials/roots.pem"),
-		f.globs("usr/local/bundle/gems/grpc-*/etc/roots.pem", "var/lib/gems/*/gems/grpc-*/etc/roots.pem", "usr/local/lib/ruby/gems/*/gems/grpc-*/etc/roots.pem")...)
+		f.Match("usr/local/bundle/gems/grpc-*/etc/roots.pem", "var/lib/gems/*/gems/grpc-*/etc/roots.pem", "usr/local/lib/ruby/gems/*/gems/grpc-*/etc/roots.pem")...)
 }
 
 // condaFiles returns the bundle that the OpenSSL of Conda reads, of the installation
 // and of each environment.
 func condaFiles(f *finder) (names []string) {
 	for _, base := range []string{"opt/*conda*", "opt/*mamba*", "opt/miniforge*", "{home}/*conda*", "{home}/miniforge*", "usr/local/*conda*"} {
-		names = append(names, f.globs(base+"/ssl/cacert.pem", base+"/envs/*/ssl/cacert.pem")...)
+		names = append(names, f.Match(base+"/ssl/cacert.pem", base+"/envs/*/ssl/cacert.pem")...)
 	}
 	return names
 }
 
 func gclouds(f *finder) []string {
-	return f.globs("usr/lib/google-cloud-sdk/bin/gcloud", "google-cloud-sdk/bin/gcloud", "opt/google-cloud-sdk/bin/gcloud", "root/google-cloud-sdk/bin/gcloud")
+	return f.Match("usr/lib/google-cloud-sdk/bin/gcloud", "google-cloud-sdk/bin/gcloud", "opt/google-cloud-sdk/bin/gcloud", "root/google-cloud-sdk/bin/gcloud")
 }
 
 func mozillaCAs(f *finder) []string {
-	return f.globs("usr/local/share/perl/*/Mozilla/CA/cacert.pem", "usr/local/lib/perl5/site_perl/*/Mozilla/CA/cacert.pem", "usr/share/perl5/Mozilla/CA/cacert.pem", "usr/share/perl5/vendor_perl/Mozilla/CA/cacert.pem")
+	return f.Match("usr/local/share/perl/*/Mozilla/CA/cacert.pem", "usr/local/lib/perl5/site_perl/*/Mozilla/CA/cacert.pem", "usr/share/perl5/Mozilla/CA/cacert.pem", "usr/share/perl5/vendor_perl/Mozilla/CA/cacert.pem")
 }

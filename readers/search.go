@@ -32,7 +32,7 @@ func (s *Search) Readers() (all []Instance) {
 
 // Glob returns the names that match any of the patterns; {home} is every home
 // directory.
-func (s *Search) Glob(patterns ...string) []string { return s.f.globs(patterns...) }
+func (s *Search) Glob(patterns ...string) []string { return s.f.Match(patterns...) }
 
 // Module returns a file of a Python module, in each place of modules that has it.
 func (s *Search) Module(file string) []string { return s.f.module(file) }
