@@ -42,7 +42,7 @@ var rules = map[string][]string{
 	"image/internal/known":          {"image/internal/store", "image/internal/registry", "image/internal/layer", "image/internal/oci", "github.com/google/go-containerregistry", "internal/atomicfile", "internal/web", "internal/hint", "internal/order"},
 	"image/internal/store":          {"image/internal/layer", "image/internal/oci", "github.com/klauspost/compress", "internal/web", "internal/hint", "internal/input", "internal/atomicfile"},
 	"internal/hint":                 {},
-	"internal/browser":              {"rootfs"},
+	"internal/browser":              {"rootfs", "internal/glob"},
 	"internal/signed":               {"certs"},
 	"internal/glob":                 {"rootfs"},
 	"internal/lines":                {},

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/certgraft/certgraft/internal/glob"
 	"github.com/certgraft/certgraft/rootfs"
 )
 
@@ -75,10 +76,14 @@ func (b Browser) LoadsNSS() bool { return b.kind == Chromium }
 // Find returns the browsers of a root that read policies: each program, and of a
 // family without one its directory of policies.
 func Find(root *rootfs.Overlay) (all []Browser) {
+	tree := glob.New(root)
 	for _, f := range families {
 		var programs []string
-		for _, pattern := range f.programs {
-			programs = append(programs, distinct(root, map[string]bool{}, glob(root, pattern))...)
+		seen := map[string]bool{}
+		for _, name := range tree.Match(f.programs...) {
+			if real, ok := tree.Enter(seen, name); ok {
+				programs = append(programs, real)
+			}
 		}
 		if _, err := fs.Stat(root, path.Dir(f.policies)); len(programs) == 0 && err == nil {
 			programs = []string{path.Dir(f.policies)}
@@ -201,11 +206,9 @@ var standIns = []string{"usr/lib/*-linux-gnu*/libnssckbi.so", "usr/lib/*-linux-g
 // StandIn returns the module of NSS for the public roots in whose place p11-kit's
 // stands, so that what loads it trusts what the system trusts; "" if there is none.
 func StandIn(root *rootfs.Overlay) string {
-	for _, pattern := range standIns {
-		for _, name := range glob(root, pattern) {
-			if real, err := root.Resolve(name); err == nil && path.Base(real) == "p11-kit-trust.so" {
-				return "/" + name
-			}
+	for _, name := range glob.New(root).Match(standIns...) {
+		if real, err := root.Resolve(name); err == nil && path.Base(real) == "p11-kit-trust.so" {
+			return "/" + name
 		}
 	}
 	return ""

@@ -1,10 +1,9 @@
 package browser
 
 import (
-	"io/fs"
 	"path"
-	"strings"
 
+	"github.com/certgraft/certgraft/internal/glob"
 	"github.com/certgraft/certgraft/rootfs"
 )
 
@@ -47,40 +46,13 @@ var databases = []struct {
 
 // Databases returns the databases of NSS that are in a root.
 func Databases(root *rootfs.Overlay) (all []Database) {
-	seen := map[string]bool{}
+	tree, seen := glob.New(root), map[string]bool{}
 	for _, d := range databases {
-		for _, at := range distinct(root, seen, glob(root, path.Join(d.pattern, d.file))) {
-			all = append(all, Database{"/" + path.Dir(at), d.whom, d.kind})
+		for _, name := range tree.Match(path.Join(d.pattern, d.file)) {
+			if real, ok := tree.Enter(seen, name); ok {
+				all = append(all, Database{"/" + path.Dir(real), d.whom, d.kind})
+			}
 		}
 	}
 	return all
-}
-
-// distinct returns the real names of what is there and was not seen.
-func distinct(root *rootfs.Overlay, seen map[string]bool, names []string) (kept []string) {
-	for _, name := range names {
-		real, err := root.Resolve(name)
-		if err != nil || seen[real] {
-			continue
-		}
-		if _, err := fs.Stat(root, real); err == nil {
-			seen[real] = true
-			kept = append(kept, real)
-		}
-	}
-	return kept
-}
-
-// glob returns the names that match a pattern; {home} is every home directory.
-func glob(root fs.FS, pattern string) (names []string) {
-	each := []string{pattern}
-	if rest, ok := strings.CutPrefix(pattern, "{home}"); ok {
-		each = []string{"root" + rest, "home/*" + rest}
-	}
-	for _, p := range each {
-		if matched, err := fs.Glob(root, p); err == nil {
-			names = append(names, matched...)
-		}
-	}
-	return names
 }
