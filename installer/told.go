@@ -2,7 +2,6 @@ package installer
 
 import (
 	"fmt"
-	"io/fs"
 	"slices"
 	"strings"
 )
@@ -74,12 +73,9 @@ func (e *edit) adviseCompiled(want []wanted) {
 	}
 	for _, lib := range compiled {
 		var found []string
-		for _, pattern := range lib.patterns {
-			names, _ := fs.Glob(e.root, pattern)
-			for _, name := range names {
-				if !lib.file || !e.hasAll(name, want) {
-					found = append(found, "/"+name)
-				}
+		for _, name := range e.search().Glob(lib.patterns...) {
+			if !lib.file || !e.hasAll(name, want) {
+				found = append(found, "/"+name)
 			}
 		}
 		if len(found) > 0 {
