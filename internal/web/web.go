@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
@@ -112,11 +113,12 @@ func MayPass(status int) bool {
 	return status == http.StatusRequestTimeout || status == http.StatusTooManyRequests || status >= 500
 }
 
-// Temporary reports whether an error of the network may pass: names that do not
-// exist, refused connections and certificates do not mend themselves.
+// Temporary reports whether an error of the network may pass. A second try cures
+// no name that does not exist, no resolver or server that nobody can reach, no
+// refused connection and no certificate.
 func Temporary(err error) bool {
 	if dns, ok := errors.AsType[*net.DNSError](err); ok {
-		return dns.IsTemporary
+		return dns.IsTemporary && !unreachable(dns)
 	}
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
 		return op.Timeout()
@@ -125,6 +127,18 @@ func Temporary(err error) bool {
 		return true
 	}
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || strings.Contains(err.Error(), "connection reset") || strings.Contains(err.Error(), "server closed")
+}
+
+// unreachable reports whether no question got to the resolver: this machine has no
+// route, or no program listens. Package net calls each error of a socket temporary
+// there, and keeps only its text.
+func unreachable(dns *net.DNSError) bool {
+	for _, cause := range []syscall.Errno{syscall.ENETUNREACH, syscall.EHOSTUNREACH, syscall.ENETDOWN, syscall.EADDRNOTAVAIL, syscall.ECONNREFUSED} {
+		if strings.HasSuffix(dns.Err, cause.Error()) {
+			return true
+		}
+	}
+	return false
 }
 
 // guarded refuses an answer that leads to no URL: package net/url quotes all of

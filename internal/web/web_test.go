@@ -6,7 +6,9 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -36,6 +38,12 @@ func (a *answers) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 }
 
+// resolver is the error of a name that no resolver answered for, as package net
+// makes it.
+func resolver(text string) error {
+	return &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: text, Name: "x.example", Server: "192.0.2.53:53", IsTemporary: true}}
+}
+
 // What may pass is tried again, and a stream is not.
 func TestRoundTrip(t *testing.T) {
 	refused := &net.OpError{Op: "dial", Err: errors.New("connection refused")}
@@ -54,6 +62,10 @@ func TestRoundTrip(t *testing.T) {
 		"nobody answers":      {[]any{refused}, nil, 1, 0},
 		"no such name":        {[]any{&net.DNSError{IsNotFound: true}}, nil, 1, 0},
 		"a name for a while":  {[]any{&net.DNSError{IsTemporary: true}, 200}, nil, 2, time.Second},
+		"no route to a name":  {[]any{resolver("dial udp 192.0.2.53:53: connect: network is unreachable")}, nil, 1, 0},
+		"no resolver":         {[]any{resolver("read udp 127.0.0.1:40000->127.0.0.1:53: read: connection refused")}, nil, 1, 0},
+		"a deaf resolver":     {[]any{resolver("read udp 192.0.2.1:40000->192.0.2.53:53: i/o timeout"), 200}, nil, 2, time.Second},
+		"no route":            {[]any{&net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ENETUNREACH)}}, nil, 1, 0},
 		"a stream":            {[]any{500, 200}, io.MultiReader(strings.NewReader("x")), 1, 0},
 		"a stream breaks off": {[]any{io.EOF, 200}, io.MultiReader(strings.NewReader("x")), 1, 0},
 	} {
