@@ -51,9 +51,9 @@ func TestStoresAreDocumented(t *testing.T) {
 		needs("the anchors of "+s.id, "| anchors | `/"+s.anchors+"/*"+s.ext+"`")
 		needs("the bundle of "+s.id, "`/"+s.bundle+"`")
 	}
-	for _, v := range variables {
-		if v.value == "{bundle}" {
-			needs("the variable", "`"+v.name+"`")
+	for _, v := range readers.Variables() {
+		if v.Value == "{bundle}" {
+			needs("the variable", "`"+v.Name+"`")
 		}
 	}
 }
@@ -102,12 +102,13 @@ func TestVariablesOfReaders(t *testing.T) {
 		}
 		for _, name := range named {
 			name, adds := strings.CutSuffix(name, "+")
-			i := slices.IndexFunc(variables, func(v variable) bool { return v.name == name })
+			variables := readers.Variables()
+			i := slices.IndexFunc(variables, func(v *readers.Variable) bool { return v.Name == name })
 			switch {
 			case name == "GIT_SSL_CAPATH":
 			case i < 0:
 				t.Errorf("%s reads %s, which no command knows", r.ID, name)
-			case adds != variables[i].adds && !variables[i].strict:
+			case adds != variables[i].Adds && !variables[i].Strict:
 				t.Errorf("%s: whether %s adds is not as in the table of variables", r.ID, name)
 			}
 		}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/internal/settings"
+	"github.com/certgraft/certgraft/readers"
 	"github.com/certgraft/certgraft/rootfs"
 )
 
@@ -68,11 +69,11 @@ type namer struct {
 // namers are the variables in the environment that name files.
 func (e *edit) namers() []namer {
 	var all []namer
-	for _, v := range variables {
-		for _, name := range v.paths(e.opt.Environ[v.name]) {
-			n := namer{by: v.name, path: name, dir: v.value == "{directory}", adds: v.adds}
-			if v.joined == "" {
-				n.variable = v.name
+	for _, v := range readers.Variables() {
+		for _, name := range v.Files(e.opt.Environ[v.Name]) {
+			n := namer{by: v.Name, path: name, dir: v.NamesDirectory(), adds: v.Adds}
+			if v.Joined == "" {
+				n.variable = v.Name
 			}
 			all = append(all, n)
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/certgraft/certgraft/installer"
 	"github.com/certgraft/certgraft/internal/roottest"
+	"github.com/certgraft/certgraft/readers"
 )
 
 // What a variable names and cannot be extended is left alone, and said to be.
@@ -39,9 +40,9 @@ func TestEnvStoreLeavesAlone(t *testing.T) {
 // Every variable that env prints is one whose file install extends, or names.
 func TestR13VariablesOfEnv(t *testing.T) {
 	ca := roottest.NewCA(t, "Old")
-	at := installer.Places{Bundle: "/opt/b.pem", Directory: "/opt/certs", Keystore: "/opt/k.jks", APT: "/opt/apt.conf", PHP: "/opt/php", Wget: "/opt/wgetrc"}
+	at := readers.Paths{Bundle: "/opt/b.pem", Directory: "/opt/certs", Keystore: "/opt/k.jks", APT: "/opt/apt.conf", PHP: "/opt/php", Wget: "/opt/wgetrc"}
 	environ := map[string]string{"PGSSLMODE": "verify-full"}
-	for _, v := range installer.Variables(at, environ) {
+	for _, v := range readers.Settings(at, environ) {
 		before := bundleTree(ca.PEM())
 		before["opt/b.pem"] = &fstest.MapFile{Data: []byte(ca.PEM()), Mode: 0o644}
 		before["opt/k.jks"] = &fstest.MapFile{Data: jks(t, "changeit", ca), Mode: 0o644}

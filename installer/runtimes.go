@@ -105,7 +105,7 @@ func (e *edit) warnRefusals() {
 func (e *edit) advice(i readers.Instance, missing []*certs.Certificate, damage []readers.Damage) Advice {
 	cure, bundle := i.Remedy(), e.bundleName()
 	a := Advice{Runtime: i.Title, Path: i.Path, id: i.ID}
-	switch at := slices.IndexFunc(variables, func(v variable) bool { return v.name == cure.Variable }); {
+	switch at := slices.IndexFunc(readers.Variables(), func(v *readers.Variable) bool { return v.Name == cure.Variable }); {
 	case i.ID == "java":
 		a.Path = cmp.Or(strings.Join(i.Stores(), ""), i.Path)
 		a.Do = "this trust store was left as it is: certgraft install --stores java SOURCE… edits it"

@@ -218,7 +218,7 @@ func TestAdviceJava(t *testing.T) {
 	}
 }
 
-func names(all []installer.Variable) []string {
+func names(all []readers.Setting) []string {
 	var out []string
 	for _, v := range all {
 		out = append(out, v.Name)
@@ -281,35 +281,9 @@ func TestEnvironJava(t *testing.T) {
 		if (at >= 0) != public {
 			t.Fatalf("public %v: %q", public, names(got.Variables))
 		}
-		if public && got.Variables[at].Value != "-Xmx64m "+installer.JavaOptions("/etc/ssl/certs/java/cacerts") {
+		if public && got.Variables[at].Value != "-Xmx64m "+readers.JavaOptions("/etc/ssl/certs/java/cacerts") {
 			t.Error(got.Variables[at].Value)
 		}
-	}
-}
-
-func TestVariables(t *testing.T) {
-	at := installer.Places{Bundle: "/d/ca.pem", Directory: "/d/certs", Keystore: "/d x/cacerts", PHP: "/d/php"}
-	env := map[string]string{"SSL_CERT_DIR": "/etc/ssl/certs", "PHP_INI_SCAN_DIR": "/php", "SSL_CERT_FILE": "/old.pem", "JAVA_TOOL_OPTIONS": "-Xmx1g", "PGSSLROOTCERT": "/pg.pem"}
-	got := map[string]string{}
-	for _, v := range installer.Variables(at, env) {
-		got[v.Name] = v.Value
-	}
-	for name, want := range map[string]string{
-		"SSL_CERT_FILE": "/d/ca.pem", "SSL_CERT_DIR": "/etc/ssl/certs:/d/certs", "PHP_INI_SCAN_DIR": "/php:/d/php", "PGSSLROOTCERT": "/d/ca.pem", "APT_CONFIG": "",
-		"JAVA_TOOL_OPTIONS": `-Xmx1g -Djavax.net.ssl.trustStore="/d x/cacerts" -Djavax.net.ssl.trustStoreType=JKS -Djavax.net.ssl.trustStorePassword=changeit`,
-	} {
-		if got[name] != want {
-			t.Errorf("%s is %q, want %q", name, got[name], want)
-		}
-	}
-	again := installer.Variables(at, got)
-	for _, v := range again {
-		if v.Value != got[v.Name] {
-			t.Errorf("a second time %s is %q", v.Name, v.Value)
-		}
-	}
-	if named := installer.NamedFiles(env); len(named) != 2 || named["SSL_CERT_FILE"] != "/old.pem" || named["PGSSLROOTCERT"] != "/pg.pem" {
-		t.Errorf("%q", named)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/certgraft/certgraft/installer"
 	"github.com/certgraft/certgraft/internal/command/words"
+	"github.com/certgraft/certgraft/readers"
 )
 
 // envOptions are the flags of certgraft env.
@@ -42,7 +43,7 @@ type envResult struct {
 }
 
 // envFormats are the ways to write variables down.
-var envFormats = choices[func(w io.Writer, all []installer.Variable)]{
+var envFormats = choices[func(w io.Writer, all []readers.Setting)]{
 	{"sh", shellText}, {"dockerfile", dockerfileText}, {"json", nil}, {"compose", composeText},
 }
 
@@ -91,14 +92,14 @@ func (o *envOptions) remarks(p *printer, found *installer.Environment) {
 }
 
 // remark says in a comment who reads a variable, and what it does.
-func remark(v installer.Variable) string {
+func remark(v readers.Setting) string {
 	if v.Adds {
 		return "# " + v.Runtime + ": adds to their own roots"
 	}
 	return "# " + v.Runtime + ": replaces their own roots"
 }
 
-func shellText(w io.Writer, all []installer.Variable) {
+func shellText(w io.Writer, all []readers.Setting) {
 	for _, v := range all {
 		fmt.Fprintf(w, "%s\nexport %s=%s\n", remark(v), v.Name, shellQuoted(v.Value))
 	}
@@ -115,7 +116,7 @@ func shellQuoted(word string) string {
 	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
 
-func dockerfileText(w io.Writer, all []installer.Variable) {
+func dockerfileText(w io.Writer, all []readers.Setting) {
 	quote := strings.NewReplacer(`\`, `\\`, `"`, `\"`, `$`, `\$`)
 	for _, v := range all {
 		fmt.Fprintf(w, "%s\nENV %s=\"%s\"\n", remark(v), v.Name, quote.Replace(v.Value))
@@ -123,7 +124,7 @@ func dockerfileText(w io.Writer, all []installer.Variable) {
 }
 
 // composeText writes the environment of a service, in which $ has to be doubled.
-func composeText(w io.Writer, all []installer.Variable) {
+func composeText(w io.Writer, all []readers.Setting) {
 	if len(all) == 0 {
 		fmt.Fprintln(w, "environment: {}")
 		return

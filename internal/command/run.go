@@ -9,9 +9,9 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/certgraft/certgraft/installer"
 	"github.com/certgraft/certgraft/internal/command/launch"
 	"github.com/certgraft/certgraft/internal/hint"
+	"github.com/certgraft/certgraft/readers"
 )
 
 // runBundle is the variable that names the bundle for programs that have to be
@@ -139,11 +139,11 @@ func sweep(p *printer, bases []string) {
 func runEnviron(p *printer, dir string) []string {
 	merged := maps.Clone(p.env)
 	places := runPlaces(dir)
-	for _, v := range installer.Variables(places, p.env) {
+	for _, v := range readers.Settings(places, p.env) {
 		merged[v.Name] = v.Value
 		p.log().Debug("set", "name", v.Name) // its value may have been there, and be secret
 	}
-	maps.Copy(merged, javaOverrides(p.env, installer.JavaOptions(places.Keystore)))
+	maps.Copy(merged, javaOverrides(p.env, readers.JavaOptions(places.Keystore)))
 	merged[runBundle] = places.Bundle
 	return merged.list()
 }

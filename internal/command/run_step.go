@@ -17,6 +17,7 @@ import (
 	"github.com/certgraft/certgraft/internal/command/launch"
 	"github.com/certgraft/certgraft/internal/command/step"
 	"github.com/certgraft/certgraft/internal/hint"
+	"github.com/certgraft/certgraft/readers"
 	"github.com/certgraft/certgraft/rootfs"
 )
 
@@ -147,7 +148,7 @@ func stepEnviron(ctx context.Context, p *printer) []string {
 	for _, v := range found.Variables {
 		merged[v.Name] = v.Value
 	}
-	for _, v := range installer.Variables(installer.Places{Bundle: found.Bundle}, p.env) {
+	for _, v := range readers.Settings(readers.Paths{Bundle: found.Bundle}, p.env) {
 		if v.Name == libpqBundle && p.env[libpqBundle] == "" { // one that is set is extended
 			merged[v.Name] = v.Value
 		}

@@ -17,6 +17,7 @@ import (
 	"github.com/certgraft/certgraft/internal/hint"
 	"github.com/certgraft/certgraft/internal/input"
 	"github.com/certgraft/certgraft/keystore"
+	"github.com/certgraft/certgraft/readers"
 )
 
 // makeRunDir makes a directory for the command, in the first of bases in which
@@ -30,9 +31,9 @@ func makeRunDir(ctx context.Context, p *printer, bases []string, set *certs.Set)
 }
 
 // runPlaces returns where in the directory of a run what is.
-func runPlaces(dir string) installer.Places {
+func runPlaces(dir string) readers.Paths {
 	in := func(name string) string { return filepath.Join(dir, name) }
-	return installer.Places{Bundle: in("ca.pem"), Directory: in("certs"), Keystore: in("cacerts"), APT: in("apt.conf"), PHP: in("php"), Wget: in("wgetrc")}
+	return readers.Paths{Bundle: in("ca.pem"), Directory: in("certs"), Keystore: in("cacerts"), APT: in("apt.conf"), PHP: in("php"), Wget: in("wgetrc")}
 }
 
 // fillRunDir writes the bundle in every form, and what configuration names it.

@@ -13,6 +13,7 @@ import (
 	"github.com/certgraft/certgraft/internal/input"
 	"github.com/certgraft/certgraft/internal/settings"
 	"github.com/certgraft/certgraft/keystore"
+	"github.com/certgraft/certgraft/readers"
 	"github.com/certgraft/certgraft/rootfs"
 )
 
@@ -51,7 +52,7 @@ func systemSet(ctx context.Context, p *printer, root string) *certs.Set {
 // addNamed adds the certificates in the files that variables name: the command
 // is to trust what it trusted before.
 func addNamed(ctx context.Context, p *printer, set *certs.Set) {
-	named := installer.NamedFiles(p.env)
+	named := readers.NamedFiles(p.env)
 	done := map[string]bool{}
 	for _, variable := range slices.Sorted(maps.Keys(named)) {
 		name := named[variable]

@@ -8,7 +8,6 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/certgraft/certgraft/installer"
 	"github.com/certgraft/certgraft/internal/command/words"
 	"github.com/certgraft/certgraft/internal/hint"
 	"github.com/certgraft/certgraft/readers"
@@ -258,7 +257,7 @@ func (t *trust) only(c readers.Case, j jury) (lines []string) {
 	if j.verdict().Cause != readers.Untrusted && j.verdict().Cause != readers.SelfSigned || t.at == nil {
 		return nil
 	}
-	files := installer.NamedFiles(t.at.options.Environ)
+	files := readers.NamedFiles(t.at.options.Environ)
 	for _, variable := range slices.Sorted(maps.Keys(files)) {
 		file := files[variable]
 		d := t.readers.File(file).Decide(c)

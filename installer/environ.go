@@ -1,0 +1,97 @@
+package installer
+
+import (
+	"fmt"
+	"io/fs"
+	"slices"
+
+	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/readers"
+)
+
+// Environment is the variables that make the programs in a root use its stores.
+type Environment struct {
+	Bundle    string            `json:"bundle"` // "" if the root has none
+	Variables []readers.Setting `json:"variables"`
+	LeftOut   []LeftOut         `json:"leftOut"`
+
+	Databases []DatabaseState `json:"databases"` // of NSS, which no variable reaches
+	Browsers  []BrowserState  `json:"browsers"`  // which no variable reaches either
+}
+
+// LeftOut is a variable that would do harm, and why.
+type LeftOut struct {
+	Name   string `json:"name"`
+	Reason string `json:"reason"`
+}
+
+// Environ returns the variables that make sense in a root with what is in it,
+// or with all every one that can be set there. Left out are those that would
+// hide roots that are trusted without them, and those that are set already:
+// opt.Environ has the environment of the programs in the root, where it is known.
+func Environ(root fs.ReadLinkFS, opt Options, all bool) (*Environment, error) {
+	e, err := lookAt(root, opt)
+	if err != nil {
+		return nil, err
+	}
+	out := &Environment{Bundle: e.bundleName(), Variables: []readers.Setting{}, LeftOut: []LeftOut{}, Databases: Databases(e.root), Browsers: e.browsers()}
+	if out.Bundle == "" {
+		return out, nil
+	}
+	useful, places := e.useful(), e.places()
+	for _, v := range readers.Variables() {
+		value := v.At(places)
+		if value == "" || !all && !slices.Contains(useful, v.Name) {
+			continue
+		}
+		if reason := e.harm(v, value, places, all); reason != "" {
+			out.LeftOut = append(out.LeftOut, LeftOut{v.Name, reason})
+			continue
+		}
+		out.Variables = append(out.Variables, v.With(v.Join(opt.Environ[v.Name], value)))
+	}
+	return out, nil
+}
+
+// harm says why a variable is not to be set.
+func (e *edit) harm(v *readers.Variable, value string, places readers.Paths, all bool) string {
+	old := e.opt.Environ[v.Name]
+	switch {
+	case old != "" && old != value && v.Joined == "":
+		return fmt.Sprintf("it is set to %s: certgraft install extends the file that it names, or unset it", old)
+	case v.Strict && !all:
+		return fmt.Sprintf("connections that do not look at the server's certificate would begin to; say sslrootcert=%s in those that do", value)
+	case v.Adds:
+		return ""
+	case v.Name == "JAVA_TOOL_OPTIONS":
+		return e.hides(places.Keystore, e.keystoreHolds(places.Keystore))
+	}
+	return e.hides(places.Bundle, e.bundleHolds(places.Bundle))
+}
+
+// hides says that a file has not the public roots that a runtime would lose.
+func (e *edit) hides(name string, held *certs.Set) string {
+	if isPublic(held) {
+		return ""
+	}
+	holds := fmt.Sprintf("%d certificates", held.Len())
+	if held.Len() == 1 {
+		holds = "1 certificate"
+	}
+	return fmt.Sprintf("it would hide the public CAs: %s holds %s and not those; certgraft install %s adds them", name, holds, mozillaSource)
+}
+
+// places returns what a root has that variables can name.
+func (e *edit) places() readers.Paths {
+	p := readers.Paths{Bundle: e.bundleName()}
+	if e.certDirLinks("").hasAny() {
+		p.Directory = "/" + certDir
+	}
+	for _, name := range keystorePaths {
+		if leadsToFile(e.root, name) {
+			p.Keystore = "/" + name
+			break
+		}
+	}
+	return p
+}
