@@ -91,26 +91,3 @@ func storeNames() []string {
 	}
 	return names
 }
-
-// Each variable that a reader reads is one that env writes, run sets and install looks
-// at, with the same effect; but one that only Debian's git knows.
-func TestVariablesOfReaders(t *testing.T) {
-	for _, r := range append(readers.All(), readers.Unmeasured()...) {
-		named, _ := r.Reads()
-		if m := r.Remedy(); m.Variable != "" {
-			named = append(named, m.Variable+map[bool]string{true: "+"}[m.Adds])
-		}
-		for _, name := range named {
-			name, adds := strings.CutSuffix(name, "+")
-			variables := readers.Variables()
-			i := slices.IndexFunc(variables, func(v *readers.Variable) bool { return v.Name == name })
-			switch {
-			case name == "GIT_SSL_CAPATH":
-			case i < 0:
-				t.Errorf("%s reads %s, which no command knows", r.ID, name)
-			case adds != variables[i].Adds && !variables[i].Strict:
-				t.Errorf("%s: whether %s adds is not as in the table of variables", r.ID, name)
-			}
-		}
-	}
-}

@@ -41,7 +41,7 @@ func Environ(root fs.ReadLinkFS, opt Options, all bool) (*Environment, error) {
 	useful, places := e.useful(), e.places()
 	for _, v := range readers.Variables() {
 		value := v.At(places)
-		if value == "" || !all && !slices.Contains(useful, v.Name) {
+		if value == "" || !all && !slices.Contains(useful, v) {
 			continue
 		}
 		if reason := e.harm(v, value, places, all); reason != "" {

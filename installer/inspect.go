@@ -172,7 +172,9 @@ func Readers(root fs.ReadLinkFS, opt Options) []ReaderState {
 			s.Problems = append(s.Problems, ReaderProblem{d.Path, d.Line, d.Why, d.All})
 		}
 		if !i.ReadsSystem() {
-			s.Variable = i.Reader.Remedy().Variable
+			if v := i.Reader.Remedy().Variable; v != nil {
+				s.Variable = v.Name
+			}
 		}
 		if len(s.Reads)+len(s.Problems) > 0 || s.Variable != "" {
 			all = append(all, s)

@@ -105,20 +105,20 @@ func (e *edit) warnRefusals() {
 func (e *edit) advice(i readers.Instance, missing []*certs.Certificate, damage []readers.Damage) Advice {
 	cure, bundle := i.Remedy(), e.bundleName()
 	a := Advice{Runtime: i.Title, Path: i.Path, id: i.ID}
-	switch at := slices.IndexFunc(readers.Variables(), func(v *readers.Variable) bool { return v.Name == cure.Variable }); {
+	switch {
 	case i.ID == "java":
 		a.Path = cmp.Or(strings.Join(i.Stores(), ""), i.Path)
 		a.Do = "this trust store was left as it is: certgraft install --stores java SOURCE… edits it"
 		if len(damage) > 0 {
 			a.Do = harmed(damage[0])
 		}
-	case at < 0 || bundle == "":
+	case cure.Variable == nil || bundle == "":
 		a.Do = fmt.Sprintf("it does not load %s", missing[0].Subject())
 		if len(damage) > 0 {
 			a.Do = harmed(damage[0])
 		}
 	default:
-		a.Variable, a.Value, a.Adds = cure.Variable, bundle, cure.Adds
+		a.Variable, a.Value, a.Adds = cure.Variable.Name, bundle, cure.Variable.Adds
 		a.Do = e.variableAdvice(cure, bundle)
 	}
 	return a
@@ -129,11 +129,11 @@ func (e *edit) variableAdvice(cure readers.Remedy, bundle string) string {
 	if cure.Instead != "" {
 		return strings.ReplaceAll(cure.Instead, "{bundle}", bundle)
 	}
-	do := "set " + cure.Variable + "=" + bundle + cure.More
+	do := "set " + cure.Variable.Name + "=" + bundle + cure.More
 	if cure.Store != "" {
 		do += fmt.Sprintf(", or edit its file, until the package is upgraded, with certgraft install --stores auto,%s", cure.Store)
 	}
-	if !cure.Adds && !isPublic(e.bundleHolds(bundle)) {
+	if !cure.Variable.Adds && !isPublic(e.bundleHolds(bundle)) {
 		do += "; the variable replaces its own roots, and this bundle has not the public CAs: add them with certgraft install --with-mozilla, or those of a file that it is to trust"
 	}
 	return do
@@ -149,12 +149,11 @@ func harmed(d readers.Damage) string {
 }
 
 // useful returns the variables that readers in the root need.
-func (e *edit) useful() []string {
-	var names []string
+func (e *edit) useful() (needed []*readers.Variable) {
 	for _, i := range e.search().Readers() {
-		if name := i.Reader.Remedy().Variable; name != "" && !slices.Contains(names, name) && !i.ReadsSystem() {
-			names = append(names, name)
+		if v := i.Reader.Remedy().Variable; v != nil && !slices.Contains(needed, v) && !i.ReadsSystem() {
+			needed = append(needed, v)
 		}
 	}
-	return names
+	return needed
 }

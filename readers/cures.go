@@ -12,8 +12,8 @@ func (r Reader) setting() string {
 	switch {
 	case m.Instead != "":
 		return strings.ReplaceAll(m.Instead, "{bundle}", aFile)
-	case m.Variable != "":
-		return "set " + m.Variable + " to " + aFile + m.More
+	case m.Variable != nil:
+		return "set " + m.Variable.Name + " to " + aFile + m.More
 	}
 	return ""
 }

@@ -90,12 +90,9 @@ func (i Instance) missing(p place) []Damage {
 // names returns the paths of a place, without their first slash.
 func (i Instance) names(p place) []string {
 	for _, v := range p.variables {
-		if value := i.at.environ[v]; value != "" {
+		if value := i.at.environ[v.Name]; value != "" {
 			return i.real(unrooted(strings.Split(value, ":")))
 		}
-	}
-	if p.adds {
-		return nil
 	}
 	for _, name := range p.paths {
 		if _, err := i.files.root.Stat(name); err == nil {
@@ -124,7 +121,7 @@ func (i Instance) Remedy() Remedy {
 	}
 	for _, p := range i.row.places(i.at) {
 		if len(p.variables) > 0 {
-			return Remedy{Variable: p.variables[0], Adds: p.adds}
+			return Remedy{Variable: p.variables[0]}
 		}
 	}
 	return c

@@ -30,7 +30,7 @@ func (i Instance) Lacks(want []*certs.Certificate) (missing []*certs.Certificate
 		}
 		missing = g.lacks(missing)
 	}
-	return missing, g.damage, !g.blind || i.Reader.Remedy().Variable != ""
+	return missing, g.damage, !g.blind || i.Reader.Remedy().Variable != nil
 }
 
 // bundlesIn takes certificates from those files of a directory that are no links, as a

@@ -13,11 +13,10 @@ import (
 
 // place is a file or directory of certificates that a reader reads.
 type place struct {
-	variables []string // the first that is set names it, or them where it is a list
-	adds      bool     // to what the other places have, and only where a variable names it
-	own       bool     // it is the Mozilla roots that are built in, and no file
-	must      bool     // a reader that cannot read it trusts nobody
-	paths     []string // else the first of these that exists
+	variables []*Variable // the first that is set names it, or them where it is a list
+	own       bool        // it is the Mozilla roots that are built in, and no file
+	must      bool        // a reader that cannot read it trusts nobody
+	paths     []string    // else the first of these that exists
 	read      format
 }
 

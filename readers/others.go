@@ -10,15 +10,15 @@ import (
 // others are programs and libraries that have roots of their own and whose rules no
 // run has measured: of these it is known where they are, and what they read.
 var others = []row{
-	{"uv", "uv", programs("uv"), replaced("SSL_CERT_FILE"), nil},
-	{"certifi", "certifi", lonelyCertifi, ownFile("REQUESTS_CA_BUNDLE"), nil},
-	{"pip", "pip", oldPips, ownFile("PIP_CERT"), nil},
-	{"botocore", "botocore", rootsOf(botocoreFiles), ownFile("AWS_CA_BUNDLE"), nil},
-	{"httplib2", "httplib2", rootsOf(func(f *finder) []string { return f.module("httplib2/cacerts.txt") }), ownFile("HTTPLIB2_CA_CERTS"), nil},
-	{"grpc", "gRPC", rootsOf(grpcFiles), ownFile("GRPC_DEFAULT_SSL_ROOTS_FILE_PATH"), nil},
-	{"conda", "Conda", rootsOf(condaFiles), ownFile("SSL_CERT_FILE"), nil},
-	{"gcloud", "gcloud", rootsOf(gclouds), replaced("CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE"), nil},
-	{"perl", "Perl's Mozilla::CA", rootsOf(mozillaCAs), ownFile("PERL_LWP_SSL_CA_FILE"), nil},
+	{"uv", "uv", programs("uv"), replaced(sslCertFile), nil},
+	{"certifi", "certifi", lonelyCertifi, ownFile(requestsCABundle), nil},
+	{"pip", "pip", oldPips, ownFile(pipCert), nil},
+	{"botocore", "botocore", rootsOf(botocoreFiles), ownFile(awsCABundle), nil},
+	{"httplib2", "httplib2", rootsOf(func(f *finder) []string { return f.module("httplib2/cacerts.txt") }), ownFile(httplib2CACerts), nil},
+	{"grpc", "gRPC", rootsOf(grpcFiles), ownFile(grpcRoots), nil},
+	{"conda", "Conda", rootsOf(condaFiles), ownFile(sslCertFile), nil},
+	{"gcloud", "gcloud", rootsOf(gclouds), replaced(cloudSDKCACerts), nil},
+	{"perl", "Perl's Mozilla::CA", rootsOf(mozillaCAs), ownFile(perlLWPCAFile), nil},
 }
 
 // Unmeasured returns the readers that are known by their places alone.
@@ -35,19 +35,19 @@ func unmeasured(id string) *row {
 }
 
 // ownFile are the places of a reader that is found by its file of roots.
-func ownFile(variable string) func(where) []place {
+func ownFile(variable *Variable) func(where) []place {
 	return func(at where) []place {
-		return []place{{variables: []string{variable}, paths: []string{at.path}, read: wholeFile}}
+		return []place{{variables: []*Variable{variable}, paths: []string{at.path}, read: wholeFile}}
 	}
 }
 
 // replaced are the places of a reader with built-in roots that a variable replaces.
-func replaced(variable string) func(where) []place {
+func replaced(variable *Variable) func(where) []place {
 	return func(at where) []place {
-		if at.environ[variable] == "" {
+		if at.environ[variable.Name] == "" {
 			return []place{builtIn}
 		}
-		return []place{{variables: []string{variable}, read: wholeFile}}
+		return []place{{variables: []*Variable{variable}, read: wholeFile}}
 	}
 }
 

@@ -29,8 +29,8 @@ func fixed(places ...place) func(where) []place {
 
 // openSSLPlaces is what X509_STORE_set_default_paths reads.
 var openSSLPlaces = []place{
-	{variables: []string{"SSL_CERT_FILE"}, paths: openSSLFile, read: wholeFile},
-	{variables: []string{"SSL_CERT_DIR"}, paths: openSSLDirs, read: hashLinks},
+	{variables: []*Variable{sslCertFile}, paths: openSSLFile, read: wholeFile},
+	{variables: []*Variable{sslCertDir}, paths: openSSLDirs, read: hashLinks},
 }
 
 // The places of other families. They are what their real clients read in a Debian
@@ -38,29 +38,29 @@ var openSSLPlaces = []place{
 var (
 	gnuTLSPlaces = []place{{paths: bundles[:1], read: gnuTLSFile}} // elsewhere it asks p11-kit
 	goPlaces     = []place{
-		{variables: []string{"SSL_CERT_FILE"}, paths: bundles, read: eachBlock},
-		{variables: []string{"SSL_CERT_DIR"}, paths: directories, read: every(eachBlock)},
+		{variables: []*Variable{sslCertFile}, paths: bundles, read: eachBlock},
+		{variables: []*Variable{sslCertDir}, paths: directories, read: every(eachBlock)},
 	}
 	curlPlaces = []place{
-		{variables: []string{"CURL_CA_BUNDLE", "SSL_CERT_FILE"}, paths: bundles, read: wholeFile, must: true},
-		{variables: []string{"SSL_CERT_DIR"}, paths: directories, read: hashLinks},
+		{variables: []*Variable{curlCABundle, sslCertFile}, paths: bundles, read: wholeFile, must: true},
+		{variables: []*Variable{sslCertDir}, paths: directories, read: hashLinks},
 	}
 	wgetPlaces = []place{{paths: directories[:1], read: every(gnuTLSFile)}}
 	gitPlaces  = []place{
-		{variables: []string{"GIT_SSL_CAINFO"}, paths: bundles[:1], read: gnuTLSFile, must: true},
-		{variables: []string{"GIT_SSL_CAPATH"}, paths: directories[:1], read: every(gnuTLSFile)},
+		{variables: []*Variable{gitSSLCAInfo}, paths: bundles[:1], read: gnuTLSFile, must: true},
+		{variables: []*Variable{gitSSLCAPath}, paths: directories[:1], read: every(gnuTLSFile)},
 	}
-	rustlsPlaces = []place{{variables: []string{"SSL_CERT_FILE"}, paths: bundles, read: rustFile, must: true}} // rustls-native-certs 0.6
+	rustlsPlaces = []place{{variables: []*Variable{sslCertFile}, paths: bundles, read: rustFile, must: true}} // rustls-native-certs 0.6
 	bunPlaces    = []place{
 		builtIn,
-		{variables: []string{"NODE_EXTRA_CA_CERTS"}, adds: true, read: wholeFile},
-		{variables: []string{"SSL_CERT_FILE"}, paths: []string{"etc/ssl/cert.pem"}, read: wholeFile},
-		{variables: []string{"SSL_CERT_DIR"}, paths: []string{"etc/ssl/certs"}, read: eitherHash},
+		{variables: []*Variable{nodeExtraCACerts}, read: wholeFile},
+		{variables: []*Variable{sslCertFile}, paths: []string{"etc/ssl/cert.pem"}, read: wholeFile},
+		{variables: []*Variable{sslCertDir}, paths: []string{"etc/ssl/certs"}, read: eitherHash},
 	}
 	erlangPlaces = []place{{paths: bundles, read: erlangFile}}
-	libpqPlaces  = []place{{variables: []string{"PGSSLROOTCERT"}, adds: true, read: wholeFile}}
+	libpqPlaces  = []place{{variables: []*Variable{pgSSLRootCert}, read: wholeFile}}
 	builtIn      = place{own: true}
-	nodeExtra    = place{variables: []string{"NODE_EXTRA_CA_CERTS"}, adds: true, read: untilDamage}
+	nodeExtra    = place{variables: []*Variable{nodeExtraCACerts}, read: untilDamage}
 )
 
 // nodePlaces are those of the builds of nodejs.org, which have roots of their own and
@@ -69,8 +69,8 @@ func nodePlaces(at where) []place {
 	if options := at.environ["NODE_OPTIONS"]; at.environ["NODE_USE_SYSTEM_CA"] == "1" || strings.Contains(options, "-ca") {
 		return []place{
 			nodeExtra, builtIn,
-			{variables: []string{"SSL_CERT_FILE"}, paths: []string{"etc/ssl/cert.pem"}, read: wholeFile},
-			{variables: []string{"SSL_CERT_DIR"}, paths: []string{"etc/ssl/certs"}, read: hashLinks},
+			{variables: []*Variable{sslCertFile}, paths: []string{"etc/ssl/cert.pem"}, read: wholeFile},
+			{variables: []*Variable{sslCertDir}, paths: []string{"etc/ssl/certs"}, read: hashLinks},
 		}
 	}
 	return []place{nodeExtra, builtIn}
@@ -78,7 +78,7 @@ func nodePlaces(at where) []place {
 
 // denoPlaces are roots of its own, and the system's where a variable says so.
 func denoPlaces(at where) []place {
-	places := []place{{variables: []string{"DENO_CERT", "NODE_EXTRA_CA_CERTS"}, adds: true, read: eachBlock}, builtIn}
+	places := []place{{variables: []*Variable{denoCert, nodeExtraCACerts}, read: eachBlock}, builtIn}
 	if strings.Contains(at.environ["DENO_TLS_CA_STORE"], "system") {
 		places = append(places, place{paths: bundles, read: eachBlock})
 	}
@@ -102,15 +102,15 @@ func certifi(at where) []string {
 }
 
 func requestsPlaces(at where) []place {
-	return []place{{variables: []string{"REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"}, paths: certifi(at), read: wholeFile, must: true}}
+	return []place{{variables: []*Variable{requestsCABundle, curlCABundle}, paths: certifi(at), read: wholeFile, must: true}}
 }
 
 // httpxPlaces are a file or a directory that a variable names, in place of all else.
 func httpxPlaces(at where) []place {
 	if at.environ["SSL_CERT_FILE"] == "" && at.environ["SSL_CERT_DIR"] != "" {
-		return []place{{variables: []string{"SSL_CERT_DIR"}, read: hashLinks}}
+		return []place{{variables: []*Variable{sslCertDir}, read: hashLinks}}
 	}
-	return []place{{variables: []string{"SSL_CERT_FILE"}, paths: certifi(at), read: wholeFile, must: true}}
+	return []place{{variables: []*Variable{sslCertFile}, paths: certifi(at), read: wholeFile, must: true}}
 }
 
 // javaPlaces are the trust stores of a runtime: the one that an option names, which

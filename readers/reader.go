@@ -79,10 +79,11 @@ func (r Reader) Reads() (variables, paths []string) {
 	}
 	for _, p := range row.places(where{path: "…/…"}) {
 		for _, v := range p.variables {
-			if p.adds {
-				v += "+"
+			name := v.Name
+			if v.Adds {
+				name += "+"
 			}
-			variables = append(variables, v)
+			variables = append(variables, name)
 		}
 		if len(p.paths) > 0 {
 			paths = append(paths, "/"+strings.Join(p.paths, " or /"))

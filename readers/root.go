@@ -62,7 +62,7 @@ func (r *Root) Default() Instance {
 	}
 	row := *named("openssl")
 	row.places = fixed(
-		place{variables: []string{"SSL_CERT_FILE"}, paths: append(slices.Clip(openSSLFile), bundles...), read: wholeFile},
+		place{variables: []*Variable{sslCertFile}, paths: append(slices.Clip(openSSLFile), bundles...), read: wholeFile},
 		openSSLPlaces[1],
 	)
 	return row.instance(r.files, where{"", r.environ}, "")

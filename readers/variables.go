@@ -12,7 +12,7 @@ import (
 type Variable struct {
 	Name    string
 	Runtime string // the programs that read it
-	Value   string // with the paths of [Paths] in braces
+	Value   string // with the paths of [Paths] in braces; "" is never set, and no file that it names is extended
 	Adds    bool   // to the roots that the programs have, rather than replacing them
 	Joined  string // between the value that is there and ours, where both count; else there is one value, a path
 	Strict  bool   // programs that did not look at certificates begin to: only where that is wanted
@@ -28,36 +28,46 @@ const (
 // includes the file of the one before.
 const included = "\x00"
 
+// The variables that readers of [table] and [others] read: see their places.
+var (
+	sslCertFile      = &Variable{Name: "SSL_CERT_FILE", Runtime: "OpenSSL and what is built on it, Go, .NET, uv", Value: aBundle}
+	sslCertDir       = &Variable{Name: "SSL_CERT_DIR", Runtime: "OpenSSL and what is built on it, Go, .NET", Value: aDirectory, Joined: ":"}
+	nodeExtraCACerts = &Variable{Name: "NODE_EXTRA_CA_CERTS", Runtime: "Node, Deno, Bun", Value: aBundle, Adds: true}
+	denoCert         = &Variable{Name: "DENO_CERT", Runtime: "Deno", Value: aBundle, Adds: true}
+	requestsCABundle = &Variable{Name: "REQUESTS_CA_BUNDLE", Runtime: "Python's requests", Value: aBundle}
+	curlCABundle     = &Variable{Name: "CURL_CA_BUNDLE", Runtime: "curl, Python's requests", Value: aBundle}
+	awsCABundle      = &Variable{Name: "AWS_CA_BUNDLE", Runtime: "the AWS command line and botocore", Value: aBundle}
+	pipCert          = &Variable{Name: "PIP_CERT", Runtime: "pip", Value: aBundle}
+	httplib2CACerts  = &Variable{Name: "HTTPLIB2_CA_CERTS", Runtime: "Python's httplib2", Value: aBundle}
+	gitSSLCAInfo     = &Variable{Name: "GIT_SSL_CAINFO", Runtime: "git", Value: aBundle}
+	gitSSLCAPath     = &Variable{Name: "GIT_SSL_CAPATH", Runtime: "git of Debian"}
+	grpcRoots        = &Variable{Name: "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH", Runtime: "gRPC in C++, Python, Ruby, PHP", Value: aBundle}
+	javaToolOptions  = &Variable{Name: "JAVA_TOOL_OPTIONS", Runtime: "Java", Value: javaOptions, Joined: " "}
+	perlLWPCAFile    = &Variable{Name: "PERL_LWP_SSL_CA_FILE", Runtime: "Perl's LWP", Value: aBundle}
+	erlAFlags        = &Variable{Name: "ERL_AFLAGS", Runtime: "Erlang and Elixir", Value: `-public_key cacerts_path '"{bundle}"'`, Joined: " "}
+	cloudSDKCACerts  = &Variable{Name: "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE", Runtime: "gcloud", Value: aBundle}
+	pgSSLRootCert    = &Variable{Name: "PGSSLROOTCERT", Runtime: "libpq", Value: aBundle, Strict: true}
+)
+
 // variables is every variable that this program knows: what env prints, what run
-// sets, what advice names, and whose files install extends.
+// sets, what advice names, and whose files install extends. Programs that no row of
+// [table] or [others] stands for read the others.
 var variables = []*Variable{
-	{Name: "SSL_CERT_FILE", Runtime: "OpenSSL and what is built on it, Go, .NET, uv", Value: aBundle},
-	{Name: "SSL_CERT_DIR", Runtime: "OpenSSL and what is built on it, Go, .NET", Value: aDirectory, Joined: ":"},
-	{Name: "NODE_EXTRA_CA_CERTS", Runtime: "Node, Deno, Bun", Value: aBundle, Adds: true},
-	{Name: "DENO_CERT", Runtime: "Deno", Value: aBundle, Adds: true},
-	{Name: "REQUESTS_CA_BUNDLE", Runtime: "Python's requests", Value: aBundle},
-	{Name: "CURL_CA_BUNDLE", Runtime: "curl, Python's requests", Value: aBundle},
-	{Name: "AWS_CA_BUNDLE", Runtime: "the AWS command line and botocore", Value: aBundle},
-	{Name: "PIP_CERT", Runtime: "pip", Value: aBundle},
-	{Name: "HTTPLIB2_CA_CERTS", Runtime: "Python's httplib2", Value: aBundle},
-	{Name: "GIT_SSL_CAINFO", Runtime: "git", Value: aBundle},
-	{Name: "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH", Runtime: "gRPC in C++, Python, Ruby, PHP", Value: aBundle},
-	{Name: "JAVA_TOOL_OPTIONS", Runtime: "Java", Value: javaOptions, Joined: " "},
+	sslCertFile, sslCertDir, nodeExtraCACerts, denoCert, requestsCABundle, curlCABundle, awsCABundle, pipCert, httplib2CACerts, gitSSLCAInfo, gitSSLCAPath, grpcRoots, javaToolOptions,
 	{Name: "CARGO_HTTP_CAINFO", Runtime: "cargo", Value: aBundle},
 	{Name: "npm_config_cafile", Runtime: "npm, pnpm, Yarn 1", Value: aBundle},
 	{Name: "YARN_HTTPS_CA_FILE_PATH", Runtime: "Yarn from 3 on", Value: aBundle},
 	{Name: "BUNDLE_SSL_CA_CERT", Runtime: "Ruby's bundler", Value: aBundle},
 	{Name: "COMPOSER_CAFILE", Runtime: "PHP's composer", Value: aBundle},
 	{Name: "PHP_INI_SCAN_DIR", Runtime: "PHP", Value: ":{php}", Joined: ":"},
-	{Name: "PERL_LWP_SSL_CA_FILE", Runtime: "Perl's LWP", Value: aBundle},
-	{Name: "ERL_AFLAGS", Runtime: "Erlang and Elixir", Value: `-public_key cacerts_path '"{bundle}"'`, Joined: " "},
+	perlLWPCAFile, erlAFlags,
 	{Name: "HEX_CACERTS_PATH", Runtime: "Elixir's hex", Value: aBundle},
 	{Name: "SYSTEM_CERTIFICATE_PATH", Runtime: "Haskell", Value: aBundle},
-	{Name: "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE", Runtime: "gcloud", Value: aBundle},
+	cloudSDKCACerts,
 	{Name: "NIX_SSL_CERT_FILE", Runtime: "Nix and what it built", Value: aBundle},
 	{Name: "APT_CONFIG", Runtime: "apt", Value: "{apt}", Joined: included},
 	{Name: "WGETRC", Runtime: "wget", Value: "{wget}", Joined: included},
-	{Name: "PGSSLROOTCERT", Runtime: "libpq", Value: aBundle, Strict: true},
+	pgSSLRootCert,
 }
 
 // Variables returns every variable that is known, in the order in which they are
@@ -116,7 +126,7 @@ func Settings(at Paths, environ map[string]string) []Setting {
 func NamedFiles(environ map[string]string) map[string]string {
 	named := map[string]string{}
 	for _, v := range variables {
-		if value := environ[v.Name]; v.Joined == "" && value != "" && (!v.Strict || value != "system") {
+		if value := environ[v.Name]; v.Value != "" && v.Joined == "" && value != "" && (!v.Strict || value != "system") {
 			named[v.Name] = value
 		}
 	}
@@ -136,7 +146,7 @@ func (v *Variable) Files(value string) []string {
 		return []string{value}
 	case v.NamesDirectory():
 		return slices.DeleteFunc(strings.Split(value, v.Joined), isEmpty)
-	case v.Name == "ERL_AFLAGS":
+	case v == erlAFlags:
 		return slices.DeleteFunc([]string{settings.Erlang(value)}, isEmpty)
 	}
 	return nil

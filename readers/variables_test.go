@@ -1,6 +1,9 @@
 package readers
 
-import "testing"
+import (
+	"slices"
+	"testing"
+)
 
 func TestSettings(t *testing.T) {
 	at := Paths{Bundle: "/d/ca.pem", Directory: "/d/certs", Keystore: "/d x/cacerts", PHP: "/d/php"}
@@ -25,5 +28,22 @@ func TestSettings(t *testing.T) {
 	}
 	if named := NamedFiles(env); len(named) != 2 || named["SSL_CERT_FILE"] != "/old.pem" || named["PGSSLROOTCERT"] != "/pg.pem" {
 		t.Errorf("%q", named)
+	}
+}
+
+// Every variable that a reader reads is one that env and run know.
+func TestVariablesOfReadersAreKnown(t *testing.T) {
+	for _, rows := range [][]row{table, others} {
+		for _, r := range rows {
+			read := []*Variable{remedies[r.id].Variable}
+			for _, p := range r.places(where{path: "x"}) {
+				read = append(read, p.variables...)
+			}
+			for _, v := range read {
+				if v != nil && !slices.Contains(Variables(), v) {
+					t.Errorf("%s reads %s, which is not among the variables", r.id, v.Name)
+				}
+			}
+		}
 	}
 }

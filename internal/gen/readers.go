@@ -117,7 +117,7 @@ func readersPage(data string) (string, error) {
 	b.WriteString("\n" + unreadWords)
 	b.WriteString("\n" + othersHead)
 	for _, r := range readers.Unmeasured() {
-		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", r.ID, r.Title, r.Remedy().Variable)
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", r.ID, r.Title, r.Remedy().Variable.Name)
 	}
 	for _, g := range groups {
 		ids := idsOf(string(list), g.id)
