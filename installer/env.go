@@ -70,6 +70,9 @@ type namer struct {
 func (e *edit) namers() []namer {
 	var all []namer
 	for _, v := range readers.Variables() {
+		if v.Kept {
+			continue
+		}
 		for _, name := range v.Files(e.opt.Environ[v.Name]) {
 			n := namer{by: v.Name, path: name, dir: v.NamesDirectory(), adds: v.Adds}
 			if v.Joined == "" {

@@ -90,8 +90,8 @@ func (i Instance) missing(p place) []Damage {
 // names returns the paths of a place, without their first slash.
 func (i Instance) names(p place) []string {
 	for _, v := range p.variables {
-		if value := i.at.environ[v.Name]; value != "" {
-			return i.real(unrooted(strings.Split(value, ":")))
+		if files := v.Files(i.at.environ[v.Name]); len(files) > 0 {
+			return i.real(unrooted(files))
 		}
 	}
 	for _, name := range p.paths {
@@ -120,7 +120,7 @@ func (i Instance) Remedy() Remedy {
 		return c
 	}
 	for _, p := range i.row.places(i.at) {
-		if len(p.variables) > 0 {
+		if len(p.variables) > 0 && p.variables[0].Value == aBundle {
 			return Remedy{Variable: p.variables[0]}
 		}
 	}

@@ -57,7 +57,7 @@ var (
 		{variables: []*Variable{sslCertFile}, paths: []string{"etc/ssl/cert.pem"}, read: wholeFile},
 		{variables: []*Variable{sslCertDir}, paths: []string{"etc/ssl/certs"}, read: eitherHash},
 	}
-	erlangPlaces = []place{{paths: bundles, read: erlangFile}}
+	erlangPlaces = []place{{variables: []*Variable{erlAFlags}, paths: bundles, read: erlangFile}}
 	libpqPlaces  = []place{{variables: []*Variable{pgSSLRootCert}, read: wholeFile}}
 	builtIn      = place{own: true}
 	nodeExtra    = place{variables: []*Variable{nodeExtraCACerts}, read: untilDamage}
@@ -83,16 +83,6 @@ func denoPlaces(at where) []place {
 		places = append(places, place{paths: bundles, read: eachBlock})
 	}
 	return places
-}
-
-// erlangOptions has cacerts_path of the application public_key, in the words that
-// certgraft env writes.
-func erlangOptions(at where) []place {
-	_, value, ok := strings.Cut(at.environ["ERL_AFLAGS"], "-public_key cacerts_path")
-	if !ok {
-		return erlangPlaces
-	}
-	return []place{{paths: unrooted([]string{strings.Trim(strings.TrimSpace(value), `'"`)}), read: erlangFile}}
 }
 
 // certifi are the roots of the module beside one of Python, else the bundle, to which
@@ -123,5 +113,5 @@ func javaPlaces(at where) []place {
 		}
 	}
 	dir := path.Join(at.path, "lib/security")
-	return []place{{paths: []string{path.Join(dir, "jssecacerts"), path.Join(dir, "cacerts")}, read: javaStore}}
+	return []place{{variables: []*Variable{javaToolOptions}, paths: []string{path.Join(dir, "jssecacerts"), path.Join(dir, "cacerts")}, read: javaStore}}
 }

@@ -40,8 +40,8 @@ var table = []row{
 	{"rustls", "rustls with the system's roots", nil, fixed(rustlsPlaces...), []version{{"", webpkiWithRing}}},
 	{"bun", "Bun", programs("bun"), fixed(bunPlaces...), []version{{"", boringSSL}}},
 	{"java", "Java", javas, javaPlaces, []version{{"", javaRules}}},
-	{"erlang", "Erlang", erlangs, erlangOptions, []version{{"", olderErlang}, {"27", erlangRules}}},
-	{"erlang-https", "Erlang with the match of names of https", nil, erlangOptions, []version{
+	{"erlang", "Erlang", erlangs, fixed(erlangPlaces...), []version{{"", olderErlang}, {"27", erlangRules}}},
+	{"erlang-https", "Erlang with the match of names of https", nil, fixed(erlangPlaces...), []version{
 		{"", olderErlang.tweaked(func(r *rules) { httpsErlang(r); r.names.trailingDot = true })}, {"27", erlangRules.tweaked(httpsErlang)},
 	}},
 	{"ruby", "Ruby", programs("ruby"), fixed(openSSLPlaces...), []version{{"", rubyRules}}},

@@ -12,10 +12,11 @@ import (
 type Variable struct {
 	Name    string
 	Runtime string // the programs that read it
-	Value   string // with the paths of [Paths] in braces; "" is never set, and no file that it names is extended
+	Value   string // with the paths of [Paths] in braces
 	Adds    bool   // to the roots that the programs have, rather than replacing them
 	Joined  string // between the value that is there and ours, where both count; else there is one value, a path
 	Strict  bool   // programs that did not look at certificates begin to: only where that is wanted
+	Kept    bool   // no command sets it, or edits a file that it names
 }
 
 // What a value is, where it is nothing but a path.
@@ -40,7 +41,7 @@ var (
 	pipCert          = &Variable{Name: "PIP_CERT", Runtime: "pip", Value: aBundle}
 	httplib2CACerts  = &Variable{Name: "HTTPLIB2_CA_CERTS", Runtime: "Python's httplib2", Value: aBundle}
 	gitSSLCAInfo     = &Variable{Name: "GIT_SSL_CAINFO", Runtime: "git", Value: aBundle}
-	gitSSLCAPath     = &Variable{Name: "GIT_SSL_CAPATH", Runtime: "git of Debian"}
+	gitSSLCAPath     = &Variable{Name: "GIT_SSL_CAPATH", Runtime: "git of Debian", Value: aDirectory, Kept: true}
 	grpcRoots        = &Variable{Name: "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH", Runtime: "gRPC in C++, Python, Ruby, PHP", Value: aBundle}
 	javaToolOptions  = &Variable{Name: "JAVA_TOOL_OPTIONS", Runtime: "Java", Value: javaOptions, Joined: " "}
 	perlLWPCAFile    = &Variable{Name: "PERL_LWP_SSL_CA_FILE", Runtime: "Perl's LWP", Value: aBundle}
@@ -126,7 +127,7 @@ func Settings(at Paths, environ map[string]string) []Setting {
 func NamedFiles(environ map[string]string) map[string]string {
 	named := map[string]string{}
 	for _, v := range variables {
-		if value := environ[v.Name]; v.Value != "" && v.Joined == "" && value != "" && (!v.Strict || value != "system") {
+		if value := environ[v.Name]; !v.Kept && v.Joined == "" && value != "" && (!v.Strict || value != "system") {
 			named[v.Name] = value
 		}
 	}
@@ -142,7 +143,7 @@ func (v *Variable) Files(value string) []string {
 	switch {
 	case value == "" || v.Strict && value == "system":
 		return nil
-	case v.Value == aBundle:
+	case v.Value == aBundle, v.NamesDirectory() && v.Joined == "":
 		return []string{value}
 	case v.NamesDirectory():
 		return slices.DeleteFunc(strings.Split(value, v.Joined), isEmpty)
@@ -157,8 +158,11 @@ func (v *Variable) With(value string) Setting {
 	return Setting{Name: v.Name, Value: value, Runtime: v.Runtime, Adds: v.Adds}
 }
 
-// At fills the paths into the value; "" if one is missing.
+// At fills the paths into the value; "" if one is missing, or the variable is kept.
 func (v *Variable) At(p Paths) string {
+	if v.Kept {
+		return ""
+	}
 	for name, path := range map[string]string{
 		aBundle: p.Bundle, aDirectory: p.Directory, "{keystore}": javaQuoted(p.Keystore), "{apt}": p.APT, "{php}": p.PHP, "{wget}": p.Wget,
 	} {

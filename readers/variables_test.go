@@ -3,6 +3,10 @@ package readers
 import (
 	"slices"
 	"testing"
+	"testing/fstest"
+
+	"github.com/certgraft/certgraft/internal/roottest"
+	"github.com/certgraft/certgraft/rootfs"
 )
 
 func TestSettings(t *testing.T) {
@@ -44,6 +48,29 @@ func TestVariablesOfReadersAreKnown(t *testing.T) {
 					t.Errorf("%s reads %s, which is not among the variables", r.id, v.Name)
 				}
 			}
+		}
+	}
+}
+
+// A reader finds its file among other options of the variable, and takes the value of a
+// variable that names one file as it is.
+func TestReadersFollowVariables(t *testing.T) {
+	named := []byte(roottest.NewCA(t, "Named").PEM())
+	root := rootfs.NewOverlay(fstest.MapFS{
+		"etc/ssl/certs/ca-certificates.crt": {Data: []byte(roottest.NewCA(t, "Own").PEM() + roottest.NewCA(t, "Other").PEM())},
+		"srv/named.pem":                     {Data: named}, "srv/a:b.pem": {Data: named},
+	})
+	for _, c := range []struct {
+		id, variable, value string
+		held                int
+	}{
+		{"erlang", "ERL_AFLAGS", "-noshell", 2},
+		{"erlang", "ERL_AFLAGS", `-noshell -public_key cacerts_path '"/srv/named.pem"' -kernel inet_dist_use_interface '{127,0,0,1}'`, 1},
+		{"openssl", "SSL_CERT_FILE", "/srv/a:b.pem", 1},
+	} {
+		found, _ := Look(root, map[string]string{c.variable: c.value}).Named(c.id)
+		if set, damage := found[0].Load(); set.Len() != c.held || len(damage) > 0 {
+			t.Errorf("%s with %s=%s: %d certificates and the damage %v, want %d", c.id, c.variable, c.value, set.Len(), damage, c.held)
 		}
 	}
 }

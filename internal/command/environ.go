@@ -30,7 +30,7 @@ import (
 //	PATH               where certgraft-runc looks for the runtime
 //	SSL_CERT_FILE …    on the running system, files that programs are told to read are extended; run merges them, APT_CONFIG, WGETRC and the options of Java
 //
-// The last are what package installer interprets.
+// Package readers has the table of the last.
 type environ map[string]string
 
 func processEnviron() environ { return environOf(os.Environ()) }
