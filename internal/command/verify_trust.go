@@ -238,6 +238,9 @@ func (o *trustOptions) words(t *trust, image string) {
 		t.whose = "the root " + o.root
 		t.install += " --root " + shellQuoted(o.root)
 	}
+	if o.fetch.catalog != "" { // which may have the bundle that is to be installed
+		t.install += " --catalog " + shellQuoted(o.fetch.catalog)
+	}
 	if len(t.sources) > 0 {
 		t.whose += " with " + strings.Join(t.sources, ", ")
 	}
