@@ -206,6 +206,23 @@ func TestR8ExpiredRootHasAValidTwin(t *testing.T) {
 	wants(t, v, Expired, "of the name and key of New Root", "certgraft install corp")
 	v = judged(presented(t, "db.test", old.leaf(t)), Circumstances{Trust: trusting(t, old), Known: catalogue(t, "corp", newRoot(t, "Root"))}).Verdict
 	wants(t, v, Expired, "the server needs a certificate under a root that is valid")
+
+	// Of a company's catalogue there is no copy here: name and last day are known.
+	listed := func(name string, days int) func(func(Known) bool) {
+		return slices.Values([]Known{{Bundle: "corp", Name: name, Fingerprint: renewed.parsed(t).Fingerprint(), NotAfter: today.AddDate(0, 0, days)}})
+	}
+	v = judged(presented(t, "db.test", old.leaf(t)), Circumstances{Trust: trusting(t, old), Known: listed("Root", 9)}).Verdict
+	wants(t, v, Expired, "the bundle corp has a CA of the name Root that is valid until 2026-06-10", "certgraft install corp")
+	rekeyed := newRoot(t, "Root")
+	for name, c := range map[string]Circumstances{
+		"another name":     {Trust: trusting(t, old), Known: listed("Other Root", 9)},
+		"expired too":      {Trust: trusting(t, old), Known: listed("Root", -9)},
+		"trusted, in vain": {Trust: trusting(t, old, rekeyed), Known: slices.Values([]Known{{Bundle: "corp", Name: "Root", Fingerprint: rekeyed.parsed(t).Fingerprint(), NotAfter: today.AddDate(1, 0, 0)}})},
+	} {
+		if v := judged(presented(t, "db.test", old.leaf(t)), c).Verdict; strings.Contains(v.Text+v.Cure, "corp") {
+			t.Errorf("%s: %+v", name, v)
+		}
+	}
 }
 
 // Two roots with one key, or a cross-signed one: the way that holds is taken.

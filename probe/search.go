@@ -4,6 +4,7 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/certgraft/certgraft/certs"
 )
@@ -13,7 +14,16 @@ type Known struct {
 	Bundle      string // what to install
 	Name        string // its common name
 	Fingerprint certs.Fingerprint
+	NotAfter    time.Time          // the zero time where it is not known
 	Certificate *certs.Certificate // nil where there is no copy of it here
+}
+
+// expires returns when the certificate expires.
+func (k Known) expires() time.Time {
+	if k.Certificate != nil {
+		return k.Certificate.NotAfter()
+	}
+	return k.NotAfter
 }
 
 // match is a known certificate that issued a member of a path, or is one.

@@ -71,9 +71,9 @@ func (j *judge) expired(p path, at *certs.Certificate, clock string) *Fault {
 	case at == p.top().Certificate && len(p.links) > 1 && p.complete():
 		f.Text = "the root " + f.Text
 		f.Cure = "the server needs a certificate under a root that is valid; install a newer root if its owner has one"
-		if c, bundle := j.renewed(p); c != nil {
-			f.Text += fmt.Sprintf("; the bundle %s has a valid root of the name and key of %s", bundle, c.Name())
-			f.Cure = j.Install + " " + bundle
+		if r := j.renewed(p); r != nil {
+			f.Text += "; " + r.text
+			f.Cure = j.Install + " " + r.bundle
 		}
 		if taking := j.takingExpired(); len(taking) > 0 {
 			j.caveat("%s: the dates of roots are not looked at, and an expired one is taken", strings.Join(taking, ", "))
@@ -85,25 +85,31 @@ func (j *judge) expired(p path, at *certs.Certificate, clock string) *Fault {
 	return f
 }
 
-// renewed returns a valid root with the name and key of a CA in a path, and the bundle
-// that has it. The path could end there: at a newer certificate of its root, or at the
-// root that was signed by an older one.
-func (j *judge) renewed(p path) (root *certs.Certificate, bundle string) {
+// renewal is a bundle with a CA that may stand in for an expired root.
+type renewal struct{ bundle, text string }
+
+// renewed returns the bundle that has a valid CA with the name and key of a CA in a path,
+// or, of a bundle whose certificates are not here, with its name. The path could end
+// there: at a newer certificate of its root, or at the root that was signed by an older
+// one. A CA that is trusted already is no help.
+func (j *judge) renewed(p path) (byName *renewal) {
 	if j.Known == nil {
-		return nil, ""
+		return nil
 	}
 	for known := range j.Known {
-		c := known.Certificate
-		if c == nil || !c.SelfIssued() || j.Now.After(c.NotAfter()) {
+		if j.trust.Has(known.Fingerprint) || j.Now.After(known.expires()) {
 			continue
 		}
 		for _, old := range p.links[1:] {
-			if c.PublicKey() == old.PublicKey() && c.Subject() == old.Subject() {
-				return c, known.Bundle
+			switch c := known.Certificate; {
+			case c != nil && c.SelfIssued() && c.PublicKey() == old.PublicKey() && c.Subject() == old.Subject():
+				return &renewal{known.Bundle, fmt.Sprintf("the bundle %s has a valid root of the name and key of %s", known.Bundle, c.Name())}
+			case c == nil && byName == nil && strings.EqualFold(known.Name, old.Name()):
+				byName = &renewal{known.Bundle, fmt.Sprintf("the bundle %s has a CA of the name %s that is valid until %s: it helps if it has the same key", known.Bundle, known.Name, known.NotAfter.Format(time.DateOnly))}
 			}
 		}
 	}
-	return nil, ""
+	return byName
 }
 
 // takingExpired names the readers that do not look at the dates of a root.

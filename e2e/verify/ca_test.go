@@ -31,6 +31,12 @@ func (m *member) make(t *testing.T, name string, edits ...func(*x509.Certificate
 	if err != nil {
 		t.Fatal(err)
 	}
+	return m.certify(t, key, name, edits...)
+}
+
+// certify is make with a key that exists already.
+func (m *member) certify(t *testing.T, key *rsa.PrivateKey, name string, edits ...func(*x509.Certificate)) *member {
+	t.Helper()
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name},
 		NotBefore: time.Now().AddDate(-2, 0, 0), NotAfter: time.Now().AddDate(1, 0, 0),

@@ -24,7 +24,8 @@ func known(catalogue *bundles.Catalogue) iter.Seq[probe.Known] {
 			}
 			for _, k := range provider.Known {
 				f, err := certs.ParseFingerprint(k.SHA256)
-				if err == nil && !set.Has(f) && !yield(probe.Known{Bundle: provider.ID, Name: k.Name, Fingerprint: f}) {
+				expires, _ := time.Parse(time.DateOnly, k.NotAfter) // the lint checks it
+				if err == nil && !set.Has(f) && !yield(probe.Known{Bundle: provider.ID, Name: k.Name, Fingerprint: f, NotAfter: expires}) {
 					return
 				}
 			}
