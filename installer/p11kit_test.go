@@ -220,3 +220,19 @@ func TestSUSEUnmade(t *testing.T) {
 		t.Errorf("%+v", link)
 	}
 }
+
+// SUSE's tool puts anchors first, behind the head of its bundle. An anchor that was
+// installed before it ran leaves that place too.
+func TestSUSEToolAfterInstall(t *testing.T) {
+	const name = "var/lib/ca-certificates/ca-bundle.pem"
+	ca := roottest.NewCA(t, "Corp")
+	before := roottest.TreeFile(t, "../testdata/roots/suse.before.txtar")
+	after, _ := install(t, before, installer.Options{}, source(t, "s", ca.PEM()))
+	was := string(before[name].Data)
+	made := strings.Replace(was, "-----BEGIN", ca.PEM()+"-----BEGIN", 1)
+	after[name] = &fstest.MapFile{Data: []byte(made), Mode: 0o444}
+	after, report := remove(t, after, installer.Selection{All: true}, installer.Options{})
+	if got := string(after[name].Data); got != was || len(report.Stays) > 0 {
+		t.Errorf("the bundle is %q, and %v stays", got, report.Stays)
+	}
+}

@@ -132,12 +132,14 @@ func (w *withdrawal) mine(copies, all []pemfile.Copy) int {
 }
 
 // toolsOwn returns the first copy that a tool would have written, in a file that
-// begins as a tool begins it.
+// begins as a tool begins it: the first certificate stands behind the head of the file.
 func (w *withdrawal) toolsOwn(copies, all []pemfile.Copy) int {
 	if w.file.isAnew(all) {
 		return -1
 	}
-	return slices.IndexFunc(copies, func(c pemfile.Copy) bool { return c.Gap == 0 && c.Exact() })
+	return slices.IndexFunc(copies, func(c pemfile.Copy) bool {
+		return (c.Gap == 0 || c.Behind == nil && c.Gap == w.file.Head) && c.Exact()
+	})
 }
 
 // stay notes why a certificate stays. Of several reasons the first is told.
