@@ -100,6 +100,13 @@ func fedoraLinks(toBundle ...string) string {
 func (f P11Family) Root(t *testing.T) string {
 	t.Helper()
 	root := Unpack(t, Tarball(t, "trixie", "p11kit", "p11-kit,ca-certificates,openssl"))
+	f.Lay(t, root)
+	return root
+}
+
+// Lay makes a root of Debian with p11-kit one of the family, without any trust yet.
+func (f P11Family) Lay(t *testing.T, root string) {
+	t.Helper()
 	Run(t, "sh", "-c", `cd "$1" && rm -rf etc/ssl/certs etc/ca-certificates* usr/share/ca-certificates/trust-source usr/sbin/update-ca-certificates && mkdir -p etc/ssl/certs/java`, "sh", root)
 	if f.Name != "arch" {
 		Run(t, "rm", "-r", filepath.Join(root, "etc/ssl/certs"))
@@ -111,7 +118,17 @@ func (f P11Family) Root(t *testing.T) string {
 	for _, dir := range []string{f.Trust[0] + "/anchors", f.Trust[0] + "/blocklist", f.Trust[1] + "/anchors"} {
 		Run(t, "mkdir", "-p", filepath.Join(root, dir))
 	}
-	return root
+}
+
+// Extract returns the file that the family's tool extracts in a format; of more than
+// one, that for TLS servers.
+func (f P11Family) Extract(format string) string {
+	for _, x := range f.Extracts {
+		if x.Format == format && strings.Contains(x.args, "server-auth") {
+			return x.File
+		}
+	}
+	return ""
 }
 
 // Tool runs what the distribution's tool would.
