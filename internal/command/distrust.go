@@ -199,30 +199,14 @@ func (o *distrustCommandOptions) edit(root *rootfs.Overlay, unwanted []installer
 
 // runImage distrusts what is named in an image, or in those of a list.
 func (o *distrustCommandOptions) runImage(ctx context.Context, p *printer, unwanted []installer.Unwanted) error {
-	password, err := readPassword(ctx, o.target.javaPassword)
-	if err != nil {
-		return err
-	}
-	w, _, err := o.patch.open(ctx, p, []string{o.image}, imageWork{cache: o.cache, dryRun: o.target.dryRun})
-	if err != nil {
-		return err
-	}
-	defer w.close()
-	return w.all(ctx, func(root *rootfs.Overlay, config *image.Config, result *patchResult) error {
-		report, err := o.edit(root, unwanted, installer.Options{JavaPassword: password, Environ: environOf(config.Env)})
+	return o.editImages(ctx, p, func(root *rootfs.Overlay, config *image.Config, opt installer.Options) (*installer.Report, error) {
+		report, err := o.edit(root, unwanted, opt)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if config.Sources, err = installer.RecordedSources(root); err != nil {
-			return err
-		}
-		config.Sources = orEmpty(config.Sources)
-		config.Distrusted, err = installer.Distrusted(root)
-		if err != nil {
-			return err
-		}
-		result.edited(config.Platform, report)
-		return nil
+		sources, err := installer.RecordedSources(root)
+		config.Sources = orEmpty(sources)
+		return report, err
 	})
 }
 

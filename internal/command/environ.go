@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/certgraft/certgraft/image"
 )
 
 // environ is the environment of the process. Every variable that certgraft
@@ -41,6 +43,18 @@ func environOf(env []string) map[string]string {
 	for _, kv := range env {
 		name, value, _ := strings.Cut(kv, "=")
 		all[name] = value
+	}
+	return all
+}
+
+// environOfImage returns what the programs of an image find set, and where the Java
+// runtime is that the image starts by its path, if the environment does not say.
+func environOfImage(config *image.Config) map[string]string {
+	all := environOf(config.Env)
+	for _, program := range config.Programs {
+		if home, ok := strings.CutSuffix(program, "/bin/java"); ok && home != "" && all["JAVA_HOME"] == "" {
+			all["JAVA_HOME"] = home
+		}
 	}
 	return all
 }

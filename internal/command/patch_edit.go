@@ -41,7 +41,7 @@ func (o *patchEdit) run(root *rootfs.Overlay, config *image.Config, sources []in
 	if err != nil {
 		return err
 	}
-	opt.Environ = withRuntime(environOf(config.Env), config.Programs)
+	opt.Environ = environOfImage(config)
 	_, err = root.Lstat(installer.RecordPath)
 	recorded := err == nil
 	report, err := installer.Install(root, sources, opt)
@@ -86,17 +86,6 @@ func dropIdleRecord(root *rootfs.Overlay) error {
 		}
 	}
 	return nil
-}
-
-// withRuntime adds where the Java runtime is that an image starts by its path, if
-// the environment does not say.
-func withRuntime(environ map[string]string, programs []string) map[string]string {
-	for _, program := range programs {
-		if home, ok := strings.CutSuffix(program, "/bin/java"); ok && home != "" && environ["JAVA_HOME"] == "" {
-			environ["JAVA_HOME"] = home
-		}
-	}
-	return environ
 }
 
 // setEnv sets what was asked for, and the variables that runtimes in the image

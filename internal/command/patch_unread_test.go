@@ -60,8 +60,8 @@ func TestPatchBundleBehindALink(t *testing.T) {
 	}
 }
 
-// The trust store of the Java runtime that an image starts by its path is edited,
-// wherever that is.
+// The trust store of the Java runtime that an image starts by its path is edited, and
+// looked at, wherever that is.
 func TestPatchRuntimeOfTheCommand(t *testing.T) {
 	store, err := keystore.NewJKS(keystore.DefaultPassword).Encode()
 	if err != nil {
@@ -71,9 +71,21 @@ func TestPatchRuntimeOfTheCommand(t *testing.T) {
 		l := roottest.NewLayout(t)
 		from := l.Tag(aside(t, l, "linux/amd64", map[string]any{"Cmd": cmd}, []roottest.Entry{roottest.File("etc/ssl/certs/ca-certificates.crt", roottest.NewCA(t, "Old").PEM())},
 			[]roottest.Entry{roottest.File("data/trust/bin/java", ""), roottest.File("data/trust/lib/security/cacerts", string(store))}), "x")
-		_, errs := run(t, 0, "patch", from, filepath.Join("..", "..", "testdata", "bundles", "corp.pem"), "--tag", "oci:"+l.Dir+":y")
-		if !strings.Contains(errs, "/data/trust/lib/security/cacerts") {
-			t.Errorf("%q: %s", cmd, errs)
+		corp, patched := filepath.Join("..", "..", "testdata", "bundles", "corp.pem"), "oci:"+l.Dir+":y"
+		for _, args := range [][]string{
+			{"patch", from, corp, "--tag", patched},
+			{"inspect", patched},
+			{"distrust", "--image", patched, corp, "--tag", patched + "-distrusted"},
+			{"distrust", "--image", patched + "-distrusted", "--undo", "--tag", patched + "-again"},
+			{"remove", "--image", patched + "-again", "--all", "--tag", patched + "-removed"},
+		} {
+			out, errs := run(t, 0, args...)
+			if slices.Contains(args, "--undo") {
+				out, errs = run(t, 0, "inspect", patched+"-again")
+			}
+			if !strings.Contains(out+errs, "/data/trust/lib/security/cacerts") {
+				t.Errorf("%q: %q: %s%s", cmd, args, out, errs)
+			}
 		}
 	}
 }

@@ -179,7 +179,7 @@ func (r *imageRoots) open(ctx context.Context, at image.Location) (*place, error
 		return nil, err
 	}
 	return &place{
-		name: at.String(), root: root, options: installer.Options{Environ: environOf(config.Env)},
+		name: at.String(), root: root, options: installer.Options{Environ: environOfImage(config)},
 		image: imageName{at.String(), img.Descriptor.Digest, config.Platform.String()},
 	}, nil
 }

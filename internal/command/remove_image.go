@@ -15,6 +15,27 @@ func (o *removeOptions) runImage(ctx context.Context, p *printer, specs []string
 	if err != nil {
 		return err
 	}
+	return o.editImages(ctx, p, func(root *rootfs.Overlay, config *image.Config, opt installer.Options) (*installer.Report, error) {
+		if err := selection.known(root); err != nil {
+			return nil, err
+		}
+		report, err := installer.Remove(root, selection.Selection, opt)
+		if err != nil {
+			return nil, err
+		}
+		config.Sources, config.Removed = report.Sources, removedNames(selection.Selection)
+		var left []string
+		config.Env, left = withoutVariables(config.Env, report.Unset)
+		for _, name := range left {
+			report.Notes = append(report.Notes, name+" was set by certgraft and changed since: it stays")
+		}
+		return report, nil
+	})
+}
+
+// editImages edits an image, or those of a list, in the same way, and notes what is
+// distrusted in each afterwards.
+func (o *removeOptions) editImages(ctx context.Context, p *printer, edit func(*rootfs.Overlay, *image.Config, installer.Options) (*installer.Report, error)) error {
 	password, err := readPassword(ctx, o.target.javaPassword)
 	if err != nil {
 		return err
@@ -25,21 +46,12 @@ func (o *removeOptions) runImage(ctx context.Context, p *printer, specs []string
 	}
 	defer w.close()
 	return w.all(ctx, func(root *rootfs.Overlay, config *image.Config, result *patchResult) error {
-		if err := selection.known(root); err != nil {
-			return err
-		}
-		report, err := installer.Remove(root, selection.Selection, installer.Options{JavaPassword: password, Environ: environOf(config.Env)})
+		report, err := edit(root, config, installer.Options{JavaPassword: password, Environ: environOfImage(config)})
 		if err != nil {
 			return err
 		}
-		config.Sources, config.Removed = report.Sources, removedNames(selection.Selection)
 		if config.Distrusted, err = installer.Distrusted(root); err != nil {
 			return err
-		}
-		var left []string
-		config.Env, left = withoutVariables(config.Env, report.Unset)
-		for _, name := range left {
-			report.Notes = append(report.Notes, name+" was set by certgraft and changed since: it stays")
 		}
 		result.edited(config.Platform, report)
 		return nil
