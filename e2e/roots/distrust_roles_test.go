@@ -24,7 +24,7 @@ var (
 	askGnuTLS  = asker{"GnuTLS", `gnutls-cli --port $PORT localhost </dev/null && echo hello`, `NOT trusted`}
 	askP11Kit  = asker{"GnuTLS", `gnutls-cli --x509cafile=pkcs11: --port $PORT localhost </dev/null && echo hello`, `NOT trusted`}
 	askGo      = asker{"Go", `/opt/client https://localhost:$PORT/ && echo hello`, `certificate signed by unknown authority`}
-	askPython  = asker{"Python", `python3 -c 'import os, urllib.request as r; print(r.urlopen("https://localhost:"+os.environ["PORT"]).read().decode())'`, `CERTIFICATE_VERIFY_FAILED`}
+	askPython  = asker{"Python", `python3 -B -c 'import os, urllib.request as r; print(r.urlopen("https://localhost:"+os.environ["PORT"]).read().decode())'`, `CERTIFICATE_VERIFY_FAILED`}
 	askJava    = asker{"Java", `java -cp /opt Client https://localhost:$PORT/`, `PKIX path building failed`}
 )
 
@@ -247,7 +247,6 @@ func (g ground) try(t *testing.T, root string, r role) {
 	t.Helper()
 	ca := rig.NewAuthority(t, "Throwaway "+r.name)
 	port, askers := rig.TLSServer(t, ca), g.asked(r)
-	g.agree(t, "at first", false, root, port, askers)
 	first := rig.Snapshot(t, root)
 	rig.Run(t, "sh", "-ec", r.lay, "sh", root, ca.CAFile, g.java)
 	if r.tool {
@@ -259,7 +258,6 @@ func (g ground) try(t *testing.T, root string, r role) {
 	g.agree(t, "distrusted", false, root, port, g.askers)
 	g.distrust(t, root, "--undo")
 	rig.Same(t, "given back", before, rig.Snapshot(t, root))
-	g.agree(t, "given back", true, root, port, askers)
 
 	if g.tool != nil {
 		g.distrust(t, root, ca.CAFile)
@@ -297,8 +295,13 @@ func TestDistrustRoles(t *testing.T) {
 	rig.Slow(t)
 	for _, g := range grounds() {
 		t.Run(g.name, func(t *testing.T) {
+			laid := g.fresh(t, judgesRoot)
 			for _, r := range g.roles {
-				t.Run(r.name, func(t *testing.T) { g.try(t, g.fresh(t, judgesRoot), r) })
+				t.Run(r.name, func(t *testing.T) {
+					root := t.TempDir()
+					rig.Run(t, "cp", "-a", laid+"/.", root)
+					g.try(t, root, r)
+				})
 			}
 		})
 	}
