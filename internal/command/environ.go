@@ -17,7 +17,6 @@ import (
 //	CERTGRAFT_CATALOG  a company's own catalogue (also a flag)
 //	CERTGRAFT_CHECK_POLICY  what check demands (also a flag)
 //	CERTGRAFT_LOCK     the lock that says what may be installed (also a flag)
-//	CERTGRAFT_MODE     how run --in-root trusts: env or in-root
 //	CERTGRAFT_SHARD    the part of a list of images to patch (also a flag)
 //	SOURCE_DATE_EPOCH  the moment at which expiry is judged, and the times of what is written
 //	NO_COLOR, TERM     no colour where NO_COLOR is set or TERM is "dumb"

@@ -22,6 +22,7 @@ const runBundle = "CERTGRAFT_BUNDLE"
 type runOptions struct {
 	source           sourceOptions
 	inRoot, optional bool
+	mode             string // "", or one of runModes
 }
 
 func runCommand(p *printer) *cli.Command {
@@ -48,6 +49,7 @@ func runCommand(p *printer) *cli.Command {
 func (o *runOptions) flags() []cli.Flag {
 	return append([]cli.Flag{
 		&cli.BoolFlag{Name: "in-root", Category: targetFlags, Usage: "put the CAs into the system's own stores while the command runs, and take them out afterwards", Destination: &o.inRoot},
+		wordFlag{&cli.StringFlag{Name: "mode", Category: targetFlags, Usage: "how the command finds the CAs: env (variables), in-root (the system's own stores) or auto (as --in-root: there, unless an image would keep a trace)", Destination: &o.mode}, runModes, false},
 		&cli.BoolFlag{Name: "optional", Category: sourceFlags, Usage: "leave out files that do not exist or are empty; without any source the command runs as it is", Destination: &o.optional},
 	}, o.source.flags()...)
 }

@@ -16,25 +16,32 @@ import (
 	"github.com/certgraft/certgraft/installer"
 	"github.com/certgraft/certgraft/internal/command/launch"
 	"github.com/certgraft/certgraft/internal/command/step"
+	"github.com/certgraft/certgraft/internal/command/words"
 	"github.com/certgraft/certgraft/internal/hint"
 	"github.com/certgraft/certgraft/readers"
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// runMode is the variable that decides how a step trusts: "env" or "in-root".
-const runMode = "CERTGRAFT_MODE"
+// How a command finds the CAs. Auto is in the root's own stores where that leaves
+// nothing, else by variables.
+const (
+	modeEnv    = "env"
+	modeInRoot = "in-root"
+	modeAuto   = "auto"
+)
+
+var runModes = []string{modeEnv, modeInRoot, modeAuto}
 
 // decideInRoot reports whether the command is to find the CAs in the root's own
 // stores, and says why not where that was asked for.
 func (o *runOptions) decideInRoot(p *printer) (bool, error) {
-	forced := false
-	switch mode := p.env[runMode]; {
-	case !o.inRoot || mode == "env":
+	switch {
+	case o.inRoot && o.mode != "":
+		return false, usagef("run: --in-root and --mode exclude each other")
+	case o.mode == modeEnv || o.mode == "" && !o.inRoot:
 		return false, nil
-	case mode == "in-root":
-		forced = true
-	case mode != "":
-		return false, usagef("%s is %q: it is env or in-root", runMode, mode)
+	case o.mode != "" && !slices.Contains(runModes, o.mode):
+		return false, usagef("--mode %s: it is %s", o.mode, words.Or(runModes))
 	}
 	switch {
 	case p.mac:
@@ -44,11 +51,11 @@ func (o *runOptions) decideInRoot(p *printer) (bool, error) {
 		return false, nil
 	case !keepsCopies(procMounts()):
 		return true, nil
-	case forced:
+	case o.mode == modeInRoot:
 		p.warn("this engine stores each file that a step changes and changes back: the layer has a copy of the bundle, without the CAs")
 		return true, nil
 	}
-	p.note("this engine would store a copy of the bundle in the layer: the command gets variables in place of --in-root; " + runMode + "=in-root forces it")
+	p.note("this engine would store a copy of the bundle in the layer: the command gets variables in place of --in-root; --mode in-root forces it, in a build CERTGRAFT_MODE=in-root")
 	return false, nil
 }
 

@@ -38,22 +38,20 @@ func TestKeepsCopies(t *testing.T) {
 }
 
 func TestDecideInRoot(t *testing.T) {
-	asked := &runOptions{inRoot: true}
 	for name, c := range map[string]struct {
 		o    *runOptions
-		env  environ
 		mac  bool
 		want bool
 		err  string
 	}{
-		"not asked":         {o: &runOptions{}, env: environ{}},
-		"asked for a while": {o: &runOptions{}, env: environ{runMode: "in-root"}},
-		"variables":         {o: asked, env: environ{runMode: "env"}},
-		"odd":               {o: asked, env: environ{runMode: "both"}, err: "it is env or in-root"},
-		"a Mac":             {o: asked, env: environ{}, mac: true, err: "keychain"},
-		"forced":            {o: asked, env: environ{runMode: "in-root"}, want: os.Geteuid() == 0},
+		"not asked": {o: &runOptions{}},
+		"variables": {o: &runOptions{mode: modeEnv}},
+		"odd":       {o: &runOptions{mode: "both"}, err: "it is env, in-root or auto"},
+		"twice":     {o: &runOptions{mode: modeAuto, inRoot: true}, err: "exclude each other"},
+		"a Mac":     {o: &runOptions{inRoot: true}, mac: true, err: "keychain"},
+		"forced":    {o: &runOptions{mode: modeInRoot}, want: os.Geteuid() == 0},
 	} {
-		p, _ := testPrinter(c.env)
+		p, _ := testPrinter(environ{})
 		p.mac = c.mac
 		got, err := c.o.decideInRoot(p)
 		if got != c.want || (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) {

@@ -69,9 +69,6 @@ func (s Settings) Trust(g *graph.Graph) (windows int, err error) {
 		exec := st.op.GetExec()
 		s.mount(st, own, true)
 		exec.Meta.Args = append(append(s.runArgs(), "--"), exec.Meta.Args...)
-		if s.Mode == "in-root" { // which certgraft run asks for: it decides there
-			exec.Meta.Env = append(exec.Meta.Env, "CERTGRAFT_MODE=in-root")
-		}
 	}
 	return windows, err
 }
@@ -150,7 +147,10 @@ func (s Settings) baked() string { return s.At + "/baked" }
 // runArgs are the arguments up to the "--".
 func (s Settings) runArgs() []string {
 	args := []string{s.At + Program, "run", "--optional"}
-	if s.Mode != "env" {
+	switch s.Mode {
+	case "in-root": // also where the engine keeps a trace
+		args = append(args, "--mode", s.Mode)
+	case "":
 		args = append(args, "--in-root")
 	}
 	return append(args, s.sources(true)...)

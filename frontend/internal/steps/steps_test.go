@@ -128,6 +128,7 @@ func TestSettings(t *testing.T) {
 		want string
 	}{
 		"below dev": {func(s *steps.Settings) { s.At = steps.BelowDev }, "/dev/.certgraft/certgraft run --optional --in-root /dev/.certgraft/ca -- c"},
+		"forced":    {func(s *steps.Settings) { s.Mode = "in-root" }, "/.certgraft/certgraft run --optional --mode in-root /.certgraft/ca -- c"},
 		"variables": {func(s *steps.Settings) { s.Mode = "env" }, "/.certgraft/certgraft run --optional /.certgraft/ca -- c"},
 		"baked":     {func(s *steps.Settings) { s.Baked = true }, "/.certgraft/certgraft run --optional --in-root /.certgraft/baked /.certgraft/ca -- c"},
 		"named":     {func(s *steps.Settings) { s.Sources = []string{"aws-rds"} }, "/.certgraft/certgraft run --optional --in-root --offline aws-rds /.certgraft/ca -- c"},
@@ -141,17 +142,6 @@ func TestSettings(t *testing.T) {
 				t.Errorf("got  %s\nwant %s", got, tc.want)
 			}
 		})
-	}
-}
-
-// TestModeForced: a step that must edit the stores is told so, only then.
-func TestModeForced(t *testing.T) {
-	s := settings(t)
-	s.Mode = "in-root"
-	b, _ := trust(t, s, marshalled(t, llb.Scratch().Run(llb.Args([]string{"c"})).Root()))
-	op, _ := b.step(t, "c")
-	if !slices.Contains(op.GetExec().Meta.Env, "CERTGRAFT_MODE=in-root") {
-		t.Errorf("the environment is %q", op.GetExec().Meta.Env)
 	}
 }
 

@@ -26,7 +26,7 @@ _certgraft() {
     distrust) flags='--dry-run --from-file --fsync --hooks --image --in-place --java-password-file --lock-timeout --must-exist --root --shard --tag -t --undo --user --annotation --cache --cache-repo --jobs --keep-attestations --keep-other-platforms --label --layer --max-layer-size --platform --require-full-scan --scan --catalog --insecure-registry --registry-ca --help -h --json --metadata-file --quiet -q --verbose' ;;
     patch) flags='--append --dry-run --from-file --in-place --keep-going --override-blocklist --shard --stores --sync --tag -t --with-mozilla --annotation --cache-repo --env --jobs --keep-attestations --keep-other-platforms --label --layer --max-layer-size --platform --print-plan --require-full-scan --scan --catalog --distrusted --expired --lock --non-ca --policy --source-password-file --cache --download-ca --insecure --no-fallback --offline --timeout --insecure-registry --registry-ca --help -h --json --metadata-file --quiet -q --verbose' ;;
     bundle) flags='--catalog --distrusted --expired --lock --non-ca --policy --root --source-password-file --with-system --cache --download-ca --insecure --no-fallback --offline --timeout --format --help -h --json --name --output --password-file --quiet -q --verbose' ;;
-    run) flags='--in-root --catalog --distrusted --expired --lock --non-ca --optional --policy --source-password-file --cache --download-ca --insecure --no-fallback --offline --timeout --help -h --json --quiet -q --verbose' ;;
+    run) flags='--in-root --mode --catalog --distrusted --expired --lock --non-ca --optional --policy --source-password-file --cache --download-ca --insecure --no-fallback --offline --timeout --help -h --json --quiet -q --verbose' ;;
     env) flags='--root --all --format --help -h --json --quiet -q --verbose' ;;
     inspect) flags='--from-file --java-password-file --shard --cache --platform --insecure-registry --registry-ca --cyclonedx --help -h --html --json --quiet -q --verbose' ;;
     list) flags='--catalog --search --help -h --json --quiet -q --verbose' ;;
@@ -78,6 +78,8 @@ _certgraft() {
       kind=words words='auto none' ;;
     'install --stores' | 'patch --stores')
       kind=words words='auto system debian alpine p11-kit arch suse photon flatcar clear openwrt nix bundle java env config php homebrew python ruby conda composer browser' ;;
+    'run --mode')
+      kind=words words='env in-root auto' ;;
     'install --policy' | 'patch --policy' | 'bundle --policy' | 'run --policy' | 'hook --policy' | 'cdi --policy')
       kind=words words='exact additions any known' ;;
     'remove --platform' | 'distrust --platform' | 'patch --platform' | 'inspect --platform' | 'verify --platform' | 'diff --platform' | 'check --platform')

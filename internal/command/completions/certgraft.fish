@@ -118,6 +118,7 @@ complete -c certgraft -n '__certgraft_is remove distrust' -l image -x -d 'edit t
 complete -c certgraft -n '__certgraft_is remove' -l all -d 'take out everything that certgraft installed'
 complete -c certgraft -n '__certgraft_is remove' -l from-file -r -F -d 'take it out of the images in FILE, a line for each: IMAGE and where to write it'
 complete -c certgraft -n '__certgraft_is run' -l in-root -d 'put the CAs into the system\'s own stores while the command runs, and take them out afterwards'
+complete -c certgraft -n '__certgraft_is run' -l mode -x -a 'env in-root auto' -d 'how the command finds the CAs: env (variables), in-root (the system\'s own stores) or auto (as --in-root: there, unless an image would keep a trace)'
 complete -c certgraft -n '__certgraft_is run' -l optional -d 'leave out files that do not exist or are empty; without any source the command runs as it is'
 complete -c certgraft -n '__certgraft_is verify' -f -a '(__fish_print_hostnames)'
 complete -c certgraft -n '__certgraft_is verify' -l as -x -a 'openssl gnutls go python requests httpx curl wget git node node-debian deno rustls bun java erlang erlang-https ruby php libpq nss all' -d 'have the reader ID decide, ID/RELEASE for a release of it, all for every one that is found (default: openssl)'

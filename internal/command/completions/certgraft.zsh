@@ -211,6 +211,7 @@ _certgraft() {
   )
   [[ $cmd == (run) ]] && args+=(
     '--in-root[put the CAs into the system'\''s own stores while the command runs, and take them out afterwards]'
+    '--mode=[how the command finds the CAs: env (variables), in-root (the system'\''s own stores) or auto (as --in-root: there, unless an image would keep a trace)]:MODE:(env in-root auto)'
     '--optional[leave out files that do not exist or are empty; without any source the command runs as it is]'
   )
   [[ $cmd == (verify) ]] && args+=(
