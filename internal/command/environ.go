@@ -1,18 +1,22 @@
 package command
 
 import (
+	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/certgraft/certgraft/image"
+	"github.com/certgraft/certgraft/internal/command/launch"
 )
 
 // environ is the environment of the process. Every variable that certgraft
 // reads is named here:
 //
+//	CERTGRAFT_BUNDLE   set by run: what of the variables is a run's own, install and remove leave alone
 //	CERTGRAFT_CACHE    directory that keeps downloads (also a flag)
 //	CERTGRAFT_CATALOG  a company's own catalogue (also a flag)
 //	CERTGRAFT_CHECK_POLICY  what check demands (also a flag)
@@ -66,6 +70,19 @@ func (e environ) list() []string {
 	}
 	slices.Sort(all)
 	return all
+}
+
+// withoutRun returns the variables without those by which a run has this process
+// trust. The files that they name are the run's own, and follow the system's by
+// themselves.
+func (e environ) withoutRun() environ {
+	dir := filepath.Dir(e[runBundle])
+	if !launch.IsDir(dir) {
+		return e
+	}
+	rest := maps.Clone(e)
+	maps.DeleteFunc(rest, func(_, value string) bool { return strings.Contains(value, dir+"/") })
+	return rest
 }
 
 // epoch returns SOURCE_DATE_EPOCH, or false if it is not set.

@@ -112,7 +112,7 @@ func (o *runOptions) runInRoot(ctx context.Context, p *printer, sources []instal
 func (p *printer) stepOptions(root string) step.Options {
 	stores := installer.Options{}
 	if root == "/" {
-		stores = installer.Options{Live: true, Environ: p.env}
+		stores = installer.Options{Live: true, Environ: p.env.withoutRun()}
 	}
 	return step.Options{Root: root, Stores: stores, Update: rootfs.Options{Marker: installer.RecordPath, Unread: installer.TakesEveryFile}}
 }

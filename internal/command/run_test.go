@@ -2,6 +2,7 @@ package command
 
 import (
 	"bytes"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -202,6 +203,20 @@ func TestFillRunDir(t *testing.T) {
 }
 
 // Where no directory can be made the user is told how to name one.
+// What installs in a run goes by the variables of before: the run has its own files
+// locked, and follows what is installed.
+func TestWithoutRun(t *testing.T) {
+	before := environ{"PATH": "/bin", "HOME": "/root", "EDITOR": "vi"}
+	p, _ := testPrinter(before)
+	if got := environ(environOf(runEnviron(p, "/dev/shm/certgraft-run-1"))).withoutRun(); !maps.Equal(got, before) {
+		t.Errorf("in a run %v, before %v", got, before)
+	}
+	stays := environ{runBundle: "/etc/ssl/certs/ca-certificates.crt", "SSL_CERT_FILE": "/etc/ssl/certs/ca-certificates.crt"}
+	if got := stays.withoutRun(); !maps.Equal(got, stays) {
+		t.Errorf("%v became %v", stays, got)
+	}
+}
+
 func TestMakeRunDirNowhere(t *testing.T) {
 	p, _ := testPrinter(environ{})
 	_, err := makeRunDir(t.Context(), p, []string{"/nowhere"}, testSet(t))

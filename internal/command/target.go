@@ -46,7 +46,7 @@ func (o *targetOptions) live() bool { return o.root == "/" && o.output == "" }
 // installer returns opt with what package installer is to know of the target.
 func (o *targetOptions) installer(ctx context.Context, p *printer, opt installer.Options) (_ installer.Options, err error) {
 	if o.live() {
-		opt.Live, opt.Environ = true, p.env
+		opt.Live, opt.Environ = true, p.env.withoutRun()
 	}
 	if o.runHooks, err = hookModes.find("hooks", o.hooks); err != nil {
 		return opt, err

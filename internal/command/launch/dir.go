@@ -38,6 +38,9 @@ type Dir struct {
 	lock *os.File
 }
 
+// IsDir reports whether a name is that of the directory of a run.
+func IsDir(name string) bool { return strings.HasPrefix(filepath.Base(name), prefix) }
+
 // MakeDir makes a directory in the first of bases in which fill succeeds.
 func MakeDir(bases []string, fill func(dir string) error) (*Dir, error) {
 	var failures []error
