@@ -150,7 +150,7 @@ func (s *Step) undo(r *rootfs.Overlay, now map[string]*status) error {
 			return err
 		}
 	}
-	return removeEmpty(r, path.Dir(s.owner.name), s.kept)
+	return s.removeEmpty(r, now)
 }
 
 // withdraw takes what is recorded from the source of a step out of all stores.
@@ -219,13 +219,16 @@ func hasTool(r *rootfs.Overlay) bool {
 	return err == nil
 }
 
-// removeEmpty removes the directory of the record where Enter made it and nothing
-// is left in it.
-func removeEmpty(r *rootfs.Overlay, dir string, all map[string]kept) error {
-	for ; dir != "." && all[dir].made(); dir = path.Dir(dir) {
+// removeEmpty removes the directory of the record where nothing is left in it, and
+// Enter made it or the command has removed the record: with the file of the owner
+// in it, it could not remove the directory.
+func (s *Step) removeEmpty(r *rootfs.Overlay, now map[string]*status) error {
+	removed := s.kept[installer.RecordPath].Before != nil && now[installer.RecordPath] == nil
+	for dir := path.Dir(s.owner.name); dir != "." && (s.kept[dir].made() || removed); dir = path.Dir(dir) {
 		if gone, err := removeIfEmpty(r, dir); err != nil || !gone {
 			return err
 		}
+		removed = false
 	}
 	return nil
 }
@@ -282,7 +285,11 @@ func (s *Step) restore(now map[string]*status) error {
 		k := s.kept[name]
 		is := look(s.opt.Root, name)
 		switch {
-		case k.After == nil || k.Before != nil || !s.alone:
+		case k.After == nil || !s.alone:
+		case k.Before != nil:
+			if k.Directory && times != nil && is == nil { // removed for the command
+				written[path.Dir(name)] = times
+			}
 		case is != nil:
 			written[path.Dir(name)] = is
 		case k.Directory && times != nil && !k.After.sameTimes(times):

@@ -228,6 +228,28 @@ func TestRecordOfBase(t *testing.T) {
 	same(t, before, w.facts(t))
 }
 
+// A command that removes what certgraft has installed in the base removes the
+// directory of the record too.
+func TestRecordRemoved(t *testing.T) {
+	w := newWorld(t)
+	w.install(t, w.own)
+	w.age(t)
+	share := look(w.root, "usr/local/share")
+	s := w.enter(t)
+	_, err := w.opt.Update.Update(t.Context(), w.root, func(r *rootfs.Overlay) error {
+		_, err := installer.Remove(r, installer.Selection{All: true}, installer.Options{})
+		return err
+	})
+	must(t, err)
+	must(t, s.Leave(t.Context()))
+	if look(w.root, "usr/local/share/certgraft") != nil {
+		t.Error("the directory of the record stays")
+	}
+	if share.sameTimes(look(w.root, "usr/local/share")) {
+		t.Error("the directory above has the time of before")
+	}
+}
+
 // commands are what a command does in a step, and does without one.
 var commands = map[string]func(t *testing.T, w *world){
 	"other files": func(t *testing.T, w *world) { t.Helper(); w.write(t, "srv/x", "x") },
