@@ -28,7 +28,7 @@ LARGEST  := 14
 
 FRONTEND ?= build/certgraft-frontend
 
-.PHONY: help build frontend test e2e bench compare fuzz lint bounds vuln house demo cover docs release clean
+.PHONY: help build frontend test e2e bench compare fuzz lint bounds vuln house demo cover docs notice release clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -76,8 +76,9 @@ bounds: build ## the binary is at most 14 MiB, and from no older Go than go.mod 
 	@bytes=$$(wc -c <$(BINARY)); \
 	  test "$$bytes" -le $$(($(LARGEST) << 20)) || { echo "$(BINARY) has $$bytes bytes: $(LARGEST) MiB is the most"; exit 1; }
 
-vuln: ## known vulnerabilities in what the program calls; asks vuln.go.dev
+vuln: ## known vulnerabilities in what the programs call; asks vuln.go.dev
 	$(GO) tool -modfile=tools/vuln/go.mod govulncheck -tags $(TAGS) ./...
+	cd frontend && $(GO) tool -modfile=../tools/vuln/go.mod govulncheck ./...
 
 house: ## count lines, packages and the arrows between files; DIR=CHECKOUT for another one, PACKAGE=installer for the order of its files
 	@$(GO) run -C tools/house . $(if $(PACKAGE),-package $(PACKAGE)) $(abspath $(or $(DIR),.))
@@ -92,12 +93,15 @@ cover: ## coverage of the packages that edit trust stores
 	  got=$$($(GO) test -cover ./$$p | sed -n 's/.*coverage: \([0-9]*\).*/\1/p'); \
 	  echo "$$p $$got%"; test "$${got:-0}" -ge $(LEAST) || { echo "$$p: below $(LEAST)%"; exit 1; }; done
 
-release: ## dist: binaries, archives, packages, SBOMs, checksums and the image of this commit; publishes nothing
+release: ## dist: binaries, archives, packages, SBOMs, checksums and the two images of this commit; publishes nothing
 	$(GO) tool -modfile=tools/release/go.mod goreleaser release --clean $(RELEASE)
-	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(GO) run ./internal/release dist dist/image
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(GO) run ./internal/release dist
 
 docs: ## write anew what is made from the command tree and the catalogue
 	$(GO) generate .
+
+notice: ## write NOTICE anew: the licences of the modules that the programs link
+	$(GO) run ./internal/release notice . && $(GO) run ./internal/release notice frontend
 
 clean: ## remove what was built
 	rm -rf build dist

@@ -3,6 +3,7 @@
 package release
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -511,14 +512,17 @@ func runTask(t *testing.T, name, source string, values map[string]string, arrays
 	rig.Docker(t, command...)
 }
 
-// The commands of the release workflow that publish: they push the image with
-// all its platforms, take the notes from the changelog, and name every file.
-// gh is a stand-in that writes down its arguments.
+// The commands of the release workflow that publish: they push the images with
+// all their platforms, take the notes from the changelog, and name every file.
+// gh is a stand-in that writes down its arguments. The files that are attested exist.
 func TestReleaseWorkflow(t *testing.T) {
 	dist, version := firstRelease(t)
 	var workflow struct {
 		Jobs map[string]struct {
-			Steps []struct{ Name, Run string }
+			Steps []struct {
+				Name, Run, Uses string
+				With            map[string]any
+			}
 		}
 	}
 	document(t, ".github/workflows/release.yml", &workflow)
@@ -533,25 +537,52 @@ func TestReleaseWorkflow(t *testing.T) {
 	rig.Write(t, filepath.Join(bin, "gh"), "#!/bin/sh\nprintf '%s\\n' \"$@\" > gh.args\n")
 	rig.Write(t, filepath.Join(bin, "skopeo"), "#!/bin/sh\nif [ \"$1\" = login ]; then exit; fi\nexec /usr/bin/skopeo \"$@\" --dest-tls-verify=false\n")
 	rig.Run(t, "chmod", "+x", filepath.Join(bin, "gh"), filepath.Join(bin, "skopeo"))
-	sums := strings.Fields(rig.Run(t, "sh", "-c", "cd "+work+" && cat dist/SHA256SUMS dist/image/index.json | sha256sum"))[0]
-	variables := map[string]string{"PATH": bin + ":" + os.Getenv("PATH"), "TAG": "v" + version, "IMAGE": r.Host + "/certgraft", "WANT": sums, "ACTOR": "ci", "TOKEN": "secret"}
+	sums := strings.Fields(rig.Run(t, "sh", "-c", "cd "+work+" && cat dist/SHA256SUMS dist/image/index.json dist/image-frontend/index.json | sha256sum"))[0]
+	outputs := filepath.Join(work, "outputs")
+	variables := map[string]string{
+		"PATH": bin + ":" + os.Getenv("PATH"), "TAG": "v" + version, "IMAGE": r.Host + "/certgraft", "FRONTEND": r.Host + "/certgraft-frontend",
+		"WANT": sums, "ACTOR": "ci", "TOKEN": "secret", "HOME": work, "GITHUB_OUTPUT": outputs,
+	}
 	step := func(name string) (string, error) {
 		if scripts[name] == "" {
 			t.Fatalf("no step %q", name)
 		}
 		return inEnvironment(work, variables, "bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", scripts[name])
 	}
-	for _, name := range []string{"compare with the rebuild", "push the image", "publish the release"} {
+	for _, name := range []string{"compare with the rebuild", "push the images", "name the SBOMs", "publish the release"} {
 		if out, err := step(name); err != nil {
 			t.Fatalf("%s: %v\n%s", name, err, out)
 		}
 	}
-	pushed := rig.Run(t, "skopeo", "inspect", "--raw", "--tls-verify=false", "docker://"+variables["IMAGE"]+":v"+version)
-	if !strings.Contains(pushed, `"amd64"`) || !strings.Contains(pushed, `"arm64"`) {
-		t.Errorf("pushed: %s", pushed)
+	for output, name := range map[string]string{"image": variables["IMAGE"], "frontend": variables["FRONTEND"]} {
+		pushed := rig.Run(t, "skopeo", "inspect", "--raw", "--tls-verify=false", "docker://"+name+":v"+version)
+		if !strings.Contains(pushed, `"amd64"`) || !strings.Contains(pushed, `"arm64"`) {
+			t.Errorf("pushed: %s", pushed)
+		}
+		if digest := fmt.Sprintf("%s=sha256:%x\n", output, sha256.Sum256([]byte(pushed))); !strings.Contains(rig.Read(t, outputs), digest) {
+			t.Errorf("the attested digest is not %s: %s", digest, rig.Read(t, outputs))
+		}
+		if out, err := rig.Try(t, "skopeo", "inspect", "--raw", "--tls-verify=false", "docker://"+name+":latest"); err == nil {
+			t.Errorf("a pre-release is the latest: %s", out)
+		}
 	}
-	if out, err := rig.Try(t, "skopeo", "inspect", "--raw", "--tls-verify=false", "docker://"+variables["IMAGE"]+":latest"); err == nil {
-		t.Errorf("a pre-release is the latest: %s", out)
+	attested := 0
+	for _, step := range workflow.Jobs["publish"].Steps {
+		if !strings.HasPrefix(step.Uses, "actions/attest@") {
+			continue
+		}
+		attested++
+		for _, key := range []string{"subject-path", "subject-checksums", "sbom-path"} {
+			names, _ := step.With[key].(string)
+			for pattern := range strings.SplitSeq(names, ",") {
+				if found, err := filepath.Glob(filepath.Join(work, strings.TrimSpace(pattern))); names != "" && (err != nil || len(found) == 0) {
+					t.Errorf("%s: there is no %s", step.Name, pattern)
+				}
+			}
+		}
+	}
+	if attested < 7 {
+		t.Errorf("only %d steps attest", attested)
 	}
 	if notes := rig.Read(t, filepath.Join(work, "dist/notes.md")); strings.TrimSpace(notes) != "- this one" {
 		t.Errorf("notes: %q", notes)

@@ -12,6 +12,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -94,7 +96,7 @@ func makeRelease(clone string, env ...string) error {
 	if err := command(clone, env, released.tool, "release", "--snapshot", "--clean", "-f", clone+".yaml"); err != nil {
 		return err
 	}
-	return command(clone, env, "sh", "-c", "SOURCE_DATE_EPOCH=$(git log -1 --format=%ct) go run ./internal/release dist dist/image")
+	return command(clone, env, "sh", "-c", "SOURCE_DATE_EPOCH=$(git log -1 --format=%ct) go run ./internal/release dist")
 }
 
 // command runs a command that may take long, in a directory.
@@ -163,11 +165,22 @@ func TestReleaseArchive(t *testing.T) {
 			t.Errorf("in the archive: %s, want the commit's time %s and root", line, stamp)
 		}
 	}
+	for _, name := range []string{"LICENSE", "NOTICE"} {
+		rig.Run(t, "cmp", filepath.Join(dir, name), filepath.Join(dist, "..", name))
+	}
 	sbom := rig.Read(t, filepath.Join(dist, "certgraft_"+version+"_linux_amd64.cdx.json"))
 	for _, module := range []string{"pkg:golang/github.com/urfave/cli/v2@", "pkg:golang/std@", "pkg:golang/github.com/certgraft/certgraft@v" + version} {
 		if !strings.Contains(sbom, module) {
 			t.Errorf("the SBOM has no %s", module)
 		}
+	}
+	modules := regexp.MustCompile(`"purl": "[^"?]*`)
+	other := rig.Read(t, filepath.Join(dist, "certgraft_"+version+"_linux_arm64.cdx.json"))
+	if a, b := modules.FindAllString(sbom, -1), modules.FindAllString(other, -1); len(a) < 10 || !slices.Equal(a, b) {
+		t.Errorf("the platforms have other modules: %q and %q", a, b)
+	}
+	if frontend := rig.Read(t, filepath.Join(dist, "certgraft-frontend_"+version+"_linux_amd64.cdx.json")); !strings.Contains(frontend, "pkg:golang/github.com/moby/buildkit@") {
+		t.Error("the SBOM of the frontend has no BuildKit")
 	}
 }
 
@@ -255,6 +268,40 @@ func loadRelease(t *testing.T, dist, version string) {
 	archive := filepath.Join(t.TempDir(), "image.tar")
 	rig.Run(t, "skopeo", "copy", "-q", "oci:"+filepath.Join(dist, "image")+":"+version, "docker-archive:"+archive+":certgraft:release")
 	rig.Docker(t, "load", "-q", "-i", archive)
+}
+
+// The frontend's image has both platforms, is started without a network, and
+// holds the licences.
+func TestReleaseFrontend(t *testing.T) {
+	dist, version := firstRelease(t)
+	image := "oci:" + filepath.Join(dist, "image-frontend") + ":" + version
+	for _, arch := range []string{"amd64", "arm64"} {
+		var about struct {
+			Architecture string
+			Config       struct {
+				Entrypoint []string
+				Labels     map[string]string
+			}
+		}
+		text := rig.Run(t, "skopeo", "inspect", "--config", "--override-arch", arch, image)
+		if err := json.Unmarshal([]byte(text), &about); err != nil {
+			t.Fatal(err)
+		}
+		if about.Architecture != arch || about.Config.Labels["moby.buildkit.frontend.network.none"] != "true" || about.Config.Labels["org.opencontainers.image.version"] != version {
+			t.Errorf("%s: skopeo says %s", arch, text)
+		}
+	}
+	dir := t.TempDir()
+	rig.Run(t, "skopeo", "copy", "-q", image, "dir:"+dir)
+	root := filepath.Join(dir, "root")
+	rig.Run(t, "sh", "-c", "mkdir "+root+" && for f in "+dir+"/*; do tar -xzf $f -C "+root+" 2>/dev/null || true; done")
+	if out := rig.Run(t, filepath.Join(root, "certgraft"), "version"); !strings.HasPrefix(out, "certgraft v"+version) {
+		t.Errorf("version: %s", out)
+	}
+	for name, source := range map[string]string{"LICENSE": "LICENSE", "NOTICE": "NOTICE", "NOTICE.frontend": "frontend/NOTICE"} {
+		rig.Run(t, "cmp", filepath.Join(root, "licenses", name), filepath.Join(dist, "..", source))
+	}
+	rig.Run(t, "test", "-x", filepath.Join(root, "certgraft-frontend"))
 }
 
 // The image is read by skopeo and by the engine, runs, gives its binary to a

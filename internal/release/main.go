@@ -1,11 +1,14 @@
-// Release makes certgraft's container image out of what goreleaser built: an OCI
-// layout with one image FROM scratch for each Linux platform, which holds the
-// binary and nothing else. `make release` calls it:
+// Release makes the container images of a release out of what goreleaser built:
+// for each an OCI layout with one image FROM scratch for each platform, which
+// holds the programs, LICENSE and NOTICE. `make release` calls it:
 //
-//	SOURCE_DATE_EPOCH=… go run ./internal/release dist dist/image
+//	SOURCE_DATE_EPOCH=… go run ./internal/release dist
 //
-// The same binaries and the same SOURCE_DATE_EPOCH come to the same digest
-// anywhere. The layout is copied with skopeo copy --all, or read by patch.
+// dist/image is certgraft's, dist/image-frontend that of the BuildKit frontend.
+// The same binaries and the same SOURCE_DATE_EPOCH come to the same digests
+// anywhere. A layout is copied with skopeo copy --all, or read by patch.
+//
+// `release notice DIR` writes NOTICE for the program in a directory.
 package main
 
 import (
@@ -15,6 +18,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -27,8 +31,11 @@ func main() {
 }
 
 func run(args []string, epoch string, stdout io.Writer) error {
-	if len(args) != 2 {
-		return errors.New("usage: release DIST LAYOUT")
+	if len(args) > 1 && args[0] == "notice" {
+		return writeNotice(args[len(args)-1], args[1] == "--check")
+	}
+	if len(args) != 1 {
+		return errors.New("usage: release DIST, or release notice [--check] DIR")
 	}
 	seconds, err := strconv.ParseInt(epoch, 10, 64)
 	if err != nil {
@@ -39,11 +46,19 @@ func run(args []string, epoch string, stdout io.Writer) error {
 		return err
 	}
 	r.created = time.Unix(seconds, 0).UTC()
-	digest, err := r.write(args[1])
-	if err != nil {
+	if err := r.publish(r.certgraft(), filepath.Join(args[0], "image"), stdout); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(stdout, "oci:%s:%s %s\n", args[1], r.Version, digest)
+	return r.publish(r.frontend(), filepath.Join(args[0], "image-frontend"), stdout)
+}
+
+// publish writes an image, and says where it is and which digest it has.
+func (r *release) publish(p product, layout string, stdout io.Writer) error {
+	digest, err := r.write(p, layout)
+	if err != nil {
+		return fmt.Errorf("the image %s: %w", p.title, err)
+	}
+	_, err = fmt.Fprintf(stdout, "oci:%s:%s %s\n", layout, r.Version, digest)
 	return err
 }
 
@@ -52,13 +67,15 @@ func run(args []string, epoch string, stdout io.Writer) error {
 type release struct {
 	Version  string `json:"version"` // without the v
 	Commit   string `json:"commit"`
+	checkout string // the directory that goreleaser ran in
 	binaries []binary
 	created  time.Time
 }
 
 // binary is one artifact of the type Binary.
 type binary struct {
-	Path   string `json:"path"` // below the directory that goreleaser ran in
+	Name   string `json:"name"` // of the program
+	Path   string `json:"path"` // below the checkout
 	Goos   string `json:"goos"`
 	Goarch string `json:"goarch"`
 	Goarm  string `json:"goarm"`
@@ -67,7 +84,7 @@ type binary struct {
 
 // readDist reads the directory that goreleaser writes.
 func readDist(dir string) (*release, error) {
-	r := &release{}
+	r := &release{checkout: filepath.Dir(dir)}
 	if err := readJSON(filepath.Join(dir, "metadata.json"), r); err != nil {
 		return nil, err
 	}
@@ -77,12 +94,14 @@ func readDist(dir string) (*release, error) {
 	}
 	for _, b := range all {
 		if b.Type == "Binary" && b.Goos == "linux" {
-			b.Path = filepath.Join(filepath.Dir(dir), b.Path)
+			b.Path = r.source(b.Path)
 			r.binaries = append(r.binaries, b)
 		}
 	}
-	if len(r.binaries) == 0 {
-		return nil, fmt.Errorf("%s has no binary for Linux: run goreleaser first", dir)
+	for _, name := range []string{"certgraft", "certgraft-frontend"} {
+		if !slices.ContainsFunc(r.binaries, func(b binary) bool { return b.Name == name }) {
+			return nil, fmt.Errorf("%s has no binary %s for Linux: run goreleaser first", dir, name)
+		}
 	}
 	return r, nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"io/fs"
@@ -8,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -22,10 +24,16 @@ func dist(t *testing.T) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "dist")
 	var artifacts []string
-	for _, b := range [][3]string{{"linux", "s390x", ""}, {"linux", "arm", "7"}, {"darwin", "arm64", ""}, {"linux", "arm64", ""}, {"linux", "amd64", ""}} {
-		name := filepath.Join("certgraft_"+b[0]+"_"+b[1]+b[2], "certgraft")
-		put(t, filepath.Join(dir, name), strings.Repeat("program for "+strings.Join(b[:], "/")+"\n", 1000))
-		artifacts = append(artifacts, fmt.Sprintf(`{"name":"certgraft","path":"dist/%s","goos":%q,"goarch":%q,"goarm":%q,"type":"Binary"}`, name, b[0], b[1], b[2]))
+	for _, b := range [][4]string{
+		{"certgraft", "linux", "s390x", ""}, {"certgraft", "linux", "arm", "7"}, {"certgraft-frontend", "linux", "arm64", ""}, {"certgraft", "darwin", "arm64", ""},
+		{"certgraft", "linux", "arm64", ""}, {"certgraft-frontend", "linux", "amd64", ""}, {"certgraft", "linux", "amd64", ""},
+	} {
+		name := filepath.Join(strings.Join(b[:], "_"), b[0])
+		put(t, filepath.Join(dir, name), strings.Repeat("program "+strings.Join(b[:], "/")+"\n", 1000))
+		artifacts = append(artifacts, fmt.Sprintf(`{"name":%q,"path":"dist/%s","goos":%q,"goarch":%q,"goarm":%q,"type":"Binary"}`, b[0], name, b[1], b[2], b[3]))
+	}
+	for _, name := range []string{"LICENSE", "NOTICE", "frontend/NOTICE"} {
+		put(t, filepath.Join(dir, "..", name), name)
 	}
 	artifacts = append(artifacts, `{"name":"SHA256SUMS","path":"dist/SHA256SUMS","type":"Checksum"}`)
 	put(t, filepath.Join(dir, "artifacts.json"), "["+strings.Join(artifacts, ",")+"]")
@@ -60,14 +68,48 @@ func files(t *testing.T, dir string) map[string]string {
 	return all
 }
 
-// Each Linux platform's image is read back as any image is, every digest
-// checked, and holds the program of that platform and nothing else.
-func TestImage(t *testing.T) {
-	out := filepath.Join(t.TempDir(), "image")
-	if err := run([]string{dist(t), out}, epoch, io.Discard); err != nil {
+// Each Linux platform's images are read back as any image is, every digest
+// checked, and hold the programs of that platform, LICENSE and NOTICE, and nothing else.
+func TestImages(t *testing.T) {
+	made := dist(t)
+	if err := run([]string{made}, epoch, io.Discard); err != nil {
 		t.Fatal(err)
 	}
-	at, err := (&image.Locations{}).Parse("oci:" + out + ":1.2.3")
+	licences := map[string]string{"licenses/LICENSE": "LICENSE", "licenses/NOTICE": "NOTICE"}
+	both := maps.Clone(licences)
+	both["licenses/NOTICE.frontend"] = "frontend/NOTICE"
+	for layout, c := range map[string]struct {
+		programs  []string
+		others    map[string]string
+		platforms []string
+		no        string
+	}{
+		"image":          {[]string{"certgraft"}, licences, []string{"linux/amd64", "linux/arm/v7", "linux/arm64", "linux/s390x"}, "darwin/arm64"},
+		"image-frontend": {[]string{"certgraft", "certgraft-frontend"}, both, []string{"linux/amd64", "linux/arm64"}, "linux/s390x"},
+	} {
+		t.Run(layout, func(t *testing.T) {
+			img := layoutImage(t, filepath.Join(made, layout))
+			for _, text := range c.platforms {
+				want := maps.Clone(c.others)
+				for _, name := range c.programs {
+					want[name] = strings.Repeat("program "+name+"/"+strings.Replace(text+"/", "/v7/", "/7", 1)+"\n", 1000)
+				}
+				checkPlatform(t, img, text, want)
+			}
+			other, err := image.ParsePlatform(c.no)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, _, err := image.Root(t.Context(), img, image.Options{Platforms: []image.Platform{other}}); err == nil {
+				t.Errorf("there is an image for %s", c.no)
+			}
+		})
+	}
+}
+
+func layoutImage(t *testing.T, dir string) *image.Image {
+	t.Helper()
+	at, err := (&image.Locations{}).Parse("oci:" + dir + ":1.2.3")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,49 +117,106 @@ func TestImage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for text, want := range map[string]string{"linux/amd64": "linux/amd64/", "linux/arm/v7": "linux/arm/7", "linux/arm64": "linux/arm64/", "linux/s390x": "linux/s390x/"} {
-		p, err := image.ParsePlatform(text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		root, config, err := image.Root(t.Context(), img, image.Options{Platforms: []image.Platform{p}, Reads: func(string) bool { return true }})
-		if err != nil {
-			t.Errorf("%s: %v", text, err)
-			continue
-		}
-		data, err := fs.ReadFile(root, "certgraft")
-		if err != nil || !strings.HasPrefix(string(data), "program for "+want+"\n") {
-			t.Errorf("%s: /certgraft is %.40q, %v", text, data, err)
-		}
-		if info, err := fs.Stat(root, "certgraft"); err != nil || info.ModTime().Unix() != 1700000000 || info.Mode() != 0o755 {
-			t.Errorf("%s: /certgraft is %v of %v, %v", text, info.Mode(), info.ModTime(), err)
-		}
-		entries, err := fs.ReadDir(root, ".")
-		if err != nil || len(entries) != 1 {
-			t.Errorf("%s: the root has %v, %v", text, entries, err)
-		}
-		if config.Platform.String() != text {
-			t.Errorf("%s: the config says %s", text, config.Platform)
-		}
-	}
-	darwin, err := image.ParsePlatform("darwin/arm64")
+	return img
+}
+
+// checkPlatform compares the files of an image for a platform with those that it must have.
+func checkPlatform(t *testing.T, img *image.Image, text string, want map[string]string) {
+	t.Helper()
+	p, err := image.ParsePlatform(text)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := image.Root(t.Context(), img, image.Options{Platforms: []image.Platform{darwin}}); err == nil {
-		t.Error("there is an image for darwin")
+	root, config, err := image.Root(t.Context(), img, image.Options{Platforms: []image.Platform{p}, Reads: func(string) bool { return true }})
+	if err != nil {
+		t.Errorf("%s: %v", text, err)
+		return
+	}
+	if config.Platform.String() != text {
+		t.Errorf("%s: the config says %s", text, config.Platform)
+	}
+	got := map[string]string{}
+	err = fs.WalkDir(root, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := fs.ReadFile(root, name)
+		got[name] = string(data)
+		mode := fs.FileMode(0o644)
+		if strings.HasPrefix(name, "certgraft") {
+			mode = 0o755
+		}
+		if info, err := d.Info(); err != nil || info.ModTime().Unix() != 1700000000 || info.Mode() != mode {
+			t.Errorf("%s: %s is %v of %v, %v", text, name, info.Mode(), info.ModTime(), err)
+		}
+		return err
+	})
+	if err != nil || !maps.Equal(got, want) {
+		t.Errorf("%s: the files are %.200q, want %.200q: %v", text, got, want, err)
+	}
+}
+
+// The frontend's image says what the image of its Dockerfile says.
+func TestFrontendIsItsDockerfile(t *testing.T) {
+	data, err := os.ReadFile("../../frontend/Dockerfile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := (&release{}).frontend()
+	text := strings.ReplaceAll(string(data), "\\\n", "")
+	labels := map[string]string{}
+	for _, m := range regexp.MustCompile(`(moby\S+?)=(\S+)`).FindAllStringSubmatch(text, -1) {
+		labels[m[1]] = m[2]
+	}
+	if len(labels) != 2 || !maps.Equal(labels, p.labels) {
+		t.Errorf("labels\nof the Dockerfile %q\nof the release    %q", labels, p.labels)
+	}
+	if !strings.Contains(text, `ENTRYPOINT ["`+p.entrypoint+`"]`) {
+		t.Errorf("the Dockerfile does not start %s", p.entrypoint)
+	}
+	config := frontendConfig(t)
+	if config.Labels["moby.buildkit.frontend.network.none"] != "true" || !slices.Equal(config.Entrypoint, []string{"/certgraft-frontend"}) {
+		t.Errorf("the image's config is %+v", config)
+	}
+}
+
+type imageConfig struct {
+	Entrypoint []string
+	Labels     map[string]string
+}
+
+// frontendConfig returns what the engine reads of the image that was made.
+func frontendConfig(t *testing.T) imageConfig {
+	t.Helper()
+	made := dist(t)
+	if err := run([]string{made}, epoch, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	for _, data := range files(t, filepath.Join(made, "image-frontend")) {
+		var doc struct{ Config imageConfig }
+		if json.Unmarshal([]byte(data), &doc) == nil && doc.Config.Entrypoint != nil {
+			return doc.Config
+		}
+	}
+	t.Fatal("the image has no config")
+	return imageConfig{}
+}
+
+// NOTICE names each module that a program links.
+func TestNotice(t *testing.T) {
+	if err := run([]string{"notice", "--check", "../.."}, "", io.Discard); err != nil {
+		t.Error(err)
 	}
 }
 
 // Where and when the image is made does not show: not in another directory,
 // not over an older layout, not with the artifacts in another order.
 func TestImageIsReproducible(t *testing.T) {
-	first, second := filepath.Join(t.TempDir(), "a"), filepath.Join(t.TempDir(), "b")
-	put(t, filepath.Join(second, "blobs/sha256/stale"), "of an older build")
-	if err := run([]string{dist(t), first}, epoch, io.Discard); err != nil {
+	first, other := dist(t), dist(t)
+	put(t, filepath.Join(other, "image/blobs/sha256/stale"), "of an older build")
+	if err := run([]string{first}, epoch, io.Discard); err != nil {
 		t.Fatal(err)
 	}
-	other := dist(t)
 	var lines []string
 	data, err := os.ReadFile(filepath.Join(other, "artifacts.json"))
 	if err != nil {
@@ -129,11 +228,13 @@ func TestImageIsReproducible(t *testing.T) {
 	}
 	slices.Reverse(lines)
 	put(t, filepath.Join(other, "artifacts.json"), "["+strings.Join(lines, ",")+"]")
-	if err := run([]string{other, second}, epoch, io.Discard); err != nil {
+	if err := run([]string{other}, epoch, io.Discard); err != nil {
 		t.Fatal(err)
 	}
-	if a, b := files(t, first), files(t, second); !maps.Equal(a, b) {
-		t.Errorf("the layouts differ: %q and %q", slices.Sorted(maps.Keys(a)), slices.Sorted(maps.Keys(b)))
+	for _, layout := range []string{"image", "image-frontend"} {
+		if a, b := files(t, filepath.Join(first, layout)), files(t, filepath.Join(other, layout)); len(a) < 6 || !maps.Equal(a, b) {
+			t.Errorf("%s: the layouts differ: %q and %q", layout, slices.Sorted(maps.Keys(a)), slices.Sorted(maps.Keys(b)))
+		}
 	}
 }
 
@@ -141,15 +242,17 @@ func TestWrongUse(t *testing.T) {
 	empty := t.TempDir()
 	put(t, filepath.Join(empty, "metadata.json"), `{"version":"1.2.3"}`)
 	put(t, filepath.Join(empty, "artifacts.json"), `[]`)
-	out := filepath.Join(t.TempDir(), "image")
+	half := dist(t)
+	put(t, filepath.Join(half, "artifacts.json"), `[{"name":"certgraft","path":"dist/x","goos":"linux","goarch":"amd64","type":"Binary"}]`)
 	for _, c := range []struct {
 		args        []string
 		epoch, want string
 	}{
 		{nil, epoch, "usage"},
-		{[]string{dist(t), out}, "", "SOURCE_DATE_EPOCH"},
-		{[]string{t.TempDir(), out}, epoch, "metadata.json"},
-		{[]string{empty, out}, epoch, "run goreleaser first"},
+		{[]string{dist(t)}, "", "SOURCE_DATE_EPOCH"},
+		{[]string{t.TempDir()}, epoch, "metadata.json"},
+		{[]string{empty}, epoch, "run goreleaser first"},
+		{[]string{half}, epoch, "no binary certgraft-frontend"},
 	} {
 		if err := run(c.args, c.epoch, io.Discard); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("run(%q, %q): %v, want %q", c.args, c.epoch, err, c.want)
