@@ -12,7 +12,7 @@ fail() {
 # download puts the program into a directory of the runner that is gone after the job.
 download() {
   local os arch archive dir sums
-  [[ "$INPUT_VERSION" =~ ^v[0-9] ]] || fail "name the release with version: v1.2.3, or a program that is there with binary"
+  [[ "$INPUT_VERSION" =~ ^v[0-9] ]] || fail "name the release with version: v0.1.0, or a program that is there with binary"
   case "$(uname -s)" in
     Linux) os=linux ;;
     Darwin) os=darwin ;;

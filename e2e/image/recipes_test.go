@@ -43,7 +43,7 @@ func importRecipeBases(t *testing.T) {
 	tool := t.TempDir()
 	rig.Run(t, "cp", rig.Certgraft, filepath.Join(tool, "certgraft"))
 	rig.Run(t, "tar", "-C", tool, "-cf", filepath.Join(dir, "certgraft.tar"), ".")
-	rig.ImportImage(t, filepath.Join(dir, "certgraft.tar"), "ghcr.io/certgraft/certgraft:latest")
+	rig.ImportImage(t, filepath.Join(dir, "certgraft.tar"), "ghcr.io/certgraft/certgraft:v0.1.0")
 
 	root := rig.Unpack(t, rig.Tarball(t, "trixie", "", "ca-certificates"))
 	npm := filepath.Join(root, "usr/bin/npm")
@@ -51,7 +51,7 @@ func importRecipeBases(t *testing.T) {
 	rig.Run(t, "chmod", "755", npm)
 	rig.Run(t, "tar", "-C", root, "--exclude=./dev/*", "-cf", filepath.Join(dir, "debian.tar"), ".")
 	rig.ImportImage(t, filepath.Join(dir, "debian.tar"), "debian:13-slim")
-	for _, name := range []string{"node:24-slim", "alpine:3.22", "gcr.io/distroless/base-debian12"} {
+	for _, name := range []string{"node:24-slim", "alpine:3.22", "gcr.io/distroless/base-debian12:nonroot"} {
 		rig.Docker(t, "tag", "debian:13-slim", name)
 	}
 }
