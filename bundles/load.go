@@ -42,7 +42,7 @@ type Options struct {
 	Logger     *slog.Logger
 	Lock       *Lock                               // what the sources may have; every source has to be in it
 	Policy     Policy                              // how it is taken; "" is Exact
-	ToLock     bool                                // the sources are to be locked: those that cannot be are refused
+	ToLock     string                              // the lock that will name the sources: a source that cannot be locked is refused
 	Progress   func(url string, done, total int64) // total is -1 where unknown
 	Transport  http.RoundTripper                   // nil for a real one
 }
@@ -140,6 +140,9 @@ func parseAll(c *Catalogue, opt Options, specs []string) ([]*source, error) {
 	stdin := false
 	for _, spec := range specs {
 		s, err := parseSource(c, spec, opt.Insecure)
+		if s != nil {
+			s.lockDir = opt.lockDir()
+		}
 		if err == nil && s.stdin && stdin {
 			err = usagef("standard input is named twice")
 		}

@@ -32,11 +32,13 @@ const lockVersion = 1
 type Lock struct {
 	Version int            `json:"version"`
 	Sources []LockedSource `json:"sources"` // by name
+
+	dir string // where it was read; names of files are relative to it
 }
 
 // LockedSource is what one source had when it was locked.
 type LockedSource struct {
-	Source       string       `json:"source"`          // as named on the command line, without secrets
+	Source       string       `json:"source"`          // a catalogue id, a URL without secrets, or a file, named from the directory of the lock
 	URLs         []string     `json:"urls,omitzero"`   // where it was downloaded
 	SHA256       string       `json:"sha256,omitzero"` // of the bytes, where it was one file
 	Set          string       `json:"set"`             // digest of the set of certificates
@@ -115,6 +117,7 @@ func ReadLock(ctx context.Context, name string, insecure bool) (*Lock, error) {
 	}
 	l, err := decodeLock(data)
 	if err == nil {
+		l.dir = filepath.Dir(name)
 		err = l.check(insecure)
 	}
 	switch {
@@ -184,11 +187,16 @@ func (s LockedSource) check() error {
 	return nil
 }
 
-// Names returns the sources, to be loaded again.
+// Names returns the sources, to be loaded again: a file is named from the working
+// directory.
 func (l *Lock) Names() []string {
 	var names []string
 	for _, s := range l.Sources {
-		names = append(names, s.Source)
+		name := s.Source
+		if l.dir != "." && (strings.HasPrefix(name, "./") || strings.HasPrefix(name, "../")) {
+			name = dotted(relative(".", filepath.Join(l.dir, name)))
+		}
+		names = append(names, name)
 	}
 	return names
 }
@@ -227,26 +235,60 @@ func (s LockedSource) compare(now *certs.Set) Change {
 }
 
 // lockName is what a source is called in a lock: as on the command line, but
-// for secrets, aliases and needless parts of a path.
+// for secrets, aliases and needless parts of a path. A file is named from the
+// directory of the lock, so that the lock means the same file wherever it is read.
 func (s *source) lockName() string {
 	if s.path == "" {
 		return s.public()
 	}
-	name := filepath.ToSlash(filepath.Clean(s.path))
+	name := s.path
+	if !filepath.IsAbs(name) && s.lockDir != "" && s.lockDir != "." {
+		name = relative(s.lockDir, name)
+	}
+	return dotted(filepath.ToSlash(filepath.Clean(name)))
+}
+
+// dotted returns the name of a file that is no name of a catalogue entry.
+func dotted(name string) string {
 	if path.IsAbs(name) || strings.HasPrefix(name, "../") {
 		return name
 	}
 	return "./" + name
 }
 
+// relative names a file from a directory. Either may be absolute, or relative to the
+// working directory.
+func relative(dir, name string) string {
+	from, err := filepath.Abs(dir)
+	to, err2 := filepath.Abs(name)
+	if err != nil || err2 != nil {
+		return name
+	}
+	if rel, err := filepath.Rel(from, to); err == nil {
+		return rel
+	}
+	return to
+}
+
+// lockDir is the directory of the lock that is read or will be written.
+func (opt Options) lockDir() string {
+	switch {
+	case opt.Lock != nil:
+		return opt.Lock.dir
+	case opt.ToLock != "":
+		return filepath.Dir(opt.ToLock)
+	}
+	return ""
+}
+
 // checkLocked refuses a source that cannot be locked, or is not.
 func (opt Options) checkLocked(s *source) error {
 	switch {
-	case opt.Lock == nil && !opt.ToLock:
+	case opt.Lock == nil && opt.ToLock == "":
 		return nil
 	case s.stdin:
 		return hint.Add(usagef("standard input cannot be locked"), "write it to a file, and name that")
-	case opt.ToLock:
+	case opt.ToLock != "":
 		return s.checkRefetch()
 	}
 	if _, ok := opt.Lock.find(s.lockName()); !ok {

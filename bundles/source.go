@@ -17,6 +17,7 @@ type source struct {
 	region   string
 	url      string // of a URL, as given
 	path     string // of a file or directory
+	lockDir  string // where the lock is that names it, or will name it
 	stdin    bool
 	password string // of a keystore
 

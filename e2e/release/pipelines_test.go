@@ -92,7 +92,7 @@ func holds(t *testing.T, image string, n int) {
 // lockOf writes a lock of a file of certificates, which the lock has by that name.
 func lockOf(t *testing.T, dir, file string) string {
 	t.Helper()
-	lock := filepath.Join(t.TempDir(), "certgraft.lock")
+	lock := filepath.Join(dir, "certgraft.lock")
 	rig.Run(t, "env", "-C", dir, rig.Certgraft, "lock", "--lock", lock, file)
 	return lock
 }
@@ -156,7 +156,7 @@ func TestAction(t *testing.T) {
 		}
 		images := rig.Write(t, filepath.Join(t.TempDir(), "images.txt"), list.String())
 		for part, written := range []int{2, 1} {
-			out, outputs, err := act(map[string]string{"binary": rig.Certgraft, "from-file": images, "lock": lockOf(t, "/", corp), "shard": fmt.Sprintf("%d/2", part)})
+			out, outputs, err := act(map[string]string{"binary": rig.Certgraft, "from-file": images, "lock": lockOf(t, t.TempDir(), corp), "shard": fmt.Sprintf("%d/2", part)})
 			if err != nil || strings.Count(outputs, ":ca\n") != written || !strings.Contains(outputs, "\ndigest=\nmetadata=/") || !strings.Contains(out, fmt.Sprintf(": %d changed\n", written)) {
 				t.Errorf("part %d: %v, outputs %q\n%s", part, err, outputs, out)
 			}
@@ -291,7 +291,7 @@ func TestGitLabTemplate(t *testing.T) {
 	dir := t.TempDir()
 	list := rig.Write(t, filepath.Join(dir, "images.txt"), fmt.Sprintf("%s oci:%s/a:ca\n%s oci:%s/b:ca\n", smallImage(t), dir, smallImage(t), dir))
 	for _, index := range []string{"1", "2"} {
-		if out := run(map[string]string{"CERTGRAFT_LIST": list, "CERTGRAFT_LOCK": lockOf(t, "/", corp), "CI_NODE_INDEX": index, "CI_NODE_TOTAL": "2"}); !strings.Contains(out, "total: 1 image: 1 changed") {
+		if out := run(map[string]string{"CERTGRAFT_LIST": list, "CERTGRAFT_LOCK": lockOf(t, t.TempDir(), corp), "CI_NODE_INDEX": index, "CI_NODE_TOTAL": "2"}); !strings.Contains(out, "total: 1 image: 1 changed") {
 			t.Errorf("job %s: %s", index, out)
 		}
 	}
@@ -380,7 +380,7 @@ func TestKubernetesJob(t *testing.T) {
 	}
 	host := map[string]string{"work": filepath.Join(t.TempDir(), "work"), "docker": t.TempDir(), "cache": t.TempDir()}
 	rig.Write(t, filepath.Join(host["work"], "corp.pem"), rig.Read(t, rig.NewAuthority(t, "Corp Root").CAFile))
-	rig.Run(t, "cp", lockOf(t, filepath.Dir(host["work"]), "work/corp.pem"), host["work"])
+	lockOf(t, host["work"], "corp.pem")
 	rig.Write(t, filepath.Join(host["docker"], "config.json"), "{}")
 	// run runs every index, and returns how often each image was written.
 	run := func(list string, config map[string]string) map[string]int {
@@ -449,7 +449,7 @@ func TestTektonTasks(t *testing.T) {
 	}
 	source := t.TempDir()
 	rig.Write(t, filepath.Join(source, "certs/corp.pem"), rig.Read(t, rig.NewAuthority(t, "Corp Root").CAFile))
-	rig.Run(t, "cp", lockOf(t, source, "certs/corp.pem"), source)
+	lockOf(t, source, "certs/corp.pem")
 	rig.Write(t, filepath.Join(source, "images.txt"), fmt.Sprintf("%[1]s/app:1 %[1]s/app:listed\n%[1]s/other:1 %[1]s/other:listed\n", r.Host))
 	rig.Write(t, filepath.Join(source, "patched.txt"), fmt.Sprintf("%[1]s/app:listed %[1]s/app:plain\n", r.Host))
 	rig.Run(t, "chmod", "-R", "a+rX", filepath.Dir(source))

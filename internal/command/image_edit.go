@@ -229,7 +229,9 @@ func (w *imageEditor) put(ctx context.Context, job patchJob, was *image.Image, u
 		if err := job.write(ctx, to, was, updated.Image); err != nil {
 			return err
 		}
-		result.References = append(result.References, to.Pinned(updated.Image.Descriptor.Digest))
+		if ref := to.Pinned(updated.Image.Descriptor.Digest); !slices.Contains(result.References, ref) { // two tags of one repository
+			result.References = append(result.References, ref)
+		}
 		w.advise(to.Advice(updated.Image))
 	}
 	return nil

@@ -106,10 +106,9 @@ func (o *lockOptions) run(ctx context.Context, p *printer, specs []string) error
 	}
 	lock, result := bundles.NewLock(loaded), o.compare(before, loaded, now)
 	if locked != nil {
-		kept := lock.Names()
-		for _, name := range locked.Names() {
-			if !slices.Contains(kept, name) {
-				result.Dropped = append(result.Dropped, name)
+		for _, was := range locked.Sources {
+			if !slices.ContainsFunc(lock.Sources, func(s bundles.LockedSource) bool { return s.Source == was.Source }) {
+				result.Dropped = append(result.Dropped, was.Source)
 			}
 		}
 	}
@@ -204,7 +203,7 @@ func (o *lockOptions) load(ctx context.Context, p *printer, specs []string) ([]*
 	if err != nil {
 		return nil, err
 	}
-	fetch.NoFallback, fetch.ToLock = !fetch.Offline, true
+	fetch.NoFallback, fetch.ToLock = !fetch.Offline, o.file
 	var policy certs.Policy
 	if err := o.distrusted.apply(ctx, &policy, fetch.Catalog); err != nil {
 		return nil, err
