@@ -36,7 +36,7 @@ func hookCommand(p *printer) *cli.Command {
 		ArgsUsage:   "in|out SOURCE…",
 		Description: "certgraft hook in --offline /etc/certgraft/corp.pem   (createRuntime)\ncertgraft hook out   (poststop)\nThe runtime gives the state of the container on standard input. The CAs are in the stores of the\ncontainer's root while it lives and out of them afterwards. A hook that fails says so in one line and\nlets the container go on, unless --strict. certgraft cdi writes both hooks down for an engine.",
 		Flags: append([]cli.Flag{
-			&cli.StringFlag{Name: "state", Category: targetFlags, Usage: "keep in `DIR` what the second hook needs, and hook.log", Value: "/run/certgraft", TakesFile: true, Destination: &o.state},
+			&cli.StringFlag{Name: "state", Category: targetFlags, Usage: "keep in `DIR` what the second hook needs, and hook.log", Value: hookState, TakesFile: true, Destination: &o.state},
 			strictFlag(&o.strict),
 		}, o.source.flags()...),
 		Action: taking(1, -1, "in or out", func(ctx context.Context, args []string) error { return o.run(ctx, p, args[0], args[1:]) }),
@@ -71,7 +71,7 @@ func (o *hookOptions) run(ctx context.Context, p *printer, which string, specs [
 	}
 	err = fmt.Errorf("hook %s: container %s: %w", which, at.ID, err)
 	if at.ID != "" { // else no runtime has called
-		o.log(err)
+		logHook(o.state, err)
 	}
 	if o.strict {
 		return err
@@ -138,18 +138,21 @@ func (o *hookOptions) keep(id string, taken *step.Step) error {
 	return err
 }
 
+// hookState is the usual directory of what the second hook needs.
+const hookState = "/run/certgraft"
+
 // mostLog is how long the log of hooks may become.
 const mostLog = 1 << 20
 
-// log writes down why a hook failed: of one that lets the container go on, engines
-// show nothing.
-func (o *hookOptions) log(failure error) {
-	name := filepath.Join(o.state, "hook.log")
+// logHook writes down why a container has no CAs: where it starts all the same,
+// engines show nothing.
+func logHook(state string, failure error) {
+	name := filepath.Join(state, "hook.log")
 	before, err := os.Stat(name)
 	if err == nil && before.Size() > mostLog {
 		return
 	}
-	_ = os.MkdirAll(o.state, 0o700)
+	_ = os.MkdirAll(state, 0o700)
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
 		return // there is no other place
