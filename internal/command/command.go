@@ -10,7 +10,6 @@ package command
 import (
 	"context"
 	"io"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -36,7 +35,7 @@ const (
 // certgraft run is the command's.
 func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	p := newPrinter(stdin, stdout, stderr, processEnviron())
-	if len(args) > 0 && filepath.Base(args[0]) == wrapperName {
+	if len(args) > 0 && wrapped(args[0]) != "" {
 		err := newWrapper(p).run(ctx, args)
 		p.failure(err)
 		return exitStatus(err)

@@ -33,6 +33,7 @@ import (
 //	TMPDIR, HOME       where run keeps its bundle, if it can
 //	container          set in a container, where install and remove do not wait for the disk
 //	PATH               where certgraft-runc looks for the runtime
+//	CERTGRAFT_RUNC_PROCESS  set by certgraft-runc for the runtime: a copy of itself in its place notices
 //	SSL_CERT_FILE …    on the running system, files that programs are told to read are extended; run merges them, APT_CONFIG, WGETRC and the options of Java
 //
 // Package readers has the table of the last.

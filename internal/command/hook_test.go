@@ -150,7 +150,12 @@ var errBecame = errors.New("became the runtime")
 func runWrapper(t *testing.T, config, path string, args ...string) (became []string, said string, err error) {
 	t.Helper()
 	p, text := testPrinter(environ{"PATH": path})
-	w := &wrapper{p, config, func(_ string, args, _ []string) error { became = args; return errBecame }}
+	w := &wrapper{p, config, filepath.Dir(config), "7", func(_ string, args, env []string) error {
+		if became = args; !slices.Contains(env, wrapperTurn+"=7") {
+			t.Errorf("the environment of the runtime: %q", env)
+		}
+		return errBecame
+	}}
 	err = w.run(context.Background(), append([]string{wrapperName}, args...))
 	return became, text.String(), err
 }
@@ -181,6 +186,9 @@ func TestWrapper(t *testing.T) {
 			t.Errorf("%s: %q, %s, %v", name, became, said, err)
 		}
 	}
+	if log := readText(t, filepath.Join(dir, "hook.log")); strings.Count(log, "starts without the CAs") != 3 {
+		t.Errorf("the log is %s", log)
+	}
 	strict := testFile(t, filepath.Join(dir, "strict.json"), []byte(`{"sources":["-"],"strict":true,"more":1}`))
 	if became, _, err := runWrapper(t, strict, filepath.Dir(runc), "run", "-b", dir, "c1"); len(became) > 0 || err == nil {
 		t.Errorf("%q, %v", became, err)
@@ -190,6 +198,40 @@ func TestWrapper(t *testing.T) {
 	}
 	if _, _, err := runWrapper(t, config, dir, "run", "c1"); err == nil || errors.Is(err, errBecame) {
 		t.Errorf("without a runtime: %v", err)
+	}
+}
+
+// A wrapper that becomes another copy of itself says so; one that a wrapper's child
+// calls is called like any other.
+func TestWrapperTurn(t *testing.T) {
+	for turn, want := range map[string]string{"7": "is a certgraft too", "8": errBecame.Error()} {
+		p, _ := testPrinter(environ{"PATH": filepath.Dir(testProgram(t, "runc")), wrapperTurn: turn})
+		w := &wrapper{p, "/nowhere/host.json", t.TempDir(), "7", func(string, []string, []string) error { return errBecame }}
+		if err := w.run(t.Context(), []string{"/usr/bin/runc", "list"}); !strings.Contains(err.Error(), want) {
+			t.Errorf("in the turn of %s: %v", turn, err)
+		}
+	}
+}
+
+// testProgram makes a program of that name and returns its file.
+func testProgram(t *testing.T, name string) string {
+	t.Helper()
+	file := testFile(t, filepath.Join(t.TempDir(), name), nil)
+	if err := os.Chmod(file, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// The names by which the program is a wrapper, and what each stands in for.
+func TestWrapped(t *testing.T) {
+	for name, want := range map[string]string{
+		"certgraft": "", "/usr/bin/certgraft": "", "rungc": "",
+		"/usr/local/bin/certgraft-runc": "runc", "runc": "runc", "certgraft-crun": "crun", "/x/buildkit-runc": "buildkit-runc",
+	} {
+		if got := wrapped(name); got != want {
+			t.Errorf("%s stands in for %q, want %q", name, got, want)
+		}
 	}
 }
 
@@ -206,13 +248,13 @@ func TestNextRuntime(t *testing.T) {
 	if err := os.Symlink(self, filepath.Join(dir, "runc")); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := nextRuntime("", dir+":"+other, self); got != real || err != nil {
+	if got, err := nextRuntime("runc", dir+":"+other, self); got != real || err != nil {
 		t.Errorf("%s, %v", got, err)
 	}
 	if got, err := nextRuntime(real, "", self); got != real || err != nil {
 		t.Errorf("%s, %v", got, err)
 	}
-	if got, err := nextRuntime("", dir, self); err == nil {
+	if got, err := nextRuntime("runc", dir, self); err == nil {
 		t.Errorf("%s", got)
 	}
 }

@@ -2,12 +2,16 @@ package command
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 	"syscall"
 
 	"github.com/certgraft/certgraft/bundles"
@@ -17,14 +21,26 @@ import (
 	"github.com/certgraft/certgraft/internal/input"
 )
 
-// wrapperName is the name under which this program stands in for a container
-// runtime.
-const wrapperName = "certgraft-runc"
+// wrapperName is the usual name of the wrapper.
+const wrapperName = wrapperPrefix + "runc"
+
+const wrapperPrefix = "certgraft-"
+
+// wrapped returns the runtime that this program stands in for when it is called by
+// a name, "" for any other name. Engines that cannot be told the name of their
+// runtime, as the builder in a Docker engine, take the first of its name on PATH.
+func wrapped(name string) string {
+	runtime := strings.TrimPrefix(filepath.Base(name), wrapperPrefix)
+	if slices.Contains([]string{"runc", "crun", "buildkit-runc"}, runtime) {
+		return runtime
+	}
+	return ""
+}
 
 // hostConfig is /etc/certgraft/host.json.
 type hostConfig struct {
 	Sources []string `json:"sources"` // that each container is to trust
-	Runtime string   `json:"runtime"` // name or file; "" is runc
+	Runtime string   `json:"runtime"` // name or file; "" is that which this program stands in for
 	Strict  bool     `json:"strict"`
 }
 
@@ -35,10 +51,14 @@ const hostConfigName = "/etc/certgraft/host.json"
 type wrapper struct {
 	p      *printer
 	config string // name of the file
+	state  string // directory of hook.log
+	turn   string // number of this process
 	exec   func(file string, args, env []string) error
 }
 
-func newWrapper(p *printer) *wrapper { return &wrapper{p, hostConfigName, syscall.Exec} }
+func newWrapper(p *printer) *wrapper {
+	return &wrapper{p, hostConfigName, hookState, strconv.Itoa(os.Getpid()), syscall.Exec}
+}
 
 // run becomes the runtime. args are its own, with the name of this program.
 func (w *wrapper) run(ctx context.Context, args []string) error {
@@ -47,7 +67,10 @@ func (w *wrapper) run(ctx context.Context, args []string) error {
 	if failed != nil {
 		return failed
 	}
-	runtime, failed := nextRuntime(config.Runtime, w.p.env["PATH"], self)
+	if w.p.env[wrapperTurn] == w.turn {
+		return hint.Add(fmt.Errorf("%s: %s is a certgraft too, not a container runtime", wrapperName, args[0]), nameRuntime)
+	}
+	runtime, failed := nextRuntime(cmp.Or(config.Runtime, wrapped(args[0])), w.p.env["PATH"], self)
 	if failed != nil {
 		return failed
 	}
@@ -59,11 +82,19 @@ func (w *wrapper) run(ctx context.Context, args []string) error {
 			return fmt.Errorf("%s: %w", wrapperName, err)
 		}
 		if err != nil {
-			w.p.warn("the container starts without the CAs: " + err.Error())
+			err = fmt.Errorf("the container starts without the CAs: %w", err)
+			w.p.warn(err.Error())
+			logHook(w.state, err)
 		}
 	}
-	return fmt.Errorf("run %s: %w", runtime, w.exec(runtime, append([]string{runtime}, args[1:]...), w.p.env.list()))
+	env := maps.Clone(w.p.env)
+	env[wrapperTurn] = w.turn
+	return fmt.Errorf("run %s: %w", runtime, w.exec(runtime, append([]string{runtime}, args[1:]...), env.list()))
 }
+
+// wrapperTurn is the variable by which a wrapper that becomes another copy of
+// itself, or a script that calls it, notices: the process is the same.
+const wrapperTurn = "CERTGRAFT_RUNC_PROCESS"
 
 func (w *wrapper) read(ctx context.Context) (config hostConfig, err error) {
 	data, err := input.ReadFile(ctx, w.config)
@@ -82,9 +113,6 @@ func (w *wrapper) read(ctx context.Context) (config hostConfig, err error) {
 // nextRuntime returns the file of the runtime: the first of its name on PATH that
 // is not this program itself.
 func nextRuntime(name, path, self string) (string, error) {
-	if name == "" {
-		name = "runc"
-	}
 	us, err := os.Stat(self)
 	if err != nil {
 		return "", err
@@ -102,8 +130,10 @@ func nextRuntime(name, path, self string) (string, error) {
 			return file, nil
 		}
 	}
-	return "", hint.Add(fmt.Errorf("%s: no container runtime %s is on PATH", wrapperName, name), `name it in `+hostConfigName+`: "runtime": "/usr/sbin/runc"`)
+	return "", hint.Add(fmt.Errorf("%s: no container runtime %s is on PATH", wrapperName, name), nameRuntime)
 }
+
+const nameRuntime = "name it in " + hostConfigName + `: "runtime": "/usr/sbin/runc"`
 
 // addHooks writes the hooks into the configuration of the container that is about
 // to be made, and variables for programs that do not read the system's bundle.
