@@ -190,8 +190,12 @@ func TestWrapper(t *testing.T) {
 		t.Errorf("the log is %s", log)
 	}
 	strict := testFile(t, filepath.Join(dir, "strict.json"), []byte(`{"sources":["-"],"strict":true,"more":1}`))
-	if became, _, err := runWrapper(t, strict, filepath.Dir(runc), "run", "-b", dir, "c1"); len(became) > 0 || err == nil {
+	log := filepath.Join(dir, "log.json")
+	if became, _, err := runWrapper(t, strict, filepath.Dir(runc), "--log", log, "--log-format", "json", "run", "-b", dir, "c1"); len(became) > 0 || err == nil {
 		t.Errorf("%q, %v", became, err)
+	}
+	if got := readText(t, log); !strings.Contains(got, `"level":"error"`) || !strings.Contains(got, "unknown field") {
+		t.Errorf("the log of the runtime is %s", got)
 	}
 	if became, said, err := runWrapper(t, filepath.Join(dir, "nowhere.json"), filepath.Dir(runc), "run", "-b", dir, "c1"); len(became) == 0 || !strings.Contains(said, "starts without the CAs") {
 		t.Errorf("%q, %s, %v", became, said, err)

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/certgraft/certgraft/bundles"
 	"github.com/certgraft/certgraft/installer"
@@ -60,36 +61,60 @@ func newWrapper(p *printer) *wrapper {
 	return &wrapper{p, hostConfigName, hookState, strconv.Itoa(os.Getpid()), syscall.Exec}
 }
 
-// run becomes the runtime. args are its own, with the name of this program.
+// run becomes the runtime. args are its own, with the name of this program. Why it
+// cannot is in the log of the runtime too: engines show nothing else.
 func (w *wrapper) run(ctx context.Context, args []string) error {
-	config, err := w.read(ctx)
-	self, failed := os.Executable()
-	if failed != nil {
-		return failed
+	called := oci.ParseArguments(args[1:])
+	err := w.become(ctx, called, args)
+	text := strings.Join(append([]string{err.Error()}, hint.Of(err)...), ": ")
+	if failed := called.Log.Error(time.Now(), text); failed != nil {
+		w.p.log().Debug("the runtime's log was not written", "error", failed)
+	}
+	return err
+}
+
+func (w *wrapper) become(ctx context.Context, called oci.Arguments, args []string) error {
+	config, unread := w.read(ctx)
+	self, err := os.Executable()
+	if err != nil {
+		return err
 	}
 	if w.p.env[wrapperTurn] == w.turn {
 		return hint.Add(fmt.Errorf("%s: %s is a certgraft too, not a container runtime", wrapperName, args[0]), nameRuntime)
 	}
-	runtime, failed := nextRuntime(cmp.Or(config.Runtime, wrapped(args[0])), w.p.env["PATH"], self)
-	if failed != nil {
-		return failed
+	runtime, err := nextRuntime(cmp.Or(config.Runtime, wrapped(args[0])), w.p.env["PATH"], self)
+	if err != nil {
+		return err
 	}
-	if called := oci.ParseArguments(args[1:]); called.Makes() {
-		if err == nil {
-			err = w.addHooks(ctx, called.Bundle, self, config)
-		}
-		if err != nil && config.Strict {
-			return fmt.Errorf("%s: %w", wrapperName, err)
-		}
-		if err != nil {
-			err = fmt.Errorf("the container starts without the CAs: %w", err)
-			w.p.warn(err.Error())
-			logHook(w.state, err)
+	if called.Makes() {
+		if err := w.prepare(ctx, called.Bundle, self, config, unread); err != nil {
+			return err
 		}
 	}
 	env := maps.Clone(w.p.env)
 	env[wrapperTurn] = w.turn
 	return fmt.Errorf("run %s: %w", runtime, w.exec(runtime, append([]string{runtime}, args[1:]...), env.list()))
+}
+
+// prepare readies a container that is about to be made. One that cannot be starts as
+// it is, unless host.json is strict.
+func (w *wrapper) prepare(ctx context.Context, bundle, self string, config hostConfig, unread error) error {
+	err := unread
+	if err == nil {
+		err = w.addHooks(ctx, bundle, self, config)
+	}
+	switch {
+	case err == nil:
+		return nil
+	case config.Strict:
+		err = fmt.Errorf("%s: %w", wrapperName, err)
+		logHook(w.state, err)
+		return err
+	}
+	err = fmt.Errorf("the container starts without the CAs: %w", err)
+	w.p.warn(err.Error())
+	logHook(w.state, err)
+	return nil
 }
 
 // wrapperTurn is the variable by which a wrapper that becomes another copy of

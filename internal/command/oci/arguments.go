@@ -9,6 +9,7 @@ import (
 type Arguments struct {
 	Command string // create, start, …; "" if there is none
 	Bundle  string // directory of what is made or run
+	Log     Log
 }
 
 // Makes reports whether the runtime is about to make a container.
@@ -22,13 +23,21 @@ var (
 
 // ParseArguments reads the arguments of a runtime, its name left out.
 func ParseArguments(args []string) Arguments {
-	at := 0
+	a, at := Arguments{Bundle: "."}, 0
 	for ; at < len(args) && strings.HasPrefix(args[at], "-"); at++ {
-		if name, _, given := option(args[at]); !given && slices.Contains(globalValues, name) {
-			at++
+		name, value, given := option(args[at])
+		if !given && slices.Contains(globalValues, name) {
+			if at++; at < len(args) {
+				value = args[at]
+			}
+		}
+		switch name {
+		case "log":
+			a.Log.File = value
+		case "log-format":
+			a.Log.JSON = value == "json"
 		}
 	}
-	a := Arguments{Bundle: "."}
 	if at >= len(args) {
 		return a
 	}

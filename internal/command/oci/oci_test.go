@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestReadState(t *testing.T) {
@@ -83,22 +84,39 @@ func TestAddHooks(t *testing.T) {
 
 func TestParseArguments(t *testing.T) {
 	for line, want := range map[string]Arguments{
-		"":                       {"", "."},
-		"--version":              {"", "."},
-		"run c":                  {"run", "."},
-		"create --bundle /b c":   {"create", "/b"},
-		"create --bundle=/b c":   {"create", "/b"},
-		"run -b /b -d c":         {"run", "/b"},
-		"run -d --pid-file x -b": {"run", "."},
-		"--root /run/x --log /l --log-format json --systemd-cgroup create --bundle /b --pid-file /p c": {"create", "/b"},
-		"--log=/create --debug start c":             {"start", "."},
-		"--root create delete --force c":            {"delete", "."},
-		"exec --process /p c":                       {"exec", "."},
-		"--cgroup-manager cgroupfs create -b /b id": {"create", "/b"},
+		"":                       {Command: "", Bundle: "."},
+		"--version":              {Command: "", Bundle: "."},
+		"run c":                  {Command: "run", Bundle: "."},
+		"create --bundle /b c":   {Command: "create", Bundle: "/b"},
+		"create --bundle=/b c":   {Command: "create", Bundle: "/b"},
+		"run -b /b -d c":         {Command: "run", Bundle: "/b"},
+		"run -d --pid-file x -b": {Command: "run", Bundle: "."},
+		"--root /run/x --log /l --log-format json --systemd-cgroup create --bundle /b --pid-file /p c": {"create", "/b", Log{"/l", true}},
+		"--log=/create --debug start c":             {"start", ".", Log{"/create", false}},
+		"--root create delete --force c":            {Command: "delete", Bundle: "."},
+		"exec --process /p c":                       {Command: "exec", Bundle: "."},
+		"--cgroup-manager cgroupfs create -b /b id": {Command: "create", Bundle: "/b"},
 	} {
 		if got := ParseArguments(strings.Fields(line)); got != want {
 			t.Errorf("%s: %+v, want %+v", line, got, want)
 		}
+	}
+}
+
+// A runtime's log has the error as the last line that it wrote.
+func TestLog(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "log")
+	for _, json := range []bool{true, false} {
+		if err := (Log{name, json}).Error(time.Unix(0, 0), "a \"b\""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := (Log{}).Error(time.Now(), "x"); err != nil {
+		t.Error(err)
+	}
+	const want = `{"level":"error","msg":"a \"b\"","time":"1970-01-01T00:00:00Z"}` + "\n" + `time="1970-01-01T00:00:00Z" level=error msg="a \"b\""` + "\n"
+	if got, err := os.ReadFile(name); string(got) != want || err != nil {
+		t.Errorf("%s, %v", got, err)
 	}
 }
 
