@@ -131,10 +131,21 @@ func (d *HostDocker) Start(t *testing.T) {
 	Background(t, exec.Command(args[0], args[1:]...), func() bool { _, err := d.Try(t, "version"); return err == nil })
 }
 
+// LosePower kills the engine and processes of its containers, and takes away what
+// it has in memory.
+func (d *HostDocker) LosePower(t *testing.T, processes ...string) {
+	t.Helper()
+	Run(t, "kill", append([]string{"-9", Read(t, filepath.Join(d.dir, "pid"))}, processes...)...)
+	d.host.Run(t, "sh", "-ec", `while kill -0 $(cat "$1/exec/containerd/containerd.pid") 2>/dev/null; do sleep 0.1; done
+umount "$1/exec/netns/default" || true; rm -r "$1/exec" "$1/pid"`, "sh", d.dir)
+}
+
 func (d *HostDocker) address() string { return "unix://" + filepath.Join(d.dir, "d.sock") }
 
 // Containerd is the socket of the engine's containerd, for ctr.
-func (d *HostDocker) Containerd() string { return filepath.Join(d.dir, "exec/containerd/containerd.sock") }
+func (d *HostDocker) Containerd() string {
+	return filepath.Join(d.dir, "exec/containerd/containerd.sock")
+}
 
 // Try runs the client.
 func (d *HostDocker) Try(t *testing.T, args ...string) (string, error) {

@@ -4,9 +4,11 @@ package roots
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/certgraft/certgraft/e2e/rig"
 )
@@ -16,6 +18,7 @@ import (
 type hostImage struct {
 	archive string
 	caFile  string
+	keyFile string
 	fetch   []string // command in a container that says whether it trusts, without variables
 }
 
@@ -37,7 +40,7 @@ func newHostImage(t *testing.T) hostImage {
 	rig.BuildClient(t, filepath.Join(root, "client"))
 	archive := filepath.Join(dir, "root.tar")
 	rig.Run(t, "tar", "-C", root, "-cf", archive, ".")
-	return hostImage{archive, corp.CAFile, []string{"/bin/env", "-i", "/client", fmt.Sprintf("https://127.0.0.1:%d/", rig.TLSServer(t, corp))}}
+	return hostImage{archive, corp.CAFile, corp.KeyFile, []string{"/bin/env", "-i", "/client", fmt.Sprintf("https://127.0.0.1:%d/", rig.TLSServer(t, corp))}}
 }
 
 // mustSay fails unless the output of a command has a part.
@@ -140,11 +143,129 @@ func (s *dockerHost) mustHaveNothing(t *testing.T, container string) {
 	t.Helper()
 	archive := filepath.Join(t.TempDir(), "export.tar")
 	s.docker.Run(t, "export", "-o", archive, container)
-	if names := rig.Run(t, "tar", "-tf", archive); strings.Contains(names, "certgraft") {
+	if names := s.names(t, container); strings.Contains(names, "certgraft") {
 		t.Errorf("%s has a name of certgraft:\n%s", container, names)
 	}
 	line := strings.Split(rig.Read(t, s.caFile), "\n")[2]
 	if strings.Contains(rig.Read(t, archive), line) {
 		t.Errorf("%s has the CA", container)
 	}
+}
+
+// names lists the files of a container.
+func (s *dockerHost) names(t *testing.T, container string) string {
+	t.Helper()
+	archive := filepath.Join(t.TempDir(), "export.tar")
+	s.docker.Run(t, "export", "-o", archive, container)
+	return rig.Run(t, "tar", "-tf", archive)
+}
+
+// Containers trust whatever happens in their lives, and those beside them too.
+func TestWrapperLives(t *testing.T) {
+	rig.Slow(t)
+	s := &dockerHost{hostImage: newHostImage(t), Host: rig.StartHost(t)}
+	s.docker = s.StartDocker(t)
+	s.docker.Run(t, "import", s.archive, "img")
+	s.config(t, "")
+	mustSay(t, "a read-only container", s.run(t, "--rm", "--read-only", "img"), trusted)
+	mustSay(t, "a user", s.run(t, "--rm", "--user", "65534", "img"), trusted)
+	s.docker.Run(t, "run", "-d", "--network", "host", "--name", "long", "img", "sleep", "1000")
+	exec := func(what string) {
+		t.Helper()
+		out, _ := s.docker.Try(t, append([]string{"exec", "long"}, s.fetch...)...)
+		mustSay(t, what, out, trusted)
+	}
+	exec("beside")
+	s.docker.Run(t, "pause", "long")
+	s.docker.Run(t, "unpause", "long")
+	exec("after a pause")
+	s.docker.Run(t, "start", "long")
+	exec("started when it ran")
+	s.docker.Run(t, "restart", "-t", "0", "long")
+	exec("restarted")
+	s.docker.Run(t, "commit", "long", "running")
+	mustSay(t, "an image of a running container", s.run(t, "--rm", "--runtime", "plain", "running"), trusted)
+	s.docker.Run(t, "kill", "long")
+	s.mustHaveNothing(t, "long")
+
+	// Its shim is killed with it: the engine has the runtime clean up.
+	s.docker.Run(t, "start", "long")
+	rig.Run(t, "sh", "-ec", `kill -9 $(cut -d' ' -f4 /proc/$1/stat) $1`, "sh", s.pid(t, "long"))
+	s.waitFor(t, "exited", "long")
+	s.mustHaveNothing(t, "long")
+	if left, _ := os.ReadDir(s.File("/run/certgraft")); len(left) > 0 {
+		t.Errorf("the state stays: %v", left)
+	}
+}
+
+func (s *dockerHost) pid(t *testing.T, container string) string {
+	t.Helper()
+	return strings.TrimSpace(s.docker.Run(t, "inspect", "--format", "{{.State.Pid}}", container))
+}
+
+func (s *dockerHost) waitFor(t *testing.T, state, container string) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+		if strings.TrimSpace(s.docker.Run(t, "inspect", "--format", "{{.State.Status}}", container)) == state {
+			return
+		}
+	}
+	t.Fatalf("%s is not %s", container, state)
+}
+
+// A container that was there when its host lost its power has the CAs in its root
+// until it starts again and ends.
+func TestWrapperPowerLoss(t *testing.T) {
+	rig.Slow(t)
+	s := &dockerHost{hostImage: newHostImage(t), Host: rig.StartHost(t)}
+	s.docker = s.StartDocker(t)
+	s.docker.Run(t, "import", s.archive, "img")
+	s.config(t, "")
+	s.docker.Run(t, "run", "-d", "--network", "host", "--name", "long", "img", "sleep", "1000")
+	container := s.pid(t, "long")
+	shim := strings.TrimSpace(rig.Run(t, "cut", "-d ", "-f4", "/proc/"+container+"/stat"))
+	s.docker.LosePower(t, shim, container)
+	rig.Run(t, "rm", "-r", s.File("/run/certgraft"))
+	s.docker.Start(t)
+	if names := s.names(t, "long"); !strings.Contains(names, "certgraft") {
+		t.Errorf("the CAs are gone already: the test shows nothing\n%s", names)
+	}
+	s.docker.Run(t, "start", "long")
+	out, _ := s.docker.Try(t, append([]string{"exec", "long"}, s.fetch...)...)
+	mustSay(t, "started again", out, trusted)
+	s.docker.Run(t, "kill", "long")
+	s.waitFor(t, "exited", "long")
+	s.mustHaveNothing(t, "long")
+}
+
+// A wrapper that cannot do its work says why in one line, and the container starts
+// without the CAs. Where it is strict the container does not start.
+func TestWrapperFails(t *testing.T) {
+	rig.Slow(t)
+	s := &dockerHost{hostImage: newHostImage(t), Host: rig.StartHost(t)}
+	s.docker = s.StartDocker(t)
+	s.docker.Run(t, "import", s.archive, "img")
+	s.config(t, "")
+	for config, why := range map[string]string{
+		`{"sources": ["/nowhere.pem"]%s}`:                                   "/nowhere.pem: no such file",
+		`{"sources": ["` + s.keyFile + `"]%s}`:                              "it holds a private key",
+		`{"sources": ["/etc/certgraft/corp.pem"], "sorces": 1%s}`:           `unknown field "sorces"`,
+		`{"sources": []%s}`:                                                 "names no sources",
+		`{"sources": ["https://localhost/corp.pem"]%s}`:                     "is no source of a hook",
+		`{"sources": ["/etc/certgraft/corp.pem"], "runtime": "/nowhere"%s}`: "no container runtime /nowhere",
+	} {
+		s.Config(t, fmt.Sprintf(config, ""))
+		out := s.run(t, "--rm", "img")
+		if !strings.Contains(config, "runtime") {
+			mustSay(t, config, out, refused)
+			lines := strings.Split(strings.TrimSpace(rig.Read(t, s.File("/run/certgraft/hook.log"))), "\n")
+			mustSay(t, "the log for "+config, lines[len(lines)-1], why)
+		}
+		s.Config(t, fmt.Sprintf(config, `, "strict": true`))
+		out = s.run(t, "--rm", "img")
+		mustSay(t, "strict "+config, out, "OCI runtime create failed")
+		mustSay(t, "strict "+config, out, why)
+	}
+	s.Config(t, `{"sources": [`)
+	mustSay(t, "no JSON", s.run(t, "--rm", "img"), "certgraft: warning: the container starts without the CAs: /etc/certgraft/host.json: unexpected EOF")
 }
