@@ -3,6 +3,7 @@
 package roots
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -268,4 +269,68 @@ func TestWrapperFails(t *testing.T) {
 	}
 	s.Config(t, `{"sources": [`)
 	mustSay(t, "no JSON", s.run(t, "--rm", "img"), "certgraft: warning: the container starts without the CAs: /etc/certgraft/host.json: unexpected EOF")
+}
+
+// kitHost is a host with a BuildKit.
+type kitHost struct {
+	hostImage
+	*rig.Host
+
+	kit *rig.BuildKit
+}
+
+func newKitHost(t *testing.T, worker func(*rig.Host) string) *kitHost {
+	t.Helper()
+	rig.Slow(t)
+	s := &kitHost{hostImage: newHostImage(t), Host: rig.StartHost(t)}
+	s.kit = s.StartBuildKit(t, worker(s.Host))
+	rig.Write(t, s.File("/etc/certgraft/corp.pem"), rig.Read(t, s.caFile))
+	return s
+}
+
+// build builds two steps without a cache, the first of which asks the server, and
+// returns what the builder said and the digest of the image.
+func (s *kitHost) build(t *testing.T, step string) (said, digest string) {
+	t.Helper()
+	dir := t.TempDir()
+	rig.Run(t, "cp", s.archive, filepath.Join(dir, "root.tar"))
+	rig.Write(t, filepath.Join(dir, "Dockerfile"), "FROM scratch\nADD root.tar /\n"+step+" "+strings.Join(s.fetch, " ")+" || true\nRUN echo x >/srv/x\n")
+	metadata := filepath.Join(dir, "metadata.json")
+	said, err := s.kit.Build(t, dir, "--no-cache", "--metadata-file", metadata, "--opt", "build-arg:SOURCE_DATE_EPOCH=1700000000", "--output", "type=image,name=built,rewrite-timestamp=true")
+	if err != nil {
+		t.Fatal(said, err)
+	}
+	var built map[string]any
+	if err := json.Unmarshal([]byte(rig.Read(t, metadata)), &built); err != nil {
+		t.Fatal(err)
+	}
+	return said, built["containerimage.digest"].(string)
+}
+
+// The steps of a stock build trust by the wrapper, and the image is the plain one.
+func TestBuildKitWrapper(t *testing.T) {
+	s := newKitHost(t, func(h *rig.Host) string { return fmt.Sprintf("  binary = %q", h.Wrapper) })
+	s.Config(t, `{"sources": ["/nowhere.pem"]}`)
+	said, plain := s.build(t, "RUN")
+	mustSay(t, "without the file of the CA", said, refused)
+	s.Config(t, `{"sources": ["/etc/certgraft/corp.pem"]}`)
+	said, with := s.build(t, "RUN")
+	mustSay(t, "a step", said, trusted)
+	if with != plain {
+		t.Errorf("the image is %s by the wrapper, %s without it", with, plain)
+	}
+}
+
+// A step that asks for the device trusts, without an entitlement of the build, and
+// the image is that of a step that does not ask.
+func TestBuildKitDevice(t *testing.T) {
+	s := newKitHost(t, func(*rig.Host) string { return "" })
+	s.Run(t, filepath.Join(s.Dir, "certgraft"), "cdi", "--output", "/etc/cdi/certgraft.json", "/etc/certgraft/corp.pem")
+	said, plain := s.build(t, "RUN")
+	mustSay(t, "a step without the device", said, refused)
+	said, with := s.build(t, "RUN --device=certgraft.dev/ca=corp")
+	mustSay(t, "a step with the device", said, trusted)
+	if with != plain {
+		t.Errorf("the image is %s with the device, %s without it", with, plain)
+	}
 }
