@@ -25,6 +25,7 @@ func TestRecipeDockerfiles(t *testing.T) {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
 			context, tag := t.TempDir(), fmt.Sprint("recipe:", i)
 			file := rig.Write(t, filepath.Join(context, "Dockerfile"), text)
+			rig.Write(t, filepath.Join(context, "corp.pem"), rig.Read(t, corp.CAFile))
 			rig.Docker(t, "build", "--network=none", "--secret", "id=corp-ca,src="+corp.CAFile, "-t", tag, "-f", file, context)
 			want := strings.Contains(text, `"install"`)
 			if has := strings.Contains(saved(t, tag), "usr/local/share/certgraft/installed.json"); has != want {

@@ -58,6 +58,7 @@ func docLines(t *testing.T, file string) []docLine {
 			d.at = end + 1
 			continue
 		}
+		line = inImage.ReplaceAllString(line, "certgraft ")
 		for _, code := range inlineCode.FindAllStringSubmatch(line, -1) {
 			d.add(docLine{text: strings.ReplaceAll(code[1], `\|`, "|"), inline: true}, d.at)
 		}
@@ -124,7 +125,11 @@ func (d *docReader) logical(end int) string {
 	return line
 }
 
+// inImage is how an engine starts the program in its own image, up to the arguments.
+var inImage = regexp.MustCompile(`docker run (--?[a-z]\S* (\S+:\S+ )?)*ghcr\.io/certgraft/certgraft[@:]\S+ `)
+
 func (d *docReader) shell(line string, at int, output []string) {
+	line = inImage.ReplaceAllString(line, "docker run -- certgraft ")
 	if callsCertgraft.MatchString(strings.TrimSpace(line)) {
 		d.add(docLine{text: strings.TrimSpace(line), output: output}, at)
 	}

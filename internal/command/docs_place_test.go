@@ -112,6 +112,7 @@ func (w *docWorld) shell(t *testing.T, dir, line string) (string, error) {
 	line = regexp.MustCompile(`\$\{\{[^}]*\}\}`).ReplaceAllString(line, "x")
 	line = regexp.MustCompile(`\$\(params\.(\w+)\)`).ReplaceAllString(line, "registry.example.com/app:$1")
 	w.push(t, dir, line)
+	w.archive(t, dir, line)
 	if strings.Contains(line, "certgraft.lock") || strings.Contains(line, "lock --") {
 		w.lock(t, dir)
 	}
@@ -261,6 +262,18 @@ func (w *docWorld) push(t *testing.T, dir, line string) {
 		w.pushed[name] = true
 		if out, err := w.call(t, dir, "certgraft", "patch", "oci:image:1", "old.pem", "--tag", name); err != nil {
 			t.Fatalf("push %s: %v\n%s", name, err, out)
+		}
+	}
+}
+
+var archiveName = regexp.MustCompile(`patch (docker-archive:\w+\.tar) `)
+
+// archive makes the archive that a line patches.
+func (w *docWorld) archive(t *testing.T, dir, line string) {
+	t.Helper()
+	if m := archiveName.FindStringSubmatch(line); m != nil {
+		if out, err := w.call(t, dir, "certgraft", "patch", "oci:image:1", "old.pem", "--tag", m[1]); err != nil {
+			t.Fatalf("archive: %v\n%s", err, out)
 		}
 	}
 }
