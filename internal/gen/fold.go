@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -104,7 +105,7 @@ func foldBlock(block []string) []string {
 	rest := strings.Repeat(" ", len(first))
 	var lines []string
 	line := first
-	for i, word := range proseWords(strings.TrimPrefix(strings.Join(block, "\n"), first)) {
+	for i, word := range keepLinks(proseWords(strings.TrimPrefix(strings.Join(block, "\n"), first))) {
 		if i > 0 && line != rest {
 			if utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > pageWidth && !markup.MatchString(word) {
 				lines = append(lines, line)
@@ -116,6 +117,21 @@ func foldBlock(block []string) []string {
 		line += word
 	}
 	return append(lines, line)
+}
+
+// keepLinks joins the words of a short link.
+func keepLinks(words []string) (kept []string) {
+	for i := 0; i < len(words); i++ {
+		word := words[i]
+		if strings.HasPrefix(word, "[") && !strings.Contains(word, "]") {
+			n := slices.IndexFunc(words[i:], func(w string) bool { return strings.Contains(w, "](") })
+			if link := strings.Join(words[i:i+n+1], " "); n > 0 && utf8.RuneCountInString(link) < pageWidth/2 {
+				word, i = link, i+n
+			}
+		}
+		kept = append(kept, word)
+	}
+	return kept
 }
 
 // proseWords splits text at white space, but not inside a code span.

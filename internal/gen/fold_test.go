@@ -12,6 +12,7 @@ func TestFold(t *testing.T) {
 		{"| " + long + " |\n", "| " + long + " |\n"},
 		{"```\n" + long + "\n```\n", "```\n" + long + "\n```\n"},
 		{"- " + long + "\n- b\n", "- " + strings.Repeat("word ", 22) + "word\n  " + strings.Repeat("word ", 7) + "`a command with words` end.\n- b\n"},
+		{strings.Repeat("x", 100) + " y [a link of words](https://example.com/page) z\n", strings.Repeat("x", 100) + " y\n[a link of words](https://example.com/page) z\n"},
 		{strings.Repeat("x", 118) + " - y\n", strings.Repeat("x", 118) + " -\ny\n"},
 		{strings.Repeat("x", 110) + " (`certgraft list`), y\n", strings.Repeat("x", 110) + "\n(`certgraft list`), y\n"},
 	} {
