@@ -35,21 +35,23 @@ func TestStoresAreDocumented(t *testing.T) {
 	for _, p := range slices.Concat(bundlePaths(), keystorePaths) {
 		needs("the path", "`/"+p+"`")
 	}
-	for _, s := range []p11Store{fedora, arch, suse} {
-		for _, dir := range s.trust {
-			needs("the directory of "+s.id, "`/"+dir)
+	for _, row := range stores {
+		switch s := row.store.(type) {
+		case p11Store:
+			for _, dir := range s.trust {
+				needs("the directory of "+s.id, "`/"+dir)
+			}
+			for _, b := range s.files {
+				needs("the bundle of "+s.id, b.path[strings.LastIndex(b.path, "/")+1:]+"`")
+			}
+			for _, d := range s.hashDirs {
+				needs("the directory of "+s.id, d.path[strings.LastIndex(d.path, "/")+1:])
+			}
+			needs("the tool of "+s.id, "| the tool | `"+s.rebuild+"`")
+		case dirStore:
+			needs("the anchors of "+s.id, "| anchors | `/"+s.anchors+"/*"+s.ext+"`")
+			needs("the bundle of "+s.id, "`/"+s.bundle+"`")
 		}
-		for _, b := range s.files {
-			needs("the bundle of "+s.id, b.path[strings.LastIndex(b.path, "/")+1:]+"`")
-		}
-		for _, d := range s.hashDirs {
-			needs("the directory of "+s.id, d.path[strings.LastIndex(d.path, "/")+1:])
-		}
-		needs("the tool of "+s.id, "| the tool | `"+s.rebuild+"`")
-	}
-	for _, s := range []dirStore{photon, flatcar, clearLinux, openwrt} {
-		needs("the anchors of "+s.id, "| anchors | `/"+s.anchors+"/*"+s.ext+"`")
-		needs("the bundle of "+s.id, "`/"+s.bundle+"`")
 	}
 	for _, v := range readers.Variables() {
 		if v.Value == "{bundle}" {
@@ -58,7 +60,64 @@ func TestStoresAreDocumented(t *testing.T) {
 	}
 }
 
-// A section is of a store that there is.
+// Each section names its sources, and says how it was shown.
+func TestStoresHaveEvidence(t *testing.T) {
+	data, err := os.ReadFile("../docs/stores.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range storeNames() {
+		_, section, _ := strings.Cut(string(data), "\n## `"+name+"`\n")
+		section, _, _ = strings.Cut(section, "\n## ")
+		for _, word := range []string{"Source", "Shown:"} {
+			if !strings.Contains(section, word) {
+				t.Errorf("docs/stores.md has no %q for %s", word, name)
+			}
+		}
+	}
+}
+
+// The tests detect each family, and patch reads the files of each store out of an
+// image.
+func TestEachStoreIsRead(t *testing.T) {
+	tests, err := os.ReadFile("stores_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, family := range slices.Sorted(maps.Values(families)) {
+		if !strings.Contains(string(tests), `\n", "`+family+`", "`) {
+			t.Errorf("TestDetect has no root of the family %s", family)
+		}
+	}
+	for _, row := range stores {
+		for _, name := range placesOf(row.store) {
+			if !Reads(name) {
+				t.Errorf("%s needs /%s, which Reads does not name: patch cannot see it", row.store.name(), name)
+			}
+		}
+	}
+}
+
+// placesOf returns files of a store of a distribution.
+func placesOf(s store) (names []string) {
+	switch s := s.(type) {
+	case dirStore:
+		return []string{s.anchors + "/x" + s.ext, s.links + "/x", s.bundle}
+	case p11Store:
+		for _, dir := range s.trust {
+			names = append(names, dir+"/x")
+		}
+		for _, b := range s.files {
+			names = append(names, b.path)
+		}
+		for _, d := range s.hashDirs {
+			names = append(names, d.path+"/x")
+		}
+	}
+	return names
+}
+
+// Each section is of a store that exists.
 func TestDocumentedStoresExist(t *testing.T) {
 	data, err := os.ReadFile("../docs/stores.md")
 	if err != nil {
@@ -66,7 +125,7 @@ func TestDocumentedStoresExist(t *testing.T) {
 	}
 	for line := range strings.Lines(string(data)) {
 		if name, ok := strings.CutPrefix(line, "## `"); ok && !slices.Contains(storeNames(), strings.Trim(name, "`\n")) {
-			t.Errorf("docs/stores.md describes a store that there is not: %s", line)
+			t.Errorf("docs/stores.md describes a store that does not exist: %s", line)
 		}
 	}
 }

@@ -56,6 +56,8 @@ func TestDetect(t *testing.T) {
 		{"unknown with the tool", "-- usr/sbin/update-ca-certificates --\n-- usr/share/ca-certificates/x --\n", "debian", "there are update-ca-certificates"},
 		{"Photon", "-- etc/os-release --\nID=photon\n", "photon", "ID=photon"},
 		{"Flatcar", "-- usr/lib/os-release --\nID=flatcar\nID_LIKE=coreos\n", "flatcar", "ID=flatcar"},
+		{"Clear Linux", "-- usr/lib/os-release --\nID=clear-linux-os\n", "clear", "ID=clear-linux-os"},
+		{"OpenWrt", "-- etc/os-release --\nID=\"openwrt\"\n", "openwrt", "ID=openwrt"},
 		{"Gentoo", "-- etc/os-release --\nID=gentoo\n-- usr/sbin/update-ca-certificates --\n", "debian", "ID=gentoo"},
 		{"Rocky", "-- etc/os-release --\nID=rocky\nID_LIKE=\"rhel fedora\"\n", "p11-kit", "ID=rocky"},
 		{"a clone of RHEL", "-- etc/os-release --\nID=mine\nID_LIKE=\"rhel fedora\"\n", "p11-kit", "ID_LIKE=rhel"},

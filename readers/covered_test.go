@@ -1,0 +1,43 @@
+package readers
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// A reader comes with all that CONTRIBUTING.md asks for: a client in e2e/readers for
+// each set of its rules, and what that client did, in both tables.
+func TestEachReaderIsMeasured(t *testing.T) {
+	clients, err := os.ReadFile("../e2e/readers/clients_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, table := range []string{"matrix.tsv", "stores.tsv"} {
+		columns, _ := measured(t, table)
+		for _, gap := range gaps(columns) {
+			t.Errorf("testdata/%s has no column of %s: run e2e/readers with -update", table, gap)
+		}
+	}
+	for _, r := range table {
+		if len(r.versions) > 0 && !strings.Contains(string(clients), `{reader: "`+r.id+`/`) {
+			t.Errorf("%s has no client in e2e/readers/clients_test.go", r.id)
+		}
+	}
+}
+
+// gaps returns the sets of rules of which no column has a release.
+func gaps(columns []string) (missing []string) {
+	for _, r := range table {
+		for _, v := range r.versions {
+			if !slices.ContainsFunc(columns, func(c string) bool {
+				id, release, _ := strings.Cut(c, "/")
+				return id == r.id && r.at(release) == v.rules
+			}) {
+				missing = append(missing, r.id+" from "+v.since+" on")
+			}
+		}
+	}
+	return missing
+}
