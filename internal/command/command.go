@@ -18,13 +18,13 @@ import (
 	"github.com/certgraft/certgraft/internal/hint"
 )
 
-// Categories under which the help lists the flags. The library sorts them by
-// name and puts flags without one first.
+// Headings under which help lists the flags; see [Categories].
 const (
 	targetFlags   = "Target:"
 	sourceFlags   = "Sources:"
 	downloadFlags = "Download:"
 	outputFlags   = "Output:"
+	connectFlags  = "Connection:"
 	imageFlags    = "Image:"
 	registryFlags = "Registry:"
 )
@@ -43,7 +43,9 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	args = helpFirst(args)
 	app := newApp(p, asked(args))
 	args, err := permute(app, args)
-	if err == nil {
+	if help, wanted := helpWanted(app, args); err == nil && wanted {
+		err = p.write(p.out, help)
+	} else if err == nil {
 		err = app.RunContext(ctx, args)
 	}
 	p.failure(err)
@@ -104,7 +106,7 @@ func newApp(p *printer, with []builder) *cli.App {
 			if c.Args().Present() {
 				return unknownCommand(c)
 			}
-			return cli.ShowAppHelp(c)
+			return nil
 		},
 	}
 	for _, b := range with {

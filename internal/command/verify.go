@@ -22,9 +22,6 @@ import (
 	"github.com/certgraft/certgraft/readers"
 )
 
-// connectFlags is the category of the flags that say how a server is reached.
-const connectFlags = "Connection:"
-
 // verifyOptions are the flags of certgraft verify.
 type verifyOptions struct {
 	trust trustOptions

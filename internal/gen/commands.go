@@ -54,7 +54,7 @@ func (c commandDoc) page(b *strings.Builder) {
 	for _, f := range c.flags {
 		if f.category != category {
 			category = f.category
-			fmt.Fprintf(b, "\n| %s | default | |\n| --- | --- | --- |\n", category)
+			fmt.Fprintf(b, "\n| %s | default | |\n| --- | --- | --- |\n", strings.TrimSuffix(category, ":"))
 		}
 		fmt.Fprintf(b, "| `%s` | %s | %s |\n", cell(f.with("`, `")), code(f.defaults), cell(f.usage)+f.remarks("`"))
 	}

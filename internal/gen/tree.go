@@ -57,7 +57,7 @@ type commandDoc struct {
 // flagDoc is what they say of a flag.
 type flagDoc struct {
 	names       []string // without dashes, the long one first
-	category    string   // without a colon
+	category    string   // with a colon
 	placeholder string   // "" for a flag without a value
 	usage       string
 	defaults    string // as it is written on a command line
@@ -67,9 +67,6 @@ type flagDoc struct {
 	words       []string // that it takes
 	others      bool     // it takes other values too
 }
-
-// categories are those of flags, in the order of the pages.
-var categories = []string{"Target", "Image", "Sources", "Connection", "Download", "Registry", "Output"}
 
 // statuses are the exit statuses and what they mean; see command.Run.
 var statuses = [][2]string{
@@ -83,7 +80,7 @@ var statuses = [][2]string{
 
 // readTree reads the command tree, and the catalogue.
 func readTree(dir string) (program, error) {
-	app := command.App()
+	app, categories := command.App(), command.Categories()
 	about, _ := splitDescription(app.Description)
 	p := program{usage: app.Usage, about: about}
 	var err error
@@ -116,17 +113,10 @@ func readTree(dir string) (program, error) {
 	return p, nil
 }
 
-var placeholders = regexp.MustCompile("`([^`]+)`")
-
 func documentedFlag(f cli.Flag) flagDoc {
 	doc := f.(cli.DocGenerationFlag)
-	d := flagDoc{names: f.Names(), usage: doc.GetUsage(), env: doc.GetEnvVars()}
-	if c, ok := f.(cli.CategorizableFlag); ok {
-		d.category = strings.TrimSuffix(c.GetCategory(), ":")
-	}
-	if d.category == "" {
-		d.category = "Output" // --help has none
-	}
+	d := flagDoc{names: f.Names(), category: command.CategoryOf(f), env: doc.GetEnvVars()}
+	d.placeholder, d.usage = command.Placeholder(doc)
 	if s, ok := f.(cli.DocGenerationSliceFlag); ok {
 		d.often = s.IsSliceFlag()
 	}
@@ -139,14 +129,10 @@ func documentedFlag(f cli.Flag) flagDoc {
 	if w, ok := f.(interface{ Words() ([]string, bool) }); ok {
 		d.words, d.others = w.Words()
 	}
-	if !doc.TakesValue() {
+	if d.placeholder == "" {
 		return d
 	}
-	d.placeholder, d.defaults = strings.ToUpper(d.names[0]), strings.Trim(doc.GetDefaultText(), `"`)
-	if found := placeholders.FindStringSubmatch(d.usage); found != nil {
-		d.placeholder = found[1]
-	}
-	d.usage = placeholders.ReplaceAllString(d.usage, "$1")
+	d.defaults = strings.Trim(doc.GetDefaultText(), `"`)
 	if strings.HasSuffix(d.defaults, "m0s") {
 		d.defaults = strings.TrimSuffix(d.defaults, "0s")
 	}
@@ -155,22 +141,16 @@ func documentedFlag(f cli.Flag) flagDoc {
 
 var spaces = regexp.MustCompile(`\s{3,}`)
 
-// splitDescription tells the paragraphs of a description from the examples in it, which
-// are lines that start with a program; what is behind them, after three spaces,
-// says what they are for.
+// splitDescription tells the paragraphs of a description from the examples in it, and
+// of those the command from its meaning, which stands behind three spaces.
 func splitDescription(text string) (paragraphs []string, examples [][2]string) {
-	var prose []string
-	for line := range strings.Lines(text) {
-		line = strings.TrimRight(line, "\n")
-		if !regexp.MustCompile(`^(certgraft |docker save |eval )`).MatchString(line) {
-			prose = append(prose, line)
-			continue
-		}
+	prose, lines := command.SplitDescription(text)
+	for _, line := range lines {
 		parts := append(spaces.Split(line, 2), "")
 		examples = append(examples, [2]string{parts[0], strings.Trim(parts[1], "()")})
 	}
-	if len(prose) > 0 {
-		paragraphs = []string{strings.Join(prose, " ")}
+	if prose != "" {
+		paragraphs = []string{prose}
 	}
 	return paragraphs, examples
 }

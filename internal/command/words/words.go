@@ -7,6 +7,7 @@ import (
 	"iter"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Plural returns n and the noun that goes with it.
@@ -65,4 +66,23 @@ func Or(names []string) string {
 		return strings.Join(names, "")
 	}
 	return strings.Join(names[:last], ", ") + " or " + names[last]
+}
+
+// Wrap breaks text between words into lines of up to so many columns, those behind
+// the first indented. A word that is longer has a line of its own.
+func Wrap(text string, columns int, indent string) (lines []string) {
+	line, width := "", 0
+	for word := range strings.FieldsSeq(text) {
+		n := utf8.RuneCountInString(word)
+		if width > 0 && width+1+n > columns {
+			lines = append(lines, line)
+			line, width = indent+word, utf8.RuneCountInString(indent)+n
+			continue
+		}
+		if width > 0 {
+			line, width = line+" ", width+1
+		}
+		line, width = line+word, width+n
+	}
+	return append(lines, line)
 }
