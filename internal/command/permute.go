@@ -94,6 +94,8 @@ func width(cmd *cli.Command, rest []string) (int, error) {
 	missing := usagef("%s: its value is missing", flag)
 	unset := "a shell variable that is not set leaves nothing: give " + flag + " a value, or leave it out"
 	switch {
+	case !knows(cmd, flag):
+		return 0, unknownFlag(cmd, flag)
 	case !takesValue(cmd, flag):
 		return 1, nil
 	case !joined && (len(rest) < 2 || rest[1] == "--"):
@@ -110,6 +112,24 @@ func width(cmd *cli.Command, rest []string) (int, error) {
 		return 0, hint.Add(missing, "write "+flag+"="+value+" if that is what is meant")
 	}
 	return 2, nil
+}
+
+// unknownFlag is the error of a flag that the command does not have, with those of
+// the command that are called nearly the same.
+func unknownFlag(cmd *cli.Command, flag string) error {
+	var names []string
+	for _, f := range cmd.Flags {
+		for _, n := range f.Names() {
+			if len(n) > 1 {
+				names = append(names, n)
+			}
+		}
+	}
+	err := usagef("%s: unknown flag %s", cmd.Name, flag)
+	if near := hint.Near(flagName(flag), names); len(near) > 0 {
+		return hint.Add(err, "did you mean --"+strings.Join(near, " or --")+"?")
+	}
+	return hint.Add(err, "certgraft "+cmd.Name+" --help lists the flags; an argument that begins with - stands behind --")
 }
 
 // knows reports whether arg is a flag of the command, or asks for its help.

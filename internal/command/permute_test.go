@@ -20,7 +20,6 @@ func TestPermute(t *testing.T) {
 		{"install -- --root /x", "install -- --root /x"},
 		{"run a --offline -- curl --offline -- x", "run --offline -- a -- curl --offline -- x"},
 		{"run a -- --root", "run -- a -- --root"},
-		{"install --nonsense a", "install --nonsense -- a"},
 		{"install --root=--dry-run a", "install --root=--dry-run -- a"},
 		{"install a --output - --dry-run", "install --output - --dry-run -- a"},
 		{"install a --timeout -5s", "install --timeout -5s -- a"},
@@ -61,6 +60,9 @@ func TestPermuteMissingValue(t *testing.T) {
 		{"install a --output -q", "--output: its value is missing", "write --output=-q"},
 		{"install a -output --root=R", "-output: its value is missing", "write -output=--root=R"},
 		{"install a --output --help", "--output: its value is missing", "write --output=--help"},
+		{"install --ofline a", "install: unknown flag --ofline", "did you mean --offline?"},
+		{"install --verbos=1 a", "install: unknown flag --verbos", "did you mean --verbose?"},
+		{"install --nonsense a", "install: unknown flag --nonsense", "certgraft install --help lists the flags"},
 	} {
 		_, err := permute(app, strings.Fields("certgraft "+test.in))
 		if exitStatus(err) != exitUsage || err.Error() != test.want || !strings.Contains(strings.Join(hint.Of(err), "\n"), test.hint) {
