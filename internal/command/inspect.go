@@ -16,6 +16,7 @@ import (
 	"github.com/certgraft/certgraft/internal/command/bill"
 	"github.com/certgraft/certgraft/internal/command/page"
 	"github.com/certgraft/certgraft/internal/command/words"
+	"github.com/certgraft/certgraft/internal/hint"
 )
 
 // inspectOptions are the flags of certgraft inspect.
@@ -24,6 +25,7 @@ type inspectOptions struct {
 	listed       func(*certs.Certificate) (string, bool) // see [certs.Policy]
 	javaPassword string                                  // file that holds it
 	json         bool
+	root         string // the same as the argument
 	html         string // file for the page, "-" for standard output
 	cyclonedx    string // file for the bill, likewise
 	image        imageRootOptions
@@ -36,14 +38,27 @@ func inspectCommand(p *printer) *cli.Command {
 		Usage:       "say which trust stores there are, what each holds, and where they disagree",
 		ArgsUsage:   "[ROOT|FILE|IMAGE]",
 		Description: "certgraft inspect                 the running system\ncertgraft inspect /mnt/root\ncertgraft inspect corp.pem\ncertgraft inspect docker://debian:13\ncertgraft inspect --from-file images.txt\ncertgraft inspect --html report.html /   a page to read, print or keep\ncertgraft inspect --cyclonedx cas.cdx.json docker://debian:13",
-		Flags:       slices.Concat([]cli.Flag{javaPasswordFlag(&o.javaPassword)}, o.documentFlags(), o.image.listFlags("look into the images", lookLine), o.image.flags()),
+		Flags:       slices.Concat(o.flags(), o.documentFlags(), o.image.listFlags("look into the images", lookLine), o.image.flags()),
 		Action: taking(0, 1, "", func(ctx context.Context, args []string) error {
 			defer o.image.close()
-			if o.image.list.given() {
+			if o.root != "" {
+				args = append(args, o.root)
+			}
+			switch {
+			case o.image.list.given():
 				return o.fleet(ctx, p, args)
+			case len(args) > 1:
+				return hint.Add(usagef("inspect: %s and --root %s are two roots", args[0], o.root), "name one of them")
 			}
 			return o.run(ctx, p, append(args, "/")[0])
 		}),
+	}
+}
+
+func (o *inspectOptions) flags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "root", Category: targetFlags, Usage: "look into the root file system in `DIR`, as the argument does", TakesFile: true, Destination: &o.root},
+		javaPasswordFlag(&o.javaPassword),
 	}
 }
 

@@ -52,6 +52,7 @@ complete -c certgraft -n '__certgraft_is inspect verify diff check' -l platform 
 complete -c certgraft -n '__certgraft_is inspect' -l cyclonedx -r -F -d 'write a bill of the certificates to FILE too, as CycloneDX 1.6; - is standard output, and nothing else is written there'
 complete -c certgraft -n '__certgraft_is inspect' -l from-file -r -F -d 'look into the images in FILE, a line for each: IMAGE, or as for patch IMAGE DESTINATION, of which the latter counts'
 complete -c certgraft -n '__certgraft_is inspect' -l html -r -F -d 'write a page for a browser to FILE too; - is standard output, and nothing else is written there'
+complete -c certgraft -n '__certgraft_is inspect' -l root -x -a '(__fish_complete_directories)' -d 'look into the root file system in DIR, as the argument does'
 complete -c certgraft -n '__certgraft_is install patch bundle run hook cdi' -l expired -x -a 'skip keep fail' -d 'expired certificates: skip, keep or fail'
 complete -c certgraft -n '__certgraft_is install patch bundle run hook cdi' -l lock -r -F -d 'take only what the policy allows of what is locked in FILE; without a source, every locked one'
 complete -c certgraft -n '__certgraft_is install patch bundle run hook cdi' -l non-ca -x -a 'skip keep fail' -d 'certificates that are not a CA\'s: keep, skip or fail'

@@ -97,6 +97,7 @@ _certgraft() {
   )
   [[ $cmd == (inspect) ]] && args+=(
     '--from-file=[look into the images in FILE, a line for each: IMAGE, or as for patch IMAGE DESTINATION, of which the latter counts]:FILE:_files'
+    '--root=[look into the root file system in DIR, as the argument does]:DIR:_directories'
     '--cyclonedx=[write a bill of the certificates to FILE too, as CycloneDX 1.6; - is standard output, and nothing else is written there]:FILE:_files'
     '--html=[write a page for a browser to FILE too; - is standard output, and nothing else is written there]:FILE:_files'
   )
