@@ -9,6 +9,10 @@ import (
 	"github.com/certgraft/certgraft/installer"
 )
 
+// withFound is how wide a terminal must be for the column that says where a reader
+// was found. Elsewhere --json says it.
+const withFound = 160
+
 // readersText writes who reads what, in one row those that are the same, what keeps
 // them from reading, and the databases that nothing here reads.
 func (r rootResult) readersText(w io.Writer) {
@@ -19,6 +23,11 @@ func (r rootResult) readersText(w io.Writer) {
 			found += fmt.Sprintf(" and %d more", n)
 		}
 		rows = append(rows, []string{s.String(), fmt.Sprint(s.Certificates), readsText(s), found})
+	}
+	if columns := columnsOf(w); columns > 0 && columns < withFound {
+		for i, row := range rows {
+			rows[i] = row[:len(row)-1]
+		}
 	}
 	if len(rows) > 1 {
 		table(w, rows)

@@ -10,7 +10,6 @@ import (
 	"os"
 	"runtime"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
@@ -138,30 +137,46 @@ const (
 )
 
 func (p *printer) line(kind, sgr, message string) {
+	label := len("certgraft: : ") + len(kind)
 	if p.colour {
 		kind = "\x1b[" + sgr + "m" + kind + "\x1b[0m"
 	}
-	p.over(func() { fmt.Fprintf(p.err, "certgraft: %s: %s\n", kind, strings.Map(words.Visible, message)) })
+	p.over(func() {
+		fmt.Fprintf(p.err, "certgraft: %s: %s\n", kind, p.brokenMessage(strings.Map(words.Visible, message), label))
+	})
+}
+
+// brokenMessage breaks a message behind a label between words, where it goes to a
+// terminal. One with a command in it stays whole.
+func (p *printer) brokenMessage(message string, label int) string {
+	s := p.sheet(p.err)
+	if s.columns == 0 || strings.Contains(message, "certgraft ") {
+		return message
+	}
+	indent := strings.Repeat(" ", label)
+	lines := s.broken(indent + message)
+	return strings.TrimPrefix(strings.Join(lines, "\n"), indent)
 }
 
 // result writes v as JSON, or calls text to write it for people; nothing where
 // the output is to be quiet.
 func (p *printer) result(v any, text func(io.Writer)) error {
-	var buf bytes.Buffer
+	buf := p.sheet(p.out)
+	var data []byte
 	switch {
 	case p.json:
-		if err := encodeJSON(&buf, v, "  "); err != nil {
+		if err := encodeJSON(buf, v, "  "); err != nil {
 			return err
 		}
+		data = buf.Bytes()
 	case !p.quiet:
-		text(&buf)
+		text(buf)
+		data = buf.printed()
+		if p.exact {
+			data = buf.Bytes()
+		}
 	}
-	data := buf.Bytes()
-	if !p.json && !p.exact {
-		data = bytes.Map(words.Visible, data)
-	}
-	_, err := p.out.Write(data)
-	if err != nil {
+	if _, err := p.out.Write(data); err != nil {
 		return fmt.Errorf("write the result: %w", err)
 	}
 	return nil
@@ -194,23 +209,14 @@ func (p *printer) report(text func(io.Writer)) error { return p.write(p.err, tex
 
 // write writes text to one of the streams.
 func (p *printer) write(to io.Writer, text func(io.Writer)) error {
-	var buf bytes.Buffer
-	text(&buf)
+	buf := p.sheet(to)
+	text(buf)
 	var err error
-	p.over(func() { _, err = to.Write(bytes.Map(words.Visible, buf.Bytes())) })
+	p.over(func() { _, err = to.Write(buf.printed()) })
 	if err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}
 	return nil
-}
-
-// table writes rows in columns of equal width.
-func table(w io.Writer, rows [][]string) {
-	t := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
-	for _, row := range rows {
-		fmt.Fprintln(t, strings.Join(row, "\t"))
-	}
-	_ = t.Flush() // w is a buffer
 }
 
 func orEmpty[T any](all []T) []T {

@@ -1,0 +1,101 @@
+package command
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/term"
+
+	"github.com/certgraft/certgraft/internal/command/words"
+)
+
+// sheet is what a report is written on before it is printed. On a terminal lines
+// break between words, tables fit, and verdicts have colour.
+type sheet struct {
+	bytes.Buffer
+
+	columns int // of the terminal; 0 where there is none
+	colour  bool
+}
+
+// sheet returns an empty one for a stream.
+func (p *printer) sheet(to io.Writer) *sheet {
+	f, ok := to.(*os.File)
+	if !ok || !isTerminal(to) {
+		return &sheet{}
+	}
+	columns, _, err := term.GetSize(int(f.Fd()))
+	if err != nil || columns < 40 {
+		columns = 80
+	}
+	return &sheet{columns: columns, colour: p.env.colour()}
+}
+
+// columnsOf returns how wide the terminal is to which a report goes, 0 where it is none.
+func columnsOf(w io.Writer) int {
+	if s, ok := w.(*sheet); ok {
+		return s.columns
+	}
+	return 0
+}
+
+// table writes rows in columns.
+func table(w io.Writer, rows [][]string) { words.Table(w, rows, columnsOf(w)) }
+
+// printed returns what is written, as it is printed.
+func (s *sheet) printed() []byte {
+	text := bytes.Map(words.Visible, s.Bytes())
+	if s.columns == 0 {
+		return text
+	}
+	var out bytes.Buffer
+	for line := range bytes.Lines(text) {
+		for _, part := range s.broken(strings.TrimSuffix(string(line), "\n")) {
+			out.WriteString(s.coloured(part) + "\n")
+		}
+	}
+	return out.Bytes()
+}
+
+// broken breaks a line between words. Rows of tables fit already, and what ends in a
+// command stays whole, so that it can be copied.
+func (s *sheet) broken(line string) []string {
+	text := strings.TrimLeft(line, " ")
+	if utf8.RuneCountInString(line) <= s.columns || strings.Contains(text, "  ") || strings.Contains(text, ": certgraft ") {
+		return []string{line}
+	}
+	indent := line[:len(line)-len(text)]
+	lines := words.Wrap(text, s.columns-len(indent), "  ")
+	for i := range lines {
+		lines[i] = indent + lines[i]
+	}
+	return lines
+}
+
+// green is the colour of what is as it should be.
+const green = "32"
+
+// verdictColours are those of the words that begin a line and say how something is.
+var verdictColours = []struct{ word, sgr string }{
+	{"FAILED", red}, {"not trusted", red}, {"refused", red}, {"distrusted", red}, {"missing", red}, {"not-allowed", red}, {"unreadable", red}, {"expired", red},
+	{"no verdict", yellow}, {"warn", yellow}, {"but", yellow}, {"expiring", yellow}, {"weak", yellow}, {"disagree", yellow},
+	{"trusted", green}, {"ok", green}, {"done", green},
+	{"what to do", cyan}, {"dry run", cyan},
+}
+
+// coloured colours the word at the start of a line that says how something is.
+func (s *sheet) coloured(line string) string {
+	text := strings.TrimLeft(line, " ")
+	if !s.colour {
+		return line
+	}
+	for _, v := range verdictColours {
+		if rest, ok := strings.CutPrefix(text, v.word); ok && (rest == "" || strings.ContainsAny(rest[:1], ": ")) {
+			return line[:len(line)-len(text)] + "\x1b[" + v.sgr + "m" + v.word + "\x1b[0m" + rest
+		}
+	}
+	return line
+}
