@@ -209,7 +209,7 @@ func aboutOf(ctx context.Context, at image.Location, was *image.Image) func() []
 func (w *imageEditor) newResult(job patchJob, img *image.Image) *patchResult {
 	return &patchResult{
 		Schema: 1, Image: job.from.String(), Was: img.Descriptor.Digest, DryRun: w.work.dryRun, References: []string{}, JudgedAt: w.judgedAt,
-		Sources: w.loaded.Sources, Platforms: []platformResult{}, Dropped: []image.Dropped{}, Verdicts: w.loaded.Verdicts, Warnings: slices.Clone(w.loaded.Warnings),
+		Sources: w.loaded.Sources, Platforms: []platformResult{}, Dropped: []image.Dropped{}, Verdicts: w.loaded.Verdicts, Warnings: slices.Clone(w.loaded.Warnings), verbose: w.p.verbose,
 	}
 }
 

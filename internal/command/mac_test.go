@@ -34,7 +34,7 @@ func TestMac(t *testing.T) {
 	if err := os.Mkdir(home, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if out := certgraft("install", "--user", "--dry-run", "../../testdata/bundles/corp.pem"); !strings.Contains(out, "would create file /usr/local/share/certgraft/installed.json") {
+	if out := certgraft("install", "--user", "--dry-run", "--verbose", "../../testdata/bundles/corp.pem"); !strings.Contains(out, "would create file /usr/local/share/certgraft/installed.json") {
 		t.Error(out)
 	}
 	if made, err := os.ReadDir(home); err != nil || len(made) > 0 {

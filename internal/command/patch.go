@@ -63,7 +63,7 @@ func (o *patchOptions) check(c *cli.Context, args int) error {
 
 func (o *patchOptions) flags() []cli.Flag {
 	return slices.Concat([]cli.Flag{
-		&cli.BoolFlag{Name: "dry-run", Category: targetFlags, Usage: "say what would change and write nothing", Destination: &o.dryRun},
+		&cli.BoolFlag{Name: "dry-run", Category: targetFlags, Usage: "write nothing and count what would change; --verbose names each file", Destination: &o.dryRun},
 		&cli.BoolFlag{Name: "print-plan", Category: imageFlags, Usage: "say which layers would be read and why, and do nothing", Destination: &o.printPlan},
 	}, o.target.flags("patch the images"), o.edit.flags(), o.source.flags())
 }

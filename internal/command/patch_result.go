@@ -30,6 +30,7 @@ type patchResult struct {
 	Warnings   []string         `json:"warnings"`
 
 	reports []*platformResult // in the order of the edits
+	verbose bool              // the text names each change of a dry run
 }
 
 // platformResult is one image of an index, or the only one.
@@ -187,7 +188,7 @@ func (r *patchResult) text(w io.Writer) {
 	}
 	if r.DryRun {
 		for _, one := range r.Platforms {
-			wouldText(w, one.Platform+": ", one.Changes)
+			wouldText(w, one.Platform+": ", one.Changes, r.verbose)
 		}
 	}
 	summary := r.summary()

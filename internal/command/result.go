@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/certgraft/certgraft/bundles"
@@ -34,8 +35,9 @@ type editResult struct {
 	Readers      []installer.ReaderReport `json:"readers"`
 	Advice       []installer.Advice       `json:"advice"`
 
-	report *installer.Report
-	undo   bool // of distrust
+	report  *installer.Report
+	undo    bool // of distrust
+	verbose bool // the text names each change of a dry run
 }
 
 // changeResult is one name of the root that is written or removed.
@@ -83,6 +85,7 @@ func (r *editResult) remarks(p *printer) {
 // finish runs the hooks of a live root and writes the report.
 func (r *editResult) finish(ctx context.Context, p *printer, o *targetOptions, updated *rootfs.Result) error {
 	r.edited(updated)
+	r.verbose = p.verbose
 	for _, c := range r.Changes {
 		p.log().Debug(c.Action, "type", c.Type, "path", c.Path)
 	}
@@ -153,7 +156,7 @@ func (r *editResult) text(w io.Writer) {
 	staysText(w, "", r.Stays)
 	takenText(w, "", r.Distrusted, r.Returned, r.Missing)
 	if r.DryRun {
-		wouldText(w, "", r.Changes)
+		wouldText(w, "", r.Changes, r.verbose)
 	}
 	fmt.Fprintln(w, r.summary())
 	trustedText(w, "", r.Readers)
@@ -186,11 +189,29 @@ func staysText(w io.Writer, of string, stays []installer.Stay) {
 	}
 }
 
-// wouldText writes what a dry run would change; of names what it is part of.
-func wouldText(w io.Writer, of string, changes []changeResult) {
-	for _, c := range changes {
-		fmt.Fprintf(w, "%swould %s %s %s\n", of, c.Action, c.Type, c.Path)
+// wouldText writes what a dry run would change, by kind or each by its name; of names
+// the image.
+func wouldText(w io.Writer, of string, changes []changeResult, each bool) {
+	if len(changes) == 0 {
+		return
 	}
+	if each {
+		for _, c := range changes {
+			fmt.Fprintf(w, "%swould %s %s %s\n", of, c.Action, c.Type, c.Path)
+		}
+		return
+	}
+	var kinds []string
+	for action, types := range words.Group(changes, func(c changeResult) (action, kind string) { return c.Action, c.Type }) {
+		var counted []string
+		for _, kind := range []string{"file", "link", "directory"} {
+			if n := len(slices.DeleteFunc(slices.Clone(types), func(t string) bool { return t != kind })); n > 0 {
+				counted = append(counted, strings.Replace(words.Plural(n, kind), "directorys", "directories", 1))
+			}
+		}
+		kinds = append(kinds, action+" "+words.List(counted))
+	}
+	fmt.Fprintf(w, "%swould %s; --verbose names each\n", of, strings.Join(kinds, ", "))
 }
 
 func counts(s installer.StoreReport) string {

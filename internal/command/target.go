@@ -30,7 +30,7 @@ func (o *targetOptions) flags() []cli.Flag {
 		&cli.StringFlag{Name: "root", Category: targetFlags, Usage: "edit the root file system in `DIR`", Value: "/", TakesFile: true, Destination: &o.root},
 		javaPasswordFlag(&o.javaPassword),
 		&cli.BoolFlag{Name: "user", Category: targetFlags, Usage: "on a Mac: the login keychain in place of the system's", Destination: &o.user},
-		&cli.BoolFlag{Name: "dry-run", Category: targetFlags, Usage: "say what would change and change nothing", Destination: &o.dryRun},
+		&cli.BoolFlag{Name: "dry-run", Category: targetFlags, Usage: "change nothing and count what would change; --verbose names each file", Destination: &o.dryRun},
 		wordFlag{&cli.StringFlag{Name: "hooks", Category: targetFlags, Usage: "hooks of the distribution's own tool on the running root: auto or none", Value: "auto", Destination: &o.hooks}, hookModes.words(), false},
 		fsyncFlag(&o.fsync),
 		&cli.DurationFlag{Name: "lock-timeout", Category: targetFlags, Usage: "wait for another certgraft on the same root for `DURATION`", Value: time.Minute, Destination: &o.lockTimeout},

@@ -142,7 +142,7 @@ _certgraft() {
     '*:source:_certgraft_sources'
   )
   [[ $cmd == (install|remove|distrust) ]] && args+=(
-    '--dry-run[say what would change and change nothing]'
+    '--dry-run[change nothing and count what would change; --verbose names each file]'
     '--fsync=[survive a power failure, not only kill -9: auto (on / outside a container), always or never]:FSYNC:(auto always never)'
     '--hooks=[hooks of the distribution'\''s own tool on the running root: auto or none]:HOOKS:(auto none)'
     '--lock-timeout=[wait for another certgraft on the same root for DURATION]:DURATION: '
@@ -172,7 +172,7 @@ _certgraft() {
     '--within=[with --check: name what expires within DAYS]:DAYS: '
   )
   [[ $cmd == (patch) ]] && args+=(
-    '--dry-run[say what would change and write nothing]'
+    '--dry-run[write nothing and count what would change; --verbose names each file]'
     '--from-file=[patch the images in FILE, a line for each: IMAGE and where to write it]:FILE:_files'
     '--override-blocklist[install certificates that the image has deselected]'
     '*--env=[environment in the config: auto (what runtimes in the image need to see the system'\''s CAs), none, or KEY=VALUE]:KEY=VALUE:(auto none)'

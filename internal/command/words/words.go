@@ -60,12 +60,17 @@ func Visible(r rune) rune {
 }
 
 // Or names alternatives: a, b or c.
-func Or(names []string) string {
+func Or(names []string) string { return joined(names, " or ") }
+
+// List names several: a, b and c.
+func List(names []string) string { return joined(names, " and ") }
+
+func joined(names []string, before string) string {
 	last := len(names) - 1
 	if last < 1 {
 		return strings.Join(names, "")
 	}
-	return strings.Join(names[:last], ", ") + " or " + names[last]
+	return strings.Join(names[:last], ", ") + before + names[last]
 }
 
 // Wrap breaks text between words into lines of up to so many columns, those behind
