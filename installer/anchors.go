@@ -374,7 +374,7 @@ func (e *edit) tellAnchors(a *anchors, bundle []byte, made bool, reads string, w
 	if len(pending) > 0 {
 		do := "run update-ca-certificates"
 		if !hasUpdateTool(e.root) {
-			do = "certgraft install it"
+			do = "add it with " + e.again()
 		}
 		e.warn("%s is an anchor and is not in the bundle yet: %s", some(pending), do)
 	}
@@ -384,7 +384,7 @@ func (e *edit) tellAnchors(a *anchors, bundle []byte, made bool, reads string, w
 			found.Add(c, "")
 		}
 		if lacking(found, coming) {
-			e.warn("%s holds certificates and update-ca-certificates does not read it: %s; rename it, or certgraft install it", f.path, reads)
+			e.warn("%s holds certificates and update-ca-certificates does not read it: %s; rename it, or add it with %s", f.path, reads, e.again())
 		}
 	}
 }

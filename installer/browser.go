@@ -296,7 +296,7 @@ func (e *edit) adviseBrowsers(want []wanted) {
 		case standIn != "" && b.LoadsNSS():
 			spared = true
 		case !asked:
-			e.adviseOnce(Advice{Runtime: b.Name, Path: b.Path, Do: "it trusts the CAs that its policies name: certgraft install --stores auto,browser SOURCE… writes them"})
+			e.adviseOnce(Advice{Runtime: b.Name, Path: b.Path, Do: "it trusts the CAs that its policies name: " + e.again() + " --stores auto,browser SOURCE… writes them"})
 		case name != "":
 			e.adviseOnce(Advice{Runtime: b.Name, Path: b.Path, Do: "set " + name + "=" + value, Variable: name, Value: value})
 		}

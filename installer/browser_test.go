@@ -219,3 +219,14 @@ func policyList(t *testing.T, root fstest.MapFS, file string) []string {
 	must(t, json.Unmarshal(root[file].Data, &policy))
 	return policy.CACertificates
 }
+
+// Of an image, advice names the command that edits images: certgraft install cannot.
+func TestAdviceNamesTheCommand(t *testing.T) {
+	root := "-- etc/os-release --\nID=debian\n-- usr/sbin/update-ca-certificates 0755 --\n" + firefoxESR
+	for again, want := range map[string]string{"": ": certgraft install --stores", "certgraft patch IMAGE": ": certgraft patch IMAGE --stores"} {
+		_, report := install(t, tree(t, root), installer.Options{Again: again}, source(t, "s", roottest.NewCA(t, "Corp").PEM()))
+		if len(report.Advice) == 0 || !strings.Contains(report.Advice[0].String(), want) {
+			t.Errorf("%q: %q, want %q", again, report.Advice, want)
+		}
+	}
+}

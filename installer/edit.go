@@ -21,6 +21,7 @@ type Options struct {
 	OverrideBlocklist bool              // install what the root has deselected
 	Sync              bool              // take out what a source no longer has
 	KeepGoing         bool              // edit the other stores when one fails
+	Again             string            // the command that edits this root, for advice; "" is "certgraft install"
 	Environ           map[string]string // environment of the programs in the root, where it is known
 	JavaPassword      string            // of Java trust stores; "" is the usual one, or none
 	Live              bool              // the root is the running system's, on which [RunHooks] runs hooks

@@ -58,7 +58,7 @@ func (e *edit) harm(v *readers.Variable, value string, places readers.Paths, all
 	old := e.opt.Environ[v.Name]
 	switch {
 	case old != "" && old != value && v.Joined == "":
-		return fmt.Sprintf("it is set to %s: certgraft install extends the file that it names, or unset it", old)
+		return fmt.Sprintf("it is set to %s: %s extends the file that it names, or unset it", old, e.again())
 	case v.Strict && !all:
 		return fmt.Sprintf("connections that do not look at the server's certificate would begin to; say sslrootcert=%s in those that do", value)
 	case v.Adds:
@@ -78,7 +78,7 @@ func (e *edit) hides(name string, held *certs.Set) string {
 	if held.Len() == 1 {
 		holds = "1 certificate"
 	}
-	return fmt.Sprintf("it would hide the public CAs: %s holds %s and not those; certgraft install %s adds them", name, holds, mozillaSource)
+	return fmt.Sprintf("it would hide the public CAs: %s holds %s and not those; %s %s adds them", name, holds, e.again(), mozillaSource)
 }
 
 // places returns what a root has that variables can name.

@@ -108,7 +108,7 @@ func (e *edit) advice(i readers.Instance, missing []*certs.Certificate, damage [
 	switch {
 	case i.ID == "java":
 		a.Path = cmp.Or(strings.Join(i.Stores(), ""), i.Path)
-		a.Do = "this trust store was left as it is: certgraft install --stores java SOURCE… edits it"
+		a.Do = "this trust store was left as it is: " + e.again() + " --stores java SOURCE… edits it"
 		if len(damage) > 0 {
 			a.Do = harmed(damage[0])
 		}
@@ -124,6 +124,9 @@ func (e *edit) advice(i readers.Instance, missing []*certs.Certificate, damage [
 	return a
 }
 
+// again is the command that edits this root once more.
+func (e *edit) again() string { return cmp.Or(e.opt.Again, "certgraft install") }
+
 // variableAdvice says to set a variable, or what else does it.
 func (e *edit) variableAdvice(cure readers.Remedy, bundle string) string {
 	if cure.Instead != "" {
@@ -131,10 +134,10 @@ func (e *edit) variableAdvice(cure readers.Remedy, bundle string) string {
 	}
 	do := "set " + cure.Variable.Name + "=" + bundle + cure.More
 	if cure.Store != "" {
-		do += fmt.Sprintf(", or edit its file, until the package is upgraded, with certgraft install --stores auto,%s", cure.Store)
+		do += fmt.Sprintf(", or edit its file, until the package is upgraded, with %s --stores auto,%s", e.again(), cure.Store)
 	}
 	if !cure.Variable.Adds && !isPublic(e.bundleHolds(bundle)) {
-		do += "; the variable replaces its own roots, and this bundle has not the public CAs: add them with certgraft install --with-mozilla, or those of a file that it is to trust"
+		do += "; the variable replaces its own roots, and this bundle does not hold the public CAs: add them with " + e.again() + " --with-mozilla, or add the CAs of a file that the program must trust"
 	}
 	return do
 }

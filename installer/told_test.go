@@ -40,7 +40,7 @@ func TestS6PendingAndUnread(t *testing.T) {
 		name, want string
 	}{
 		{localDir + "late.crt", "/" + localDir + "late.crt is an anchor and is not in the bundle yet: run update-ca-certificates"},
-		{localDir + "late.pem", "/" + localDir + "late.pem holds certificates and update-ca-certificates does not read it: it takes names that end in .crt; rename it, or certgraft install it"},
+		{localDir + "late.pem", "/" + localDir + "late.pem holds certificates and update-ca-certificates does not read it: it takes names that end in .crt; rename it, or add it with certgraft install"},
 		{localDir + "more/late.cer", "/" + localDir + "more/late.cer holds certificates"},
 	} {
 		before := debianTree(files)

@@ -42,6 +42,7 @@ func (o *patchEdit) run(root *rootfs.Overlay, config *image.Config, sources []in
 		return err
 	}
 	opt.Environ = environOfImage(config)
+	opt.Again = "certgraft patch IMAGE"
 	_, err = root.Lstat(installer.RecordPath)
 	recorded := err == nil
 	report, err := installer.Install(root, sources, opt)
