@@ -6,6 +6,7 @@ package main
 //go:generate go run ./internal/gen catalogue
 //go:generate go run ./internal/gen commands
 //go:generate go run ./internal/gen readers
+//go:generate go run ./internal/gen pages
 
 import (
 	"context"
