@@ -169,8 +169,9 @@ func TestWrapper(t *testing.T) {
 	}
 	config := testFile(t, filepath.Join(dir, "host.json"), []byte(`{"sources":[`+strconv.Quote(ca)+`]}`))
 	plain := readText(t, filepath.Join(dir, "config.json"))
-	became, said, err := runWrapper(t, config, filepath.Dir(runc), "--log", "x", "delete", "c1")
-	if !slices.Equal(became, []string{runc, "--log", "x", "delete", "c1"}) || said != "" || !errors.Is(err, errBecame) {
+	log := filepath.Join(t.TempDir(), "log.json")
+	became, said, err := runWrapper(t, config, filepath.Dir(runc), "--log", log, "delete", "c1")
+	if !slices.Equal(became, []string{runc, "--log", log, "delete", "c1"}) || said != "" || !errors.Is(err, errBecame) {
 		t.Errorf("%q, %s, %v", became, said, err)
 	}
 	if readText(t, filepath.Join(dir, "config.json")) != plain {
@@ -190,7 +191,7 @@ func TestWrapper(t *testing.T) {
 		t.Errorf("the log is %s", log)
 	}
 	strict := testFile(t, filepath.Join(dir, "strict.json"), []byte(`{"sources":["-"],"strict":true,"more":1}`))
-	log := filepath.Join(dir, "log.json")
+	log = filepath.Join(dir, "log.json")
 	if became, _, err := runWrapper(t, strict, filepath.Dir(runc), "--log", log, "--log-format", "json", "run", "-b", dir, "c1"); len(became) > 0 || err == nil {
 		t.Errorf("%q, %v", became, err)
 	}
