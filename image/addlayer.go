@@ -134,6 +134,9 @@ func changeHeader(c rootfs.Change, modTime time.Time) *tar.Header {
 			}
 		}
 	}
+	if c.Owner != nil {
+		h.Uid, h.Gid = c.Owner.UID, c.Owner.GID
+	}
 	switch {
 	case c.Removed:
 		h.Name, h.Typeflag, h.Mode = path.Join(path.Dir(c.Name), layer.Whiteout+path.Base(c.Name)), tar.TypeReg, 0o600

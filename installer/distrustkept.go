@@ -281,14 +281,19 @@ func (b *ban) changeOf(before *rootfs.Overlay, c rootfs.Change) (distrusted.Chan
 		}
 	case c.Removed:
 		data, err := before.Content(c.Name)
-		change.File = &distrusted.File{Mode: uint32(c.Prior.Mode().Perm()), Data: data}
+		change.File = fileOf(c.Prior, data)
 		return change, err
 	default: // of policies
 		data, err := before.Content(c.Name)
-		change.File, change.Made = &distrusted.File{Mode: uint32(c.Prior.Mode().Perm()), Data: data}, digest(c.Data)
+		change.File, change.Made = fileOf(c.Prior, data), digest(c.Data)
 		return change, err
 	}
 	return change, nil
+}
+
+func fileOf(was fs.FileInfo, data []byte) *distrusted.File {
+	owner, _ := rootfs.OwnerOf(was) // root where it is not known
+	return &distrusted.File{Mode: uint32(was.Mode().Perm()), UID: owner.UID, GID: owner.GID, Data: data}
 }
 
 // inHashDir reports whether trust extract makes what is at name.
@@ -482,7 +487,11 @@ func (g *giver) putBack(c distrusted.Change) error {
 		}
 		return nil
 	}
-	return g.root.WriteFile(c.Path, c.File.Data, fs.FileMode(c.File.Mode).Perm())
+	err := g.root.WriteFile(c.Path, c.File.Data, fs.FileMode(c.File.Mode).Perm())
+	if owner := (rootfs.Owner{UID: c.File.UID, GID: c.File.GID}); err == nil && owner != (rootfs.Owner{}) {
+		return g.root.Chown(c.Path, owner)
+	}
+	return err
 }
 
 // isLost reports whether what was taken out would not be there any more: remove has

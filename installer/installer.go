@@ -125,6 +125,9 @@ func replay(root, trial *rootfs.Overlay) error {
 			err = root.Symlink(c.Target, c.Name)
 		default:
 			err = root.WriteFile(c.Name, c.Data, c.Mode.Perm())
+			if err == nil && c.Owner != nil {
+				err = root.Chown(c.Name, *c.Owner)
+			}
 		}
 		if err != nil {
 			return err

@@ -22,12 +22,15 @@ type attrs struct {
 // attrsOf returns the attributes that c's file is to have.
 func (d disk) attrsOf(c Change) attrs {
 	a := attrs{mode: c.Mode}
+	if c.Owner != nil {
+		a.owned, a.uid, a.gid = true, c.Owner.UID, c.Owner.GID
+	}
 	if c.Prior == nil {
 		a.label = d.labelOf(c.Name)
 		return a
 	}
-	if st, ok := c.Prior.Sys().(*unix.Stat_t); ok {
-		a.owned, a.uid, a.gid = true, int(st.Uid), int(st.Gid)
+	if owner, ok := OwnerOf(c.Prior); ok && !a.owned {
+		a.owned, a.uid, a.gid = true, owner.UID, owner.GID
 	}
 	if c.Prior.Mode().IsRegular() && c.Mode.IsRegular() {
 		a.xattrs = d.xattrs(c.Name)

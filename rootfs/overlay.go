@@ -38,6 +38,7 @@ type Change struct {
 	Data    []byte      // contents, of a regular file
 	Target  string      // destination, of a symbolic link
 	Prior   fs.FileInfo // what the lower file system has at Name, or nil
+	Owner   *Owner      // of a file, where it is not that of Prior or of the process
 }
 
 // Overlay is a file system with pending changes. It is not safe for concurrent
@@ -87,7 +88,7 @@ func (o *Overlay) WriteFile(name string, data []byte, perm fs.FileMode) error {
 	case !errors.Is(err, fs.ErrNotExist):
 		return err
 	}
-	return o.set("write", Change{Name: real, Mode: mode, Data: data})
+	return o.set("write", Change{Name: real, Mode: mode, Data: data, Owner: o.upper[real].Owner})
 }
 
 // Symlink makes name a symbolic link to target, in place of a file or link.

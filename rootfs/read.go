@@ -187,7 +187,19 @@ func (i info) Size() int64        { return int64(max(len(i.c.Data), len(i.c.Targ
 func (i info) Mode() fs.FileMode  { return i.c.Mode }
 func (i info) ModTime() time.Time { return time.Time{} }
 func (i info) IsDir() bool        { return i.c.Mode.IsDir() }
-func (i info) Sys() any           { return nil }
+
+// Sys returns the *Owner where it is known, see [OwnerOf].
+func (i info) Sys() any {
+	if i.c.Owner != nil {
+		return i.c.Owner
+	}
+	if i.c.Prior != nil {
+		if owner, known := OwnerOf(i.c.Prior); known {
+			return &owner
+		}
+	}
+	return nil
+}
 
 // named is a FileInfo under the name that it was asked for by.
 type named struct {

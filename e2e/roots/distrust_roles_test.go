@@ -25,7 +25,7 @@ var (
 	askP11Kit  = asker{"GnuTLS", `gnutls-cli --x509cafile=pkcs11: --port $PORT localhost </dev/null && echo hello`, `NOT trusted`}
 	askGo      = asker{"Go", `/opt/client https://localhost:$PORT/ && echo hello`, `certificate signed by unknown authority`}
 	askPython  = asker{"Python", `python3 -B -c 'import os, urllib.request as r; print(r.urlopen("https://localhost:"+os.environ["PORT"]).read().decode())'`, `CERTIFICATE_VERIFY_FAILED`}
-	askJava    = asker{"Java", `java -cp /opt Client https://localhost:$PORT/`, `PKIX path building failed`}
+	askJava    = asker{"Java", `java -XX:-UsePerfData -cp /opt Client https://localhost:$PORT/`, `PKIX path building failed`}
 )
 
 // judges are the packages of the programs that are asked, but for the JRE.
@@ -62,13 +62,13 @@ var (
 
 	debianRoles = []role{
 		{"package", `cp "$2" "$1/usr/share/ca-certificates/mozilla/Throwaway.crt" && echo mozilla/Throwaway.crt >>"$1/etc/ca-certificates.conf"`, true, nil, false},
-		{"local", `mkdir -p "$1/usr/local/share/ca-certificates/deep" && cp "$2" "$1/usr/local/share/ca-certificates/deep/throwaway.crt"`, true, nil, false},
+		{"local", `mkdir -p "$1/usr/local/share/ca-certificates/deep" && cp "$2" "$1/usr/local/share/ca-certificates/deep/throwaway.crt" && chown 1234:56 "$1/usr/local/share/ca-certificates/deep/throwaway.crt"`, true, nil, false},
 		{"by hand", `cat "$2" >>"$1/etc/ssl/certs/ca-certificates.crt" && cp "$2" "$1/etc/ssl/certs/mine.pem" && chroot "$1" openssl rehash /etc/ssl/certs 2>/dev/null`, false, byFile, true},
 		roleInJava, roleOurs,
 	}
 	alpineRoles = []role{
 		debianRoles[0],
-		{"local", `mkdir -p "$1/usr/local/share/ca-certificates" && cp "$2" "$1/usr/local/share/ca-certificates/throwaway.crt"`, true, nil, false},
+		{"local", `mkdir -p "$1/usr/local/share/ca-certificates" && cp "$2" "$1/usr/local/share/ca-certificates/throwaway.crt" && chown 1234:56 "$1/usr/local/share/ca-certificates/throwaway.crt"`, true, nil, false},
 		debianRoles[2], roleInJava, roleOurs,
 	}
 	// What a root without a tool has is in its files alone.
@@ -165,7 +165,7 @@ func p11Ground(f rig.P11Family) ground {
 		askers: []asker{askOpenSSL, askP11Kit, askGo, askPython, askJava},
 		roles: []role{
 			{"package", fmt.Sprintf(`cp "$2" "$1%s/anchors/throwaway.pem"`, f.Trust[1]), true, nil, false},
-			{"local", fmt.Sprintf(`cp "$2" "$1%s/anchors/throwaway.pem"`, f.Trust[0]), true, nil, false},
+			{"local", fmt.Sprintf(`cp "$2" "$1%[1]s/anchors/throwaway.pem" && chown 1234:56 "$1%[1]s/anchors/throwaway.pem"`, f.Trust[0]), true, nil, false},
 			{"by hand", fmt.Sprintf(`cat "$2" >>"$1%s" && chroot "$1" sh -c 'cat >/etc/ssl/certs/$0.0' "$(openssl x509 -noout -hash -in "$2")" <"$2"`, f.Extract("pem-bundle")), false, []string{"OpenSSL", "Go", "Python"}, true},
 			roleInJava, roleOurs,
 		},

@@ -96,6 +96,8 @@ type Entry struct {
 // File is a file as it was.
 type File struct {
 	Mode uint32 `json:"mode"`
+	UID  int    `json:"uid,omitempty"`
+	GID  int    `json:"gid,omitempty"`
 	Data []byte `json:"data"`
 }
 
