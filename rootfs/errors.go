@@ -51,9 +51,9 @@ func within(dir, name string) string {
 func advice(err error) string {
 	switch {
 	case errors.Is(err, syscall.EROFS):
-		return "the file system is read-only: nothing was changed; mount it for writing, or write the changes elsewhere with --output"
+		return "the file system is read-only: nothing was changed; mount it for writing"
 	case errors.Is(err, syscall.EXDEV):
-		return "a volume is mounted in between: nothing was changed; unmount it for as long as the command runs, or write the changes elsewhere with --output"
+		return "a volume is mounted in between: nothing was changed; unmount it for as long as the command runs"
 	case errors.Is(err, syscall.EDQUOT):
 		return "the disk quota is used up: nothing was changed; raise it or make room, and run it again"
 	case errors.Is(err, syscall.ENOSPC):

@@ -39,6 +39,16 @@ func TestReadOnlyRoot(t *testing.T) {
 	if out := rig.Fails(t, 1, command[0], command[1:]...); strings.Contains(out, "putting back") {
 		t.Errorf("nothing could be made, and it is taken away: %s", out)
 	}
+	unwanted := filepath.Join(t.TempDir(), "unwanted.pem")
+	rig.Run(t, "cp", filepath.Join(ro, "usr/share/ca-certificates/mozilla/GTS_Root_R4.crt"), unwanted)
+	refusedUnchanged(t, ro, []string{"read-only", "nothing was changed", "mount it for writing", "certgraft distrust --image IMAGE"}, rig.Certgraft, "distrust", "--root", ro, unwanted)
+	rig.Run(t, rig.Certgraft, "install", "--root", root, command[len(command)-1])
+	refusedUnchanged(t, ro, []string{"read-only", "certgraft remove --image IMAGE"}, rig.Certgraft, "remove", "--root", ro, "--all")
+	for _, args := range [][]string{{"distrust", "--root", ro, unwanted}, {"remove", "--root", ro, "--all"}} {
+		if out := rig.Fails(t, 1, rig.Certgraft, args...); strings.Contains(out, "--output") {
+			t.Errorf("a flag that %s does not have: %s", args[0], out)
+		}
+	}
 }
 
 func TestDiskFull(t *testing.T) {

@@ -173,7 +173,7 @@ func (o *distrustCommandOptions) run(ctx context.Context, p *printer, unwanted [
 		return err
 	})
 	if err != nil {
-		return err
+		return inItsImage("distrust", err)
 	}
 	return result.finish(ctx, p, &o.target, updated)
 }

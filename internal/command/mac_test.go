@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/certgraft/certgraft/internal/hint"
 )
 
 // On a Mac, install and remove work on the keychain; a stand-in plays its tool.
@@ -17,7 +19,7 @@ func TestMac(t *testing.T) {
 	}
 	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
 	home := filepath.Join(dir, "home")
-	certgraft := func(args ...string) string {
+	try := func(args ...string) (string, error) {
 		var out, problems bytes.Buffer
 		p := newPrinter(strings.NewReader(""), &out, &problems, environ{"HOME": home, "SOURCE_DATE_EPOCH": "1800000000"})
 		p.mac = true
@@ -26,10 +28,15 @@ func TestMac(t *testing.T) {
 		if err == nil {
 			err = app.RunContext(t.Context(), args)
 		}
+		return out.String(), err
+	}
+	certgraft := func(args ...string) string {
+		t.Helper()
+		out, err := try(args...)
 		if err != nil {
-			t.Fatalf("%q: %v\n%s", args, err, problems.String())
+			t.Fatalf("%q: %v", args, err)
 		}
-		return out.String()
+		return out
 	}
 	if err := os.Mkdir(home, 0o755); err != nil {
 		t.Fatal(err)
@@ -57,6 +64,17 @@ func TestMac(t *testing.T) {
 	want := "find-certificate -a\n" + strings.Repeat("add-trusted-cert -r\n", 3) + strings.Repeat("delete-certificate -Z\n", 3)
 	if string(data) != want {
 		t.Errorf("called\n%swant\n%s", data, want)
+	}
+	// The keychain takes no list of what is not to be trusted: it stays as it was.
+	for _, args := range [][]string{{"--user", "../../testdata/bundles/corp.pem"}, {"--user", "--undo"}} {
+		out, err := try(append([]string{"distrust"}, args...)...)
+		hints := strings.Join(hint.Of(err), "\n")
+		if err == nil || exitStatus(err) != 1 || !strings.Contains(err.Error(), "keychain is not edited by distrust") || !strings.Contains(hints, "Never Trust") {
+			t.Errorf("%q: %v, %q, %s", args, err, hints, out)
+		}
+	}
+	if now, err := os.ReadFile(log); err != nil || string(now) != want {
+		t.Errorf("distrust called\n%s, %v", now, err)
 	}
 	// A root in a directory is one of a container, on a Mac too.
 	root := filepath.Join(dir, "root")

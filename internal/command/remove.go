@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"maps"
 	"slices"
+	"syscall"
 
 	"github.com/urfave/cli/v2"
 
@@ -120,12 +121,21 @@ func (o *removeOptions) run(ctx context.Context, p *printer, specs []string) err
 		return err
 	})
 	if err != nil {
-		return err
+		return inItsImage("remove", err)
 	}
 	for _, v := range result.report.Unset {
 		result.Notes = append(result.Notes, v.Name+" was set in the image's config by certgraft patch, where only certgraft remove --image can undo it")
 	}
 	return result.finish(ctx, p, &o.target, updated)
+}
+
+// inItsImage adds to the error of a root that cannot be written that the image it is
+// from can be edited.
+func inItsImage(command string, err error) error {
+	if !errors.Is(err, syscall.EROFS) && !errors.Is(err, syscall.EXDEV) {
+		return err
+	}
+	return hint.Add(err, "with nothing written here: certgraft "+command+" --image IMAGE --tag NEW-IMAGE edits the image that this root is from")
 }
 
 // removal is what the record is searched for.

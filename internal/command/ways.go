@@ -16,7 +16,7 @@ import (
 // the flags with which all files can be, as a trial shows, and what takes no right at
 // all.
 func (o *installOptions) withWays(ctx context.Context, p *printer, sources []installer.Source, opt installer.Options, err error) error {
-	if !errors.Is(err, syscall.EROFS) && !errors.Is(err, fs.ErrPermission) || o.target.output != "" || p.mac {
+	if !errors.Is(err, syscall.EROFS) && !errors.Is(err, syscall.EXDEV) && !errors.Is(err, fs.ErrPermission) || o.target.output != "" || p.mac {
 		return err
 	}
 	onlySystem, onlyBundle, others := opt, opt, opt
