@@ -13,9 +13,10 @@ import (
 
 // installOptions are the flags of certgraft install.
 type installOptions struct {
-	source sourceOptions
-	target targetOptions
-	edit   editOptions
+	source   sourceOptions
+	target   targetOptions
+	edit     editOptions
+	optional bool
 }
 
 func installCommand(p *printer) *cli.Command {
@@ -33,6 +34,7 @@ func installCommand(p *printer) *cli.Command {
 func (o *installOptions) flags() []cli.Flag {
 	return slices.Concat([]cli.Flag{
 		&cli.StringFlag{Name: "output", Category: targetFlags, Usage: "leave the root alone and write what would change into `DIR`", TakesFile: true, Destination: &o.target.output},
+		optionalFlag(&o.optional, "nothing is installed"),
 	}, o.edit.flags("root"), o.target.flags(), o.source.flags())
 }
 
@@ -45,6 +47,15 @@ func (o *installOptions) run(ctx context.Context, p *printer, specs []string) er
 		return errors.Join(o.source.fetch.misused(ctx, specs), err)
 	}
 	result := newEditResult(&o.target)
+	if o.optional {
+		catalogue, err := o.source.fetch.catalogue(ctx)
+		if err != nil {
+			return err
+		}
+		if specs = present(catalogue, specs); len(specs) == 0 && o.source.lock == "" {
+			return result.withoutSources(p)
+		}
+	}
 	sources, err := o.source.load(ctx, p, result, specs)
 	if err != nil {
 		return err

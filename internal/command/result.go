@@ -82,6 +82,16 @@ func (r *editResult) remarks(p *printer) {
 	}
 }
 
+// withoutSources is the end of an install to which no source is left.
+func (r *editResult) withoutSources(p *printer) error {
+	r.Notes = append(r.Notes, "no source exists: nothing is installed")
+	r.remarks(p)
+	if !p.json {
+		return nil
+	}
+	return p.result(r, nil)
+}
+
 // finish runs the hooks of a live root and writes the report.
 func (r *editResult) finish(ctx context.Context, p *printer, o *targetOptions, updated *rootfs.Result) error {
 	r.edited(updated)

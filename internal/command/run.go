@@ -50,8 +50,14 @@ func (o *runOptions) flags() []cli.Flag {
 	return append([]cli.Flag{
 		&cli.BoolFlag{Name: "in-root", Category: targetFlags, Usage: "put the CAs into the system's own stores while the command runs, and take them out afterwards", Destination: &o.inRoot},
 		wordFlag{&cli.StringFlag{Name: "mode", Category: targetFlags, Usage: "how the command finds the CAs: env (variables), in-root (the system's own stores) or auto (as --in-root: there, unless an image would keep a trace)", Destination: &o.mode}, runModes, false},
-		&cli.BoolFlag{Name: "optional", Category: sourceFlags, Usage: "leave out files that do not exist or are empty; without any source the command runs as it is", Destination: &o.optional},
+		optionalFlag(&o.optional, "the command runs as it is"),
 	}, o.source.flags()...)
+}
+
+// optionalFlag has sources left out that do not exist; without says what is done
+// where none is left.
+func optionalFlag(to *bool, without string) cli.Flag {
+	return &cli.BoolFlag{Name: "optional", Category: sourceFlags, Usage: "leave out files that do not exist or are empty; without any source " + without, Destination: to}
 }
 
 // splitCommand returns what stands before the first "--" and what is behind it,

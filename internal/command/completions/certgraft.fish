@@ -83,6 +83,7 @@ complete -c certgraft -n '__certgraft_is install remove distrust' -l hooks -x -a
 complete -c certgraft -n '__certgraft_is install remove distrust' -l lock-timeout -x -d 'wait for another certgraft on the same root for DURATION'
 complete -c certgraft -n '__certgraft_is install remove distrust' -l root -x -a '(__fish_complete_directories)' -d 'edit the root file system in DIR'
 complete -c certgraft -n '__certgraft_is install remove distrust' -l user -d 'on a Mac: the login keychain in place of the system\'s'
+complete -c certgraft -n '__certgraft_is install' -l optional -d 'leave out files that do not exist or are empty; without any source nothing is installed'
 complete -c certgraft -n '__certgraft_is install' -l output -x -a '(__fish_complete_directories)' -d 'leave the root alone and write what would change into DIR'
 complete -c certgraft -n '__certgraft_is install' -l override-blocklist -d 'install certificates that the root has deselected'
 complete -c certgraft -n '__certgraft_is list' -f -a '(__certgraft_sources)'

@@ -110,6 +110,7 @@ _certgraft() {
   [[ $cmd == (install) ]] && args+=(
     '--output=[leave the root alone and write what would change into DIR]:DIR:_directories'
     '--override-blocklist[install certificates that the root has deselected]'
+    '--optional[leave out files that do not exist or are empty; without any source nothing is installed]'
   )
   [[ $cmd == (install|patch) ]] && args+=(
     '--append[only append to the bundle file: no anchors, no links]'
