@@ -7,16 +7,14 @@ import (
 )
 
 // Install appends a step that puts the CAs into the result for good, and returns
-// its line for the history. The secret must exist where nothing else names CAs;
-// else it is left out.
+// its line for the history. Without any CA the step changes nothing.
 func (s Settings) Install(g *graph.Graph) (history string, err error) {
 	platform := g.Platform()
 	own, err := s.own(g, map[string]*pb.Input{}, platform)
 	if err != nil {
 		return "", err
 	}
-	secret := !s.Baked && len(s.Sources) == 0
-	args := append([]string{s.At + Program, "install"}, s.sources(secret)...)
+	args := append([]string{s.At + Program, "install", "--optional"}, s.sources()...)
 	before := g.Result()
 	exec := &pb.ExecOp{
 		Meta:    &pb.Meta{Args: args, Cwd: "/", User: "0:0", RemoveMountStubsRecursive: true},
@@ -28,7 +26,7 @@ func (s Settings) Install(g *graph.Graph) (history string, err error) {
 		Description: map[string]string{"llb.customname": "certgraft install"},
 		Caps:        map[string]bool{string(pb.CapExecMetaBase): true, string(pb.CapExecMetaNetwork): true},
 	}
-	s.mount(step{op, metadata}, own, !secret)
+	s.mount(step{op, metadata}, own)
 	if err := g.Append(op, metadata); err != nil {
 		return "", err
 	}

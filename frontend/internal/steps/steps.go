@@ -67,7 +67,7 @@ func (s Settings) Trust(g *graph.Graph) (windows int, err error) {
 			return windows, err
 		}
 		exec := st.op.GetExec()
-		s.mount(st, own, true)
+		s.mount(st, own)
 		exec.Meta.Args = append(append(s.runArgs(), "--"), exec.Meta.Args...)
 	}
 	return windows, err
@@ -111,7 +111,7 @@ func (s Settings) own(g *graph.Graph, known map[string]*pb.Input, platform *pb.P
 }
 
 // mount adds the mounts to a step.
-func (s Settings) mount(st step, own *pb.Input, optional bool) {
+func (s Settings) mount(st step, own *pb.Input) {
 	exec := st.op.GetExec()
 	input := int64(len(st.op.Inputs))
 	st.op.Inputs = append(st.op.Inputs, &pb.Input{Digest: own.Digest, Index: own.Index})
@@ -121,7 +121,7 @@ func (s Settings) mount(st step, own *pb.Input, optional bool) {
 	}
 	exec.Mounts = append(exec.Mounts, &pb.Mount{
 		Input: int64(pb.Empty), Dest: s.secret(), Output: int64(pb.SkipOutput), MountType: pb.MountType_SECRET,
-		SecretOpt: &pb.SecretOpt{ID: SecretID, Mode: 0o444, Optional: optional},
+		SecretOpt: &pb.SecretOpt{ID: SecretID, Mode: 0o444, Optional: true},
 	})
 	if st.metadata.Caps == nil {
 		st.metadata.Caps = map[string]bool{}
@@ -153,22 +153,18 @@ func (s Settings) runArgs() []string {
 	case "":
 		args = append(args, "--in-root")
 	}
-	return append(args, s.sources(true)...)
+	return append(args, s.sources()...)
 }
 
 // sources are the flags and arguments that name the CAs.
-func (s Settings) sources(secret bool) (args []string) {
+func (s Settings) sources() (args []string) {
 	if len(s.Sources) > 0 {
 		args = append(args, "--offline")
 	}
 	if s.Baked {
 		args = append(args, s.baked())
 	}
-	args = append(args, s.Sources...)
-	if secret {
-		args = append(args, s.secret())
-	}
-	return args
+	return append(append(args, s.Sources...), s.secret())
 }
 
 // describe is a step in the words of a history.
