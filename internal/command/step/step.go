@@ -8,6 +8,7 @@
 package step
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io/fs"
@@ -171,8 +172,11 @@ func (s *Step) touched(now map[string]*status) bool {
 }
 
 // putBack makes every name that nobody touched what it was. A new name that was
-// given another meaning stays: a hash link of someone else's has moved up to it.
+// given another meaning stays: a hash link of someone else's has moved up to it. So
+// does a link to somebody's anchor where the distribution's tool has run: it found
+// the link that it would have made.
 func (s *Step) putBack(r *rootfs.Overlay, now map[string]*status) error {
+	remade := s.remade(now)
 	given := map[string]bool{}
 	for c := range r.Changes() {
 		given[c.Name] = !c.Removed
@@ -184,9 +188,9 @@ func (s *Step) putBack(r *rootfs.Overlay, now map[string]*status) error {
 		case k.made():
 			err = s.removeDir(r, name)
 		case k.Directory || !k.After.same(now[name]):
-		case k.Before == nil && !given[name]:
-			err = r.Remove(name)
+		case k.Before == nil && (given[name] || remade && k.After.isLink() && leadsToFile(r, name)):
 		case k.Before == nil:
+			err = r.Remove(name)
 		case k.Before.isLink():
 			err = r.Symlink(k.Target, name)
 		default:
@@ -197,6 +201,22 @@ func (s *Step) putBack(r *rootfs.Overlay, now map[string]*status) error {
 		}
 	}
 	return nil
+}
+
+// remade reports whether the distribution's tool has run: it puts a new bundle in
+// the place of the old one, whatever has changed.
+func (s *Step) remade(now map[string]*status) bool {
+	for name, k := range s.kept {
+		if is := now[name]; is != nil && k.Data != nil && is.Ino != k.After.Ino && bytes.Contains(k.Data, []byte("-----BEGIN")) {
+			return true
+		}
+	}
+	return false
+}
+
+func leadsToFile(r *rootfs.Overlay, name string) bool {
+	_, err := r.Stat(name)
+	return err == nil
 }
 
 // localAnchors is the directory that the package ca-certificates makes when it is

@@ -337,6 +337,15 @@ func TestSameCA(t *testing.T) {
 			t.Error("the anchor is another one")
 		}
 	})
+	t.Run("by an anchor of before", func(t *testing.T) {
+		w := newWorld(t)
+		w.write(t, "usr/local/share/ca-certificates/same.crt", w.corp.PEM())
+		s := w.enter(t)
+		must(t, os.WriteFile(w.at("new"), []byte(w.system.PEM()+w.corp.PEM()), 0o644))
+		must(t, os.Rename(w.at("new"), w.at(bundleFile))) // the links are what the tool would make
+		must(t, s.Leave(t.Context()))
+		w.trusts(t, w.corp)
+	})
 	t.Run("in a keystore", func(t *testing.T) {
 		w := newWorld(t)
 		s := w.enter(t)
