@@ -201,7 +201,8 @@ func TestWrapper(t *testing.T) {
 	if became, said, err := runWrapper(t, filepath.Join(dir, "nowhere.json"), filepath.Dir(runc), "run", "-b", dir, "c1"); len(became) == 0 || !strings.Contains(said, "starts without the CAs") {
 		t.Errorf("%q, %s, %v", became, said, err)
 	}
-	if _, _, err := runWrapper(t, config, dir, "run", "c1"); err == nil || errors.Is(err, errBecame) {
+	none := testFile(t, filepath.Join(dir, "none.json"), []byte(`{"sources":["/x.pem"],"runtime":"certgraft-nowhere"}`))
+	if _, _, err := runWrapper(t, none, dir, "run", "c1"); err == nil || errors.Is(err, errBecame) {
 		t.Errorf("without a runtime: %v", err)
 	}
 }
@@ -259,8 +260,11 @@ func TestNextRuntime(t *testing.T) {
 	if got, err := nextRuntime(real, "", self); got != real || err != nil {
 		t.Errorf("%s, %v", got, err)
 	}
-	if got, err := nextRuntime("runc", dir, self); err == nil {
+	if got, err := nextRuntime("certgraft-nowhere", dir, self); err == nil {
 		t.Errorf("%s", got)
+	}
+	if got, err := nextRuntime("sh", "", self); !strings.HasSuffix(got, "/bin/sh") || err != nil {
+		t.Errorf("without PATH: %s, %v", got, err)
 	}
 }
 

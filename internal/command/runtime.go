@@ -135,6 +135,10 @@ func (w *wrapper) read(ctx context.Context) (config hostConfig, err error) {
 	return config, err
 }
 
+// usualPath is where a runtime is looked for after PATH: podman has it clean up
+// after a container with no PATH at all.
+var usualPath = []string{"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"}
+
 // nextRuntime returns the file of the runtime: the first of its name on PATH that
 // is not this program itself.
 func nextRuntime(name, path, self string) (string, error) {
@@ -145,7 +149,7 @@ func nextRuntime(name, path, self string) (string, error) {
 	candidates := []string{name}
 	if !filepath.IsAbs(name) {
 		candidates = nil
-		for _, dir := range filepath.SplitList(path) {
+		for _, dir := range append(filepath.SplitList(path), usualPath...) {
 			candidates = append(candidates, filepath.Join(dir, name))
 		}
 	}
