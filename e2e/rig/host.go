@@ -164,13 +164,14 @@ func (d *HostDocker) Run(t *testing.T, args ...string) string {
 }
 
 // StartBuildKit runs a current buildkitd on the host until the test ends, with more
-// lines for the worker's section of its configuration.
-func (h *Host) StartBuildKit(t *testing.T, worker string) *BuildKit {
+// lines for the worker's section of its configuration, and more arguments.
+func (h *Host) StartBuildKit(t *testing.T, worker string, more ...string) *BuildKit {
 	t.Helper()
 	b := &BuildKit{shortDir(t), buildBuildKit(t)}
 	config := Write(t, filepath.Join(b.dir, "buildkitd.toml"), fmt.Sprintf(
 		"[cdi]\n  specDirs = [\"/etc/cdi\"]\n[worker.containerd]\n  enabled = false\n[worker.oci]\n  networkMode = \"host\"\n%s\n", worker))
 	args := h.Args(filepath.Join(b.built, "buildkitd"), "--config", config, "--root", filepath.Join(b.dir, "root"), "--addr", b.address())
+	args = append(args, more...)
 	Background(t, exec.Command(args[0], args[1:]...), func() bool { _, err := b.Try(t, "debug", "workers"); return err == nil })
 	return b
 }

@@ -279,11 +279,11 @@ type kitHost struct {
 	kit *rig.BuildKit
 }
 
-func newKitHost(t *testing.T, worker func(*rig.Host) string) *kitHost {
+func newKitHost(t *testing.T, worker func(*rig.Host) string, args ...string) *kitHost {
 	t.Helper()
 	rig.Slow(t)
 	s := &kitHost{hostImage: newHostImage(t), Host: rig.StartHost(t)}
-	s.kit = s.StartBuildKit(t, worker(s.Host))
+	s.kit = s.StartBuildKit(t, worker(s.Host), args...)
 	rig.Write(t, s.File("/etc/certgraft/corp.pem"), rig.Read(t, s.caFile))
 	return s
 }
@@ -332,5 +332,22 @@ func TestBuildKitDevice(t *testing.T) {
 	mustSay(t, "a step with the device", said, trusted)
 	if with != plain {
 		t.Errorf("the image is %s with the device, %s without it", with, plain)
+	}
+}
+
+// BuildKit's own way leaves a copy of the bundle in the layer of each step, which
+// docs/one-step.md says.
+func TestBuildKitProxyNetwork(t *testing.T) {
+	s := newKitHost(t, func(*rig.Host) string { return "" }, "--proxy-network")
+	dir := t.TempDir()
+	rig.Run(t, "cp", s.archive, filepath.Join(dir, "root.tar"))
+	rig.Write(t, filepath.Join(dir, "Dockerfile"), "FROM scratch\nADD root.tar /\nRUN echo x\nRUN true\n")
+	image := filepath.Join(dir, "oci.tar")
+	if said, err := s.kit.Build(t, dir, "--no-cache", "--output", "type=oci,compression=uncompressed,dest="+image); err != nil {
+		t.Fatal(said, err)
+	}
+	files := rig.Run(t, "sh", "-ec", `cd "$1"; tar -xf oci.tar; for b in blobs/sha256/*; do tar -tf $b 2>/dev/null || true; done`, "sh", dir)
+	if n := strings.Count(files, "etc/ssl/certs/ca-certificates.crt\n"); n != 3 {
+		t.Errorf("%d of the base and two steps have a bundle:\n%s", n, files)
 	}
 }

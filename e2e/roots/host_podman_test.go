@@ -1,0 +1,108 @@
+//go:build e2e
+
+package roots
+
+import (
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/certgraft/certgraft/e2e/rig"
+)
+
+// podmanHost is a host with podman, which has the image img.
+type podmanHost struct {
+	hostImage
+	*rig.Host
+}
+
+func newPodmanHost(t *testing.T) *podmanHost {
+	t.Helper()
+	rig.Slow(t)
+	if _, err := exec.LookPath("podman"); err != nil {
+		t.Skip("podman is not installed: apt-get install podman")
+	}
+	s := &podmanHost{hostImage: newHostImage(t), Host: rig.StartHost(t)}
+	rig.Write(t, s.File("/etc/certgraft/corp.pem"), rig.Read(t, s.caFile))
+	s.podman(t, "import", s.archive, "img")
+	t.Cleanup(func() { s.podman(t, "rm", "--all", "--force", "--time", "0") })
+	return s
+}
+
+// Arguments of podman, and of podman run where the machine has older cgroups.
+var (
+	podmanArgs    = []string{"--runroot", "/run/podman", "--tmpdir", "/run/podman-tmp", "--cgroup-manager", "cgroupfs", "--events-backend", "file"}
+	podmanRunArgs = []string{"run", "--network", "host", "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024"}
+)
+
+// podman runs podman with some arguments before its command.
+func (s *podmanHost) podman(t *testing.T, args ...string) string {
+	t.Helper()
+	all := append([]string{"podman", "--root", filepath.Join(s.Dir, "podman")}, podmanArgs...)
+	out, err := s.Try(t, append(all, args...)...)
+	if err != nil {
+		return out + err.Error()
+	}
+	return out
+}
+
+// run runs a container and returns what it said. global is for podman itself.
+func (s *podmanHost) run(t *testing.T, global []string, args ...string) string {
+	t.Helper()
+	all := append(append(slices.Clone(global), podmanRunArgs...), args...)
+	return s.podman(t, append(append(all, "img"), s.fetch...)...)
+}
+
+// left fails if a container that ended has the CA, or the host its state.
+func (s *podmanHost) left(t *testing.T, container string) {
+	t.Helper()
+	archive := filepath.Join(t.TempDir(), "export.tar")
+	s.podman(t, "export", "-o", archive, container)
+	if names := rig.Run(t, "tar", "-tf", archive); strings.Contains(names, "certgraft") || !strings.Contains(names, "client") {
+		t.Errorf("%s has:\n%s", container, names)
+	}
+	if strings.Contains(rig.Read(t, archive), strings.Split(rig.Read(t, s.caFile), "\n")[2]) {
+		t.Errorf("%s has the CA", container)
+	}
+	if left, _ := filepath.Glob(s.File("/run/certgraft/*.json")); len(left) > 0 {
+		t.Errorf("the state stays: %v", left)
+	}
+}
+
+// podman cleans up after a container with no PATH: the wrapper finds the runtime
+// all the same, and the CAs are gone.
+func TestPodmanWrapper(t *testing.T) {
+	s := newPodmanHost(t)
+	s.Config(t, `{"sources": ["/etc/certgraft/corp.pem"]}`)
+	wrapper := []string{"--runtime", s.Wrapper}
+	mustSay(t, "without the wrapper", s.run(t, []string{"--runtime", "runc"}, "--rm"), refused)
+	for name, args := range map[string][]string{
+		"plain":             nil,
+		"read-only":         {"--read-only"},
+		"user-namespace":    {"--uidmap", "0:100000:65536"},
+		"user-in-namespace": {"--uidmap", "0:100000:65536", "--user", "1000"},
+	} {
+		mustSay(t, name, s.run(t, wrapper, append(args, "--name", name)...), trusted)
+		s.left(t, name)
+	}
+	mustSay(t, "the same once more", s.podman(t, append(wrapper, "start", "-a", "plain")...), trusted)
+	s.left(t, "plain")
+}
+
+// Every container of a podman with the two files of hooks trusts.
+func TestPodmanHooks(t *testing.T) {
+	s := newPodmanHost(t)
+	hooks := filepath.Join(s.Dir, "hooks.d")
+	for stage, args := range map[string]string{"createRuntime": `"in", "--offline", "/etc/certgraft/corp.pem"`, "poststop": `"out"`} {
+		rig.Write(t, filepath.Join(hooks, stage+".json"), fmt.Sprintf(`{"version": "1.0.0", "hook": {"path": %q, "args": ["certgraft", "hook", %s]}, "when": {"always": true}, "stages": [%q]}`,
+			filepath.Join(s.Dir, "certgraft"), args, stage))
+	}
+	flags := []string{"--runtime", "runc", "--hooks-dir", hooks}
+	mustSay(t, "a container", s.run(t, flags, "--name", "c1"), trusted)
+	s.left(t, "c1")
+	s.podman(t, "commit", "c1", "img")
+	mustSay(t, "its image without hooks", s.run(t, []string{"--runtime", "runc"}, "--rm"), refused)
+}
