@@ -40,10 +40,12 @@ func wrapped(name string) string {
 
 // hostConfig is /etc/certgraft/host.json.
 type hostConfig struct {
-	Sources []string `json:"sources"` // that each container is to trust
+	Sources []string `json:"sources"` // of the CAs for each container
 	Runtime string   `json:"runtime"` // name or file; "" is that which this program stands in for
 	Strict  bool     `json:"strict"`
 }
+
+const hostExample = `it is {"sources": ["/etc/certgraft/corp.pem"], "runtime": "runc", "strict": false}`
 
 const hostConfigName = "/etc/certgraft/host.json"
 
@@ -124,13 +126,13 @@ const wrapperTurn = "CERTGRAFT_RUNC_PROCESS"
 func (w *wrapper) read(ctx context.Context) (config hostConfig, err error) {
 	data, err := input.ReadFile(ctx, w.config)
 	if err != nil {
-		return config, fmt.Errorf("read what containers are to trust: %w", err)
+		return config, hint.Add(fmt.Errorf("read the CAs for containers: %w", err), hostExample)
 	}
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
 	if err = d.Decode(&config); err != nil {
 		_ = json.Unmarshal(data, &config) // what is understood of it
-		err = hint.Add(fmt.Errorf("%s: %w", w.config, err), `it is {"sources": ["/etc/certgraft/corp.pem"], "runtime": "runc", "strict": false}`)
+		err = hint.Add(fmt.Errorf("%s: %w", w.config, err), hostExample)
 	}
 	return config, err
 }
