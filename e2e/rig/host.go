@@ -140,7 +140,10 @@ func (d *HostDocker) LosePower(t *testing.T, processes ...string) {
 umount "$1/exec/netns/default" || true; rm -r "$1/exec" "$1/pid"`, "sh", d.dir)
 }
 
-func (d *HostDocker) address() string { return "unix://" + filepath.Join(d.dir, "d.sock") }
+func (d *HostDocker) address() string { return "unix://" + d.Socket() }
+
+// Socket is where the engine listens.
+func (d *HostDocker) Socket() string { return filepath.Join(d.dir, "d.sock") }
 
 // Containerd is the socket of the engine's containerd, for ctr.
 func (d *HostDocker) Containerd() string {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -64,8 +65,7 @@ type dockerHost struct {
 // Every container of a Docker engine trusts by the wrapper, with the steps of its
 // builds, and no image does.
 func TestDockerWrapper(t *testing.T) {
-	s := &dockerHost{hostImage: newHostImage(t), Host: rig.StartHost(t)}
-	s.docker = s.StartDocker(t)
+	s := newDockerHost(t)
 	s.containers(t)
 	s.steps(t)
 }
@@ -73,9 +73,7 @@ func TestDockerWrapper(t *testing.T) {
 // The same of an engine that keeps its images in containerd: there the layers are
 // what they are without the wrapper.
 func TestMobyWrapper(t *testing.T) {
-	rig.Slow(t)
-	s := &dockerHost{hostImage: newHostImage(t), Host: rig.StartHost(t)}
-	s.docker, s.runtime = s.StartMoby(t)
+	s := newMobyHost(t)
 	s.containers(t)
 	s.steps(t)
 	layers := func() string {
@@ -97,11 +95,19 @@ func (s *dockerHost) config(t *testing.T, members string) {
 	s.Config(t, fmt.Sprintf(`{"sources": ["/etc/certgraft/corp.pem"], "runtime": %q%s}`, s.runtime, members))
 }
 
+// newDockerHost returns a host with the Docker engine of Debian's package.
+func newDockerHost(t *testing.T) *dockerHost {
+	t.Helper()
+	s := &dockerHost{hostImage: newHostImage(t), Host: rig.StartHost(t)}
+	s.docker = s.StartDocker(t)
+	s.config(t, "")
+	s.docker.Run(t, "import", s.archive, "img")
+	return s
+}
+
 // containers fails unless containers trust and their images do not.
 func (s *dockerHost) containers(t *testing.T) {
 	t.Helper()
-	s.docker.Run(t, "import", s.archive, "img")
-	s.config(t, "")
 	mustSay(t, "without the wrapper", s.run(t, "--rm", "--runtime", "plain", "img"), refused)
 	mustSay(t, "a container", s.run(t, "--name", "ended", "img"), trusted)
 	mustSay(t, "the same once more", s.docker.Run(t, "start", "-a", "ended"), trusted)
@@ -164,10 +170,7 @@ func (s *dockerHost) names(t *testing.T, container string) string {
 // Containers trust whatever happens in their lives, and those beside them too.
 func TestWrapperLives(t *testing.T) {
 	rig.Slow(t)
-	s := &dockerHost{hostImage: newHostImage(t), Host: rig.StartHost(t)}
-	s.docker = s.StartDocker(t)
-	s.docker.Run(t, "import", s.archive, "img")
-	s.config(t, "")
+	s := newDockerHost(t)
 	mustSay(t, "a read-only container", s.run(t, "--rm", "--read-only", "img"), trusted)
 	mustSay(t, "a user", s.run(t, "--rm", "--user", "65534", "img"), trusted)
 	s.docker.Run(t, "run", "-d", "--network", "host", "--name", "long", "img", "sleep", "1000")
@@ -218,10 +221,7 @@ func (s *dockerHost) waitFor(t *testing.T, state, container string) {
 // until it starts again and ends.
 func TestWrapperPowerLoss(t *testing.T) {
 	rig.Slow(t)
-	s := &dockerHost{hostImage: newHostImage(t), Host: rig.StartHost(t)}
-	s.docker = s.StartDocker(t)
-	s.docker.Run(t, "import", s.archive, "img")
-	s.config(t, "")
+	s := newDockerHost(t)
 	s.docker.Run(t, "run", "-d", "--network", "host", "--name", "long", "img", "sleep", "1000")
 	container := s.pid(t, "long")
 	shim := strings.TrimSpace(rig.Run(t, "cut", "-d ", "-f4", "/proc/"+container+"/stat"))
@@ -243,10 +243,7 @@ func TestWrapperPowerLoss(t *testing.T) {
 // without the CAs. Where it is strict the container does not start.
 func TestWrapperFails(t *testing.T) {
 	rig.Slow(t)
-	s := &dockerHost{hostImage: newHostImage(t), Host: rig.StartHost(t)}
-	s.docker = s.StartDocker(t)
-	s.docker.Run(t, "import", s.archive, "img")
-	s.config(t, "")
+	s := newDockerHost(t)
 	for config, why := range map[string]string{
 		`{"sources": ["/nowhere.pem"]%s}`:                                   "/nowhere.pem: no such file",
 		`{"sources": ["` + s.keyFile + `"]%s}`:                              "it holds a private key",
@@ -350,4 +347,53 @@ func TestBuildKitProxyNetwork(t *testing.T) {
 	if n := strings.Count(files, "etc/ssl/certs/ca-certificates.crt\n"); n != 3 {
 		t.Errorf("%d of the base and two steps have a bundle:\n%s", n, files)
 	}
+}
+
+// A container that asks a current Docker engine for the device trusts, with the
+// engine's own runtime, and nothing of it stays.
+func TestMobyDevice(t *testing.T) {
+	s := newMobyHost(t, "--feature", "cdi=true")
+	s.Run(t, filepath.Join(s.Dir, "certgraft"), "cdi", "--output", "/etc/cdi/certgraft.json", "/etc/certgraft/corp.pem")
+	mustSay(t, "without the device", s.run(t, "--rm", "--runtime", "plain", "img"), refused)
+	// What "docker run --device" asks for; the client of Debian's package takes paths alone.
+	asked, err := json.Marshal(map[string]any{"Image": "img", "Cmd": s.fetch, "HostConfig": map[string]any{
+		"NetworkMode": "host", "Runtime": "plain", "DeviceRequests": []map[string]any{{"Driver": "cdi", "DeviceIDs": []string{"certgraft.dev/ca=corp"}}},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rig.Run(t, "curl", "-sSf", "--unix-socket", s.docker.Socket(), "-H", "Content-Type: application/json", "-d", string(asked), "http://docker/v1.44/containers/create?name=c1")
+	mustSay(t, "with the device", s.docker.Run(t, "start", "-a", "c1"), trusted)
+	s.mustHaveNothing(t, "c1")
+	if changed := s.docker.Run(t, "diff", "c1"); strings.TrimSpace(changed) != "" {
+		t.Errorf("the container has changes:\n%s", changed)
+	}
+}
+
+// A container of containerd trusts by the wrapper, and its snapshot has no change.
+func TestContainerdWrapper(t *testing.T) {
+	s := newMobyHost(t)
+	ctr := []string{"ctr", "--address", s.docker.Containerd(), "--namespace", "moby"}
+	const image = "docker.io/library/img:latest"
+	for name, runtime := range map[string]string{"c1": s.Wrapper, "c2": "/usr/sbin/runc"} {
+		out, _ := s.Try(t, append(append(slices.Clone(ctr), "run", "--net-host", "--runc-binary", runtime, image, name), s.fetch...)...)
+		if strings.Contains(out, trusted) != (runtime == s.Wrapper) {
+			t.Errorf("by %s: %s", runtime, out)
+		}
+		differs := strings.Join(append(ctr, "snapshots", "diff", name), " ") + " | tar -tz"
+		if out := s.Run(t, "sh", "-c", differs); strings.TrimSpace(out) != "" {
+			t.Errorf("by %s the snapshot has:\n%s", runtime, out)
+		}
+	}
+}
+
+// newMobyHost returns a host with a current Docker engine.
+func newMobyHost(t *testing.T, args ...string) *dockerHost {
+	t.Helper()
+	rig.Slow(t)
+	s := &dockerHost{hostImage: newHostImage(t), Host: rig.StartHost(t)}
+	s.docker, s.runtime = s.StartMoby(t, args...)
+	s.config(t, "")
+	s.docker.Run(t, "import", s.archive, "img")
+	return s
 }

@@ -106,3 +106,18 @@ func TestPodmanHooks(t *testing.T) {
 	s.podman(t, "commit", "c1", "img")
 	mustSay(t, "its image without hooks", s.run(t, []string{"--runtime", "runc"}, "--rm"), refused)
 }
+
+// The steps of podman's builds trust by the wrapper. The layer of a step has the
+// bundle as it was below, and nothing of the CA.
+func TestPodmanBuild(t *testing.T) {
+	s := newPodmanHost(t)
+	s.Config(t, `{"sources": ["/etc/certgraft/corp.pem"]}`)
+	dir := t.TempDir()
+	rig.Write(t, filepath.Join(dir, "Dockerfile"), "FROM localhost/img\nRUN "+strings.Join(s.fetch, " ")+"\nRUN echo x >/srv/x\n")
+	s.podman(t, "tag", "img", "localhost/img")
+	build := append([]string{"--runtime", s.Wrapper, "build", "--tag", "built", "--network", "host"}, podmanRunArgs[3:]...)
+	mustSay(t, "a step", s.podman(t, append(build, dir)...), trusted)
+	s.podman(t, "tag", "built", "img")
+	mustSay(t, "the image", s.run(t, []string{"--runtime", "runc"}, "--name", "built"), refused)
+	s.left(t, "built")
+}
