@@ -42,10 +42,22 @@ func docArgs(args []string) ([]string, error) {
 		c.connect()
 		c.target()
 	}
-	if at := slices.Index(c.args, "--root"); slices.Contains([]string{"install", "remove"}, c.command) && at >= 0 && filepath.IsAbs(c.args[at+1]) && !strings.HasPrefix(c.args[at+1], c.dir) {
+	if c.editsThisMachine() {
 		return nil, fmt.Errorf("%q would edit this machine", args)
 	}
 	return slices.Concat(args[:2], c.args, c.behind), nil
+}
+
+// editsThisMachine reports whether the command would edit a root outside the place.
+func (c *docCall) editsThisMachine() bool {
+	switch c.command {
+	case "run":
+		return c.has("--in-root")
+	case "install", "remove", "distrust":
+		at := slices.Index(c.args, "--root")
+		return !c.has("--help") && !c.has("--image") && !c.has("--from-file") && (at < 0 || filepath.IsAbs(c.args[at+1]) && !strings.HasPrefix(c.args[at+1], c.dir))
+	}
+	return false
 }
 
 var pinPlaceholder = regexp.MustCompile(`@(set|sha256):(…|HEX)$`)
@@ -93,7 +105,7 @@ func (c *docCall) target() {
 	live := filepath.Join(c.dir, "live")
 	elsewhere := c.has("--root") || c.has("--image") || c.has("--java") || c.has("--from-file")
 	switch c.command {
-	case "install", "remove", "env", "bundle", "verify":
+	case "install", "remove", "distrust", "env", "bundle", "verify":
 		if !elsewhere {
 			c.args = append(c.args, "--root", live)
 		}

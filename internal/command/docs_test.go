@@ -19,6 +19,7 @@ func itoa(n int) string { return strconv.Itoa(n) }
 var parsedOnly = []struct{ text, why string }{
 	{"docker-daemon:", "needs an engine"},
 	{"docker run", "needs an engine"},
+	{"run --in-root", "edits the root that it runs in; e2e builds the stage"},
 }
 
 // Every command line in the documentation is one that the program takes: each is
@@ -121,6 +122,21 @@ func (l docLine) compare(t *testing.T, out string) {
 	plain := func(s string) string { return figures.ReplaceAllString(strings.TrimSpace(s), "#") }
 	if plain(shown) != plain(out) {
 		t.Errorf("%s writes\n%s\nand the page shows\n%s", l.text, out, shown)
+	}
+}
+
+// No command line of a page edits the machine that runs the tests.
+func TestDocumentedCommandsStayInTheirPlace(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("CERTGRAFT_DOCS", dir)
+	for _, text := range []string{"install x", "remove --all", "distrust @all", "distrust --undo"} {
+		args, err := docArgs(append([]string{"certgraft"}, words(text)...))
+		if at := slices.Index(args, "--root"); err != nil || at < 0 || args[at+1] != filepath.Join(dir, "live") {
+			t.Errorf("%s: %q %v", text, args, err)
+		}
+	}
+	if args, err := docArgs(words("certgraft run --in-root x -- true")); err == nil {
+		t.Errorf("%q passes", args)
 	}
 }
 
