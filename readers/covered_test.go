@@ -1,6 +1,7 @@
 package readers
 
 import (
+	"cmp"
 	"os"
 	"slices"
 	"strings"
@@ -35,7 +36,7 @@ func gaps(columns []string) (missing []string) {
 				id, release, _ := strings.Cut(c, "/")
 				return id == r.id && r.at(release) == v.rules
 			}) {
-				missing = append(missing, r.id+" from "+v.since+" on")
+				missing = append(missing, r.id+" from "+cmp.Or(v.since, "its first release")+" on")
 			}
 		}
 	}

@@ -22,8 +22,8 @@ type fetchOptions struct {
 func (o *fetchOptions) flags() []cli.Flag {
 	return []cli.Flag{
 		catalogFlag(&o.catalog),
-		&cli.StringFlag{Name: "cache", Category: downloadFlags, Usage: "keep downloads in `DIR`, a BuildKit cache mount say", EnvVars: []string{"CERTGRAFT_CACHE"}, TakesFile: true, Destination: &o.cache},
-		&cli.StringSliceFlag{Name: "download-ca", Category: downloadFlags, Usage: "trust the CAs in `FILE` for downloads too, a corporate proxy's say", TakesFile: true, Destination: &o.downloadCA},
+		&cli.StringFlag{Name: "cache", Category: downloadFlags, Usage: "keep downloads in `DIR`, such as a BuildKit cache mount", EnvVars: []string{"CERTGRAFT_CACHE"}, TakesFile: true, Destination: &o.cache},
+		&cli.StringSliceFlag{Name: "download-ca", Category: downloadFlags, Usage: "trust the CAs in `FILE` for downloads too, such as a proxy's", TakesFile: true, Destination: &o.downloadCA},
 		&cli.BoolFlag{Name: "insecure", Category: downloadFlags, Usage: "allow http URLs, which anyone on the way can change", Destination: &o.plainHTTP},
 		&cli.BoolFlag{Name: "no-fallback", Category: downloadFlags, Usage: "fail when a download fails, instead of using cache or snapshot", Destination: &o.noFallback},
 		&cli.BoolFlag{Name: "offline", Category: downloadFlags, Usage: "use cache and snapshots, do not touch the network", Destination: &o.offline},

@@ -24,9 +24,9 @@ func (o *imageOptions) flags() []cli.Flag {
 	return []cli.Flag{
 		wordsFlag{&cli.StringSliceFlag{Name: "platform", Category: imageFlags, Usage: "patch only the images for `OS/ARCH`[/VARIANT] and drop the others", Destination: &o.platforms}, platformWords},
 		&cli.BoolFlag{Name: "keep-other-platforms", Category: imageFlags, Usage: "with --platform: keep the others as they are", Destination: &o.keepPlatforms},
-		&cli.BoolFlag{Name: "keep-attestations", Category: imageFlags, Usage: "keep attestations of the images that were", Destination: &o.keepAttestations},
+		&cli.BoolFlag{Name: "keep-attestations", Category: imageFlags, Usage: "keep attestations, although they describe the unpatched image", Destination: &o.keepAttestations},
 		wordFlag{&cli.StringFlag{Name: "scan", Category: imageFlags, Usage: "auto does not read layers that only copy to a place without trust stores; all reads everything", Value: "auto", Destination: &o.scan}, scans.words(), false},
-		wordFlag{&cli.StringFlag{Name: "layer", Category: imageFlags, Usage: "append puts what changes on top as a layer; rewrite puts it into the layers that hold it, so that there are no more", Value: "append", Destination: &o.layer}, layerModes.words(), false},
+		wordFlag{&cli.StringFlag{Name: "layer", Category: imageFlags, Usage: "append puts what changes on top as a layer; rewrite puts it into the layers that hold it, without adding a layer", Value: "append", Destination: &o.layer}, layerModes.words(), false},
 		&cli.BoolFlag{Name: "require-full-scan", Category: imageFlags, Usage: "fail if a layer was not read", Destination: &o.requireFullScan},
 		&cli.Int64Flag{Name: "max-layer-size", Category: imageFlags, Usage: "read layers that unpack to up to `BYTES`", Value: image.DefaultMaxLayerSize, Destination: &o.maxLayerSize},
 		&cli.IntFlag{Name: "jobs", Category: imageFlags, Usage: "move `N` layers at a time", Value: 4, Destination: &o.jobs},

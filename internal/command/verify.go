@@ -38,7 +38,7 @@ func verifyCommand(p *printer) *cli.Command {
 		Name:        "verify",
 		Usage:       "connect to a server as a client would, and say why it is not trusted and what to do",
 		ArgsUsage:   "HOST[:PORT]|URL|CONNECTION-STRING",
-		Description: "certgraft verify db.example.com:5432\ncertgraft verify --root /mnt postgres://db.example.com/app\ncertgraft verify --from-file images.txt db.example.com:5432\ncertgraft verify --with aws-rds --only db.example.com:3306\nNo data is sent, and nothing is installed from what the server sends. Exit status: 0 trusted, 5 not\ntrusted, 1 it could not be told.",
+		Description: "certgraft verify db.example.com:5432\ncertgraft verify --root /mnt postgres://db.example.com/app\ncertgraft verify --from-file images.txt db.example.com:5432\ncertgraft verify --with aws-rds --only db.example.com:3306\nNo data is sent, and nothing is installed from what the server sends. Exit status: 0 trusted, 5 not\ntrusted, 1 no verdict.",
 		Flags:       append(o.flags(), o.trust.flags()...),
 		Action: taking(1, -1, "a server (HOST, HOST:PORT, a URL or a connection string)", func(ctx context.Context, args []string) error {
 			server, err := oneServer(args)

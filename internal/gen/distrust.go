@@ -13,31 +13,31 @@ const distrustHead = `<!-- Made from bundles/distrust.json by go run ./internal/
 ` + "`certgraft distrust`" + ` takes a CA out of every trust store of a root or an image, whoever put it there, and keeps it out; ` + "`--from-file LIST`" + ` does it in many images:
 
 ` + "```sh" + `
-certgraft distrust @all                  # in a RUN step: what the lists below block
+certgraft distrust @all                  # in a RUN step: every CA on the lists below
 certgraft distrust corp.pem              # a file of certificates, a SHA-256 fingerprint, or spki:SHA-256 of a public key
-certgraft distrust --undo                # every byte comes back; with WHAT, of that alone
+certgraft distrust --undo                # restores every byte; with WHAT, of this CA alone
 certgraft distrust --image registry.example.com/app:1 --tag registry.example.com/app:1-safe @emsign
 ` + "```" + `
 
 | store | what keeps the CA out |
 | --- | --- |
-| Debian, Ubuntu, and Alpine with its tool: of a package | ` + "`!mozilla/NAME.crt` in `/etc/ca-certificates.conf`" + `; bundle and links as ` + "`update-ca-certificates --fresh`" + ` leaves them |
+| Debian, Ubuntu, and Alpine with its tool: of a package | ` + "`!mozilla/NAME.crt` in `/etc/ca-certificates.conf`" + `; bundle and links as ` + "`update-ca-certificates --fresh`" + ` writes them |
 | the same: an anchor of your own | the file is moved aside |
-| Fedora, RHEL, Arch, SUSE | a file in the blocklist of p11-kit; what ` + "`trust extract`" + ` makes is as it leaves it. An anchor of your own is moved aside too |
+| Fedora, RHEL, Arch, SUSE | a file in the blocklist of p11-kit; the extracted files as ` + "`trust extract`" + ` writes them. An anchor of your own is moved aside too |
 | Photon, Flatcar, Clear Linux, OpenWrt | the file is moved aside, and the bundle joined anew |
-| Alpine without its tool, distroless, copies of bundles, certifi and its like, a vendor's Java | the CA is taken out of the file. An upgrade brings it back, and the program says so |
+| Alpine without its tool, distroless, copies of bundles, certifi and similar, a vendor's Java | the CA is taken out of the file. An upgrade restores it; the report says so |
 | Java's ` + "`cacerts`" + ` | the entry is deleted |
 | Chromium, Chrome, Edge, Brave | their policy ` + "`CADistrustedCertificates`" + ` has the CA. For Firefox and databases of NSS the report has the certutil line |
 
-What was taken out is in ` + "`/usr/local/share/certgraft/distrusted.json`" + `, with the bytes of what was moved aside; ` + "`remove --all`" + ` leaves it alone. ` + "`install`" + ` refuses a CA that
-the root has distrusted; ` + "`--override-blocklist`" + ` insists. What others did to the root meanwhile stays when ` + "`--undo`" + ` gives the rest back.
+` + "`/usr/local/share/certgraft/distrusted.json`" + ` records the CAs and the bytes of files moved aside; ` + "`remove --all`" + ` does not touch it. ` + "`install`" + ` refuses a CA that
+the root distrusts; ` + "`--override-blocklist`" + ` installs it. ` + "`--undo`" + ` keeps changes that others made meanwhile.
 
-A fingerprint that no store has changes nothing, and the report says so; with ` + "`--must-exist`" + ` the status is 1. A list of roots cannot block an intermediate that a server sends: the root
-that it chains to can be taken out. ` + "`verify`" + ` fails a chain through a listed CA and names the readers of the root that would not notice; ` + "`check`" + ` finds it. Programs with a table of their own (Go 1.26.10 has the keys of emSign's intermediates) refuse it themselves. A macOS keychain is not edited (status 1).
+A fingerprint that no store has changes nothing, and the report says so; with ` + "`--must-exist`" + ` the status is 1. A store of roots cannot block an intermediate that a server sends; take out
+its root instead. ` + "`verify`" + ` fails a chain through a listed CA, and names the readers of the root that would accept it; ` + "`check`" + ` finds the CA. Programs with a table of their own refuse it themselves (Go 1.26.10 has the keys of emSign's intermediates). certgraft does not edit a macOS keychain (status 1).
 
 ## The lists
 
-The program holds these lists of CAs that others have ceased to trust, as checked on %s. ` + "`certgraft list @NAME`" + ` says all that is known of one.
+The binary has these lists of CAs that others no longer trust, checked on %s. ` + "`certgraft list @NAME`" + ` shows one.
 
 ` + "`install`, `bundle`, `run`, `patch` and `lock`" + ` leave a listed certificate out, say so on a line of its own, and exit with status 3 if nothing is left.
 ` + "`--distrusted keep`" + ` installs it all the same, ` + "`--distrusted fail`" + ` refuses the source. A list with a date blocks nothing: the program only says so, since what
@@ -69,7 +69,7 @@ A file of ` + "`--catalog FILE` or `CERTGRAFT_CATALOG`" + ` may have a member ` 
 ` + "```" + `
 
 - ` + "`certificates`" + ` are known by the SHA-256 of the certificate, ` + "`keys`" + ` by that of their SubjectPublicKeyInfo, whatever certificate they are in.
-- ` + "`after`" + `, a time as ` + "`2026-01-02T15:04:05Z`" + `, says that only what was issued later is distrusted.
+- ` + "`after`" + `, a time as ` + "`2026-01-02T15:04:05Z`" + `, distrusts only certificates issued later.
 `
 
 // distrustPage makes docs/distrust.md.

@@ -29,8 +29,8 @@ const example = `{
 const pageHead = `<!-- Made from bundles/catalog.json by go run ./internal/gen. Do not edit. -->
 # Providers
 
-What certgraft knows by name. ` + "`certgraft list --search WORDS`" + ` searches it, ` + "`certgraft list ID`" + ` says all that is known of one: the URLs, the evidence,
-and the SHA-256 fingerprint of each certificate that was seen. A name in brackets means the same provider.
+The providers that certgraft knows by name. ` + "`certgraft list --search WORDS`" + ` searches them. ` + "`certgraft list ID`" + ` shows one: the URLs, the evidence,
+and the SHA-256 fingerprint of each known certificate. A name in brackets means the same provider.
 
 | id | provider | how | format | known | offline | confidence |
 | --- | --- | --- | --- | --- | --- | --- |
@@ -39,17 +39,17 @@ and the SHA-256 fingerprint of each certificate that was seen. A name in bracket
 const pageTail = `
 ## A catalogue of your own
 
-` + "`--catalog FILE` or `CERTGRAFT_CATALOG`" + ` adds entries of the same form. The ids and aliases of others are taken; unknown fields, a wrong digest, and http
-without a pin are refused before anything is done (status 3).
+` + "`--catalog FILE` or `CERTGRAFT_CATALOG`" + ` adds entries of the same form. An id or alias of another entry, an unknown field, a wrong digest, and http
+without a pin are refused before anything else happens (status 3).
 
 ` + "```json\n" + example + "```" + `
 
 - ` + "`kind`: `static`" + ` has ` + "`urls`" + ` (all of them together are the bundle) or ` + "`regions`" + ` or both; ` + "`per-account`" + ` has ` + "`commands`" + `; ` + "`public-root`" + ` and ` + "`none`" + `
-  have nothing to install; ` + "`packaged`" + ` is what the program itself carries.
-- ` + "`known`" + ` lists the certificates that are expected, each with ` + "`name`, `sha256`, `notAfter`" + ` and, if of one, ` + "`region`" + `: a download that has others or lacks one is
-  named, and one that has none of them is refused. ` + "`evidence.set`" + ` is their set digest, which certgraft then checks; ` + "`evidence.partial`" + ` says that the publisher has more.
-- ` + "`engines`" + ` are found by a search; ` + "`hosts`" + ` (domains) and ` + "`issuers`" + ` (words in names of CAs) are what ` + "`verify`" + ` tells a server by; ` + "`strict`" + ` says which CAs strict readers refuse.
-- ` + "`pin`" + ` is the set digest that the download of ` + "`urls`" + ` must have, and what an http URL needs. ` + "`warning`" + ` is said whenever the bundle is loaded.
+  have nothing to install; ` + "`packaged`" + ` has its certificates in the binary.
+- ` + "`known`" + ` lists the expected certificates, each with ` + "`name`, `sha256`, `notAfter`" + ` and, for one region, ` + "`region`" + `. certgraft names a download with other or fewer certificates, and
+  refuses a download without any of them. ` + "`evidence.set`" + ` is their set digest, which certgraft compares; ` + "`evidence.partial`" + ` says that the publisher has more.
+- ` + "`engines`" + ` are found by a search; ` + "`hosts`" + ` (domains) and ` + "`issuers`" + ` (words in names of CAs) let ` + "`verify`" + ` recognise a server; ` + "`strict`" + ` says which CAs strict readers refuse.
+- ` + "`pin`" + ` is the set digest that the download of ` + "`urls`" + ` must have; an http URL needs it. Each load of the bundle prints ` + "`warning`" + `.
 `
 
 // providersPage makes docs/providers.md.
@@ -64,13 +64,13 @@ func providersPage(providers []*bundles.Provider) string {
 		fmt.Fprintf(&b, "| %s | [%s](%s) | %s | %s | %s | %s | %s |\n", name, p.Title, p.Homepage, how(p), strings.Join(p.Formats, ", "),
 			count(len(p.Known)), offlineCell(p), p.Evidence.Confidence)
 	}
-	b.WriteString("\n## Those that are got by commands\n\nWhat stands in capitals is yours. A private key in what comes is refused.\n")
+	b.WriteString("\n## Bundles from commands\n\nReplace the words in capitals. certgraft refuses a download with a private key.\n")
 	for _, p := range providers {
 		if p.Kind == bundles.PerAccount {
 			fmt.Fprintf(&b, "\n**%s**: %s\n\n```sh\n%s\n```\n", p.ID, p.Evidence.Notes, strings.Join(p.Commands, "\n"))
 		}
 	}
-	b.WriteString("\n## What strict readers refuse\n\nPython from 3.13 on, and OpenSSL where it is told to be strict, refuse CAs that are not as RFC 5280 has them.\n\n")
+	b.WriteString("\n## What strict readers refuse\n\nPython from 3.13 on, and OpenSSL with `-x509_strict`, refuse CAs that break a rule of RFC 5280.\n\n")
 	for _, p := range providers {
 		if p.Strict != "" {
 			fmt.Fprintf(&b, "- `%s`: %s.\n", p.ID, p.Strict)

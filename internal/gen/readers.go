@@ -13,13 +13,13 @@ import (
 const readersHead = `<!-- Made from readers/testdata by go run ./internal/gen. Do not edit. -->
 # Readers
 
-A reader is a program or a library that decides about certificates. Each has its own places, and rules of its own for a chain. The tables below
-are measured: ` + "`e2e/readers`" + ` runs the real programs of Debian 12 and 13, and runtimes from npm, against servers whose certificates are odd in one
-thing, and writes down what they do (` + "`readers/testdata/matrix.tsv`" + `). The rules by which certgraft judges are held against every cell.
+A reader is a program or a library that judges certificates. Each has its own places and rules. The tables below
+are measured: ` + "`e2e/readers`" + ` runs the real programs of Debian 12 and 13, and runtimes from npm, against servers with one
+oddity in their certificates, and records the answers (` + "`readers/testdata/matrix.tsv`" + `). Tests compare certgraft's rules with every cell.
 
-A variable that is marked + adds to what a reader has; the others stand in place of it. In the lists below, a reader without releases did the same in each.
+A variable with + adds to a reader's roots; the others replace them. In the lists below, a reader without releases did the same in each release.
 
-| id | reader | releases that were measured | variables | reads, where there is no variable |
+| id | reader | measured releases | variables | reads, without a variable |
 | --- | --- | --- | --- | --- |
 `
 
@@ -63,14 +63,14 @@ says otherwise. ` + "`make e2e`" + ` tries all of them and compares them with th
 `
 
 const clientsTail = `
-Programs that can be told neither by a file in the root nor by a variable: those built with webpki-roots (Rust) or another list compiled in, unless
-they have an option; browsers, which ` + "`--stores auto,browser`" + ` reaches, and other programs with NSS databases (` + "`certutil -A`" + `). GnuTLS has no variable: under ` + "`run`" + ` wget is told by
+Neither a file in the root nor a variable reaches programs with a list compiled in (Rust's webpki-roots), unless
+they have an option, and programs with NSS databases (` + "`certutil -A`" + `). Browsers need ` + "`--stores auto,browser`" + `. GnuTLS has no variable: under ` + "`run`" + ` wget is told by
 ` + "`WGETRC`" + ` and git by ` + "`GIT_SSL_CAINFO`" + `, and other programs by an option of theirs that names ` + "`$CERTGRAFT_BUNDLE`" + `.
 libpq is told by ` + "`PGSSLROOTCERT`" + ` only where ` + "`PGSSLMODE`" + ` is verify-ca or verify-full: with ` + "`sslmode=require`" + ` the variable would have it
 begin to look at certificates.
 `
 
-const othersHead = "These have roots of their own too, and no run has measured by which rules they judge. `install`, `inspect`, `env` and `patch --env` name them; `verify`\n" +
+const othersHead = "These programs have roots of their own too; no run has measured their rules. `install`, `inspect`, `env` and `patch --env` name them; `verify`\n" +
 	"does not ask them.\n\n| id | program | variable that names a bundle |\n| --- | --- | --- |\n"
 
 // listed is a case in the list of cases.

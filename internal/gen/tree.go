@@ -71,7 +71,7 @@ type flagDoc struct {
 // statuses are the exit statuses and what they mean; see command.Run.
 var statuses = [][2]string{
 	{"0", "done, also when there was nothing to do"},
-	{"1", "the work failed; of verify: it could not be told"},
+	{"1", "the work failed; of verify: no verdict"},
 	{"2", "wrong usage"},
 	{"3", "the input was refused: no certificate, a private key, a pin, a lock or a policy that it does not meet"},
 	{"4", "a source, or a registry, could not be reached"},

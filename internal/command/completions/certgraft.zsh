@@ -133,8 +133,8 @@ _certgraft() {
   )
   [[ $cmd == (install|patch|bundle|run|verify|lock|check|hook|cdi) ]] && args+=(
     '--source-password-file=[the password of a PKCS#12 or JKS source is in FILE, where it is not the usual one]:FILE:_files'
-    '--cache=[keep downloads in DIR, a BuildKit cache mount say]:DIR:_directories'
-    '*--download-ca=[trust the CAs in FILE for downloads too, a corporate proxy'\''s say]:FILE:_files'
+    '--cache=[keep downloads in DIR, such as a BuildKit cache mount]:DIR:_directories'
+    '*--download-ca=[trust the CAs in FILE for downloads too, such as a proxy'\''s]:FILE:_files'
     '--insecure[allow http URLs, which anyone on the way can change]'
     '--no-fallback[fail when a download fails, instead of using cache or snapshot]'
     '--offline[use cache and snapshots, do not touch the network]'
@@ -196,10 +196,10 @@ _certgraft() {
     '*--annotation=[set the annotation KEY=VALUE in OCI manifests and indexes]:KEY=VALUE: '
     '--cache-repo=[keep what is known of layers in REGISTRY/REPOSITORY too, for runners that start empty]:REGISTRY/REPOSITORY: '
     '--jobs=[move N layers at a time]:N: '
-    '--keep-attestations[keep attestations of the images that were]'
+    '--keep-attestations[keep attestations, although they describe the unpatched image]'
     '--keep-other-platforms[with --platform: keep the others as they are]'
     '*--label=[set the label KEY=VALUE in the config]:KEY=VALUE: '
-    '--layer=[append puts what changes on top as a layer; rewrite puts it into the layers that hold it, so that there are no more]:LAYER:(append rewrite)'
+    '--layer=[append puts what changes on top as a layer; rewrite puts it into the layers that hold it, without adding a layer]:LAYER:(append rewrite)'
     '--max-layer-size=[read layers that unpack to up to BYTES]:BYTES: '
     '*--platform=[patch only the images for OS/ARCH(/VARIANT) and drop the others]:OS/ARCH:(linux/amd64 linux/arm64 linux/arm/v7 linux/ppc64le linux/s390x linux/riscv64)'
     '--require-full-scan[fail if a layer was not read]'
