@@ -147,10 +147,10 @@ func (p *printer) line(kind, sgr, message string) {
 }
 
 // brokenMessage breaks a message behind a label between words, where it goes to a
-// terminal. One with a command in it stays whole.
+// terminal. One with a command within a sentence stays whole.
 func (p *printer) brokenMessage(message string, label int) string {
 	s := p.sheet(p.err)
-	if s.columns == 0 || strings.Contains(message, "certgraft ") {
+	if s.columns == 0 || strings.Contains(message, "certgraft ") && !strings.Contains(message, ": certgraft ") {
 		return message
 	}
 	indent := strings.Repeat(" ", label)

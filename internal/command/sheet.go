@@ -60,17 +60,32 @@ func (s *sheet) printed() []byte {
 	return out.Bytes()
 }
 
-// broken breaks a line between words. Rows of tables fit already, and what ends in a
-// command stays whole, so that it can be copied.
+// broken breaks a line between words. Rows of tables fit already, and a command has a
+// line of its own, whole, so that it can be copied.
 func (s *sheet) broken(line string) []string {
 	text := strings.TrimLeft(line, " ")
-	if utf8.RuneCountInString(line) <= s.columns || strings.Contains(text, "  ") || strings.Contains(text, ": certgraft ") {
+	if utf8.RuneCountInString(line) <= s.columns || strings.Contains(text, "  ") {
 		return []string{line}
 	}
 	indent := line[:len(line)-len(text)]
-	lines := words.Wrap(text, s.columns-len(indent), "  ")
+	before, command, found := strings.Cut(text, ": certgraft ")
+	if !found {
+		return s.wrapped(text, indent, indent+"  ")
+	}
+	command, after, more := strings.Cut(command, "; ")
+	lines := append(s.wrapped(before+":", indent, indent+"  "), indent+"    certgraft "+command)
+	if more {
+		lines = append(lines, s.wrapped(after, indent+"  ", indent+"  ")...)
+	}
+	return lines
+}
+
+// wrapped breaks text into lines, of which the first begins with first and the others
+// with next.
+func (s *sheet) wrapped(text, first, next string) []string {
+	lines := words.Wrap(text, s.columns-len(first), next[len(first):])
 	for i := range lines {
-		lines[i] = indent + lines[i]
+		lines[i] = first + lines[i]
 	}
 	return lines
 }

@@ -12,13 +12,13 @@ import (
 // colour; a command that is to be copied stays on its line.
 func TestSheet(t *testing.T) {
 	long := "not trusted: " + strings.Repeat("word ", 20)
-	command := "  what to do: certgraft install --root /a/very/long/name/of/a/directory/that/goes/on ./ROOT.pem"
+	command := "  what to do: certgraft install --root /a/very/long/name/of/a/directory/that/goes/on ./ROOT.pem; or else"
 	for _, test := range []struct {
 		sheet *sheet
 		want  string
 	}{
 		{&sheet{}, long + "\n" + command + "\nFAILED\x00ok\n"},
-		{&sheet{columns: 80}, "not trusted: " + strings.Repeat("word ", 12) + "word\n  " + strings.TrimSpace(strings.Repeat("word ", 7)) + "\n" + command + "\nFAILED\x00ok\n"},
+		{&sheet{columns: 80}, "not trusted: " + strings.Repeat("word ", 12) + "word\n  " + strings.TrimSpace(strings.Repeat("word ", 7)) + "\n  what to do:\n      certgraft install --root /a/very/long/name/of/a/directory/that/goes/on ./ROOT.pem\n    or else\nFAILED\x00ok\n"},
 		{&sheet{columns: 200, colour: true}, "\x1b[31;1mnot trusted\x1b[0m" + long[len("not trusted"):] + "\n  \x1b[36mwhat to do\x1b[0m" + command[len("  what to do"):] + "\nFAILED\x00ok\n"},
 	} {
 		fmt.Fprintf(test.sheet, "%s\n%s\nFAILED\x1bok\n", long, command)
