@@ -2,7 +2,7 @@
 // as a page, the pages, the man page and the completions that say what the
 // command tree says. It also folds the lines of the pages that people write.
 //
-//	go run ./internal/gen [catalogue] [commands] [pages] [readers]    in the directory of the module
+//	go run ./internal/gen [catalogue] [commands] [demo] [pages] [readers]    in the directory of the module
 //
 // The program carries the catalogue, so the pages of a catalogue that has
 // changed are made by a second run: go generate does one after the other.
@@ -27,7 +27,7 @@ func main() {
 // part makes some of the files of the module in dir, by their names.
 type part func(dir string) (map[string][]byte, error)
 
-var parts = map[string]part{"catalogue": folded(catalogueFiles), "commands": folded(commandFiles), "pages": pageFiles, "readers": folded(readerFiles)}
+var parts = map[string]part{"catalogue": folded(catalogueFiles), "commands": folded(commandFiles), "demo": demoFiles, "pages": pageFiles, "readers": folded(readerFiles)}
 
 // run writes the files of the parts that args name, of all without one.
 func run(dir string, args []string, log io.Writer) error {
