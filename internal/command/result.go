@@ -216,7 +216,7 @@ func wouldText(w io.Writer, of string, changes []changeResult, each bool) {
 		var counted []string
 		for _, kind := range []string{"file", "link", "directory"} {
 			if n := len(slices.DeleteFunc(slices.Clone(types), func(t string) bool { return t != kind })); n > 0 {
-				counted = append(counted, strings.Replace(words.Plural(n, kind), "directorys", "directories", 1))
+				counted = append(counted, words.Plural(n, kind))
 			}
 		}
 		kinds = append(kinds, action+" "+words.List(counted))

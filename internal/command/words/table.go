@@ -1,6 +1,7 @@
 package words
 
 import (
+	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -117,7 +118,7 @@ func (t *grid) write(w io.Writer, row []string) {
 		}
 	}
 	if len(row) > 1 && utf8.RuneCountInString(row[0]) > t.widths[0] {
-		io.WriteString(w, row[0]+"\n")
+		fmt.Fprintln(w, row[0])
 		cells[0] = nil
 	}
 	var below []string // what is too wide for its column
@@ -128,7 +129,7 @@ func (t *grid) write(w io.Writer, row []string) {
 		t.line(w, cells, n)
 	}
 	for _, line := range below {
-		io.WriteString(w, "    "+line+"\n")
+		fmt.Fprintln(w, "    "+line)
 	}
 }
 
@@ -151,5 +152,5 @@ func (t *grid) line(w io.Writer, cells [][]string, n int) {
 		b.WriteString(strings.Repeat(" ", max(t.start(i)-at, 0)) + cell[n])
 		at = max(t.start(i), at) + utf8.RuneCountInString(cell[n])
 	}
-	io.WriteString(w, b.String()+"\n")
+	fmt.Fprintln(w, b.String())
 }

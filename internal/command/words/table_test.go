@@ -23,7 +23,7 @@ func TestTable(t *testing.T) {
 	Table(&narrow, rows, 80)
 	words := map[string]bool{}
 	for _, row := range rows {
-		for _, word := range strings.Fields(strings.Join(row, " ")) {
+		for word := range strings.FieldsSeq(strings.Join(row, " ")) {
 			words[word] = true
 		}
 	}

@@ -7,7 +7,7 @@ import (
 
 func TestLists(t *testing.T) {
 	for got, want := range map[string]string{
-		Plural(0, "store"): "0 stores", Plural(1, "store"): "1 store", Plural(2, "store"): "2 stores",
+		Plural(0, "store"): "0 stores", Plural(1, "store"): "1 store", Plural(2, "store"): "2 stores", Plural(2, "directory"): "2 directories",
 		Some([]string{"a", "b"}, 2): "a; b", Some([]string{"a", "b", "c"}, 2): "a; b and 1 more",
 		Or([]string{"a"}): "a", Or([]string{"b", "a"}): "b or a", Or([]string{"c", "b", "a"}): "c, b or a", Or(nil): "", List([]string{"c", "b", "a"}): "c, b and a",
 		strings.Map(Visible, "a\x1b[31m\u202e\t\nb"): "a\ufffd[31m\ufffd \nb",
