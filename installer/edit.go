@@ -1,6 +1,7 @@
 package installer
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -55,6 +56,9 @@ type edit struct {
 	anchored  map[string]bool              // where those are
 	stays     map[certs.Fingerprint]string // of what was to be taken out: why it stays
 }
+
+// again is the command that edits this root once more.
+func (e *edit) again() string { return cmp.Or(e.opt.Again, "certgraft install") }
 
 func overlayOf(root fs.ReadLinkFS) *rootfs.Overlay {
 	if o, ok := root.(*rootfs.Overlay); ok {

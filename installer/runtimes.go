@@ -124,9 +124,6 @@ func (e *edit) advice(i readers.Instance, missing []*certs.Certificate, damage [
 	return a
 }
 
-// again is the command that edits this root once more.
-func (e *edit) again() string { return cmp.Or(e.opt.Again, "certgraft install") }
-
 // variableAdvice says to set a variable, or what else does it.
 func (e *edit) variableAdvice(cure readers.Remedy, bundle string) string {
 	if cure.Instead != "" {
