@@ -7,6 +7,7 @@ package main
 //go:generate go run ./internal/gen commands
 //go:generate go run ./internal/gen readers
 //go:generate go run ./internal/gen pages
+//go:generate go run ./internal/gen demo
 
 import (
 	"context"
