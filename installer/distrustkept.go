@@ -336,7 +336,21 @@ func TrustAgain(root *rootfs.Overlay, unwanted []Unwanted, opt Options) (*Report
 		}
 	}
 	report.Taken = nil
-	return report, nil
+	return report, report.tellPending(root, opt)
+}
+
+// tellPending names the anchors that no tool has read. An anchor that was given back may be
+// one: the bundle cannot say whether the tool ran while the anchor was away.
+func (r *Report) tellPending(root *rootfs.Overlay, opt Options) error {
+	e, err := lookAt(root, opt)
+	if err != nil {
+		return err
+	}
+	if err := e.inspectAnchors(); err != nil {
+		return err
+	}
+	r.Warnings = append(r.Warnings, e.report.Warnings...)
+	return nil
 }
 
 // whatIs names what is distrusted.
@@ -552,7 +566,7 @@ func (g *giver) files() error {
 			err = g.restoreEntries(c)
 		case len(c.Pieces) > 0 && g.isSystem(c.Path):
 			err = g.restore(c)
-		case c.File != nil && c.Explained:
+		case c.File != nil && c.Explained && isThere(g.root, path.Dir(c.Path)): // else the tool did not make the directory anew
 			err = g.putBack(c)
 		}
 		if err != nil {

@@ -21,10 +21,14 @@ func (w *world) distrust(s step) *failure {
 		if !w.out[c.print] {
 			return nil
 		}
-		if _, f := w.certgraft("distrust", "--undo", file); f != nil {
+		out, f := w.certgraft("distrust", "--undo", file)
+		if f != nil {
 			return f
 		}
 		delete(w.out, c.print)
+		if out.pending { // the walk does as it is told
+			return w.take(step{"tool"})
+		}
 		return w.check()
 	}
 	if _, f := w.certgraft("distrust", file); f != nil {

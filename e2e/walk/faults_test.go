@@ -386,6 +386,9 @@ func TestWalksOnceRed(t *testing.T) {
 		"bundle-only: drop m3 | install s2 m3 | restore",
 		"alpine: append t1 | sync s2 a | drop t1",
 		"bundle-only: append b | install s1 a | drop b | drop a | append a",
+		"alpine: anchor a | distrust a | tool | undo a",
+		"bookworm: anchor a | distrust a | undo a",
+		"fedora: distrust m2 | prune | undo m2",
 	)
 }
 

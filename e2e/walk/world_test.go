@@ -385,6 +385,7 @@ func union(a, b map[string]string) []string {
 type output struct {
 	refused bool            // status 3: the administrator has deselected or blocked it
 	stays   map[string]bool // fingerprints
+	pending bool            // it says that an anchor is in no bundle before the tool runs
 }
 
 // certgraft runs a command on the root and reads its report.
@@ -411,7 +412,7 @@ func (w *world) certgraft(args ...string) (*output, *failure) {
 			return nil, w.fail("json", "what stays without subject or reason: %s", out)
 		}
 	}
-	return &output{stays: stays}, nil
+	return &output{stays: stays, pending: report.pending()}, nil
 }
 
 // staying is a certificate that a report says stays.
@@ -445,6 +446,15 @@ func (r *reported) stays() []staying {
 		all = append(all, p.Stays...)
 	}
 	return all
+}
+
+func (r *reported) pending() bool {
+	for _, e := range append([]edited{r.edited}, r.Platforms...) {
+		if strings.Contains(strings.Join(e.Warnings, "\n"), "is not in the bundle yet") {
+			return true
+		}
+	}
+	return false
 }
 
 func (r *reported) String() string {
