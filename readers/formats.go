@@ -6,8 +6,10 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
 	"path"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -34,6 +36,7 @@ var (
 	gnuTLSFile = format{name: "gnutls", pem: true, read: (*loading).gnuTLSFile}
 	erlangFile = format{name: "erlang", pem: true, read: func(l *loading, name string) { l.lines(name, l.erlangBlock) }}
 	rustFile   = format{name: "rust", pem: true, read: func(l *loading, name string) { l.lines(name, l.rustBlock) }}
+	javaFile   = format{name: "java file", read: (*loading).javaFile}
 	javaStore  = format{name: "java", read: (*loading).javaStore}
 )
 
@@ -312,6 +315,76 @@ func (l *loading) rustBlock(label string, body []byte) (*certs.Certificate, erro
 	}
 	c, _ := l.pem.Parse(der)
 	return c, nil
+}
+
+// javaFile reads a bundle as Java's CertificateFactory does: DER, and blocks with any label.
+// Dashes at the beginning of a line have to be those of a block. One that is damaged, and a
+// certificate without a subject, lose the file.
+func (l *loading) javaFile(name string) {
+	data, ok := l.file(name)
+	if !ok {
+		return
+	}
+	var all []*certs.Certificate
+	for rest := data; ; {
+		der, next, err := javaBlock(rest)
+		if err == io.EOF {
+			break
+		}
+		c, failed := l.pem.Parse(der)
+		switch {
+		case err != nil:
+		case failed == nil && c.EmptySubject():
+			err = errors.New("a certificate without a subject stands here")
+		case failed == nil:
+			all = append(all, c)
+		case !isCertificate(der):
+			err = errors.New("what stands here is no certificate")
+		}
+		if err != nil {
+			l.harm(Damage{Path: "/" + name, Line: lineOf(data, len(data)-len(rest)), Why: err.Error(), All: true})
+			return
+		}
+		rest = next
+	}
+	for _, c := range all {
+		l.add(c, name)
+	}
+}
+
+// isCertificate reports whether a value has the form of a certificate. Java reads some
+// that package certs does not.
+func isCertificate(der []byte) bool {
+	in := cryptobyte.String(der)
+	var outer cryptobyte.String
+	return in.ReadASN1(&outer, asn1.SEQUENCE) && in.Empty() && outer.PeekASN1Tag(asn1.SEQUENCE)
+}
+
+// javaDashes are those that begin a block.
+var javaDashes = regexp.MustCompile(`(?:^|[\r\n])-----([^\r\n]*)`)
+
+// javaBlock returns the first certificate in a text, and the text behind it; [io.EOF] where
+// there is no other.
+func javaBlock(text []byte) (der, rest []byte, err error) {
+	in := cryptobyte.String(text)
+	if in.ReadASN1Element((*cryptobyte.String)(&der), asn1.SEQUENCE) {
+		return der, in, nil
+	}
+	at := javaDashes.FindSubmatchIndex(text)
+	if at == nil {
+		return nil, nil, io.EOF
+	}
+	label, begun := bytes.CutPrefix(text[at[2]:at[3]], []byte("BEGIN "))
+	body, end, _ := bytes.Cut(text[at[3]:], []byte("-"))
+	rest, ended := bytes.CutPrefix(end, slices.Concat([]byte("----END "), label))
+	if !begun || !ended || len(rest) > 0 && rest[0] != '\r' && rest[0] != '\n' {
+		return nil, nil, errors.New("a block does not end with the line that belongs to its first")
+	}
+	der, err = base64.StdEncoding.AppendDecode(nil, bytes.Join(bytes.Fields(body), nil))
+	if err != nil {
+		return nil, nil, errors.New("its base64 is damaged")
+	}
+	return der, bytes.TrimPrefix(bytes.TrimPrefix(rest, []byte("\r")), []byte("\n")), nil
 }
 
 // javaStore reads a trust store as Java does, without a password.

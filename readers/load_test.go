@@ -23,6 +23,7 @@ func rootOf(s cases.Store) *rootfs.Overlay {
 		"usr/lib/ssl/certs":                        link("/etc/ssl/certs"),
 		"usr/lib/ssl/cert.pem":                     link("/etc/ssl/certs/ca-certificates.crt"),
 		"usr/lib/jvm/java-21/lib/security/cacerts": link("/etc/ssl/certs/java/cacerts"),
+		"root/.postgresql/root.crt":                link("/etc/ssl/certs/ca-certificates.crt"),
 	}
 	for name, data := range s.Files {
 		tree[name] = &fstest.MapFile{Mode: 0o644, Data: []byte(data)}

@@ -94,6 +94,9 @@ var javaRules = &rules{
 	names:   nameRules{starInLabel: true, starAtTop: true, noUnderscore: true},
 }
 
+// pgjdbcRules are those of sslmode=verify-full: Java's, with names as libpq compares them.
+var pgjdbcRules = javaRules.tweaked(func(r *rules) { r.names = libpqRules.names })
+
 // erlangRules are those of ssl with verify_peer and nothing else.
 var erlangRules = &rules{
 	find: bySent, anchor: ofCA | ofSigning | ofLength | ofPurpose | ofCritical | ofLimits,

@@ -59,6 +59,7 @@ var (
 	}
 	erlangPlaces = []place{{variables: []*Variable{erlAFlags}, paths: bundles, read: erlangFile}}
 	libpqPlaces  = []place{{variables: []*Variable{pgSSLRootCert}, read: wholeFile}}
+	pgjdbcPlaces = []place{{paths: []string{"root/.postgresql/root.crt"}, read: javaFile, must: true}}
 	builtIn      = place{own: true}
 	nodeExtra    = place{variables: []*Variable{nodeExtraCACerts}, read: untilDamage}
 )

@@ -18,6 +18,7 @@ var remedies = map[string]Remedy{
 	"requests": {Variable: requestsCABundle, Store: "python"},
 	"httpx":    {Variable: sslCertFile, Store: "python"},
 	"libpq":    {Variable: pgSSLRootCert, Instead: "it reads no system bundle by itself: with sslmode=verify-full say sslrootcert={bundle}, or from version 16 on sslrootcert=system"},
+	"pgjdbc":   {Instead: "it reads no system bundle by itself: with sslmode=verify-full say sslrootcert={bundle}, or sslfactory=org.postgresql.ssl.DefaultJavaSSLFactory, which reads Java's trust store"},
 
 	"uv":       {Variable: sslCertFile, More: ", or run it with --native-tls"},
 	"certifi":  {Variable: requestsCABundle, More: ", and SSL_CERT_FILE for httpx", Store: "python"},

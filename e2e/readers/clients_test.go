@@ -23,6 +23,7 @@ openssl s_client -brief -verify_return_error $check -connect $host:$port && echo
 	git         = `git ls-remote https://$host:$port/repo.git`
 	psql        = `psql "host=$host port=$port user=u dbname=d sslmode=verify-full" -Atc "select 1"`
 	nss         = `tstclnt -h $host -p $port -d sql:/opt/nss -Q && echo hello`
+	pgjdbc      = `java -cp /opt:/usr/share/java/postgresql.jar Postgres`
 	java        = `java -cp /opt Readers`
 	erlangHTTPS = `escript /opt/client.escript '{customize_hostname_check, [{match_fun, public_key:pkix_verify_hostname_match_fun(https)}]}'`
 	bundle      = `/etc/ssl/certs/ca-certificates.crt`
@@ -68,6 +69,7 @@ var clients = []client{
 	{reader: "php/8.4", suite: "trixie", run: `php /opt/client.php`},
 	{reader: "libpq/15", suite: "bookworm", run: each(psql), trust: []string{"PGSSLROOTCERT=" + bundle}, slow: true},
 	{reader: "libpq/17", suite: "trixie", run: each(psql), trust: []string{"PGSSLROOTCERT=" + bundle}},
+	{reader: "pgjdbc/42.7", suite: "trixie", run: pgjdbc},
 	{reader: "nss/3.87", suite: "bookworm", run: each(nss), slow: true},
 	{reader: "nss/3.110", suite: "trixie", run: each(nss)},
 }

@@ -19,7 +19,7 @@ import (
 func systemOf(suite string) []string {
 	return []string{
 		"ca-certificates", "openssl", "curl", "wget", "git", "gnutls-bin", "python3", "python3-requests", "python3-httpx", "ruby", "php-cli",
-		"postgresql-client", rig.JDKs[suite], "ca-certificates-java", "nodejs", "erlang-base", "erlang-ssl", "libnss3-tools",
+		"postgresql-client", rig.JDKs[suite], "ca-certificates-java", "libpostgresql-jdbc-java", "nodejs", "erlang-base", "erlang-ssl", "libnss3-tools",
 	}
 }
 
@@ -29,11 +29,13 @@ func newRoot(t *testing.T, suite string) string {
 	root := rig.Unpack(t, archive(t, suite))
 	furnish(t, root)
 	if suite != "sid" {
-		inside(t, root, "javac", "-d", "/opt", "/opt/Readers.java")
+		inside(t, root, "javac", "-d", "/opt", "/opt/Readers.java", "/opt/Postgres.java")
 	}
 	if suite == "trixie" {
 		npmClients(t, root)
 		rig.Run(t, "cp", rustlsClient(t), filepath.Join(root, "opt/rustls"))
+		rig.Run(t, "mkdir", filepath.Join(root, "root/.postgresql"))
+		rig.Run(t, "ln", "-s", "/etc/ssl/certs/ca-certificates.crt", filepath.Join(root, "root/.postgresql/root.crt"))
 	}
 	return root
 }
@@ -43,7 +45,7 @@ func furnish(t *testing.T, root string) {
 	t.Helper()
 	in := func(name string) string { return filepath.Join(root, name) }
 	rig.Run(t, "cp", "testdata/client.py", "testdata/client.js", "testdata/fetch.js", "testdata/client.rb", "testdata/client.php", "testdata/client.escript",
-		"testdata/each.sh", "testdata/java/Readers.java", in("opt"))
+		"testdata/each.sh", "testdata/java/Readers.java", "testdata/java/Postgres.java", in("opt"))
 	rig.Run(t, "env", "CGO_ENABLED=0", "go", "build", "-trimpath", "-o", in("opt/readers"), rig.File("e2e/readers/testdata/go"))
 	rig.Run(t, "mknod", "-m", "666", in("dev/urandom"), "c", "1", "9") // NSS asks it
 	rig.Run(t, "mount", "-t", "proc", "proc", in("proc"))

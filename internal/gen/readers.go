@@ -39,7 +39,7 @@ var usualPlaces = strings.NewReplacer(
 	"/etc/ssl/certs/ca-certificates.crt or /etc/pki/tls/certs/ca-bundle.crt or /etc/ssl/ca-bundle.pem or /etc/pki/tls/cacert.pem or /etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem or /etc/ssl/cert.pem", "the bundle",
 	"/usr/lib/ssl/cert.pem or /etc/pki/tls/cert.pem or /etc/ssl/cert.pem", "OpenSSL's file",
 	"/usr/lib/ssl/certs or /etc/pki/tls/certs or /etc/ssl/certs", "OpenSSL's directory",
-	"/…/certifi/", "certifi/", "/…/…", "its home",
+	"/…/certifi/", "certifi/", "/…/…", "its home", "/root/.postgresql/", "~/.postgresql/",
 )
 
 const unreadWords = "The bundle is the first of `/etc/ssl/certs/ca-certificates.crt`, `/etc/pki/tls/certs/ca-bundle.crt`, `/etc/ssl/ca-bundle.pem`, `/etc/pki/tls/cacert.pem`,\n" +
@@ -48,8 +48,8 @@ const unreadWords = "The bundle is the first of `/etc/ssl/certs/ca-certificates.
 	"built in, besides.\n\n" +
 	"`erlang-https` has `{customize_hostname_check, [{match_fun, public_key:pkix_verify_hostname_match_fun(https)}]}` among its options, and `nss` the CAs in a\n" +
 	"database (`certutil -A -t C,,`). wget and git are Debian's, which use GnuTLS; node-debian uses the libssl of its distribution. `rustls` is rustls 0.23 with ring and\n" +
-	"rustls-native-certs 0.6. Not measured: .NET and webpki-roots, which no package has that the tests could use; pgjdbc's own lookup (`~/.postgresql/root.crt`), of which\n" +
-	"[troubleshooting.md](troubleshooting.md#the-program-was-told-of-no-ca) has what it prints.\n"
+	"rustls-native-certs 0.6. `pgjdbc` has `sslmode=verify-full`; `sslrootcert` names another file than its own. Not run: .NET and Rust with webpki-roots,\n" +
+	"which no package has that the tests could use.\n"
 
 const clientsHead = `
 ## Before and after

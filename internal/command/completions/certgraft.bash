@@ -87,7 +87,7 @@ _certgraft() {
     'verify --proxy')
       kind=words words='none' ;;
     'verify --as')
-      kind=words words='openssl gnutls go python requests httpx curl wget git node node-debian deno rustls bun java erlang erlang-https ruby php libpq nss all' ;;
+      kind=words words='openssl gnutls go python requests httpx curl wget git node node-debian deno rustls bun java erlang erlang-https ruby php libpq pgjdbc nss all' ;;
     'bundle --format')
       kind=words words='pem split der jks p12 configmap' ;;
     'env --format')

@@ -123,7 +123,7 @@ complete -c certgraft -n '__certgraft_is run' -l in-root -d 'put the CAs into th
 complete -c certgraft -n '__certgraft_is run' -l mode -x -a 'env in-root auto' -d 'how the command finds the CAs: env (variables), in-root (the system\'s own stores) or auto (as --in-root: there, unless an image would keep a trace)'
 complete -c certgraft -n '__certgraft_is run' -l optional -d 'leave out files that do not exist or are empty; without any source the command runs as it is'
 complete -c certgraft -n '__certgraft_is verify' -f -a '(__fish_print_hostnames)'
-complete -c certgraft -n '__certgraft_is verify' -l as -x -a 'openssl gnutls go python requests httpx curl wget git node node-debian deno rustls bun java erlang erlang-https ruby php libpq nss all' -d 'have the reader ID decide, ID/RELEASE for a release of it, all for every one that is found (default: openssl)'
+complete -c certgraft -n '__certgraft_is verify' -l as -x -a 'openssl gnutls go python requests httpx curl wget git node node-debian deno rustls bun java erlang erlang-https ruby php libpq pgjdbc nss all' -d 'have the reader ID decide, ID/RELEASE for a release of it, all for every one that is found (default: openssl)'
 complete -c certgraft -n '__certgraft_is verify' -l from-file -r -F -d 'trust, one after the other, what each image trusts in FILE, a line for each: IMAGE, or as for patch IMAGE DESTINATION, of which the latter counts'
 complete -c certgraft -n '__certgraft_is verify' -l image -x -d 'trust what the image IMAGE trusts'
 complete -c certgraft -n '__certgraft_is verify' -l ipv4 -s 4 -d 'use IPv4 only'

@@ -217,7 +217,7 @@ _certgraft() {
     '--optional[leave out files that do not exist or are empty; without any source the command runs as it is]'
   )
   [[ $cmd == (verify) ]] && args+=(
-    '*--as=[have the reader ID decide, ID/RELEASE for a release of it, all for every one that is found (default: openssl)]:ID:(openssl gnutls go python requests httpx curl wget git node node-debian deno rustls bun java erlang erlang-https ruby php libpq nss all)'
+    '*--as=[have the reader ID decide, ID/RELEASE for a release of it, all for every one that is found (default: openssl)]:ID:(openssl gnutls go python requests httpx curl wget git node node-debian deno rustls bun java erlang erlang-https ruby php libpq pgjdbc nss all)'
     '--from-file=[trust, one after the other, what each image trusts in FILE, a line for each: IMAGE, or as for patch IMAGE DESTINATION, of which the latter counts]:FILE:_files'
     '--image=[trust what the image IMAGE trusts]:IMAGE: '
     '--java=[trust what the Java trust store in FILE trusts]:FILE:_files'
