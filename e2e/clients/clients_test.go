@@ -65,6 +65,7 @@ case ssl:connect("localhost", list_to_integer(os:getenv("PORT")), [{verify,verif
 {ok,_} -> io:format("hello~n"), halt(0); E -> io:format("~p~n",[E]), halt(1) end.'`, refused: `unknown_ca`},
 	{name: "psql, sslmode=verify-full", command: `psql "host=localhost port=$PG user=postgres dbname=postgres" -Atc "select 'hello'"`, refused: `certificate verify failed|root certificate file .* does not exist`, env: []string{"PGSSLMODE=verify-full"}, told: []string{"PGSSLROOTCERT"}},
 	{name: "psql 17, sslrootcert=system", command: `psql "host=localhost port=$PG user=postgres dbname=postgres sslrootcert=system" -Atc "select 'hello'"`, refused: `certificate verify failed`},
+	{name: "pgjdbc, sslmode=verify-full, sslfactory=org.postgresql.ssl.DefaultJavaSSLFactory", command: `java -cp /opt:/usr/share/java/postgresql.jar Database "jdbc:postgresql://localhost:$PG/postgres?user=postgres&sslmode=verify-full&sslfactory=org.postgresql.ssl.DefaultJavaSSLFactory"`, refused: `PKIX path building failed`},
 	{name: "apt", command: `mkdir -p /tmp/lists/partial && apt-get update -o Dir::Etc::sourcelist=/opt/apt.list -o Dir::Etc::sourceparts=- -o Dir::State::lists=/tmp/lists -o Dir::Cache=/tmp/cache -o APT::Update::Error-Mode=any && echo hello`, refused: `certificate verif|Certificate verif|certificate is NOT trusted`},
 }
 
@@ -76,7 +77,7 @@ const (
 // clientSystem are the packages of the root that the clients are in.
 var clientSystem = []string{
 	"apt", "ca-certificates", "openssl", "curl", "wget", "git", "gnutls-bin", "python3", "python3-requests", "python3-grpcio", "ruby", "php-cli", "php-curl",
-	"postgresql-client", "openjdk-21-jdk-headless", "nodejs", "erlang-base", "erlang-inets", "erlang-ssl", "libwww-perl", "liblwp-protocol-https-perl", "ca-certificates-java",
+	"postgresql-client", "openjdk-21-jdk-headless", "libpostgresql-jdbc-java", "nodejs", "erlang-base", "erlang-inets", "erlang-ssl", "libwww-perl", "liblwp-protocol-https-perl", "ca-certificates-java",
 }
 
 // clientServers are the servers that the clients connect to.
@@ -110,9 +111,18 @@ func clientRoot(t *testing.T) (string, clientServers) {
 	}
 }
 `)
+	rig.Write(t, in("opt/Database.java"), `public class Database {
+	public static void main(String[] args) throws Exception {
+		try (var c = java.sql.DriverManager.getConnection(args[0]); var r = c.createStatement().executeQuery("select 'hello'")) {
+			r.next();
+			System.out.println(r.getString(1));
+		}
+	}
+}
+`)
 	rig.Run(t, "mount", "-t", "proc", "proc", in("proc"))
 	t.Cleanup(func() { rig.Run(t, "umount", in("proc")) })
-	rig.Chroot(t, root, "javac", "-d", "/opt", "/opt/Client.java")
+	rig.Chroot(t, root, "javac", "-d", "/opt", "/opt/Client.java", "/opt/Database.java")
 	return root, servers
 }
 
