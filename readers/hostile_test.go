@@ -7,6 +7,7 @@ import (
 
 	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/internal/cases"
+	"github.com/certgraft/certgraft/internal/pemfile"
 	"github.com/certgraft/certgraft/internal/roottest"
 )
 
@@ -50,6 +51,27 @@ func FuzzJudge(f *testing.F) {
 			for _, host := range []string{"server.test", "127.0.0.1"} {
 				if v := r.Judge(sent, trust, host, time.Now()); !v.Trusted && (v.Cause == "" || v.Text == "") {
 					t.Errorf("%s: no cause: %+v", r.ID, v)
+				}
+			}
+		}
+	})
+}
+
+// A bundle with anything in it is read, and ends nobody. A loss has a path and a reason.
+func FuzzLoad(f *testing.F) {
+	const name = "etc/ssl/certs/ca-certificates.crt"
+	_, stores := cases.Stores(f, time.Now())
+	for _, s := range stores {
+		if s.Group == "bundle" {
+			f.Add([]byte(s.Files[name]))
+		}
+	}
+	f.Fuzz(func(t *testing.T, bundle []byte) {
+		read := newFiles(rootOf(cases.Store{Files: map[string]string{name: string(bundle)}}), pemfile.NewReader())
+		for _, as := range []format{wholeFile, untilDamage, eachBlock, gnuTLSFile, erlangFile, rustFile, javaFile} {
+			for _, d := range read.shelf(as, name).damage {
+				if d.Path == "" || d.Why == "" {
+					t.Errorf("%s: a damage without a path or a reason: %+v", as.name, d)
 				}
 			}
 		}
