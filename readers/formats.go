@@ -328,7 +328,7 @@ func (l *loading) javaFile(name string) {
 	var all []*certs.Certificate
 	for rest := data; ; {
 		der, next, err := javaBlock(rest)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		c, failed := l.pem.Parse(der)
