@@ -22,7 +22,6 @@ type asker struct{ name, command, refused string }
 var (
 	askOpenSSL = asker{"OpenSSL", `openssl s_client -brief -verify_return_error -connect localhost:$PORT </dev/null && echo hello`, `certificate verify failed`}
 	askGnuTLS  = asker{"GnuTLS", `gnutls-cli --port $PORT localhost </dev/null && echo hello`, `NOT trusted`}
-	askP11Kit  = asker{"GnuTLS", `gnutls-cli --x509cafile=pkcs11: --port $PORT localhost </dev/null && echo hello`, `NOT trusted`}
 	askGo      = asker{"Go", `/opt/client https://localhost:$PORT/ && echo hello`, `certificate signed by unknown authority`}
 	askPython  = asker{"Python", `python3 -B -c 'import os, urllib.request as r; print(r.urlopen("https://localhost:"+os.environ["PORT"]).read().decode())'`, `CERTIFICATE_VERIFY_FAILED`}
 	askJava    = asker{"Java", `java -XX:-UsePerfData -cp /opt Client https://localhost:$PORT/`, `PKIX path building failed`}
@@ -156,13 +155,14 @@ func p11Ground(f rig.P11Family) ground {
 		rig.Run(t, "sh", "-ec", `if [ -d "$1/usr/lib/jvm" ]; then find "$1/usr/lib/jvm" -path '*lib/security/cacerts' -exec ln -sfn "$2" {} ';'; fi`, "sh", root, java)
 		f.Tool(t, root)
 	}
-	environ := ""
+	environ, gnuTLS := "", askGnuTLS // Debian's reads a file of another name
+	gnuTLS.command = strings.Replace(gnuTLS.command, "gnutls-cli", "gnutls-cli --x509cafile="+f.Extract("pem-bundle"), 1)
 	if f.Name == "azurelinux" { // its OpenSSL has this built in
 		environ = "export SSL_CERT_FILE=/etc/pki/tls/cert.pem; "
 	}
 	return ground{
 		name: f.Name, short: map[string]string{"fedora": "package", "suse": "local"}[f.Name], environ: environ, suite: "trixie", lay: lay, tool: f.Tool, java: java,
-		askers: []asker{askOpenSSL, askP11Kit, askGo, askPython, askJava},
+		askers: []asker{askOpenSSL, gnuTLS, askGo, askPython, askJava},
 		roles: []role{
 			{"package", fmt.Sprintf(`cp "$2" "$1%s/anchors/throwaway.pem"`, f.Trust[1]), true, nil, false},
 			{"local", fmt.Sprintf(`cp "$2" "$1%[1]s/anchors/throwaway.pem" && chown 1234:56 "$1%[1]s/anchors/throwaway.pem"`, f.Trust[0]), true, nil, false},
