@@ -363,16 +363,7 @@ var hardened = []string{"run", "--rm", "--network", "host", "--read-only", "--us
 func TestKubernetesJob(t *testing.T) {
 	dist, version := firstRelease(t)
 	loadRelease(t, dist, version)
-	var job struct {
-		Spec struct {
-			Completions int
-			Template    struct {
-				Spec struct{ Containers []container }
-			}
-		}
-	}
-	document(t, "deploy/kubernetes/patch-images.yaml", &job)
-	c := job.Spec.Template.Spec.Containers[0]
+	job := readJob(t, "patch-images")
 	r, image := rig.StartRegistry(t, nil), smallImage(t)
 	const images = 11
 	for i := range images {
@@ -386,29 +377,12 @@ func TestKubernetesJob(t *testing.T) {
 	run := func(list string, config map[string]string) map[string]int {
 		t.Helper()
 		rig.Write(t, filepath.Join(host["work"], "images.txt"), list)
-		flags := slices.Clone(hardened)
-		for _, m := range c.VolumeMounts {
-			rig.Run(t, "chmod", "-R", "a+rwX", host[m.Name])
-			flags = append(flags, "-v", host[m.Name]+":"+m.MountPath)
-		}
 		written := map[string]int{}
-		for index := range job.Spec.Completions {
-			command, expand := slices.Clone(flags), []string{}
-			for _, e := range c.Env {
-				value := e.Value
-				if key := e.ValueFrom.ConfigMapKeyRef.Key; key != "" {
-					value = config[key]
-				} else if e.Name == "JOB_COMPLETION_INDEX" {
-					value = fmt.Sprint(index)
-				}
-				command = append(command, "-e", e.Name+"="+value)
-				expand = append(expand, "$("+e.Name+")", value)
+		for index, one := range job.run(t, host, config) {
+			if one.status != 0 {
+				t.Fatalf("index %d: status %d\n%s", index, one.status, one.out)
 			}
-			command = append(command, "certgraft:release")
-			for _, arg := range c.Args {
-				command = append(command, strings.NewReplacer(expand...).Replace(arg))
-			}
-			for line := range strings.Lines(rig.Docker(t, command...)) {
+			for line := range strings.Lines(one.out) {
 				if name, _, ok := strings.Cut(line, "@sha256:"); ok && strings.HasPrefix(line, r.Host) {
 					written[name]++
 				}
