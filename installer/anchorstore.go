@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/installer/internal/recorded"
 	"github.com/certgraft/certgraft/internal/pemfile"
 	"github.com/certgraft/certgraft/rootfs"
 )
@@ -193,7 +194,7 @@ func (s anchorStore) installBundle(e *edit, before *state, after *anchors, real 
 	if !before.bundle {
 		s.nameUnexplained(e, before, want)
 		report, err := e.extend(s.id, real, bundleAs(s.style), want)
-		e.record.file(real).shareHeld(others)
+		e.record.file(real).ShareHeld(others)
 		return func() (StoreReport, error) { return report, nil }, err
 	}
 	if before.data == nil {
@@ -210,15 +211,15 @@ func (s anchorStore) installBundle(e *edit, before *state, after *anchors, real 
 			report.Added++
 		}
 		if others[w.Fingerprint()] && !e.record.old[w.Fingerprint()] {
-			e.record.file(real).share(w.Fingerprint())
+			e.record.file(real).Share(w.Fingerprint())
 		}
 	}
 	data, err := s.write(e, before, after, real)
 	if err != nil {
 		return nil, err
 	}
-	if f := e.record.file(real); f.asLeft(before.data) {
-		f.left(data)
+	if f := e.record.file(real); f.AsLeft(before.data) {
+		f.Left(data)
 	}
 	total := e.readBack(real, bundleAs(s.style), want, &certs.Set{})
 	return func() (StoreReport, error) {
@@ -246,7 +247,7 @@ func (s anchorStore) write(e *edit, before *state, after *anchors, real string) 
 // notePlaces notes where ours are in data, a bundle of anchors, which was another.
 func (s anchorStore) notePlaces(e *edit, a *anchors, real string, was, data []byte) {
 	file := e.record.file(real)
-	asLeft := file.asLeft(was) // so that it cannot be told whether the tool wrote it since
+	asLeft := file.AsLeft(was) // so that it cannot be told whether the tool wrote it since
 	byHand := func(c *certs.Certificate) bool {
 		return asLeft && slices.Contains(file.Held, c.Fingerprint().String())
 	}
@@ -255,13 +256,13 @@ func (s anchorStore) notePlaces(e *edit, a *anchors, real string, was, data []by
 	for _, f := range a.files {
 		blocks, _ := e.reader.Read(f.data)
 		if c := e.reader.Single(f.data); c != nil && isOurs(f.path) && e.record.cert(c.Fingerprint()) != nil && !byHand(c) {
-			at := placed{Fingerprint: c.Fingerprint().String(), Behind: last}
+			at := recorded.Place{Fingerprint: c.Fingerprint().String(), Behind: last}
 			e.record.added(c, storeOf(s.id, real))
-			file.place(at)
+			file.Put(at)
 		}
 		for _, block := range blocks {
 			if block.Cert != nil {
-				last = append([]string{mark(block.Cert.Fingerprint())}, last[:min(len(last), predecessors-1)]...)
+				last = append([]string{recorded.Mark(block.Cert.Fingerprint())}, last[:min(len(last), recorded.Predecessors-1)]...)
 			}
 		}
 	}
@@ -445,7 +446,7 @@ func (b *anchorBundle) undecided(w *withdrawal) bool {
 			c := b.reader.Single(a.data)
 			return c != nil && c.Fingerprint() == f
 		})
-		if err == nil && w.gone[f] && w.why[f] == "" && anchored && w.file.asLeft(b.data) {
+		if err == nil && w.gone[f] && w.why[f] == "" && anchored && w.file.AsLeft(b.data) {
 			return true
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/installer/internal/recorded"
 	"github.com/certgraft/certgraft/internal/browser"
 	"github.com/certgraft/certgraft/internal/hint"
 )
@@ -80,7 +81,7 @@ func (e *edit) inPolicies(note func(c *certs.Certificate, name string)) error {
 // recordedKind returns whose policies a file has that something was installed into:
 // for Firefox, the record has the files of certificates beside it.
 func (e *edit) recordedKind(name string) browser.Kind {
-	if slices.ContainsFunc(e.record.file(name).Added, func(p placed) bool { return p.Alias != "" }) {
+	if slices.ContainsFunc(e.record.file(name).Added, func(p recorded.Place) bool { return p.Alias != "" }) {
 		return browser.Firefox
 	}
 	return browser.Chromium
@@ -179,7 +180,7 @@ func (f *policyFile) add(w wanted) error {
 		entry = "/" + name
 	}
 	f.added = append(f.added, entry)
-	f.record.file(f.name).place(placed{Fingerprint: w.Fingerprint().String(), Alias: f.alias(entry)})
+	f.record.file(f.name).Put(recorded.Place{Fingerprint: w.Fingerprint().String(), Alias: f.alias(entry)})
 	return nil
 }
 
@@ -207,7 +208,7 @@ func (f *policyFile) drop(w *withdrawal) error {
 		}
 	}
 	for print := range w.ours {
-		if at, known := w.file.placeOf(print); known && w.gone[print] && isOurs(at.Alias) {
+		if at, known := w.file.PlaceOf(print); known && w.gone[print] && isOurs(at.Alias) {
 			if err := f.root.Remove(strings.TrimPrefix(at.Alias, "/")); err != nil {
 				return err
 			}
@@ -225,7 +226,7 @@ func (f *policyFile) drop(w *withdrawal) error {
 // none. What stays is named.
 func (f *policyFile) ours(w *withdrawal, print certs.Fingerprint, at []int) int {
 	mine := -1
-	if placed, known := w.file.placeOf(print); known && w.ours[print] {
+	if placed, known := w.file.PlaceOf(print); known && w.ours[print] {
 		for _, i := range at {
 			if f.alias(f.entries[i]) == placed.Alias {
 				mine = i

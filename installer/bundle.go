@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/installer/internal/recorded"
 	"github.com/certgraft/certgraft/internal/hint"
 	"github.com/certgraft/certgraft/internal/pemfile"
 )
@@ -231,9 +232,9 @@ func (b *bundle) drop(w *withdrawal) error {
 // leave makes data, in which all of ours stand that stay, what the bundle holds.
 func (b *bundle) leave(w *withdrawal, data []byte) {
 	if b.remain(b.ours, w.gone) {
-		stands := w.file.standing(b.reader.Copies(b.data, b.style))
+		stands := w.file.Standing(b.reader.Copies(b.data, b.style))
 		maps.DeleteFunc(stands, func(f certs.Fingerprint, _ int) bool { return w.gone[f] })
-		w.file.settle(stands, b.reader.Copies(data, b.style))
+		w.file.Settle(stands, b.reader.Copies(data, b.style))
 	} else {
 		data = b.undo(data)
 	}
@@ -263,7 +264,7 @@ func (b *bundle) encode() ([]byte, error) {
 
 // append writes certificates behind a text, and notes where they are.
 func (b *bundle) append(text []byte, more []*certs.Certificate) []byte {
-	at := placed{Gap: len(text)}
+	at := recorded.Place{Gap: len(text)}
 	copies := b.reader.Copies(text, b.style)
 	b.keepPlaces(copies)
 	file := b.record.file(b.name)
@@ -271,15 +272,15 @@ func (b *bundle) append(text []byte, more []*certs.Certificate) []byte {
 	if len(copies) > 0 {
 		file.Head = copies[0].Gap
 		last := copies[len(copies)-1]
-		at = placed{Behind: lastOf(copies, len(copies)), Gap: len(text) - last.End(), Above: above(copies, len(copies))}
+		at = recorded.Place{Behind: recorded.LastOf(copies, len(copies)), Gap: len(text) - last.End(), Above: recorded.Above(copies, len(copies))}
 	}
 	text = bytes.Clone(text)
 	for _, c := range more {
 		text = b.style.Append(text, c)
 		at.Fingerprint = c.Fingerprint().String()
-		file.place(at)
-		before := append([]string{mark(c.Fingerprint())}, at.Behind...)
-		at = placed{Behind: before[:min(len(before), predecessors)]}
+		file.Put(at)
+		before := append([]string{recorded.Mark(c.Fingerprint())}, at.Behind...)
+		at = recorded.Place{Behind: before[:min(len(before), recorded.Predecessors)]}
 	}
 	return text
 }
@@ -288,15 +289,15 @@ func (b *bundle) append(text []byte, more []*certs.Certificate) []byte {
 // there are two, someone else has it too, as has who began the file anew.
 func (b *bundle) keepPlaces(copies []pemfile.Copy) {
 	file, seen := b.record.file(b.name), map[certs.Fingerprint]bool{}
-	anew := file.isAnew(copies)
+	anew := file.IsAnew(copies)
 	for _, c := range copies {
 		f := c.Cert.Fingerprint()
-		if _, known := file.placeOf(f); b.ours[f] && (seen[f] || anew && known) {
-			file.share(f)
+		if _, known := file.PlaceOf(f); b.ours[f] && (seen[f] || anew && known) {
+			file.Share(f)
 		}
 		seen[f] = true
 	}
-	file.settle(file.standing(copies), copies)
+	file.Settle(file.Standing(copies), copies)
 }
 
 // repair returns a bundle that all programs read and that ends with a line
@@ -346,10 +347,10 @@ func (b *bundle) unreadable(err error) error {
 // undo makes a file what it was before it was repaired, unless someone else has
 // changed it since.
 func (b *bundle) undo(data []byte) []byte {
-	recorded := b.record.store(b.store)
-	done := recorded.repairs(b.name)
-	recorded.forget(b.name)
-	if n := len(done); n > 0 && digest(data) != done[n-1].SHA256 {
+	inStore := b.record.store(b.store)
+	done := inStore.repairs(b.name)
+	inStore.forget(b.name)
+	if n := len(done); n > 0 && recorded.Digest(data) != done[n-1].SHA256 {
 		b.tell("/%s was changed by someone else since it was repaired: what was taken out stays out", b.name)
 		return data
 	}

@@ -63,7 +63,7 @@ func (e *edit) warnHardLink(name string) {
 // store.
 func (e *edit) heldBefore(name string, w wanted) {
 	if !e.record.old[w.Fingerprint()] && !e.record.claims(name)[w.Fingerprint()] {
-		e.record.file(name).hold(w.Fingerprint())
+		e.record.file(name).Hold(w.Fingerprint())
 	}
 }
 
@@ -112,8 +112,8 @@ func (e *edit) extend(store, name string, as format, want []wanted) (StoreReport
 	if err != nil {
 		return report, err
 	}
-	if f := e.record.file(name); f.SHA256 == "" || !bytes.Equal(data, was) && f.asLeft(was) {
-		f.left(data)
+	if f := e.record.file(name); f.SHA256 == "" || !bytes.Equal(data, was) && f.AsLeft(was) {
+		f.Left(data)
 	}
 	if bytes.Equal(data, was) {
 		return report, nil
@@ -167,8 +167,8 @@ func (e *edit) shrink(store string, as format, w *withdrawal) error {
 	if bytes.Equal(data, was) {
 		return nil
 	}
-	if w.file.asLeft(was) {
-		w.file.left(data)
+	if w.file.AsLeft(was) {
+		w.file.Left(data)
 	}
 	return e.root.WriteFile(w.name, data, 0o644)
 }

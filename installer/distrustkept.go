@@ -12,6 +12,7 @@ import (
 	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/installer/internal/distrusted"
 	"github.com/certgraft/certgraft/installer/internal/edk2"
+	"github.com/certgraft/certgraft/installer/internal/recorded"
 	"github.com/certgraft/certgraft/internal/order"
 	"github.com/certgraft/certgraft/internal/pemfile"
 	"github.com/certgraft/certgraft/keystore"
@@ -269,7 +270,7 @@ func (b *ban) changeOf(before *rootfs.Overlay, c rootfs.Change) (distrusted.Chan
 	}
 	switch {
 	case c.Prior == nil && c.Mode.IsRegular():
-		change.Made = digest(c.Data)
+		change.Made = recorded.Digest(c.Data)
 	case c.Mode&fs.ModeSymlink != 0 || c.Prior.Mode()&fs.ModeSymlink != 0:
 		change.Link = &distrusted.Link{Now: c.Target}
 		if c.Prior != nil {
@@ -285,7 +286,7 @@ func (b *ban) changeOf(before *rootfs.Overlay, c rootfs.Change) (distrusted.Chan
 		return change, err
 	default: // of policies
 		data, err := before.Content(c.Name)
-		change.File, change.Made = fileOf(c.Prior, data), digest(c.Data)
+		change.File, change.Made = fileOf(c.Prior, data), recorded.Digest(c.Data)
 		return change, err
 	}
 	return change, nil
@@ -470,7 +471,7 @@ func (g *giver) unmake(c distrusted.Change) error {
 	switch {
 	case err != nil || data == nil:
 		return err
-	case digest(data) != c.Made:
+	case recorded.Digest(data) != c.Made:
 		g.tell("/%s was changed by someone else since it was made, and stays", c.Path)
 		return nil
 	}
@@ -483,7 +484,7 @@ func (g *giver) unedit(c distrusted.Change) error {
 	switch {
 	case err != nil || data == nil:
 		return err
-	case digest(data) != c.Made:
+	case recorded.Digest(data) != c.Made:
 		g.tell("/%s was changed by someone else since it was edited: what it has of distrusted CAs stays", c.Path)
 		return nil
 	}
@@ -650,15 +651,15 @@ func (g *giver) follow(name string, before, after []pemfile.Copy) {
 		return
 	}
 	numbered(before, func(_ int, c pemfile.Copy, n int) {
-		if at, known := file.placeOf(c.Cert.Fingerprint()); known && c.Exact() && isAt(at, c, before) {
+		if at, known := file.PlaceOf(c.Cert.Fingerprint()); known && c.Exact() && recorded.IsAt(at, c, before) {
 			which[c.Cert.Fingerprint()] = n
 		}
 	})
 	numbered(after, func(i int, c pemfile.Copy, n int) {
-		was, known := file.placeOf(c.Cert.Fingerprint())
-		now := placed{Fingerprint: was.Fingerprint, Behind: lastOf(after, i), Gap: c.Gap}
+		was, known := file.PlaceOf(c.Cert.Fingerprint())
+		now := recorded.Place{Fingerprint: was.Fingerprint, Behind: recorded.LastOf(after, i), Gap: c.Gap}
 		if known && which[c.Cert.Fingerprint()] == n && (!slices.Equal(was.Behind, now.Behind) || was.Gap != now.Gap) {
-			file.place(now)
+			file.Put(now)
 			g.moved = true
 		}
 	})

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/installer/internal/recorded"
 	"github.com/certgraft/certgraft/internal/hint"
 	"github.com/certgraft/certgraft/internal/pemfile"
 	"github.com/certgraft/certgraft/internal/settings"
@@ -311,7 +312,7 @@ func (k *keystoreFile) add(w wanted) error {
 	entries := k.Entries()
 	for _, e := range slices.Backward(entries) {
 		if e.Cert.Fingerprint() == w.Fingerprint() {
-			k.record.file(k.name).place(placed{Fingerprint: w.Fingerprint().String(), Alias: e.Alias})
+			k.record.file(k.name).Put(recorded.Place{Fingerprint: w.Fingerprint().String(), Alias: e.Alias})
 			break
 		}
 	}
@@ -342,7 +343,7 @@ func (k *keystoreFile) drop(w *withdrawal) error {
 // one that an older record knows or the tool made, would have been.
 func (k *keystoreFile) isOurs(w *withdrawal, e keystore.Entry) bool {
 	f := e.Cert.Fingerprint()
-	at, known := w.file.placeOf(f)
+	at, known := w.file.PlaceOf(f)
 	switch {
 	case known && strings.EqualFold(at.Alias, e.Alias):
 		return true

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/installer/internal/recorded"
 	"github.com/certgraft/certgraft/internal/hint"
 	"github.com/certgraft/certgraft/internal/order"
 	"github.com/certgraft/certgraft/internal/pemfile"
@@ -31,7 +32,7 @@ type record struct {
 	Certificates []recordedCert   `json:"certificates"`
 	Sources      []recordedSource `json:"sources"`
 	Stores       []recordedStore  `json:"stores"`
-	Files        []recordedFile   `json:"files,omitempty"`
+	Files        []recorded.File  `json:"files,omitempty"`
 	Directories  []string         `json:"directories,omitempty"` // made by certgraft
 	Environment  []SetVariable    `json:"environment,omitempty"` // in the config of the image, by certgraft patch
 
@@ -337,21 +338,21 @@ func (r *record) store(name string) *recordedStore {
 }
 
 // file returns the entry of a file, and makes one where it is missing.
-func (r *record) file(name string) *recordedFile {
-	i := slices.IndexFunc(r.Files, func(f recordedFile) bool { return f.Path == name })
+func (r *record) file(name string) *recorded.File {
+	i := slices.IndexFunc(r.Files, func(f recorded.File) bool { return f.Path == name })
 	if i < 0 {
-		r.Files = append(r.Files, recordedFile{Path: name})
+		r.Files = append(r.Files, recorded.File{Path: name})
 		i = len(r.Files) - 1
 	}
 	return &r.Files[i]
 }
 
 func (r *record) sortFiles() {
-	r.Files = slices.DeleteFunc(r.Files, func(f recordedFile) bool { return len(f.Added) == 0 && len(f.Held) == 0 && len(f.Shared) == 0 })
-	order.Sort(r.Files, func(a, b recordedFile) int { return cmp.Compare(a.Path, b.Path) })
+	r.Files = slices.DeleteFunc(r.Files, func(f recorded.File) bool { return len(f.Added) == 0 && len(f.Held) == 0 && len(f.Shared) == 0 })
+	order.Sort(r.Files, func(a, b recorded.File) int { return cmp.Compare(a.Path, b.Path) })
 	for i := range r.Files {
 		f := &r.Files[i]
-		order.Sort(f.Added, func(a, b placed) int { return cmp.Compare(a.Fingerprint, b.Fingerprint) })
+		order.Sort(f.Added, func(a, b recorded.Place) int { return cmp.Compare(a.Fingerprint, b.Fingerprint) })
 		slices.Sort(f.Held)
 		slices.Sort(f.Shared)
 		if len(f.Held) == 0 {
@@ -368,7 +369,7 @@ func (r *record) forgetFiles(gone map[certs.Fingerprint]bool) {
 	}
 	for i := range r.Files {
 		f := &r.Files[i]
-		f.Added = slices.DeleteFunc(f.Added, func(p placed) bool { return isGone(p.Fingerprint) })
+		f.Added = slices.DeleteFunc(f.Added, func(p recorded.Place) bool { return isGone(p.Fingerprint) })
 		f.Held = slices.DeleteFunc(f.Held, isGone)
 		f.Shared = slices.DeleteFunc(f.Shared, isGone)
 	}
@@ -390,12 +391,12 @@ func (s *recordedStore) create(name string) {
 // repair makes the changes to a file that held data, and enters them: behind
 // those that led to it, else in place of what was done before.
 func (s *recordedStore) repair(name string, data []byte, steps [][]pemfile.Cut) []byte {
-	if before := s.repairs(name); len(steps) > 0 && len(before) > 0 && before[len(before)-1].SHA256 != digest(data) {
+	if before := s.repairs(name); len(steps) > 0 && len(before) > 0 && before[len(before)-1].SHA256 != recorded.Digest(data) {
 		s.forget(name)
 	}
 	for _, cuts := range steps {
 		data = pemfile.Patch(data, cuts)
-		s.Repairs = append(s.Repairs, repair{name, digest(data), cuts})
+		s.Repairs = append(s.Repairs, repair{name, recorded.Digest(data), cuts})
 	}
 	return data
 }

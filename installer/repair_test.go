@@ -6,6 +6,7 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/certgraft/certgraft/installer/internal/recorded"
 	"github.com/certgraft/certgraft/internal/roottest"
 	"github.com/certgraft/certgraft/rootfs"
 )
@@ -22,7 +23,7 @@ func TestRepairAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	tree = changed(tree, o)
-	tree[RecordPath].Data = []byte(strings.Replace(string(tree[RecordPath].Data), digest([]byte(good)), digest([]byte(good+bad)), 1))
+	tree[RecordPath].Data = []byte(strings.Replace(string(tree[RecordPath].Data), recorded.Digest([]byte(good)), recorded.Digest([]byte(good+bad)), 1))
 	tree[RecordPath].Data = []byte(strings.Replace(string(tree[RecordPath].Data), `"behind": [`, fmt.Sprintf(`"gap": %d, "behind": [`, len(bad)), 1))
 	tree[name].Data = []byte(good + bad + string(corp.Certs.AppendPEM(nil)))
 	o = rootfs.NewOverlay(tree)

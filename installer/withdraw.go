@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/installer/internal/recorded"
 	"github.com/certgraft/certgraft/internal/pemfile"
 )
 
@@ -16,7 +17,7 @@ type withdrawal struct {
 	why     explanation // what remains; nil where the store has no sources of its own
 	made    bool        // a tool makes the file of those sources
 	claimed bool        // only what the record says was added is the tool's or this program's
-	file    *recordedFile
+	file    *recorded.File
 	ours    map[certs.Fingerprint]bool // what the record says was added
 }
 
@@ -71,7 +72,7 @@ func (w *withdrawal) pick(copies, all []pemfile.Copy, data []byte) (pemfile.Copy
 	}
 	held := slices.Contains(w.file.Held, f.String())
 	switch {
-	case held && w.made && (w.file.asLeft(data) || w.claimed):
+	case held && w.made && (w.file.AsLeft(data) || w.claimed):
 		w.stay(f, "it was in /"+w.name+" before it was installed")
 		return pemfile.Copy{}, false
 	case len(copies) == 1 && slices.Contains(w.file.Shared, f.String()):
@@ -119,12 +120,12 @@ func (w *withdrawal) mine(copies, all []pemfile.Copy) int {
 	if !w.ours[f] {
 		return -1
 	}
-	at, known := w.file.placeOf(f)
-	if known && w.file.isAnew(all) {
+	at, known := w.file.PlaceOf(f)
+	if known && w.file.IsAnew(all) {
 		return -1
 	}
 	for i, c := range slices.Backward(copies) {
-		if c.Exact() && (!known && c.Gap == 0 || known && isAt(at, c, all)) {
+		if c.Exact() && (!known && c.Gap == 0 || known && recorded.IsAt(at, c, all)) {
 			return i
 		}
 	}
@@ -134,7 +135,7 @@ func (w *withdrawal) mine(copies, all []pemfile.Copy) int {
 // toolsOwn returns the first copy that a tool would have written, in a file that
 // begins as a tool begins it: the first certificate stands behind the head of the file.
 func (w *withdrawal) toolsOwn(copies, all []pemfile.Copy) int {
-	if w.file.isAnew(all) {
+	if w.file.IsAnew(all) {
 		return -1
 	}
 	return slices.IndexFunc(copies, func(c pemfile.Copy) bool {

@@ -21,7 +21,7 @@ var rules = map[string][]string{
 	"internal/command":              {"bundles", "image", "installer", "probe", "certs", "keystore", "rootfs", "internal/command/audit", "internal/command/bill", "internal/command/launch", "internal/command/step", "internal/command/page", "internal/command/words", "github.com/urfave/cli/v2", "github.com/schollz/progressbar/v3", "internal/hint", "internal/atomicfile", "internal/input", "internal/order", "internal/web", "readers", "internal/settings", "internal/command/oci"},
 	"bundles":                       {"certs", "internal/hint", "internal/input", "internal/atomicfile", "internal/web", "keystore", "internal/lines", "internal/order"},
 	"image":                         {"rootfs", "github.com/klauspost/compress", "image/internal/oci", "image/internal/layer", "image/internal/registry", "image/internal/known", "image/internal/store", "internal/hint", "internal/order"},
-	"installer":                     {"readers", "installer/internal/blocklist", "installer/internal/edk2", "internal/pemfile", "certs", "keystore", "rootfs", "internal/hint", "internal/order", "internal/settings", "internal/browser", "installer/internal/distrusted"},
+	"installer":                     {"readers", "installer/internal/blocklist", "installer/internal/edk2", "internal/pemfile", "certs", "keystore", "rootfs", "internal/hint", "internal/order", "internal/settings", "internal/browser", "installer/internal/distrusted", "installer/internal/recorded"},
 	"internal/pemfile":              {"certs", "internal/order"},
 	"readers":                       {"certs", "keystore", "rootfs", "internal/pemfile", "internal/settings", "internal/signed", "internal/glob"},
 	"probe":                         {"certs", "keystore", "rootfs", "internal/signed", "readers"},
@@ -53,6 +53,7 @@ var rules = map[string][]string{
 	"installer/internal/edk2":       {},
 	"internal/settings":             {},
 	"installer/internal/distrusted": {"certs", "keystore", "internal/hint", "internal/order"},
+	"installer/internal/recorded":   {"certs", "internal/pemfile"},
 	"internal/command/oci":          {"internal/atomicfile"},
 }
 
