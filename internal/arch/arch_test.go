@@ -52,7 +52,7 @@ var rules = map[string][]string{
 	"installer/internal/blocklist":  {"certs"},
 	"installer/internal/edk2":       {},
 	"internal/settings":             {},
-	"installer/internal/distrusted": {"certs", "keystore", "internal/hint", "internal/order"},
+	"installer/internal/distrusted": {"installer/internal/edk2", "internal/pemfile", "certs", "keystore", "internal/hint", "internal/order"},
 	"installer/internal/recorded":   {"certs", "internal/pemfile"},
 	"internal/command/oci":          {"internal/atomicfile"},
 }

@@ -121,6 +121,41 @@ func (f *File) Settle(stands map[certs.Fingerprint]int, copies []pemfile.Copy) {
 	}
 }
 
+// Follow notes where what was put is now that others stand before it again, and
+// reports whether that is another place.
+func (f *File) Follow(before, after []pemfile.Copy) (moved bool) {
+	which := map[certs.Fingerprint]int{} // of the copies of one certificate, from 1
+	if len(before) == 0 || before[0].Gap != f.Head {
+		return false
+	}
+	numbered(before, func(_ int, c pemfile.Copy, n int) {
+		if at, known := f.PlaceOf(c.Cert.Fingerprint()); known && c.Exact() && IsAt(at, c, before) {
+			which[c.Cert.Fingerprint()] = n
+		}
+	})
+	numbered(after, func(i int, c pemfile.Copy, n int) {
+		was, known := f.PlaceOf(c.Cert.Fingerprint())
+		now := Place{Fingerprint: was.Fingerprint, Behind: LastOf(after, i), Gap: c.Gap}
+		if known && which[c.Cert.Fingerprint()] == n && (!slices.Equal(was.Behind, now.Behind) || was.Gap != now.Gap) {
+			f.Put(now)
+			moved = true
+		}
+	})
+	if len(which) > 0 && f.Head != after[0].Gap {
+		f.Head, moved = after[0].Gap, true
+	}
+	return moved
+}
+
+// numbered calls visit with each copy, and how many of its certificate it makes.
+func numbered(copies []pemfile.Copy, visit func(i int, c pemfile.Copy, n int)) {
+	count := map[certs.Fingerprint]int{}
+	for i, c := range copies {
+		count[c.Cert.Fingerprint()]++
+		visit(i, c, count[c.Cert.Fingerprint()])
+	}
+}
+
 // Predecessors is how many certificates before one are recorded: someone may take
 // the nearest out.
 const Predecessors = 3
