@@ -6,11 +6,16 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
-const buildkitVersion = "v0.34.2"
+const (
+	buildkitVersion = "v0.34.2"
+	buildxVersion   = "v0.38.2"
+)
 
 // BuildKit is a current buildkitd, which Debian has not.
 type BuildKit struct{ dir, built string }
@@ -52,20 +57,56 @@ func (b *BuildKit) Build(t *testing.T, dir string, args ...string) (string, erro
 	return b.Try(t, append([]string{"build", "--progress", "plain", "--frontend", "dockerfile.v0", "--local", "context=" + dir, "--local", "dockerfile=" + dir}, args...)...)
 }
 
+// Buildx is docker's client of BuildKit, of a current release.
+type Buildx struct {
+	program, config string
+	dir             string // where it runs
+}
+
+// Buildx returns one that builds by this BuildKit. It is built once.
+func (b *BuildKit) Buildx(t *testing.T) Buildx {
+	t.Helper()
+	built := buildTools(t, "buildx-"+buildxVersion, "github.com/docker/buildx/cmd/buildx@"+buildxVersion)
+	x := Buildx{filepath.Join(built, "buildx"), t.TempDir(), t.TempDir()}
+	if out, err := x.Try(t, "create", "--name", "rig", "--driver", "remote", "--use", b.address()); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return x
+}
+
+// In returns the same in another directory.
+func (x Buildx) In(dir string) Buildx {
+	x.dir = dir
+	return x
+}
+
+// Try runs buildx.
+func (x Buildx) Try(t *testing.T, args ...string) (string, error) {
+	t.Helper()
+	return Try(t, "env", append([]string{"-C", x.dir, "OTEL_TRACES_EXPORTER=none", "BUILDKIT_PROGRESS=plain", "DOCKER_CONFIG=" + x.config, "BUILDX_CONFIG=" + x.config, x.program}, args...)...)
+}
+
 // buildBuildKit returns the directory that has buildkitd and buildctl.
 func buildBuildKit(t *testing.T) string {
 	t.Helper()
-	dir := filepath.Join(CacheDir(t), "buildkit-"+buildkitVersion)
+	return buildTools(t, "buildkit-"+buildkitVersion, "github.com/moby/buildkit/cmd/buildkitd@"+buildkitVersion, "github.com/moby/buildkit/cmd/buildctl@"+buildkitVersion)
+}
+
+// buildTools returns the directory of the cache that has programs, each built of
+// its package and version.
+func buildTools(t *testing.T, name string, packages ...string) string {
+	t.Helper()
+	dir := filepath.Join(CacheDir(t), name)
 	if _, err := os.Stat(dir); err == nil {
 		return dir
 	}
 	fresh := dir + ".new"
-	for _, script := range []string{
-		`rm -rf "$1" && mkdir "$1"`,
-		fmt.Sprintf(`cd "$1" && go mod init engine && go get -tool github.com/moby/buildkit/cmd/buildkitd@%[1]s github.com/moby/buildkit/cmd/buildctl@%[1]s`, buildkitVersion),
-		`cd "$1" && CGO_ENABLED=0 go build -trimpath -o buildkitd github.com/moby/buildkit/cmd/buildkitd`,
-		`cd "$1" && CGO_ENABLED=0 go build -trimpath -o buildctl github.com/moby/buildkit/cmd/buildctl`,
-	} {
+	scripts := []string{`rm -rf "$1" && mkdir "$1"`, `cd "$1" && go mod init engine && go get -tool ` + strings.Join(packages, " ")}
+	for _, p := range packages {
+		p, _, _ = strings.Cut(p, "@")
+		scripts = append(scripts, fmt.Sprintf(`cd "$1" && CGO_ENABLED=0 go build -trimpath -o %s %s`, path.Base(p), p))
+	}
+	for _, script := range scripts {
 		cmd := exec.Command("sh", "-ec", script, "sh", fresh)
 		if out, err := cmd.CombinedOutput(); err != nil { // which may take longer than what Run allows
 			t.Fatalf("%s: %v\n%s", script, err, out)

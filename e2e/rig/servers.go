@@ -40,6 +40,13 @@ func ServeTLS(t *testing.T, a Authority, address string, handler http.Handler) i
 	if err != nil {
 		t.Fatal(err)
 	}
+	serve(t, listener, handler)
+	return listener.Addr().(*net.TCPAddr).Port
+}
+
+// serve answers until the test ends.
+func serve(t *testing.T, listener net.Listener, handler http.Handler) {
+	t.Helper()
 	server := &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: 10 * time.Second,
@@ -47,7 +54,6 @@ func ServeTLS(t *testing.T, a Authority, address string, handler http.Handler) i
 	}
 	go func() { _ = server.Serve(listener) }()
 	t.Cleanup(func() { _ = server.Close() })
-	return listener.Addr().(*net.TCPAddr).Port
 }
 
 // Postgres runs PostgreSQL on loopback with the certificate of a, until the
