@@ -37,6 +37,9 @@ func settingsOf(ctx context.Context, c client.Client, o options) (steps.Settings
 	if s.Own, err = ownImage(ctx, c); err != nil {
 		return s, fmt.Errorf("certgraft: %w", err)
 	}
+	if _, err := os.Stat(steps.Program); err != nil {
+		return s, fmt.Errorf("certgraft: the frontend's own image has no %s, build it by frontend/Dockerfile: %w", steps.Program, err)
+	}
 	s.Baked, err = hasBaked()
 	return s, err
 }
