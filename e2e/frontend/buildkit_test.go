@@ -107,29 +107,12 @@ func TestBuildKit(t *testing.T) {
 			}
 		})
 	}
+	t.Run("clients", s.fewClients)
 	t.Run("digest", s.sameDigest)
-	t.Run("optional", func(t *testing.T) {
-		out, err := s.kit.Build(t, s.dockerfile(t, "RUN curl -sS URL # without the secret"), s.frontend()[:2]...)
-		if err == nil || !strings.Contains(out, "certificate") {
-			t.Errorf("a build without the secret is not the plain one: %v\n%s", err, out)
-		}
-	})
-	t.Run("refused", func(t *testing.T) {
-		empty := rig.Write(t, filepath.Join(t.TempDir(), "empty.pem"), "no certificate\n")
-		s := setup{s.kit, s.registry, empty, s.url}
-		out, err := s.kit.Build(t, s.dockerfile(t, "RUN echo a secret without a certificate"), s.frontend()...)
-		if err == nil || !strings.Contains(out, "certgraft: ") || !strings.Contains(out, "certificate") {
-			t.Errorf("a secret without a certificate: %v\n%s", err, out)
-		}
-	})
-	t.Run("syntax", func(t *testing.T) {
-		out, err := s.kit.Build(t, s.dockerfile(t, "RUNN x"), s.frontend()...)
-		if err == nil || !strings.Contains(out, "Dockerfile:2") || !strings.Contains(out, "unknown instruction: RUNN") {
-			t.Errorf("a damaged Dockerfile: %v\n%s", err, out)
-		}
-	})
+	t.Run("refused", s.badInput)
+	t.Run("words", s.sameWords)
 	t.Run("baked", s.bakedCA)
-	t.Run("cached", s.anotherCA)
+	t.Run("cache", s.cache)
 	t.Run("subrequests", s.subrequests)
 	t.Run("install", func(t *testing.T) {
 		dir := s.dockerfile(t, "RUN echo installed > /mark")
@@ -166,19 +149,6 @@ func (s setup) bakedCA(t *testing.T) {
 	out, err := s.kit.Build(t, s.dockerfile(t, "RUN env -i curl -sS URL && echo baked"), "--opt", "build-arg:BUILDKIT_SYNTAX="+s.registry.Host+"/company:1")
 	if err != nil {
 		t.Errorf("%v\n%s", err, out)
-	}
-}
-
-// anotherCA: the secret is no part of a step's key.
-func (s setup) anotherCA(t *testing.T) {
-	dir := s.dockerfile(t, "RUN echo cached > /cached")
-	if out, err := s.kit.Build(t, dir, s.frontend()...); err != nil || !strings.Contains(out, "RUN echo cached") {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	s.ca = rig.NewAuthority(t, "Example Other Proxy").CAFile
-	out, err := s.kit.Build(t, dir, s.frontend()...)
-	if _, step, _ := strings.Cut(out, "RUN echo cached"); err != nil || !strings.Contains(step, "CACHED") {
-		t.Errorf("another CA runs the step again: %v\n%s", err, out)
 	}
 }
 
