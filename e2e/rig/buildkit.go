@@ -3,6 +3,7 @@
 package rig
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"os/exec"
@@ -18,29 +19,68 @@ const (
 )
 
 // BuildKit is a current buildkitd, which Debian has not.
-type BuildKit struct{ dir, built string }
+type BuildKit struct {
+	dir, built  string
+	snapshotter string
+}
+
+// KitOptions say how a buildkitd is not as it comes.
+type KitOptions struct {
+	Snapshotter string // "" is overlayfs
+	Wrapped     string // a CA: every container is made by certgraft-runc, and is to trust it
+}
 
 // StartBuildKit runs one until the test ends, with steps in this machine's
 // network. It takes images from the registry without TLS. It is built once.
 func StartBuildKit(t *testing.T, registry Registry) *BuildKit {
+	t.Helper()
+	return StartBuildKitWith(t, registry, KitOptions{})
+}
+
+// StartBuildKitWith is StartBuildKit for another one.
+func StartBuildKitWith(t *testing.T, registry Registry, o KitOptions) *BuildKit {
 	t.Helper()
 	built := buildBuildKit(t)
 	dir, err := os.MkdirTemp("", "certgraft-buildkit-") //nolint:usetesting // the path of a socket has little room
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &BuildKit{dir, built}
+	b := &BuildKit{dir, built, cmp.Or(o.Snapshotter, "overlayfs")}
 	t.Cleanup(func() {
 		if err := os.RemoveAll(dir); err != nil {
 			t.Error(err)
 		}
 	})
+	worker := fmt.Sprintf("[worker.oci]\n  networkMode = \"host\"\n  snapshotter = %q\n", b.snapshotter)
+	daemon := []string{"sh", "-ec", `exec "$@"`, "sh"}
+	if o.Wrapped != "" {
+		wrapper := filepath.Join(dir, "certgraft-runc")
+		Run(t, "ln", "-s", Certgraft, wrapper)
+		worker += fmt.Sprintf("  binary = %q\n", wrapper)
+		host := Write(t, filepath.Join(dir, "host/host.json"), fmt.Sprintf(`{"sources": [%q], "strict": true}`, o.Wrapped))
+		daemon = []string{"unshare", "-m", "sh", "-ec", apart, "sh", filepath.Dir(host)}
+	}
 	config := Write(t, filepath.Join(dir, "buildkitd.toml"), fmt.Sprintf(
-		"insecure-entitlements = [\"network.host\"]\n[worker.oci]\n  networkMode = \"host\"\n[worker.containerd]\n  enabled = false\n[registry.%q]\n  http = true\n", registry.Host))
-	cmd := exec.Command(filepath.Join(built, "buildkitd"), "--config", config, "--root", filepath.Join(dir, "root"), "--addr", b.address())
+		"insecure-entitlements = [\"network.host\"]\n%s[worker.containerd]\n  enabled = false\n[registry.%q]\n  http = true\n", worker, registry.Host))
+	daemon = append(daemon, filepath.Join(built, "buildkitd"), "--config", config, "--root", b.root(), "--addr", b.address())
+	cmd := exec.Command(daemon[0], daemon[1:]...)
 	cmd.Env = append(os.Environ(), "OTEL_TRACES_EXPORTER=none")
 	Background(t, cmd, func() bool { _, err := b.Try(t, "debug", "workers"); return err == nil })
 	return b
+}
+
+// apart runs a program with an /etc/certgraft and a /run of its own: they are one
+// for the whole machine.
+const apart = `mount -t tmpfs none /run; mkdir -p /run/etc/upper /run/etc/work
+mount -t overlay -o lowerdir=/etc,upperdir=/run/etc/upper,workdir=/run/etc/work none /etc
+mkdir /etc/certgraft; cp "$1"/* /etc/certgraft/; shift; exec "$@"`
+
+func (b *BuildKit) root() string { return filepath.Join(b.dir, "root") }
+
+// Blob returns a manifest, a configuration or a layer that it has stored.
+func (b *BuildKit) Blob(t *testing.T, digest string) string {
+	t.Helper()
+	return Read(t, filepath.Join(b.root(), "runc-"+b.snapshotter, "content/blobs", strings.Replace(digest, ":", "/", 1)))
 }
 
 func (b *BuildKit) address() string { return "unix://" + filepath.Join(b.dir, "s") }
@@ -54,7 +94,18 @@ func (b *BuildKit) Try(t *testing.T, args ...string) (string, error) {
 // Build builds the Dockerfile of a directory, with more arguments for buildctl.
 func (b *BuildKit) Build(t *testing.T, dir string, args ...string) (string, error) {
 	t.Helper()
-	return b.Try(t, append([]string{"build", "--progress", "plain", "--frontend", "dockerfile.v0", "--local", "context=" + dir, "--local", "dockerfile=" + dir}, args...)...)
+	return b.Try(t, buildArgs(dir, args)...)
+}
+
+// BuildCommand is Build for a test that looks on.
+func (b *BuildKit) BuildCommand(dir string, args ...string) *exec.Cmd {
+	cmd := exec.Command(filepath.Join(b.built, "buildctl"), append([]string{"--addr", b.address()}, buildArgs(dir, args)...)...)
+	cmd.Env = append(os.Environ(), "OTEL_TRACES_EXPORTER=none")
+	return cmd
+}
+
+func buildArgs(dir string, more []string) []string {
+	return append([]string{"build", "--progress", "plain", "--frontend", "dockerfile.v0", "--local", "context=" + dir, "--local", "dockerfile=" + dir}, more...)
 }
 
 // Buildx is docker's client of BuildKit, of a current release.

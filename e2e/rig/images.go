@@ -32,7 +32,7 @@ func MakeBases(t *testing.T) Bases {
 	Run(t, "cp", Certgraft, filepath.Join(tool, "certgraft"))
 	Run(t, "tar", "-C", tool, "-cf", filepath.Join(dir, "certgraft.tar"), ".")
 	Run(t, "tar", "-C", Distroless(t), "-cf", filepath.Join(dir, "distroless.tar"), ".")
-	Run(t, "tar", "-C", alpine(t), "-cf", filepath.Join(dir, "alpine.tar"), ".")
+	Run(t, "tar", "-C", Alpine(t), "-cf", filepath.Join(dir, "alpine.tar"), ".")
 	return b
 }
 
@@ -54,8 +54,8 @@ func BuildClient(t *testing.T, name string) {
 	Run(t, "env", "CGO_ENABLED=0", "go", "build", "-trimpath", "-o", name, File("e2e/rig/testdata/client"))
 }
 
-// alpine returns a root in Alpine's layout with BusyBox as its shell.
-func alpine(t *testing.T) string {
+// Alpine returns a root in Alpine's layout with BusyBox as its shell.
+func Alpine(t *testing.T) string {
 	t.Helper()
 	full, root := Debian(t, "bookworm"), t.TempDir()
 	Write(t, filepath.Join(root, "etc/os-release"), "NAME=\"Alpine Linux\"\nID=alpine\nVERSION_ID=3.20.3\n")
