@@ -373,7 +373,7 @@ func (e *edit) tellAnchors(a *anchors, bundle []byte, made bool, reads string, w
 	}
 	if len(pending) > 0 {
 		do := "run update-ca-certificates"
-		if !hasUpdateTool(e.root) {
+		if !HasUpdateTool(e.root) {
 			do = "add it with " + e.again()
 		}
 		e.warn("%s is an anchor and is not in the bundle yet: %s", some(pending), do)

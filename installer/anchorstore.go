@@ -315,7 +315,7 @@ func (s anchorStore) nameUnexplained(e *edit, before *state, want []wanted) {
 			names = append(names, c.Subject())
 		}
 	}
-	if len(names) > 0 && hasUpdateTool(e.root) && len(e.notUTF8(localDir)) == 0 {
+	if len(names) > 0 && HasUpdateTool(e.root) && len(e.notUTF8(localDir)) == 0 {
 		e.warn("%s in the bundle came from no file that update-ca-certificates knows and will be lost when it next runs; add it with %s", some(names), e.again())
 	}
 	for _, f := range before.anchors.files {

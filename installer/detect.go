@@ -124,7 +124,7 @@ func bareDebian(root fs.FS, d *Detection) bool {
 	switch {
 	case strings.Contains(d.Name, "Distroless"):
 		d.Rule = "os-release has PRETTY_NAME=" + d.Name
-	case !exists(root, "var/lib/dpkg/status") && !hasUpdateTool(root):
+	case !exists(root, "var/lib/dpkg/status") && !HasUpdateTool(root):
 		d.Rule = fmt.Sprintf("os-release has ID=%s, but there is neither dpkg nor update-ca-certificates", d.ID)
 	default:
 		return false
@@ -141,7 +141,7 @@ func (d *Detection) byContent(root fs.FS) {
 		d.Family, d.Rule = "p11-kit", "there is what update-ca-trust reads and writes"
 	case exists(root, "etc/pki/trust/anchors") && exists(root, "var/lib/ca-certificates"):
 		d.Family, d.Rule = "suse", "there is what SUSE's update-ca-certificates reads and writes"
-	case hasUpdateTool(root) && exists(root, "usr/share/ca-certificates"):
+	case HasUpdateTool(root) && exists(root, "usr/share/ca-certificates"):
 		d.Family, d.Rule = "debian", "there are update-ca-certificates and /usr/share/ca-certificates"
 	case d.ID == "":
 		d.Family, d.Rule = "bundle", "there is no os-release and no known tool"

@@ -22,8 +22,12 @@ const (
 	toolsBundle = "etc/ssl/certs/ca-certificates.crt"
 )
 
-// hasUpdateTool reports whether a root has a tool of that name.
-func hasUpdateTool(root fs.FS) bool { return exists(root, updateTool) || exists(root, updateTool2) }
+// LocalAnchors is the directory that the package ca-certificates makes when it is
+// installed, empty.
+const LocalAnchors = localDir
+
+// HasUpdateTool reports whether a root has a tool called update-ca-certificates.
+func HasUpdateTool(root fs.FS) bool { return exists(root, updateTool) || exists(root, updateTool2) }
 
 // readIfThere returns the content of a file, nil where there is none. It is not
 // to be changed.

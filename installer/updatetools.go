@@ -131,7 +131,7 @@ var alpine = anchorStore{
 
 // hasAlpineTool reports whether the package ca-certificates is installed.
 func hasAlpineTool(root *rootfs.Overlay) bool {
-	return hasUpdateTool(root) || exists(root, caConf)
+	return HasUpdateTool(root) || exists(root, caConf)
 }
 
 // flatAnchors returns the paths in the directory of local anchors that do not
