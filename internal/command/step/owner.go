@@ -60,7 +60,7 @@ func (o *owner) hold(root string) (err error) {
 	if o.Process != nil {
 		return nil
 	}
-	if o.file, err = openIn(root, o.name, os.O_RDONLY); err != nil {
+	if o.file, err = o.open(root); err != nil {
 		return err
 	}
 	_ = unix.Flock(int(o.file.Fd()), unix.LOCK_EX|unix.LOCK_NB) // where there are no locks nothing is cleared either
@@ -79,12 +79,21 @@ func (o *owner) lives(root string) bool {
 	if o.Process != nil {
 		return o.Process.lives()
 	}
-	f, err := openIn(root, o.name, os.O_RDONLY)
+	f, err := o.open(root)
 	if err != nil {
 		return !errors.Is(err, fs.ErrNotExist)
 	}
 	defer f.Close()
 	return unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil
+}
+
+// open opens the file of the owner.
+func (o *owner) open(root string) (f *os.File, err error) {
+	err = in(root, func(t tree) error {
+		f, err = t.open(o.name, os.O_RDONLY)
+		return err
+	})
+	return f, err
 }
 
 // ownersIn returns the owners of the steps on a root.

@@ -53,15 +53,17 @@ func Enter(ctx context.Context, opt Options, sources []installer.Source) (_ *Ste
 		if err != nil {
 			return err
 		}
-		s.alone, s.tool = len(others) == 0, hasTool(r)
+		s.alone, s.tool = len(others) == 0, installer.HasUpdateTool(r)
 		if report, err = installer.Install(r, named, opt.Stores); err != nil {
 			return err
 		}
 		if err := s.owner.write(r); err != nil {
 			return err
 		}
-		s.kept, err = keep(opt.Root, r)
-		return err
+		return in(opt.Root, func(t tree) error {
+			s.kept, err = keep(t, r)
+			return err
+		})
 	}, s.settle)
 	if err != nil {
 		return nil, nil, errors.Join(err, s.Leave(context.WithoutCancel(ctx)))
@@ -75,19 +77,21 @@ func (s *Step) settle() error {
 	if err := s.owner.hold(s.opt.Root); err != nil {
 		return err
 	}
-	for name, k := range s.kept {
-		if k.Before == nil {
-			continue
+	return in(s.opt.Root, func(t tree) error {
+		for name, k := range s.kept {
+			if k.Before == nil {
+				continue
+			}
+			if err := t.setTimes(name, k.Before); err != nil {
+				return err
+			}
 		}
-		if err := setTimes(s.opt.Root, name, k.Before); err != nil {
-			return err
+		for name, k := range s.kept {
+			k.After = t.look(name)
+			s.kept[name] = k
 		}
-	}
-	for name, k := range s.kept {
-		k.After = look(s.opt.Root, name)
-		s.kept[name] = k
-	}
-	return nil
+		return nil
+	})
 }
 
 // Leave takes out of the root what Enter put in. What the command did to the root
@@ -96,35 +100,39 @@ func (s *Step) Leave(ctx context.Context) error {
 	defer s.owner.release()
 	var now map[string]*status
 	edit := func(r *rootfs.Overlay) error {
-		now = s.look() // while no other step is under way
-		if err := s.undo(r, now); err != nil {
-			return err
-		}
-		s.lookAtChanges(r, now)
-		return nil
+		return in(s.opt.Root, func(t tree) error {
+			now = s.look(t) // while no other step is under way
+			if err := s.undo(r, now); err != nil {
+				return err
+			}
+			s.lookAtChanges(t, r, now)
+			return nil
+		})
 	}
 	if err := s.writeThrough(ctx, edit); err != nil {
 		return err
 	}
-	return s.update(ctx, edit, func() error { return s.restore(now) })
+	return s.update(ctx, edit, func() error {
+		return in(s.opt.Root, func(t tree) error { return s.restore(t, now) })
+	})
 }
 
 // look returns what there is now of what Enter changed.
-func (s *Step) look() map[string]*status {
+func (s *Step) look(t tree) map[string]*status {
 	now := map[string]*status{}
 	for name := range s.kept {
-		now[name] = look(s.opt.Root, name)
+		now[name] = t.look(name)
 	}
 	return now
 }
 
 // lookAtChanges adds to now what else Leave is about to change, with the
 // directories above.
-func (s *Step) lookAtChanges(r *rootfs.Overlay, now map[string]*status) {
+func (s *Step) lookAtChanges(t tree, r *rootfs.Overlay, now map[string]*status) {
 	for c := range r.Changes() {
 		for name := range upwards(c.Name) {
 			if _, known := now[name]; !known {
-				now[name] = look(s.opt.Root, name)
+				now[name] = t.look(name)
 			}
 		}
 	}
@@ -219,24 +227,14 @@ func leadsToFile(r *rootfs.Overlay, name string) bool {
 	return err == nil
 }
 
-// localAnchors is the directory that the package ca-certificates makes when it is
-// installed, empty.
-const localAnchors = "usr/local/share/ca-certificates"
-
 // removeDir removes a directory that Enter made, unless the command has put
 // something into it, or would have made it.
 func (s *Step) removeDir(r *rootfs.Overlay, name string) error {
-	if name == localAnchors && !s.tool && hasTool(r) {
+	if name == installer.LocalAnchors && !s.tool && installer.HasUpdateTool(r) {
 		return nil
 	}
 	_, err := removeIfEmpty(r, name)
 	return err
-}
-
-// hasTool reports whether the root has the tool of the package ca-certificates.
-func hasTool(r *rootfs.Overlay) bool {
-	_, err := r.Stat("usr/sbin/update-ca-certificates")
-	return err == nil
 }
 
 // removeEmpty removes the directory of the record where nothing is left in it, and
@@ -273,37 +271,39 @@ func ignoreMissing(err error) error {
 // writeThrough writes what a file is to become into the file itself, where the
 // command has made another name of it: both are the same file without us too.
 func (s *Step) writeThrough(ctx context.Context, edit func(*rootfs.Overlay) error) error {
-	now := s.look()
-	linked := slices.DeleteFunc(deepestFirst(s.kept), func(name string) bool { return !s.kept[name].gainedName(now[name]) })
-	if len(linked) == 0 {
-		return nil
-	}
-	opt := s.opt.Update
-	opt.DryRun = true
-	result, err := opt.Update(ctx, s.opt.Root, edit)
-	if err != nil {
-		return err
-	}
-	for _, c := range result.Changes {
-		if slices.Contains(linked, c.Name) && !c.Removed && c.Mode.IsRegular() {
-			if err := errors.Join(overwrite(s.opt.Root, c.Name, c.Data), setTimes(s.opt.Root, c.Name, now[c.Name])); err != nil {
-				return err
+	return in(s.opt.Root, func(t tree) error {
+		now := s.look(t)
+		linked := slices.DeleteFunc(deepestFirst(s.kept), func(name string) bool { return !s.kept[name].gainedName(now[name]) })
+		if len(linked) == 0 {
+			return nil
+		}
+		opt := s.opt.Update
+		opt.DryRun = true
+		result, err := opt.Update(ctx, s.opt.Root, edit)
+		if err != nil {
+			return err
+		}
+		for _, c := range result.Changes {
+			if slices.Contains(linked, c.Name) && !c.Removed && c.Mode.IsRegular() {
+				if err := errors.Join(t.overwrite(c.Name, c.Data), t.setTimes(c.Name, now[c.Name])); err != nil {
+					return err
+				}
 			}
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 // restore gives what Leave changed the times that it had: those of before the step
 // where nobody has written it since, else those that the command left. Where a
 // name of the step stays, or a directory had others, the command would have made
 // it, and so have changed the directory above.
-func (s *Step) restore(now map[string]*status) error {
+func (s *Step) restore(t tree, now map[string]*status) error {
 	var errs []error
 	written := map[string]*status{}
 	for name, times := range now {
 		k := s.kept[name]
-		is := look(s.opt.Root, name)
+		is := t.look(name)
 		switch {
 		case k.After == nil || !s.alone:
 		case k.Before != nil:
@@ -319,12 +319,12 @@ func (s *Step) restore(now map[string]*status) error {
 			times = k.Before
 		}
 		if times != nil && is != nil {
-			errs = append(errs, setTimes(s.opt.Root, name, times))
+			errs = append(errs, t.setTimes(name, times))
 		}
 	}
 	for dir, times := range written {
 		if k := s.kept[dir]; k.Before != nil && k.After.sameTimes(now[dir]) {
-			errs = append(errs, setTimes(s.opt.Root, dir, times))
+			errs = append(errs, t.setTimes(dir, times))
 		}
 	}
 	return errors.Join(errs...)
