@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
-	"strings"
 	"testing"
 )
 
@@ -19,10 +18,7 @@ const (
 )
 
 // BuildKit is a current buildkitd, which Debian has not.
-type BuildKit struct {
-	dir, built  string
-	snapshotter string
-}
+type BuildKit struct{ dir, built string }
 
 // KitOptions say how a buildkitd is not as it comes.
 type KitOptions struct {
@@ -45,13 +41,13 @@ func StartBuildKitWith(t *testing.T, registry Registry, o KitOptions) *BuildKit 
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &BuildKit{dir, built, cmp.Or(o.Snapshotter, "overlayfs")}
+	b := &BuildKit{dir, built}
 	t.Cleanup(func() {
 		if err := os.RemoveAll(dir); err != nil {
 			t.Error(err)
 		}
 	})
-	worker := fmt.Sprintf("[worker.oci]\n  networkMode = \"host\"\n  snapshotter = %q\n", b.snapshotter)
+	worker := fmt.Sprintf("[worker.oci]\n  networkMode = \"host\"\n  snapshotter = %q\n", cmp.Or(o.Snapshotter, "overlayfs"))
 	daemon := []string{"sh", "-ec", `exec "$@"`, "sh"}
 	if o.Wrapped != "" {
 		wrapper := filepath.Join(dir, "certgraft-runc")
@@ -62,7 +58,7 @@ func StartBuildKitWith(t *testing.T, registry Registry, o KitOptions) *BuildKit 
 	}
 	config := Write(t, filepath.Join(dir, "buildkitd.toml"), fmt.Sprintf(
 		"insecure-entitlements = [\"network.host\"]\n%s[worker.containerd]\n  enabled = false\n[registry.%q]\n  http = true\n", worker, registry.Host))
-	daemon = append(daemon, filepath.Join(built, "buildkitd"), "--config", config, "--root", b.root(), "--addr", b.address())
+	daemon = append(daemon, filepath.Join(built, "buildkitd"), "--config", config, "--root", filepath.Join(dir, "root"), "--addr", b.address())
 	cmd := exec.Command(daemon[0], daemon[1:]...)
 	cmd.Env = append(os.Environ(), "OTEL_TRACES_EXPORTER=none")
 	Background(t, cmd, func() bool { _, err := b.Try(t, "debug", "workers"); return err == nil })
@@ -74,14 +70,6 @@ func StartBuildKitWith(t *testing.T, registry Registry, o KitOptions) *BuildKit 
 const apart = `mount -t tmpfs none /run; mkdir -p /run/etc/upper /run/etc/work
 mount -t overlay -o lowerdir=/etc,upperdir=/run/etc/upper,workdir=/run/etc/work none /etc
 mkdir /etc/certgraft; cp "$1"/* /etc/certgraft/; shift; exec "$@"`
-
-func (b *BuildKit) root() string { return filepath.Join(b.dir, "root") }
-
-// Blob returns a manifest, a configuration or a layer that it has stored.
-func (b *BuildKit) Blob(t *testing.T, digest string) string {
-	t.Helper()
-	return Read(t, filepath.Join(b.root(), "runc-"+b.snapshotter, "content/blobs", strings.Replace(digest, ":", "/", 1)))
-}
 
 func (b *BuildKit) address() string { return "unix://" + filepath.Join(b.dir, "s") }
 

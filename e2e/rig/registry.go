@@ -9,13 +9,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
 // Registry is a registry, of Debian's package, on loopback.
 type Registry struct {
 	Host string // with the port
-	Dir  string // with config.json, where there is a password
+	Dir  string // with data, and config.json where there is a password
 }
 
 // StartRegistry runs a registry until the test ends: in plain http, or with the
@@ -48,6 +49,13 @@ func StartRegistryProgram(t *testing.T, a *Authority, program string) Registry {
 		return err == nil
 	})
 	return r
+}
+
+// Blob returns a manifest, a configuration or a layer that it has.
+func (r Registry) Blob(t *testing.T, digest string) string {
+	t.Helper()
+	_, hex, _ := strings.Cut(digest, ":")
+	return Read(t, filepath.Join(r.Dir, "data/docker/registry/v2/blobs/sha256", hex[:2], hex, "data"))
 }
 
 // PushImage puts an image of the engine into the registry.
