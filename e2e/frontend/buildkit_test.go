@@ -3,6 +3,7 @@
 package frontend
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -65,12 +66,13 @@ func (s setup) frontend(more ...string) []string {
 	return append([]string{"--opt", "build-arg:BUILDKIT_SYNTAX=" + s.registry.Host + "/certgraft-frontend:1", "--secret", "id=certgraft,src=" + s.ca}, more...)
 }
 
-// digest builds without a cache and returns the image's digest.
+// digest builds without a cache and returns the digest of the image, which it
+// puts into the registry.
 func (s setup) digest(t *testing.T, dir string, args ...string) string {
 	t.Helper()
 	metadata := filepath.Join(t.TempDir(), "metadata")
 	args = append(args, "--no-cache", "--opt", "build-arg:SOURCE_DATE_EPOCH=1700000000", "--metadata-file", metadata,
-		"--output", "type=image,name=built:1,compression=uncompressed,rewrite-timestamp=true")
+		"--output", "type=image,push=true,name="+s.registry.Host+"/built:"+rand.Text()+",compression=uncompressed,rewrite-timestamp=true")
 	if text, err := s.kit.Build(t, dir, args...); err != nil {
 		t.Fatalf("%v\n%s", err, text)
 	}
@@ -113,6 +115,7 @@ func TestBuildKit(t *testing.T) {
 	t.Run("baked", s.bakedCA)
 	t.Run("cache", s.cache)
 	t.Run("subrequests", s.subrequests)
+	t.Run("install without", s.installOptional)
 	t.Run("install", func(t *testing.T) {
 		dir := s.dockerfile(t, "RUN echo installed > /mark")
 		name := s.registry.Host + "/installed:1"

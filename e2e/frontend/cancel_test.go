@@ -88,8 +88,8 @@ func TestCancelled(t *testing.T) {
 				}
 			}
 			g.shut.Store(false)
-			s.same(t, "a plain build", plain, s, s.digest(t, dir))
-			s.same(t, "a build with the frontend", plain, s, s.digest(t, dir, s.frontend("--opt", "build-arg:CERTGRAFT_MODE=in-root")...))
+			s.same(t, "a plain build", plain, s.digest(t, dir))
+			s.same(t, "a build with the frontend", plain, s.digest(t, dir, s.frontend("--opt", "build-arg:CERTGRAFT_MODE=in-root")...))
 		})
 	}
 }
