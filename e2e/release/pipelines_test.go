@@ -506,7 +506,7 @@ func TestReleaseWorkflow(t *testing.T) {
 	}
 	work, r := t.TempDir(), rig.StartRegistry(t, nil)
 	rig.Run(t, "cp", "-r", dist, filepath.Join(work, "dist"))
-	rig.Write(t, filepath.Join(work, "CHANGELOG.md"), "# Changelog\n\n## [Unreleased]\n\n- later\n\n## ["+version+"] 2027-01-01\n\n- this one\n\n## [0.0.1]\n\n- before\n")
+	rig.Write(t, filepath.Join(work, "CHANGELOG.md"), "# Changelog\n\n## [Unreleased]\n\n- later\n\n## ["+version+"] 2027-01-01\n\n- this one\n  goes on\n\n## [0.0.1]\n\n- before\n")
 	bin := t.TempDir()
 	rig.Write(t, filepath.Join(bin, "gh"), "#!/bin/sh\nprintf '%s\\n' \"$@\" > gh.args\n")
 	rig.Write(t, filepath.Join(bin, "skopeo"), "#!/bin/sh\nif [ \"$1\" = login ]; then exit; fi\nexec /usr/bin/skopeo \"$@\" --dest-tls-verify=false\n")
@@ -558,7 +558,7 @@ func TestReleaseWorkflow(t *testing.T) {
 	if attested < 7 {
 		t.Errorf("only %d steps attest", attested)
 	}
-	if notes := rig.Read(t, filepath.Join(work, "dist/notes.md")); strings.TrimSpace(notes) != "- this one" {
+	if notes := rig.Read(t, filepath.Join(work, "dist/notes.md")); strings.TrimSpace(notes) != "- this one goes on" {
 		t.Errorf("notes: %q", notes)
 	}
 	args := rig.Read(t, filepath.Join(work, "gh.args"))
