@@ -99,26 +99,29 @@ type HostDocker struct {
 // StartDocker runs the engine of Debian's package on the host until the test ends.
 // Containers have the wrapper for their runtime, unless they name "plain"; steps of
 // builds have it by the name runc, the first on PATH.
-func (h *Host) StartDocker(t *testing.T, args ...string) *HostDocker {
+func (h *Host) StartDocker(t *testing.T) *HostDocker {
 	t.Helper()
-	return h.startDocker(t, "dockerd", append([]string{"--storage-driver", "overlay2", "--add-runtime", "plain=/usr/sbin/runc"}, args...))
+	return h.startDocker(t, "dockerd", "/usr/sbin/runc", "", "--storage-driver", "overlay2")
 }
 
-// StartMoby runs the engine of [StartMoby] so, and returns the runc that it needs.
-func (h *Host) StartMoby(t *testing.T, args ...string) (d *HostDocker, runc string) {
+// StartMoby runs the engine of [StartMoby] so, with more members of its daemon.json,
+// and returns the runc that it needs.
+func (h *Host) StartMoby(t *testing.T, members string) (d *HostDocker, runc string) {
 	t.Helper()
 	built := buildMoby(t)
+	runc = filepath.Join(built, "runc")
 	// The runc is built without libseccomp.
-	return h.startDocker(t, filepath.Join(built, "dockerd"), append([]string{"--seccomp-profile", "unconfined", "--add-runtime", "plain=" + filepath.Join(built, "runc")}, args...)), filepath.Join(built, "runc")
+	return h.startDocker(t, filepath.Join(built, "dockerd"), runc, members, "--seccomp-profile", "unconfined"), runc
 }
 
-func (h *Host) startDocker(t *testing.T, program string, args []string) *HostDocker {
+func (h *Host) startDocker(t *testing.T, program, runc, members string, args ...string) *HostDocker {
 	t.Helper()
+	Write(t, h.File("/etc/docker/daemon.json"), fmt.Sprintf(
+		`{"default-runtime": "certgraft", "runtimes": {"certgraft": {"path": %q}, "plain": {"path": %q}}%s}`, h.Wrapper, runc, members))
 	d := &HostDocker{host: h, dir: shortDir(t)}
 	d.args = append([]string{
 		"PATH=" + filepath.Join(h.Dir, "first") + ":" + os.Getenv("PATH"), program, "--data-root", filepath.Join(d.dir, "data"), "--exec-root", filepath.Join(d.dir, "exec"),
 		"--host", d.address(), "--pidfile", filepath.Join(d.dir, "pid"), "--iptables=false", "--ip6tables=false", "--bridge=none",
-		"--add-runtime", "certgraft=" + h.Wrapper, "--default-runtime", "certgraft",
 	}, args...)
 	d.Start(t)
 	return d

@@ -73,7 +73,7 @@ func TestDockerWrapper(t *testing.T) {
 // The same of an engine that keeps its images in containerd: there the layers are
 // what they are without the wrapper.
 func TestMobyWrapper(t *testing.T) {
-	s := newMobyHost(t)
+	s := newMobyHost(t, "")
 	s.containers(t)
 	s.steps(t)
 	layers := func() string {
@@ -352,7 +352,7 @@ func TestBuildKitProxyNetwork(t *testing.T) {
 // A container that asks a current Docker engine for the device trusts, with the
 // engine's own runtime, and nothing of it stays.
 func TestMobyDevice(t *testing.T) {
-	s := newMobyHost(t, "--feature", "cdi=true")
+	s := newMobyHost(t, `, "features": {"cdi": true}`)
 	s.Run(t, filepath.Join(s.Dir, "certgraft"), "cdi", "--output", "/etc/cdi/certgraft.json", "/etc/certgraft/corp.pem")
 	mustSay(t, "without the device", s.run(t, "--rm", "--runtime", "plain", "img"), refused)
 	// What "docker run --device" asks for; the client of Debian's package takes paths alone.
@@ -372,7 +372,7 @@ func TestMobyDevice(t *testing.T) {
 
 // A container of containerd trusts by the wrapper, and its snapshot has no change.
 func TestContainerdWrapper(t *testing.T) {
-	s := newMobyHost(t)
+	s := newMobyHost(t, "")
 	ctr := []string{"ctr", "--address", s.docker.Containerd(), "--namespace", "moby"}
 	const image = "docker.io/library/img:latest"
 	for name, runtime := range map[string]string{"c1": s.Wrapper, "c2": "/usr/sbin/runc"} {
@@ -388,11 +388,11 @@ func TestContainerdWrapper(t *testing.T) {
 }
 
 // newMobyHost returns a host with a current Docker engine.
-func newMobyHost(t *testing.T, args ...string) *dockerHost {
+func newMobyHost(t *testing.T, members string) *dockerHost {
 	t.Helper()
 	rig.Slow(t)
 	s := &dockerHost{hostImage: newHostImage(t), Host: rig.StartHost(t)}
-	s.docker, s.runtime = s.StartMoby(t, args...)
+	s.docker, s.runtime = s.StartMoby(t, members)
 	s.config(t, "")
 	s.docker.Run(t, "import", s.archive, "img")
 	return s

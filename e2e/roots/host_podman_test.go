@@ -90,6 +90,9 @@ func TestPodmanWrapper(t *testing.T) {
 	}
 	mustSay(t, "the same once more", s.podman(t, append(wrapper, "start", "-a", "plain")...), trusted)
 	s.left(t, "plain")
+	rig.Write(t, s.File("/etc/containers/containers.conf"), fmt.Sprintf("[engine]\nruntime = %q\n", s.Wrapper))
+	mustSay(t, "by the configuration", s.run(t, nil, "--name", "configured"), trusted)
+	s.left(t, "configured")
 }
 
 // Every container of a podman with the two files of hooks trusts.
