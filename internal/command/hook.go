@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -36,7 +37,7 @@ func hookCommand(p *printer) *cli.Command {
 		ArgsUsage:   "in|out SOURCE…",
 		Description: "certgraft hook in --offline /etc/certgraft/corp.pem   (createRuntime)\ncertgraft hook out   (poststop)\nThe runtime gives the state of the container on standard input. The CAs are in the stores of the\ncontainer's root while it lives and out of them afterwards. A hook that fails says so in one line and\nlets the container go on, unless --strict. certgraft cdi writes both hooks down for an engine.",
 		Flags: append([]cli.Flag{
-			&cli.StringFlag{Name: "state", Category: targetFlags, Usage: "keep in `DIR` what the second hook needs, and hook.log", Value: hookState, TakesFile: true, Destination: &o.state},
+			&cli.StringFlag{Name: "state", Category: targetFlags, Usage: "keep in `DIR` what the second hook needs, and hook.log", DefaultText: hookState, TakesFile: true, Destination: &o.state},
 			strictFlag(&o.strict),
 		}, o.source.flags()...),
 		Action: taking(1, -1, "in or out", func(ctx context.Context, args []string) error { return o.run(ctx, p, args[0], args[1:]) }),
@@ -58,6 +59,7 @@ func (o *hookOptions) run(ctx context.Context, p *printer, which string, specs [
 	case p.mac:
 		return errors.New("hook: a Mac runs no containers of its own")
 	}
+	o.state = cmp.Or(o.state, ownState())
 	at, unread := oci.ReadState(input.Reader(ctx, p.in))
 	sources, err := o.source.load(ctx, p, newEditResult(&targetOptions{}), specs)
 	if err == nil {
@@ -137,9 +139,6 @@ func (o *hookOptions) keep(id string, taken *step.Step) error {
 	}
 	return err
 }
-
-// hookState is the usual directory of what the second hook needs.
-const hookState = "/run/certgraft"
 
 // mostLog is how long the log of hooks may become.
 const mostLog = 1 << 20

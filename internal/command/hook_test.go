@@ -6,12 +6,14 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/certgraft/certgraft/bundles"
 	"github.com/certgraft/certgraft/internal/roottest"
@@ -118,6 +120,29 @@ func TestHookOutWithoutRoot(t *testing.T) {
 	}
 	if left, _ := os.ReadDir(state); len(left) > 0 {
 		t.Errorf("%v stays", left)
+	}
+}
+
+// An engine without root keeps the state of its hooks where its user may write.
+func TestUsualState(t *testing.T) {
+	const initial, rootless = "         0          0 4294967295\n", "         0       1000          1\n         1     200000      65536\n"
+	for name, test := range map[string]struct {
+		uidMap string
+		uid    int
+		want   string
+	}{
+		"root":                      {initial, 0, "/run/certgraft"},
+		"a user":                    {initial, 1000, "/run/user/1000/certgraft"},
+		"a user without a session":  {initial, 1001, "/run/certgraft"},
+		"rootless":                  {rootless, 0, "/run/user/1000/certgraft"},
+		"rootless, a mapped user":   {rootless, 5, "/run/certgraft"},
+		"root of an inner engine":   {"0 100000 65536\n", 0, "/run/certgraft"},
+		"a machine without the map": {"", 1000, "/run/user/1000/certgraft"},
+	} {
+		files := fstest.MapFS{"run/user/0": {Mode: fs.ModeDir}, "run/user/1000": {Mode: fs.ModeDir}, "proc/self/uid_map": {Data: []byte(test.uidMap)}}
+		if got := usualState(files, test.uid); got != test.want {
+			t.Errorf("%s: %s, want %s", name, got, test.want)
+		}
 	}
 }
 

@@ -60,7 +60,7 @@ type wrapper struct {
 }
 
 func newWrapper(p *printer) *wrapper {
-	return &wrapper{p, hostConfigName, hookState, strconv.Itoa(os.Getpid()), syscall.Exec}
+	return &wrapper{p, hostConfigName, ownState(), strconv.Itoa(os.Getpid()), syscall.Exec}
 }
 
 // run becomes the runtime. args are its own, with the name of this program. Why it
