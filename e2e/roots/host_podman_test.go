@@ -124,3 +124,38 @@ func TestPodmanBuild(t *testing.T) {
 	mustSay(t, "the image", s.run(t, []string{"--runtime", "runc"}, "--name", "built"), refused)
 	s.left(t, "built")
 }
+
+// A container of a user's own podman trusts by the device, though /run/certgraft is
+// closed to the user, and nothing of it stays.
+func TestPodmanRootless(t *testing.T) {
+	s := newPodmanHost(t)
+	home := filepath.Join(s.Dir, "home")
+	s.Run(t, "sh", "-ec", `echo "tester:x:4242:4242::$1:/bin/sh" >>/etc/passwd; echo tester:x:4242: >>/etc/group
+for f in subuid subgid; do echo tester:200000:65536 >/etc/$f; done
+chmod 755 /run "$2" "$(dirname "$3")" "$(dirname "$(dirname "$3")")"; install -d -o 4242 -g 4242 "$1" /run/user/4242`, "sh", home, s.Dir, s.archive)
+	s.Run(t, filepath.Join(s.Dir, "certgraft"), "cdi", "--plain", "--output", "/etc/cdi/certgraft.json", "/etc/certgraft/corp.pem")
+	podman := func(args ...string) string {
+		t.Helper()
+		out, _ := s.Try(t, append([]string{
+			"--chdir=" + home, "HOME=" + home, "XDG_RUNTIME_DIR=/run/user/4242", "setpriv", "--reuid", "4242", "--regid", "4242", "--clear-groups",
+			"podman", "--runtime", "runc", "--cgroup-manager", "cgroupfs", "--events-backend", "file",
+		}, args...)...)
+		return out
+	}
+	podman("import", s.archive, "img")
+	for _, test := range []struct {
+		want string
+		args []string
+	}{{refused, []string{"--rm"}}, {trusted, []string{"--name", "c1", "--device", "certgraft.dev/ca=corp"}}} {
+		args := append(append(slices.Clone(podmanRunArgs), test.args...), "img")
+		mustSay(t, strings.Join(test.args, " "), podman(append(args, s.fetch...)...), test.want)
+	}
+	archive := filepath.Join(home, "export.tar")
+	podman("export", "-o", archive, "c1")
+	if names := rig.Run(t, "tar", "-tf", archive); strings.Contains(names, "certgraft") || !strings.Contains(names, "client") {
+		t.Errorf("the container has:\n%s", names)
+	}
+	if left, _ := filepath.Glob(s.File("/run/user/4242/certgraft/*")); len(left) > 0 {
+		t.Errorf("the state stays: %v", left)
+	}
+}
