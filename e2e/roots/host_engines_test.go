@@ -397,3 +397,25 @@ func newMobyHost(t *testing.T, members string) *dockerHost {
 	s.docker.Run(t, "import", s.archive, "img")
 	return s
 }
+
+// Two containers have one root: it trusts until both are gone, whichever ends first.
+func TestWrapperOneRoot(t *testing.T) {
+	s := &dockerHost{hostImage: newHostImage(t), Host: rig.StartHost(t)}
+	s.config(t, "")
+	root := t.TempDir()
+	rig.Run(t, "tar", "-C", root, "-xf", s.archive)
+	before := rig.Snapshot(t, root)
+	for _, name := range []string{"c1", "c2"} {
+		rig.Write(t, filepath.Join(s.Dir, name, "config.json"), runcConfig(t, root, "exec sleep 1000"))
+		s.Run(t, "sh", "-ec", `"$1" --root /run/r run --detach --bundle "$2" "$3" </dev/null >/dev/null 2>&1`, "sh", s.Wrapper, filepath.Join(s.Dir, name), name)
+	}
+	bundle := filepath.Join(root, "etc/ssl/certs/ca-certificates.crt")
+	line := strings.Split(rig.Read(t, s.caFile), "\n")[2]
+	for _, name := range []string{"c1", "c2"} {
+		if !strings.Contains(rig.Read(t, bundle), line) {
+			t.Errorf("the root does not trust while %s runs", name)
+		}
+		s.Run(t, s.Wrapper, "--root", "/run/r", "delete", "--force", name)
+	}
+	rig.Same(t, "the root", before, rig.Snapshot(t, root))
+}
