@@ -49,7 +49,7 @@ mkdir -p /etc/certgraft /etc/cdi /run/ready; exec sleep infinity`, "sh", t.TempD
 // socket.
 func shortDir(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "certgraft-host-")
+	dir, err := os.MkdirTemp("", "certgraft-host-") //nolint:usetesting // the path of a socket has little room
 	if err != nil {
 		t.Fatal(err)
 	}
