@@ -338,14 +338,14 @@ func TestBuildKitProxyNetwork(t *testing.T) {
 	s := newKitHost(t, func(*rig.Host) string { return "" }, "--proxy-network")
 	dir := t.TempDir()
 	rig.Run(t, "cp", s.archive, filepath.Join(dir, "root.tar"))
-	rig.Write(t, filepath.Join(dir, "Dockerfile"), "FROM scratch\nADD root.tar /\nRUN echo x\nRUN true\n")
+	rig.Write(t, filepath.Join(dir, "Dockerfile"), "FROM scratch\nADD root.tar /\nRUN echo x >/srv/x\nRUN echo y >/srv/y\n")
 	image := filepath.Join(dir, "oci.tar")
 	if said, err := s.kit.Build(t, dir, "--no-cache", "--output", "type=oci,compression=uncompressed,dest="+image); err != nil {
 		t.Fatal(said, err)
 	}
 	files := rig.Run(t, "sh", "-ec", `cd "$1"; tar -xf oci.tar; for b in blobs/sha256/*; do tar -tf $b 2>/dev/null || true; done`, "sh", dir)
 	if n := strings.Count(files, "etc/ssl/certs/ca-certificates.crt\n"); n != 3 {
-		t.Errorf("%d of the base and two steps have a bundle:\n%s", n, files)
+		t.Errorf("%d layers of the base and two steps have a bundle", n)
 	}
 }
 
