@@ -44,8 +44,8 @@ var usualPlaces = strings.NewReplacer(
 
 const unreadWords = "The bundle is the first of `/etc/ssl/certs/ca-certificates.crt`, `/etc/pki/tls/certs/ca-bundle.crt`, `/etc/ssl/ca-bundle.pem`, `/etc/pki/tls/cacert.pem`,\n" +
 	"`/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem`, `/etc/ssl/cert.pem` that exists; OpenSSL's file and directory are `cert.pem` and `certs` in `/usr/lib/ssl`, `/etc/pki/tls` or\n" +
-	"`/etc/ssl`. The places of Debian are measured; those of other distributions are from the readers' sources. Node, Deno and Bun have the Mozilla roots\n" +
-	"built in, besides.\n\n" +
+	"`/etc/ssl`. The places of Debian are measured; the places of other distributions are from the readers' sources. Node, Deno and Bun also have the Mozilla roots\n" +
+	"built in.\n\n" +
 	"`erlang-https` has `{customize_hostname_check, [{match_fun, public_key:pkix_verify_hostname_match_fun(https)}]}` among its options, and `nss` the CAs in a\n" +
 	"database (`certutil -A -t C,,`). wget and git are Debian's, which use GnuTLS; node-debian uses the libssl of its distribution. `rustls` is rustls 0.23 with ring and\n" +
 	"rustls-native-certs 0.6. `pgjdbc` has `sslmode=verify-full`; `sslrootcert` names another file than its own. Not run: .NET and Rust with webpki-roots,\n" +
@@ -54,9 +54,9 @@ const unreadWords = "The bundle is the first of `/etc/ssl/certs/ca-certificates.
 const clientsHead = `
 ## Before and after
 
-What programs do with a server whose CA they do not know: before; under ` + "`certgraft run ca.pem -- PROGRAM`" + `; after ` + "`certgraft install ca.pem`" + `, with
-the variable that its advice names where the program has roots of its own; after ` + "`certgraft remove --all`" + `. The programs are Debian 13's unless the name
-says otherwise. ` + "`make e2e`" + ` tries all of them and compares them with this table (` + "`readers/testdata/clients.tsv`" + `).
+How programs treat a server with an unknown CA: before; under ` + "`certgraft run ca.pem -- PROGRAM`" + `; after ` + "`certgraft install ca.pem`" + `, with
+the variable of its advice for a program with roots of its own; after ` + "`certgraft remove --all`" + `. The programs are Debian 13's unless the name
+says otherwise. ` + "`make e2e`" + ` runs all of them and compares the results with this table (` + "`readers/testdata/clients.tsv`" + `).
 
 | program | before | under ` + "`run`" + ` | after ` + "`install`" + ` | needs | after ` + "`remove`" + ` |
 | --- | --- | --- | --- | --- | --- |
@@ -65,9 +65,9 @@ says otherwise. ` + "`make e2e`" + ` tries all of them and compares them with th
 const clientsTail = `
 Neither a file in the root nor a variable reaches programs with a list compiled in (Rust's webpki-roots), unless
 they have an option, and programs with NSS databases (` + "`certutil -A`" + `). Browsers need ` + "`--stores auto,browser`" + `. GnuTLS has no variable: under ` + "`run`" + ` wget is told by
-` + "`WGETRC`" + ` and git by ` + "`GIT_SSL_CAINFO`" + `, and other programs by an option of theirs that names ` + "`$CERTGRAFT_BUNDLE`" + `.
-libpq is told by ` + "`PGSSLROOTCERT`" + ` only where ` + "`PGSSLMODE`" + ` is verify-ca or verify-full: with ` + "`sslmode=require`" + ` the variable would have it
-begin to look at certificates.
+` + "`WGETRC`" + ` and git by ` + "`GIT_SSL_CAINFO`" + `, and other programs by an option that names ` + "`$CERTGRAFT_BUNDLE`" + `.
+libpq is told by ` + "`PGSSLROOTCERT`" + ` only where ` + "`PGSSLMODE`" + ` is verify-ca or verify-full: with ` + "`sslmode=require`" + ` the variable would make it
+check certificates.
 `
 
 const othersHead = "These programs have roots of their own too; no run has measured their rules. `install`, `inspect`, `env` and `patch --env` name them; `verify`\n" +
