@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -27,12 +28,34 @@ func TestRecipeDockerfiles(t *testing.T) {
 			file := rig.Write(t, filepath.Join(context, "Dockerfile"), text)
 			rig.Write(t, filepath.Join(context, "corp.pem"), rig.Read(t, corp.CAFile))
 			rig.Docker(t, "build", "--network=none", "--secret", "id=corp-ca,src="+corp.CAFile, "-t", tag, "-f", file, context)
-			want := strings.Contains(text, `"install"`)
-			if has := strings.Contains(saved(t, tag), "usr/local/share/certgraft/installed.json"); has != want {
-				t.Errorf("something was installed: %v, want %v\n%s", has, want, text)
+			trustsAsSaid(t, tag, text)
+			if !strings.Contains(text, "--mount") {
+				buildClassic(t, "-t", tag+"-classic", "-f", file, context)
+				trustsAsSaid(t, tag+"-classic", text)
 			}
 		})
 	}
+}
+
+// trustsAsSaid looks for the record in an image that a Dockerfile installs into.
+func trustsAsSaid(t *testing.T, tag, dockerfile string) {
+	t.Helper()
+	want := strings.Contains(dockerfile, `"install"`)
+	if has := strings.Contains(saved(t, tag), "usr/local/share/certgraft/installed.json"); has != want {
+		t.Errorf("%s: something was installed: %v, want %v\n%s", tag, has, want, dockerfile)
+	}
+}
+
+// buildClassic builds with the classic builder, which has no mounts.
+func buildClassic(t *testing.T, args ...string) {
+	t.Helper()
+	command := rig.DockerCommand(t, append([]string{"build", "--network=none"}, args...)...)
+	at := slices.Index(command, "DOCKER_BUILDKIT=1")
+	if at < 0 {
+		t.Fatalf("BuildKit is not switched on by %q", command)
+	}
+	command[at] = "DOCKER_BUILDKIT=0"
+	rig.Run(t, "env", command...)
 }
 
 // importRecipeBases makes images of the names that the recipes build on. They
