@@ -49,7 +49,7 @@ func refusal(file, path string, err error) error {
 		if in, ok := errors.AsType[*certs.KeyInObject](err); ok && in.Extract(path) != "" {
 			refused = hint.Add(refused, "its CA alone: "+in.Extract(path))
 		}
-		return hint.Add(refused, "what is installed can be read by everyone: make a file with the certificates alone, and treat the key as exposed if this file was public")
+		return hint.Add(refused, "everyone can read an installed certificate: make a file with the certificates alone, and treat the key as exposed if this file was public")
 	case errors.Is(err, keystore.ErrPassword):
 		return refused // whoever asked for the file knows how a password is given
 	case errors.Is(err, keystore.ErrUnsupported):

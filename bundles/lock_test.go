@@ -339,8 +339,8 @@ func TestLockedSourceThatWasNotAsked(t *testing.T) {
 			opt        Options
 			text, hint string
 		}{
-			"no network": {Options{Lock: lock, Policy: policy}, "lookup example.com: no such host; the cache lacks what is locked: CN=B", "check the network"},
-			"offline":    {Options{Lock: lock, Policy: policy, Offline: true}, "the network is not to be used; the cache lacks what is locked: CN=B", "run it once with a network and --cache DIR"},
+			"no network": {Options{Lock: lock, Policy: policy}, "lookup example.com: no such host; the cache lacks locked certificates: CN=B", "check the network"},
+			"offline":    {Options{Lock: lock, Policy: policy, Offline: true}, "the network is not to be used; the cache lacks locked certificates: CN=B", "run it once with a network and --cache DIR"},
 		} {
 			_, err := load(test.opt, noHost)
 			says(t, err, ErrUnreachable, test.text)

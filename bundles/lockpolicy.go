@@ -180,7 +180,7 @@ func (b *Bundle) lacks(gone string) string {
 func (b *Bundle) goneError(gone []LockedCert) error {
 	names := strings.Join(goneNames(gone), "; ")
 	if b.standsIn != nil {
-		return notAsked(b.standsIn, b.Origin.words()+" lacks what is locked: "+names)
+		return notAsked(b.standsIn, b.Origin.words()+" lacks locked certificates: "+names)
 	}
 	return hint.Add(refusedf("the lock has what the source no longer has: %s", names),
 		"look at what changed (certgraft lock --check), and take it over with certgraft lock --update")

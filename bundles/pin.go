@@ -20,7 +20,7 @@ func (s *source) checkPin() error {
 
 // errPin is a bundle whose certificates are not the pinned ones: the cache or
 // the snapshot may hold those.
-var errPin = errors.New("not what was pinned")
+var errPin = errors.New("does not match its pin")
 
 // pinned refuses a bundle that is not what the argument pins, or, whatever that
 // pins, not what the catalogue does: nothing else may vouch for such an entry.
@@ -33,7 +33,7 @@ func pinned(b *Bundle, s *source) error {
 		return hint.Add(refusedf("%s is not what the catalogue pins: its set digest is %s, the pin of the entry is %s", b.Origin.words(), got, s.entryPin()),
 			"something on the way may have changed it: compare it with what the publisher says (certgraft list "+s.provider.ID+" names the page)")
 	case s.pinSet != "" && got != s.pinSet:
-		err := refusedf("%s is not what was pinned: its set digest is %s, the pin is %s", b.Origin.words(), got, s.pinSet)
+		err := refusedf("%s does not match its pin: its set digest is %s, the pin is %s", b.Origin.words(), got, s.pinSet)
 		return hint.Add(classed{err, errPin}, lookFirst)
 	}
 	return nil

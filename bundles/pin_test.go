@@ -48,13 +48,13 @@ func TestPinOfTheSetWithoutNetwork(t *testing.T) {
 		if err := load(opt, spec); err != nil {
 			t.Fatal(err)
 		}
-		says(t, load(opt, spec+"@set:"+zeros), ErrUnreachable, "no such host; the cache is not what was pinned: its set digest is ", zeros)
+		says(t, load(opt, spec+"@set:"+zeros), ErrUnreachable, "no such host; the cache does not match its pin: its set digest is ", zeros)
 		opt.Offline = true
-		says(t, load(opt, spec+"@set:"+zeros), ErrRefused, "the cache is not what was pinned")
+		says(t, load(opt, spec+"@set:"+zeros), ErrRefused, "the cache does not match its pin")
 		opt.Offline = false
 	}
-	says(t, load(Options{Transport: &server{answers: list(noHost)}}, "aws-rds@set:"+zeros), ErrUnreachable, "no such host; the snapshot in this program is not what was pinned")
-	says(t, load(Options{Offline: true}, "aws-rds@set:"+zeros), ErrRefused, "the snapshot in this program is not what was pinned")
+	says(t, load(Options{Transport: &server{answers: list(noHost)}}, "aws-rds@set:"+zeros), ErrUnreachable, "no such host; the snapshot in this program does not match its pin")
+	says(t, load(Options{Offline: true}, "aws-rds@set:"+zeros), ErrRefused, "the snapshot in this program does not match its pin")
 }
 
 // says checks an error: its kind, its words in this order, and that it has a
@@ -148,7 +148,7 @@ func TestPinnedHTTPEntry(t *testing.T) {
 		t.Error(err)
 	}
 	says(t, load("acme@set:"+snapshotDigest(t, other), wrong), ErrRefused, "the download is not what the catalogue pins")
-	says(t, load("acme@set:"+snapshotDigest(t, other), right), ErrRefused, "the download is not what was pinned")
+	says(t, load("acme@set:"+snapshotDigest(t, other), right), ErrRefused, "the download does not match its pin")
 	if err := load("acme@set:"+snapshotDigest(t, ca), right); err != nil {
 		t.Error(err)
 	}

@@ -72,7 +72,7 @@ func (u *updater) readSkipped(ctx context.Context, it *item, places *skippedPlac
 	}
 	for i, to := range it.skipped {
 		if to != "" && places.touched[layer.CleanName(to)] {
-			u.opt.log().Debug("read a layer after all: what was read leads to its place", "layer", it.manifest.Layers[i].Digest, "place", to)
+			u.opt.log().Debug("read a layer after all: a link leads to its place", "layer", it.manifest.Layers[i].Digest, "place", to)
 			it.skipped[i] = ""
 		}
 	}

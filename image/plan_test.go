@@ -55,7 +55,7 @@ func TestPlan(t *testing.T) {
 	if len(parts) != 3 || parts[1].Layers[0].Why != "it is read for linux/amd64" || !strings.Contains(parts[2].Left, "Windows") {
 		t.Errorf("%+v", parts[1:])
 	}
-	if got, _ := plan(ScanAll); slices.ContainsFunc(got, func(s string) bool { return s != "read: every layer is to be read" }) {
+	if got, _ := plan(ScanAll); slices.ContainsFunc(got, func(s string) bool { return s != "read: every layer must be read" }) {
 		t.Errorf("%q", got)
 	}
 	result, err := Update(t.Context(), from, edit, Options{Scan: ScanAuto, Cache: cache})

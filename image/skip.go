@@ -26,7 +26,7 @@ func (u *updater) skip(ctx context.Context, it *item) []string {
 func (u *updater) mayMatter(it *item, d Descriptor, copies []string, i int) (why, to string) {
 	switch {
 	case u.opt.Scan != ScanAuto:
-		return "every layer is to be read", ""
+		return "every layer must be read", ""
 	case d.Size <= smallLayer:
 		return "it is small", ""
 	case copies == nil:

@@ -518,6 +518,6 @@ func (e *edit) notUTF8(dir string) []string {
 // warnNotUTF8 warns of what is passed over in a directory.
 func (e *edit) warnNotUTF8(dir string) {
 	if names := e.notUTF8(dir); len(names) > 0 {
-		e.warn("names that are not UTF-8 are passed over, and stay as they are, in /%s: %s; rename what is to be read", dir, some(names))
+		e.warn("names that are not UTF-8 are skipped and left unchanged in /%s: %s; rename the files that must be read", dir, some(names))
 	}
 }

@@ -103,7 +103,7 @@ func (e *edit) leaveNix(files []string) ([]string, error) {
 func isNix(name string) bool { return strings.HasPrefix(name, "nix/store/") }
 
 // bundleFiles returns the bundles of the root, each real file once. A link that
-// leads nowhere is no bundle; anything that is there and is no file is an
+// leads nowhere is no bundle; anything that exists and is not a file is an
 // error, since a program would fail on it.
 func (e *edit) bundleFiles() ([]string, error) {
 	var files []string
@@ -351,7 +351,7 @@ func (b *bundle) undo(data []byte) []byte {
 	done := inStore.repairs(b.name)
 	inStore.forget(b.name)
 	if n := len(done); n > 0 && recorded.Digest(data) != done[n-1].SHA256 {
-		b.tell("/%s was changed by someone else since it was repaired: what was taken out stays out", b.name)
+		b.tell("/%s was changed by someone else since the repair: the removed text stays out", b.name)
 		return data
 	}
 	for _, step := range slices.Backward(done) {

@@ -97,7 +97,7 @@ func (e *edit) extendFile(store, name string, as format, want []wanted) error {
 func (e *edit) extend(store, name string, as format, want []wanted) (StoreReport, error) {
 	was, err := readIfThere(e.root, name)
 	if err != nil {
-		return StoreReport{}, fmt.Errorf("read what is to be extended: %w", err)
+		return StoreReport{}, fmt.Errorf("read the bundle to extend: %w", err)
 	}
 	c, err := e.open(store, name, as, was)
 	if err != nil {
@@ -191,7 +191,7 @@ func (e *edit) open(store, name string, as format, data []byte) (content, error)
 func (e *edit) readBack(name string, as format, want []wanted, before *certs.Set) func() (int, error) {
 	data, err := e.root.Content(name)
 	if err != nil {
-		return func() (int, error) { return 0, fmt.Errorf("read back what was written: %w", err) }
+		return func() (int, error) { return 0, fmt.Errorf("read the written file back: %w", err) }
 	}
 	beside := &edit{root: e.root, opt: e.opt, reader: e.reader.Helper(), record: &record{}, report: &Report{Detection: e.report.Detection}}
 	var held *certs.Set

@@ -204,7 +204,7 @@ func (b *ban) file(store, name string, as format) error {
 	}
 	c, err := b.open(store, real, as, was)
 	if err != nil {
-		b.warn("%s: what it holds is not known, and it was left as it is", err)
+		b.warn("%s: its content cannot be read, and it was left unchanged", err)
 		return nil
 	}
 	before, change := c.held().Len(), distrusted.Change{Path: real}

@@ -208,7 +208,7 @@ func isBelow(root *rootfs.Overlay, real, dir string) bool {
 // bundle. Where the bundle holds what the file does, a variable can be set so.
 func (e *edit) leave(n namer, why string) {
 	bundle := e.bundleName()
-	text := fmt.Sprintf("%s names %s, which %s and was left as it is: programs that obey it do not see what is installed; have it name %s instead", n.by, n.path, why, cmp.Or(bundle, "a bundle"))
+	text := fmt.Sprintf("%s names %s, which %s and was left as it is: programs that obey it do not see the installed CAs; let it name %s instead", n.by, n.path, why, cmp.Or(bundle, "a bundle"))
 	e.warn("%s", text)
 	if bundle == "" || n.variable == "" {
 		return

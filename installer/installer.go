@@ -151,7 +151,7 @@ func (e *edit) warnUnrooted(want []wanted) {
 	}
 	for _, w := range below {
 		if !trusted[w.Issuer()] {
-			e.warn("%s is no root, and its issuer %s is not trusted here: OpenSSL and what is built on it (psql, Node, Ruby, PHP, Python before 3.13) go on to the root and fail; install the root too", w.Subject(), w.Issuer())
+			e.warn("%s is no root, and its issuer %s is not trusted here: OpenSSL and programs that use it (psql, Node, Ruby, PHP, Python before 3.13) go on to the root and fail; install the root too", w.Subject(), w.Issuer())
 		}
 	}
 }

@@ -93,7 +93,7 @@ func (e *edit) leaveKeystores() (left []string) {
 		real, err := e.root.Resolve(n.path)
 		switch {
 		case !path.IsAbs(n.path):
-			e.warn("%s names the trust store %s, which depends on the directory in which Java starts and was left as it is: Java does not see what is installed; have it name the file by its whole path", n.by, n.path)
+			e.warn("%s names the trust store %s, which depends on the directory in which Java starts and was left unchanged: Java does not see the installed CAs; let it name the file by its whole path", n.by, n.path)
 		case err != nil || !exists(e.root, real):
 			e.warn("%s names the trust store %s, which is not there: Java trusts nobody by it", n.by, n.path)
 		case slices.Contains(own, real) || slices.Contains(left, real):
@@ -105,7 +105,7 @@ func (e *edit) leaveKeystores() (left []string) {
 			}
 			if err != nil {
 				left = append(left, real)
-				e.warn("%s names the trust store %s, which was left as it is, so that Java does not see what is installed: %v; %s", n.by, n.path, err, do)
+				e.warn("%s names the trust store %s, which was left unchanged, so Java does not see the installed CAs: %v; %s", n.by, n.path, err, do)
 			}
 		}
 	}

@@ -140,7 +140,7 @@ func readRecord(root fs.FS) (*record, error) {
 	}
 	var r record
 	if err := json.Unmarshal(data, &r); err != nil {
-		return nil, hint.Add(fmt.Errorf("the record /%s is damaged: %w", RecordPath, err), "restore it from the image, or delete it: what was installed stays and is no longer known as certgraft's")
+		return nil, hint.Add(fmt.Errorf("the record /%s is damaged: %w", RecordPath, err), "restore it from the image, or delete it: the installed CAs stay, and certgraft no longer knows them as its own")
 	}
 	if r.Version > recordVersion {
 		return nil, hint.Add(fmt.Errorf("the record /%s has version %d, this program reads up to %d", RecordPath, r.Version, recordVersion), "use the version of certgraft that wrote it, or a newer one")

@@ -63,7 +63,7 @@ func (e *edit) hashEntry(buckets map[uint32]*bucket, name string, links map[stri
 	}
 	data, there, err := contentOf(e.root, at)
 	if err != nil {
-		return fmt.Errorf("read what is to be hashed: %w", err)
+		return fmt.Errorf("read the anchors to hash: %w", err)
 	}
 	if !there {
 		return nil

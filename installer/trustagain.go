@@ -32,7 +32,7 @@ func TrustAgain(root *rootfs.Overlay, unwanted []Unwanted, opt Options) (*Report
 		if err != nil {
 			return nil, err
 		}
-		e.tell("nothing of what was named is distrusted in this root by certgraft%s", whatIs(was))
+		e.tell("certgraft distrusts no named CA in this root%s", whatIs(was))
 		return e.report, nil
 	}
 	report, err := distrust(root, was, stay, nil, opt)
@@ -193,7 +193,7 @@ func (g *giver) unedit(c distrusted.Change) error {
 	case err != nil || data == nil:
 		return err
 	case recorded.Digest(data) != c.Made:
-		g.tell("/%s was changed by someone else since it was edited: what it has of distrusted CAs stays", c.Path)
+		g.tell("/%s was changed by someone else since the edit: its distrusted CAs stay", c.Path)
 		return nil
 	}
 	return g.root.WriteFile(c.Path, c.File.Data, 0o644)
@@ -206,7 +206,7 @@ func (g *giver) putBack(c distrusted.Change) error {
 	}
 	if data, err := readIfThere(g.root, c.Path); isThere(g.root, c.Path) {
 		if err == nil && !bytes.Equal(data, c.File.Data) {
-			g.tell("/%s is there, and not what was moved aside: it stays", c.Path)
+			g.tell("/%s exists and is not the anchor that was moved aside: it stays", c.Path)
 		}
 		return nil
 	}

@@ -169,7 +169,7 @@ func (j *judge) listed(p path) *Fault {
 }
 
 func (j *judge) noStore() *Fault {
-	return &Fault{NoStore, j.NoStore + ": what is trusted cannot be told", "name another program with --as, or install a bundle: " + j.Install + " mozilla"}
+	return &Fault{NoStore, j.NoStore + ": no verdict is possible", "name another program with --as, or install a bundle: " + j.Install + " mozilla"}
 }
 
 // damaged returns the fault of a store that the reader loses to damage, nil if it

@@ -145,7 +145,7 @@ func (j judgement) selfSigned(p chain) *fault {
 	case len(p.links) == 1 && leaf.SelfSigned() && !p.anchored:
 		return faulty(SelfSigned, leaf, "the server's certificate is signed by itself and is not in the store")
 	case j.leafNoAnchorCA && len(p.links) == 1 && p.anchored && leaf.basic != nil && !leaf.basic.ca:
-		return faulty(Authority, leaf, "the server's certificate is in the store as a CA's, and is none")
+		return faulty(Authority, leaf, "the server's certificate is in the store as a CA, and it is not a CA")
 	case j.leafNoCA && leaf.basic != nil && leaf.basic.ca:
 		return faulty(Authority, leaf, "the server's certificate is a CA's")
 	}

@@ -31,8 +31,8 @@ const included = "\x00"
 
 // The variables that readers of [table] and [others] read: see their places.
 var (
-	sslCertFile      = &Variable{Name: "SSL_CERT_FILE", Runtime: "OpenSSL and what is built on it, Go, .NET, uv", Value: aBundle}
-	sslCertDir       = &Variable{Name: "SSL_CERT_DIR", Runtime: "OpenSSL and what is built on it, Go, .NET", Value: aDirectory, Joined: ":"}
+	sslCertFile      = &Variable{Name: "SSL_CERT_FILE", Runtime: "OpenSSL and programs that use it, Go, .NET, uv", Value: aBundle}
+	sslCertDir       = &Variable{Name: "SSL_CERT_DIR", Runtime: "OpenSSL and programs that use it, Go, .NET", Value: aDirectory, Joined: ":"}
 	nodeExtraCACerts = &Variable{Name: "NODE_EXTRA_CA_CERTS", Runtime: "Node, Deno, Bun", Value: aBundle, Adds: true}
 	denoCert         = &Variable{Name: "DENO_CERT", Runtime: "Deno", Value: aBundle, Adds: true}
 	requestsCABundle = &Variable{Name: "REQUESTS_CA_BUNDLE", Runtime: "Python's requests", Value: aBundle}

@@ -180,10 +180,10 @@ func (c *committer) recoverAt(ctx context.Context, name string) error {
 	}
 	if err := c.recoverFrom(name); err != nil {
 		return hint.Add(fmt.Errorf("put back what an interrupted run had changed: %w", explain(c.dir, err)),
-			"run it again; if it stays so, delete "+within(c.dir, name)+": what was half done then stays")
+			"run it again; if it happens again, delete "+within(c.dir, name)+": the half-done changes then stay")
 	}
 	if path.Base(name) == journalName {
-		c.warn("an earlier run was interrupted: what it had changed was put back first")
+		c.warn("an earlier run was interrupted: its changes were undone first")
 	}
 	return nil
 }

@@ -60,7 +60,7 @@ func TestInterruptedRunIsUndone(t *testing.T) {
 		}
 		return nil
 	})
-	if err != nil || len(result.Warnings) != 1 || !strings.Contains(result.Warnings[0], "put back") {
+	if err != nil || len(result.Warnings) != 1 || !strings.Contains(result.Warnings[0], "its changes were undone first") {
 		t.Errorf("%v %v", result, err)
 	}
 	roottest.Same(t, "put back", was, dump(t, dir))

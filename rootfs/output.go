@@ -22,7 +22,7 @@ import (
 func (opt Options) export(root disk, changes []Change) error {
 	for _, ch := range changes {
 		if ch.Removed || ch.Prior != nil && ch.Prior.Mode().Type() != ch.Mode.Type() {
-			err := fmt.Errorf("/%s is to be removed or to become something else, which copying %s over the root cannot do", ch.Name, opt.Output)
+			err := fmt.Errorf("/%s must be removed or change its type, which copying %s over the root cannot do", ch.Name, opt.Output)
 			return hint.Add(err, "run the command in the root itself, or as certgraft patch on the image")
 		}
 	}

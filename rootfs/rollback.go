@@ -64,7 +64,7 @@ func (c *committer) takeAway(name string) error {
 func (c *committer) halfDone(err, undone error) error {
 	err = fmt.Errorf("%w; putting back what had been changed: %w", locate(c.dir, err), locate(c.dir, undone))
 	if c.journal == "" {
-		return hint.Add(err, "what is named, and more, may be changed by half: look at it, and run it again")
+		return hint.Add(err, "the named files, and others, may be half changed: look at them, and run it again")
 	}
 	return hint.Add(err, "not all was put back: run it again when the reason is gone, which first puts back the rest")
 }

@@ -198,7 +198,7 @@ func TestOutputRefuses(t *testing.T) {
 		"a directory of someone else": {full, write("x"), "not empty"},
 		"the root itself":             {dir, write("marker"), "not empty"},
 		"a file":                      {filepath.Join(dir, "file"), write("x"), "file"},
-		"a removal":                   {t.TempDir(), func(o *rootfs.Overlay) error { return o.Remove("file") }, "/file is to be removed"},
+		"a removal":                   {t.TempDir(), func(o *rootfs.Overlay) error { return o.Remove("file") }, "/file must be removed"},
 		"a link that becomes a file":  {t.TempDir(), func(o *rootfs.Overlay) error { return o.Symlink("x", "file") }, "/file"},
 	} {
 		_, err := rootfs.Options{Output: test.out, Marker: "marker"}.Update(t.Context(), dir, test.edit)

@@ -123,7 +123,7 @@ func (c candidate) String() string { return c.name }
 func (o *checkOptions) candidates(ctx context.Context, p *printer, args []string) (all []candidate, err error) {
 	if o.image.list.given() {
 		if len(args) > 0 {
-			return nil, usagef("check: --from-file says what is checked: %q is too much", args[0])
+			return nil, usagef("check: --from-file names the images: leave %q out", args[0])
 		}
 		return o.listed(ctx, p)
 	}

@@ -38,7 +38,7 @@ func distrustCommand(p *printer) *cli.Command {
 		Action: func(c *cli.Context) error {
 			what := c.Args().Slice()
 			if len(what) == 0 && !o.undo {
-				return hint.Add(usagef("distrust: what is not to be trusted is missing"), usageLine(c))
+				return hint.Add(usagef("distrust: no CA is named"), usageLine(c))
 			}
 			if err := o.check(c); err != nil {
 				return err

@@ -18,7 +18,7 @@ const asInspected = "inspected"
 func (o *inspectOptions) fleet(ctx context.Context, p *printer, args []string) (err error) {
 	switch {
 	case len(args) > 0:
-		return usagef("inspect: --from-file says what is looked into: %q is too much", args[0])
+		return usagef("inspect: --from-file names the images: leave %q out", args[0])
 	case o.html != "":
 		return usagef("inspect: --html is a page of one image, and --from-file names many")
 	case o.cyclonedx != "":

@@ -177,7 +177,7 @@ func (o *lockOptions) found(r *lockResult) error {
 	case r.Changed && o.fetch.offline && slices.ContainsFunc(r.Sources, lockSourceResult.notAsked):
 		err = hint.Add(fmt.Errorf("the lock %s is not what the cache and the snapshots hold; its sources were not asked", o.file), "run it again without --offline")
 	case r.Changed:
-		err = hint.Add(fmt.Errorf("the lock %s is not what its sources hold now", o.file), "certgraft lock --update takes it over")
+		err = hint.Add(fmt.Errorf("the lock %s differs from its sources", o.file), "certgraft lock --update takes it over")
 	case r.expiring() == 1:
 		err = hint.Add(fmt.Errorf("1 certificate of the lock %s has expired or expires within %d days", o.file, o.within), soonHint)
 	case r.expiring() > 0:

@@ -139,13 +139,13 @@ func (o *patchPlace) job(l *image.Locations, text string, nowhere bool) (patchJo
 	case o.inPlace && len(tags) > 0:
 		return job, usagef("--tag and --in-place exclude each other")
 	case o.inPlace && from.IsDigest():
-		return job, hint.Add(usagef("--in-place: %s is named by its digest, which stays what it is", text), "name it by its tag, or say where it is to go with --tag")
+		return job, hint.Add(usagef("--in-place: %s is named by its digest, and a digest cannot change", text), "name it by its tag, or name a destination with --tag")
 	case nowhere && !o.inPlace && len(tags) == 0:
 		return job, nil
 	case o.inPlace, len(tags) == 0 && from.IsStream():
 		job.to = []image.Location{from}
 	case len(tags) == 0:
-		return job, hint.Add(usagef("where %s is to go is not said", text), "name it with --tag IMAGE, or overwrite the image with --in-place")
+		return job, hint.Add(usagef("%s has no destination", text), "name it with --tag IMAGE, or overwrite the image with --in-place")
 	default:
 		job.to, err = parseAll(l, tags)
 	}

@@ -163,8 +163,8 @@ func (r *patchResult) notices() (all []notice) {
 	}
 	if len(r.About) > 0 {
 		all = append(all, notice{
-			text:    "what is about the digest that was stays with that: " + strings.Join(r.About, ", ") + "; sign the new digest again",
-			several: "signatures and referrers stay with the digest that was; sign the new one again",
+			text:    "referrers stay with the old digest: " + strings.Join(r.About, ", ") + "; sign the new digest again",
+			several: "signatures and referrers stay with the old digest; sign the new one again",
 		})
 	}
 	for _, d := range r.Dropped {
@@ -230,7 +230,7 @@ func (r platformResult) rows() [][]string {
 const (
 	asChanged = "changed"
 	asWould   = "would change"
-	asWanted  = "as wanted"
+	asWanted  = "up to date"
 )
 
 // counted returns as what the total of a list counts the image.
@@ -250,7 +250,7 @@ func (r *patchResult) counted() string {
 func (r *patchResult) summary() string {
 	switch r.counted() {
 	case asWanted:
-		return "nothing to do: " + r.Image + " is as wanted"
+		return "nothing to do: " + r.Image + " is up to date"
 	case asWould:
 		return "dry run: " + r.Image + " would become " + string(r.Digest)
 	}

@@ -109,7 +109,7 @@ func width(cmd *cli.Command, rest []string) (int, error) {
 	case joined:
 		return 1, nil
 	case isFlag(value) && knows(cmd, value):
-		return 0, hint.Add(missing, "write "+flag+"="+value+" if that is what is meant")
+		return 0, hint.Add(missing, "write "+flag+"="+value+" if that is the value")
 	}
 	return 2, nil
 }

@@ -242,13 +242,13 @@ func (r *editResult) summary() string {
 	what := words.Plural(len(r.Changes), "change")
 	switch {
 	case !r.Changed && r.Output != "" && !r.DryRun: // an earlier one is renewed
-		return "nothing to do: " + r.place() + " is as wanted, and " + r.Output + " is empty"
+		return "nothing to do: " + r.place() + " is up to date, and " + r.Output + " is empty"
 	case !r.Changed && (r.undo || len(r.report.Missing)+len(r.report.Taken) > 0):
-		return "nothing to do: " + r.place() + " is as wanted"
+		return "nothing to do: " + r.place() + " is up to date"
 	case !r.Changed && len(r.Sources) == 0: // certgraft remove, which loads none
-		return "nothing to do: nothing of what was named is installed in " + r.place()
+		return "nothing to do: no named source is installed in " + r.place()
 	case !r.Changed:
-		return "nothing to do: " + r.place() + " is as wanted"
+		return "nothing to do: " + r.place() + " is up to date"
 	case r.DryRun:
 		return "dry run: " + what + " to " + r.place() + ", none made"
 	case r.Output != "":

@@ -111,7 +111,7 @@ func follow(ctx context.Context, p *printer, root, dir string, sources []install
 	silent.err = io.Discard // it was all said at the start
 	return launch.Watch(filepath.Join(root, systemBundle(ctx, p, root)), func() {
 		if err := fillRunDir(ctx, &silent, dir, runSet(ctx, &silent, root, sources)); err != nil {
-			p.warn("the command does not trust what it has installed itself: " + err.Error())
+			p.warn("the command does not trust the CAs that it installed itself: " + err.Error())
 		}
 	})
 }

@@ -86,7 +86,7 @@ func (o *trustOptions) load(ctx context.Context, p *printer) (*trust, error) {
 func (o *trustOptions) check() error {
 	switch {
 	case o.only && len(o.with.Value()) == 0:
-		return hint.Add(usagef("--only trusts what --with names, and there is none"), "add --with SOURCE")
+		return hint.Add(usagef("--only trusts the sources of --with, and no --with is given"), "add --with SOURCE")
 	case o.only && o.imageRoot.list.given():
 		return usagef("--only trusts nothing of the images that --from-file names")
 	case o.several():

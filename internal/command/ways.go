@@ -35,9 +35,9 @@ func (o *installOptions) withWays(ctx context.Context, p *printer, sources []ins
 		}
 	}
 	if len(works) > 0 {
-		err = hint.Add(err, "what can be written here is edited with "+strings.Join(works, ", or with "))
+		err = hint.Add(err, "the files that can be written here are edited with "+strings.Join(works, ", or with "))
 	}
-	return hint.Add(err, "with nothing written here: certgraft run SOURCE… -- COMMAND has one command trust, and --output DIR has what is to be copied over the root")
+	return hint.Add(err, "without writing here: certgraft run SOURCE… -- COMMAND makes one command trust, and --output DIR collects the files to copy over the root")
 }
 
 // try returns why sources cannot be installed with these options. It changes nothing.

@@ -52,7 +52,7 @@ func mayReplace(name, start, what, usage string) error {
 	case err != nil:
 		return fmt.Errorf("write the %s: %w", what, err)
 	case string(there) != start[:len(there)]:
-		return hint.Add(fmt.Errorf("write the %s: %s is there and is no %s", what, name, what), "name another file: "+usage+" "+name)
+		return hint.Add(fmt.Errorf("write the %s: %s exists and is not a %s", what, name, what), "name another file: "+usage+" "+name)
 	}
 	return nil
 }

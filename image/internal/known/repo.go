@@ -161,7 +161,7 @@ const (
 // maxListing bounds what is kept of one layer.
 const maxListing = 128 << 20
 
-var errForeign = errors.New("it is not what is known of this layer")
+var errForeign = errors.New("it holds no facts of this layer")
 
 // tagOf returns the tag of what is known of a layer. A tag has at most 128
 // characters, which a SHA-512 would not leave room for.

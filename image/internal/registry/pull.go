@@ -111,7 +111,7 @@ func (b *download) Read(p []byte) (int, error) {
 
 func (b *download) reconnect() error {
 	if b.failed++; b.failed > tries {
-		return oci.WithKind(fmt.Errorf("the download of %s broke off at %d of %d bytes, again and again", b.d.Digest, b.at, b.d.Size), oci.ErrUnreachable)
+		return oci.WithKind(fmt.Errorf("the download of %s broke off at %d of %d bytes, %d times", b.d.Digest, b.at, b.d.Size, b.failed), oci.ErrUnreachable)
 	}
 	if err := b.repo.client.pause(b.ctx, time.Second<<(b.failed-1)); err != nil {
 		return err

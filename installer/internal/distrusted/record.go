@@ -123,14 +123,14 @@ func Read(root fs.FS) (*Record, error) {
 	}
 	var r Record
 	if err := json.Unmarshal(data, &r); err != nil {
-		return nil, hint.Add(fmt.Errorf("the record /%s is damaged: %w", Path, err), "restore it from the image, or delete it: what was taken out stays out and cannot be given back")
+		return nil, hint.Add(fmt.Errorf("the record /%s is damaged: %w", Path, err), "restore it from the image, or delete it: the distrusted CAs stay out, and --undo cannot give them back")
 	}
 	if r.Version > version {
 		return nil, hint.Add(fmt.Errorf("the record /%s has version %d, this program reads up to %d", Path, r.Version, version), "use the version of certgraft that wrote it, or a newer one")
 	}
 	for _, c := range r.Changes {
 		if !fs.ValidPath(c.Path) {
-			return nil, hint.Add(fmt.Errorf("the record /%s is damaged: %q is no path", Path, c.Path), "restore it from the image, or delete it: what was taken out stays out and cannot be given back")
+			return nil, hint.Add(fmt.Errorf("the record /%s is damaged: %q is no path", Path, c.Path), "restore it from the image, or delete it: the distrusted CAs stay out, and --undo cannot give them back")
 		}
 	}
 	return &r, nil

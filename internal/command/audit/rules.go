@@ -28,7 +28,7 @@ var Rules = []Rule{
 	{"expiring", Warning, "A CA in a store expires within the time of the policy.", "Install its successor beside it now."},
 	{"weak", Warning, "A CA in a store has a key that strict programs refuse.", "Ask its owner for a CA with a longer key."},
 	{"disagree", Warning, "One store holds a CA that another does not.", "certgraft install SOURCE puts a CA into every store."},
-	{"limited", Note, "A CA is trusted only for what it issued before a date.", "Nothing has to be done now; plan for its end."},
+	{"limited", Note, "A CA is trusted only for what it issued before a date.", "Nothing must be done now; plan for its end."},
 }
 
 func ruleOf(id string) *Rule {
