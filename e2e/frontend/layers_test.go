@@ -28,11 +28,12 @@ var fetching = map[string]change{
 func TestLayers(t *testing.T) {
 	rig.Slow(t)
 	d := newDigests(t)
+	ways := d.ways(t)
 	for name, c := range fetching {
 		t.Run(name, func(t *testing.T) {
 			dir := d.context(t, c)
 			plain := d.digest(t, dir, "--opt", "build-arg:INSECURE=-k")
-			for way, w := range d.ways(t) {
+			for way, w := range ways {
 				got := w.digest(t, dir, w.args...)
 				d.sameNames(t, way, plain, got)
 				for _, layer := range d.blobs(t, got)[d.size(t, c.base):] {
