@@ -17,7 +17,7 @@ import (
 type bundleOptions struct {
 	source sourceOptions
 	format formatOptions
-	form   bundleForm // of that name
+	form   bundleForm // the format that --format names
 	output string
 	root   string
 	system bool
@@ -82,7 +82,7 @@ func (o *bundleOptions) run(ctx context.Context, p *printer, specs []string) err
 	}, nil)
 }
 
-// check refuses formats and flags that do not go together.
+// check refuses formats and flags that exclude each other.
 func (o *bundleOptions) check(p *printer) error {
 	var err error
 	if o.form, err = bundleForms.find("format", o.formatName); err != nil {
@@ -99,7 +99,7 @@ func (o *bundleOptions) check(p *printer) error {
 	return o.format.check(o.formatName)
 }
 
-// write writes set to where it is wanted.
+// write writes set to the file or directory of --output, or to standard output.
 func (o *bundleOptions) write(ctx context.Context, p *printer, set *certs.Set) error {
 	if o.form.each != nil {
 		return writeEach(o.output, set, o.form)
@@ -117,8 +117,8 @@ func (o *bundleOptions) write(ctx context.Context, p *printer, set *certs.Set) e
 	return nil
 }
 
-// collect puts the certificates of all sources into one set, behind those of
-// the root if they are wanted.
+// collect puts the certificates of all sources into one set. With --with-system
+// the certificates of the root come first.
 func (o *bundleOptions) collect(ctx context.Context, p *printer, sources []installer.Source) (*certs.Set, error) {
 	set := &certs.Set{}
 	if o.system {

@@ -13,18 +13,18 @@ import (
 	"github.com/certgraft/certgraft/keystore"
 )
 
-// formatOptions are the flags that some formats have.
+// formatOptions are the flags that only some formats take.
 type formatOptions struct {
 	name         string // of the ConfigMap
 	passwordFile string // of the trust store
 }
 
-// bundleForm is a format: one file, or a file for each certificate. It gives the
-// same bytes for the same certificates.
+// bundleForm is a format: one file, or one file for each certificate. The same
+// certificates give the same bytes.
 type bundleForm struct {
 	whole func(context.Context, formatOptions, *certs.Set) ([]byte, error)
 	each  func(*certs.Certificate) []byte
-	ext   string // of each
+	ext   string // of each file
 }
 
 var bundleForms = choices[bundleForm]{
@@ -38,10 +38,10 @@ var bundleForms = choices[bundleForm]{
 	{"configmap", bundleForm{whole: configMap}},
 }
 
-// isStore reports whether a format is one of Java's.
+// isStore reports whether a format is a trust store of Java.
 func isStore(format string) bool { return format == "jks" || format == "p12" }
 
-// check refuses what is not for this format.
+// check refuses flags that this format does not take.
 func (f formatOptions) check(format string) error {
 	switch {
 	case f.name != "" && format != "configmap":
@@ -54,7 +54,7 @@ func (f formatOptions) check(format string) error {
 	return nil
 }
 
-// leftOut names the certificates that the format cannot hold.
+// leftOut warns of the certificates that the format cannot hold.
 func leftOut(format string, set *certs.Set) (warnings []string) {
 	if !isStore(format) {
 		return nil
@@ -67,7 +67,7 @@ func leftOut(format string, set *certs.Set) (warnings []string) {
 	return warnings
 }
 
-// jks returns a trust store for every Java. It always has a password.
+// jks returns a trust store that every Java reads. It always has a password.
 func jks(ctx context.Context, f formatOptions, set *certs.Set) ([]byte, error) {
 	password, err := readPassword(ctx, f.passwordFile)
 	if err != nil {
@@ -79,8 +79,8 @@ func jks(ctx context.Context, f formatOptions, set *certs.Set) ([]byte, error) {
 	return trustStore(keystore.NewJKS(password), set)
 }
 
-// pkcs12 returns a trust store for Java 8u301, 11.0.12 and later, and for others
-// that read PKCS#12.
+// pkcs12 returns a trust store for Java from 8u301 and 11.0.12 on, and for other
+// programs that read PKCS#12.
 func pkcs12(ctx context.Context, f formatOptions, set *certs.Set) ([]byte, error) {
 	password, err := readPassword(ctx, f.passwordFile)
 	if err != nil {
@@ -89,12 +89,13 @@ func pkcs12(ctx context.Context, f formatOptions, set *certs.Set) ([]byte, error
 	return trustStore(keystore.NewPKCS12(password), set)
 }
 
-// trustStore returns store with the certificates of set, named as anchors are.
-// Entries have the date of their certificate, so that it is the same each time.
+// trustStore returns store with the certificates of set, named as anchors are. An
+// entry has the date of its certificate, so that the same set gives the same
+// bytes.
 func trustStore(store keystore.Store, set *certs.Set) ([]byte, error) {
 	for c := range set.All() {
 		if c.EmptySubject() {
-			continue // Java loses the whole store over it
+			continue // Java loses the whole store over such a certificate
 		}
 		alias := strings.TrimSuffix(certs.FileName(anchorSource(set, c), c, 16), ".crt")
 		if err := store.Add(keystore.Entry{Alias: alias, Created: c.NotBefore(), Cert: c}); err != nil {
@@ -104,15 +105,16 @@ func trustStore(store keystore.Store, set *certs.Set) ([]byte, error) {
 	return store.Encode()
 }
 
-// The names in a ConfigMap, unless another is wanted, and the most that one may
-// hold: https://kubernetes.io/docs/concepts/configuration/configmap/.
+// The default names in a ConfigMap, and the size limit of one:
+// https://kubernetes.io/docs/concepts/configuration/configmap/.
 const (
 	configMapName = "certgraft-ca"
 	configMapKey  = "ca-certificates.crt"
 	configMapMost = 1 << 20
 )
 
-// configMap returns a manifest. Its name is quoted: YAML takes 1e5 for a number.
+// configMap returns a manifest. The name is quoted, because YAML reads 1e5 as a
+// number.
 func configMap(_ context.Context, f formatOptions, set *certs.Set) ([]byte, error) {
 	pem := set.AppendPEM(nil)
 	if len(pem) > configMapMost {
@@ -137,8 +139,8 @@ data:
 	return out, nil
 }
 
-// isObjectName reports whether name is a DNS subdomain of RFC 1123, which the
-// names of objects in Kubernetes are.
+// isObjectName reports whether name is a DNS subdomain of RFC 1123, as the names
+// of Kubernetes objects are.
 func isObjectName(name string) bool {
 	for label := range strings.SplitSeq(name, ".") {
 		if label == "" || strings.Trim(label, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" || label[0] == '-' || label[len(label)-1] == '-' {
@@ -148,7 +150,7 @@ func isObjectName(name string) bool {
 	return len(name) <= 253
 }
 
-// writeEach writes one file per certificate, named as anchors are.
+// writeEach writes one file for each certificate, named as anchors are.
 func writeEach(dir string, set *certs.Set, form bundleForm) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("make the output directory: %w", err)

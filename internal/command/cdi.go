@@ -53,7 +53,7 @@ func (o *cdiOptions) run(ctx context.Context, p *printer, specs []string) error 
 	}
 	result := newEditResult(&targetOptions{})
 	if _, err := o.source.load(ctx, p, result, specs); err != nil {
-		return err // rather here than at the start of each container
+		return err // better here than at the start of each container
 	}
 	result.remarks(p)
 	self, err := os.Executable()
@@ -75,7 +75,7 @@ func (o *cdiOptions) run(ctx context.Context, p *printer, specs []string) error 
 	return nil
 }
 
-// isDeviceName reports whether engines take a name for a device.
+// isDeviceName reports whether engines accept a name for a device.
 func isDeviceName(name string) bool {
 	for i, r := range name {
 		letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'

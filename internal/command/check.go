@@ -21,9 +21,9 @@ import (
 
 // checkOptions are the flags of certgraft check.
 type checkOptions struct {
-	policy       string // file
-	sarif        string // file
-	javaPassword string // file that holds it
+	policy       string // file of the policy
+	sarif        string // file for the findings
+	javaPassword string // file with the password
 	fetch        fetchOptions
 	image        imageRootOptions
 }
@@ -48,7 +48,7 @@ func checkCommand(p *printer) *cli.Command {
 	}
 }
 
-// As what the total counts a root.
+// The words by which the total counts a root.
 const (
 	asClean = "clean"
 	asBad   = "with findings"
@@ -90,7 +90,7 @@ func (o *checkOptions) run(ctx context.Context, p *printer, args []string) error
 	return errors.Join(err, o.writeSARIF(all))
 }
 
-// checkAll checks one root, or several and says the total.
+// checkAll checks one root; or several, and then writes the total.
 func checkAll(ctx context.Context, p *printer, all []candidate, check func(context.Context, candidate) (outcome, error), list bool) error {
 	if len(all) > 1 || list {
 		f := newFleet(p, p.out, "root", asClean, asBad)
@@ -109,7 +109,7 @@ func checkAll(ctx context.Context, p *printer, all []candidate, check func(conte
 	return errors.Join(done.report(), err)
 }
 
-// candidate is a root or image that is to be checked.
+// candidate is a root or image to check.
 type candidate struct {
 	name string
 	open func(context.Context) (*place, error)
@@ -118,8 +118,8 @@ type candidate struct {
 // String returns the name.
 func (c candidate) String() string { return c.name }
 
-// candidates returns what is to be checked: the arguments, the images of the list,
-// or the running system.
+// candidates returns the roots and images to check: the arguments, the images of
+// the list, or the running system.
 func (o *checkOptions) candidates(ctx context.Context, p *printer, args []string) (all []candidate, err error) {
 	if o.image.list.given() {
 		if len(args) > 0 {
@@ -148,7 +148,7 @@ func (o *checkOptions) listed(ctx context.Context, p *printer) (all []candidate,
 	return all, err
 }
 
-// auditor reads the policy, and the sources that it names.
+// auditor reads the policy and the sources that it names.
 func (o *checkOptions) auditor(ctx context.Context, p *printer) (*audit.Auditor, error) {
 	a := &audit.Auditor{Required: &certs.Set{}}
 	var err error
@@ -183,7 +183,7 @@ func (o *checkOptions) auditor(ctx context.Context, p *printer) (*audit.Auditor,
 	return a, nil
 }
 
-// heldBy returns what sources hold.
+// heldBy returns the certificates of sources.
 func heldBy(ctx context.Context, fetch bundles.Options, specs []string) (*certs.Set, error) {
 	set := &certs.Set{}
 	if len(specs) == 0 {
@@ -207,9 +207,9 @@ type checkResult struct {
 	Root   string `json:"root,omitzero"`
 	imageName
 	Checked  time.Time       `json:"checked"`
-	Lists    string          `json:"lists"` // when the lists of distrusted CAs were checked
+	Lists    string          `json:"lists"` // when the lists of distrusted CAs were last checked
 	Findings []audit.Finding `json:"findings"`
-	Error    string          `json:"error,omitzero"` // why it could not be checked
+	Error    string          `json:"error,omitzero"` // why this root was not checked
 }
 
 // one checks one root or image.
@@ -249,10 +249,10 @@ func (o *checkOptions) look(ctx context.Context, c candidate, now time.Time) (*p
 	return at, found, nil
 }
 
-// mostNames is how many certificates with the same finding are named in text.
+// mostNames is the number of certificates with the same finding that text names.
 const mostNames = 20
 
-// text writes the findings, those of a rule behind each other.
+// text writes the findings, grouped by rule.
 func (r checkResult) text(w io.Writer) {
 	name := r.Root
 	if r.Image != "" {
@@ -274,7 +274,7 @@ func (r checkResult) text(w io.Writer) {
 	}
 }
 
-// in says in which stores a finding is, where it does not itself.
+// in names the stores of a finding, unless its text names them.
 func in(f audit.Finding) string {
 	if f.Rule == "missing" || f.Rule == "disagree" || f.Rule == "unreadable" {
 		return ""
@@ -282,10 +282,10 @@ func in(f audit.Finding) string {
 	return "; in " + strings.Join(f.Stores, ", ")
 }
 
-// sarifStart is what a file of findings begins with.
+// sarifStart is the beginning of a file of findings.
 const sarifStart = "{\n  \"$schema\": \"https://docs.oasis-open.org/sarif/"
 
-// writeSARIF writes the file of findings, where one is wanted.
+// writeSARIF writes the file of findings if --sarif names one.
 func (o *checkOptions) writeSARIF(all []audit.Audited) error {
 	if o.sarif == "" {
 		return nil

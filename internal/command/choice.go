@@ -8,8 +8,8 @@ import (
 	"github.com/certgraft/certgraft/internal/command/words"
 )
 
-// choices are the words that a flag takes, in the order in which they are said,
-// and what each means.
+// choices are the words that a flag takes, in the order of the help, each with its
+// meaning.
 type choices[T any] []choice[T]
 
 type choice[T any] struct {
@@ -24,7 +24,7 @@ func (c choices[T]) words() (all []string) {
 	return all
 }
 
-// find returns what a word means that is the value of a flag.
+// find returns the meaning of the word that a flag was given.
 func (c choices[T]) find(flag, word string) (T, error) {
 	i := slices.IndexFunc(c, func(one choice[T]) bool { return one.word == word })
 	if i < 0 {
@@ -34,17 +34,17 @@ func (c choices[T]) find(flag, word string) (T, error) {
 	return c[i].means, nil
 }
 
-// wordFlag is a flag that takes certain words, as completion offers them.
+// wordFlag is a flag that takes words, which completion offers.
 type wordFlag struct {
 	*cli.StringFlag
 	words  []string
-	others bool // it takes other values too
+	others bool // the flag takes other values too
 }
 
 // Words returns the words, and whether the flag takes other values too.
 func (f wordFlag) Words() (words []string, others bool) { return f.words, f.others }
 
-// wordsFlag is one that may be given often. It takes other values too.
+// wordsFlag is a wordFlag that may be repeated. It takes other values too.
 type wordsFlag struct {
 	*cli.StringSliceFlag
 	words []string

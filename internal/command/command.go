@@ -1,10 +1,10 @@
-// Package command is certgraft's command line.
+// Package command is the command line of certgraft.
 //
 // Start with [Run]: it takes the arguments and streams of one invocation and
-// returns its exit status. Each command is a file: its flags, bound to a struct
-// of options, and the work, which is a few calls into the packages below. What
-// a user sees is written in one place, the printer: results to standard output,
-// everything else to standard error.
+// returns its exit status. Each command is one file: its flags, bound to a struct
+// of options, and the work, which is a few calls into the packages below. One
+// place writes all output, the printer: results to standard output, everything
+// else to standard error.
 package command
 
 import (
@@ -29,10 +29,10 @@ const (
 	registryFlags = "Registry:"
 )
 
-// Run runs the program with args, args[0] being its name, and returns its exit
-// status: 0 done, 1 the work failed, 2 wrong usage, 3 the input was refused,
-// 4 a source could not be reached, 5 a check found what it looks for. That of
-// certgraft run is the command's.
+// Run runs the program and returns its exit status. args[0] is the name of the
+// program. The status is 0 for success, 1 for failed work, 2 for wrong usage, 3
+// for refused input, 4 for a source that could not be reached, 5 for a check that
+// found something. The status of certgraft run is the status of its command.
 func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	p := newPrinter(stdin, stdout, stderr, processEnviron())
 	if len(args) > 0 && wrapped(args[0]) != "" {
@@ -52,16 +52,17 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	return exitStatus(err)
 }
 
-// App returns the command tree, for what is made from it: it is not run.
+// App returns the command tree, from which pages and completions are made. It must
+// not be run.
 func App() *cli.App { return newApp(newPrinter(nil, io.Discard, io.Discard, environ{}), commands) }
 
-// builder is a command that is put together when it is asked for.
+// builder makes a command when it is needed.
 type builder struct {
 	name  string
 	build func(*printer) *cli.Command
 }
 
-// commands are those of the program, in the order of its help.
+// commands are the commands of the program, in the order of the help.
 var commands = []builder{
 	{"install", installCommand}, {"remove", removeCommand}, {"distrust", distrustCommand}, {"patch", patchCommand}, {"bundle", bundleCommand}, {"run", runCommand}, {"env", envCommand},
 	{"inspect", inspectCommand}, {"list", listCommand}, {"verify", verifyCommand}, {"lock", lockCommand}, {"diff", diffCommand}, {"check", checkCommand},
@@ -69,9 +70,9 @@ var commands = []builder{
 	{"completion", completionCommand}, {"version", versionCommand},
 }
 
-// asked returns the command that args name, and if it is none all of them: that
-// is for the help. To put a command together, and the library words the help of
-// each of its flags at every start, takes longer than many a command.
+// asked returns the command that args name, or all commands for the help. It takes
+// time to make a command, because the library words the help of each flag at every
+// start: longer than many commands run.
 func asked(args []string) []builder {
 	if len(args) < 2 {
 		return commands
@@ -86,7 +87,7 @@ func asked(args []string) []builder {
 	return commands[i : i+1]
 }
 
-// newApp returns the program with some of its commands.
+// newApp returns the program with the commands in with.
 func newApp(p *printer, with []builder) *cli.App {
 	app := &cli.App{
 		Name:                      "certgraft",
@@ -98,8 +99,8 @@ func newApp(p *printer, with []builder) *cli.App {
 		ErrWriter:                 p.err,
 		HideHelpCommand:           true,
 		DisableSliceFlagSeparator: true,
-		// Without a handler the library would end the process itself on any
-		// error that has an ExitCode method.
+		// Without this handler the library would end the process on each error
+		// that has an ExitCode method.
 		ExitErrHandler: func(*cli.Context, error) {},
 		OnUsageError:   asUsage,
 		Action: func(c *cli.Context) error {
@@ -111,7 +112,7 @@ func newApp(p *printer, with []builder) *cli.App {
 	}
 	for _, b := range with {
 		c := b.build(p)
-		c.OnUsageError = asUsage // the library does not pass the app's down
+		c.OnUsageError = asUsage // the library does not pass on the handler of the app
 		c.HideHelpCommand = true
 		c.Flags = append(c.Flags, p.flags()...)
 		forgetEmpty(c.Flags, p.env)
@@ -120,8 +121,8 @@ func newApp(p *printer, with []builder) *cli.App {
 	return app
 }
 
-// forgetEmpty has a variable that is empty mean the same as none: to the library
-// it is a value, which takes the place of the default.
+// forgetEmpty treats an empty variable as an unset one. The library would take the
+// empty value in place of the default.
 func forgetEmpty(flags []cli.Flag, env environ) {
 	for _, f := range flags {
 		if s, ok := f.(*cli.StringFlag); ok {
@@ -148,8 +149,8 @@ func unknownCommand(c *cli.Context) error {
 	return hint.Add(err, "run certgraft --help for the commands")
 }
 
-// taking is the action of a command that takes from least to most arguments, which
-// want says in the error for too few.
+// taking is the action of a command that takes from least to most arguments. The
+// error for too few arguments says want.
 func taking(least, most int, want string, run func(ctx context.Context, args []string) error) cli.ActionFunc {
 	return func(c *cli.Context) error {
 		args, err := operands(c, least, most, want)

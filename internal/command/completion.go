@@ -9,11 +9,9 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// completions holds one script per shell, made from the command tree and the
-// catalogue by internal/gen. They start no program, so that a key press costs
-// nothing.
-//
-//go:embed completions
+// completions holds one script for each shell. internal/gen makes them from the
+// command tree and the catalogue. They start no program, so that a key press costs
+// no time.
 var completions embed.FS
 
 const shells = "bash, zsh or fish"

@@ -16,7 +16,7 @@ import (
 
 // diffOptions are the flags of certgraft diff.
 type diffOptions struct {
-	javaPassword string // file that holds it
+	javaPassword string // file with the password
 	image        imageRootOptions
 }
 
@@ -51,15 +51,15 @@ type diffResult struct {
 	A       string        `json:"a"`
 	B       string        `json:"b"`
 	Error   string        `json:"error,omitzero"` // of two images of a list
-	Both    int           `json:"both"`           // certificates that both have
+	Both    int           `json:"both"`           // number of certificates that both sides trust
 	OnlyA   []diffCert    `json:"onlyA"`
 	OnlyB   []diffCert    `json:"onlyB"`
-	Renewed []renewedCert `json:"renewed"` // one subject, another certificate in each
+	Renewed []renewedCert `json:"renewed"` // subjects with a different certificate on each side
 
 	Warnings []string `json:"warnings"`
 }
 
-// diffCert is a certificate that one of the two has.
+// diffCert is a certificate that only one side trusts.
 type diffCert struct {
 	Fingerprint string    `json:"fingerprint"`
 	Subject     string    `json:"subject"`
@@ -67,7 +67,7 @@ type diffCert struct {
 	Expired     bool      `json:"expired"`
 }
 
-// renewedCert is a subject that both have certificates of, and not the same.
+// renewedCert is a subject for which the two sides trust different certificates.
 type renewedCert struct {
 	Subject string     `json:"subject"`
 	A       []diffCert `json:"a"`
@@ -102,13 +102,13 @@ func (o *diffOptions) run(ctx context.Context, p *printer, a, b string) error {
 	return result.status()
 }
 
-// side is one of the two that are compared.
+// side is one side of the comparison.
 type side struct {
 	name string
 	open func() (*place, error)
 }
 
-// compare says what one side trusts and the other does not.
+// compare returns the differences between the two sides.
 func (o *diffOptions) compare(ctx context.Context, a, b side, now time.Time) (diffResult, error) {
 	ours, odd, failed := o.trusted(ctx, a)
 	theirs, odder, err := o.trusted(ctx, b)
@@ -120,7 +120,7 @@ func (o *diffOptions) compare(ctx context.Context, a, b side, now time.Time) (di
 	return result, nil
 }
 
-// status returns the error that makes the result the exit status.
+// status returns the error for the exit status of this result.
 func (r diffResult) status() error {
 	if len(r.OnlyA)+len(r.OnlyB)+len(r.Renewed) == 0 {
 		return nil
@@ -128,7 +128,8 @@ func (r diffResult) status() error {
 	return reportedError{fmt.Errorf("%s and %s differ", r.A, r.B), exitFound}
 }
 
-// trusted returns what a root trusts, or a file holds, and what is odd in it.
+// trusted returns the CAs that a root trusts or a file holds, and the oddities met
+// on the way.
 func (o *diffOptions) trusted(ctx context.Context, s side) (set *certs.Set, odd []string, err error) {
 	at, err := s.open()
 	if err != nil {
@@ -170,7 +171,7 @@ func compareSets(a, b *certs.Set, now time.Time) diffResult {
 	return r
 }
 
-// without returns what a has and b has not, by subject.
+// without returns the certificates of a that b does not have, by subject.
 func without(a, b *certs.Set) map[string][]*certs.Certificate {
 	left := map[string][]*certs.Certificate{}
 	for c := range a.All() {

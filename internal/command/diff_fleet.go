@@ -7,7 +7,7 @@ import (
 	"github.com/certgraft/certgraft/image"
 )
 
-// As what the total counts two images.
+// The words by which the total counts two images.
 const (
 	asSame    = "the same"
 	asDiffers = "different"

@@ -19,8 +19,8 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// distrustCommandOptions are the flags of certgraft distrust: those of remove, which
-// edits the same things, and its own.
+// distrustCommandOptions are the flags of certgraft distrust: the flags of remove,
+// which edits the same targets, and its own.
 type distrustCommandOptions struct {
 	removeOptions
 
@@ -63,7 +63,7 @@ func (o *distrustCommandOptions) flags() []cli.Flag {
 	}, o.imageFlags("distrust it in the images")...)
 }
 
-// unwanted returns what the arguments name; nil where there are none.
+// unwanted returns the CAs that the arguments name; nil without arguments.
 func (o *distrustCommandOptions) unwanted(ctx context.Context, p *printer, what []string) (all []installer.Unwanted, err error) {
 	lists, err := bundles.Distrusts(ctx, bundles.Options{Catalog: catalogFiles(o.catalog)})
 	if err != nil {
@@ -86,7 +86,7 @@ func (o *distrustCommandOptions) unwanted(ctx context.Context, p *printer, what 
 
 var digest64 = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
-// named returns what one argument names.
+// named returns the CAs that one argument names.
 func (o *distrustCommandOptions) named(ctx context.Context, p *printer, lists *bundles.Distrusted, name string) ([]installer.Unwanted, error) {
 	plain := strings.ToLower(strings.ReplaceAll(strings.TrimPrefix(strings.ToLower(name), "sha256:"), ":", ""))
 	key, isKey := strings.CutPrefix(strings.ToLower(name), "spki:")
@@ -134,8 +134,9 @@ func (o *distrustCommandOptions) named(ctx context.Context, p *printer, lists *b
 	return all, nil
 }
 
-// inLists returns what the lists of a name have. One that trusts what was issued until
-// a date is no reason to take a CA out, but for who names it.
+// inLists returns the CAs of the lists that a name stands for. Some lists distrust
+// only certificates issued after a date. Such a CA is taken out only if its own
+// name is given.
 func (o *distrustCommandOptions) inLists(p *printer, lists *bundles.Distrusted, name string) (all []installer.Unwanted, err error) {
 	found, err := lists.Find(name)
 	if err != nil {
@@ -178,7 +179,7 @@ func (o *distrustCommandOptions) run(ctx context.Context, p *printer, unwanted [
 	return result.finish(ctx, p, &o.target, updated)
 }
 
-// edit distrusts in one root what is named, or trusts it again.
+// edit distrusts the named CAs in one root, or trusts them again with --undo.
 func (o *distrustCommandOptions) edit(root *rootfs.Overlay, unwanted []installer.Unwanted, opt installer.Options) (*installer.Report, error) {
 	if o.undo {
 		return installer.TrustAgain(root, unwanted, opt)
@@ -197,7 +198,7 @@ func (o *distrustCommandOptions) edit(root *rootfs.Overlay, unwanted []installer
 	return report, nil
 }
 
-// runImage distrusts what is named in an image, or in those of a list.
+// runImage distrusts the named CAs in one image, or in the images of a list.
 func (o *distrustCommandOptions) runImage(ctx context.Context, p *printer, unwanted []installer.Unwanted) error {
 	return o.editImages(ctx, p, func(root *rootfs.Overlay, config *image.Config, opt installer.Options) (*installer.Report, error) {
 		report, err := o.edit(root, unwanted, opt)
@@ -210,7 +211,8 @@ func (o *distrustCommandOptions) runImage(ctx context.Context, p *printer, unwan
 	})
 }
 
-// takenText writes what was taken out of a root, or given back, and what is not there.
+// takenText writes which CAs were taken out of a root or given back, and which
+// were not found.
 func takenText(w io.Writer, of string, taken, returned []installer.Taken, missing []installer.Unwanted) {
 	group := func(verb string, all []installer.Taken) {
 		for why, names := range words.Group(all, func(t installer.Taken) (string, string) { return t.Why, t.Subject }) {
@@ -232,7 +234,8 @@ func takenText(w io.Writer, of string, taken, returned []installer.Taken, missin
 	}
 }
 
-// missingOf returns the names of what is in no store, and how much more the lists have.
+// missingOf returns the names of the CAs that no store holds, and the number of
+// further CAs that only the lists name.
 func missingOf(missing []installer.Unwanted) (names []string, listed int) {
 	for _, u := range missing {
 		if u.Listed {

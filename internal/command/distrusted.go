@@ -30,7 +30,8 @@ func (o *distrustOptions) apply(ctx context.Context, policy *certs.Policy, catal
 	return err
 }
 
-// listedBy returns what the lists say of a certificate, as a [certs.Policy] asks.
+// listedBy returns a function that looks a certificate up in the lists, as a
+// [certs.Policy] asks for.
 func listedBy(ctx context.Context, catalog []string) (func(*certs.Certificate) (said string, blocked bool), error) {
 	lists, err := bundles.Distrusts(ctx, bundles.Options{Catalog: catalog})
 	if err != nil {
@@ -45,8 +46,8 @@ func listedBy(ctx context.Context, catalog []string) (func(*certs.Certificate) (
 	}, nil
 }
 
-// distrusted says all that is known of the lists of distrusted CAs that a name
-// stands for.
+// distrusted writes all that is known of the lists of distrusted CAs with that
+// name.
 func (o *listOptions) distrusted(ctx context.Context, p *printer, name string) error {
 	all, err := bundles.Distrusts(ctx, bundles.Options{Catalog: catalogFiles(o.catalog)})
 	if err != nil {

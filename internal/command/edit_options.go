@@ -16,8 +16,7 @@ type editOptions struct {
 	appendOnly, withMozilla, overrideBlocklist, sync, keepGoing bool
 }
 
-// flags returns the flags of a command that edits what is named: a root, or an
-// image.
+// flags returns the flags of a command. What names its target: a root or an image.
 func (o *editOptions) flags(what string) []cli.Flag {
 	return []cli.Flag{
 		wordFlag{&cli.StringFlag{Name: "stores", Category: targetFlags, Usage: "edit only these `STORES`, separated by commas: auto, system, java …", Value: "auto", Destination: &o.stores}, installer.StoreNames(), true},
@@ -29,7 +28,7 @@ func (o *editOptions) flags(what string) []cli.Flag {
 	}
 }
 
-// installer returns what package installer is to know of them.
+// installer returns the flags as options of package installer.
 func (o *editOptions) installer() (installer.Options, error) {
 	opt := installer.Options{Append: o.appendOnly, WithMozilla: o.withMozilla, OverrideBlocklist: o.overrideBlocklist, Sync: o.sync, KeepGoing: o.keepGoing}
 	if o.stores != "auto" {
@@ -38,7 +37,7 @@ func (o *editOptions) installer() (installer.Options, error) {
 	return opt, checkStores(opt.Stores)
 }
 
-// checkStores refuses names of stores that there are nowhere.
+// checkStores refuses unknown names of stores.
 func checkStores(names []string) error {
 	known := installer.StoreNames()
 	for _, name := range names {

@@ -42,7 +42,7 @@ type envResult struct {
 	*installer.Environment
 }
 
-// envFormats are the ways to write variables down.
+// envFormats are the formats for the variables.
 var envFormats = choices[func(w io.Writer, all []readers.Setting)]{
 	{"sh", shellText}, {"dockerfile", dockerfileText}, {"json", nil}, {"compose", composeText},
 }
@@ -67,7 +67,8 @@ func (o *envOptions) run(ctx context.Context, p *printer) error {
 	return p.result(envResult{1, o.root, found}, func(w io.Writer) { text(w, found.Variables) })
 }
 
-// remarks says what is not written, and why: in one line what has the same reason.
+// remarks says which variables are left out, and why. Variables with the same
+// reason share a line.
 func (o *envOptions) remarks(p *printer, found *installer.Environment) {
 	left := words.Group(found.LeftOut, func(l installer.LeftOut) (reason, name string) { return l.Reason, l.Name })
 	for reason, names := range left {
@@ -91,7 +92,7 @@ func (o *envOptions) remarks(p *printer, found *installer.Environment) {
 	}
 }
 
-// remark says in a comment who reads a variable, and what it does.
+// remark says in a comment which reader reads a variable, and what it does.
 func remark(v readers.Setting) string {
 	if v.Adds {
 		return "# " + v.Runtime + ": adds to their own roots"
@@ -105,7 +106,7 @@ func shellText(w io.Writer, all []readers.Setting) {
 	}
 }
 
-// shellQuoted quotes a word for sh where it has to be.
+// shellQuoted quotes a word for sh if it needs quotes.
 func shellQuoted(word string) string {
 	plain := func(r rune) bool {
 		return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("/._-+:=,@%", r)
@@ -123,7 +124,8 @@ func dockerfileText(w io.Writer, all []readers.Setting) {
 	}
 }
 
-// composeText writes the environment of a service, in which $ has to be doubled.
+// composeText writes the environment of a service. Compose requires $ to be
+// doubled.
 func composeText(w io.Writer, all []readers.Setting) {
 	if len(all) == 0 {
 		fmt.Fprintln(w, "environment: {}")
@@ -131,7 +133,7 @@ func composeText(w io.Writer, all []readers.Setting) {
 	}
 	fmt.Fprintln(w, "environment:")
 	for _, v := range all {
-		quoted, _ := json.Marshal(strings.ReplaceAll(v.Value, "$", "$$")) // a string can be encoded
+		quoted, _ := json.Marshal(strings.ReplaceAll(v.Value, "$", "$$")) // a string always encodes
 		fmt.Fprintf(w, "  %s\n  %s: %s\n", remark(v), v.Name, quoted)
 	}
 }

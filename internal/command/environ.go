@@ -51,8 +51,9 @@ func environOf(env []string) map[string]string {
 	return all
 }
 
-// environOfImage returns what the programs of an image find set, and where the Java
-// runtime is that the image starts by its path, if the environment does not say.
+// environOfImage returns the environment of the programs of an image. Some images
+// start Java by its path and set no JAVA_HOME: then JAVA_HOME is taken from that
+// path.
 func environOfImage(config *image.Config) map[string]string {
 	all := environOf(config.Env)
 	for _, program := range config.Programs {
@@ -73,9 +74,9 @@ func (e environ) list() []string {
 	return all
 }
 
-// withoutRun returns the variables without those by which a run has this process
-// trust. The files that they name are the run's own, and follow the system's by
-// themselves.
+// withoutRun returns the environment without the variables by which certgraft run
+// gives this process CAs. The files that they name belong to the run, which
+// updates them from the system's bundle itself.
 func (e environ) withoutRun() environ {
 	dir := filepath.Dir(e[runBundle])
 	if !launch.IsDir(dir) {
@@ -101,7 +102,7 @@ func (e environ) epoch() (time.Time, bool, error) {
 	return at, true, nil
 }
 
-// now returns the moment at which certificates are judged.
+// now returns the moment of judgement: certificates are judged at it.
 func (e environ) now() (time.Time, error) {
 	at, ok, err := e.epoch()
 	if !ok {
@@ -110,8 +111,7 @@ func (e environ) now() (time.Time, error) {
 	return at, err
 }
 
-// clock names what the moment of judgement is taken from where it is not the
-// clock.
+// clock names the source of the moment of judgement if it is not the clock.
 func (e environ) clock() string {
 	if _, ok, _ := e.epoch(); ok {
 		return "SOURCE_DATE_EPOCH"

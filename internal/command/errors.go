@@ -20,22 +20,22 @@ const (
 	exitFound       = 5
 )
 
-// usageError is a mistake in the command line rather than a failure of the work.
+// usageError is a mistake in the command line, not a failure of the work.
 type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
 
 func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
-// refusedError is an input that is not installed whatever the flags.
+// refusedError is an input that no flag makes certgraft install.
 type refusedError struct{ error }
 
 func (e refusedError) Unwrap() error { return e.error }
 
 func refusedf(format string, args ...any) error { return refusedError{fmt.Errorf(format, args...)} }
 
-// reportedError is an outcome that the result has told already: with --quiet
-// alone it is printed.
+// reportedError is an outcome that the result has already told. It is printed only
+// with --quiet.
 type reportedError struct {
 	error
 	status int
@@ -43,19 +43,19 @@ type reportedError struct {
 
 func (e reportedError) Unwrap() error { return e.error }
 
-// errFound is any error that a check found what it looks for.
+// errFound matches each error of a check that found what it looks for.
 var errFound = errors.New("found")
 
-// Is reports whether the outcome is that a check found what it looks for.
+// Is reports whether the outcome is a check that found what it looks for.
 func (e reportedError) Is(target error) bool { return target == errFound && e.status == exitFound }
 
-// toldError has been written already.
+// toldError has already been written.
 type toldError struct{ error }
 
 func (e toldError) Unwrap() error { return e.error }
 
-// statusError ends the program with the status of the command that it ran. Of
-// one that ran there is no error to tell.
+// statusError ends the program with the status of the command that it ran. A
+// command that ran leaves no error to write.
 type statusError struct {
 	error
 
@@ -71,8 +71,8 @@ func (e statusError) Error() string {
 
 func (e statusError) Unwrap() error { return e.error }
 
-// exitStatus maps an error to the status of the process. Where several apply,
-// the one that says most about what to change wins: 2 over 3 over 4 over 5 over 1.
+// exitStatus maps an error to the status of the process. If several apply, the
+// status wins that says most about the cure: 2 before 3, 4, 5 and 1.
 func exitStatus(err error) int {
 	switch {
 	case err == nil:
@@ -84,7 +84,7 @@ func exitStatus(err error) int {
 		return exitUsage
 	case is[refusedError](err) || errors.Is(err, bundles.ErrRefused) || errors.Is(err, installer.ErrRefused) || errors.Is(err, image.ErrRefused):
 		return exitRefused
-	case errors.Is(err, context.Canceled): // by whoever sent a signal, whatever was not reached by then
+	case errors.Is(err, context.Canceled): // a signal ended the run, whatever it did not reach
 	case errors.Is(err, bundles.ErrUnreachable) || errors.Is(err, image.ErrUnreachable):
 		return exitUnreachable
 	}

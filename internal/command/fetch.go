@@ -32,8 +32,8 @@ func (o *fetchOptions) flags() []cli.Flag {
 	}
 }
 
-// options returns what package bundles is to know. The second result ends the
-// progress display.
+// options returns the flags as options of package bundles. The second result ends
+// the progress display.
 func (o *fetchOptions) options(ctx context.Context, p *printer) (bundles.Options, func(), error) {
 	if o.offline && o.noFallback {
 		return bundles.Options{}, nil, usagef("--offline and --no-fallback exclude each other")
@@ -51,8 +51,8 @@ func (o *fetchOptions) options(ctx context.Context, p *printer) (bundles.Options
 	return opt, done, nil
 }
 
-// misused returns what is wrong with specs by themselves. An id need not be
-// known where a catalogue cannot be read.
+// misused returns the faults of the specs themselves. An id may be unknown if the
+// catalogue cannot be read.
 func (o *fetchOptions) misused(ctx context.Context, specs []string) error {
 	opt := bundles.Options{Insecure: o.plainHTTP, Catalog: catalogFiles(o.catalog)}
 	_, unread := bundles.Catalog(ctx, opt)
@@ -70,17 +70,17 @@ func (o *fetchOptions) misused(ctx context.Context, specs []string) error {
 	return errors.Join(errs...)
 }
 
-// catalogue returns the catalogue in which sources are looked up.
+// catalogue returns the catalogue of the sources.
 func (o *fetchOptions) catalogue(ctx context.Context) (*bundles.Catalogue, error) {
 	return bundles.Catalog(ctx, bundles.Options{Catalog: catalogFiles(o.catalog)})
 }
 
-// catalogFlag is the flag of the commands that read the catalogue.
+// catalogFlag is the flag of the commands that read a catalogue.
 func catalogFlag(file *string) cli.Flag {
 	return &cli.StringFlag{Name: "catalog", Category: sourceFlags, Usage: "also know the providers in `FILE`", EnvVars: []string{"CERTGRAFT_CATALOG"}, TakesFile: true, Destination: file}
 }
 
-// catalogFiles is what package bundles is to know of it.
+// catalogFiles returns the file as an option of package bundles.
 func catalogFiles(file string) []string {
 	if file == "" {
 		return nil

@@ -11,45 +11,45 @@ import (
 	"github.com/certgraft/certgraft/internal/hint"
 )
 
-// A fleet is the images of a list, with each of which a command does the same.
-// What one came to is reported as soon as it is done, what several have to say
-// once at the end, and then the total.
+// A fleet is the images of a list. A command does the same with each image. The
+// result of an image is reported as soon as it is done. At the end come the
+// warnings that several images share, each once, and then the total.
 type fleet struct {
 	p    *printer
 	out  io.Writer // of the report
-	noun string    // what each of the list is
+	noun string    // the noun for one entry of the list
 
-	order  []string // of what the total counts
+	order  []string // of the counts in the total
 	counts map[string]int
 	heard  []heard
 	known  map[heard]bool
 
 	errs    []error
-	advised map[string]bool // what to do about them
+	advised map[string]bool // hints that were already written
 
-	last func() error // is done before the total; nil is nothing
+	last func() error // runs before the total; may be nil
 }
 
-// outcome is what one of a list came to.
+// outcome is the result of one entry of a list.
 type outcome struct {
-	as     string       // as what the total counts it
+	as     string       // the word by which the total counts it
 	json   any          // its line of JSON
-	report func() error // writes what a user reads of it; nil writes nothing
+	report func() error // writes the text for a user; nil writes no text
 }
 
-// Words that any total may count.
+// Words that every total may count.
 const (
 	asFailed  = "failed"
 	asSkipped = "not reached"
 )
 
-// newFleet returns a fleet whose total counts what is done in that order.
+// newFleet returns a fleet whose total has its counts in that order.
 func newFleet(p *printer, out io.Writer, noun string, order ...string) *fleet {
 	return &fleet{p: p, out: out, noun: noun, order: append(order, asFailed, asSkipped), counts: map[string]int{}, known: map[heard]bool{}, advised: map[string]bool{}}
 }
 
-// each does one thing with everything on a list, and goes on where it fails. It
-// ends early where the report cannot be written; any other error it has told.
+// each calls do for each entry of a list, and continues after an error, which it
+// writes. It returns early only if the report cannot be written.
 func each[T fmt.Stringer](ctx context.Context, f *fleet, list []T, do func(context.Context, T) (outcome, error)) error {
 	for i, one := range list {
 		if err := ctx.Err(); err != nil {
@@ -72,7 +72,7 @@ func each[T fmt.Stringer](ctx context.Context, f *fleet, list []T, do func(conte
 	return f.end(len(list))
 }
 
-// add counts and reports what one came to.
+// add counts and reports one outcome.
 func (f *fleet) add(done outcome) error {
 	f.counts[done.as]++
 	switch {
@@ -84,8 +84,8 @@ func (f *fleet) add(done outcome) error {
 	return nil
 }
 
-// fail writes an error, but for one that the report tells. What to do about it is
-// below it, where it is not below an earlier one.
+// fail writes an error, unless the report tells it. Each hint is written once,
+// below the first error that has it.
 func (f *fleet) fail(err error) {
 	f.errs = append(f.errs, err)
 	if !f.p.tells(err) {
@@ -100,7 +100,7 @@ func (f *fleet) fail(err error) {
 	}
 }
 
-// end writes what several had to say, and the total.
+// end writes the warnings that images share, and the total.
 func (f *fleet) end(n int) error {
 	if f.last != nil {
 		if err := f.last(); err != nil {
@@ -119,7 +119,7 @@ func (f *fleet) end(n int) error {
 	return toldError{errors.Join(f.errs...)}
 }
 
-// total says what the images of the list came to.
+// total counts the outcomes of the list.
 func (f *fleet) total(n int) string {
 	var parts []string
 	for _, as := range f.order {

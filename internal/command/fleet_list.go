@@ -13,11 +13,11 @@ import (
 	"github.com/certgraft/certgraft/internal/input"
 )
 
-// imageList are the flags of the commands that do the same with many images.
+// imageList are the flags of the commands that work on a list of images.
 type imageList struct{ file, shard string }
 
-// flags returns them. Does says what the command does with the images, and line
-// what stands on each line of the list.
+// flags returns the flags. Does says what the command does with the images, and
+// line what a line of the list holds.
 func (o *imageList) flags(does, line string) []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "from-file", Category: targetFlags, Usage: does + " in `FILE`, a line for each: " + line, TakesFile: true, Destination: &o.file},
@@ -28,7 +28,7 @@ func (o *imageList) flags(does, line string) []cli.Flag {
 // given reports whether there is a list.
 func (o *imageList) given() bool { return o.file != "" }
 
-// check refuses a part of no list.
+// check refuses a shard without a list.
 func (o *imageList) check() error {
 	if o.shard != "" && !o.given() {
 		return hint.Add(usagef("--shard is a part of a list"), "name the list with --from-file FILE, or unset CERTGRAFT_SHARD")
@@ -36,9 +36,9 @@ func (o *imageList) check() error {
 	return nil
 }
 
-// readList returns what parse makes of the words on each line, for the lines that
-// are this run's. A word of form in brackets may be left out. All of the list is
-// read, so that a bad line is found whatever the part.
+// readList parses each line of the list that belongs to the shard of this run.
+// Form shows the words of a line; a word in brackets is optional. The whole list
+// is parsed, so that each run finds a bad line.
 func readList[T any](ctx context.Context, p *printer, o *imageList, form string, parse func(line int, words []string) (T, error)) ([]T, error) {
 	part, err := parseShard(o.shard)
 	if err != nil {
@@ -59,8 +59,8 @@ func readList[T any](ctx context.Context, p *printer, o *imageList, form string,
 	return mine, nil
 }
 
-// parseList reads the text of a list. Empty lines and those that start with # are
-// ignored, and so is the byte order mark that editors on Windows write.
+// parseList reads the text of a list. It ignores empty lines, lines that start
+// with #, and the byte order mark that editors on Windows write.
 func parseList[T any](file, text, form string, parse func(line int, words []string) (T, error)) ([]T, error) {
 	most := len(strings.Fields(form))
 	least := most - strings.Count(form, "[")
@@ -85,10 +85,10 @@ func parseList[T any](file, text, form string, parse func(line int, words []stri
 	return all, nil
 }
 
-// imageLine has the images on a line of a list.
+// imageLine is the images on a line of a list.
 type imageLine []image.Location
 
-// String returns the names as they stand on the line.
+// String returns the names as the line has them.
 func (l imageLine) String() string {
 	var names []string
 	for _, at := range l {
@@ -97,7 +97,7 @@ func (l imageLine) String() string {
 	return strings.Join(names, " ")
 }
 
-// readImages reads a list in which each line names one image, or more of them.
+// readImages reads a list in which each line names one or more images.
 func readImages(ctx context.Context, p *printer, o *imageList, l *image.Locations, form string) ([]imageLine, error) {
 	return readList(ctx, p, o, form, func(_ int, words []string) (all imageLine, err error) {
 		for _, text := range words {
@@ -111,14 +111,14 @@ func readImages(ctx context.Context, p *printer, o *imageList, l *image.Location
 	})
 }
 
-// The words on a line of a list whose images are looked into, as an error and the
-// help say it. A list for patch is one, too: it says where the patched images are.
+// The form of a line in a list of images to read, for errors and help. A list for
+// patch is accepted too: its further words say where the patched images go.
 const (
 	lookForm = "IMAGE [DESTINATION]"
 	lookLine = "IMAGE, or as for patch IMAGE DESTINATION, of which the latter counts"
 )
 
-// readLooks reads a list of which each line names the image to look into.
+// readLooks reads a list in which each line names an image to look into.
 func readLooks(ctx context.Context, p *printer, o *imageList, l *image.Locations) ([]image.Location, error) {
 	lines, err := readImages(ctx, p, o, l, lookForm)
 	var all []image.Location

@@ -7,8 +7,8 @@ import (
 	"github.com/certgraft/certgraft/internal/hint"
 )
 
-// shard is one of several parts of a list of images. The zero value is the
-// whole list.
+// shard is one of several parts of a list of images. The zero value is the whole
+// list.
 type shard struct{ index, count int }
 
 // parseShard reads I/N. I counts from 0, as the JOB_COMPLETION_INDEX of a
@@ -29,9 +29,9 @@ func parseShard(text string) (shard, error) {
 	return shard{index: index, count: count}, nil
 }
 
-// shardOf returns what is at positions I, I+N, I+2N … of all. The position counts
-// images, not lines, so that a comment more moves nothing to another part; each
-// image is in exactly one part, and no part has two more than another.
+// shardOf returns the entries at positions I, I+N, I+2N … of all. The position
+// counts images, not lines: a further comment moves no image to another part. Each
+// image is in exactly one part, and the sizes of two parts differ by at most one.
 func shardOf[T any](s shard, all []T) []T {
 	if s.count == 0 {
 		return all

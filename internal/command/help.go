@@ -12,8 +12,7 @@ import (
 	"github.com/certgraft/certgraft/internal/order"
 )
 
-// helpColumns is how wide help is; where the second column of its lists begins,
-// helpTab says.
+// helpColumns is the width of the help; helpTab is the start of the second column.
 const (
 	helpColumns = 80
 	helpTab     = 26
@@ -24,8 +23,9 @@ func Categories() []string {
 	return []string{targetFlags, imageFlags, sourceFlags, connectFlags, downloadFlags, registryFlags, outputFlags}
 }
 
-// helpWanted returns the help that args ask for, as [permute] left them: that of a
-// command, before or behind whose name --help stands, else that of the program.
+// helpWanted returns the help that args ask for, in the order that [permute]
+// gives. With --help before or after the name of a command it is the help of that
+// command, else the help of the program.
 func helpWanted(app *cli.App, args []string) (write func(io.Writer), wanted bool) {
 	at := slices.IndexFunc(args, asksForHelp)
 	if len(args) > 1 && at != 1 && (at != 2 || len(args) != 3) {
@@ -74,7 +74,7 @@ func commandHelp(w io.Writer, c *cli.Command) {
 	}
 }
 
-// aboutHelp writes a description: its prose, and below that its examples.
+// aboutHelp writes the prose of a description, and its examples below.
 func aboutHelp(w io.Writer, text string) {
 	prose, examples := SplitDescription(text)
 	if prose != "" {
@@ -88,8 +88,8 @@ func aboutHelp(w io.Writer, text string) {
 	}
 }
 
-// exampleHelp returns the lines of an example. One that is too long goes on behind a
-// backslash, with its meaning on a line of its own.
+// exampleHelp returns the lines of an example. A long example continues after a
+// backslash, and its meaning has a line of its own.
 func exampleHelp(example string) []string {
 	if len(example) <= helpColumns-2 {
 		return []string{"  " + example}
@@ -108,8 +108,8 @@ func exampleHelp(example string) []string {
 	return all
 }
 
-// SplitDescription tells the prose of a command's description from the examples in
-// it, which are lines that start with a program.
+// SplitDescription separates the prose of a command's description from its
+// examples. An example is a line that starts with a program.
 func SplitDescription(text string) (prose string, examples []string) {
 	var sentences []string
 	for line := range strings.Lines(text) {
@@ -123,7 +123,7 @@ func SplitDescription(text string) (prose string, examples []string) {
 	return strings.Join(sentences, " "), examples
 }
 
-// CategoryOf returns the heading under which a flag stands.
+// CategoryOf returns the heading of a flag.
 func CategoryOf(f cli.Flag) string {
 	if c, ok := f.(cli.CategorizableFlag); ok && c.GetCategory() != "" {
 		return c.GetCategory()
@@ -131,8 +131,8 @@ func CategoryOf(f cli.Flag) string {
 	return outputFlags // --help has no category
 }
 
-// Placeholder returns what stands for the value of a flag, "" where it has none,
-// and its usage without the quotes around that.
+// Placeholder returns the placeholder for the value of a flag, or "", and the
+// usage without the quotes around the placeholder.
 func Placeholder(f cli.DocGenerationFlag) (placeholder, usage string) {
 	usage = f.GetUsage()
 	if !f.TakesValue() {
@@ -146,8 +146,8 @@ func Placeholder(f cli.DocGenerationFlag) (placeholder, usage string) {
 	return placeholder, before + placeholder + after
 }
 
-// flagHelp returns the two columns of a flag: its names with its value, and what
-// it does.
+// flagHelp returns the two columns of a flag: its names with the placeholder, and
+// its usage.
 func flagHelp(f cli.Flag) (name, usage string) {
 	doc := f.(cli.DocGenerationFlag)
 	value, usage := Placeholder(doc)
@@ -171,7 +171,7 @@ func flagHelp(f cli.Flag) (name, usage string) {
 	return strings.Join(names, ", "), usage
 }
 
-// minutes returns the unit that a duration of whole minutes keeps.
+// minutes shortens a duration of whole minutes.
 func minutes(text string) string {
 	if strings.HasSuffix(text, "m0s") {
 		return "m"
@@ -179,7 +179,7 @@ func minutes(text string) string {
 	return ""
 }
 
-// entry writes a name and its meaning in two columns, of which the second begins at
+// entry writes a name and its meaning in two columns. The second column begins at
 // tab.
 func entry(w io.Writer, name, meaning string, tab int) {
 	first := "  " + name

@@ -72,7 +72,7 @@ func (o *hookOptions) run(ctx context.Context, p *printer, which string, specs [
 		return nil
 	}
 	err = fmt.Errorf("hook %s: container %s: %w", which, at.ID, err)
-	if at.ID != "" { // else no runtime has called
+	if at.ID != "" { // without an ID no runtime has called
 		logHook(o.state, err)
 	}
 	if o.strict {
@@ -82,7 +82,7 @@ func (o *hookOptions) run(ctx context.Context, p *printer, which string, specs [
 	return nil
 }
 
-// in has the root of a container trust, before its first program starts.
+// in makes the root of a container trust the CAs before its first program starts.
 func (o *hookOptions) in(ctx context.Context, p *printer, at oci.State, sources []installer.Source) error {
 	container, err := at.Container()
 	if err != nil {
@@ -105,8 +105,8 @@ func (o *hookOptions) in(ctx context.Context, p *printer, at oci.State, sources 
 	return nil
 }
 
-// out takes the CAs out of the root of a container that is gone. Where its root is
-// too, or nothing was put in, there is nothing to do.
+// out takes the CAs out of the root of a container that has ended. It does nothing
+// if the root is gone, or if in changed nothing.
 func (o *hookOptions) out(ctx context.Context, p *printer, at oci.State, _ []installer.Source) error {
 	data, err := input.ReadFile(ctx, o.kept(at.ID))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -126,7 +126,8 @@ func (o *hookOptions) out(ctx context.Context, p *printer, at oci.State, _ []ins
 	return errors.Join(err, os.Remove(o.kept(at.ID)))
 }
 
-// kept is the file with what the second hook of a container needs.
+// kept is the file in which the first hook of a container keeps data for the
+// second.
 func (o *hookOptions) kept(id string) string { return filepath.Join(o.state, id+".json") }
 
 func (o *hookOptions) keep(id string, taken *step.Step) error {
@@ -140,11 +141,11 @@ func (o *hookOptions) keep(id string, taken *step.Step) error {
 	return err
 }
 
-// mostLog is how long the log of hooks may become.
+// mostLog is the size limit of the log of hooks, 1 MiB.
 const mostLog = 1 << 20
 
-// logHook writes down why a container has no CAs: where it starts all the same,
-// engines show nothing.
+// logHook records why a container has no CAs. The container starts all the same,
+// and engines show no error.
 func logHook(state string, failure error) {
 	name := filepath.Join(state, "hook.log")
 	before, err := os.Stat(name)
@@ -154,14 +155,14 @@ func logHook(state string, failure error) {
 	_ = os.MkdirAll(state, 0o700)
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
-		return // there is no other place
+		return // no other place exists
 	}
 	defer f.Close()
 	fmt.Fprintf(f, "%s %v\n", time.Now().UTC().Format(time.RFC3339), failure)
 }
 
-// hookArguments returns the arguments of both hooks: the sources, as a hook finds
-// them wherever it runs, and flags.
+// hookArguments returns the arguments of both hooks: the flags, and the sources in
+// a form that a hook finds from any directory.
 func hookArguments(catalogue *bundles.Catalogue, specs, flags []string, strict bool) (in, out []string, err error) {
 	for i, spec := range specs {
 		switch _, isPath := catalogue.Path(spec); {

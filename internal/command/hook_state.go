@@ -8,12 +8,13 @@ import (
 	"strings"
 )
 
-// hookState is the usual directory of what the second hook needs.
+// hookState is the default directory for the data of the second hook.
 const hookState = "/run/certgraft"
 
-// usualState returns the directory of this user: an engine without root runs hooks
-// as the root of a user namespace, to whom hookState is closed. Hooks get no
-// environment that could name another, so the kernel says whose it is.
+// usualState returns the directory of this user. An engine without root runs hooks
+// as the root of a user namespace, who cannot write hookState. Hooks get no
+// environment that could name another directory, so the kernel is asked for the
+// user.
 func usualState(files fs.FS, uid int) string {
 	data, _ := fs.ReadFile(files, "proc/self/uid_map")
 	own := filepath.Join("/run/user", strconv.Itoa(outerUID(string(data), uid)), "certgraft")
@@ -23,10 +24,10 @@ func usualState(files fs.FS, uid int) string {
 	return hookState
 }
 
-// outerUID returns how the parent of the user namespace numbers a user.
+// outerUID returns the number of a user in the parent of the user namespace.
 func outerUID(uidMap string, uid int) int {
 	for line := range strings.Lines(uidMap) {
-		var numbers [3]int // the first inside, the first outside, how many
+		var numbers [3]int // first inside, first outside, count
 		fields := strings.Fields(line)
 		for i := range min(len(fields), len(numbers)) {
 			numbers[i], _ = strconv.Atoi(fields[i])

@@ -15,7 +15,7 @@ import (
 	"github.com/certgraft/certgraft/internal/order"
 )
 
-// Finding is one thing that is wrong with one root.
+// Finding is one fault of one root.
 type Finding struct {
 	Rule        string   `json:"rule"`
 	Level       Level    `json:"level"`
@@ -24,20 +24,20 @@ type Finding struct {
 	Subject     string   `json:"subject,omitzero"`
 	Stores      []string `json:"stores"`
 
-	Name   string `json:"-"` // of the certificate, as people call it; "" without one
-	Detail string `json:"-"` // the message without the certificate: what several have in common
+	Name   string `json:"-"` // of the certificate, as people call it; "" for a finding without one
+	Detail string `json:"-"` // the message without the certificate, equal for several findings
 }
 
 // Auditor judges roots by one policy, at one time.
 type Auditor struct {
 	Policy   Policy
 	Lists    *bundles.Distrusted
-	Required *certs.Set // what Policy.Require names
-	Allowed  *certs.Set // what Policy.Allow names; nil if it names nothing
+	Required *certs.Set // certificates of the sources in Policy.Require
+	Allowed  *certs.Set // certificates of the sources in Policy.Allow; nil without any
 	Now      time.Time
 }
 
-// Look returns what is wrong with a root, the gravest first.
+// Look returns the findings on a root, the gravest first.
 func (a *Auditor) Look(found *installer.Inspection) []Finding {
 	held := found.Held()
 	out := slices.Concat(a.damage(found), a.missing(found, held), a.each(held), disagreements(found, held))
@@ -49,7 +49,7 @@ func (a *Auditor) Look(found *installer.Inspection) []Finding {
 	return out
 }
 
-// Grave reports whether any of the findings is a reason to fail.
+// Grave reports whether any finding is a reason to fail.
 func Grave(found []Finding) bool {
 	return slices.ContainsFunc(found, func(f Finding) bool { return f.Level != Note })
 }
@@ -59,7 +59,7 @@ func finding(rule string, stores []string, format string, args ...any) Finding {
 	return Finding{Rule: rule, Level: ruleOf(rule).Level, Stores: stores, Message: detail, Detail: detail}
 }
 
-// about makes a finding one of a certificate.
+// about adds a certificate to a finding.
 func (f Finding) about(c *certs.Certificate) Finding {
 	f.Fingerprint, f.Subject, f.Name = c.Fingerprint().String(), c.Subject(), cmp.Or(c.Name(), c.Subject())
 	f.Message = f.Subject + ": " + f.Detail
@@ -93,7 +93,7 @@ func (a *Auditor) missing(found *installer.Inspection, held *certs.Set) (out []F
 	return out
 }
 
-// each judges every certificate by itself.
+// each judges each certificate by itself.
 func (a *Auditor) each(held *certs.Set) (out []Finding) {
 	soon := a.Now.AddDate(0, 0, a.Policy.Within)
 	for c := range held.All() {
@@ -122,7 +122,7 @@ func (a *Auditor) each(held *certs.Set) (out []Finding) {
 	return out
 }
 
-// weak says why strict programs refuse the key of a CA: OpenSSL from security
+// weak says why strict programs refuse the key of a CA: OpenSSL does from security
 // level 2 on, which Debian sets.
 func weak(c *certs.Certificate) string {
 	x := c.X509()

@@ -1,5 +1,5 @@
-// Package audit judges what a root trusts by a policy, and writes what it finds
-// as text tools and SARIF readers take it.
+// Package audit judges by a policy what a root trusts. It writes the findings as
+// text and as SARIF.
 package audit
 
 import (
@@ -15,26 +15,26 @@ import (
 // policyVersion is the schema that this program reads.
 const policyVersion = 1
 
-// Policy is what a company demands of a root. The zero value demands that it
-// trusts nothing distrusted or expired, and that its stores can be read.
+// Policy is what a company demands of a root. The zero value demands two things:
+// the root trusts no distrusted or expired CA, and its stores can be read.
 type Policy struct {
 	Version int         `json:"version"`
 	Require []string    `json:"require,omitzero"` // sources that every store must hold
-	Allow   []string    `json:"allow,omitzero"`   // sources; with any, a store may hold nothing else
-	Within  int         `json:"within,omitzero"`  // days before an expiry in which it is a finding
+	Allow   []string    `json:"allow,omitzero"`   // sources; if any is named, a store may hold no other CA
+	Within  int         `json:"within,omitzero"`  // an expiry in at most so many days is a finding
 	Except  []Exception `json:"except,omitzero"`
 }
 
 // Exception is a certificate for which a rule does not hold.
 type Exception struct {
 	Fingerprint string `json:"fingerprint"`
-	Rule        string `json:"rule,omitzero"`  // "" is every rule
-	Until       string `json:"until,omitzero"` // date, the last day on which it holds
+	Rule        string `json:"rule,omitzero"`  // "" means every rule
+	Until       string `json:"until,omitzero"` // date, the last day of the exception
 	Why         string `json:"why"`
 }
 
-// ReadPolicy reads a policy. What it does not know is an error: a rule that is
-// not applied would read as one that passed.
+// ReadPolicy reads a policy. An unknown field is an error: a rule that is ignored
+// would look like a rule that passed.
 func ReadPolicy(data []byte) (Policy, error) {
 	var p Policy
 	dec := json.NewDecoder(bytes.NewReader(data))
@@ -83,7 +83,7 @@ func (e Exception) check() error {
 	return nil
 }
 
-// excepts reports whether an exception holds for a finding on that day.
+// excepts reports whether an exception holds for a finding on the day of now.
 func (p Policy) excepts(f Finding, now time.Time) bool {
 	for _, e := range p.Except {
 		same := e.Fingerprint == f.Fingerprint && (e.Rule == "" || e.Rule == f.Rule)

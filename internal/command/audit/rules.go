@@ -10,15 +10,15 @@ const (
 	Note    Level = "note"
 )
 
-// Rule is one thing that is looked for.
+// Rule is one kind of fault that check looks for.
 type Rule struct {
 	ID    string
 	Level Level
-	Says  string // what it looks for
-	Cure  string // what to do
+	Says  string // what the rule looks for
+	Cure  string // what to do about a finding
 }
 
-// Rules are all that is looked for, in the order in which it is told.
+// Rules are all rules, in the order of the report.
 var Rules = []Rule{
 	{"distrusted", Error, "A store holds a CA that others distrust.", "Take it out with certgraft distrust, or update the package that brings it."},
 	{"missing", Error, "A store does not hold a CA that the policy requires.", "Install it with certgraft install or certgraft patch."},

@@ -7,14 +7,14 @@ import (
 	"strings"
 )
 
-// Audited is one root or image, and what was found in it.
+// Audited is one root or image with its findings.
 type Audited struct {
 	Name     string // a path or reference
 	Findings []Finding
 }
 
 // SARIF returns the findings in the Static Analysis Results Interchange Format
-// 2.1.0 (OASIS), as made by a program of that version.
+// 2.1.0 (OASIS). Version is the version of certgraft.
 func SARIF(all []Audited, version string) ([]byte, error) {
 	run := sarifRun{Tool: sarifTool{sarifDriver{Name: "certgraft", Version: version, Information: "https://github.com/certgraft/certgraft"}}, Results: []sarifResult{}}
 	for _, r := range Rules {
@@ -49,7 +49,8 @@ func result(name string, f Finding) sarifResult {
 	return out
 }
 
-// at is a store of a root. Code scanning of GitHub shows what has a file.
+// at is a store of a root. Code scanning of GitHub shows only results that name a
+// file.
 func at(name, file, full string) sarifLocation {
 	return sarifLocation{
 		Physical: sarifPhysical{sarifArtifact{(&url.URL{Path: file}).EscapedPath()}},
@@ -57,7 +58,7 @@ func at(name, file, full string) sarifLocation {
 	}
 }
 
-// What follows is the part of SARIF that is written.
+// The types below are the part of SARIF that certgraft writes.
 
 type sarifLog struct {
 	Schema  string     `json:"$schema"`

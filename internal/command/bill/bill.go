@@ -1,5 +1,5 @@
-// Package bill writes what a root trusts as a bill of materials in CycloneDX
-// 1.6: each certificate is a cryptographic asset, with the stores that hold it.
+// Package bill writes a bill of materials in CycloneDX 1.6 of the CAs that a root
+// trusts. Each certificate is a cryptographic asset with the stores that hold it.
 //
 // The same root gives the same bytes. The format is that of
 // https://cyclonedx.org/docs/1.6/json/.
@@ -20,10 +20,10 @@ import (
 	"github.com/certgraft/certgraft/internal/order"
 )
 
-// Subject is what the bill is about.
+// Subject is the root, image or file that a bill describes.
 type Subject struct {
 	Name   string
-	Digest string // of an image, sha256:HEX; "" for others
+	Digest string // of an image, sha256:HEX; else ""
 	Kind   string // "container", "operating-system" or "file", as CycloneDX has it
 }
 
@@ -31,11 +31,11 @@ type Subject struct {
 type Bill struct {
 	of       Subject
 	family   string
-	held     *certs.Set          // the sources of each are where it is
+	held     *certs.Set          // the sources of a certificate are the stores that hold it
 	recorded map[string][]string // by fingerprint, the sources that certgraft installed it from
 }
 
-// Root returns the bill of a root as it was inspected.
+// Root returns the bill of an inspected root.
 func Root(of Subject, found *installer.Inspection) *Bill {
 	b := &Bill{of: of, held: found.Held(), recorded: found.SourcesOf()}
 	if found.Distribution != nil {
@@ -53,7 +53,7 @@ func File(name string, held *certs.Set) *Bill {
 	return b
 }
 
-// Encode returns the document, as made by a program of that version.
+// Encode returns the document. Version is the version of certgraft.
 func (b *Bill) Encode(version string) ([]byte, error) {
 	doc := &bom{
 		Schema: schema, Format: "CycloneDX", Spec: "1.6", Version: 1,
@@ -74,10 +74,10 @@ func (b *Bill) Encode(version string) ([]byte, error) {
 	return doc.encode()
 }
 
-// schema is that of the document.
+// schema is the JSON schema of the document.
 const schema = "http://cyclonedx.org/schema/bom-1.6.schema.json"
 
-// Start is what a document begins with.
+// Start is the beginning of each document.
 const Start = "{\n  \"$schema\": \"" + schema + "\""
 
 func (b *bom) encode() ([]byte, error) {
@@ -89,16 +89,16 @@ func (b *bom) encode() ([]byte, error) {
 	return buf.Bytes(), err
 }
 
-// serial makes a UUID of the version for values that an application chose
-// (RFC 9562, 8) out of the content: the same bill has the same.
+// serial makes a UUID of version 8 (RFC 9562) from the content: equal bills have
+// equal numbers.
 func serial(content []byte) string {
 	sum := sha256.Sum256(content)
 	sum[6], sum[8] = sum[6]&0x0f|0x80, sum[8]&0x3f|0x80
 	return fmt.Sprintf("urn:uuid:%x-%x-%x-%x-%x", sum[:4], sum[4:6], sum[6:8], sum[8:10], sum[10:16])
 }
 
-// components returns the certificates by fingerprint, and behind them the
-// signature algorithms that they name.
+// components returns the certificates by fingerprint, and after them the signature
+// algorithms that they name.
 func (b *Bill) components() []component {
 	all, algorithms := []component{}, map[string]bool{}
 	for c := range b.held.All() {

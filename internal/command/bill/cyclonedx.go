@@ -1,9 +1,9 @@
 package bill
 
-// asset is the type of the components that are certificates or algorithms.
+// asset is the component type of certificates and algorithms.
 const asset = "cryptographic-asset"
 
-// What follows is the part of CycloneDX 1.6 that a bill has.
+// The types below are the part of CycloneDX 1.6 that a bill uses.
 
 type bom struct {
 	Schema     string      `json:"$schema"`
