@@ -274,7 +274,7 @@ func TestManyEntries(t *testing.T) {
 			for _, args := range onRoot(t, dir) {
 				name, got := args[0], certgraft(t, args...)
 				t.Logf("%s: status %d, %d MiB at most", name, got.status, got.most>>20)
-				if limit := least + int64(2048*count); got.most > limit {
+				if limit := least + int64(2560*count); got.most > limit {
 					t.Errorf("%s had %d MiB for %d entries", name, got.most>>20, count)
 				}
 				if got.status != 0 && name != "diff" {
