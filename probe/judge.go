@@ -19,6 +19,7 @@ type Circumstances struct {
 	Trust   *certs.Set       // what the reader loads; the sources of each are the stores that hold it
 	Damage  []readers.Damage // what keeps it from loading more
 	NoStore string           // why there is no store to judge by, "" if there is one
+	Setting string           // what makes a reader without a store read one, "" if an install does
 	Whose   string           // who trusts it, in words: "this system"
 	Now     time.Time
 	Clock   string          // what Now was taken from, SOURCE_DATE_EPOCH say; "" is the clock of this machine
@@ -169,7 +170,7 @@ func (j *judge) listed(p path) *Fault {
 }
 
 func (j *judge) noStore() *Fault {
-	return &Fault{NoStore, j.NoStore + ": no verdict is possible", "name another program with --as, or install a bundle: " + j.Install + " mozilla"}
+	return &Fault{NoStore, j.NoStore, cmp.Or(j.Setting, "name another program with --as, or install a bundle: "+j.Install+" mozilla")}
 }
 
 // damaged returns the fault of a store that the reader loses to damage, nil if it

@@ -148,7 +148,7 @@ func (h hearing) judge(t *trust) verifyResult {
 	decides := j.verdict()
 	report := h.session.Judge(probe.Circumstances{
 		Reader: decides.Reader, Trust: decides.Trust, Damage: decides.Damage, NoStore: t.noStore(decides),
-		Whose: t.whom(decides), Now: h.now, Clock: h.p.env.clock(), Built: newest(h.catalogue),
+		Setting: decides.setting(), Whose: t.whom(decides), Now: h.now, Clock: h.p.env.clock(), Built: newest(h.catalogue),
 		Install: t.install, Repair: t.repairing(decides), Known: known(h.catalogue), Distrusted: h.distrusted,
 	})
 	result := verifyResult{Schema: 1, Trust: trustResult{Root: t.root, With: t.sources}, Report: report, Warnings: t.warnings}
@@ -165,7 +165,7 @@ func (h hearing) judge(t *trust) verifyResult {
 	if h.p.json {
 		result.Trust = t.result(decides)
 	}
-	if t.root != "" && !decides.Trusted && !decides.Holds() {
+	if t.root != "" && !decides.Trusted && !decides.Holds() && !t.readers.Default().Holds() {
 		result.Warnings = append(result.Warnings, t.root+" has no trust store with a certificate in it: its programs trust nobody, or only roots of their own")
 	}
 	hinted(report, h.catalogue)

@@ -26,10 +26,10 @@ import (
 
 // heard is the part of the JSON of verify that is looked at.
 type heard struct {
-	Verdict struct{ Status, Cause, Text, Cure string }
-	Steps   []struct{ Name, Outcome, Detail string }
-	Caveats []string
-	Readers []struct {
+	Verdict           struct{ Status, Cause, Text, Cure string }
+	Steps             []struct{ Name, Outcome, Detail string }
+	Caveats, Warnings []string
+	Readers           []struct {
 		ID, Release, Verdict, Cure string
 		Asked                      bool
 	}
@@ -215,6 +215,20 @@ func TestVerifyCuresJava(t *testing.T) {
 		}
 	}
 	verified(t, 0, "--root", root, "--as", "java", "--servername", c.Host, address)
+}
+
+// libpq reads no store that nobody names. The cure is its own option, and no bundle: the root
+// has one.
+func TestVerifySaysHowLibpqReadsTheBundle(t *testing.T) {
+	c, address := serveCase(t, "plain")
+	tree := debian(t, c.Trust...)
+	tree["usr/lib/x86_64-linux-gnu/libpq.so.5"] = &fstest.MapFile{Mode: 0o644}
+	root := written(t, tree)
+	h := verified(t, 1, "--root", root, "--as", "libpq", "--servername", c.Host, address)
+	h.wants(t, "no-store", "finds none of its stores", "sslrootcert=/etc/ssl/certs/ca-certificates.crt", "sslrootcert=system")
+	if strings.Contains(h.Verdict.Cure, "mozilla") || len(h.Warnings) > 0 {
+		t.Errorf("the root has a bundle; cure %q, warnings %q", h.Verdict.Cure, h.Warnings)
+	}
 }
 
 // A bundle that programs cannot load is not trusted, though other programs can load it. The

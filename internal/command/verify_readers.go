@@ -333,6 +333,15 @@ func (t *trust) noStore(o opinion) string {
 	return o.name() + " finds none of its stores in " + t.whose
 }
 
+// setting says what makes a reader read a store that it does not find by itself, "" if it
+// finds one or needs none.
+func (o opinion) setting() string {
+	if !o.Blind || o.Cause != readers.Untrusted && o.Cause != readers.SelfSigned {
+		return ""
+	}
+	return o.Cure
+}
+
 // repairing is a command that installs what the root has already: any install repairs the
 // files that it edits.
 func (t *trust) repairing(o opinion) string {
