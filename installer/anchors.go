@@ -14,27 +14,27 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// An anchor is a file that update-ca-certificates, or another tool, reads.
+// anchor is a file that update-ca-certificates, or another tool, reads.
 type anchor struct {
-	path string // rooted, as links to it say
-	data []byte // the overlay's own, not to be changed
+	path string // rooted, as in the links to it
+	data []byte // shared with the overlay: read-only
 }
 
-// name is the anchor's path for io/fs.
+// name returns the anchor's path for io/fs.
 func (a anchor) name() string { return path.Clean(strings.TrimPrefix(a.path, "/")) }
 
-// local reports whether the anchor is not from a package.
+// local reports whether the anchor is in the directory of local anchors.
 func (a anchor) local() bool { return strings.HasPrefix(a.path, "/"+localDir+"/") }
 
 // anchors are the files that update-ca-certificates reads, in its order.
 type anchors struct {
 	files      []anchor
-	deselected []string // lines of the configuration behind "!"
+	deselected []string // lines of the configuration, without their "!"
 }
 
-// readAnchors reads what /etc/ca-certificates.conf selects below
-// /usr/share/ca-certificates, and then the local files, and calls visit with
-// each.
+// readAnchors reads the files that /etc/ca-certificates.conf selects below
+// /usr/share/ca-certificates, and then the local files. It calls visit with the content
+// of each.
 func readAnchors(root *rootfs.Overlay, local []string, visit func([]byte)) (*anchors, error) {
 	conf, err := readIfThere(root, caConf)
 	if err != nil {
@@ -90,11 +90,10 @@ func (a *anchors) makes(data []byte, each func([]byte) []byte) bool {
 	return len(data) == 0
 }
 
-// readable reports whether every reader passes the bundle that a tool makes of
-// the anchors. That is so if each of them can be read by itself and ends its
-// last line: joining them then makes nothing of them that they are not. Only
-// otherwise, and after a byte order mark, which OpenSSL passes over in some
-// places, the bundle is made and read.
+// readable reports whether every reader accepts the bundle that a tool makes of the
+// anchors. This is true if each anchor is readable alone and ends its last line. For
+// other anchors, and for one with a byte order mark, which OpenSSL skips in some
+// places, readable makes the bundle and reads it.
 func (a *anchors) readable(r *pemfile.Reader, each func([]byte) []byte) bool {
 	apart := !slices.ContainsFunc(a.files, func(f anchor) bool {
 		part := each(f.data)
@@ -103,8 +102,8 @@ func (a *anchors) readable(r *pemfile.Reader, each func([]byte) []byte) bool {
 	return apart || r.Passes(a.concat(each))
 }
 
-// refuse returns an error if the administrator of the root has deselected what
-// is wanted.
+// refuse returns an error if the administrator of the root has deselected a wanted
+// certificate.
 func (a *anchors) refuse(e *edit, want []wanted) error {
 	for _, line := range a.deselected {
 		data, err := readIfThere(e.root, path.Join(sharedDir, line))
@@ -129,9 +128,9 @@ func (a *anchors) refuse(e *edit, want []wanted) error {
 	return nil
 }
 
-// alone returns the certificates that have a local file of their own. One in a
-// file with others has no link of its own, so that a program that looks in the
-// directory does not find it.
+// alone returns the certificates that have a local file of their own. A certificate in
+// a file with others has no hash link, so programs that look in the directory do not
+// find it.
 func (a *anchors) alone(r *pemfile.Reader) *certs.Set {
 	set := &certs.Set{}
 	for _, f := range a.files {
@@ -142,7 +141,7 @@ func (a *anchors) alone(r *pemfile.Reader) *certs.Set {
 	return set
 }
 
-// others returns what of want an anchor holds that is not ours.
+// others returns the certificates of want that an anchor holds that is not ours.
 func (a *anchors) others(r *pemfile.Reader, want []wanted) map[certs.Fingerprint]bool {
 	wanted, found := map[certs.Fingerprint]bool{}, map[certs.Fingerprint]bool{}
 	for _, w := range want {
@@ -162,14 +161,14 @@ func (a *anchors) others(r *pemfile.Reader, want []wanted) map[certs.Fingerprint
 	return found
 }
 
-// without returns the anchors but for those at paths.
+// without returns the anchors except those at paths.
 func (a *anchors) without(paths map[string]certs.Fingerprint) *anchors {
 	left := *a
 	left.files = slices.DeleteFunc(slices.Clone(a.files), func(f anchor) bool { return paths[f.path] != certs.Fingerprint{} })
 	return &left
 }
 
-// held returns what the bundle holds that a tool makes of the anchors.
+// held returns the certificates in the bundle that a tool makes of the anchors.
 func (a *anchors) held(r *pemfile.Reader) *certs.Set {
 	set := &certs.Set{}
 	for _, f := range a.files {
@@ -183,7 +182,7 @@ func (a *anchors) held(r *pemfile.Reader) *certs.Set {
 	return set
 }
 
-// paths returns where the anchors are.
+// paths returns the paths of the anchors.
 func (a *anchors) paths() map[string]bool {
 	set := map[string]bool{}
 	for _, f := range a.files {
@@ -192,7 +191,7 @@ func (a *anchors) paths() map[string]bool {
 	return set
 }
 
-// writeAnchor writes the anchor of w, unless it is there.
+// writeAnchor writes the anchor of w.
 func (e *edit) writeAnchor(store string, linkName func(string) string, w wanted) error {
 	name, err := e.anchorName(linkName, w)
 	if err != nil {
@@ -202,7 +201,8 @@ func (e *edit) writeAnchor(store string, linkName func(string) string, w wanted)
 	return e.root.WriteFile(name, w.AppendPEM(nil), 0o644)
 }
 
-// anchorName returns a name that no other certificate has, nor a link to it.
+// anchorName returns a path for the anchor of w that no other certificate uses, and
+// whose link no other file uses.
 func (e *edit) anchorName(linkName func(string) string, w wanted) (string, error) {
 	for _, digits := range []int{8, 16, 64} {
 		name := path.Join(localDir, certs.FileName(w.anchor, w.Certificate, digits))
@@ -220,11 +220,11 @@ func (e *edit) anchorName(linkName func(string) string, w wanted) (string, error
 	return "", fmt.Errorf("no name is left for the anchor of %s", w.Subject())
 }
 
-// explanationOf returns what files of certificates explain.
+// explanationOf returns the certificates that files explain.
 func (e *edit) explanationOf(files []anchor) explanation {
 	x := explanation{}
 	for _, f := range files {
-		in, _ := e.reader.Open(f.data) // what cannot be read explains nothing
+		in, _ := e.reader.Open(f.data) // an unreadable file explains nothing
 		for c := range in.Held.All() {
 			x.add(c, f.path)
 		}
@@ -232,7 +232,7 @@ func (e *edit) explanationOf(files []anchor) explanation {
 	return x
 }
 
-// dropAnchors takes away our anchors of gone, and returns the paths they had.
+// dropAnchors deletes our anchors of gone, and returns their paths.
 func (e *edit) dropAnchors(a *anchors, gone map[certs.Fingerprint]bool) (map[string]certs.Fingerprint, error) {
 	dropped := map[string]certs.Fingerprint{}
 	for _, f := range a.files {
@@ -248,7 +248,7 @@ func (e *edit) dropAnchors(a *anchors, gone map[certs.Fingerprint]bool) (map[str
 	return dropped, nil
 }
 
-// freeName returns a name for an anchor that no other certificate has.
+// freeName returns an unused path in dir for the anchor of w.
 func (e *edit) freeName(dir string, w wanted, ext string) (string, error) {
 	for _, digits := range []int{8, 16, 64} {
 		name := path.Join(dir, strings.TrimSuffix(certs.FileName(w.anchor, w.Certificate, digits), ".crt")+ext)
@@ -259,9 +259,9 @@ func (e *edit) freeName(dir string, w wanted, ext string) (string, error) {
 	return "", fmt.Errorf("no name is left for the anchor of %s", w.Subject())
 }
 
-// certificatesIn returns what p11-kit reads for sure in the files of a directory:
-// DER, and PEM that OpenSSL reads too, but for the old label. None where there is
-// no directory.
+// certificatesIn returns the certificates that p11-kit certainly reads from the files
+// of a directory: DER, and PEM that OpenSSL also reads, without the old label X509
+// CERTIFICATE. A missing directory has none.
 func (e *edit) certificatesIn(dir string) (*certs.Set, error) {
 	files, err := filesIn(e.root, dir, func(fs.DirEntry) bool { return true })
 	if err != nil {
@@ -289,8 +289,8 @@ func (e *edit) certificatesOf(f anchor) (found []*certs.Certificate) {
 	return found
 }
 
-// removeFiles takes away the files of a directory that hold one certificate, of
-// gone, and whose names begin with prefix, and returns the names.
+// removeFiles deletes the files of a directory that hold one certificate, of gone, and
+// whose names begin with prefix. It returns the names.
 func (e *edit) removeFiles(dir, prefix string, gone map[certs.Fingerprint]bool) (dropped map[string]certs.Fingerprint, err error) {
 	dropped = map[string]certs.Fingerprint{}
 	files, err := filesIn(e.root, dir, func(f fs.DirEntry) bool { return f.Type().IsRegular() && strings.HasPrefix(f.Name(), prefix) })
@@ -307,8 +307,8 @@ func (e *edit) removeFiles(dir, prefix string, gone map[certs.Fingerprint]bool) 
 	return dropped, err
 }
 
-// filesIn returns the files of a directory that pick takes, and those that links
-// lead to, sorted by name. None where there is no directory.
+// filesIn returns the files of a directory that pick accepts, also through links,
+// sorted by name. A missing directory has none.
 func filesIn(root *rootfs.Overlay, dir string, pick func(fs.DirEntry) bool) (files []anchor, err error) {
 	entries, err := root.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -328,8 +328,8 @@ func filesIn(root *rootfs.Overlay, dir string, pick func(fs.DirEntry) bool) (fil
 	return files, err
 }
 
-// reportRemoved says how many files of a directory went, if any, and what the
-// others hold.
+// reportRemoved reports the number of files that were removed from a directory, if any,
+// and the certificates in the others.
 func (e *edit) reportRemoved(store, dir string, n int) error {
 	if n == 0 {
 		return nil
@@ -342,12 +342,12 @@ func (e *edit) reportRemoved(store, dir string, n int) error {
 	return nil
 }
 
-// tellAnchors names the local anchors that are not in the bundle yet, and the files
-// beside them that hold certificates and that the tool does not read; but for those of
-// what is wanted. Made is of a bundle that the tool made of the anchors, and reads says
-// which files it takes.
+// tellAnchors names the local anchors that are missing in the bundle, and the files
+// beside them that hold certificates and that the tool does not read. It skips anchors
+// of wanted certificates. made says that the tool made the bundle of the anchors; reads
+// says which files the tool reads.
 func (e *edit) tellAnchors(a *anchors, bundle []byte, made bool, reads string, want []wanted) {
-	var has map[certs.Fingerprint]bool // once it is asked for
+	var has map[certs.Fingerprint]bool // filled by the first call
 	coming := func(c *certs.Certificate) bool {
 		if has == nil {
 			has = map[certs.Fingerprint]bool{}
@@ -389,7 +389,7 @@ func (e *edit) tellAnchors(a *anchors, bundle []byte, made bool, reads string, w
 	}
 }
 
-// lacking reports whether a set has a certificate that is not coming.
+// lacking reports whether set has a certificate that is not coming.
 func lacking(set *certs.Set, coming func(*certs.Certificate) bool) bool {
 	for c := range set.All() {
 		if !coming(c) {
@@ -399,13 +399,12 @@ func lacking(set *certs.Set, coming func(*certs.Certificate) bool) bool {
 	return false
 }
 
-// largestAnchor is how large a file may be that is looked into for a certificate.
+// largestAnchor is the size up to which a file is searched for certificates.
 const largestAnchor = 1 << 20
 
-// filesBelow returns the files in a directory and those below it, but for those that
-// were read.
+// filesBelow returns the files below a directory except those in read.
 func (e *edit) filesBelow(dir string, read map[string]bool) (files []anchor) {
-	entries, _ := e.root.ReadDir(dir) // one that is missing has nothing
+	entries, _ := e.root.ReadDir(dir) // a missing directory has no entries
 	for _, entry := range entries {
 		name := path.Join(dir, entry.Name())
 		if entry.IsDir() {
@@ -423,8 +422,7 @@ func (e *edit) filesBelow(dir string, read map[string]bool) (files []anchor) {
 	return files
 }
 
-// linkNamer returns a function that names links as update-ca-certificates
-// does.
+// linkNamer returns a function that names links as update-ca-certificates does.
 func linkNamer(prefix string) func(string) string {
 	sanitise := strings.NewReplacer(" ", "_", "(", "=", ")", "=", ",", "_")
 	return func(anchor string) string {
@@ -432,7 +430,8 @@ func linkNamer(prefix string) func(string) string {
 	}
 }
 
-// toAnchor reports whether a tool made a link with that target.
+// toAnchor reports whether target is in a directory of anchors, as in links that a tool
+// makes.
 func toAnchor(target string) bool {
 	return strings.HasPrefix(target, "/"+sharedDir) || strings.HasPrefix(target, "/"+localDir)
 }

@@ -15,21 +15,21 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// anchorStore is the layout of a distribution whose update-ca-certificates
-// reads /usr/local/share/ca-certificates and leaves links to the anchors, links
-// named by hash and one bundle in /etc/ssl/certs. The distributions' tools
-// differ in what is here.
+// anchorStore is the layout of a distribution whose update-ca-certificates reads
+// /usr/local/share/ca-certificates. The tool writes links to the anchors, hash links
+// and one bundle into /etc/ssl/certs. The fields say how the distributions' tools
+// differ.
 type anchorStore struct {
 	id       string
-	reads    string                                                                // which local files the tool reads
+	reads    string                                                                // which local files the tool reads, as a clause for a warning
 	local    func(root *rootfs.Overlay) ([]string, error)                          // paths of the local anchors, in the tool's order
-	linkName func(anchor string) string                                            // of the link to an anchor
+	linkName func(anchor string) string                                            // the name of the link to an anchor
 	refresh  func(e *edit, before map[string]string, a *anchors) map[string]string // the links that a run of the tool leaves
-	anew     bool                                                                  // it makes all links named by hash anew: c_rehash, not openssl rehash
-	links    func(root *rootfs.Overlay) bool                                       // the root is to have links
-	each     func(data []byte) []byte                                              // what the tool writes of an anchor into the bundle
-	style    pemfile.Style                                                         // how that sets apart an anchor of ours
-	wide     bool                                                                  // the first bundle is linked from wherever programs look
+	anew     bool                                                                  // the tool makes all hash links anew: c_rehash, not openssl rehash
+	links    func(root *rootfs.Overlay) bool                                       // whether the root must have links
+	each     func(data []byte) []byte                                              // the text that the tool writes into the bundle for an anchor
+	style    pemfile.Style                                                         // how that text separates our anchors
+	wide     bool                                                                  // links in firstLinks lead to the first bundle
 }
 
 func (s anchorStore) name() string { return s.id }
@@ -49,18 +49,18 @@ func (s anchorStore) eachAnchor(root *rootfs.Overlay, visit func([]byte)) (*anch
 	return readAnchors(root, local, visit)
 }
 
-// state is what a root is like before it is edited.
+// state is a root before the edit.
 type state struct {
 	anchors *anchors
-	data    []byte               // the bundle; nil if there is none
-	bundle  bool                 // the bundle is what the tool would write, and readable: it can be written anew
-	links   bool                 // so are the links
+	data    []byte               // the bundle; nil if it does not exist
+	bundle  bool                 // the bundle is readable and as the tool would write it, so it can be written anew
+	links   bool                 // the links are as the tool would make them
 	there   map[string]string    // the links in /etc/ssl/certs
-	behind  []*certs.Certificate // what install --append put behind what the tool would write
+	behind  []*certs.Certificate // certificates that install --append added behind the tool's text
 }
 
-// look reads the root. What the anchors hold is found out on another processor
-// while this one still reads files: no two things here take longer.
+// look reads the root. Another processor parses the anchors while this one still reads
+// files: reading and parsing take the most time here.
 func (s anchorStore) look(e *edit) (*state, error) {
 	parse, parsed := e.reader.Ahead()
 	st, err := s.readState(e.root, parse)
@@ -80,8 +80,8 @@ func (s anchorStore) look(e *edit) (*state, error) {
 	return st, nil
 }
 
-// stripped reports whether the bundle is what the tool would write but for what
-// install --append put there.
+// stripped reports whether the bundle is as the tool would write it, apart from the
+// certificates that install --append added.
 func (s anchorStore) stripped(e *edit, st *state) (bool, error) {
 	real, err := e.root.Resolve(toolsBundle)
 	if err != nil || len(e.record.claims(real)) == 0 {
@@ -156,9 +156,9 @@ func (s anchorStore) install(e *edit, want []wanted) error {
 	return nil
 }
 
-// hasBundle reports whether the tool's bundle is to be written. Where programs
-// read another one, a first bundle with ours alone would hide it from those
-// that look for the tool's first.
+// hasBundle reports whether install must write the tool's bundle. Where programs read
+// another bundle, a first one with our certificates alone would hide it from programs
+// that look for the tool's bundle first.
 func (s anchorStore) hasBundle(e *edit, before *state) bool {
 	if before.data != nil || len(before.anchors.files) > 0 && exists(e.root, caConf) {
 		return true
@@ -167,8 +167,8 @@ func (s anchorStore) hasBundle(e *edit, before *state) bool {
 	return err == nil && len(others) == 0
 }
 
-// addAnchors writes an anchor for each certificate that has none that is
-// effective, and returns those.
+// addAnchors writes an anchor for each certificate that has no effective anchor, and
+// returns these certificates.
 func (s anchorStore) addAnchors(e *edit, a *anchors, want []wanted) (added []wanted, err error) {
 	if err := makeDirs(e.root, e.record, localDir); err != nil {
 		return nil, err
@@ -186,9 +186,9 @@ func (s anchorStore) addAnchors(e *edit, a *anchors, want []wanted) (added []wan
 	return added, nil
 }
 
-// installBundle leaves the bundle that the tool would make of the anchors, or,
-// where it was not the tool that made it, adds to it. What it returns waits
-// until the bundle was read back, and says what it holds.
+// installBundle writes the bundle that the tool would make of the anchors. If the tool
+// did not make the existing bundle, installBundle adds to it. The returned function
+// waits until the bundle was read back, and returns its report.
 func (s anchorStore) installBundle(e *edit, before *state, after *anchors, real string, want []wanted) (done func() (StoreReport, error), err error) {
 	others := before.anchors.others(e.reader, want)
 	if !before.bundle {
@@ -228,8 +228,9 @@ func (s anchorStore) installBundle(e *edit, before *state, after *anchors, real 
 	}, nil
 }
 
-// write writes the bundle that the tool would, and behind that what install
-// --append put there and no anchor holds. It notes where ours are.
+// write writes the bundle that the tool would write. Behind it, it writes the
+// certificates that install --append added and that no anchor holds. It records the
+// places of ours.
 func (s anchorStore) write(e *edit, before *state, after *anchors, real string) ([]byte, error) {
 	data := after.concat(s.each)
 	s.notePlaces(e, after, real, before.data, data)
@@ -244,10 +245,11 @@ func (s anchorStore) write(e *edit, before *state, after *anchors, real string) 
 	return data, e.root.WriteFile(real, data, 0o644)
 }
 
-// notePlaces notes where ours are in data, a bundle of anchors, which was another.
+// notePlaces records where our certificates are in data, a bundle of anchors that
+// replaces was.
 func (s anchorStore) notePlaces(e *edit, a *anchors, real string, was, data []byte) {
 	file := e.record.file(real)
-	asLeft := file.AsLeft(was) // so that it cannot be told whether the tool wrote it since
+	asLeft := file.AsLeft(was) // then it is unknown whether the tool has written it since
 	byHand := func(c *certs.Certificate) bool {
 		return asLeft && slices.Contains(file.Held, c.Fingerprint().String())
 	}
@@ -268,7 +270,7 @@ func (s anchorStore) notePlaces(e *edit, a *anchors, real string, was, data []by
 	}
 }
 
-// held returns what a bundle holds that the tool made.
+// held returns the certificates of a bundle that the tool made.
 func (st *state) held(r *pemfile.Reader) *certs.Set {
 	had := &certs.Set{}
 	if st.data != nil {
@@ -280,8 +282,8 @@ func (st *state) held(r *pemfile.Reader) *certs.Set {
 	return had
 }
 
-// installLinks leaves the links that the tool would, or, where it was not the
-// tool that made them, adds to them.
+// installLinks makes the links that the tool would make. If the tool did not make the
+// existing links, installLinks adds to them.
 func (s anchorStore) installLinks(e *edit, before *state, after *anchors, want []wanted) (err error) {
 	if err := makeDirs(e.root, e.record, certDir); err != nil {
 		return err
@@ -302,8 +304,8 @@ func (s anchorStore) installLinks(e *edit, before *state, after *anchors, want [
 	return nil
 }
 
-// nameUnexplained warns of certificates in the bundle that no anchor explains:
-// the tool will drop them, whatever this program does.
+// nameUnexplained warns of certificates in the bundle that come from no anchor. The
+// tool will drop them, whatever this program does.
 func (s anchorStore) nameUnexplained(e *edit, before *state, want []wanted) {
 	explained := e.explanationOf(before.anchors.files)
 	for _, w := range want {
@@ -351,9 +353,9 @@ func (s anchorStore) remove(e *edit, gone map[certs.Fingerprint]bool) error {
 	return nil
 }
 
-// removeFromBundle takes gone out of the bundle: what the tool made is made anew of
-// the anchors that are left, and of what follows that, or of a bundle that is not
-// the tool's, the copies that are not someone's go.
+// removeFromBundle takes gone out of the bundle. It makes the tool's part anew from the
+// anchors that are left. From the text behind that part, or from a bundle that the tool
+// did not make, it cuts only this program's copies.
 func (s anchorStore) removeFromBundle(e *edit, before *state, left *anchors, gone map[certs.Fingerprint]bool) error {
 	real, err := e.root.Resolve(toolsBundle)
 	if err != nil {
@@ -367,7 +369,8 @@ func (s anchorStore) removeFromBundle(e *edit, before *state, left *anchors, gon
 	return e.shrink(s.id, as, w)
 }
 
-// anchorBundle is a bundle that a tool makes of anchors, before and after ours went.
+// anchorBundle is a bundle that a tool makes of anchors, before and after the removal
+// of ours.
 type anchorBundle struct {
 	*bundle
 	store  anchorStore
@@ -375,7 +378,7 @@ type anchorBundle struct {
 	left   *anchors
 }
 
-// openBundle opens a bundle. What the tool's own holds is known from the anchors.
+// openBundle opens a bundle. For the tool's own bundle, the anchors say what it holds.
 func (s anchorStore) openBundle(e *edit, before *state, left *anchors, name string, data []byte) *anchorBundle {
 	b := &anchorBundle{store: s, before: before, left: left}
 	if before.isTools() {
@@ -395,7 +398,7 @@ func (b *anchorBundle) drop(w *withdrawal) error {
 	rest, made := b.made()
 	if !made || b.undecided(w) {
 		if !made && (len(b.left.files) == 0 || bytes.HasPrefix(b.data, now)) {
-			w.made = false // what follows was put there, by us or by a hand
+			w.made = false // this program or a person added the text behind
 		}
 		return b.bundle.drop(w)
 	}
@@ -408,7 +411,8 @@ func (b *anchorBundle) drop(w *withdrawal) error {
 	return nil
 }
 
-// made returns what follows what the tool made of the anchors, if it did.
+// made returns the text behind the tool's part. It returns false if the bundle does not
+// begin with such a part.
 func (b *anchorBundle) made() (rest []byte, made bool) {
 	if b.before.isTools() {
 		return nil, true
@@ -417,7 +421,7 @@ func (b *anchorBundle) made() (rest []byte, made bool) {
 	return rest, made && len(b.before.anchors.files) > 0 && b.before.anchors.readable(b.reader, b.store.each)
 }
 
-// remake leaves what the tool makes of the anchors that are left.
+// remake makes the bundle what the tool makes of the anchors that are left.
 func (b *anchorBundle) remake(w *withdrawal, now []byte) {
 	if b.remain(b.ours, w.gone) {
 		b.store.notePlaces(b.edit, b.left, b.name, b.data, now)
@@ -430,15 +434,16 @@ func (b *anchorBundle) remake(w *withdrawal, now []byte) {
 	b.file.Held = b.left.held(b.reader)
 }
 
-// rest returns what follows what the tool made, without what this program put
-// there.
+// rest returns the text behind the tool's part, without the certificates that this
+// program added there.
 func (b *anchorBundle) rest(w *withdrawal, made int) []byte {
 	w.made = false
 	return w.copiesBehind(made, b.data, b.style)[made:]
 }
 
-// undecided reports whether the file is as this program left it and held by hand
-// what goes now: whether the tool wrote it since cannot be told.
+// undecided reports whether the file is as this program left it and held, by someone's
+// hand, a certificate that goes now. Then it is unknown whether the tool has written
+// the file since.
 func (b *anchorBundle) undecided(w *withdrawal) bool {
 	for _, print := range w.file.Held {
 		f, err := certs.ParseFingerprint(print)
@@ -453,7 +458,7 @@ func (b *anchorBundle) undecided(w *withdrawal) bool {
 	return false
 }
 
-// nameStaying names what the anchors that are left explain.
+// nameStaying names the certificates that the anchors that are left explain.
 func (b *anchorBundle) nameStaying(w *withdrawal) {
 	for f := range w.gone {
 		if why, ok := w.why[f]; ok {
@@ -473,7 +478,7 @@ func (s anchorStore) removeLinks(e *edit, before *state, left *anchors, dropped 
 			files[link] = f
 		}
 	}
-	if before.links && len(e.record.store(s.id).Replaced) == 0 { // the tool would not leave what was there before
+	if before.links && len(e.record.store(s.id).Replaced) == 0 { // else the tool would not restore the replaced links
 		return s.remakeLinksWithout(e, before.there, left, files)
 	}
 	for _, link := range slices.Sorted(maps.Keys(files)) {
@@ -486,8 +491,8 @@ func (s anchorStore) removeLinks(e *edit, before *state, left *anchors, dropped 
 	return err
 }
 
-// lostAnchor returns which of gone an anchor of ours was for that someone has
-// deleted.
+// lostAnchor returns the certificate, of gone, whose anchor of ours target names, if
+// someone has deleted that anchor.
 func lostAnchor(root *rootfs.Overlay, target string, gone map[certs.Fingerprint]bool) (certs.Fingerprint, bool) {
 	if !toAnchor(target) || !isOurs(target) || exists(root, path.Clean(target)[1:]) {
 		return certs.Fingerprint{}, false
@@ -503,9 +508,10 @@ func lostAnchor(root *rootfs.Overlay, target string, gone map[certs.Fingerprint]
 	return certs.Fingerprint{}, false
 }
 
-// notUTF8 returns the names in a directory that are passed over.
+// notUTF8 returns the names in a directory that are not UTF-8 and that this program
+// skips.
 func (e *edit) notUTF8(dir string) []string {
-	entries, _ := e.root.ReadDir(dir) // whoever wants to read it says why that fails
+	entries, _ := e.root.ReadDir(dir) // the reader of the directory reports the error
 	var names []string
 	for _, entry := range entries {
 		if !fs.ValidPath(entry.Name()) {
@@ -515,7 +521,7 @@ func (e *edit) notUTF8(dir string) []string {
 	return names
 }
 
-// warnNotUTF8 warns of what is passed over in a directory.
+// warnNotUTF8 warns of skipped names in a directory.
 func (e *edit) warnNotUTF8(dir string) {
 	if names := e.notUTF8(dir); len(names) > 0 {
 		e.warn("names that are not UTF-8 are skipped and left unchanged in /%s: %s; rename the files that must be read", dir, some(names))

@@ -14,23 +14,24 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// DistrustPath is where a root says what [Distrust] took out of it.
+// DistrustPath is the file in a root that says what [Distrust] took out.
 const DistrustPath = distrusted.Path
 
 func (u Unwanted) asked() distrusted.Asked {
 	return distrusted.Asked{Certificate: u.Certificate, Key: u.Key, Name: u.Name, Why: u.Why}
 }
 
-// covers reports whether what was asked for is the same certificate, or its key.
+// covers reports whether a asks for the certificate in u or for its key.
 func (u Unwanted) covers(a distrusted.Asked) bool { return u.Cert != nil && a.Is(u.Cert) }
 
-// Distrust takes certificates out of every store of root, whoever put them there, by
-// what the store has for that, so that the distribution's own tool does not bring them
-// back. What was taken out is kept in [DistrustPath], for [TrustAgain]. Nothing is
-// written to the root itself: on an error the overlay is to be thrown away.
+// Distrust takes certificates out of every store of root, whoever added them. It uses
+// each store's own way to block a CA, so that the distribution's tool does not bring
+// them back. The root keeps the removed data at [DistrustPath], for [TrustAgain].
+// Distrust writes to the overlay only: after an error the caller must discard the
+// overlay.
 //
-// The root is first as if nothing had ever been distrusted in it, and then all that is
-// distrusted leaves at once: the record is always of both states.
+// Distrust first gives back all that was taken out earlier, and then takes out
+// everything that is distrusted. So one record always covers the whole difference.
 func Distrust(root *rootfs.Overlay, unwanted []Unwanted, opt Options) (*Report, error) {
 	was, err := distrusted.Read(root)
 	if err != nil {
@@ -45,7 +46,8 @@ func Distrust(root *rootfs.Overlay, unwanted []Unwanted, opt Options) (*Report, 
 	return distrust(root, was, asked, unwanted, opt)
 }
 
-// Distrusted returns what is not to be trusted in root, as the beginning of each digest.
+// Distrusted returns the first 16 digits of each distrusted certificate, and spki: with
+// those of each distrusted key.
 func Distrusted(root fs.FS) (names []string, err error) {
 	kept, err := distrusted.Read(root)
 	if err != nil {
@@ -62,7 +64,7 @@ func Distrusted(root fs.FS) (names []string, err error) {
 	return names, nil
 }
 
-// distrust gives back what was taken out, and takes out what is asked for.
+// distrust gives back the data in was, and takes out the certificates in asked.
 func distrust(root *rootfs.Overlay, was *distrusted.Record, asked []distrusted.Asked, unwanted []Unwanted, opt Options) (*Report, error) {
 	before := rootfs.NewOverlay(root)
 	returned, err := giveBack(before, was, opt)
@@ -95,15 +97,15 @@ type ban struct {
 	asked    []distrusted.Asked
 	unwanted []Unwanted // of this run
 	kept     *distrusted.Record
-	found    *certs.Set                   // what of the root is not to be trusted
-	gone     map[certs.Fingerprint]bool   // the same
-	why      explanation                  // what the sources of the root's own store hold, before
-	changes  map[string]distrusted.Change // by path, of files that were edited
-	aside    map[string]bool              // files and links that went
+	found    *certs.Set                   // the distrusted certificates in the root
+	gone     map[certs.Fingerprint]bool   // found, by fingerprint
+	why      explanation                  // from the sources of the root's own store, before the edit
+	changes  map[string]distrusted.Change // of edited files, by path
+	aside    map[string]bool              // removed files
 	from     map[certs.Fingerprint][]string
 }
 
-// wants returns why a certificate is not to be trusted.
+// wants reports whether a certificate must be distrusted, and why.
 func (b *ban) wants(c *certs.Certificate) (why string, unwanted bool) {
 	for _, a := range b.asked {
 		if a.Is(c) {
@@ -113,7 +115,7 @@ func (b *ban) wants(c *certs.Certificate) (why string, unwanted bool) {
 	return "", false
 }
 
-// has reports whether the root has what was asked for.
+// has reports whether the root has a certificate that a asks for.
 func (b *ban) has(a distrusted.Asked) bool {
 	for c := range b.found.All() {
 		if a.Is(c) {
@@ -144,7 +146,7 @@ func (b *ban) all() error {
 	return b.distrustInBrowsers(b.found)
 }
 
-// takeFrom takes what is not to be trusted out of one store.
+// takeFrom takes distrusted certificates out of one store.
 func (b *ban) takeFrom(s store) error {
 	switch s := s.(type) {
 	case anchorStore:
@@ -171,7 +173,7 @@ func (b *ban) takeFrom(s store) error {
 	return nil
 }
 
-// fromFiles takes them out of the bundles that no tool makes.
+// fromFiles takes distrusted certificates out of the bundles that no tool makes.
 func (b *ban) fromFiles(s store) error {
 	files, err := b.filesOf(s)
 	if err != nil {
@@ -201,15 +203,15 @@ func (b *ban) filesOf(s store) ([]string, error) {
 	return nil, nil
 }
 
-// quiet returns the edit with a report that nobody reads.
+// quiet returns the edit with a report that is discarded.
 func (b *ban) quiet() *edit {
 	quiet := *b.edit
 	quiet.report = &Report{Detection: b.report.Detection}
 	return &quiet
 }
 
-// fromAnchors deselects packaged anchors, moves local ones aside, and leaves of the
-// rest what the tool would.
+// fromAnchors deselects packaged anchors, moves local ones aside, and writes the bundle
+// and links that the tool would make of the rest.
 func (b *ban) fromAnchors(s anchorStore) error {
 	before, err := s.look(b.edit)
 	if err != nil {
@@ -245,13 +247,13 @@ func (b *ban) fromAnchors(s anchorStore) error {
 	}
 	b.report.hooks = true
 	if !before.links {
-		return nil // they are taken away one by one
+		return nil // links removes them one by one
 	}
 	return s.remakeLinks(b.edit, before.there, there, left)
 }
 
-// deselect says in the configuration of update-ca-certificates that anchors of
-// packages are not to be trusted, and moves local ones aside.
+// deselect deselects packaged anchors in the configuration of update-ca-certificates,
+// and moves local ones aside.
 func (b *ban) deselect(a *anchors) error {
 	conf, err := readIfThere(b.root, caConf)
 	if err != nil {
@@ -286,7 +288,8 @@ func (b *ban) deselect(a *anchors) error {
 	return b.root.WriteFile(real, conf, 0o644)
 }
 
-// moveOrCut takes away a file that holds nothing else, or cuts out of another one.
+// moveOrCut removes a file that holds distrusted certificates alone, or cuts them out
+// of another one.
 func (b *ban) moveOrCut(name string, alone bool) error {
 	if !alone {
 		real, err := b.root.Resolve(name)
@@ -300,9 +303,9 @@ func (b *ban) moveOrCut(name string, alone bool) error {
 	return b.root.Remove(name)
 }
 
-// fromPolicy blocks certificates in p11-kit's own way, and takes them out of what
-// trust extract makes. It marks an anchor of the administrator's directory as blocked
-// in no file: such a one is moved aside.
+// fromPolicy blocks certificates in p11-kit's own way, and takes them out of the files
+// that trust extract makes. p11-kit cannot block an anchor in the administrator's
+// directory: fromPolicy moves such an anchor aside.
 func (b *ban) fromPolicy(s p11Store) error {
 	all, err := s.left(b.edit)
 	if err != nil {
@@ -315,7 +318,7 @@ func (b *ban) fromPolicy(s p11Store) error {
 			continue
 		}
 		if data, _ := b.root.Content(name); !alone && strings.Contains(string(data), "[p11-kit-object-v1]") {
-			continue // its blocks are no more than parts of its objects
+			continue // its PEM blocks are parts of objects and cannot be cut
 		}
 		if err := b.moveOrCut(name, alone); err != nil {
 			return err
@@ -349,8 +352,8 @@ func (b *ban) block(s p11Store, c *certs.Certificate) error {
 	return b.root.WriteFile(name, c.AppendPEM(nil), 0o644)
 }
 
-// fromDirectory takes anchors away, and leaves the bundle that the tool makes of the
-// others where it was the tool's.
+// fromDirectory removes anchors. If the tool made the bundle, fromDirectory makes it
+// anew from the other anchors.
 func (b *ban) fromDirectory(s dirStore) error {
 	joined, err := s.isJoined(b.edit)
 	if err != nil {
@@ -368,7 +371,7 @@ func (b *ban) fromDirectory(s dirStore) error {
 	return b.file(s.id, s.bundle, s.format(joined))
 }
 
-// note enters that what is not to be trusted goes out of a file.
+// note records that distrusted certificates leave a file.
 func (b *ban) note(name string) {
 	for _, c := range b.certificates(name) {
 		b.went(c, name)
@@ -381,7 +384,8 @@ func (b *ban) went(c *certs.Certificate, name string) {
 	}
 }
 
-// tellTaken says what was taken out, what was not there, and what else there is to know.
+// tellTaken reports which certificates were taken out, which were missing, and what the
+// user must know besides.
 func (b *ban) tellTaken() {
 	upgrade := map[string]bool{}
 	for c := range b.found.All() {
@@ -407,8 +411,8 @@ func (b *ban) tellTaken() {
 	}
 }
 
-// comesBack reports whether nothing of the root keeps out of a file what was taken out
-// of it, when that is replaced.
+// comesBack reports whether a new version of a file would bring its certificates back:
+// nothing else in the root keeps them out.
 func (b *ban) comesBack(name string) bool {
 	change, edited := b.changes[name]
 	explained := slices.ContainsFunc(change.Pieces, func(p distrusted.Piece) bool { return p.Explained }) ||
@@ -416,7 +420,8 @@ func (b *ban) comesBack(name string) bool {
 	return edited && !explained && len(change.Lines) == 0
 }
 
-// warnStillIssued says of a certificate that is no root what trusts it all the same.
+// warnStillIssued warns that a certificate that is no root is still trusted through its
+// issuer.
 func (b *ban) warnStillIssued(c *certs.Certificate) {
 	if c.SelfIssued() {
 		return

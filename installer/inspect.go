@@ -16,7 +16,7 @@ import (
 	"github.com/certgraft/certgraft/readers"
 )
 
-// Inspection is what a root trusts.
+// Inspection is the trust of a root.
 type Inspection struct {
 	Distribution *Detection   `json:"distribution"`
 	Stores       []StoreState `json:"stores"`
@@ -27,8 +27,8 @@ type Inspection struct {
 	record *record
 }
 
-// Held returns the certificates that the stores of the root hold; the sources
-// of each in the set are the paths of the stores that it is in.
+// Held returns the certificates that the stores of the root hold. The sources of each
+// certificate in the set are the paths of its stores.
 func (i *Inspection) Held() *certs.Set {
 	set := &certs.Set{}
 	for _, s := range i.Stores {
@@ -48,7 +48,7 @@ func (i *Inspection) Recorded() []Recorded {
 	return out
 }
 
-// SourcesOf returns by fingerprint what certgraft installed each certificate from.
+// SourcesOf returns the sources of each installed certificate, by fingerprint.
 func (i *Inspection) SourcesOf() map[string][]string {
 	sources := map[string][]string{}
 	for _, c := range i.record.Certificates {
@@ -57,33 +57,31 @@ func (i *Inspection) SourcesOf() map[string][]string {
 	return sources
 }
 
-// StoreState is the state of one file, or directory, that programs read their
-// CAs from.
+// StoreState is the state of one file or directory from which programs read their CAs.
 type StoreState struct {
 	Path         string   `json:"path"`
-	Aliases      []string `json:"aliases,omitzero"` // other names that lead to it
+	Aliases      []string `json:"aliases,omitzero"` // other paths that lead to Path
 	Format       string   `json:"format"`
 	Certificates int      `json:"certificates"`
 	Expired      int      `json:"expired"`
 	Expiring     int      `json:"expiring"`  // within 90 days
-	Certgraft    int      `json:"certgraft"` // that certgraft installed
+	Certgraft    int      `json:"certgraft"` // of them, installed by certgraft
 	Problems     []string `json:"problems,omitzero"`
 
 	held *certs.Set
 }
 
-// All yields the certificates that the store holds, each once, in the order of
-// the store.
+// All yields each certificate of the store once, in the order of the store.
 func (s StoreState) All() iter.Seq[*certs.Certificate] { return s.held.All() }
 
-// Installed is what certgraft installed from one source.
+// Installed is one source from which certgraft installed certificates.
 type Installed struct {
 	Source       string `json:"source"`
 	Set          string `json:"set"`
 	Certificates int    `json:"certificates"`
 }
 
-// Difference is a certificate that one store has and another has not.
+// Difference is a certificate that is in some stores and missing in others.
 type Difference struct {
 	Fingerprint string   `json:"fingerprint"`
 	Subject     string   `json:"subject"`
@@ -91,19 +89,20 @@ type Difference struct {
 	Missing     []string `json:"missing"`
 }
 
-// Recorded is a certificate that certgraft installed, by its record. A store
-// need not hold it any more.
+// Recorded is a certificate in the record of certgraft. The stores may have lost it
+// since.
 type Recorded struct {
 	Fingerprint string // as [certs.Fingerprint.String] writes it
 	Subject     string
 	Sources     []string // names, as in [Installed]
 }
 
-// ExpiresSoon is how far ahead an expiry is announced.
+// ExpiresSoon is the time before its expiry from which a certificate counts as
+// expiring.
 const ExpiresSoon = 90 * 24 * time.Hour
 
-// Inspect looks at the stores of a root, as of now. A root that must not be
-// edited can be looked at.
+// Inspect looks at the stores of a root and judges expiry at now. It also accepts a
+// root that must not be edited.
 func Inspect(root fs.ReadLinkFS, now time.Time, opt Options) (*Inspection, error) {
 	e, err := lookAt(root, opt)
 	if err != nil {
@@ -126,30 +125,30 @@ func Inspect(root fs.ReadLinkFS, now time.Time, opt Options) (*Inspection, error
 	return out, nil
 }
 
-// ReaderState is a reader in a root, with what it loads.
+// ReaderState is a reader in a root, with the certificates that it loads.
 type ReaderState struct {
-	ID           string          `json:"id"` // as docs/readers.md has it
+	ID           string          `json:"id"` // as in docs/readers.md
 	Name         string          `json:"name"`
-	Release      string          `json:"release,omitzero"` // where it is known
+	Release      string          `json:"release,omitzero"` // "" if unknown
 	Path         string          `json:"path"`
-	Reads        []string        `json:"reads"`             // those of its places that exist, and "built in"
-	Variable     string          `json:"variable,omitzero"` // that names a bundle for a reader that does not read the system's
-	Certificates int             `json:"certificates"`      // that it loads of them
+	Reads        []string        `json:"reads"`             // its places that exist, and "built in"
+	Variable     string          `json:"variable,omitzero"` // names a bundle, if the reader does not read the system's
+	Certificates int             `json:"certificates"`      // loaded from Reads
 	Problems     []ReaderProblem `json:"problems,omitzero"`
 }
 
 // String names the reader with its release.
 func (s ReaderState) String() string { return strings.TrimSpace(s.Name + " " + s.Release) }
 
-// ReaderProblem is what keeps a reader from loading certificates.
+// ReaderProblem is the reason why a reader does not load certificates.
 type ReaderProblem struct {
 	Path string `json:"path"`
 	Line int    `json:"line,omitzero"`
 	Why  string `json:"why"`
-	All  bool   `json:"all,omitzero"` // nothing of the file is loaded
+	All  bool   `json:"all,omitzero"` // the reader loads nothing from the file
 }
 
-// String says where the problem is, and what.
+// String returns the place of the problem and the problem.
 func (p ReaderProblem) String() string {
 	at := p.Path
 	if p.Line > 0 {
@@ -161,7 +160,7 @@ func (p ReaderProblem) String() string {
 	return at + ": " + p.Why
 }
 
-// Readers looks for the readers in a root, and loads what each reads.
+// Readers finds the readers in a root and loads the certificates that each one reads.
 func Readers(root fs.ReadLinkFS, opt Options) []ReaderState {
 	all := []ReaderState{}
 	o := overlayOf(root)
@@ -183,7 +182,7 @@ func Readers(root fs.ReadLinkFS, opt Options) []ReaderState {
 	return append(all, (&edit{root: o, reader: pemfile.NewReader()}).browserStates()...)
 }
 
-// browserStates returns the browsers as readers, of what their policies name.
+// browserStates returns the browsers as readers of the CAs that their policies name.
 func (e *edit) browserStates() (all []ReaderState) {
 	for _, b := range browser.Find(e.root) {
 		s := ReaderState{ID: "chromium", Name: b.Name, Path: b.Path}
@@ -203,7 +202,7 @@ func (e *edit) browserStates() (all []ReaderState) {
 	return all
 }
 
-// policyState enters what a browser reads of a file of policies.
+// policyState adds the CAs that a browser reads from a file of policies.
 func (e *edit) policyState(s *ReaderState, t browser.Target) {
 	for _, passed := range t.Passed {
 		name, why, _ := strings.Cut(passed, ": ")
@@ -222,17 +221,18 @@ func (e *edit) policyState(s *ReaderState, t browser.Target) {
 	s.Certificates += f.held().Len()
 }
 
-// DatabaseState is a database of NSS in a root: it is named, and neither read nor
-// written.
+// DatabaseState is a database of NSS in a root. This package names it, and does not
+// read or write it.
 type DatabaseState struct {
 	Path string `json:"path"`
-	Whom string `json:"whom"` // who reads it
+	Whom string `json:"whom"` // its reader
 }
 
-// Lists is the command that lists the database.
+// Lists returns the command that lists the database.
 func (d DatabaseState) Lists() string { return "certutil -L -d sql:" + d.Path }
 
-// Adds is the command that adds a certificate, whose name and file stand in capitals.
+// Adds returns the command that adds a certificate. NAME and FILE stand for its name
+// and file.
 func (d DatabaseState) Adds() string {
 	return "certutil -A -d sql:" + d.Path + " -t C,, -n NAME -i FILE"
 }
@@ -246,15 +246,14 @@ func Databases(root fs.ReadLinkFS) []DatabaseState {
 	return all
 }
 
-// Trusted yields the certificates in the bundles of a root, each once. A bundle
-// that cannot be read is an error, and the sequence goes on.
+// Trusted yields each certificate in the bundles of a root once. For a bundle that
+// cannot be read it yields an error and continues.
 func Trusted(root fs.ReadLinkFS) iter.Seq2[*certs.Certificate, error] {
 	return (&edit{root: overlayOf(root), reader: pemfile.NewReader(), bundlePaths: bundlePaths()}).trusted()
 }
 
-// states looks at every bundle, every file that the environment or a
-// configuration names, and the
-// directory of hash links.
+// states looks at every bundle, every file that the environment or a configuration
+// names, every Java trust store, and the directory of hash links.
 func (e *edit) states(now time.Time) ([]StoreState, error) {
 	bundles, err := e.bundleFiles()
 	if err != nil {
@@ -301,7 +300,7 @@ func (e *edit) states(now time.Time) ([]StoreState, error) {
 	return states, nil
 }
 
-// keystoreState looks into a Java trust store.
+// keystoreState reads a Java trust store.
 func (e *edit) keystoreState(s StoreState, data []byte) (StoreState, error) {
 	s.Format = "Java trust store"
 	opened, err := keystore.Open(data, e.passwords()...)
@@ -332,7 +331,7 @@ func (e *edit) judge(s StoreState, held *certs.Set, now time.Time) StoreState {
 	return s
 }
 
-// aliases returns the other known names that lead to a bundle.
+// aliases returns the other known paths that lead to a bundle.
 func (e *edit) aliases(name string) []string {
 	var names []string
 	for _, p := range e.bundlePaths {
@@ -346,7 +345,8 @@ func (e *edit) aliases(name string) []string {
 	return names
 }
 
-// directoryState looks at the hash links in /etc/ssl/certs, if there are any.
+// directoryState looks at the hash links in /etc/ssl/certs. It returns false if no link
+// leads to a certificate and none has a problem.
 func (e *edit) directoryState() (StoreState, bool, error) {
 	links, err := linksIn(e.root, certDir)
 	if err != nil {
@@ -378,16 +378,16 @@ const (
 	otherHash
 )
 
-// linkWords say it, of one link and of several.
+// linkWords describe each problem, for one link and for several.
 var linkWords = [][2]string{
 	dangling:  {"leads nowhere", "lead nowhere"},
 	behindGap: {"is not found: there is a gap before it", "are not found: there is a gap before them"},
 	otherHash: {"leads to a certificate with another hash: nobody finds it", "lead to certificates with other hashes: nobody finds them"},
 }
 
-// linkProblems adds to held what OpenSSL finds by a hash link, and says why it
-// does not find the rest. By the hash of versions before 1.0, which p11-kit makes
-// links of too, nobody looks any more.
+// linkProblems adds to held the certificates that OpenSSL finds by a hash link, and
+// returns why it does not find the others. Links by the hash of OpenSSL before 1.0,
+// which p11-kit also makes, are no problem: no program uses that hash now.
 func (e *edit) linkProblems(name string, n hashName, held *certs.Set) (problems []linkProblem) {
 	data, err := e.root.ReadFile(inCertDir(name))
 	if err != nil {

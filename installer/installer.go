@@ -1,19 +1,18 @@
 // Package installer finds the trust stores of a root file system and edits them.
 //
-// Start with [Install] and [Remove], which edit a [rootfs.Overlay], and with
-// [Inspect], which looks at a root. They know nothing of where the root is: the
-// running system, a directory or a container image.
+// Start with [Install] and [Remove], which edit a [rootfs.Overlay], and with [Inspect],
+// which looks at a root. They work the same on the running system, a directory and a
+// container image.
 //
-// A store is one convention for keeping trusted certificates. It has anchors,
-// the files that a distribution's own tool reads, and generated files, which
-// that tool writes. Both are written: anchors alone are not effective until the
-// tool runs, which it cannot in many an image, and a generated file alone is
-// lost when it next runs. Where it can be, the result is what the tool itself
-// would have written, so that running it later changes nothing. Where a root is
-// not as the tool would have left it, nothing that is there is lost: what is
-// wanted is added, and all else stays as it is.
+// A store is one convention for keeping trusted certificates. It has anchors, the files
+// that a distribution's own tool reads, and generated files, which that tool writes.
+// This package writes both. Anchors alone have no effect until the tool runs, and many
+// images cannot run it. A generated file alone is lost when the tool next runs. Where
+// possible, the result is what the tool itself would have written, so that a later run
+// of the tool changes nothing. Where the tool would not have left a root as it is, the
+// package adds the certificates and leaves the rest unchanged.
 //
-// What was installed is kept in the root, in [RecordPath], for [Remove].
+// The root keeps a record of the installed certificates at [RecordPath], for [Remove].
 //
 // The API may change before version 1.0.
 package installer
@@ -29,8 +28,8 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// Install adds the certificates of sources to the stores of root. Nothing is
-// written to the root itself: on an error the overlay is to be thrown away.
+// Install adds the certificates of sources to the stores of root. It writes to the
+// overlay only: after an error the caller must discard the overlay.
 func Install(root *rootfs.Overlay, sources []Source, opt Options) (*Report, error) {
 	e, err := newEdit(root, opt)
 	if err != nil {
@@ -87,7 +86,7 @@ func (e *edit) installInto(stores []store, want []wanted) error {
 	return nil
 }
 
-// try edits one store, whole or not at all.
+// try edits one store completely or not at all.
 func (e *edit) try(s store, want []wanted) error {
 	recorded, err := e.record.clone()
 	if err != nil {
@@ -105,7 +104,8 @@ func (e *edit) try(s store, want []wanted) error {
 	return replay(e.root, trial.root)
 }
 
-// replay makes the changes of trial in root. A directory goes when what was in it has.
+// replay makes the changes of trial in root. It removes a directory after the files in
+// it.
 func replay(root, trial *rootfs.Overlay) error {
 	changes := slices.Collect(trial.Changes())
 	for _, c := range slices.Backward(changes) {
@@ -136,12 +136,13 @@ func replay(root, trial *rootfs.Overlay) error {
 	return nil
 }
 
-// warnUnrooted names what is trusted only by programs that take any
-// certificate of a store for an end of the chain.
+// warnUnrooted names certificates that are no roots and whose issuer the root does not
+// trust. Only programs that accept any certificate of a store as the end of a chain
+// trust them.
 func (e *edit) warnUnrooted(want []wanted) {
 	below := slices.DeleteFunc(slices.Clone(want), func(w wanted) bool { return w.SelfIssued() })
 	if len(below) == 0 {
-		return // as for most: reading what the root trusts is for nothing
+		return // the usual case: spare reading the bundles
 	}
 	trusted := map[string]bool{}
 	for c, err := range e.trusted() {
@@ -156,7 +157,7 @@ func (e *edit) warnUnrooted(want []wanted) {
 	}
 }
 
-// refuseDistrusted returns an error if what is wanted is distrusted in this root.
+// refuseDistrusted returns an error if a wanted certificate is distrusted in this root.
 func (e *edit) refuseDistrusted(want []wanted) error {
 	kept, err := distrusted.Read(e.root)
 	if err != nil {

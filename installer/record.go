@@ -19,14 +19,14 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// RecordPath is where a root says what certgraft installed in it.
+// RecordPath is the file in a root that says what certgraft installed there.
 const RecordPath = "usr/local/share/certgraft/installed.json"
 
 // recordVersion is the schema that this program reads and writes.
 const recordVersion = 2
 
-// record is the content of the file at [RecordPath]. It has no dates and is
-// sorted, so that the same installation gives the same bytes.
+// record is the content of the file at [RecordPath]. It has no dates and is sorted: the
+// same installation gives the same bytes.
 type record struct {
 	Version      int              `json:"version"`
 	Certificates []recordedCert   `json:"certificates"`
@@ -36,22 +36,23 @@ type record struct {
 	Directories  []string         `json:"directories,omitempty"` // made by certgraft
 	Environment  []SetVariable    `json:"environment,omitempty"` // in the config of the image, by certgraft patch
 
-	places  map[string]int // where each fingerprint stands in Certificates
-	indexed int            // how many of them places knows
+	places  map[string]int // index in Certificates, by fingerprint
+	indexed int            // length of Certificates when places was made
 
-	old map[certs.Fingerprint]bool // what was in some store before this run
+	old map[certs.Fingerprint]bool // recorded before this run; true if install added it to a store
 }
 
-// SetVariable is an environment variable that was set in an image's config.
+// SetVariable is an environment variable that certgraft patch set in the config of an
+// image.
 type SetVariable struct {
 	Name  string  `json:"name"`
 	Value string  `json:"value"`
-	Prior *string `json:"prior,omitzero"` // the value that it had; nil if it was not set
+	Prior *string `json:"prior,omitzero"` // the value before; nil if it was not set
 }
 
-// NoteEnviron enters variables that were set in the config of the image that has
-// the root, so that [Remove] can say what to undo. What a variable was before it
-// was first set stays in the record.
+// NoteEnviron records variables that were set in the config of the root's image, so
+// that [Remove] can say what to undo. The record keeps the value from before a variable
+// was first set.
 func NoteEnviron(root *rootfs.Overlay, set []SetVariable) error {
 	if len(set) == 0 {
 		return nil
@@ -71,8 +72,7 @@ func NoteEnviron(root *rootfs.Overlay, set []SetVariable) error {
 	return r.write(root)
 }
 
-// RecordedSources returns the names of the sources from which something was
-// installed in root.
+// RecordedSources returns the names of the sources in the record of root.
 func RecordedSources(root fs.FS) ([]string, error) {
 	r, err := readRecord(root)
 	if err != nil {
@@ -89,47 +89,47 @@ func (r *record) sourceNames() []string {
 	return names
 }
 
-// recordedCert is a certificate that was installed. Of a file in a store nobody can
-// see who put it there: that is why the stores that it was added to are here.
+// recordedCert is a certificate that was installed. A certificate in a store does not
+// show who added it: Stores names the stores to which certgraft added it.
 type recordedCert struct {
 	Fingerprint string   `json:"fingerprint"`
 	Subject     string   `json:"subject"`
 	Sources     []string `json:"sources"`
-	Stores      []string `json:"stores"` // that it was added to, as NAME or NAME:/FILE; not those that had it
+	Stores      []string `json:"stores"` // as NAME or NAME:/FILE, without stores that had it before
 }
 
-// recordedSource is a source by its public name, and what it held.
+// recordedSource is a source by its public name, with the digest of its set.
 type recordedSource struct {
 	Name string `json:"name"`
 	Set  string `json:"set"`
 }
 
-// recordedStore is what was done to a store beside adding certificates.
+// recordedStore is the changes to a store besides added certificates.
 type recordedStore struct {
 	Name    string   `json:"name"`
-	Created []string `json:"created,omitempty"` // files and links that were not there
-	Repairs []repair `json:"repairs,omitempty"` // those of one file in the order they were made
-	// Links that led nowhere, or were missing before others, where ours stand.
+	Created []string `json:"created,omitempty"` // new files and links
+	Repairs []repair `json:"repairs,omitempty"` // for one file in the order of the repairs
+	// Replaced has the links in whose place ours stand: they led nowhere, or were
+	// missing before other links.
 	Replaced []replacedLink `json:"replaced,omitempty"`
 }
 
-// replacedLink is a link that another took the place of; Target is "" where
-// there was none.
+// replacedLink is a link that ours replaced. Target is "" where no link existed.
 type replacedLink struct {
 	Path   string `json:"path"`
 	Target string `json:"target"`
 }
 
-// repair is a step of what was done to a file so that programs can read it. The
-// steps of a file are undone, the last one first, when nothing of certgraft is
-// left in it, unless someone else changed it.
+// repair is one step of the changes that made a file readable for programs. When
+// nothing of certgraft is left in the file, the steps are undone, the last one first.
+// They stay if someone else has changed the file.
 type repair struct {
 	Path   string        `json:"path"`
 	SHA256 string        `json:"sha256"` // of the file as repaired, without what was added
 	Cuts   []pemfile.Cut `json:"cuts"`
 }
 
-// readRecord returns the record of a root, an empty one where there is none.
+// readRecord returns the record of a root. It is empty if the root has none.
 func readRecord(root fs.FS) (*record, error) {
 	data, err := fs.ReadFile(root, RecordPath)
 	switch {
@@ -145,7 +145,7 @@ func readRecord(root fs.FS) (*record, error) {
 	if r.Version > recordVersion {
 		return nil, hint.Add(fmt.Errorf("the record /%s has version %d, this program reads up to %d", RecordPath, r.Version, recordVersion), "use the version of certgraft that wrote it, or a newer one")
 	}
-	r.Version = recordVersion // what an older one has no word of is not known
+	r.Version = recordVersion // fields that an older version lacks are unknown
 	r.old = map[certs.Fingerprint]bool{}
 	for _, c := range r.Certificates {
 		if f, err := certs.ParseFingerprint(c.Fingerprint); err == nil {
@@ -155,7 +155,8 @@ func readRecord(root fs.FS) (*record, error) {
 	return &r, nil
 }
 
-// write puts the record into the root, or takes it out if nothing is left.
+// write writes the record into the root. If nothing is left to record, it deletes the
+// file.
 func (r *record) write(o *rootfs.Overlay) error {
 	if len(r.Certificates) == 0 && !slices.ContainsFunc(r.Stores, func(s recordedStore) bool { return len(s.Created) > 0 }) {
 		return r.erase(o)
@@ -168,7 +169,7 @@ func (r *record) write(o *rootfs.Overlay) error {
 		r.Certificates, r.Sources = []recordedCert{}, []recordedSource{}
 	}
 	if r.Stores == nil {
-		r.Stores = []recordedStore{} // as when there were some
+		r.Stores = []recordedStore{} // [] in JSON, as after deleting stores
 	}
 	data, err := r.encode()
 	if err != nil {
@@ -198,8 +199,7 @@ func (r *record) clone() (*record, error) {
 	return &c, json.Unmarshal(data, &c)
 }
 
-// erase removes the record and the directories that were made, where they are
-// empty.
+// erase removes the record, and the directories that certgraft made if they are empty.
 func (r *record) erase(o *rootfs.Overlay) error {
 	if err := o.Remove(RecordPath); err != nil {
 		return err
@@ -248,8 +248,7 @@ func (r *record) cert(f certs.Fingerprint) *recordedCert {
 	return &r.Certificates[i]
 }
 
-// index notes where each certificate stands. Whoever takes some out changes how
-// many there are, and it is done anew.
+// index fills places. cert calls it again when the number of certificates has changed.
 func (r *record) index() {
 	r.places, r.indexed = make(map[string]int, len(r.Certificates)), len(r.Certificates)
 	for i, c := range slices.Backward(r.Certificates) {
@@ -257,7 +256,7 @@ func (r *record) index() {
 	}
 }
 
-// note enters that c came from source.
+// note records that c came from source.
 func (r *record) note(c *certs.Certificate, source string) {
 	entry := r.cert(c.Fingerprint())
 	if entry == nil {
@@ -272,14 +271,14 @@ func (r *record) note(c *certs.Certificate, source string) {
 	}
 }
 
-// added enters that c was added to store.
+// added records that c was added to store.
 func (r *record) added(c *certs.Certificate, store string) {
 	if entry := r.cert(c.Fingerprint()); entry != nil && !slices.Contains(entry.Stores, store) {
 		entry.Stores = append(entry.Stores, store)
 	}
 }
 
-// in returns the fingerprints of what was added to store.
+// in returns the fingerprints of the certificates that were added to store.
 func (r *record) in(store string) map[certs.Fingerprint]bool {
 	set := map[certs.Fingerprint]bool{}
 	for _, c := range r.Certificates {
@@ -290,8 +289,8 @@ func (r *record) in(store string) map[certs.Fingerprint]bool {
 	return set
 }
 
-// claims returns the fingerprints of what was added to a file, for whatever
-// store.
+// claims returns the fingerprints of the certificates that were added to a file, for
+// any store.
 func (r *record) claims(name string) map[certs.Fingerprint]bool {
 	set := map[certs.Fingerprint]bool{}
 	for _, c := range r.Certificates {
@@ -305,7 +304,7 @@ func (r *record) claims(name string) map[certs.Fingerprint]bool {
 	return set
 }
 
-// files returns the files of store that something was done to.
+// files returns the files of store that the record names.
 func (r *record) files(store string) []string {
 	var names []string
 	for _, c := range r.Certificates {
@@ -322,12 +321,12 @@ func (r *record) files(store string) []string {
 	return slices.Compact(names)
 }
 
-// knows reports whether anything was done to store.
+// knows reports whether the record names store.
 func (r *record) knows(store string) bool {
 	return len(r.in(store)) > 0 || len(r.files(store)) > 0 || len(r.store(store).Created) > 0
 }
 
-// store returns the entry of a store, which is made if there is none.
+// store returns the entry of a store, and makes a missing one.
 func (r *record) store(name string) *recordedStore {
 	i := slices.IndexFunc(r.Stores, func(s recordedStore) bool { return s.Name == name })
 	if i < 0 {
@@ -337,7 +336,7 @@ func (r *record) store(name string) *recordedStore {
 	return &r.Stores[i]
 }
 
-// file returns the entry of a file, and makes one where it is missing.
+// file returns the entry of a file, and makes a missing one.
 func (r *record) file(name string) *recorded.File {
 	i := slices.IndexFunc(r.Files, func(f recorded.File) bool { return f.Path == name })
 	if i < 0 {
@@ -361,7 +360,7 @@ func (r *record) sortFiles() {
 	}
 }
 
-// forgetFiles drops what is known of certificates that are gone.
+// forgetFiles drops the places of certificates that are gone.
 func (r *record) forgetFiles(gone map[certs.Fingerprint]bool) {
 	isGone := func(print string) bool {
 		f, err := certs.ParseFingerprint(print)
@@ -375,21 +374,21 @@ func (r *record) forgetFiles(gone map[certs.Fingerprint]bool) {
 	}
 }
 
-// setSource enters what a source held.
+// setSource records the set of a source.
 func (r *record) setSource(name, set string) {
 	r.Sources = slices.DeleteFunc(r.Sources, func(s recordedSource) bool { return s.Name == name })
 	r.Sources = append(r.Sources, recordedSource{name, set})
 }
 
-// create enters a file or link that was not there.
+// create records a new file or link.
 func (s *recordedStore) create(name string) {
 	if !slices.Contains(s.Created, name) {
 		s.Created = append(s.Created, name)
 	}
 }
 
-// repair makes the changes to a file that held data, and enters them: behind
-// those that led to it, else in place of what was done before.
+// repair applies steps to a file that held data, and records them. They follow the
+// recorded steps if those led to data; else they replace them.
 func (s *recordedStore) repair(name string, data []byte, steps [][]pemfile.Cut) []byte {
 	if before := s.repairs(name); len(steps) > 0 && len(before) > 0 && before[len(before)-1].SHA256 != recorded.Digest(data) {
 		s.forget(name)
@@ -401,7 +400,7 @@ func (s *recordedStore) repair(name string, data []byte, steps [][]pemfile.Cut) 
 	return data
 }
 
-// repairs returns what was done to a file, in that order.
+// repairs returns the steps of a file, in order.
 func (s *recordedStore) repairs(name string) []repair {
 	return slices.DeleteFunc(slices.Clone(s.Repairs), func(r repair) bool { return r.Path != name })
 }
@@ -410,8 +409,7 @@ func (s *recordedStore) forget(name string) {
 	s.Repairs = slices.DeleteFunc(s.Repairs, func(r repair) bool { return r.Path == name })
 }
 
-// makeDirs makes a directory and its parents, and enters those that were not
-// there.
+// makeDirs makes a directory and its parents, and records the new ones.
 func makeDirs(o *rootfs.Overlay, r *record, dir string) error {
 	real, err := o.Resolve(dir)
 	if err != nil {
@@ -428,5 +426,5 @@ func makeDirs(o *rootfs.Overlay, r *record, dir string) error {
 	return o.MkdirAll(real, 0o755)
 }
 
-// storeOf is the name in the record of one of several files of a store.
+// storeOf returns the name in the record of one file of a store that has several.
 func storeOf(store, name string) string { return store + ":/" + name }

@@ -17,8 +17,8 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// TrustAgain gives back what [Distrust] took out: of the certificates and keys in
-// unwanted, or of all where that is nil. What others did to the root meanwhile stays.
+// TrustAgain gives back what [Distrust] took out: for the certificates and keys in
+// unwanted, or for all if unwanted is nil. Later changes by others stay.
 func TrustAgain(root *rootfs.Overlay, unwanted []Unwanted, opt Options) (*Report, error) {
 	was, err := distrusted.Read(root)
 	if err != nil {
@@ -48,8 +48,8 @@ func TrustAgain(root *rootfs.Overlay, unwanted []Unwanted, opt Options) (*Report
 	return report, report.tellPending(root, opt)
 }
 
-// tellPending names the anchors that no tool has read. An anchor that was given back may be
-// one: the bundle cannot say whether the tool ran while the anchor was away.
+// tellPending names the anchors that no tool has read. A returned anchor may be one of
+// them: the bundle does not show whether the tool ran while the anchor was away.
 func (r *Report) tellPending(root *rootfs.Overlay, opt Options) error {
 	e, err := lookAt(root, opt)
 	if err != nil {
@@ -62,7 +62,7 @@ func (r *Report) tellPending(root *rootfs.Overlay, opt Options) error {
 	return nil
 }
 
-// whatIs names what is distrusted.
+// whatIs lists the distrusted certificates and keys, up to 20.
 func whatIs(kept *distrusted.Record) string {
 	var names []string
 	for _, a := range kept.Asked {
@@ -74,19 +74,19 @@ func whatIs(kept *distrusted.Record) string {
 	return ": it has " + strings.Join(names[:min(20, len(names))], "; ")
 }
 
-// giver gives back what was taken out of a root.
+// giver gives back the data that was taken out of a root.
 type giver struct {
 	*edit
 	kept   *distrusted.Record
 	system store
-	state  *state // of a root that has anchors, before any of them is back
-	joined bool   // the bundle of a directory of anchors is the tool's
+	state  *state // of a root with anchors, before the first one is back
+	joined bool   // the tool made the bundle of a directory of anchors
 	why    explanation
-	moved  bool // the record of what was installed says where ours are now
+	moved  bool // the record of installed certificates has new places
 }
 
-// giveBack makes a root what it would be if nothing had been taken out of it, and says
-// what it could not.
+// giveBack makes a root what it would be without [Distrust], and returns notes on the
+// data that it could not give back.
 func giveBack(root *rootfs.Overlay, kept *distrusted.Record, opt Options) ([]string, error) {
 	if len(kept.Changes) == 0 {
 		return nil, nil
@@ -124,7 +124,7 @@ func (g *giver) look() (err error) {
 	return err
 }
 
-// sources puts back what tools read.
+// sources puts back the files that tools read, and the files that no tool makes.
 func (g *giver) sources() error {
 	for _, c := range g.kept.Changes {
 		var err error
@@ -173,7 +173,7 @@ func (g *giver) selectAgain(c distrusted.Change) error {
 	return g.root.WriteFile(c.Path, conf, 0o644)
 }
 
-// unmake takes away a file that was made, unless someone has changed it.
+// unmake removes a file that [Distrust] made, unless someone has changed it.
 func (g *giver) unmake(c distrusted.Change) error {
 	data, err := readIfThere(g.root, c.Path)
 	switch {
@@ -186,7 +186,7 @@ func (g *giver) unmake(c distrusted.Change) error {
 	return g.root.Remove(c.Path)
 }
 
-// unedit writes a file as it was, unless someone has changed it.
+// unedit restores a file, unless someone has changed it.
 func (g *giver) unedit(c distrusted.Change) error {
 	data, err := readIfThere(g.root, c.Path)
 	switch {
@@ -199,7 +199,7 @@ func (g *giver) unedit(c distrusted.Change) error {
 	return g.root.WriteFile(c.Path, c.File.Data, 0o644)
 }
 
-// putBack writes a file that was moved aside, unless something is there.
+// putBack writes a file that was moved aside, unless its name is taken.
 func (g *giver) putBack(c distrusted.Change) error {
 	if g.isLost(c.Certificate, c.Ours, c.Explained, nil) {
 		return nil
@@ -217,8 +217,8 @@ func (g *giver) putBack(c distrusted.Change) error {
 	return err
 }
 
-// isLost reports whether what was taken out would not be there any more: remove has
-// taken it out since, or nothing explains it.
+// isLost reports whether a certificate must stay out: remove has removed it since, or
+// the source that explained it is gone.
 func (g *giver) isLost(print string, ours, explained bool, claims map[certs.Fingerprint]bool) bool {
 	f, err := certs.ParseFingerprint(print)
 	_, known := g.why[f]
@@ -251,8 +251,7 @@ func (g *giver) explain() (err error) {
 	return err
 }
 
-// remake writes the bundle that the tool would, where the one that is there is the
-// tool's.
+// remake writes the bundle that the tool would write, if the tool made the present one.
 func (g *giver) remake() error {
 	s, ok := g.system.(anchorStore)
 	if !ok || !g.kept.Bundle || !g.state.bundle || g.state.data == nil {
@@ -266,7 +265,8 @@ func (g *giver) remake() error {
 	return g.root.WriteFile(toolsBundle, slices.Concat(now.concat(s.each), behind), 0o644)
 }
 
-// files puts back what tools make, and what no tool makes.
+// files restores the Java trust stores, the distribution's bundles, and the files of
+// hash directories.
 func (g *giver) files() error {
 	for _, c := range g.kept.Changes {
 		var err error
@@ -275,7 +275,7 @@ func (g *giver) files() error {
 			err = g.restoreEntries(c)
 		case len(c.Pieces) > 0 && g.isSystem(c.Path):
 			err = g.restore(c)
-		case c.File != nil && c.Explained && isThere(g.root, path.Dir(c.Path)): // else the tool did not make the directory anew
+		case c.File != nil && c.Explained && isThere(g.root, path.Dir(c.Path)): // without the directory the tool would not have made it
 			err = g.putBack(c)
 		}
 		if err != nil {
@@ -326,7 +326,7 @@ func (g *giver) restore(c distrusted.Change) error {
 	pieces := slices.Clone(c.Pieces)
 	for i, p := range pieces {
 		if g.isLost(p.Certificate, p.Ours, p.Explained, claims) {
-			pieces[i].Was = nil // what stands in its place goes all the same
+			pieces[i].Was = nil // its replacement goes too
 		}
 	}
 	switch opened := opened.(type) {
@@ -353,7 +353,7 @@ func (g *giver) formatOf(name string) format {
 	return g.bundle(name)
 }
 
-// links makes links lead to where they led, those to files first.
+// links restores the targets of links. Links to files come before hash links.
 func (g *giver) links() error {
 	changes := slices.DeleteFunc(slices.Clone(g.kept.Changes), func(c distrusted.Change) bool { return c.Link == nil })
 	order.Stable(changes, func(a, b distrusted.Change) int {
@@ -390,8 +390,8 @@ func (g *giver) link(name string, c distrusted.Link) error {
 	return nil
 }
 
-// relink leaves the links that the tool would, where those that are there were the
-// tool's, and the bundle that is joined of what they lead to.
+// relink makes the links, or the joined bundle, that the tool would make, if the tool
+// made the present ones.
 func (g *giver) relink() error {
 	switch s := g.system.(type) {
 	case dirStore:
@@ -420,7 +420,7 @@ func (g *giver) relink() error {
 	return nil
 }
 
-// forget takes the record away, and the directories that were made for it.
+// forget deletes the record of [Distrust] and the directories that were made for it.
 func (g *giver) forget() error {
 	if err := g.root.Remove(DistrustPath); err != nil {
 		return err
