@@ -14,10 +14,10 @@ import (
 	"github.com/certgraft/certgraft/internal/hint"
 )
 
-// browserStore is the policies of browsers that name CAs to trust: Chromium's
-// CACertificates, which has the certificates, and Firefox's Certificates.Install,
-// which has the paths of files. A policy is the administrator's word, so they are
-// edited only when asked for by name.
+// browserStore is the policies of browsers that name CAs to trust. Chromium's
+// CACertificates has the certificates. Firefox's Certificates.Install has the paths of
+// files. A policy belongs to the administrator, so install edits policies only when
+// --stores names browser.
 type browserStore struct{}
 
 func (browserStore) name() string { return "browser" }
@@ -57,7 +57,7 @@ func (s browserStore) remove(e *edit, gone map[certs.Fingerprint]bool) error {
 	return nil
 }
 
-// policies returns the files of policies that the browsers read.
+// policies returns the files of policies that the browsers in the root read.
 func (e *edit) policies() ([]browser.Target, error) {
 	return browser.Policies(e.root, browser.Find(e.root), "CACertificates", "Certificates", "Install")
 }
@@ -69,7 +69,7 @@ func (e *edit) inPolicies(note func(c *certs.Certificate, name string)) error {
 		data, _ := e.root.Content(t.Path)
 		f, err := policyFormat(t.Kind).open(e, "", t.Path, data)
 		if err != nil {
-			continue // the browser takes nothing out of it
+			continue // the browser takes nothing from it
 		}
 		for c := range f.held().All() {
 			note(c, t.Path)
@@ -78,8 +78,8 @@ func (e *edit) inPolicies(note func(c *certs.Certificate, name string)) error {
 	return err
 }
 
-// recordedKind returns whose policies a file has that something was installed into:
-// for Firefox, the record has the files of certificates beside it.
+// recordedKind returns the browser whose policies are in a recorded file. For Firefox,
+// the record also has the files of certificates.
 func (e *edit) recordedKind(name string) browser.Kind {
 	if slices.ContainsFunc(e.record.file(name).Added, func(p recorded.Place) bool { return p.Alias != "" }) {
 		return browser.Firefox
@@ -87,7 +87,7 @@ func (e *edit) recordedKind(name string) browser.Kind {
 	return browser.Chromium
 }
 
-// policyFormat returns the format of a file of policies.
+// policyFormat returns the format of a browser's policies.
 func policyFormat(kind browser.Kind) format {
 	return format{"file of policies", func(e *edit, store, name string, data []byte) (content, error) {
 		f := &policyFile{edit: e, store: store, name: name, was: data, kind: kind}
@@ -106,7 +106,7 @@ func policyFormat(kind browser.Kind) format {
 	}}
 }
 
-// refused is an error for [ErrRefused] that says itself what was refused.
+// refused is an error for [ErrRefused] that names the refused file itself.
 type refused struct{ error }
 
 func (refused) Is(target error) bool { return target == ErrRefused }
@@ -117,12 +117,12 @@ type policyFile struct {
 	*browser.Policy
 	store, name string
 	kind        browser.Kind
-	was         []byte   // nil if there is none
-	entries     []string // of the list of CAs
+	was         []byte   // nil if the file does not exist
+	entries     []string // the list of CAs
 	added       []string
 }
 
-// key is the path of the list of CAs.
+// key returns the path of the list of CAs in the policies.
 func (f *policyFile) key() []string {
 	if f.kind == browser.Firefox {
 		return []string{"policies", "Certificates", "Install"}
@@ -140,8 +140,7 @@ func (f *policyFile) held() *certs.Set {
 	return set
 }
 
-// certificate returns what the browser takes for an entry, nil where it takes
-// nothing.
+// certificate returns the certificate that the browser reads from an entry, or nil.
 func (f *policyFile) certificate(entry string) *certs.Certificate {
 	var der []byte
 	var err error
@@ -165,8 +164,8 @@ func (f *policyFile) certificate(entry string) *certs.Certificate {
 	return c
 }
 
-// add notes an entry, which [policyFile.encode] writes; for Firefox a file of the
-// certificate is made beside the policies.
+// add notes an entry for [policyFile.encode]. For Firefox it also writes a file with
+// the certificate beside the policies.
 func (f *policyFile) add(w wanted) error {
 	entry := base64.StdEncoding.EncodeToString(w.Raw)
 	if f.kind == browser.Firefox {
@@ -184,8 +183,8 @@ func (f *policyFile) add(w wanted) error {
 	return nil
 }
 
-// alias is what the record keeps of an entry: the path, as the certificate is in
-// the record already.
+// alias returns the text by which the record knows an entry: the path for Firefox, ""
+// for Chromium, whose entry is the certificate.
 func (f *policyFile) alias(entry string) string {
 	if f.kind == browser.Firefox {
 		return entry
@@ -193,7 +192,7 @@ func (f *policyFile) alias(entry string) string {
 	return ""
 }
 
-// drop takes out the entries that this program made, and the files that they name.
+// drop deletes the entries that this program made, and the files that they name.
 func (f *policyFile) drop(w *withdrawal) error {
 	by := map[certs.Fingerprint][]int{}
 	for i, entry := range f.entries {
@@ -222,8 +221,8 @@ func (f *policyFile) drop(w *withdrawal) error {
 	return err
 }
 
-// ours returns which of the entries with a certificate this program made, -1 if
-// none. What stays is named.
+// ours returns which of the entries with a certificate this program made, or -1. It
+// names certificates that stay.
 func (f *policyFile) ours(w *withdrawal, print certs.Fingerprint, at []int) int {
 	mine := -1
 	if placed, known := w.file.PlaceOf(print); known && w.ours[print] {
@@ -258,7 +257,7 @@ func (f *policyFile) encode() ([]byte, error) {
 		return f.Bytes(), nil
 	}
 	if f.IsEmpty() && slices.Contains(f.record.store(f.store).Created, f.name) {
-		return []byte{}, nil // it goes, see removeCreated
+		return []byte{}, nil // removeCreated deletes it
 	}
 	if f.was == nil {
 		return nil, nil
@@ -269,10 +268,10 @@ func (f *policyFile) encode() ([]byte, error) {
 // BrowserState is a browser in a root.
 type BrowserState struct {
 	Name string `json:"name"`
-	Path string `json:"path"` // of its program, or of its directory of policies
+	Path string `json:"path"` // its program or its directory of policies
 }
 
-// browsers returns those that trust no store of the root.
+// browsers returns the browsers that trust no store of the root.
 func (e *edit) browsers() []BrowserState {
 	all, standIn := []BrowserState{}, browser.StandIn(e.root)
 	for _, b := range browser.Find(e.root) {
@@ -283,8 +282,8 @@ func (e *edit) browsers() []BrowserState {
 	return all
 }
 
-// adviseBrowsers names the browsers, and the databases of NSS, that do not trust what
-// was installed.
+// adviseBrowsers names the browsers, and the databases of NSS, that do not trust the
+// installed certificates.
 func (e *edit) adviseBrowsers(want []wanted) {
 	if len(want) == 0 {
 		return
@@ -315,7 +314,7 @@ func (e *edit) adviseBrowsers(want []wanted) {
 	}
 }
 
-// adviseOnce enters advice, and what another path has of the same with it.
+// adviseOnce adds advice. Paths with the same advice share one entry.
 func (e *edit) adviseOnce(a Advice) {
 	for i := range e.report.Advice {
 		if old := &e.report.Advice[i]; old.Runtime == a.Runtime && old.Do == a.Do {
@@ -326,7 +325,7 @@ func (e *edit) adviseOnce(a Advice) {
 	e.report.Advice = append(e.report.Advice, a)
 }
 
-// certutil returns the command that puts what is wanted into a database of NSS.
+// certutil returns the command that adds wanted certificates to a database of NSS.
 func (e *edit) certutil(dir string, want []wanted) string {
 	line := fmt.Sprintf("certutil -A -d sql:%s -t C,, -n '%s' -i %s", dir, strings.ReplaceAll(want[0].Name(), "'", `'\''`), e.anchorOf(want[0]))
 	if len(want) > 1 {
@@ -335,7 +334,7 @@ func (e *edit) certutil(dir string, want []wanted) string {
 	return line
 }
 
-// anchorOf returns the path of the anchor of a certificate, FILE if it has none.
+// anchorOf returns the path of the anchor of a certificate, or FILE if it has none.
 func (e *edit) anchorOf(w wanted) string {
 	for _, dir := range []string{localDir, "etc/pki/ca-trust/source/anchors", "etc/pki/trust/anchors", "etc/ca-certificates/trust-source/anchors"} {
 		files, err := filesIn(e.root, dir, func(f fs.DirEntry) bool { return isOurs(f.Name()) })
@@ -348,9 +347,9 @@ func (e *edit) anchorOf(w wanted) string {
 	return "FILE"
 }
 
-// distrustInBrowsers has Chromium and its like distrust certificates, whatever roots
-// they have of their own. Firefox has no such policy, and NSS none at all: the note
-// and the advice have what serves there.
+// distrustInBrowsers makes Chromium and its relatives distrust certificates, whatever
+// their built-in roots. Firefox has no such policy, and NSS has no policies: the note
+// and the advice say what to do there.
 func (e *edit) distrustInBrowsers(unwanted *certs.Set) error {
 	found := browser.Find(e.root)
 	targets, err := browser.Policies(e.root, found, "CADistrustedCertificates")
@@ -366,7 +365,7 @@ func (e *edit) distrustInBrowsers(unwanted *certs.Set) error {
 		e.tell("Firefox has roots of its own, and no policy that blocks one: certutil -A -d sql:PROFILE -t p,p,p -n NAME -i FILE distrusts a CA in a profile")
 	}
 	if browser.StandIn(e.root) != "" && e.family(fedora.id) {
-		return nil // p11-kit's module, which reads the blocklist
+		return nil // p11-kit's module reads the blocklist
 	}
 	for c := range unwanted.All() {
 		for _, d := range browser.Databases(e.root) {
@@ -376,7 +375,7 @@ func (e *edit) distrustInBrowsers(unwanted *certs.Set) error {
 	return nil
 }
 
-// distrustIn adds to one file of policies.
+// distrustIn adds distrusted certificates to one file of policies.
 func (e *edit) distrustIn(t browser.Target, unwanted *certs.Set) error {
 	data, err := readIfThere(e.root, t.Path)
 	if err != nil {

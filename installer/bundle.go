@@ -18,8 +18,8 @@ import (
 	"github.com/certgraft/certgraft/internal/pemfile"
 )
 
-// knownBundles are files that programs read all their CAs from. Several of them
-// are usually one file and links to it.
+// knownBundles are files from which programs read all their CAs. In a root several of
+// them are usually one file and links to it.
 var knownBundles = []string{
 	"etc/ssl/certs/ca-certificates.crt",                        // Debian, Alpine, Gentoo, Arch; the first that Go reads
 	"etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",         // Fedora, RHEL, Amazon Linux
@@ -37,16 +37,16 @@ var knownBundles = []string{
 	"kaniko/ssl/certs/ca-certificates.crt",                     // kaniko
 }
 
-// firstLinks lead to the first bundle of a root, so that every program that
-// looks in one of these places finds it.
+// firstLinks lead to the first bundle of a root, so that programs that look in these
+// places find it.
 var firstLinks = []struct{ name, target string }{
 	{"etc/ssl/cert.pem", "certs/ca-certificates.crt"},
 	{"etc/pki/tls/certs/ca-bundle.crt", "../../../ssl/certs/ca-certificates.crt"},
 }
 
-// bundleStore is the bundles that no other store looks after: all of them in
-// distroless, scratch, BusyBox and what is not known; elsewhere copies that
-// someone made. They are extended in place.
+// bundleStore is the bundles that no other store edits. In distroless, scratch, BusyBox
+// and unknown roots these are all bundles; elsewhere they are copies that someone made.
+// The store extends them in place.
 type bundleStore struct{}
 
 func (bundleStore) name() string { return "bundle" }
@@ -79,8 +79,8 @@ func (s bundleStore) remove(e *edit, gone map[certs.Fingerprint]bool) error {
 	return e.shrinkAll(s.name(), e.bundle, gone)
 }
 
-// leaveNix returns files without those in the store of Nix, which it names. Where there
-// is nothing else to edit, that is an error.
+// leaveNix returns files without those in the store of Nix, which it names in a
+// warning. If no other file can be edited, it returns an error.
 func (e *edit) leaveNix(files []string) ([]string, error) {
 	var left []string
 	for _, name := range files {
@@ -102,9 +102,9 @@ func (e *edit) leaveNix(files []string) ([]string, error) {
 // isNix reports whether a file is in the store of Nix.
 func isNix(name string) bool { return strings.HasPrefix(name, "nix/store/") }
 
-// bundleFiles returns the bundles of the root, each real file once. A link that
-// leads nowhere is no bundle; anything that exists and is not a file is an
-// error, since a program would fail on it.
+// bundleFiles returns the bundles of the root, each real file once. A dangling link is
+// no bundle. Anything else that exists and is not a file is an error, because programs
+// would fail on it.
 func (e *edit) bundleFiles() ([]string, error) {
 	var files []string
 	for _, name := range e.bundlePaths {
@@ -128,8 +128,8 @@ func (e *edit) bundleFiles() ([]string, error) {
 	return files, nil
 }
 
-// bundleName returns the path of the bundle that variables are to name, "" if
-// there is none.
+// bundleName returns the path of the bundle for variables to name, or "" if the root
+// has none.
 func (e *edit) bundleName() string {
 	for _, name := range e.bundlePaths {
 		if leadsToFile(e.root, name) {
@@ -155,7 +155,7 @@ func (e *edit) trusted() iter.Seq2[*certs.Certificate, error] {
 				}
 				continue
 			}
-			file, _ := e.reader.Open(data) // what is damaged is trusted by nobody
+			file, _ := e.reader.Open(data) // no program trusts a damaged block
 			for c := range file.Held.All() {
 				if !seen[c.Fingerprint()] && !yield(c, nil) {
 					return
@@ -169,7 +169,7 @@ func (e *edit) trusted() iter.Seq2[*certs.Certificate, error] {
 // alpineStyle is how Alpine's update-ca-certificates writes a bundle.
 var alpineStyle = pemfile.Style{After: "\n"}
 
-// bundle is the format of the bundles of the root.
+// bundle returns the format of the bundles of the root.
 func (e *edit) bundle(string) format {
 	if e.report.Detection.Family == "alpine" {
 		return bundleAs(alpineStyle)
@@ -177,7 +177,7 @@ func (e *edit) bundle(string) format {
 	return bundleAs(pemfile.Style{})
 }
 
-// extendAll adds what is wanted to each of files.
+// extendAll adds wanted certificates to each of files.
 func (e *edit) extendAll(store string, files []string, want []wanted) error {
 	for _, name := range files {
 		if err := e.extendFile(store, name, e.bundle(name), want); err != nil {
@@ -187,19 +187,19 @@ func (e *edit) extendAll(store string, files []string, want []wanted) error {
 	return nil
 }
 
-// bundle is an opened bundle. All that is in it stays, but for what would keep
+// bundle is an opened bundle. An edit keeps all its text except blocks that keep
 // programs from reading it.
 type bundle struct {
 	*edit
 	store, name string
 	style       pemfile.Style
-	ours        map[certs.Fingerprint]bool // that was added before
+	ours        map[certs.Fingerprint]bool // added by an earlier run
 	data        []byte
 	file        pemfile.File
 	err         error // why it cannot be made readable
 	more        []*certs.Certificate
-	again       []*certs.Certificate // that were taken out to repair the file
-	dropped     bool                 // certificates were, and nothing else is to be done
+	again       []*certs.Certificate // taken out to repair the file
+	dropped     bool                 // certificates were taken out, and data is final
 }
 
 // bundleAs is the format of a bundle to which certificates are added in a style.
@@ -222,14 +222,14 @@ func (b *bundle) add(w wanted) error {
 	return b.unreadable(b.err)
 }
 
-// drop takes out what nothing explains. When nothing of ours is left, repairs are
-// undone.
+// drop takes out the certificates that nothing explains. With the last one of ours, it
+// undoes the repairs.
 func (b *bundle) drop(w *withdrawal) error {
 	b.leave(w, w.copies(b.data, b.style))
 	return nil
 }
 
-// leave makes data, in which all of ours stand that stay, what the bundle holds.
+// leave makes data the content of the bundle. data must have all of ours that stay.
 func (b *bundle) leave(w *withdrawal, data []byte) {
 	if b.remain(b.ours, w.gone) {
 		stands := w.file.Standing(b.reader.Copies(b.data, b.style))
@@ -242,7 +242,7 @@ func (b *bundle) leave(w *withdrawal, data []byte) {
 	b.keep()
 }
 
-// keep leaves the bundle as it is now: what is damaged stays so.
+// keep makes data the final content, without repairs.
 func (b *bundle) keep() {
 	b.file.Held, b.dropped = b.reader.Held(b.data), true
 }
@@ -262,7 +262,7 @@ func (b *bundle) encode() ([]byte, error) {
 	return b.append(text, slices.Concat(b.again, b.more)), nil
 }
 
-// append writes certificates behind a text, and notes where they are.
+// append writes certificates behind a text, and records their places.
 func (b *bundle) append(text []byte, more []*certs.Certificate) []byte {
 	at := recorded.Place{Gap: len(text)}
 	copies := b.reader.Copies(text, b.style)
@@ -285,8 +285,9 @@ func (b *bundle) append(text []byte, more []*certs.Certificate) []byte {
 	return text
 }
 
-// keepPlaces notes where ours are now: what one stood behind may come back. Where
-// there are two, someone else has it too, as has who began the file anew.
+// keepPlaces records where our certificates are now, since an earlier neighbour may
+// have come back. A certificate with two copies, or in a file that someone began anew,
+// is someone else's too.
 func (b *bundle) keepPlaces(copies []pemfile.Copy) {
 	file, seen := b.record.file(b.name), map[certs.Fingerprint]bool{}
 	anew := file.IsAnew(copies)
@@ -300,9 +301,9 @@ func (b *bundle) keepPlaces(copies []pemfile.Copy) {
 	file.Settle(file.Standing(copies), copies)
 }
 
-// repair returns a bundle that all programs read and that ends with a line
-// feed, without what this program added to it before. What was done to it is
-// recorded, to be undone.
+// repair returns a bundle that all programs read and that ends with a line feed. It
+// leaves out the certificates that this program added before. The record gets the steps
+// for undo.
 func (b *bundle) repair() (text []byte, err error) {
 	base := b.withoutOurs()
 	file, err := b.reader.Open(base)
@@ -324,8 +325,8 @@ func (b *bundle) repair() (text []byte, err error) {
 	return b.record.store(b.store).repair(b.name, base, steps), nil
 }
 
-// withoutOurs returns the file without what stands where this program put it, and
-// notes that to be put back.
+// withoutOurs returns the file without the certificates that stand where this program
+// put them. encode adds them again.
 func (b *bundle) withoutOurs() []byte {
 	w, all := b.withdrawal(b.name, nil), b.reader.Copies(b.data, b.style)
 	var cut []pemfile.Copy
@@ -344,8 +345,7 @@ func (b *bundle) unreadable(err error) error {
 	return hint.Add(fmt.Errorf("/%s cannot be made readable: %w", b.name, err), "replace it by an intact bundle, or take the block out by hand")
 }
 
-// undo makes a file what it was before it was repaired, unless someone else has
-// changed it since.
+// undo reverses the repairs of a file, unless someone else has changed it since.
 func (b *bundle) undo(data []byte) []byte {
 	inStore := b.record.store(b.store)
 	done := inStore.repairs(b.name)
@@ -360,8 +360,8 @@ func (b *bundle) undo(data []byte) []byte {
 	return data
 }
 
-// remain reports whether anything of ours is left when gone is gone: in a file
-// to which nothing was added, whether anything is left in the root.
+// remain reports whether ours has a certificate that is not in gone. If nothing was
+// added to the file, it reports whether the root keeps any installed certificate.
 func (e *edit) remain(ours, gone map[certs.Fingerprint]bool) bool {
 	if len(ours) == 0 {
 		return slices.ContainsFunc(e.record.Certificates, func(c recordedCert) bool { return len(c.Sources) > 0 })
@@ -374,7 +374,7 @@ func (e *edit) remain(ours, gone map[certs.Fingerprint]bool) bool {
 	return false
 }
 
-// create starts a bundle where there is none; wide makes links to it too.
+// create makes an empty bundle; wide also makes firstLinks to it.
 func (e *edit) create(store, name string, wide bool) error {
 	if err := makeDirs(e.root, e.record, path.Dir(name)); err != nil {
 		return err
@@ -391,8 +391,8 @@ func (e *edit) create(store, name string, wide bool) error {
 	return nil
 }
 
-// linkTo makes name a link, with what leads there, unless something is there
-// already: a link that leads nowhere is someone's plan.
+// linkTo makes the link name, with its directories. It keeps what already exists at
+// name, even a link that leads nowhere: someone may need that link.
 func (e *edit) linkTo(store, target, name string) error {
 	if isThere(e.root, name) {
 		return nil

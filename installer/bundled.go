@@ -10,9 +10,9 @@ import (
 	"github.com/certgraft/certgraft/certs"
 )
 
-// bundledStore is the CAs that the packages of a language carry with them and
-// trust in place of the system's. An upgrade of the package brings its own file
-// back, so they are edited only when asked for by name.
+// bundledStore is the CAs that packages of a language bring and trust in place of the
+// system's. An upgrade of the package restores its own file, so install edits these
+// files only when --stores names the store, except for PHP and Homebrew.
 type bundledStore struct {
 	id    string
 	files func(e *edit) []string
@@ -23,10 +23,11 @@ var (
 	rubyStore     = bundledStore{"ruby", rubyFiles}
 	condaStore    = bundledStore{"conda", func(e *edit) []string { return e.search().CondaFiles() }}
 	composerStore = bundledStore{"composer", composerFiles}
-	phpStore      = bundledStore{"php", phpFiles} // what php.ini names is the administrator's, and stays
+	phpStore      = bundledStore{"php", phpFiles} // php.ini names a file of the administrator, which no upgrade replaces
 )
 
-// homebrewStore is the bundle of Homebrew on Linux, which all that it has built reads.
+// homebrewStore is the bundle of Homebrew on Linux, which all programs that it builds
+// read.
 type homebrewStore struct{ bundledStore }
 
 var homebrew = homebrewStore{bundledStore{"homebrew", homebrewFiles}}
@@ -49,9 +50,9 @@ func homebrewFiles(e *edit) []string {
 	return files
 }
 
-// nixStore is the bundles in the store of Nix, whose files are what their name says by
-// a digest: Nix tells, or repairs, what was changed. They are edited only when asked
-// for by name.
+// nixStore is the bundles in the store of Nix. A file's name there has a digest of its
+// content: Nix notices, or repairs, a change. So install edits them only when --stores
+// names nix.
 type nixStore struct{}
 
 func (nixStore) name() string { return "nix" }
@@ -66,8 +67,8 @@ func (s nixStore) remove(e *edit, gone map[certs.Fingerprint]bool) error {
 	return e.shrinkAll(s.name(), e.bundle, gone)
 }
 
-// nixBundles returns the bundles in the store of Nix that are in the known places, and
-// those that are named.
+// nixBundles returns the bundles in the store of Nix that are at known paths or that
+// variables name.
 func (e *edit) nixBundles() []string {
 	files, err := e.bundleFiles()
 	if err != nil {
@@ -97,7 +98,7 @@ func (s bundledStore) remove(e *edit, gone map[certs.Fingerprint]bool) error {
 	return e.shrinkAll(s.id, e.bundle, gone)
 }
 
-// found returns the files that no other store has seen to, each real file once.
+// found returns the files that no other store edits, each real file once.
 func (s bundledStore) found(e *edit) []string {
 	bundles, err := e.bundleFiles()
 	if err != nil {
@@ -114,8 +115,8 @@ func (s bundledStore) found(e *edit) []string {
 	return files
 }
 
-// pythonFiles returns certifi's file in every copy, and those of packages that
-// have one of their own.
+// pythonFiles returns every copy of certifi's file, and the files of packages that have
+// their own.
 func pythonFiles(e *edit) []string {
 	files := e.search().PythonFiles()
 	for _, file := range []string{
@@ -129,7 +130,7 @@ func pythonFiles(e *edit) []string {
 	return files
 }
 
-// rubyFiles returns the files of gems that carry one.
+// rubyFiles returns the bundles in gems.
 func rubyFiles(e *edit) []string {
 	var files []string
 	for _, gems := range []string{"var/lib/gems/*/gems", "usr/local/bundle/gems", "usr/local/bundle/ruby/*/gems", "usr/lib/ruby/gems/*/gems", "usr/local/lib/ruby/gems/*/gems", "usr/share/gems/gems", "app/vendor/bundle/ruby/*/gems"} {
@@ -140,13 +141,13 @@ func rubyFiles(e *edit) []string {
 	return files
 }
 
-// composerFiles returns the file that Composer's library falls back to.
+// composerFiles returns the fallback bundle of Composer's library.
 func composerFiles(e *edit) []string {
 	return e.search().Glob("app/vendor/composer/ca-bundle/res/cacert.pem", "var/www/*/vendor/composer/ca-bundle/res/cacert.pem", "var/www/vendor/composer/ca-bundle/res/cacert.pem",
 		"srv/vendor/composer/ca-bundle/res/cacert.pem", "root/.composer/vendor/composer/ca-bundle/res/cacert.pem", "root/.config/composer/vendor/composer/ca-bundle/res/cacert.pem")
 }
 
-// phpFiles returns what openssl.cafile and curl.cainfo in PHP's configuration
+// phpFiles returns the files that openssl.cafile and curl.cainfo in PHP's configuration
 // name.
 func phpFiles(e *edit) []string {
 	var files []string
@@ -154,7 +155,7 @@ func phpFiles(e *edit) []string {
 	for _, ini := range append(scanned, e.search().Glob("etc/php.ini", "etc/php.d/*.ini", "etc/php/*/*/php.ini", "etc/php/*/*/conf.d/*.ini", "etc/php[0-9]*/php.ini", "etc/php[0-9]*/conf.d/*.ini", "usr/local/etc/php/php.ini", "usr/local/etc/php/conf.d/*.ini")...) {
 		data, err := e.root.ReadFile(ini)
 		if err != nil {
-			continue // what PHP cannot read it does not obey
+			continue // PHP does not obey a file that it cannot read
 		}
 		for lines := bufio.NewScanner(bytes.NewReader(data)); lines.Scan(); {
 			key, value, ok := strings.Cut(lines.Text(), "=")
@@ -166,7 +167,7 @@ func phpFiles(e *edit) []string {
 	return slices.DeleteFunc(files, func(name string) bool { return !strings.HasPrefix(name, "/") })
 }
 
-// dirsOf returns the directories of a list in a variable, each with rest behind it.
+// dirsOf returns the directories of a list in a variable, each followed by rest.
 func dirsOf(list, rest string) []string {
 	var dirs []string
 	for dir := range strings.SplitSeq(list, ":") {

@@ -19,16 +19,15 @@ type format struct {
 	open func(e *edit, store, name string, data []byte) (content, error)
 }
 
-// content is such a file, opened.
+// content is an opened file of a format.
 type content interface {
 	held() *certs.Set
 	add(w wanted) error
-	drop(w *withdrawal) error // what w has and nothing explains; it names what stays
-	encode() ([]byte, error)  // the same bytes where nothing is to be changed
+	drop(w *withdrawal) error // drops the certificates of w that nothing explains, and names the rest
+	encode() ([]byte, error)  // returns the same bytes if nothing changed
 }
 
-// fill writes what is wanted and a place does not have, and enters it into the
-// record.
+// fill writes the wanted certificates that a place lacks, and records them.
 func (e *edit) fill(store, place string, have *certs.Set, want []wanted, write func(w wanted) error) (StoreReport, error) {
 	report := StoreReport{Name: store, Path: "/" + place, Total: have.Len()}
 	for _, w := range want {
@@ -47,8 +46,7 @@ func (e *edit) fill(store, place string, have *certs.Set, want []wanted, write f
 	return report, nil
 }
 
-// warnHardLink says that another name of a file that is written does not get what
-// this one gets.
+// warnHardLink warns that the other names of a hard-linked file keep the old content.
 func (e *edit) warnHardLink(name string) {
 	info, err := e.root.Lstat(name)
 	if err != nil {
@@ -59,15 +57,16 @@ func (e *edit) warnHardLink(name string) {
 	}
 }
 
-// heldBefore notes that a file held what is wanted before any of it was in any
-// store.
+// heldBefore records that a file held a wanted certificate before certgraft added it to
+// any store.
 func (e *edit) heldBefore(name string, w wanted) {
 	if !e.record.old[w.Fingerprint()] && !e.record.claims(name)[w.Fingerprint()] {
 		e.record.file(name).Hold(w.Fingerprint())
 	}
 }
 
-// fillDir is fill for a directory, which really is at another path, and reports it.
+// fillDir is fill for a directory whose real path is real. It also reports the
+// directory.
 func (e *edit) fillDir(store, place, real string, have *certs.Set, want []wanted, write func(w wanted) error) error {
 	report, err := e.fill(store, place, have, want, write)
 	if err != nil {
@@ -78,7 +77,7 @@ func (e *edit) fillDir(store, place, real string, have *certs.Set, want []wanted
 	return nil
 }
 
-// extendFile adds to a file what is wanted and not in it, and reports it.
+// extendFile adds the wanted certificates that a file lacks, and reports the file.
 func (e *edit) extendFile(store, name string, as format, want []wanted) error {
 	real, err := e.root.Resolve(name)
 	if err != nil {
@@ -93,7 +92,7 @@ func (e *edit) extendFile(store, name string, as format, want []wanted) error {
 	return nil
 }
 
-// extend adds to a file what is wanted and not in it, and reads it back.
+// extend adds the wanted certificates that a file lacks, and reads the file back.
 func (e *edit) extend(store, name string, as format, want []wanted) (StoreReport, error) {
 	was, err := readIfThere(e.root, name)
 	if err != nil {
@@ -126,8 +125,8 @@ func (e *edit) extend(store, name string, as format, want []wanted) (StoreReport
 	return report, err
 }
 
-// shrinkAll takes gone out of each file of a store that the record names and no
-// store has seen to. Those whose format is not known stay.
+// shrinkAll takes gone out of each recorded file of a store that no store has edited
+// yet. It skips files of unknown format.
 func (e *edit) shrinkAll(store string, formatOf func(name string) format, gone map[certs.Fingerprint]bool) error {
 	for _, name := range e.record.files(store) {
 		as := formatOf(name)
@@ -141,7 +140,8 @@ func (e *edit) shrinkAll(store string, formatOf func(name string) format, gone m
 	return e.removeCreated(store)
 }
 
-// shrink takes out of a file what nothing explains, and reports it.
+// shrink takes the certificates that nothing explains out of a file, and reports the
+// file.
 func (e *edit) shrink(store string, as format, w *withdrawal) error {
 	was, err := readIfThere(e.root, w.name)
 	if err != nil || was == nil {
@@ -173,7 +173,7 @@ func (e *edit) shrink(store string, as format, w *withdrawal) error {
 	return e.root.WriteFile(w.name, data, 0o644)
 }
 
-// open reads a file of a format.
+// open opens a file of a format.
 func (e *edit) open(store, name string, as format, data []byte) (content, error) {
 	c, err := as.open(e, store, name, data)
 	if h, ok := errors.AsType[hint.Error](err); ok {
@@ -185,9 +185,9 @@ func (e *edit) open(store, name string, as format, data []byte) (content, error)
 	return c, nil
 }
 
-// readBack reads a file that was written as programs do, on another processor.
-// What it returns waits for that, finds what is wanted and what was there before,
-// and returns how many certificates the file holds.
+// readBack reads a written file as programs do, on another processor. The returned
+// function waits for the result, checks that the file has the wanted and the earlier
+// certificates, and returns the number of certificates.
 func (e *edit) readBack(name string, as format, want []wanted, before *certs.Set) func() (int, error) {
 	data, err := e.root.Content(name)
 	if err != nil {
@@ -218,7 +218,7 @@ func (e *edit) readBack(name string, as format, want []wanted, before *certs.Set
 	}
 }
 
-// asRead returns what a file holds that needs no repair.
+// asRead returns the certificates of a file that needs no repair.
 func (e *edit) asRead(name string, as format, data []byte) (*certs.Set, error) {
 	c, err := as.open(e, "", name, data)
 	if err != nil {
@@ -234,8 +234,8 @@ func lacks(name string, c *certs.Certificate) error {
 	return fmt.Errorf("/%s was edited and does not hold %s: nothing was changed; please report this", name, c.Subject())
 }
 
-// removeCreated takes away the files that a store was started with, once
-// nothing is left in them, and the links to them.
+// removeCreated deletes the files that a store created, once they are empty, and the
+// links to them.
 func (e *edit) removeCreated(store string) error {
 	recorded := e.record.store(store)
 	for _, name := range recorded.Created {
@@ -261,8 +261,8 @@ func (e *edit) removeCreated(store string) error {
 	return nil
 }
 
-// leadsToOurEmpty reports whether a link leads to a directory that this program made
-// and in which nothing is left.
+// leadsToOurEmpty reports whether a link leads to an empty directory that this program
+// made.
 func (e *edit) leadsToOurEmpty(name string) bool {
 	real, err := e.root.Resolve(name)
 	if err != nil || !slices.Contains(e.record.Directories, real) {

@@ -11,15 +11,14 @@ import (
 	"github.com/certgraft/certgraft/internal/hint"
 )
 
-// Detection says which family of distributions a root belongs to, and why that
-// is believed.
+// Detection is the family of distributions of a root, and the reason for it.
 type Detection struct {
-	ID     string `json:"id"`     // of os-release, "" without one
+	ID     string `json:"id"`     // ID of os-release, or ""
 	Name   string `json:"name"`   // PRETTY_NAME of os-release
 	Family string `json:"family"` // name of the system store: debian, alpine, p11-kit, suse … or bundle
 	Rule   string `json:"rule"`   // the rule that decided, as a sentence
 
-	hint string // why the root must not be edited: what to do instead
+	hint string // what to do instead, if the root must not be edited
 }
 
 // families maps the ID and ID_LIKE of os-release to the system store.
@@ -63,7 +62,7 @@ var families = map[string]string{
 
 	"photon":         "photon",
 	"flatcar":        "flatcar",
-	"coreos":         "flatcar", // Container Linux, which Flatcar goes on with
+	"coreos":         "flatcar", // Container Linux, which Flatcar continues
 	"clear-linux-os": "clear",
 	"openwrt":        "openwrt",
 }
@@ -74,8 +73,8 @@ var refusedRoots = map[string]string{
 	"bottlerocket": "set them in settings.pki of the host: apiclient set settings.pki.NAME.data=BASE64 settings.pki.NAME.trusted=true",
 }
 
-// Detect finds out what kind of root it is: by os-release, then by what is
-// there. The error is of a root that must not be edited.
+// Detect finds the family of a root by os-release, then by its files. It returns an
+// error for a root that must not be edited.
 func Detect(root fs.FS) (*Detection, error) {
 	d, err := detect(root)
 	if err != nil {
@@ -118,8 +117,8 @@ func (d *Detection) byRelease(root fs.FS, release map[string]string) {
 	}
 }
 
-// bareDebian recognises images that say they are Debian and have nothing of it
-// but the bundle: distroless, and chiselled Ubuntu.
+// bareDebian recognises images that call themselves Debian and have only its bundle:
+// distroless and chiselled Ubuntu.
 func bareDebian(root fs.FS, d *Detection) bool {
 	switch {
 	case strings.Contains(d.Name, "Distroless"):
@@ -132,7 +131,7 @@ func bareDebian(root fs.FS, d *Detection) bool {
 	return true
 }
 
-// byContent decides where os-release says nothing known.
+// byContent decides when os-release names no known family.
 func (d *Detection) byContent(root fs.FS) {
 	switch {
 	case exists(root, "etc/alpine-release"), exists(root, "lib/apk/db/installed"):
@@ -150,8 +149,8 @@ func (d *Detection) byContent(root fs.FS) {
 	}
 }
 
-// osRelease reads os-release(5). An error other than its absence is one: a
-// root whose kind cannot be told must not be edited as if it had none.
+// osRelease reads os-release(5). An error other than a missing file is returned: a root
+// of unknown family must not be edited as if it had no os-release.
 func osRelease(root fs.FS) (map[string]string, error) {
 	for _, name := range []string{"etc/os-release", "usr/lib/os-release"} {
 		data, err := fs.ReadFile(root, name)

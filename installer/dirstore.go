@@ -12,26 +12,26 @@ import (
 	"github.com/certgraft/certgraft/internal/pemfile"
 )
 
-// dirStore is the layout of distributions whose anchors are the files of one
-// directory, with hash links beside them, and a bundle that is, or is like, all
-// of them one behind another.
+// dirStore is the layout of a distribution whose anchors are the files of one
+// directory. Hash links stand beside them. The bundle is the anchors one behind
+// another, or similar.
 type dirStore struct {
 	id      string
 	anchors string                 // directory of the administrator's anchors
-	ext     string                 // of their names
+	ext     string                 // extension of anchors
 	links   string                 // directory with hash links, "" for none
-	bundle  string                 // what programs read
-	parts   func(name string) bool // the names in links that the tool joins to the bundle; nil where it does otherwise
-	optIn   bool                   // anchors are only of use where there are hash links, or no bundle
+	bundle  string                 // the file that programs read
+	parts   func(name string) bool // the names in links that the tool joins to the bundle; nil if it makes the bundle in another way
+	optIn   bool                   // anchors only matter if the root has hash links, or no bundle
 }
 
 var (
-	// photon is what rehash_ca_certificates.sh of VMware's Photon OS leaves.
+	// photon is the layout that rehash_ca_certificates.sh of VMware's Photon OS makes.
 	photon = dirStore{
 		id: "photon", anchors: certDir, ext: ".pem", links: certDir, bundle: "etc/pki/tls/certs/ca-bundle.crt",
 		parts: func(name string) bool { return strings.HasSuffix(name, ".pem") },
 	}
-	// flatcar is what update-ca-certificates of Flatcar leaves.
+	// flatcar is the layout that update-ca-certificates of Flatcar makes.
 	flatcar = dirStore{
 		id: "flatcar", anchors: certDir, ext: ".pem", links: certDir, bundle: toolsBundle,
 		parts: func(name string) bool {
@@ -39,9 +39,9 @@ var (
 			return ok && n.id < 10
 		},
 	}
-	// clearLinux is what clrtrust of Clear Linux leaves.
+	// clearLinux is the layout that clrtrust of Clear Linux makes.
 	clearLinux = dirStore{id: "clear", anchors: "etc/ca-certs/trusted", ext: ".pem", links: "var/cache/ca-certs/anchors", bundle: "var/cache/ca-certs/compat/ca-roots.pem"}
-	// openwrt is what the packages ca-bundle and ca-certificates of OpenWrt have.
+	// openwrt is the layout of OpenWrt's packages ca-bundle and ca-certificates.
 	openwrt = dirStore{id: "openwrt", anchors: certDir, ext: ".crt", links: certDir, bundle: toolsBundle, optIn: true}
 )
 
@@ -68,12 +68,12 @@ func (s dirStore) install(e *edit, want []wanted) error {
 		}
 	}
 	if !leadsToFile(e.root, s.bundle) {
-		return nil // another program's, or none: the bundle store sees to it
+		return nil // bundleStore edits any other bundle
 	}
 	return e.extendFile(s.id, s.bundle, s.format(joined), want)
 }
 
-// usesAnchors reports whether anything reads the directory.
+// usesAnchors reports whether programs read the directory of anchors.
 func (s dirStore) usesAnchors(e *edit) bool {
 	if !s.optIn || !leadsToFile(e.root, s.bundle) {
 		return true
@@ -116,7 +116,8 @@ func (s dirStore) alone(e *edit) (*certs.Set, error) {
 	return set, nil
 }
 
-// addAnchor writes an anchor, a copy where the links are elsewhere, and a link.
+// addAnchor writes an anchor and its hash link. If the links are in another directory,
+// it also writes a copy there.
 func (s dirStore) addAnchor(e *edit, w wanted) error {
 	name, err := e.freeName(s.anchors, w, s.ext)
 	if err != nil {
@@ -139,7 +140,7 @@ func (s dirStore) addAnchor(e *edit, w wanted) error {
 	return err
 }
 
-// join returns what the tool would write into the bundle.
+// join returns the bundle that the tool would write.
 func (s dirStore) join(e *edit) ([]byte, error) {
 	files, err := filesIn(e.root, s.links, func(f fs.DirEntry) bool { return s.parts(f.Name()) })
 	if err != nil {
@@ -152,8 +153,8 @@ func (s dirStore) join(e *edit) ([]byte, error) {
 	return out, nil
 }
 
-// isJoined reports whether the bundle is what the tool would write, and
-// readable, so that it can be written anew.
+// isJoined reports whether the bundle is readable and as the tool would write it. Then
+// it can be written anew.
 func (s dirStore) isJoined(e *edit) (bool, error) {
 	if s.parts == nil || !leadsToFile(e.root, s.bundle) || !exists(e.root, s.links) {
 		return false, nil
@@ -169,7 +170,7 @@ func (s dirStore) isJoined(e *edit) (bool, error) {
 	return e.reader.Passes(data), nil
 }
 
-// format is how the bundle is written: as the tool would, or added to.
+// format returns the format of the bundle: made anew as by the tool, or extended.
 func (s dirStore) format(joined bool) format {
 	return format{"bundle", func(e *edit, store, name string, data []byte) (content, error) {
 		c, err := bundleAs(pemfile.Style{}).open(e, store, name, data)
@@ -180,14 +181,14 @@ func (s dirStore) format(joined bool) format {
 	}}
 }
 
-// joinedBundle is a bundle that the tool makes of the anchors that there are.
+// joinedBundle is a bundle that the tool makes of the existing anchors.
 type joinedBundle struct {
 	*bundle
 	store dirStore
 }
 
-// encode joins the anchors, unless one that does not end its last line then runs
-// into the next: no program reads that.
+// encode joins the anchors. If an anchor does not end its last line and so runs into
+// the next one, no program reads the result: then encode extends the bundle instead.
 func (b *joinedBundle) encode() ([]byte, error) {
 	if b.dropped {
 		return b.data, nil
@@ -199,8 +200,8 @@ func (b *joinedBundle) encode() ([]byte, error) {
 	return b.bundle.encode()
 }
 
-// drop joins what is left. A bundle that was not there before goes with the last
-// certificate of ours.
+// drop joins the anchors that are left. A bundle that install created becomes empty
+// with the last certificate of ours.
 func (b *joinedBundle) drop(w *withdrawal) (err error) {
 	if b.data, err = b.store.join(b.edit); err != nil {
 		return err
@@ -238,7 +239,7 @@ func (s dirStore) remove(e *edit, gone map[certs.Fingerprint]bool) error {
 	}, gone)
 }
 
-// explain returns what the anchors hold.
+// explain returns the certificates that the anchors explain.
 func (s dirStore) explain(e *edit) (explanation, error) {
 	bundle, err := e.root.Resolve(s.bundle)
 	if err != nil {

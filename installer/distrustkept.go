@@ -17,7 +17,7 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// search finds what of the root is not to be trusted.
+// search finds the distrusted certificates in the root.
 func (b *ban) search() error {
 	seen := map[*certs.Certificate]bool{}
 	note := func(c *certs.Certificate, name string) {
@@ -47,8 +47,7 @@ func (b *ban) search() error {
 	return nil
 }
 
-// places returns every file that may hold certificates that programs read, and every
-// anchor.
+// places returns every anchor, and every file that may hold certificates for programs.
 func (b *ban) places() (names []string, err error) {
 	for _, row := range stores {
 		files, err := b.filesOf(row.store)
@@ -88,7 +87,7 @@ func (b *ban) places() (names []string, err error) {
 }
 
 func (b *ban) inDirectory(dir string) (names []string) {
-	entries, _ := b.root.ReadDir(dir) // one that is missing has nothing
+	entries, _ := b.root.ReadDir(dir) // a missing directory has no entries
 	for _, entry := range entries {
 		if name := path.Join(dir, entry.Name()); fs.ValidPath(name) && leadsToFile(b.root, name) {
 			names = append(names, name)
@@ -105,7 +104,8 @@ func (b *ban) policyFiles(s p11Store) (names []string) {
 	return names
 }
 
-// certificates returns what a file holds, as the most lenient program reads it.
+// certificates returns the certificates that the most lenient program reads from a
+// file.
 func (b *ban) certificates(name string) (found []*certs.Certificate) {
 	data, err := b.root.Content(name)
 	if err != nil || len(data) == 0 {
@@ -124,8 +124,8 @@ func (b *ban) certificatesIn(data []byte) (found []*certs.Certificate) {
 	return found
 }
 
-// holds reports whether a file holds what is not to be trusted, and whether it holds
-// nothing else.
+// holds reports whether a file holds a distrusted certificate, and whether it holds no
+// other.
 func (b *ban) holds(name string) (some, alone bool) {
 	all := b.certificates(name)
 	for _, c := range all {
@@ -134,7 +134,8 @@ func (b *ban) holds(name string) (some, alone bool) {
 	return some, some && !slices.ContainsFunc(all, func(c *certs.Certificate) bool { return !b.gone[c.Fingerprint()] })
 }
 
-// files takes out of the files of a directory, links aside, what is not to be trusted.
+// files takes distrusted certificates out of the files of a directory, without its
+// links.
 func (b *ban) files(dir string) error {
 	entries, err := b.root.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -152,18 +153,17 @@ func (b *ban) files(dir string) error {
 	return err
 }
 
-// links takes away the links of a directory that lead to what is not to be trusted,
-// or led there.
+// links removes the links of a directory that lead, or led, to distrusted certificates.
 func (b *ban) links(dir string) error {
 	bad := b.badLinks(dir)
 	_, err := (hashLinks{b.edit, "", dir}).drop(func(name, _ string) bool { _, gone := bad[name]; return gone })
 	return err
 }
 
-// badLinks returns the links of a directory that lead to nothing but what is not to be
-// trusted, or to a file that was moved aside.
+// badLinks returns the links of a directory that lead to distrusted certificates alone,
+// or to a file that was moved aside.
 func (b *ban) badLinks(dir string) map[string]string {
-	links, _ := linksIn(b.root, dir) // one that is missing has none
+	links, _ := linksIn(b.root, dir) // a missing directory has no links
 	bad := map[string]string{}
 	for name, target := range links {
 		if _, alone := b.holds(path.Join(dir, name)); alone || b.leadsAside(dir, name, links) {
@@ -192,7 +192,7 @@ func (b *ban) leadsAside(dir, name string, links map[string]string) bool {
 	return false
 }
 
-// file takes out of one file what is not to be trusted, whoever put it there.
+// file takes distrusted certificates out of one file, whoever added them.
 func (b *ban) file(store, name string, as format) error {
 	real, err := b.root.Resolve(name)
 	if err != nil || !leadsToFile(b.root, real) {
@@ -226,7 +226,7 @@ func (b *ban) file(store, name string, as format) error {
 	return b.root.WriteFile(real, data, 0o644)
 }
 
-// label says of what was cut out who had put it there.
+// label notes for each piece that was cut out whether certgraft or a tool had added it.
 func (b *ban) label(store string, change *distrusted.Change) {
 	ours, made := b.record.claims(change.Path), b.isMade(store, change.Path)
 	note := func(print string) (isOurs, explained bool) {
@@ -245,7 +245,7 @@ func (b *ban) label(store string, change *distrusted.Change) {
 	}
 }
 
-// isMade reports whether a tool makes a file of anchors.
+// isMade reports whether a tool makes a file from anchors.
 func (b *ban) isMade(store, real string) bool {
 	if store == (javaStore{}).name() {
 		return b.extracted(real) || b.family(debian.id) && leads(b.root, debianKeystore, real)
@@ -253,7 +253,7 @@ func (b *ban) isMade(store, real string) bool {
 	return store == b.report.Detection.Family && store != (bundleStore{}).name()
 }
 
-// cut takes out of an opened file what is not to be trusted, and notes what it was.
+// cut takes distrusted certificates out of an opened file, and notes the pieces.
 func (b *ban) cut(c content, change *distrusted.Change) (err error) {
 	gone := func(p distrusted.Part) bool {
 		f, err := certs.ParseFingerprint(p.Print)
@@ -269,7 +269,7 @@ func (b *ban) cut(c content, change *distrusted.Change) (err error) {
 		}
 		return c.named(err)
 	case *firmwareFile:
-		data, _ := c.encode() // it joins what was read
+		data, _ := c.encode() // joins the lists that were read
 		data, change.Pieces = distrusted.Cut(data, distrusted.FirmwareParts(b.reader)(data), gone, nil)
 		reread, err := openFirmware(b.edit, "", "", data)
 		c.lists = reread.(*firmwareFile).lists
@@ -293,8 +293,8 @@ func (b *ban) cut(c content, change *distrusted.Change) (err error) {
 	return nil
 }
 
-// behindMade returns what follows what the tool made, without what goes; nil where the
-// tool did not make it.
+// behindMade returns the text behind the tool's part, without distrusted certificates.
+// It returns nil if the tool did not make the bundle.
 func (b *ban) behindMade(c *anchorBundle, gone func(distrusted.Part) bool) []byte {
 	rest, made := bytes.CutPrefix(c.data, c.before.anchors.concat(c.store.each))
 	if !made || len(c.before.anchors.files) == 0 || !c.before.anchors.readable(b.reader, c.store.each) {
@@ -304,8 +304,8 @@ func (b *ban) behindMade(c *anchorBundle, gone func(distrusted.Part) bool) []byt
 	return append([]byte{}, rest...)
 }
 
-// cutText takes the copies out of a bundle. In the one that has what is not to be
-// trusted too, a word that it is not takes their place.
+// cutText cuts the copies out of a bundle. The bundle that also lists distrusted
+// certificates gets an entry that rejects the CA in place of each copy.
 func (b *ban) cutText(c *bundle, gone func(distrusted.Part) bool) (pieces []distrusted.Piece) {
 	was, parts := c.data, distrusted.TextParts(b.reader, c.style)(c.data)
 	var instead func(distrusted.Part) []byte
@@ -317,7 +317,7 @@ func (b *ban) cutText(c *bundle, gone func(distrusted.Part) bool) (pieces []dist
 	if !c.style.Comment || instead != nil || len(pieces) == 0 || !gone(parts[0]) || bytes.HasPrefix(was, []byte("\n")) {
 		return pieces
 	}
-	if rest, ok := bytes.CutPrefix(c.data, []byte("\n")); ok { // that stood between the first that went and the next
+	if rest, ok := bytes.CutPrefix(c.data, []byte("\n")); ok { // it separated the last removed copy from the next
 		last := slices.IndexFunc(parts, func(p distrusted.Part) bool { return !gone(p) }) - 1
 		pieces[last].Was = append(slices.Clone(pieces[last].Was), '\n')
 		c.data = rest
@@ -325,7 +325,8 @@ func (b *ban) cutText(c *bundle, gone func(distrusted.Part) bool) (pieces []dist
 	return pieces
 }
 
-// rejected returns what trust extract writes in place of a certificate that is blocked.
+// rejected returns the text that trust extract writes in place of a blocked
+// certificate.
 func (b *ban) rejected(was []byte, print string) []byte {
 	f, _ := certs.ParseFingerprint(print)
 	before, _, ok := bytes.Cut(was, []byte("-----BEGIN "))
@@ -335,7 +336,7 @@ func (b *ban) rejected(was []byte, print string) []byte {
 	return slices.Concat(before, pemfile.Rejected(b.found.Get(f)))
 }
 
-// keep writes the record of what was changed against the root as it was before.
+// keep writes the record of the changes to the root in before.
 func (b *ban) keep(before *rootfs.Overlay) error {
 	kept := b.kept
 	for c := range b.root.Changes() {
@@ -379,7 +380,7 @@ func (b *ban) keep(before *rootfs.Overlay) error {
 	return b.root.WriteFile(DistrustPath, data, 0o644)
 }
 
-// changeOf returns what undoes a change that is no cut.
+// changeOf returns the record that undoes a change other than a cut.
 func (b *ban) changeOf(before *rootfs.Overlay, c rootfs.Change) (distrusted.Change, error) {
 	change := distrusted.Change{Path: c.Name}
 	if data, err := before.Content(c.Name); err == nil {
@@ -406,7 +407,7 @@ func (b *ban) changeOf(before *rootfs.Overlay, c rootfs.Change) (distrusted.Chan
 		data, err := before.Content(c.Name)
 		change.File = fileOf(c.Prior, data)
 		return change, err
-	default: // of policies
+	default: // an edit of policies
 		data, err := before.Content(c.Name)
 		change.File, change.Made = fileOf(c.Prior, data), recorded.Digest(c.Data)
 		return change, err
@@ -415,11 +416,11 @@ func (b *ban) changeOf(before *rootfs.Overlay, c rootfs.Change) (distrusted.Chan
 }
 
 func fileOf(was fs.FileInfo, data []byte) *distrusted.File {
-	owner, _ := rootfs.OwnerOf(was) // root where it is not known
+	owner, _ := rootfs.OwnerOf(was) // root if unknown
 	return &distrusted.File{Mode: uint32(was.Mode().Perm()), UID: owner.UID, GID: owner.GID, Data: data}
 }
 
-// inHashDir reports whether trust extract makes what is at name.
+// inHashDir reports whether trust extract makes the file at name.
 func (b *ban) inHashDir(name string) bool {
 	for _, s := range []p11Store{fedora, arch, suse} {
 		for _, d := range s.hashDirs {

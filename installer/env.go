@@ -16,8 +16,8 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// envStore is the files that variables in the environment have programs read
-// instead of the system's bundle.
+// envStore is the files that programs read instead of the system's bundle because an
+// environment variable names them.
 type envStore struct{}
 
 func (envStore) name() string { return "env" }
@@ -32,7 +32,7 @@ func (s envStore) remove(e *edit, gone map[certs.Fingerprint]bool) error {
 	return e.shrinkAll(s.name(), e.bundle, gone)
 }
 
-// configStore is the same of files that the configuration of programs names.
+// configStore is the files that the configuration of programs names.
 type configStore struct{}
 
 func (configStore) name() string { return "config" }
@@ -47,7 +47,7 @@ func (s configStore) remove(e *edit, gone map[certs.Fingerprint]bool) error {
 	return e.shrinkAll(s.name(), e.bundle, gone)
 }
 
-// settings returns what the configuration of programs in the root names.
+// settings returns the settings of programs in the root that concern CAs.
 func (e *edit) settings() []settings.Setting {
 	if !e.configured {
 		e.configured, e.config = true, settings.Find(e.root, e.opt.Environ)
@@ -55,18 +55,18 @@ func (e *edit) settings() []settings.Setting {
 	return e.config
 }
 
-// A namer is what has programs read their CAs from a file, in place of the
-// system's bundle or beside it.
+// namer is a variable or setting that makes programs read their CAs from a file, in
+// place of the system's bundle or beside it.
 type namer struct {
 	by       string // a variable, or a place in a file
 	path     string
-	dir      bool // it is a directory of hash links
+	dir      bool // path is a directory of hash links
 	adds     bool
-	variable string // that can name a bundle instead
+	variable string // a variable that can name a bundle instead
 	password string // of a trust store
 }
 
-// namers are the variables in the environment that name files.
+// namers returns the variables in the environment that name files.
 func (e *edit) namers() []namer {
 	var all []namer
 	for _, v := range readers.Variables() {
@@ -84,8 +84,8 @@ func (e *edit) namers() []namer {
 	return all
 }
 
-// configNamers are the settings of programs that name files. Those that hold a
-// certificate themselves are warned of.
+// configNamers returns the settings of programs that name files. It warns of settings
+// that hold a certificate themselves.
 func (e *edit) configNamers() []namer {
 	var all []namer
 	for _, set := range e.settings() {
@@ -99,7 +99,7 @@ func (e *edit) configNamers() []namer {
 	return all
 }
 
-// extendNamed adds what is wanted to the files that something names.
+// extendNamed adds wanted certificates to the files that variables or settings name.
 func (e *edit) extendNamed(store string, all []namer, want []wanted) error {
 	files, err := e.extendable(all, want)
 	if err != nil {
@@ -108,9 +108,8 @@ func (e *edit) extendNamed(store string, all []namer, want []wanted) error {
 	return e.extendAll(store, files, want)
 }
 
-// extendable returns the files that are named and that no other store sees to, each
-// once. Those that are not to be extended are named, but for one that has what is
-// wanted.
+// extendable returns the named files that no other store edits, each once. It warns of
+// files that must not be extended, unless they have all wanted certificates.
 func (e *edit) extendable(all []namer, want []wanted) ([]string, error) {
 	system, err := e.bundleFiles()
 	if err != nil {
@@ -142,7 +141,7 @@ func (e *edit) extendable(all []namer, want []wanted) ([]string, error) {
 	return files, nil
 }
 
-// hasAll reports whether programs that read a file find all in it that is wanted.
+// hasAll reports whether programs that read a file find all wanted certificates in it.
 func (e *edit) hasAll(real string, want []wanted) bool {
 	data, err := e.root.Content(real)
 	if err != nil || len(want) == 0 || !e.reader.Passes(data) {
@@ -152,7 +151,7 @@ func (e *edit) hasAll(real string, want []wanted) bool {
 	return !slices.ContainsFunc(want, func(w wanted) bool { return !held.Has(w.Fingerprint()) })
 }
 
-// unfit says why a file that is named is not to be extended; "" if it is.
+// unfit returns why a named file must not be extended, or "".
 func (e *edit) unfit(n namer, real string) string {
 	switch {
 	case n.dir:
@@ -170,7 +169,7 @@ func (e *edit) unfit(n namer, real string) string {
 	return ""
 }
 
-// cause returns an error of the operating system without the name that it is about.
+// cause returns an error of the operating system without the name of its file.
 func cause(err error) error {
 	if inner, ok := errors.AsType[*fs.PathError](err); ok {
 		return inner.Err
@@ -178,9 +177,8 @@ func cause(err error) error {
 	return err
 }
 
-// isInput reports whether another store reads a file as one of its own: an anchor,
-// or what has a hash link of its own. With a second certificate in it, it would no
-// longer be what it is.
+// isInput reports whether another store reads a file as an anchor, or a hash link leads
+// to it. A second certificate would make the file useless for that.
 func (e *edit) isInput(real string) bool {
 	dir := path.Dir(real)
 	if slices.ContainsFunc([]string{localDir, sharedDir}, func(d string) bool { return isBelow(e.root, real, d) }) || TakesEveryFile(dir) {
@@ -198,14 +196,15 @@ func (e *edit) isInput(real string) bool {
 	return err == nil && e.reader.Single(data) != nil
 }
 
-// isBelow reports whether a file is in a directory or below it.
+// isBelow reports whether a file is below a directory.
 func isBelow(root *rootfs.Overlay, real, dir string) bool {
 	at, err := root.Resolve(dir)
 	return err == nil && strings.HasPrefix(real, at+"/")
 }
 
-// leave says that a file was left as it is, and that its namer should name the
-// bundle. Where the bundle holds what the file does, a variable can be set so.
+// leave warns that a file was left unchanged, and that its namer should name the
+// bundle. If the bundle has all certificates of the file, a variable can be set so:
+// leave reports this as an [Instead].
 func (e *edit) leave(n namer, why string) {
 	bundle := e.bundleName()
 	text := fmt.Sprintf("%s names %s, which %s and was left as it is: programs that obey it do not see the installed CAs; let it name %s instead", n.by, n.path, why, cmp.Or(bundle, "a bundle"))
@@ -226,15 +225,15 @@ func (e *edit) leave(n namer, why string) {
 	}
 }
 
-// isCertDir reports whether name is the directory of hash links, which others
-// look after.
+// isCertDir reports whether name is the directory of hash links, which other stores
+// edit.
 func (e *edit) isCertDir(name string) bool {
 	dir, err := e.root.Resolve(certDir)
 	return err == nil && name == dir
 }
 
-// isPEM reports whether PEM can be appended to what is at name. Behind DER or in a
-// keystore nobody would find it.
+// isPEM reports whether PEM can be appended to the file at name. Programs would not
+// find it behind DER or in a keystore.
 func (e *edit) isPEM(name string) bool {
 	if !leadsToFile(e.root, name) {
 		return false

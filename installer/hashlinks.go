@@ -17,8 +17,8 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// hashLinks is a directory in which OpenSSL finds certificates: it opens HASH.0,
-// HASH.1 and so on, up to the first number that is missing.
+// hashLinks is a directory in which OpenSSL finds certificates. OpenSSL opens HASH.0,
+// HASH.1 and so on, up to the first missing number.
 type hashLinks struct {
 	*edit
 	store, dir string
@@ -27,7 +27,7 @@ type hashLinks struct {
 // alpinePrefix begins the names of Alpine's links to anchors.
 const alpinePrefix = "ca-cert-"
 
-// certDirLinks are those in /etc/ssl/certs.
+// certDirLinks returns the hash links in /etc/ssl/certs.
 func (e *edit) certDirLinks(store string) hashLinks { return hashLinks{e, store, certDir} }
 
 func (l hashLinks) at(n hashName) string { return l.dir + "/" + n.String() }
@@ -50,9 +50,9 @@ func (l hashLinks) has(c *certs.Certificate) bool {
 	}
 }
 
-// dropSecond takes away the hash link to a file of ours with a certificate that
-// another link leads to as well: openssl rehash makes a second one when the package
-// brings a CA that was installed while it was purged.
+// dropSecond removes a hash link to our file with a certificate if another link leads
+// to the same certificate. openssl rehash makes such a second link when a package
+// brings a CA that was installed while the package was purged.
 func (l hashLinks) dropSecond(c *certs.Certificate) error {
 	var ours []hashName
 	found := 0
@@ -78,19 +78,19 @@ func (l hashLinks) dropSecond(c *certs.Certificate) error {
 	return nil
 }
 
-// hasAny reports whether OpenSSL finds anything.
+// hasAny reports whether OpenSSL finds any certificate.
 func (l hashLinks) hasAny() bool {
 	found, err := fs.Glob(l.root, l.dir+"/????????.0")
 	return err == nil && len(found) > 0
 }
 
-// add makes the first number of a hash that is free a link to a file.
+// add makes a link to a file at the first free number of a hash.
 func (l hashLinks) add(hash uint32, file string) (name string, err error) {
 	n := l.free(hashName{hash: hash})
 	return n.String(), l.root.Symlink(file, l.at(n))
 }
 
-// free returns the first name from n on at which nothing is.
+// free returns the first unused name from n on.
 func (l hashLinks) free(n hashName) hashName {
 	for isThere(l.root, l.at(n)) {
 		n.id++
@@ -98,15 +98,16 @@ func (l hashLinks) free(n hashName) hashName {
 	return n
 }
 
-// place makes the first number of a hash that leads nowhere lead to a file:
-// OpenSSL would stop looking there. What stood there is recorded.
+// place makes a link to a file at the first number of a hash that leads nowhere:
+// OpenSSL stops searching there. It records the link that it replaces, or the gap that
+// it fills.
 func (l hashLinks) place(hash uint32, file string) error {
 	n := hashName{hash: hash}
 	for exists(l.root, l.at(n)) || leadsToNotUTF8(l.root, l.at(n)) {
 		n.id++
 	}
 	target, err := l.root.ReadLink(l.at(n))
-	if isOurs(strings.TrimPrefix(target, alpinePrefix)) { // its anchor was deleted by hand
+	if isOurs(strings.TrimPrefix(target, alpinePrefix)) { // someone deleted its anchor
 		target, err = "", fs.ErrNotExist
 	}
 	if err == nil || isThere(l.root, l.at(n.next())) {
@@ -116,9 +117,9 @@ func (l hashLinks) place(hash uint32, file string) error {
 	return l.root.Symlink(file, l.at(n))
 }
 
-// dropTo takes away the hash links to files that are gone, and returns the names
-// that are no longer there. Where another file of the directory holds the same
-// certificate, and OpenSSL would not find that any more, its link takes the place.
+// dropTo removes the hash links to files that are gone, and returns the names that no
+// longer exist. If another file of the directory has the same certificate and OpenSSL
+// would no longer find it, the link leads to that file instead.
 func (l hashLinks) dropTo(files map[string]certs.Fingerprint) (lost []string, err error) {
 	if len(files) == 0 {
 		return nil, nil
@@ -148,7 +149,7 @@ func (l hashLinks) dropTo(files map[string]certs.Fingerprint) (lost []string, er
 		recorded := l.record.store(l.store)
 		recorded.Replaced = slices.DeleteFunc(recorded.Replaced, func(r replacedLink) bool { return r.Path == l.at(n) })
 	}
-	last := map[uint32]int{} // of those that go
+	last := map[uint32]int{} // number of the last link that goes, by hash
 	for name := range hashLinksTo(links, files) {
 		n, _ := parseHash(name)
 		last[n.hash] = max(last[n.hash], n.id)
@@ -160,15 +161,16 @@ func (l hashLinks) dropTo(files map[string]certs.Fingerprint) (lost []string, er
 	})
 }
 
-// isLeft reports whether a hash link leads nowhere. One before ours did not when
-// those came: openssl rehash has left it to them when someone took its file away.
+// isLeft reports whether a hash link leads nowhere. A link before ours led to a file
+// when ours were made: someone removed the file since, and openssl rehash kept the
+// link.
 func (l hashLinks) isLeft(n hashName) bool {
 	return !exists(l.root, l.at(n)) && !leadsToNotUTF8(l.root, l.at(n))
 }
 
-// heirs returns for each certificate of files that go the other file that holds it
-// and that openssl rehash would link, where there is one. A file comes before a
-// link: the tool keeps the hash link that is there, and links to anchors come last.
+// heirs returns for each certificate of files that go another file that has it and that
+// openssl rehash would link. It prefers files to links: the tool keeps an existing hash
+// link, and links to anchors come last.
 func (l hashLinks) heirs(gone map[string]certs.Fingerprint) (map[certs.Fingerprint]string, error) {
 	heirs, err := l.plain(gone)
 	if err != nil {
@@ -181,13 +183,13 @@ func (l hashLinks) heirs(gone map[string]certs.Fingerprint) (map[certs.Fingerpri
 	return heirs, err
 }
 
-// plain is heirs of files alone, of which there are few.
+// plain is heirs for files without links, of which directories have few.
 func (l hashLinks) plain(gone map[string]certs.Fingerprint) (map[certs.Fingerprint]string, error) {
 	return l.holders(gone, func(entry fs.DirEntry) bool { return entry.Type()&fs.ModeSymlink == 0 })
 }
 
-// holders returns by certificate the first of the files that openssl rehash would
-// link, that stay, and that pick picks.
+// holders returns for each certificate the first file that openssl rehash would link,
+// that stays, and that pick accepts.
 func (l hashLinks) holders(gone map[string]certs.Fingerprint, pick func(fs.DirEntry) bool) (map[certs.Fingerprint]string, error) {
 	files, err := filesIn(l.root, l.dir, func(entry fs.DirEntry) bool {
 		_, isGone := gone[entry.Name()]
@@ -205,8 +207,8 @@ func (l hashLinks) holders(gone map[string]certs.Fingerprint, pick func(fs.DirEn
 	return all, nil
 }
 
-// isLinked reports whether another link of the hash of n leads to a file with a
-// certificate that stays.
+// isLinked reports whether another link with the hash of n leads to a file that stays
+// and has the certificate f.
 func (l hashLinks) isLinked(n hashName, f certs.Fingerprint, links map[string]string, gone map[string]certs.Fingerprint) bool {
 	for name, target := range links {
 		other, ok := parseHash(name)
@@ -221,8 +223,8 @@ func (l hashLinks) isLinked(n hashName, f certs.Fingerprint, links map[string]st
 	return false
 }
 
-// drop takes away the links that gone picks, by name and text: the last number
-// first.
+// drop removes the links that gone accepts, by name and text, from the last number to
+// the first.
 func (l hashLinks) drop(gone func(name, target string) bool) (lost []string, err error) {
 	links, err := linksIn(l.root, l.dir)
 	if err != nil {
@@ -248,7 +250,7 @@ func (l hashLinks) drop(gone func(name, target string) bool) (lost []string, err
 	return lost, nil
 }
 
-// byNumber compares names, those of hash links by hash and number.
+// byNumber compares names, and hash links by hash and number.
 func byNumber(a, b string) int {
 	x, isHash := parseHash(a)
 	y, both := parseHash(b)
@@ -258,11 +260,10 @@ func byNumber(a, b string) int {
 	return cmp.Or(cmp.Compare(x.hash, y.hash), cmp.Compare(x.id, y.id))
 }
 
-// remove takes a hash link away and returns the name that is no longer there.
-// Where another link stood before, one of ours that is behind takes its place,
-// else that one comes back. Anywhere else those behind move up, so that no gap
-// hides them and they have the numbers that they would have had; a file stays where
-// it is, and the link leads to it.
+// remove removes a hash link and returns the name that no longer exists. If this link
+// replaced another one, the last link of ours behind it takes its place, or else the
+// replaced link comes back. Otherwise the links behind it move up, so that no gap hides
+// them. A file does not move: a link at the lower number leads to it.
 func (l hashLinks) remove(n hashName) (lost string, err error) {
 	recorded := l.record.store(l.store)
 	if i := slices.IndexFunc(recorded.Replaced, func(r replacedLink) bool { return r.Path == l.at(n) }); i >= 0 {
@@ -294,8 +295,8 @@ func (l hashLinks) remove(n hashName) (lost string, err error) {
 	return n.String(), l.root.Remove(l.at(n))
 }
 
-// lastOfOurs returns the last of the numbers behind n that leads to an anchor of
-// ours, and how.
+// lastOfOurs returns the last number behind n that leads to an anchor of ours, and the
+// text of its link.
 func (l hashLinks) lastOfOurs(n hashName) (last hashName, target string, ok bool) {
 	for n = n.next(); isThere(l.root, l.at(n)); n = n.next() {
 		link, err := l.root.ReadLink(l.at(n))
@@ -309,8 +310,8 @@ func (l hashLinks) lastOfOurs(n hashName) (last hashName, target string, ok bool
 	return last, target, ok
 }
 
-// linksIn returns the links in a directory and their texts, but for those whose
-// names are not UTF-8.
+// linksIn returns the links in a directory and their texts, without names that are not
+// UTF-8.
 func linksIn(root *rootfs.Overlay, dir string) (map[string]string, error) {
 	links := map[string]string{}
 	entries, err := root.ReadDir(dir)
@@ -331,7 +332,7 @@ func linksIn(root *rootfs.Overlay, dir string) (map[string]string, error) {
 	return links, nil
 }
 
-// hashLinksTo returns the names of the hash links to files.
+// hashLinksTo yields the names of the hash links to files.
 func hashLinksTo(links map[string]string, files map[string]certs.Fingerprint) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for name, target := range links {
@@ -342,8 +343,8 @@ func hashLinksTo(links map[string]string, files map[string]certs.Fingerprint) it
 	}
 }
 
-// hashName is the name of a hash link: eight hexadecimal digits, a dot and a
-// number, which tells apart the subjects that share a hash.
+// hashName is the name of a hash link: eight hexadecimal digits, a dot, and a number
+// that distinguishes subjects with the same hash.
 type hashName struct {
 	hash uint32
 	id   int

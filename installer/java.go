@@ -16,25 +16,25 @@ import (
 	"github.com/certgraft/certgraft/keystore"
 )
 
-// debianKeystore is the trust store that Debian's hook jks-keystore keeps.
+// debianKeystore is the trust store that Debian's hook jks-keystore maintains.
 const debianKeystore = "etc/ssl/certs/java/cacerts"
 
 // keystorePaths are the trust stores that distributions make for all their Java
 // runtimes.
 var keystorePaths = []string{
-	debianKeystore, // Debian; Alpine, Wolfi, Arch, distroless have theirs there too
+	debianKeystore, // Debian, Alpine, Wolfi, Arch, distroless
 	"etc/pki/ca-trust/extracted/java/cacerts", // Fedora, RHEL
 	"etc/pki/java/cacerts",                    // the link to it
 	"var/lib/ca-certificates/java-cacerts",    // SUSE
 	"etc/ssl/certs/adoptium/cacerts",          // Temurin's packages, distroless
 }
 
-// trustFiles are the trust stores of a Java runtime: jssecacerts, where there is
-// one, is read in place of cacerts; in version 8 they are a level deeper.
+// trustFiles are the trust stores of a Java runtime. If jssecacerts exists, Java reads
+// it in place of cacerts. In version 8 they are one level deeper.
 var trustFiles = []string{"lib/security/cacerts", "lib/security/jssecacerts", "jre/lib/security/cacerts", "jre/lib/security/jssecacerts"}
 
-// javaStore is the trust stores of the Java runtimes in a root, wherever they
-// come from. They are edited in the format and with the password that they have.
+// javaStore is the trust stores of the Java runtimes in a root, whatever their origin.
+// An edit keeps their format and password.
 type javaStore struct{}
 
 func (javaStore) name() string { return "java" }
@@ -63,8 +63,8 @@ func (s javaStore) install(e *edit, want []wanted) error {
 	return nil
 }
 
-// unread says why Java reads nothing from a trust store, as it is started: the file
-// is encrypted, and no option has the password.
+// unread returns why Java, as it is started, reads nothing from a trust store: the file
+// is encrypted, and no option has the password. It returns "" if Java reads it.
 func (e *edit) unread(name string) string {
 	data, err := e.root.Content(name)
 	if err == nil {
@@ -85,8 +85,8 @@ func (e *edit) optionsHavePassword() bool {
 	return slices.ContainsFunc(e.namedKeystores(), func(n namer) bool { return n.password != "" })
 }
 
-// leaveKeystores names the trust stores that an option names and that cannot be
-// edited, and returns where they are.
+// leaveKeystores warns of trust stores that an option names and that cannot be edited,
+// and returns their paths.
 func (e *edit) leaveKeystores() (left []string) {
 	own := e.ownKeystores()
 	for _, n := range e.namedKeystores() {
@@ -120,8 +120,9 @@ func (e *edit) openKeystore(name string) (keystore.Store, error) {
 	return keystore.Open(data, e.passwords()...)
 }
 
-// readable returns what is to stand in a trust store: what p11-kit would put
-// there, where it makes it, and never what Java loses the whole store over.
+// readable returns the certificates for a trust store. Where p11-kit makes the store,
+// it returns those that p11-kit would take. It leaves out certificates that keep Java
+// from reading the whole store.
 func (s javaStore) readable(e *edit, name string, want []wanted) []wanted {
 	if e.extracted(name) {
 		want = purposed(want, serverAuth)
@@ -136,7 +137,7 @@ func (s javaStore) readable(e *edit, name string, want []wanted) []wanted {
 
 func (s javaStore) remove(e *edit, gone map[certs.Fingerprint]bool) error {
 	recorded := e.record.files(s.name())
-	for _, name := range keystorePaths { // the tool may have made it of our anchors
+	for _, name := range keystorePaths { // the tool may have made it from our anchors
 		real, err := e.root.Resolve(name)
 		if err == nil && leadsToFile(e.root, real) && !slices.Contains(recorded, real) && e.sources(real) != nil {
 			recorded = append(recorded, real)
@@ -155,8 +156,8 @@ func (s javaStore) remove(e *edit, gone map[certs.Fingerprint]bool) error {
 	return e.removeCreated(s.name())
 }
 
-// sources returns what explains a trust store that a tool makes; nil for any
-// other.
+// sources returns the certificates that explain a trust store that a tool makes, or nil
+// for another store.
 func (e *edit) sources(name string) explanation {
 	family := e.report.Detection.Family
 	switch {
@@ -168,8 +169,8 @@ func (e *edit) sources(name string) explanation {
 	return nil
 }
 
-// keystores returns the Java trust stores of the root, each real file once, and
-// links to one that lead nowhere.
+// keystores returns the Java trust stores of the root, each real file once, and links
+// to one that lead nowhere.
 func (e *edit) keystores() []string {
 	found := e.ownKeystores()
 	for _, n := range e.namedKeystores() {
@@ -180,8 +181,8 @@ func (e *edit) keystores() []string {
 	return found
 }
 
-// namedKeystores are the trust stores that options of Java in the environment name,
-// whatever the variable, and those that Gradle's configuration does.
+// namedKeystores returns the trust stores that Java options in any variable of the
+// environment name, and those in Gradle's configuration.
 func (e *edit) namedKeystores() []namer {
 	var all []namer
 	for _, by := range slices.Sorted(maps.Keys(e.opt.Environ)) {
@@ -197,7 +198,7 @@ func (e *edit) namedKeystores() []namer {
 	return all
 }
 
-// ownKeystores are the trust stores that Java runtimes read by themselves.
+// ownKeystores returns the trust stores that Java runtimes read without an option.
 func (e *edit) ownKeystores() []string {
 	var found []string
 	add := func(name string) {
@@ -232,8 +233,8 @@ func (e *edit) extracted(name string) bool {
 	return false
 }
 
-// keystoreFormat returns the format of a trust store, whose aliases are those
-// that its own tool would take.
+// keystoreFormat returns the format of a trust store. New aliases are as the store's
+// own tool would choose them.
 func (e *edit) keystoreFormat(name string) format {
 	alias := func(w wanted) string { return strings.TrimSuffix(certs.FileName(w.anchor, w.Certificate, 8), ".crt") }
 	switch {
@@ -252,7 +253,7 @@ func (e *edit) keystoreFormat(name string) format {
 	}}
 }
 
-// passwords are those to try.
+// passwords returns the passwords to try.
 func (e *edit) passwords() []string {
 	var all []string
 	if e.opt.JavaPassword != "" {
@@ -273,8 +274,8 @@ func explainKeystore(err error) error {
 	return err
 }
 
-// p11Alias is what trust extract calls a certificate in a JKS store: its label
-// in lower case, without white space and what is not ASCII.
+// p11Alias returns the alias that trust extract gives a certificate in a JKS store: its
+// label in lower case, without white space and characters outside ASCII.
 func p11Alias(c *certs.Certificate) string {
 	if pemfile.Label(c) == "" {
 		return "unlabeled"
@@ -282,7 +283,7 @@ func p11Alias(c *certs.Certificate) string {
 	return strings.Map(func(r rune) rune {
 		switch {
 		case 'A' <= r && r <= 'Z':
-			return r + 'a' - 'A' // no other letter: some become ASCII
+			return r + 'a' - 'A' // only ASCII letters: the lower case of some others is ASCII
 		case r <= ' ' || r >= 0x7f:
 			return -1
 		}
@@ -302,8 +303,8 @@ type keystoreFile struct {
 
 func (k *keystoreFile) held() *certs.Set { return certificatesOf(k.Store) }
 
-// add appends an entry. Its date is that of the certificate, so that the bytes
-// are the same on any day.
+// add appends an entry with the date of the certificate, so that the bytes are the same
+// on any day.
 func (k *keystoreFile) add(w wanted) error {
 	k.changed = true
 	if err := k.Add(keystore.Entry{Alias: k.alias(w), Created: w.NotBefore(), Cert: w.Certificate}); err != nil {
@@ -319,7 +320,7 @@ func (k *keystoreFile) add(w wanted) error {
 	return nil
 }
 
-// drop takes out the entries that this program, or the tool in its place, made.
+// drop deletes the entries that this program, or the tool from our anchors, made.
 func (k *keystoreFile) drop(w *withdrawal) error {
 	return k.named(k.Remove(func(e keystore.Entry) bool {
 		f := e.Cert.Fingerprint()
@@ -339,8 +340,9 @@ func (k *keystoreFile) drop(w *withdrawal) error {
 	}))
 }
 
-// isOurs reports whether an entry has the alias under which it was added, or, of
-// one that an older record knows or the tool made, would have been.
+// isOurs reports whether this program, or the tool from our anchors, made an entry. The
+// recorded alias tells. Without a record, the alias that the entry would have been
+// given tells.
 func (k *keystoreFile) isOurs(w *withdrawal, e keystore.Entry) bool {
 	f := e.Cert.Fingerprint()
 	at, known := w.file.PlaceOf(f)
@@ -369,7 +371,7 @@ func (k *keystoreFile) encode() ([]byte, error) {
 	return data, k.named(err)
 }
 
-// named says of which file an error is.
+// named adds the name of the file to an error.
 func (k *keystoreFile) named(err error) error {
 	if err == nil {
 		return nil
@@ -377,7 +379,8 @@ func (k *keystoreFile) named(err error) error {
 	return fmt.Errorf("/%s: %w", k.name, err)
 }
 
-// keystoreHolds returns what Java trusts by a file: nobody, if it cannot read it.
+// keystoreHolds returns the certificates that Java trusts through a file, none if it
+// cannot read the file.
 func (e *edit) keystoreHolds(name string) *certs.Set {
 	s, err := e.openKeystore(strings.TrimPrefix(name, "/"))
 	if err != nil {

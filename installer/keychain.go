@@ -15,18 +15,17 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// Keychain is the trust store of macOS, which is edited with its own tool,
-// security(1): there is no file to write. The record of what was installed is
-// kept as in any other root.
+// Keychain is the trust store of macOS. It has no file to write: its own tool,
+// security(1), edits it. The record of installed certificates is as in any other root.
 type Keychain struct {
-	Tool   string // security, or a path to it
-	Home   string // of the user whose login keychain it is; "" is the system's
+	Tool   string // security, or its path
+	Home   string // of the user whose login keychain is edited; "" is the system's keychain
 	DryRun bool
 }
 
 const keychainStore = "keychain"
 
-// systemKeychain is what all users trust.
+// systemKeychain is the keychain that all users trust.
 const systemKeychain = "/Library/Keychains/System.keychain"
 
 func (k Keychain) path() string {
@@ -36,8 +35,8 @@ func (k Keychain) path() string {
 	return systemKeychain
 }
 
-// domain are the arguments for trust settings of all users, of which those of
-// the user are the default.
+// domain returns the arguments that select trust settings of all users. Those of the
+// user are the default.
 func (k Keychain) domain() []string {
 	if k.Home != "" {
 		return nil
@@ -45,8 +44,8 @@ func (k Keychain) domain() []string {
 	return []string{"-d"}
 }
 
-// Install adds the certificates of sources to the keychain and to the record in
-// root. On an error what this run added is taken out again.
+// Install adds the certificates of sources to the keychain and to the record in root.
+// After an error it takes out again what this run added.
 func (k Keychain) Install(ctx context.Context, root *rootfs.Overlay, sources []Source, opt Options) (*Report, error) {
 	e, err := openEdit(root, opt, k.detection())
 	if err != nil {
@@ -72,8 +71,8 @@ func (k Keychain) Install(ctx context.Context, root *rootfs.Overlay, sources []S
 	return e.report, e.record.write(root)
 }
 
-// Remove takes out of the keychain what Install put in, as the function
-// [Remove] does for files.
+// Remove takes out of the keychain what Install added, as the function [Remove] does
+// for files.
 func (k Keychain) Remove(ctx context.Context, root *rootfs.Overlay, selected Selection, opt Options) (*Report, error) {
 	e, err := openEdit(root, opt, k.detection())
 	if err != nil {
@@ -103,7 +102,7 @@ func (k Keychain) detection() *Detection {
 	return &Detection{ID: "macos", Name: "macOS", Family: keychainStore, Rule: "this is a Mac: its trust is in the keychain"}
 }
 
-// held returns the fingerprints of what is in the keychain.
+// held returns the fingerprints of the certificates in the keychain.
 func (k Keychain) held(ctx context.Context) (map[string]bool, error) {
 	out, err := k.run(ctx, "find-certificate", "-a", "-Z", k.path())
 	if err != nil {
@@ -118,8 +117,7 @@ func (k Keychain) held(ctx context.Context) (map[string]bool, error) {
 	return held, nil
 }
 
-// trust adds a certificate as a root, or, where it is none, as one to trust for
-// what it is.
+// trust adds a certificate as a root. One that is no root is added as trusted itself.
 func (k Keychain) trust(ctx context.Context, c *certs.Certificate) error {
 	result := "trustRoot"
 	if !c.SelfIssued() {
@@ -140,12 +138,12 @@ func (k Keychain) distrustAll(ctx context.Context, added []*certs.Certificate) e
 	return errors.Join(errs...)
 }
 
-// delete takes a certificate and its trust settings out.
+// delete removes a certificate and its trust settings.
 func (k Keychain) delete(ctx context.Context, fingerprint string) error {
 	return k.change(ctx, "delete-certificate", "-Z", strings.ToUpper(fingerprint), "-t", k.path())
 }
 
-// change runs the tool, unless nothing is to be changed.
+// change runs the tool, except in a dry run.
 func (k Keychain) change(ctx context.Context, args ...string) error {
 	if k.DryRun {
 		return nil
@@ -169,8 +167,7 @@ func (k Keychain) run(ctx context.Context, args ...string) ([]byte, error) {
 	return nil, hint.Add(fmt.Errorf("security %s: %w: %s", args[0], err, firstOf([]byte(problem.String()))), advice)
 }
 
-// withFile calls use with a file that holds a certificate, for as long as that
-// takes.
+// withFile calls use with a temporary file that holds a certificate.
 func withFile(c *certs.Certificate, use func(name string) error) error {
 	f, err := os.CreateTemp("", "certgraft-*.pem")
 	if err != nil {

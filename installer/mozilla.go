@@ -10,8 +10,8 @@ import (
 // mozillaSource is the name under which the Mozilla roots are recorded.
 const mozillaSource = "mozilla"
 
-// beginBundle returns what is wanted in a root that may have no bundle yet: with
-// the Mozilla roots before it, if they are asked for. Without, the user is told
+// beginBundle returns the certificates to install in a root that may have no bundle
+// yet. With --with-mozilla, the Mozilla roots come first. Without it, beginBundle warns
 // what the first bundle of a root does.
 func (e *edit) beginBundle(want []wanted) ([]wanted, error) {
 	first, err := e.hasNoBundle()
@@ -35,9 +35,9 @@ func (e *edit) beginBundle(want []wanted) ([]wanted, error) {
 	return want, nil
 }
 
-// withoutMozilla returns the sources without the Mozilla roots where a package of the
-// distribution looks after the public CAs. With an anchor of its own, a root that
-// Mozilla drops would stay when the package takes it out.
+// withoutMozilla returns the sources without the Mozilla roots if a package of the
+// distribution maintains the public CAs. Our own anchor would keep a root that Mozilla
+// drops after the package has removed it.
 func (e *edit) withoutMozilla(sources []Source) []Source {
 	isMozilla := func(s Source) bool { return s.Name == mozillaSource }
 	if !slices.ContainsFunc(sources, isMozilla) || !e.hasPublicPackage() {
@@ -47,8 +47,8 @@ func (e *edit) withoutMozilla(sources []Source) []Source {
 	return slices.DeleteFunc(slices.Clone(sources), isMozilla)
 }
 
-// hasPublicPackage reports whether the root has the public CAs from a package whose
-// tool makes the bundle.
+// hasPublicPackage reports whether a package maintains the public CAs of the root, and
+// its tool makes the bundle.
 func (e *edit) hasPublicPackage() bool {
 	for _, row := range stores {
 		if row.part == system && row.store.name() != (bundleStore{}).name() && row.store.used(e) {
@@ -58,8 +58,7 @@ func (e *edit) hasPublicPackage() bool {
 	return false
 }
 
-// hasNoBundle reports whether the root has neither a bundle nor anchors to make
-// one from.
+// hasNoBundle reports whether the root has no bundle, and no anchors to make one from.
 func (e *edit) hasNoBundle() (bool, error) {
 	files, err := e.bundleFiles()
 	if err != nil || slices.ContainsFunc(files, e.holdsText) {
@@ -71,7 +70,7 @@ func (e *edit) hasNoBundle() (bool, error) {
 	}
 	for name := range links {
 		if isHash(name) {
-			return false, nil // OpenSSL has what they lead to
+			return false, nil // OpenSSL trusts their targets
 		}
 	}
 	for _, s := range []anchorStore{debian, alpine} {
@@ -95,9 +94,8 @@ func (e *edit) holdsText(name string) bool {
 	return err != nil || e.reader.Held(data).Len() > 0
 }
 
-// mozilla returns the Mozilla roots in this program, and enters them into the
-// record. A bundle cannot express a constraint, so roots that have one are left
-// out.
+// mozilla records and returns the Mozilla roots in this program. It leaves out roots
+// with a constraint, which a bundle cannot express.
 func (e *edit) mozilla() []wanted {
 	roots, constrained := certs.MozillaRoots()
 	e.tell("%d of what was added are the Mozilla roots in this program, of %s", roots.Len(), certs.MozillaDate)
@@ -131,8 +129,8 @@ func these(n int) string {
 	return fmt.Sprintf("these %d", n)
 }
 
-// isPublic reports whether a set holds the roots that programs bring along: half
-// of Mozilla's, since lists differ and age.
+// isPublic reports whether a set has at least half of Mozilla's roots: programs'
+// built-in lists differ and age.
 func isPublic(held *certs.Set) bool {
 	known, all := 0, 0
 	for f := range certs.MozillaDER() {

@@ -12,29 +12,29 @@ import (
 	"github.com/certgraft/certgraft/internal/pemfile"
 )
 
-// p11Store is the layout of a distribution that keeps its trust with p11-kit:
-// files of anchors, which p11-kit's module reads itself, and what trust extract
-// makes of them for everybody else. Only what the root has is written; what
-// extract would write anew is extended, so that labels and order stay.
+// p11Store is the layout of a distribution that keeps its trust with p11-kit. It has
+// files of anchors, which p11-kit's module reads itself, and files that trust extract
+// makes for other programs. The store edits only files that the root has. It adds to
+// the files of extract, so that their labels and order stay.
 type p11Store struct {
 	id       string
 	trust    []string  // directories of trust policy, the one for the administrator first
-	files    []p11File // the first is the bundle for TLS
+	files    []p11File // the first one is the bundle for TLS
 	hashDirs []hashDir // directories of files with hash links
 	first    []string  // links to the first of bundles in a root that has no bundle
-	firstDir string    // the link to the first of hashDirs in such a root, in which those are made; "" makes none
+	firstDir string    // in such a root, the link to the first of hashDirs, which are made too; "" makes none
 	rebuild  string    // the distribution's own tool
 }
 
 // p11File is one file that trust extract writes.
 type p11File struct {
 	path    string
-	purpose string // object identifier of what its certificates are trusted for, or everything
+	purpose string // object identifier of the purpose of its certificates, or everything
 	format  format
 }
 
-// Purposes as trust extract names them, and everything: all certificates, those
-// that are no CAs too.
+// Purposes as trust extract names them. everything means all certificates, also those
+// that are no CAs.
 const (
 	serverAuth  = "1.3.6.1.5.5.7.3.1"
 	codeSigning = "1.3.6.1.5.5.7.3.3"
@@ -43,7 +43,8 @@ const (
 	everything  = "*"
 )
 
-// fedora is the layout of what update-ca-trust leaves in Fedora, RHEL, CentOS, Amazon Linux, Azure Linux.
+// fedora is the layout that update-ca-trust makes in Fedora, RHEL, CentOS, Amazon Linux
+// and Azure Linux.
 var fedora = p11Store{
 	id:    "p11-kit",
 	trust: []string{"etc/pki/ca-trust/source", "usr/share/pki/ca-trust-source"},
@@ -59,7 +60,7 @@ var fedora = p11Store{
 	rebuild:  "update-ca-trust",
 }
 
-// arch is the layout of what update-ca-trust leaves in Arch Linux and its relatives.
+// arch is the layout that update-ca-trust makes in Arch Linux and its relatives.
 var arch = p11Store{
 	id:    "arch",
 	trust: []string{"etc/ca-certificates/trust-source", "usr/share/ca-certificates/trust-source"},
@@ -75,7 +76,7 @@ var arch = p11Store{
 	rebuild:  "update-ca-trust",
 }
 
-// suse is the layout of what update-ca-certificates leaves in openSUSE and SLES.
+// suse is the layout that update-ca-certificates makes in openSUSE and SLES.
 var suse = p11Store{
 	id:    "suse",
 	trust: []string{"etc/pki/trust", "usr/share/pki/trust"},
@@ -91,8 +92,8 @@ var suse = p11Store{
 	rebuild:  "update-ca-certificates",
 }
 
-// TakesEveryFile reports whether programs trust every file of a directory,
-// whatever it is called, so that nothing else may stand there even for a moment.
+// TakesEveryFile reports whether programs trust every file of a directory, whatever its
+// name. Nothing else may stand there, even for a moment.
 func TakesEveryFile(dir string) bool {
 	return slices.ContainsFunc([]p11Store{fedora, arch, suse}, func(s p11Store) bool {
 		return slices.ContainsFunc(s.trust, func(t string) bool { return dir == t || path.Dir(dir) == t })
@@ -105,7 +106,7 @@ func (s p11Store) used(e *edit) bool { return e.family(s.id) }
 
 func (s p11Store) writes() string { return s.files[0].path }
 
-// anchorDir is where the administrator's anchors are.
+// anchorDir returns the directory of the administrator's anchors.
 func (s p11Store) anchorDir() string { return path.Join(s.trust[0], "anchors") }
 
 func (s p11Store) install(e *edit, want []wanted) error {
@@ -135,8 +136,8 @@ func (s p11Store) install(e *edit, want []wanted) error {
 	return nil
 }
 
-// warnDropped names what p11-kit leaves out of everything that it makes for TLS,
-// without a word.
+// warnDropped names the certificates that p11-kit silently leaves out of its files for
+// TLS.
 func (s p11Store) warnDropped(e *edit, want []wanted) {
 	kept := purposed(want, serverAuth)
 	for _, w := range want {
@@ -150,7 +151,7 @@ func (s p11Store) warnDropped(e *edit, want []wanted) {
 	}
 }
 
-// purposed returns what trust extract takes for a purpose.
+// purposed returns the certificates that trust extract takes for a purpose.
 func purposed(want []wanted, purpose string) []wanted {
 	if purpose == everything {
 		return want
@@ -167,8 +168,8 @@ func meantFor(c *certs.Certificate, purpose string) bool {
 	return !limited || slices.Contains(usages, purpose) || slices.Contains(usages, anyUsage)
 }
 
-// addAnchors writes an anchor for each certificate that the administrator's
-// directory does not hold.
+// addAnchors writes an anchor for each certificate that the administrator's directory
+// does not hold.
 func (s p11Store) addAnchors(e *edit, want []wanted) error {
 	dir := s.anchorDir()
 	have, err := e.certificatesIn(dir)
@@ -187,8 +188,8 @@ func (s p11Store) addAnchors(e *edit, want []wanted) error {
 	})
 }
 
-// begin starts the bundle for TLS in a root that has none, and the links that
-// programs of the distribution follow to it.
+// begin makes the bundle for TLS, and the distribution's links to it, in a root that
+// has no bundle.
 func (s p11Store) begin(e *edit, want []wanted) error {
 	files, err := e.bundleFiles()
 	if err != nil || len(files) > 0 || len(want) == 0 {
@@ -206,8 +207,8 @@ func (s p11Store) begin(e *edit, want []wanted) error {
 	return s.beginDirs(e)
 }
 
-// beginDirs makes the hash directories, which some packages leave to a script that
-// has not run yet, and the link to the first.
+// beginDirs makes the hash directories, and the link to the first one. Some packages
+// leave these to a script that has not run yet.
 func (s p11Store) beginDirs(e *edit) error {
 	if s.firstDir == "" || isThere(e.root, s.firstDir) {
 		return nil
@@ -247,7 +248,7 @@ func (s p11Store) remove(e *edit, gone map[certs.Fingerprint]bool) error {
 	return e.removeCreated(s.id)
 }
 
-// sourced is what a trust policy holds, and the files.
+// sourced is the certificates in a trust policy, with their files.
 type sourced []sourcedCert
 
 type sourcedCert struct {
@@ -256,8 +257,8 @@ type sourcedCert struct {
 	blocked bool
 }
 
-// explain returns what of it is taken for a purpose. What is blocked is taken for
-// everything, with a word that it is not trusted.
+// explain returns the certificates that extract takes for a purpose. Files for
+// everything also have blocked certificates, with a mark that rejects them.
 func (s sourced) explain(purpose string) explanation {
 	x := explanation{}
 	for _, c := range s {
@@ -268,7 +269,7 @@ func (s sourced) explain(purpose string) explanation {
 	return x
 }
 
-// left returns what the directories of the trust policy hold.
+// left returns the certificates in the directories of the trust policy.
 func (s p11Store) left(e *edit) (sourced, error) {
 	blocks, err := e.blocklist(s.trust)
 	if err != nil {
@@ -301,8 +302,9 @@ func (s p11Store) dropAnchors(e *edit, gone map[certs.Fingerprint]bool) error {
 	return e.reportRemoved(s.id, dir, len(dropped))
 }
 
-// refuseBlocked returns an error if the trust policy in dirs blocks what is
-// wanted. What is installed all the same is lost when rebuild next runs.
+// refuseBlocked returns an error if the trust policy in dirs blocks a wanted
+// certificate. With --override-blocklist it warns instead, because the next run of
+// rebuild drops the certificate.
 func (e *edit) refuseBlocked(dirs []string, rebuild string, want []wanted) error {
 	blocks, err := e.blocklist(dirs)
 	if err != nil {
@@ -323,9 +325,8 @@ func (e *edit) refuseBlocked(dirs []string, rebuild string, want []wanted) error
 
 func blockedBy(c *certs.Certificate, file string) error { return blocked(c, "/"+file+" blocks it") }
 
-// blocklist reads the directories of blocked certificates in dirs, which older
-// versions of p11-kit name otherwise, and what the files of the other ones
-// distrust.
+// blocklist reads the trust policy in dirs: the directories of blocked certificates,
+// under their new and old names, and the marks in other files.
 func (e *edit) blocklist(dirs []string) (blocklist.List, error) {
 	d := blocklist.List{}
 	for _, dir := range dirs {
@@ -338,8 +339,8 @@ func (e *edit) blocklist(dirs []string) (blocklist.List, error) {
 	return d, nil
 }
 
-// readBlocks adds what the files of a directory block: all that they hold, or only
-// what they say so of.
+// readBlocks adds the certificates that the files of a directory block: all in them, or
+// only marked ones.
 func (e *edit) readBlocks(d blocklist.List, dir string, onlyMarked bool) error {
 	files, err := filesIn(e.root, dir, func(fs.DirEntry) bool { return true })
 	if err != nil {
@@ -359,7 +360,7 @@ type firmwareFile struct{ lists []firmwareList }
 
 type firmwareList struct {
 	raw  []byte
-	cert *certs.Certificate // nil where it is none
+	cert *certs.Certificate // nil if the list has none
 }
 
 func openFirmware(e *edit, _, _ string, data []byte) (content, error) {

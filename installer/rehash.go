@@ -14,12 +14,11 @@ import (
 	"github.com/certgraft/certgraft/internal/order"
 )
 
-// rehash makes of the links that /etc/ssl/certs is to have what openssl rehash
-// would (apps/rehash.c of OpenSSL 3), its quirks included: for each file that
-// holds exactly one certificate a link HASH.N to the bare name, files and links
-// taken in the order of their names. Links to lists of revoked certificates are
-// left alone. With anew it is what c_rehash makes of them, which takes every link
-// away first.
+// rehash changes links, those of /etc/ssl/certs, as openssl rehash would (apps/rehash.c
+// of OpenSSL 3), with its quirks. Each file that holds exactly one certificate gets a
+// link HASH.N to the bare name. Files and links are taken in the order of their names.
+// Links to lists of revoked certificates stay. With anew, rehash does what c_rehash
+// does, which first removes every link.
 func (e *edit) rehash(links map[string]string, anew bool) error {
 	entries, err := e.root.ReadDir(certDir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -74,8 +73,8 @@ func (e *edit) hashEntry(buckets map[uint32]*bucket, name string, links map[stri
 	return nil
 }
 
-// behind returns the name, for io/fs, of what a name in /etc/ssl/certs leads to
-// by way of links that are not there yet.
+// behind returns the name, for io/fs, to which a name in /etc/ssl/certs leads through
+// links, some of which may not exist yet.
 func behind(name string, links map[string]string) string {
 	for range len(links) {
 		target, isLink := links[name]
@@ -92,16 +91,16 @@ func behind(name string, links map[string]string) string {
 	return inCertDir(name) // a circle
 }
 
-// bucket is the files and links that share a hash, in the order they came.
+// bucket is the files and links that share a hash, in the order of their arrival.
 type bucket struct {
 	entries []*hashed
 	needed  int // entries that need a link
 }
 
-// hashed is a file that is to have a link, or a link has, or both.
+// hashed is a file that needs a link, has one, or both.
 type hashed struct {
 	file   string
-	id     int // lowest number of the links that are there; noLink for none
+	id     int // lowest number of the existing links; noLink for none
 	needed bool
 	print  certs.Fingerprint
 }
@@ -129,8 +128,8 @@ func (b *bucket) addLink(target string, id int) {
 	h.id = min(h.id, id)
 }
 
-// addFile wants a link for file, unless another file with the same certificate
-// has one. Where links are made anew, the one that is there stays with its file.
+// addFile requests a link for file, unless another file with the same certificate has
+// one. With anew, the file that already has a link keeps it.
 func (b *bucket) addFile(file string, print certs.Fingerprint, anew bool) {
 	if i := slices.IndexFunc(b.entries, func(h *hashed) bool { return h.needed && h.print == print }); i >= 0 {
 		if other := b.entries[i]; !anew || other.id != noLink || b.entry(file).id == noLink {
@@ -145,9 +144,9 @@ func (b *bucket) addFile(file string, print certs.Fingerprint, anew bool) {
 	}
 }
 
-// apply makes and removes links. A link that is there is used as it is if its
-// number is below the count of links needed, whatever it leads to; the other
-// files get the lowest numbers that are then free.
+// apply makes and removes links. It keeps an existing link whose number is below the
+// count of needed links, whatever its target. The other files get the lowest free
+// numbers.
 func (b *bucket) apply(hash uint32, links map[string]string) {
 	used := map[int]bool{}
 	for _, h := range b.entries {
@@ -171,9 +170,8 @@ func (b *bucket) apply(hash uint32, links map[string]string) {
 	}
 }
 
-// number makes links where there are none. c_rehash takes files as the directory
-// has them, which is not known: those that had a link keep their order, and the
-// others follow.
+// number makes new links. c_rehash takes files in the order of the directory, which is
+// unknown here. Files that had a link keep their order, and the others follow.
 func (b *bucket) number(hash uint32, links map[string]string) {
 	order.Stable(b.entries, func(x, y *hashed) int { return cmp.Compare(x.id, y.id) })
 	next := 0

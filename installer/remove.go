@@ -14,18 +14,18 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// Selection says what is to be removed.
+// Selection selects sources for removal.
 type Selection struct {
 	All     bool
 	Sources []string                       // public names, as recorded
 	Sets    []string                       // set digests, as recorded
-	Files   map[string][]certs.Fingerprint // what the files among Sources hold now: it goes where no source of that name is recorded
+	Files   map[string][]certs.Fingerprint // certificates in the files among Sources; removed if the record has no source of that name
 }
 
-// Remove takes out of the stores of root what was installed from the selected
-// sources, unless another source has it too, and nothing that was there before.
-// It reads the record only: files that others changed meanwhile lose our
-// certificates and nothing else. Nothing to remove is no error.
+// Remove takes the certificates of the selected sources out of the stores of root. It
+// keeps certificates that another source has, and certificates that the root had
+// before. It reads only the record: files that others have changed since lose our
+// certificates and nothing else. An empty record is no error.
 func Remove(root *rootfs.Overlay, selected Selection, opt Options) (*Report, error) {
 	e, err := newEdit(root, opt)
 	if err != nil {
@@ -49,8 +49,8 @@ func Remove(root *rootfs.Overlay, selected Selection, opt Options) (*Report, err
 	return e.report, e.record.write(root)
 }
 
-// sync takes out what was installed from sources before and they no longer
-// have.
+// sync takes out certificates that were installed from sources and that the sources no
+// longer have.
 func (e *edit) sync(groups []sameName) error {
 	for _, g := range groups {
 		if g.stoodIn() {
@@ -65,14 +65,14 @@ func (e *edit) sync(groups []sameName) error {
 	return e.takeOut()
 }
 
-// forget takes the selected sources off the certificates in the record. What is
-// selected and not recorded is named.
+// forget removes the selected sources from the certificates in the record. It names
+// selected sources that are not in the record.
 func (e *edit) forget(selected Selection) {
 	names, prints, unknown := e.find(selected)
 	if len(unknown) > 0 {
 		e.tell("nothing was installed from %s: the record has %s", strings.Join(unknown, ", "), strings.Join(e.record.sourceNames(), ", "))
 	}
-	var left []string // sources that lose certificates by what those are
+	var left []string // sources that lose certificates by fingerprint
 	for i := range e.record.Certificates {
 		c := &e.record.Certificates[i]
 		if selected.All || prints[c.Fingerprint] {
@@ -86,9 +86,9 @@ func (e *edit) forget(selected Selection) {
 	})
 }
 
-// find looks up in the record what is selected: the names of sources, and the
-// fingerprints of certificates that files hold by whose names nothing is
-// recorded. What is neither is unknown.
+// find looks up the selection in the record. It returns the names of sources; the
+// fingerprints of certificates in files whose names are not recorded; and the rest, as
+// unknown.
 func (e *edit) find(selected Selection) (names []string, prints map[string]bool, unknown []string) {
 	prints = map[string]bool{}
 	for _, s := range e.record.Sources {
@@ -116,14 +116,13 @@ func (e *edit) find(selected Selection) (names []string, prints map[string]bool,
 	return names, prints, unknown
 }
 
-// hasAny reports whether any certificate is recorded from a source.
+// hasAny reports whether the record has a certificate from a source.
 func (e *edit) hasAny(source string) bool {
 	return slices.ContainsFunc(e.record.Certificates, func(c recordedCert) bool { return slices.Contains(c.Sources, source) })
 }
 
-// takeOut removes the certificates that have no source left from the stores
-// that they were added to, whatever the root looks like now, and from the
-// record.
+// takeOut removes the certificates without a source from the record and from the stores
+// that they were added to, whatever the root looks like now.
 func (e *edit) takeOut() error {
 	gone := map[certs.Fingerprint]bool{}
 	for _, c := range e.record.Certificates {
@@ -151,7 +150,7 @@ func (e *edit) takeOut() error {
 	if len(e.record.Certificates) == 0 {
 		e.report.Unset = e.record.Environment
 		e.record.Sources, e.record.Environment, e.record.Files = nil, nil, nil
-		for i := range e.record.Stores { // links to a bundle that someone else uses are ours still
+		for i := range e.record.Stores { // links to a bundle that someone else uses stay ours
 			s := &e.record.Stores[i]
 			s.Repairs, s.Replaced = nil, nil
 			if !slices.ContainsFunc(s.Created, func(name string) bool {
@@ -165,9 +164,9 @@ func (e *edit) takeOut() error {
 	return nil
 }
 
-// takenFirst returns the stores in the order in which they lose certificates: first
-// the files of variables, one of which an older version may have written ours into
-// though it is an anchor.
+// takenFirst returns the stores in the order of removal. The files of variables come
+// first: an older version may have added our certificates to such a file although it is
+// an anchor.
 func takenFirst() []store {
 	order := []store{envStore{}}
 	for _, row := range stores {
@@ -178,8 +177,8 @@ func takenFirst() []store {
 	return order
 }
 
-// forgetCreated takes away what install made where nothing is installed any more:
-// links to a bundle that others used for longer.
+// forgetCreated removes the files and links that install made and that stayed after the
+// last certificate, such as links to a bundle that others still used.
 func (e *edit) forgetCreated() error {
 	for _, s := range slices.Clone(e.record.Stores) {
 		if err := e.removeCreated(s.Name); err != nil {
@@ -189,8 +188,8 @@ func (e *edit) forgetCreated() error {
 	return e.record.write(e.root)
 }
 
-// nameStaying enters into the report what of gone the root still holds, read as
-// programs read it, and why.
+// nameStaying reports the certificates of gone that programs still read from the root,
+// and why they stay.
 func (e *edit) nameStaying(gone map[certs.Fingerprint]bool) error {
 	holders, err := e.holders(gone)
 	if err != nil {
@@ -208,7 +207,7 @@ func (e *edit) nameStaying(gone map[certs.Fingerprint]bool) error {
 	return nil
 }
 
-// holders returns for each of gone that a store still holds a file with it.
+// holders returns for each certificate of gone a file that still has it.
 func (e *edit) holders(gone map[certs.Fingerprint]bool) (map[certs.Fingerprint]string, error) {
 	found := map[certs.Fingerprint]string{}
 	note := func(c *certs.Certificate, name string) {
@@ -244,7 +243,7 @@ func (e *edit) holders(gone map[certs.Fingerprint]bool) (map[certs.Fingerprint]s
 			for _, b := range blocks {
 				note(b.Cert, name)
 			}
-			if err != nil { // some programs read more
+			if err != nil { // some programs read more of a damaged file
 				for c := range e.bundleHolds(name).All() {
 					note(c, name)
 				}
@@ -267,7 +266,8 @@ func (e *edit) holders(gone map[certs.Fingerprint]bool) (map[certs.Fingerprint]s
 		files, err := filesIn(e.root, dir, func(f fs.DirEntry) bool {
 			certificate := isHash(f.Name()) || path.Ext(f.Name()) == ".pem" || path.Ext(f.Name()) == ".crt"
 			target := links[f.Name()]
-			// What another name of the directory holds is found there, and an anchor that is read explains itself.
+			// Another name in the directory covers a link within it, and an existing
+			// anchor explains itself.
 			return certificate && (target == "" || strings.Contains(target, "/") && !e.anchored[target])
 		})
 		if err != nil {
@@ -280,7 +280,7 @@ func (e *edit) holders(gone map[certs.Fingerprint]bool) (map[certs.Fingerprint]s
 	return found, nil
 }
 
-// linksOf returns the links in a directory, and their texts.
+// linksOf returns the links in a directory and their texts.
 func (e *edit) linksOf(dir string) (map[string]string, error) {
 	if dir == certDir && e.linksNow != nil {
 		return e.linksNow, nil
@@ -288,7 +288,7 @@ func (e *edit) linksOf(dir string) (map[string]string, error) {
 	return linksIn(e.root, dir)
 }
 
-// hashDirs are the directories in which OpenSSL looks by hash.
+// hashDirs returns the directories in which OpenSSL searches by hash.
 func (e *edit) hashDirs() (dirs []string) {
 	names := []string{certDir}
 	for _, s := range []p11Store{fedora, arch, suse} {

@@ -7,42 +7,42 @@ import (
 	"github.com/certgraft/certgraft/certs"
 )
 
-// Report says what was done, or would be.
+// Report says what an edit changed, or would change.
 type Report struct {
 	Detection *Detection
 	Stores    []StoreReport
 	Warnings  []string
 	Notes     []string
-	Stays     []Stay         // of what was to be taken out
-	Readers   []ReaderReport // that are in the root
+	Stays     []Stay         // certificates that could not be taken out
+	Readers   []ReaderReport // in the root
 	Taken     []Taken        // by [Distrust]
 	Returned  []Taken        // by [TrustAgain]
-	Missing   []Unwanted     // that the root does not have
+	Missing   []Unwanted     // not in the root
 	Advice    []Advice
-	Instead   []Instead     // variables that name what must not be edited
-	Sources   []string      // that something in the root is from
-	Unset     []SetVariable // that the image's config has for what is not there any more
+	Instead   []Instead     // variables that name files that must not be edited
+	Sources   []string      // of certificates in the root
+	Unset     []SetVariable // set in the image's config for certificates that are gone
 
-	java  bool        // the trust store of Debian's hook for Java was edited
+	java  bool        // this edit changed the trust store of Debian's hook for Java
 	hooks bool        // the distribution's own tool would have run hooks
-	links linkChanges // what it would have told them
+	links linkChanges // the tool's input for the hooks
 }
 
-// Stay is a certificate that was to be taken out and is still in the root.
+// Stay is a certificate that should have been taken out and is still in the root.
 type Stay struct {
 	Fingerprint string `json:"fingerprint"`
 	Subject     string `json:"subject"`
-	Because     string `json:"because"` // what explains it
+	Because     string `json:"because"` // why it stays
 }
 
-// Unwanted is a certificate, or a public key, that is not to be trusted.
+// Unwanted is a certificate or a public key to distrust.
 type Unwanted struct {
-	Certificate string             `json:"certificate,omitzero"` // SHA-256 of it, or "" for a key
+	Certificate string             `json:"certificate,omitzero"` // SHA-256 of the certificate, or "" for a key
 	Key         string             `json:"key,omitzero"`         // SHA-256 of its SubjectPublicKeyInfo
-	Name        string             `json:"name"`                 // what the report calls it
-	Why         string             `json:"why,omitzero"`         // "" where nobody said
-	Cert        *certs.Certificate `json:"-"`                    // where it is known
-	Listed      bool               `json:"-"`                    // a list has it: that a root lacks it is no news
+	Name        string             `json:"name"`                 // the name in the report
+	Why         string             `json:"why,omitzero"`         // "" if no reason was given
+	Cert        *certs.Certificate `json:"-"`                    // nil if unknown
+	Listed      bool               `json:"-"`                    // it comes from a list, so a root may lack it
 }
 
 // Taken is a certificate that was taken out of a root.
@@ -50,58 +50,59 @@ type Taken struct {
 	Fingerprint string   `json:"fingerprint"`
 	Subject     string   `json:"subject"`
 	Why         string   `json:"why,omitzero"`
-	From        []string `json:"from"` // files, links left aside
+	From        []string `json:"from"` // files, without links
 }
 
-// Instead is a variable that should name the bundle, where it names a file that
-// another store reads.
+// Instead is a variable that should name the bundle. It now names a file that must not
+// be edited.
 type Instead struct {
 	Name, Value string
-	Warning     string // of what is so until then
+	Warning     string // holds until the variable is changed
 }
 
-// StoreReport says what became of one file, or one store of several.
+// StoreReport says what an edit changed in one file, or in one of several stores.
 type StoreReport struct {
 	Name    string `json:"name"`
-	Path    string `json:"path"`    // of the file that programs read
-	Total   int    `json:"total"`   // certificates in it now
+	Path    string `json:"path"`    // the file that programs read
+	Total   int    `json:"total"`   // certificates in the file now
 	Added   int    `json:"added"`   // by this run
-	Present int    `json:"present"` // wanted, and there before
+	Present int    `json:"present"` // wanted certificates that the file had before
 	Removed int    `json:"removed"` // by this run
 }
 
-// Advice is what someone has to do for a runtime that reads none of the stores.
+// Advice is a task for the user, for a runtime that reads none of the stores.
 type Advice struct {
 	Runtime string `json:"runtime"`
 	Path    string `json:"path"`
 	Do      string `json:"do"`
 
 	Others   []string `json:"others,omitzero"`   // paths of the same runtime
-	Variable string   `json:"variable,omitzero"` // to set, to Value
+	Variable string   `json:"variable,omitzero"` // to set to Value
 	Value    string   `json:"value,omitzero"`
-	Adds     bool     `json:"adds,omitzero"` // the variable adds to the roots of the runtime, and hides none
+	Adds     bool     `json:"adds,omitzero"` // the variable keeps the runtime's own roots
 
-	id string // of the reader
+	id string // the reader's id
 }
 
-// ReaderReport says what a reader in the root makes of what was installed.
+// ReaderReport says whether a reader in the root trusts the installed certificates.
 type ReaderReport struct {
-	ID     string   `json:"id"`   // as docs/readers.md has it
-	Name   string   `json:"name"` // with its release, where that is known
+	ID     string   `json:"id"`   // as in docs/readers.md
+	Name   string   `json:"name"` // with its release, if known
 	Path   string   `json:"path"`
-	Others []string `json:"others,omitzero"` // paths of the same reader, of which the same is true
-	Trusts bool     `json:"trusts"`          // all that was to be installed
-	Why    string   `json:"why,omitzero"`    // it does not
+	Others []string `json:"others,omitzero"` // paths of the same reader with the same result
+	Trusts bool     `json:"trusts"`          // all installed certificates
+	Why    string   `json:"why,omitzero"`    // why it does not trust them
 
 	title, release string
 }
 
-// String names a reader and where it is.
+// String returns the name and the paths of a reader.
 func (r ReaderReport) String() string { return r.Name + " (" + places(r.Path, r.Others) + ")" }
 
-// Trusting names those that trust what was installed, each once with its releases.
+// Trusting returns the readers that trust the installed certificates, each once with
+// its releases.
 func Trusting(readers []ReaderReport) (names []string) {
-	at := map[string]int{} // by title
+	at := map[string]int{} // index in names, by title
 	for _, s := range readers {
 		if !s.Trusts {
 			continue
@@ -123,7 +124,7 @@ func (a Advice) String() string {
 	return a.Runtime + " (" + places(a.Path, a.Others) + "): " + a.Do
 }
 
-// places names the first of several paths and counts the others.
+// places returns the first path and the number of others.
 func places(first string, others []string) string {
 	if len(others) > 0 {
 		first += fmt.Sprintf(" and %d more", len(others))
@@ -131,7 +132,7 @@ func places(first string, others []string) string {
 	return first
 }
 
-// advise enters advice. Readers that need the same have one line.
+// advise adds advice. Readers with the same advice share one entry.
 func (r *Report) advise(a Advice) {
 	for i, before := range r.Advice {
 		if before.id == a.id && before.Do == a.Do {
@@ -142,7 +143,8 @@ func (r *Report) advise(a Advice) {
 	r.Advice = append(r.Advice, a)
 }
 
-// Obeyed notes that somebody did what was advised, so that the reader trusts now.
+// Obeyed records that the advice was followed, so that the reader now trusts the
+// certificates.
 func (r *Report) Obeyed(a Advice) {
 	for i, s := range r.Readers {
 		if s.ID == a.id && s.Why == a.Do {
@@ -151,7 +153,7 @@ func (r *Report) Obeyed(a Advice) {
 	}
 }
 
-// ask enters what a reader makes of it.
+// ask adds the report of a reader. Readers with the same result share one entry.
 func (r *Report) ask(s ReaderReport) {
 	for i, before := range r.Readers {
 		if before.ID == s.ID && before.Name == s.Name && before.Why == s.Why {
@@ -162,8 +164,8 @@ func (r *Report) ask(s ReaderReport) {
 	r.Readers = append(r.Readers, s)
 }
 
-// add enters what became of a store. What was said of it before, when a sync
-// took something out, is added up.
+// add adds the report of a store. It sums the counts with an earlier report of the same
+// path, such as that of a sync.
 func (r *Report) add(s StoreReport) {
 	for i, before := range r.Stores {
 		if before.Path == s.Path {
@@ -177,11 +179,11 @@ func (r *Report) add(s StoreReport) {
 	r.Stores = append(r.Stores, s)
 }
 
-// linkChanges are the links to anchors that came and went.
+// linkChanges are the links to anchors that were added and removed.
 type linkChanges struct{ added, removed []string }
 
-// lines are what a hook reads: +LINK for each that came, -LINK for each that
-// went.
+// lines returns the input of a hook: +LINK for each added link, -LINK for each removed
+// one.
 func (c linkChanges) lines() string {
 	var out strings.Builder
 	for _, name := range c.added {
@@ -193,7 +195,7 @@ func (c linkChanges) lines() string {
 	return out.String()
 }
 
-// some names the first of names and counts the others.
+// some returns the first name and the number of others.
 func some(names []string) string {
 	if len(names) == 1 {
 		return names[0]

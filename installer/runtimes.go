@@ -10,15 +10,15 @@ import (
 	"github.com/certgraft/certgraft/readers"
 )
 
-// advise names what in the root does not trust what was installed.
+// advise names readers, browsers and hooks that do not know the installed certificates.
 func (e *edit) advise(want []wanted) {
 	e.adviseRuntimes(want)
 	e.adviseBrowsers(want)
 	e.tellHooks()
 }
 
-// adviseRuntimes asks each reader in the root what it makes of what was installed, and
-// says what makes those trust it that do not.
+// adviseRuntimes asks each reader in the root whether it trusts the installed
+// certificates, and advises on those that do not.
 func (e *edit) adviseRuntimes(want []wanted) {
 	if len(want) == 0 {
 		return
@@ -47,8 +47,8 @@ func (e *edit) adviseRuntimes(want []wanted) {
 	e.warnRefusals()
 }
 
-// search looks for readers, and files of languages, in the root. What several ask for
-// is looked up once.
+// search returns the search for readers, and files of languages, in the root. Its
+// results are kept for all callers.
 func (e *edit) search() *readers.Search {
 	if e.looked == nil {
 		e.looked = readers.NewSearch(e.root.Aside(), e.opt.Environ, e.reader)
@@ -56,8 +56,8 @@ func (e *edit) search() *readers.Search {
 	return e.looked
 }
 
-// refusal says which of the CAs a reader has and refuses all the same, and what to do
-// about the first; "" is none.
+// refusal returns which of the CAs a reader has and still refuses, and what to do about
+// the first one. It returns "" if the reader refuses none.
 func refusal(r readers.Reader, cas []*certs.Certificate) string {
 	text, todo, more := "", "", 0
 	for _, c := range cas {
@@ -78,8 +78,8 @@ func refusal(r readers.Reader, cas []*certs.Certificate) string {
 	return text
 }
 
-// warnRefusals warns of readers that refuse what they have, in one line those that
-// say the same.
+// warnRefusals warns of readers that refuse certificates that they have. Readers with
+// the same reason share one warning.
 func (e *edit) warnRefusals() {
 	var said []string
 	for _, r := range e.report.Readers {
@@ -101,7 +101,7 @@ func (e *edit) warnRefusals() {
 	}
 }
 
-// advice says what makes a reader trust what it lacks.
+// advice returns how to make a reader trust the certificates that it lacks.
 func (e *edit) advice(i readers.Instance, missing []*certs.Certificate, damage []readers.Damage) Advice {
 	cure, bundle := i.Remedy(), e.bundleName()
 	a := Advice{Runtime: i.Title, Path: i.Path, id: i.ID}
@@ -124,7 +124,7 @@ func (e *edit) advice(i readers.Instance, missing []*certs.Certificate, damage [
 	return a
 }
 
-// variableAdvice says to set a variable, or what else does it.
+// variableAdvice returns the variable to set, or another cure.
 func (e *edit) variableAdvice(cure readers.Remedy, bundle string) string {
 	if cure.Instead != "" {
 		return strings.ReplaceAll(cure.Instead, "{bundle}", bundle)
@@ -139,7 +139,8 @@ func (e *edit) variableAdvice(cure readers.Remedy, bundle string) string {
 	return do
 }
 
-// harmed says what keeps a reader from loading, and where.
+// harmed returns the place and the reason of damage that keeps a reader from loading a
+// file.
 func harmed(d readers.Damage) string {
 	at := d.Path
 	if d.Line > 0 {

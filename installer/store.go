@@ -17,29 +17,29 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// store is one convention for keeping trusted certificates. Adding one is a
-// file with a type of its own and a row in the table below.
+// store is one convention for keeping trusted certificates. A new store is a file with
+// its own type, and a row in the table below.
 type store interface {
-	// name is what the user and the record call the store.
+	// name returns the store's name for the user and the record.
 	name() string
 	// used reports whether the root has the store.
 	used(e *edit) bool
-	// install adds what is wanted and not there, and reports it.
+	// install adds the wanted certificates that are missing, and reports the store.
 	install(e *edit, want []wanted) error
-	// remove takes gone out, as far as this program added it, and reports it.
+	// remove takes gone out, if this program added it, and reports the store.
 	remove(e *edit, gone map[certs.Fingerprint]bool) error
 }
 
-// part says when --stores takes a store.
+// part says which names in --stores select a store.
 type part int
 
 const (
 	system part = iota // auto, and system
 	extra              // auto
-	named              // only by its name
+	named              // its own name only
 )
 
-// stores is every store, and when it is edited.
+// stores is every store, with the names that select it.
 var stores = []struct {
 	store store
 	part  part
@@ -93,7 +93,7 @@ func openEdit(root *rootfs.Overlay, opt Options, detection *Detection) (*edit, e
 	return &edit{root: root, opt: opt, reader: pemfile.NewReader(), record: recorded, report: &Report{Detection: detection}, bundlePaths: bundlePaths()}, nil
 }
 
-// stores returns the stores that are to be edited.
+// stores returns the stores to edit.
 func (e *edit) stores() ([]store, error) {
 	chosen, wanted := []store(nil), e.opt.Stores
 	if wanted == nil {
@@ -119,7 +119,7 @@ func (e *edit) stores() ([]store, error) {
 	return chosen, nil
 }
 
-// noStore is the error of a store that the root does not have.
+// noStore returns the error for a store that the root does not have.
 func (e *edit) noStore(name string) error {
 	var names []string
 	for _, row := range stores {
@@ -130,8 +130,8 @@ func (e *edit) noStore(name string) error {
 	return hint.Add(fmt.Errorf("this root has no store %q", name), "stores: "+strings.Join(names, ", ")+"; system for the distribution's own, auto for all that are safe to edit")
 }
 
-// bundlePaths returns the files that programs read all their CAs from: those that
-// are known, and what the stores write where it is none of these.
+// bundlePaths returns the files from which programs read all their CAs: the known ones,
+// and the other files that the stores write.
 var bundlePaths = sync.OnceValue(func() []string {
 	paths := slices.Clone(knownBundles)
 	for _, row := range stores {
@@ -142,8 +142,8 @@ var bundlePaths = sync.OnceValue(func() []string {
 	return paths
 })
 
-// StoreNames returns what [Options].Stores may name: the stores that there are
-// anywhere, and the names for several of them.
+// StoreNames returns the valid names in [Options].Stores: every store, and the names
+// for several of them.
 func StoreNames() []string {
 	names := []string{"auto", "system"}
 	for _, row := range stores {
@@ -152,28 +152,28 @@ func StoreNames() []string {
 	return names
 }
 
-// readDirs are the directories in which any file may be read.
+// readDirs are directories in which the stores may read any file.
 var readDirs = []string{
 	"etc/ssl/", "etc/pki/", "usr/share/pki/", "etc/ca-certificates/", "etc/ca-certs/", "var/cache/ca-certs/", "usr/share/ca-certificates/", "usr/local/share/ca-certificates/", "var/lib/ca-certificates/",
 }
 
-// readFiles are the other files that are read.
+// readFiles are the other files that the stores read.
 var readFiles = []string{
 	RecordPath, distrusted.Path, caConf, updateTool, updateTool2, "etc/os-release", "usr/lib/os-release", "etc/alpine-release", "lib/apk/db/installed", "var/lib/dpkg/status",
 }
 
-// readNames are the names, wherever they are, of files that packages of a
-// language keep CAs in, and of the configuration that names such files.
+// readNames are names of files that are read in any directory: packages of a language
+// keep CAs in them, or they are configuration that names such files.
 var readNames = []string{
 	"cacert.pem", "cacerts.txt", "roots.pem", "ca-bundle.crt", "ca-certificates.crt", "cert.pem", // Python, Ruby, Conda, Composer, Homebrew
 	"cacerts", "jssecacerts", // Java
 	"php.ini",
-	"node_version.h", "release", // what says of Node, and of Java, which release it is
+	"node_version.h", "release", // the release of Node, and of Java
 }
 
-// Reads reports whether a store may read the file at name, or ask whether it is
-// there, so that an image's other files need not be kept. Files that an
-// environment names ([Options.Environ]) are read besides.
+// Reads reports whether a store may read the file at name, or ask whether it exists.
+// The caller need not keep an image's other files. The stores also read files that an
+// environment names ([Options.Environ]).
 func Reads(name string) bool {
 	return slices.Contains(readNames, path.Base(name)) || strings.Contains(name, "php") && path.Ext(name) == ".ini" ||
 		slices.ContainsFunc(readDirs, func(dir string) bool { return strings.HasPrefix(name+"/", dir) }) ||

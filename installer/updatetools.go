@@ -12,8 +12,8 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// debian is the layout of Debian's ca-certificates, which Ubuntu, Gentoo and
-// Void use too: a .pem link to each anchor, hash links to those.
+// debian is the layout of Debian's ca-certificates, also in Ubuntu, Gentoo and Void: a
+// .pem link to each anchor, and hash links to these links.
 var debian = anchorStore{
 	id:       "debian",
 	reads:    "it takes names that end in .crt",
@@ -24,9 +24,8 @@ var debian = anchorStore{
 	each:     endLine,
 }
 
-// findAnchors returns the paths of the files below the directory of local
-// anchors whose names end in .crt, links followed, sorted:
-// find -L DIR -type f -name '*.crt' | sort.
+// findAnchors returns the files below the directory of local anchors whose names end in
+// .crt, also through links, sorted: find -L DIR -type f -name '*.crt' | sort.
 func findAnchors(root *rootfs.Overlay) ([]string, error) {
 	var found []string
 	err := walkAnchors(root, localDir, nil, func(name string) { found = append(found, "/"+name) })
@@ -34,8 +33,8 @@ func findAnchors(root *rootfs.Overlay) ([]string, error) {
 	return found, err
 }
 
-// walkAnchors calls visit for each anchor below dir. A link back to one of the
-// directories above, named by their real paths, is passed over.
+// walkAnchors calls visit for each anchor below dir. It skips a link back to one of the
+// directories above, given by their real paths.
 func walkAnchors(root *rootfs.Overlay, dir string, above []string, visit func(string)) error {
 	real, err := root.Resolve(dir)
 	if err != nil || slices.Contains(above, real) {
@@ -64,7 +63,7 @@ func walkAnchors(root *rootfs.Overlay, dir string, above []string, visit func(st
 	return nil
 }
 
-// endLine is sed '$a\': a line feed behind the last line if it has none.
+// endLine is sed '$a\': it adds a line feed to a last line that has none.
 func endLine(data []byte) []byte {
 	if n := len(data); n == 0 || data[n-1] == '\n' {
 		return data
@@ -72,10 +71,9 @@ func endLine(data []byte) []byte {
 	return append(slices.Clip(data), '\n')
 }
 
-// freshLinks returns the links that update-ca-certificates --fresh leaves, hash
-// links aside. The script's steps in its order: links to anchors go, then links
-// that do not lead to a file, then those of deselected anchors; each anchor is
-// linked.
+// freshLinks returns the links that update-ca-certificates --fresh leaves, without hash
+// links. It follows the script: remove links to anchors, then links that lead to no
+// file, then links of deselected anchors; then link each anchor.
 func freshLinks(e *edit, before map[string]string, a *anchors) map[string]string {
 	after := map[string]string{}
 	for name, target := range before {
@@ -93,8 +91,8 @@ func freshLinks(e *edit, before map[string]string, a *anchors) map[string]string
 	return after
 }
 
-// passesAnchor reports whether a link leads to an anchor, or through a link to
-// one: a hash link does.
+// passesAnchor reports whether a link leads to an anchor, or through a link to one, as
+// a hash link does.
 func passesAnchor(links map[string]string, name string) bool {
 	for range len(links) {
 		target := links[name]
@@ -111,11 +109,10 @@ func passesAnchor(links map[string]string, name string) bool {
 	return true // a circle
 }
 
-// alpine is the layout of Alpine, Wolfi and Chainguard. Their tool (update-ca.c)
-// takes every file of the directory of local anchors, whatever its extension,
-// and writes a line feed behind each. Images usually have only the package
-// ca-certificates-bundle, which is the bundle without the tool; then there are
-// no links either.
+// alpine is the layout of Alpine, Wolfi and Chainguard. Their tool (update-ca.c) takes
+// every file of the directory of local anchors, with any extension, and writes a line
+// feed behind each. Most images only have the package ca-certificates-bundle, which is
+// the bundle without the tool: then they have no links either.
 var alpine = anchorStore{
 	id:       "alpine",
 	reads:    "it takes what is in /usr/local/share/ca-certificates itself and begins with no dot",
@@ -134,8 +131,8 @@ func hasAlpineTool(root *rootfs.Overlay) bool {
 	return HasUpdateTool(root) || exists(root, caConf)
 }
 
-// flatAnchors returns the paths in the directory of local anchors that do not
-// begin with a dot. The tool takes them as the directory has them, unsorted.
+// flatAnchors returns the paths in the directory of local anchors whose names do not
+// begin with a dot. The tool takes them in the order of the directory, unsorted.
 func flatAnchors(root *rootfs.Overlay) ([]string, error) {
 	entries, err := localFiles(root)
 	var found []string
@@ -147,8 +144,7 @@ func flatAnchors(root *rootfs.Overlay) ([]string, error) {
 	return found, err
 }
 
-// localFiles lists the names in the directory of local anchors, those of
-// directories too.
+// localFiles lists the files and directories in the directory of local anchors.
 func localFiles(root *rootfs.Overlay) ([]fs.DirEntry, error) {
 	entries, err := root.ReadDir(localDir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -160,12 +156,12 @@ func localFiles(root *rootfs.Overlay) ([]fs.DirEntry, error) {
 	return entries, nil
 }
 
-// alpineLinks returns the links that the tool leaves, hash links aside: one to
-// each anchor, to directories among them too, and those that are not its own.
+// alpineLinks returns the links that the tool leaves, without hash links: one to each
+// anchor, also to directories beside the anchors, and links that the tool did not make.
 func alpineLinks(e *edit, before map[string]string, a *anchors) map[string]string {
 	after := maps.Clone(before)
 	maps.DeleteFunc(after, func(_, target string) bool { return toAnchor(target) })
-	local, _ := flatAnchors(e.root) // it was read before
+	local, _ := flatAnchors(e.root) // readAnchors has read it
 	linkName := linkNamer(alpinePrefix)
 	for _, f := range a.files {
 		after[linkName(f.path)] = f.path

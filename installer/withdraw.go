@@ -8,35 +8,34 @@ import (
 	"github.com/certgraft/certgraft/internal/pemfile"
 )
 
-// withdrawal is the certificates that no source of this program has any more, as
-// they are taken out of one file.
+// withdrawal is the removal of certificates without a source from one file.
 type withdrawal struct {
 	*edit
 	name    string
 	gone    map[certs.Fingerprint]bool
-	why     explanation // what remains; nil where the store has no sources of its own
-	made    bool        // a tool makes the file of those sources
-	claimed bool        // only what the record says was added is the tool's or this program's
+	why     explanation // the remaining sources; nil if the store has none of its own
+	made    bool        // a tool makes the file from these sources
+	claimed bool        // only recorded certificates are the tool's or this program's
 	file    *recorded.File
-	ours    map[certs.Fingerprint]bool // what the record says was added
+	ours    map[certs.Fingerprint]bool // certificates that the record says were added
 }
 
 func (e *edit) withdrawal(name string, gone map[certs.Fingerprint]bool) *withdrawal {
 	return &withdrawal{edit: e, name: name, gone: gone, file: e.record.file(name), ours: e.record.claims(name)}
 }
 
-// of returns the withdrawal from a file that a tool makes of the sources in why.
+// of marks the withdrawal as one from a file that a tool makes from the sources in why.
 func (w *withdrawal) of(why explanation) *withdrawal {
 	w.why, w.made = why, true
 	return w
 }
 
-// copies returns a file of PEM without the copies that go.
+// copies returns a PEM file without the copies to remove.
 func (w *withdrawal) copies(data []byte, as pemfile.Style) []byte {
 	return w.copiesBehind(0, data, as)
 }
 
-// copiesBehind returns it without those that go and stand behind an offset.
+// copiesBehind is copies for copies behind an offset.
 func (w *withdrawal) copiesBehind(offset int, data []byte, as pemfile.Style) []byte {
 	all := w.reader.Copies(data, as)
 	by := map[certs.Fingerprint][]pemfile.Copy{}
@@ -58,8 +57,8 @@ func (w *withdrawal) copiesBehind(offset int, data []byte, as pemfile.Style) []b
 	return as.Without(data, cut)
 }
 
-// pick returns the copy, of those that there are of one certificate, that goes.
-// What stays is named.
+// pick returns the copy of one certificate to remove, if any. It names a certificate
+// that stays.
 func (w *withdrawal) pick(copies, all []pemfile.Copy, data []byte) (pemfile.Copy, bool) {
 	f := copies[0].Cert.Fingerprint()
 	mine := w.mine(copies, all)
@@ -95,8 +94,8 @@ func (w *withdrawal) pick(copies, all []pemfile.Copy, data []byte) (pemfile.Copy
 	return copies[mine], true
 }
 
-// takes reports whether a certificate goes out of a file in which one copy is
-// like another. If it stays, that is named.
+// takes reports whether to remove a certificate from a file in which its copies are all
+// alike. It names a certificate that stays.
 func (w *withdrawal) takes(c *certs.Certificate) bool {
 	f := c.Fingerprint()
 	why, explained := w.why[f]
@@ -113,8 +112,8 @@ func (w *withdrawal) takes(c *certs.Certificate) bool {
 	return false
 }
 
-// mine returns which copy is the one that this program wrote, where it wrote it,
-// and as it wrote it; -1 if none is.
+// mine returns the index of the copy that stands unchanged where this program wrote it,
+// or -1.
 func (w *withdrawal) mine(copies, all []pemfile.Copy) int {
 	f := copies[0].Cert.Fingerprint()
 	if !w.ours[f] {
@@ -132,8 +131,9 @@ func (w *withdrawal) mine(copies, all []pemfile.Copy) int {
 	return -1
 }
 
-// toolsOwn returns the first copy that a tool would have written, in a file that
-// begins as a tool begins it: the first certificate stands behind the head of the file.
+// toolsOwn returns the first copy that looks as a tool writes it, in a file that begins
+// as the tool begins it: its first certificate stands right behind the head of the
+// file.
 func (w *withdrawal) toolsOwn(copies, all []pemfile.Copy) int {
 	if w.file.IsAnew(all) {
 		return -1
@@ -143,7 +143,7 @@ func (w *withdrawal) toolsOwn(copies, all []pemfile.Copy) int {
 	})
 }
 
-// stay notes why a certificate stays. Of several reasons the first is told.
+// stay notes why a certificate stays. The first of several reasons counts.
 func (e *edit) stay(f certs.Fingerprint, why string) {
 	if e.stays == nil {
 		e.stays = map[certs.Fingerprint]string{}
