@@ -7,8 +7,8 @@ import (
 	"github.com/certgraft/certgraft/certs"
 )
 
-// remakeLinks leaves the links that a run of the tool would make of there, instead
-// of those that were there before.
+// remakeLinks replaces the links in before by the links that a run of the tool would
+// make from there.
 func (s anchorStore) remakeLinks(e *edit, before, there map[string]string, a *anchors) error {
 	after, err := s.toolsLinks(e, there, a)
 	if err != nil {
@@ -17,9 +17,9 @@ func (s anchorStore) remakeLinks(e *edit, before, there map[string]string, a *an
 	return e.applyLinks(before, after)
 }
 
-// remakeLinksWithout leaves the links that a run of the tool would once files have
-// gone. A hash link to one of them leads to a plain file with the certificate, if
-// there is one, as it did before the anchor came.
+// remakeLinksWithout makes the links that a run of the tool would make after files have
+// gone. If a plain file with the same certificate exists, a hash link to a removed file
+// leads to that file, as before the anchor came.
 func (s anchorStore) remakeLinksWithout(e *edit, before map[string]string, a *anchors, files map[string]certs.Fingerprint) error {
 	l := e.certDirLinks(s.id)
 	heirs, err := l.plain(files)
@@ -36,7 +36,7 @@ func (s anchorStore) remakeLinksWithout(e *edit, before map[string]string, a *an
 		}
 	}
 	for hash, names := range vacant {
-		for i, heir := range heirsOf[hash] { // they take the first of the places
+		for i, heir := range heirsOf[hash] { // heirs take the first places
 			there[names[i]] = heir
 		}
 		closeUp(there, names[len(heirsOf[hash]):])
@@ -44,8 +44,8 @@ func (s anchorStore) remakeLinksWithout(e *edit, before map[string]string, a *an
 	return s.remakeLinks(e, before, there, a)
 }
 
-// closeUp takes names of one hash away, in the order of their numbers, as if they
-// had never been: those behind have the numbers that they would have had.
+// closeUp removes names of one hash, in the order of their numbers. The names behind
+// get the numbers that they would have without them.
 func closeUp(links map[string]string, vacant []string) {
 	for _, name := range slices.Backward(vacant) {
 		n, _ := parseHash(name)
@@ -63,7 +63,7 @@ func (s anchorStore) toolsLinks(e *edit, before map[string]string, a *anchors) (
 	return after, e.rehash(after, s.anew)
 }
 
-// applyLinks makes the links of /etc/ssl/certs those in after.
+// applyLinks changes the links of /etc/ssl/certs from before to after.
 func (e *edit) applyLinks(before, after map[string]string) error {
 	for _, name := range slices.Sorted(maps.Keys(before)) {
 		if _, stays := after[name]; stays {
@@ -99,9 +99,9 @@ func (e *edit) unlinked(name string) {
 	}
 }
 
-// addLinks links the anchors of what OpenSSL does not find in a directory that
-// is not as the tool left it. All that is there stays, but for a link that
-// leads nowhere where ours has to stand.
+// addLinks links the anchors of certificates that OpenSSL does not find, in a directory
+// that is not as the tool left it. It keeps all other entries, except a link that leads
+// nowhere in the place where ours must stand.
 func (s anchorStore) addLinks(e *edit, a *anchors, want []wanted) error {
 	links := e.certDirLinks(s.id)
 	for _, w := range want {
@@ -130,8 +130,9 @@ func (s anchorStore) addLinks(e *edit, a *anchors, want []wanted) error {
 	return nil
 }
 
-// unlinked returns someone's anchor of w alone that the tool has not linked yet, and
-// whose link has its name free: it is taken as it is. It is "" where there is none.
+// unlinked returns the path of someone's local anchor with w alone, if the tool has not
+// linked it yet and the name of its link is free. This anchor needs no copy of ours. It
+// returns "" if no such anchor exists.
 func (s anchorStore) unlinked(e *edit, a *anchors, w wanted) string {
 	for _, f := range a.files {
 		if c := e.reader.Single(f.data); c != nil && c.Fingerprint() == w.Fingerprint() && f.local() && !isOurs(f.path) && !isThere(e.root, inCertDir(s.linkName(f.path))) {

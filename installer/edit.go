@@ -14,24 +14,24 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// Options say how a root is edited.
+// Options say how to edit a root.
 type Options struct {
-	Stores            []string          // names of stores, system for the distribution's; nil is all that are safe to edit
-	Append            bool              // only append to bundles: no anchors, no links
-	WithMozilla       bool              // start a bundle where there is none with the Mozilla roots
-	OverrideBlocklist bool              // install what the root has deselected
-	Sync              bool              // take out what a source no longer has
-	KeepGoing         bool              // edit the other stores when one fails
+	Stores            []string          // names of stores, or system for the distribution's; nil is all that are safe to edit
+	Append            bool              // only append to bundles, without anchors and links
+	WithMozilla       bool              // begin a new bundle with the Mozilla roots
+	OverrideBlocklist bool              // install certificates that the root has deselected
+	Sync              bool              // take out certificates that a source no longer has
+	KeepGoing         bool              // edit the other stores after an error in one
 	Again             string            // the command that edits this root, for advice; "" is "certgraft install"
-	Environ           map[string]string // environment of the programs in the root, where it is known
-	JavaPassword      string            // of Java trust stores; "" is the usual one, or none
-	Live              bool              // the root is the running system's, on which [RunHooks] runs hooks
+	Environ           map[string]string // environment of the programs in the root, if known
+	JavaPassword      string            // of Java trust stores; "" is the default, or none
+	Live              bool              // the root is the running system's, so [RunHooks] runs hooks
 }
 
-// wanted is a certificate that is to be in the stores.
+// wanted is a certificate to install.
 type wanted struct {
 	*certs.Certificate
-	anchor string // what its anchor file is named after
+	anchor string // the stem of the name of its anchor file
 }
 
 // edit is one run on one root.
@@ -43,21 +43,21 @@ type edit struct {
 	report *Report
 
 	looked      *readers.Search   // for readers, and the files of languages
-	bundlePaths []string          // where programs read all their CAs from
-	covered     []string          // bundles that a store of this run has seen to
-	shrunk      []string          // files that certificates were taken out of
-	linksNow    map[string]string // those in /etc/ssl/certs, once they were made anew
+	bundlePaths []string          // files from which programs read all their CAs
+	covered     []string          // bundles that a store has edited in this run
+	shrunk      []string          // files that lost certificates
+	linksNow    map[string]string // links in /etc/ssl/certs, once made anew
 
 	first      bool // the root held no CA
-	configured bool // config is known
+	configured bool // config is set
 	config     []settings.Setting
 
-	explained explanation                  // what the sources of the root's own store hold that are not ours, for TLS
-	anchored  map[string]bool              // where those are
-	stays     map[certs.Fingerprint]string // of what was to be taken out: why it stays
+	explained explanation                  // from the sources of the root's own store that are not ours, for TLS
+	anchored  map[string]bool              // paths of these sources
+	stays     map[certs.Fingerprint]string // why a certificate stays that should go
 }
 
-// again is the command that edits this root once more.
+// again returns the command that edits this root again.
 func (e *edit) again() string { return cmp.Or(e.opt.Again, "certgraft install") }
 
 func overlayOf(root fs.ReadLinkFS) *rootfs.Overlay {
@@ -77,21 +77,21 @@ func (e *edit) tell(format string, args ...any) {
 	e.report.Notes = append(e.report.Notes, fmt.Sprintf(format, args...))
 }
 
-// explanation is what explains that a certificate is trusted: a source of its
-// store that is not this program's, by fingerprint.
+// explanation says why the root trusts certificates without this program: a source of
+// the store that holds each one, by fingerprint.
 type explanation map[certs.Fingerprint]string
 
-// add enters that the file at path holds c, unless another does.
+// add records that the file at path holds c, unless another file does.
 func (x explanation) add(c *certs.Certificate, path string) {
 	if _, ok := x[c.Fingerprint()]; !ok {
 		x[c.Fingerprint()] = path + " holds it"
 	}
 }
 
-// ErrRefused is what an error wraps where a root does not want a certificate.
+// ErrRefused is the cause of an error about a certificate that the root rejects.
 var ErrRefused = errors.New("the input was refused")
 
-// blocked is the error of a certificate that a root does not want.
+// blocked returns the error for a certificate that the root rejects.
 func blocked(c *certs.Certificate, why string) error {
 	return hint.Add(fmt.Errorf("%w: %s is not to be trusted in this root: %s", ErrRefused, c.Subject(), why),
 		"leave it out, or install it all the same with --override-blocklist")

@@ -15,20 +15,20 @@ type Environment struct {
 	Variables []readers.Setting `json:"variables"`
 	LeftOut   []LeftOut         `json:"leftOut"`
 
-	Databases []DatabaseState `json:"databases"` // of NSS, which no variable reaches
-	Browsers  []BrowserState  `json:"browsers"`  // which no variable reaches either
+	Databases []DatabaseState `json:"databases"` // of NSS; no variable affects them
+	Browsers  []BrowserState  `json:"browsers"`  // no variable affects them
 }
 
-// LeftOut is a variable that would do harm, and why.
+// LeftOut is a variable that would do harm, with the reason.
 type LeftOut struct {
 	Name   string `json:"name"`
 	Reason string `json:"reason"`
 }
 
-// Environ returns the variables that make sense in a root with what is in it,
-// or with all every one that can be set there. Left out are those that would
-// hide roots that are trusted without them, and those that are set already:
-// opt.Environ has the environment of the programs in the root, where it is known.
+// Environ returns the variables that are useful for the programs in a root, or all
+// variables that can be set there. It leaves out variables that would hide roots that
+// are trusted without them, and variables that are already set: opt.Environ has the
+// environment of the programs in the root, if known.
 func Environ(root fs.ReadLinkFS, opt Options, all bool) (*Environment, error) {
 	e, err := lookAt(root, opt)
 	if err != nil {
@@ -53,7 +53,7 @@ func Environ(root fs.ReadLinkFS, opt Options, all bool) (*Environment, error) {
 	return out, nil
 }
 
-// harm says why a variable is not to be set.
+// harm returns why a variable must not be set, or "".
 func (e *edit) harm(v *readers.Variable, value string, places readers.Paths, all bool) string {
 	old := e.opt.Environ[v.Name]
 	switch {
@@ -69,7 +69,8 @@ func (e *edit) harm(v *readers.Variable, value string, places readers.Paths, all
 	return e.hides(places.Bundle, e.bundleHolds(places.Bundle))
 }
 
-// hides says that a file has not the public roots that a runtime would lose.
+// hides returns an explanation if a file lacks the public roots that a runtime would
+// lose, or "".
 func (e *edit) hides(name string, held *certs.Set) string {
 	if isPublic(held) {
 		return ""
@@ -81,7 +82,7 @@ func (e *edit) hides(name string, held *certs.Set) string {
 	return fmt.Sprintf("it would hide the public CAs: %s holds %s and not those; %s %s adds them", name, holds, e.again(), mozillaSource)
 }
 
-// places returns what a root has that variables can name.
+// places returns the files and the directory of a root that variables can name.
 func (e *edit) places() readers.Paths {
 	p := readers.Paths{Bundle: e.bundleName()}
 	if e.certDirLinks("").hasAny() {

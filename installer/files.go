@@ -22,15 +22,15 @@ const (
 	toolsBundle = "etc/ssl/certs/ca-certificates.crt"
 )
 
-// LocalAnchors is the directory that the package ca-certificates makes when it is
-// installed, empty.
+// LocalAnchors is the directory that the package ca-certificates makes, empty, during
+// its installation.
 const LocalAnchors = localDir
 
 // HasUpdateTool reports whether a root has a tool called update-ca-certificates.
 func HasUpdateTool(root fs.FS) bool { return exists(root, updateTool) || exists(root, updateTool2) }
 
-// readIfThere returns the content of a file, nil where there is none. It is not
-// to be changed.
+// readIfThere returns the content of a file, or nil if it does not exist. The caller
+// must not change it.
 func readIfThere(root *rootfs.Overlay, name string) ([]byte, error) {
 	data, err := root.Content(name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -42,8 +42,8 @@ func readIfThere(root *rootfs.Overlay, name string) ([]byte, error) {
 	return data, err
 }
 
-// contentOf returns the content of a file, which is not to be changed, and
-// whether name leads to one.
+// contentOf returns the content of a file, and whether name leads to a file. The caller
+// must not change the content.
 func contentOf(root *rootfs.Overlay, name string) (data []byte, there bool, err error) {
 	data, err = root.Content(name)
 	if err != nil && !leadsToFile(root, name) {
@@ -57,8 +57,7 @@ func exists(root fs.FS, name string) bool {
 	return err == nil
 }
 
-// isThere reports whether there is anything at name, a link that leads nowhere
-// too.
+// isThere reports whether name exists. A link that leads nowhere exists too.
 func isThere(root *rootfs.Overlay, name string) bool {
 	_, err := root.Lstat(name)
 	return err == nil || !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR)
@@ -75,7 +74,7 @@ func leads(root *rootfs.Overlay, name, real string) bool {
 	return err == nil && at == real
 }
 
-// directory returns where a directory really is, if it is there.
+// directory returns the real path of a directory, if it exists.
 func directory(root *rootfs.Overlay, name string) (real string, ok bool, err error) {
 	info, err := root.Stat(name)
 	switch {
@@ -90,15 +89,15 @@ func directory(root *rootfs.Overlay, name string) (real string, ok bool, err err
 	return real, true, err
 }
 
-// A name on a disk is any bytes; io/fs has words for those in UTF-8 only. What
-// has another name is neither read nor changed.
+// A name on a disk is any bytes, but io/fs only accepts UTF-8. This package neither
+// reads nor changes a file with another name.
 
-// leadsToNotUTF8 reports whether a link leads to what is passed over.
+// leadsToNotUTF8 reports whether a link leads to a file whose name is not UTF-8.
 func leadsToNotUTF8(root *rootfs.Overlay, name string) bool {
 	real, err := root.Resolve(name)
 	if err != nil || fs.ValidPath(real) {
 		return errors.Is(err, fs.ErrInvalid)
 	}
-	entries, _ := root.ReadDir(path.Dir(real)) // one that cannot be read has nothing
+	entries, _ := root.ReadDir(path.Dir(real)) // an unreadable directory has no entries
 	return slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() == path.Base(real) })
 }

@@ -11,15 +11,15 @@ import (
 	"github.com/certgraft/certgraft/internal/pemfile"
 )
 
-// hashDir is a directory with a file for each certificate, LABEL.pem, and links
-// HASH.N to it by the hash of its subject as OpenSSL computes it today and as
-// it did before 1.0: trust extract --format=pem-directory-hash, and
-// openssl-directory where the files are TRUSTED CERTIFICATEs.
+// hashDir is a directory with a file LABEL.pem for each certificate, and two links
+// HASH.N to it: by OpenSSL's hash of the subject now, and by the hash before 1.0. trust
+// extract --format=pem-directory-hash makes it. openssl-directory also makes it, with
+// files that are TRUSTED CERTIFICATEs.
 type hashDir struct {
 	path    string
 	purpose string
 	trusted bool
-	copies  []string // directories that the tool links the names into, where it does
+	copies  []string // directories into which the tool may link the names
 }
 
 func (d hashDir) install(e *edit, store string, want []wanted) error {
@@ -70,7 +70,7 @@ func (d hashDir) addFile(e *edit, dir string, c *certs.Certificate) (file string
 	return file, links, nil
 }
 
-// fileName makes a file name of a label as p11-kit does, one that is not taken.
+// fileName makes an unused file name from a label, as p11-kit does.
 func fileName(label, ext string, taken func(string) bool) string {
 	base := strings.Map(func(r rune) rune {
 		if r < 0x80 && (r == '.' || r == '-' || r == '_' || '0' <= r && r <= '9' || 'A' <= r && r <= 'Z' || 'a' <= r && r <= 'z') {
@@ -85,7 +85,7 @@ func fileName(label, ext string, taken func(string) bool) string {
 	return name
 }
 
-// escapeBytes returns s with each byte that is not ASCII as one character.
+// escapeBytes returns s with one character for each byte outside ASCII.
 func escapeBytes(s string) string {
 	out := make([]byte, len(s))
 	for i := range len(s) {
@@ -94,8 +94,8 @@ func escapeBytes(s string) string {
 	return string(out)
 }
 
-// readBack finds what is wanted as OpenSSL does: by hash, up to the first number
-// that is missing.
+// readBack checks that OpenSSL finds the wanted certificates: by hash, up to the first
+// missing number.
 func (d hashDir) readBack(e *edit, dir string, want []wanted) error {
 	for _, w := range want {
 		if !(hashLinks{e, "", dir}).has(w.Certificate) {

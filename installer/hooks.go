@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// hooksDir holds what else update-ca-certificates runs after a change.
+// hooksDir holds the hooks that update-ca-certificates runs after a change.
 const hooksDir = "etc/ca-certificates/update.d"
 
 // native reports whether this package has done the work of a hook.
@@ -22,10 +22,9 @@ func native(r *Report, hook string) bool {
 	return hook == "certhash" || r.java && (hook == "jks-keystore" || hook == "java-cacerts")
 }
 
-// RunHooks runs the hooks of update.d on the running system, with the links
-// that came and went on their standard input, as update-ca-certificates does,
-// and returns a warning for each that fails. A hook that fails is no reason to
-// undo what was installed.
+// RunHooks runs the hooks of update.d on the running system as update-ca-certificates
+// does: their standard input lists the added and removed links. It returns a warning
+// for each hook that fails. A failed hook does not undo the installation.
 func RunHooks(ctx context.Context, dir string, report *Report) (warnings []string) {
 	if !report.hooks {
 		return nil
@@ -46,19 +45,19 @@ func RunHooks(ctx context.Context, dir string, report *Report) (warnings []strin
 	return warnings
 }
 
-// takenByRunParts reports whether run-parts(8) takes a file of that name: one of
-// letters, digits, underscores and dashes.
+// takenByRunParts reports whether run-parts(8) accepts a name: letters, digits,
+// underscores and dashes.
 func takenByRunParts(name string) bool {
 	return name != "" && strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") == ""
 }
 
-// isHook reports whether run-parts would run a file, and its work is not done
-// here.
+// isHook reports whether run-parts would run a file, and this package has not done its
+// work.
 func isHook(r *Report, name string, info fs.FileInfo) bool {
 	return takenByRunParts(name) && info.Mode().IsRegular() && info.Mode().Perm()&0o111 != 0 && !native(r, name)
 }
 
-// tellHooks names the hooks of a root that is not running: nobody runs them.
+// tellHooks names the hooks of a root that is not the running system: they do not run.
 func (e *edit) tellHooks() {
 	entries, err := fs.ReadDir(e.root, hooksDir)
 	if e.opt.Live || !e.report.hooks || err != nil {
@@ -71,8 +70,8 @@ func (e *edit) tellHooks() {
 	}
 }
 
-// heldOutput is how long to wait for the output of a program that has ended, or
-// was killed: what it has started may hold it for ever.
+// heldOutput is the time to wait for the output of a hook that has ended or was killed.
+// A process that the hook started may keep the output open for ever.
 const heldOutput = time.Second
 
 func runHook(ctx context.Context, name, lines string) error {

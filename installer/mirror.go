@@ -10,18 +10,18 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// mirror is a directory with links to the names in a hash directory, which is
-// what OpenSSL looks into.
+// mirror is a directory with links to the names in a hash directory. OpenSSL reads the
+// mirror.
 type mirror struct {
 	dir    string
-	prefix string // what stands before the name in the text of a link
-	files  bool   // the files are linked too, not only the hash links
+	prefix string // text before the name in a link's target
+	files  bool   // the files are linked as well as the hash links
 	plain  bool   // a hash link leads to the file, not to the hash link
 }
 
-// mirrorsOf returns the directories, of copies, that the tool links names of dir
-// into. How it
-// does is learned from the links that are there; without any it does not.
+// mirrorsOf returns the directories, of copies, into which the tool links the names in
+// dir. It learns from existing links how the tool does so. A directory without such
+// links is no mirror.
 func mirrorsOf(e *edit, dir string, copies []string) ([]mirror, error) {
 	var found []mirror
 	for _, name := range copies {
@@ -59,7 +59,7 @@ func learn(root *rootfs.Overlay, at string, links map[string]string, dir string)
 	return m, ok
 }
 
-// rootedIn returns what a link's text in dir names, for io/fs.
+// rootedIn returns the path, for io/fs, of the target of a link in dir.
 func rootedIn(dir, target string) string {
 	if !path.IsAbs(target) {
 		target = path.Join("/", dir, target)
@@ -67,7 +67,7 @@ func rootedIn(dir, target string) string {
 	return strings.TrimPrefix(path.Clean(target), "/")
 }
 
-// add links a new file and its hash links. What is there under a name stays.
+// add links a new file and its hash links. It keeps existing names.
 func (m mirror) add(e *edit, file string, links []string) error {
 	for _, name := range links {
 		target := name
@@ -91,8 +91,8 @@ func (m mirror) link(e *edit, target, name string) error {
 	return e.root.Symlink(m.prefix+target, path.Join(m.dir, name))
 }
 
-// drop takes away the links to names that are gone, and reads the others back. A
-// hash link to a hash link stays where only what is behind that has changed.
+// drop removes the links to names that are gone, and checks the others. A hash link to
+// a hash link stays if that link only has another target now.
 func (m mirror) drop(e *edit, lost []string) error {
 	toLost := func(_, target string) bool {
 		base, ours := strings.CutPrefix(target, m.prefix)

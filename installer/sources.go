@@ -6,17 +6,17 @@ import (
 	"github.com/certgraft/certgraft/certs"
 )
 
-// Source is what is to be installed from one place.
+// Source is the certificates to install from one place.
 type Source struct {
-	Name      string // public name, as recorded
-	Anchor    string // what anchor files are named after
-	SetDigest string // of all certificates that it holds
+	Name      string // public name, as in the record
+	Anchor    string // the stem of the names of anchor files
+	SetDigest string // digest of all certificates in the source
 	Certs     *certs.Set
-	Held      *certs.Set // all that it holds, those too that are not to be installed; nil is Certs
-	StoodIn   bool       // a cache or a snapshot stood in for it: what it lost since is not known
+	Held      *certs.Set // all certificates in the source, also those not to install; nil is Certs
+	StoodIn   bool       // a cache or a snapshot replaced the source: its removals since are unknown
 }
 
-// all returns everything that the source holds.
+// all returns all certificates in the source.
 func (s Source) all() *certs.Set {
 	if s.Held != nil {
 		return s.Held
@@ -24,15 +24,15 @@ func (s Source) all() *certs.Set {
 	return s.Certs
 }
 
-// sameName is all sources of one public name, which the record cannot tell apart:
-// two files of the same base name, or two URLs that differ in the query.
+// sameName is all sources with one public name, which the record cannot tell apart.
+// Examples are two files with the same base name, or two URLs with different queries.
 type sameName struct {
 	name    string
 	sources []Source
 }
 
-// byName returns the sources by their public names, in the order of the first
-// of each.
+// byName groups the sources by public name, in the order of the first source of each
+// name.
 func byName(sources []Source) []sameName {
 	var groups []sameName
 	for _, s := range sources {
@@ -46,7 +46,7 @@ func byName(sources []Source) []sameName {
 	return groups
 }
 
-// setDigest is of all that the sources hold together.
+// setDigest returns the digest of all certificates in the sources.
 func (g sameName) setDigest() string {
 	if len(g.sources) == 1 {
 		return g.sources[0].SetDigest
@@ -60,21 +60,20 @@ func (g sameName) setDigest() string {
 	return union.Digest()
 }
 
-// stoodIn reports whether one of the sources was not read itself.
+// stoodIn reports whether a cache or a snapshot replaced one of the sources.
 func (g sameName) stoodIn() bool {
 	return slices.ContainsFunc(g.sources, func(s Source) bool { return s.StoodIn })
 }
 
-// lost reports whether a recorded certificate is from the sources and none of
-// them has it any more, as far as that is known.
+// lost reports whether a recorded certificate came from the sources and is in none of
+// them now. It returns false if a source was replaced.
 func (g sameName) lost(c recordedCert) bool {
 	f, err := certs.ParseFingerprint(c.Fingerprint)
 	return err == nil && !g.stoodIn() && slices.Contains(c.Sources, g.name) &&
 		!slices.ContainsFunc(g.sources, func(s Source) bool { return s.all().Has(f) || s.Certs.Has(f) })
 }
 
-// note enters the sources into the record and returns what is wanted, each
-// certificate once.
+// note records the sources and returns each wanted certificate once.
 func (e *edit) note(sources []Source) []wanted {
 	var want []wanted
 	seen := map[certs.Fingerprint]bool{}
@@ -97,8 +96,8 @@ func (e *edit) note(sources []Source) []wanted {
 	return want
 }
 
-// nameGone names what was installed from a source that the source no longer
-// has. It stays: something may still need it.
+// nameGone names installed certificates that their source no longer has. They stay,
+// since something may still need them.
 func (e *edit) nameGone(g sameName) {
 	for _, c := range e.record.Certificates {
 		if g.lost(c) {

@@ -6,11 +6,10 @@ import (
 	"strings"
 )
 
-// What is not this program's to change, and leads to "I installed it, and it is not
-// trusted", is told: anchors that nothing has read, roots that are compiled in.
+// This file reports trust that this program cannot change, so that an installed CA
+// stays untrusted: anchors that no tool has read, and compiled-in roots.
 
-// inspectAnchors names what nothing has read among the anchors of a root that is looked
-// at.
+// inspectAnchors names the anchors that no tool has read, for inspect.
 func (e *edit) inspectAnchors() error {
 	for _, s := range []anchorStore{debian, alpine} {
 		if !s.used(e) {
@@ -25,8 +24,8 @@ func (e *edit) inspectAnchors() error {
 	return nil
 }
 
-// warnAlone warns of a bundle that held nothing, in a root that has another, so that
-// the programs that read it trust only what was installed.
+// warnAlone warns of a bundle that was empty in a root with another bundle. Programs
+// that read it now trust only the installed certificates.
 func (e *edit) warnAlone(want []wanted) {
 	for _, s := range e.report.Stores {
 		if s.Added > 0 && s.Added == s.Total && slices.Contains(e.bundlePaths, strings.TrimPrefix(s.Path, "/")) && !isPublic(setOf(want)) {
@@ -36,12 +35,12 @@ func (e *edit) warnAlone(want []wanted) {
 	}
 }
 
-// compiled is the libraries that trust roots of their own, whatever the root file
-// system has, and for which there is no variable.
+// compiled lists libraries that trust their own roots, whatever the root file system
+// has, and that no variable changes.
 var compiled = []struct {
 	runtime  string
 	patterns []string
-	file     bool // what is found is its file of roots
+	file     bool // the patterns match its file of roots
 	do       string
 }{
 	{
@@ -54,7 +53,8 @@ var compiled = []struct {
 	},
 }
 
-// erlangLibraries are where releases, and Mix, have a file of a library.
+// erlangLibraries returns the paths at which releases, and Mix, keep a file of a
+// library.
 func erlangLibraries(name, file string) (patterns []string) {
 	for _, dir := range []string{"app/lib/", "opt/*/lib/", "opt/lib/", "srv/*/lib/", "home/*/lib/", "usr/local/lib/erlang/lib/", "usr/lib/erlang/lib/"} {
 		patterns = append(patterns, dir+name+"-*/"+file)
@@ -65,7 +65,7 @@ func erlangLibraries(name, file string) (patterns []string) {
 	return patterns
 }
 
-// adviseCompiled names the libraries in the root that have roots compiled in.
+// adviseCompiled names the libraries in the root with compiled-in roots.
 func (e *edit) adviseCompiled(want []wanted) {
 	bundle := e.bundleName()
 	if len(want) == 0 || bundle == "" {

@@ -85,7 +85,7 @@ type giver struct {
 	moved  bool // the record of installed certificates has new places
 }
 
-// giveBack makes a root what it would be without [Distrust], and returns notes on the
+// giveBack restores the root as if [Distrust] had not run, and returns notes on the
 // data that it could not give back.
 func giveBack(root *rootfs.Overlay, kept *distrusted.Record, opt Options) ([]string, error) {
 	if len(kept.Changes) == 0 {

@@ -1,6 +1,6 @@
-// Package blocklist reads what a p11-kit trust policy does not want trusted.
+// Package blocklist reads the certificates that a p11-kit trust policy rejects.
 //
-// Start with an empty [List]. [List.Read] adds what one file of the policy says.
+// Start with an empty [List]. [List.Read] adds the entries of one file of the policy.
 package blocklist
 
 import (
@@ -15,11 +15,12 @@ import (
 	"github.com/certgraft/certgraft/certs"
 )
 
-// List is what a policy does not want trusted: the file that says so, by public
-// key, whatever else is certified with it, and by issuer and serial number, in DER.
+// List is the rejected certificates of a policy. The key is the DER of a public key,
+// which rejects every certificate with that key, or of an issuer and a serial number.
+// The value is the file that rejects it.
 type List map[string]string
 
-// Why returns the file that blocks a certificate, if one does.
+// Why returns the file that blocks a certificate, if any.
 func (d List) Why(c *certs.Certificate) (file string, blocked bool) {
 	if file, ok := d[c.PublicKey()]; ok {
 		return file, true
@@ -28,7 +29,7 @@ func (d List) Why(c *certs.Certificate) (file string, blocked bool) {
 	return file, blocked
 }
 
-// Read adds what a file blocks: all that it holds, or only what it says so of.
+// Read adds the certificates that a file blocks: all in it, or only marked ones.
 func (d List) Read(data []byte, file string, onlyMarked bool) {
 	if !onlyMarked {
 		d.add(data, file)
@@ -38,15 +39,15 @@ func (d List) Read(data []byte, file string, onlyMarked bool) {
 }
 
 func (d List) add(data []byte, file string) {
-	found, _, _ := certs.ParseAll(data) // what is none blocks nothing
+	found, _, _ := certs.ParseAll(data) // other data blocks nothing
 	for _, c := range found {
 		d[c.PublicKey()] = file
 		d[c.IssuerAndSerial()] = file
 	}
 }
 
-// addBlocks reads the PEM blocks of a file, keys beside them or not, or only
-// those that their trust settings trust for nothing.
+// addBlocks reads the PEM blocks of a file, which may also have keys. With onlyMarked
+// it reads only certificates that their trust settings trust for nothing.
 func (d List) addBlocks(data []byte, file string, onlyMarked bool) {
 	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
 		var der cryptobyte.String
@@ -58,13 +59,14 @@ func (d List) addBlocks(data []byte, file string, onlyMarked bool) {
 }
 
 // distrusts reports whether p11-kit reads trust settings as trust for nothing
-// (build_openssl_extensions of parser.c): what they do not name is not trusted.
+// (build_openssl_extensions of parser.c): purposes that they do not name are not
+// trusted.
 func distrusts(settings cryptobyte.String) bool {
 	var all, trust, reject, use cryptobyte.String
 	var present bool
 	if !settings.ReadASN1(&all, asn1.SEQUENCE) || !all.ReadOptionalASN1(&trust, &present, asn1.SEQUENCE) ||
 		!all.ReadOptionalASN1(&reject, &present, asn1.Tag(0).ContextSpecific().Constructed()) {
-		return false // none
+		return false // it has no trust settings
 	}
 	for trust.ReadASN1Element(&use, asn1.OBJECT_IDENTIFIER) {
 		if !bytes.Contains(reject, use) {
@@ -74,8 +76,8 @@ func distrusts(settings cryptobyte.String) bool {
 	return true
 }
 
-// addObjects reads the objects of a file in p11-kit's own format (persist.c), or
-// only those that are marked as distrusted: by certificate, by public key, or by
+// addObjects reads the objects of a file in p11-kit's own format (persist.c), or only
+// objects marked as distrusted. An object names a certificate, a public key, or an
 // issuer and serial number.
 func (d List) addObjects(text, file string, onlyMarked bool) {
 	for _, object := range strings.Split(text, "[p11-kit-object-v1]")[1:] {
@@ -104,8 +106,8 @@ func persisted(object string) map[string]string {
 	return values
 }
 
-// unquote returns the bytes of a quoted value, which are percent-encoded; ""
-// where it is none.
+// unquote returns the bytes of a quoted, percent-encoded value, or "" for another
+// value.
 func unquote(value string) string {
 	raw, err := url.PathUnescape(strings.Trim(value, `"`))
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"github.com/certgraft/certgraft/internal/pemfile"
 )
 
-// TextParts returns what finds the certificates in a text of a style.
+// TextParts returns a function that finds the certificates in a text of a style.
 func TextParts(reader *pemfile.Reader, as pemfile.Style) func([]byte) []Part {
 	return func(data []byte) (parts []Part) {
 		end := 0
@@ -23,9 +23,9 @@ func TextParts(reader *pemfile.Reader, as pemfile.Style) func([]byte) []Part {
 	}
 }
 
-// paragraph returns where the text right above a certificate begins, with the blank
-// line before it: it says which certificate that is. What a file begins with says
-// something else.
+// paragraph returns the start of the text directly above a certificate, with the blank
+// line before it: this text describes the certificate. It does not count the text at
+// the start of a file, which describes the file.
 func paragraph(data []byte, from, start int) int {
 	at := start
 	for at > from {
@@ -45,10 +45,11 @@ func paragraph(data []byte, from, start int) int {
 	return at
 }
 
-// FirmwareParts returns what finds them in a list that EDK II firmware reads.
+// FirmwareParts returns a function that finds the certificates in a list that EDK II
+// firmware reads.
 func FirmwareParts(reader *pemfile.Reader) func([]byte) []Part {
 	return func(data []byte) (parts []Part) {
-		lists, _ := edk2.Split(data) // it was read before
+		lists, _ := edk2.Split(data) // the caller has read it already
 		at := 0
 		for _, list := range lists {
 			part := Part{Start: at, End: at + len(list)}

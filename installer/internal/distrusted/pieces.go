@@ -5,28 +5,29 @@ import (
 	"slices"
 )
 
-// Part is the stretch of a file that is one certificate, with what belongs to it.
+// Part is the stretch of a file that has one certificate and the text that belongs to
+// it.
 type Part struct {
 	Start, End int
 	Print      string // SHA-256 of the certificate
 }
 
-// Piece is a stretch that was cut out of a file, and where it stood.
+// Piece is a stretch that was cut out of a file, and its place.
 type Piece struct {
 	Certificate string   `json:"certificate"`
 	Behind      []string `json:"behind,omitempty"` // the certificates before it, the nearest first
 	Gap         int      `json:"gap,omitempty"`    // bytes between the two
 	Was         []byte   `json:"was,omitempty"`
-	Now         []byte   `json:"now,omitempty"` // what stands in its place
+	Now         []byte   `json:"now,omitempty"` // the text in its place
 	Ours        bool     `json:"ours,omitempty"`
 	Explained   bool     `json:"explained,omitempty"`
 }
 
-// predecessors is how many certificates before a piece are kept.
+// predecessors is the number of certificates before a piece that are kept.
 const predecessors = 4
 
-// Cut returns a file without the parts that gone picks, and the pieces. In place of
-// each is what instead says, if it is not nil.
+// Cut returns a file without the parts that gone accepts, and the pieces. If instead is
+// not nil, its result replaces each part.
 func Cut(data []byte, parts []Part, gone func(Part) bool, instead func(Part) []byte) (rest []byte, pieces []Piece) {
 	at := 0
 	for i, p := range parts {
@@ -49,9 +50,9 @@ func Cut(data []byte, parts []Part, gone func(Part) bool, instead func(Part) []b
 	return append(rest, data[at:]...), pieces
 }
 
-// Restore puts pieces back into a file: each behind the certificate that it stood
-// behind, or the nearest before that. What the file has again is not put there twice:
-// of several copies a tool's comes first.
+// Restore puts pieces back into a file. Each goes behind the certificate that stood
+// before it, or behind the nearest one that is left. A certificate that the file has
+// again is not added twice: the first of several copies is the tool's.
 func Restore(data []byte, split func([]byte) []Part, pieces []Piece) []byte {
 	data = bytes.Clone(data)
 	there := map[string]int{}
@@ -73,7 +74,7 @@ func Restore(data []byte, split func([]byte) []Part, pieces []Piece) []byte {
 	return data
 }
 
-// replace puts the piece back where something stands in its place, which has a blank
+// replace puts the piece back in place of its replacement. The replacement has a blank
 // line before it unless it is the first.
 func (p Piece) replace(data []byte) ([]byte, bool) {
 	for _, blank := range []string{"", "\n"} {
@@ -85,8 +86,8 @@ func (p Piece) replace(data []byte) ([]byte, bool) {
 	return nil, false
 }
 
-// ended returns text with the line end without which no program reads what follows: the
-// last block of a file may have none.
+// ended returns text with a line end if other text follows. The last block of a file
+// may lack the line end, and then no program reads the next block.
 func ended(text, follows []byte) []byte {
 	if bytes.HasSuffix(text, []byte("-----")) && len(follows) > 0 {
 		return append(slices.Clip(text), '\n')
@@ -94,7 +95,7 @@ func ended(text, follows []byte) []byte {
 	return text
 }
 
-// place returns where in a file of that size the piece belongs.
+// place returns the offset of the piece in a file of that size.
 func (p Piece) place(parts []Part, size int) int {
 	for i, print := range p.Behind {
 		at := slices.IndexFunc(parts, func(part Part) bool { return part.Print == print })
@@ -112,7 +113,7 @@ func (p Piece) place(parts []Part, size int) int {
 	}
 	switch {
 	case len(p.Behind) > 0:
-		return size // nothing is left that tells
+		return size // no neighbour is left
 	case len(parts) > 0:
 		return min(p.Gap, parts[0].Start)
 	}
@@ -123,7 +124,7 @@ func (p Piece) place(parts []Part, size int) int {
 // select a file.
 func Deselect(conf []byte, file string) []byte { return relabel(conf, file, "!"+file) }
 
-// Select takes the exclamation mark away.
+// Select removes the exclamation mark.
 func Select(conf []byte, file string) []byte { return relabel(conf, "!"+file, file) }
 
 func relabel(conf []byte, was, now string) []byte {

@@ -1,9 +1,9 @@
-// Package distrusted keeps what was taken out of a root because nobody is to trust
-// it there, so that it can be given back.
+// Package distrusted keeps the data that certgraft distrust took out of a root, so that
+// it can be given back.
 //
-// Start with [Read]. A [Record] says what was asked for, and has a [Change] for each
-// name of the root that was changed for it. [Cut] takes certificates out of a file
-// and [Restore] puts them back, whatever others did to the file meanwhile.
+// Start with [Read]. A [Record] has the requests, and a [Change] for each name of the
+// root that they changed. [Cut] takes certificates out of a file. [Restore] puts them
+// back, whatever others did to the file since.
 package distrusted
 
 import (
@@ -23,32 +23,32 @@ import (
 	"github.com/certgraft/certgraft/keystore"
 )
 
-// Path is where a root says what is distrusted in it.
+// Path is the file in a root that records distrusted certificates.
 const Path = "usr/local/share/certgraft/distrusted.json"
 
 // version is the schema that this program reads and writes.
 const version = 1
 
-// Record is the content of the file at [Path]. It has no dates and is sorted, so that
-// the same edit gives the same bytes.
+// Record is the content of the file at [Path]. It has no dates and is sorted: the same
+// edit gives the same bytes.
 type Record struct {
 	Version      int           `json:"version"`
 	Asked        []Asked       `json:"distrusted"`
-	Certificates []Certificate `json:"certificates"` // that were in the root
+	Certificates []Certificate `json:"certificates"` // found in the root
 	Changes      []Change      `json:"changes"`
 	Directories  []string      `json:"directories,omitempty"` // made by certgraft
 	Bundle       bool          `json:"bundle,omitempty"`      // the bundle was as the distribution's tool makes it
-	Links        bool          `json:"links,omitempty"`       // the same of the links
+	Links        bool          `json:"links,omitempty"`       // the links were as the tool makes them
 }
 
-// Certificate is one that was taken out.
+// Certificate is a certificate that was taken out.
 type Certificate struct {
 	Fingerprint string   `json:"fingerprint"`
 	Subject     string   `json:"subject"`
 	From        []string `json:"from"` // files
 }
 
-// Asked is a certificate or a key that is not to be trusted.
+// Asked is a certificate or a key to distrust.
 type Asked struct {
 	Certificate string `json:"certificate,omitempty"` // SHA-256
 	Key         string `json:"key,omitempty"`         // SHA-256 of its SubjectPublicKeyInfo
@@ -56,10 +56,10 @@ type Asked struct {
 	Why         string `json:"why,omitempty"`
 }
 
-// Same reports whether both are the same certificate or key.
+// Same reports whether both name the same certificate or key.
 func (a Asked) Same(b Asked) bool { return a.Certificate == b.Certificate && a.Key == b.Key }
 
-// Is reports whether a certificate is what was asked for.
+// Is reports whether a names the certificate c or its key.
 func (a Asked) Is(c *certs.Certificate) bool {
 	return a.Certificate != "" && a.Certificate == c.Fingerprint().String() || a.Key != "" && a.Key == keyDigest(c)
 }
@@ -69,19 +69,19 @@ func keyDigest(c *certs.Certificate) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// Change is what one name of the root was, and became.
+// Change is one changed name of the root, with the data to undo the change.
 type Change struct {
 	Path        string `json:"path"`
-	Certificate string `json:"certificate,omitempty"` // that was there
-	Ours        bool   `json:"ours,omitempty"`        // certgraft install had put it there
-	Explained   bool   `json:"explained,omitempty"`   // a tool had made it of an anchor
+	Certificate string `json:"certificate,omitempty"` // the certificate at Path before
+	Ours        bool   `json:"ours,omitempty"`        // certgraft install had added it
+	Explained   bool   `json:"explained,omitempty"`   // a tool had made it from an anchor
 
-	File    *File    `json:"file,omitempty"`    // that was there and is not
-	Link    *Link    `json:"link,omitempty"`    // that was there, or is
-	Made    string   `json:"made,omitempty"`    // SHA-256 of a file that was not there
-	Lines   []string `json:"lines,omitempty"`   // that were deselected
-	Pieces  []Piece  `json:"pieces,omitempty"`  // that were cut out
-	Entries []Entry  `json:"entries,omitempty"` // the same, of a Java trust store
+	File    *File    `json:"file,omitempty"`    // the file before, if it is gone
+	Link    *Link    `json:"link,omitempty"`    // the link before and after
+	Made    string   `json:"made,omitempty"`    // SHA-256 of a new file
+	Lines   []string `json:"lines,omitempty"`   // deselected lines
+	Pieces  []Piece  `json:"pieces,omitempty"`  // cut out of the file
+	Entries []Entry  `json:"entries,omitempty"` // cut out of a Java trust store
 }
 
 // Entry is an entry that was cut out of a Java trust store.
@@ -93,7 +93,7 @@ type Entry struct {
 	Explained   bool   `json:"explained,omitempty"`
 }
 
-// File is a file as it was.
+// File is the earlier state of a file.
 type File struct {
 	Mode uint32 `json:"mode"`
 	UID  int    `json:"uid,omitempty"`
@@ -101,18 +101,18 @@ type File struct {
 	Data []byte `json:"data"`
 }
 
-// Link is where a link led and leads; "" where there was or is none.
+// Link is the targets of a link before and after; "" means no link.
 type Link struct {
 	Was string `json:"was,omitempty"`
 	Now string `json:"now,omitempty"`
 }
 
-// New returns a record of nothing.
+// New returns an empty record.
 func New() *Record {
 	return &Record{Version: version, Asked: []Asked{}, Certificates: []Certificate{}, Changes: []Change{}}
 }
 
-// Read returns the record of a root, an empty one where there is none.
+// Read returns the record of a root. It is empty if the root has none.
 func Read(root fs.FS) (*Record, error) {
 	data, err := fs.ReadFile(root, Path)
 	switch {
@@ -136,7 +136,7 @@ func Read(root fs.FS) (*Record, error) {
 	return &r, nil
 }
 
-// Encode returns the file.
+// Encode returns the content of the file.
 func (r *Record) Encode() ([]byte, error) {
 	order.Sort(r.Asked, func(a, b Asked) int {
 		return cmp.Or(cmp.Compare(a.Certificate, b.Certificate), cmp.Compare(a.Key, b.Key))

@@ -19,7 +19,7 @@ var (
 
 const efiHeader = 16 + 4 + 4 + 4 + 16 // type, sizes of list, header and signature, owner
 
-// Split returns the lists of a file, each as it is there.
+// Split returns the lists of a file as slices of data.
 func Split(data []byte) (lists [][]byte, err error) {
 	for len(data) > 0 {
 		if len(data) < efiHeader {
@@ -35,7 +35,7 @@ func Split(data []byte) (lists [][]byte, err error) {
 	return lists, nil
 }
 
-// Certificate returns the DER in a list, nil where it is none of certificates.
+// Certificate returns the DER in a list, or nil if the list has no X.509 certificate.
 func Certificate(list []byte) []byte {
 	if !bytes.HasPrefix(list, efiX509) {
 		return nil
@@ -43,7 +43,7 @@ func Certificate(list []byte) []byte {
 	return list[efiHeader:]
 }
 
-// List returns the list of one certificate.
+// List returns a list with one certificate.
 func List(der []byte) []byte {
 	raw := bytes.Clone(efiX509)
 	raw = binary.LittleEndian.AppendUint32(raw, uint32(efiHeader+len(der)))

@@ -1,8 +1,10 @@
-// Package recorded is what the record of certgraft says of one file that holds
-// certificates, so that what was put there is found again, and nothing else.
+// Package recorded keeps the part of certgraft's record that describes one file with
+// certificates, so that an edit finds the certificates that certgraft added, and no
+// others.
 //
-// A [File] has a [Place] for each certificate that was put there. [File.Standing] finds
-// those that stand there still, and [File.Settle] notes where they are after an edit.
+// A [File] has a [Place] for each added certificate. [File.Standing] finds the
+// certificates that still stand at their places. [File.Settle] records their places
+// after an edit.
 package recorded
 
 import (
@@ -14,35 +16,35 @@ import (
 	"github.com/certgraft/certgraft/internal/pemfile"
 )
 
-// File is what cannot be seen in a file that holds certificates.
+// File is the history of a file with certificates, which its content does not show.
 type File struct {
 	Path   string   `json:"path"`
 	Added  []Place  `json:"added,omitempty"`
-	Held   []string `json:"held,omitempty"`   // was there before it was installed, by someone's hand
-	Shared []string `json:"shared,omitempty"` // the same, of someone's anchor
-	Made   []string `json:"made,omitempty"`   // of a file of policies: the member that was missing, by its path
-	Head   int      `json:"head,omitempty"`   // bytes before the first certificate, when one was put there
-	SHA256 string   `json:"sha256,omitempty"` // of the file as this program left it, where it held something
+	Held   []string `json:"held,omitempty"`   // in the file before installation, added by a person
+	Shared []string `json:"shared,omitempty"` // in the file before installation, from someone's anchor
+	Made   []string `json:"made,omitempty"`   // in a file of policies, the path of the new member
+	Head   int      `json:"head,omitempty"`   // bytes before the first certificate, when one was added
+	SHA256 string   `json:"sha256,omitempty"` // of the file as this program left it, if Held has entries
 	Size   int      `json:"size,omitempty"`
 }
 
-// Place is where in a file a certificate was put.
+// Place is the position of an added certificate in a file.
 type Place struct {
 	Fingerprint string   `json:"fingerprint"`
-	Behind      []string `json:"behind,omitempty"` // those before it, the nearest first, see [Mark]
+	Behind      []string `json:"behind,omitempty"` // certificates before it, the nearest first, see [Mark]
 	Gap         int      `json:"gap,omitempty"`    // bytes between the two
-	Above       string   `json:"above,omitempty"`  // digest of a comment above the nearest, which is left when that goes
+	Above       string   `json:"above,omitempty"`  // digest of the comment above the nearest, which stays when that certificate goes
 	Alias       string   `json:"alias,omitempty"`  // in a keystore
 }
 
-// Put enters where a certificate was put, in place of what was known.
+// Put records the place of a certificate, instead of an earlier place.
 func (f *File) Put(p Place) {
 	f.Added = slices.DeleteFunc(f.Added, func(old Place) bool { return old.Fingerprint == p.Fingerprint })
 	f.Added = append(f.Added, p)
 	f.Held = slices.DeleteFunc(f.Held, func(print string) bool { return print == p.Fingerprint })
 }
 
-// PlaceOf returns where a certificate was put, if that is known.
+// PlaceOf returns the place of a certificate, if known.
 func (f *File) PlaceOf(print certs.Fingerprint) (Place, bool) {
 	text := print.String()
 	i := slices.IndexFunc(f.Added, func(p Place) bool { return p.Fingerprint == text })
@@ -52,8 +54,8 @@ func (f *File) PlaceOf(print certs.Fingerprint) (Place, bool) {
 	return f.Added[i], true
 }
 
-// Standing returns what stands where it was put: by certificate, which of its
-// copies, counted from 0. Nothing does where someone began the file anew.
+// Standing returns the certificates that stand at their places, each with the index of
+// its copy, from 0. If someone began the file anew, it returns none.
 func (f *File) Standing(copies []pemfile.Copy) map[certs.Fingerprint]int {
 	stands, count := map[certs.Fingerprint]int{}, map[certs.Fingerprint]int{}
 	if f.IsAnew(copies) {
@@ -69,9 +71,9 @@ func (f *File) Standing(copies []pemfile.Copy) map[certs.Fingerprint]int {
 	return stands
 }
 
-// IsAnew reports whether someone began the file anew: its first certificate stands
-// behind another text. What sets a certificate apart can be left of one that was
-// taken out before it.
+// IsAnew reports whether someone began the file anew: other text stands before its
+// first certificate. The comment of a certificate that was removed before the first one
+// does not count.
 func (f *File) IsAnew(copies []pemfile.Copy) bool {
 	if len(copies) == 0 {
 		return false
@@ -80,9 +82,9 @@ func (f *File) IsAnew(copies []pemfile.Copy) bool {
 	return first.Gap < f.Head || first.Gap > f.Head && !first.Plain
 }
 
-// IsAt reports whether a copy stands where one was put: behind the same
-// certificate, or, where that is gone from there, behind the one before, with
-// nothing between but the comment of the one that is gone.
+// IsAt reports whether a copy stands at a place. It must follow the same certificate.
+// If that certificate is gone, it must follow the one before, with nothing between
+// except the comment of the missing one.
 func IsAt(at Place, c pemfile.Copy, all []pemfile.Copy) bool {
 	direct := ""
 	if c.Behind != nil {
@@ -95,7 +97,7 @@ func IsAt(at Place, c pemfile.Copy, all []pemfile.Copy) bool {
 		return c.Gap == at.Gap
 	}
 	for _, print := range at.Behind {
-		there := func(o pemfile.Copy) bool { // one that a hand put behind has moved
+		there := func(o pemfile.Copy) bool { // ignore one that a person moved behind c
 			return (o.Plain || o.Start() < c.Start()) && Mark(o.Cert.Fingerprint()) == print
 		}
 		if slices.ContainsFunc(all, there) {
@@ -106,7 +108,8 @@ func IsAt(at Place, c pemfile.Copy, all []pemfile.Copy) bool {
 	return false
 }
 
-// Settle notes where that is now: what it stood behind has gone, or has come back.
+// Settle records the present places of certificates, after an earlier neighbour has
+// gone or come back.
 func (f *File) Settle(stands map[certs.Fingerprint]int, copies []pemfile.Copy) {
 	if len(stands) > 0 && len(copies) > 0 {
 		f.Head = copies[0].Gap
@@ -121,10 +124,10 @@ func (f *File) Settle(stands map[certs.Fingerprint]int, copies []pemfile.Copy) {
 	}
 }
 
-// Follow notes where what was put is now that others stand before it again, and
-// reports whether that is another place.
+// Follow records the present places of added certificates after others were put back
+// before them, and reports whether a place changed.
 func (f *File) Follow(before, after []pemfile.Copy) (moved bool) {
-	which := map[certs.Fingerprint]int{} // of the copies of one certificate, from 1
+	which := map[certs.Fingerprint]int{} // number of the copy, from 1, by certificate
 	if len(before) == 0 || before[0].Gap != f.Head {
 		return false
 	}
@@ -147,7 +150,8 @@ func (f *File) Follow(before, after []pemfile.Copy) (moved bool) {
 	return moved
 }
 
-// numbered calls visit with each copy, and how many of its certificate it makes.
+// numbered calls visit with each copy and its number among the copies of its
+// certificate, from 1.
 func numbered(copies []pemfile.Copy, visit func(i int, c pemfile.Copy, n int)) {
 	count := map[certs.Fingerprint]int{}
 	for i, c := range copies {
@@ -156,11 +160,11 @@ func numbered(copies []pemfile.Copy, visit func(i int, c pemfile.Copy, n int)) {
 	}
 }
 
-// Predecessors is how many certificates before one are recorded: someone may take
-// the nearest out.
+// Predecessors is the number of certificates before one that a place records, since
+// someone may remove the nearest.
 const Predecessors = 3
 
-// LastOf returns the fingerprints of the last certificates before copy i.
+// LastOf returns the marks of the last certificates before copy i.
 func LastOf(copies []pemfile.Copy, i int) (prints []string) {
 	for _, c := range slices.Backward(copies[max(0, i-Predecessors):i]) {
 		prints = append(prints, Mark(c.Cert.Fingerprint()))
@@ -168,8 +172,8 @@ func LastOf(copies []pemfile.Copy, i int) (prints []string) {
 	return prints
 }
 
-// Above returns the digest of a comment above the last certificate before copy i, ""
-// where that has none.
+// Above returns the digest of the comment above the last certificate before copy i, or
+// "".
 func Above(copies []pemfile.Copy, i int) string {
 	if i == 0 || copies[i-1].Plain {
 		return ""
@@ -177,24 +181,24 @@ func Above(copies []pemfile.Copy, i int) string {
 	return Digest(copies[i-1].Text)[:16]
 }
 
-// Mark is as much of a fingerprint as tells certificates of a file apart.
+// Mark returns enough of a fingerprint to tell the certificates of a file apart.
 func Mark(print certs.Fingerprint) string { return print.String()[:16] }
 
-// Hold enters that a certificate was there before it was installed.
+// Hold records that the file had a certificate before installation.
 func (f *File) Hold(print certs.Fingerprint) {
 	if !slices.Contains(f.Held, print.String()) {
 		f.Held = append(f.Held, print.String())
 	}
 }
 
-// Share enters that someone's anchor had put a certificate there before.
+// Share records that the file had a certificate before from someone's anchor.
 func (f *File) Share(print certs.Fingerprint) {
 	if !slices.Contains(f.Shared, print.String()) {
 		f.Shared = append(f.Shared, print.String())
 	}
 }
 
-// ShareHeld says of what was there before that someone's anchor had put it there.
+// ShareHeld moves certificates that came from someone's anchor from Held to Shared.
 func (f *File) ShareHeld(anchored map[certs.Fingerprint]bool) {
 	f.Held = slices.DeleteFunc(f.Held, func(text string) bool {
 		print, err := certs.ParseFingerprint(text)
@@ -205,14 +209,15 @@ func (f *File) ShareHeld(anchored map[certs.Fingerprint]bool) {
 	})
 }
 
-// Left enters how this program left a file, where that is going to be asked.
+// Left records the file as this program left it, if Held has entries: only then
+// [File.AsLeft] matters.
 func (f *File) Left(data []byte) {
 	if len(f.Held) > 0 {
 		f.SHA256, f.Size = Digest(data), len(data)
 	}
 }
 
-// AsLeft reports whether a file begins with what this program left.
+// AsLeft reports whether a file begins with the content that this program left.
 func (f *File) AsLeft(data []byte) bool {
 	return f.SHA256 != "" && f.Size <= len(data) && Digest(data[:max(f.Size, 0)]) == f.SHA256
 }
