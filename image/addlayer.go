@@ -19,8 +19,8 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// newLayer makes a layer of changes to base. Its bytes depend on these and on
-// the image alone: names are sorted, times are the image's, owners are numbers.
+// newLayer makes a layer of changes to base. Its bytes depend only on the image
+// and the changes: names are sorted, times are the image's, owners are numbers.
 func (u *updater) newLayer(it *item, base *tree, changes []rootfs.Change) (*layer.Built, error) {
 	archive, err := archiveOf(base, changes, u.modTime(it))
 	if err != nil {
@@ -39,7 +39,7 @@ func (u *updater) newLayer(it *item, base *tree, changes []rootfs.Change) (*laye
 // the same archive gives the same bytes.
 func pack(archive []byte, kind oci.Compression) ([]byte, error) {
 	var buf bytes.Buffer
-	buf.Grow(len(archive) * 3 / 4) // of base64, which holds 6 bits in 8
+	buf.Grow(len(archive) * 3 / 4) // base64 of a bundle holds 6 bits in 8
 	var w io.WriteCloser
 	var err error
 	switch kind {
@@ -60,9 +60,10 @@ func pack(archive []byte, kind oci.Compression) ([]byte, error) {
 	return buf.Bytes(), err
 }
 
-// archiveOf returns changes as the archive of a layer. The directories above
-// each are in it as the image has them: engines that unpack a layer by itself
-// would make them anew, with other owners and modes, and those would count.
+// archiveOf returns changes as the archive of a layer. The archive repeats the
+// directories above each change as the image has them. Without them, an engine
+// that unpacks the layer alone would create the directories with other owners
+// and modes, and these would win.
 func archiveOf(base *tree, changes []rootfs.Change, modTime time.Time) ([]byte, error) {
 	headers := map[string]*tar.Header{}
 	data := map[string][]byte{}
@@ -82,7 +83,7 @@ func archiveOf(base *tree, changes []rootfs.Change, modTime time.Time) ([]byte, 
 	size := 0
 	for name := range headers {
 		names = append(names, name)
-		size += len(data[name]) + 4*tarBlock // a header, perhaps two more with its records, and padding
+		size += len(data[name]) + 4*tarBlock // a header, up to two more with PAX records, and padding
 	}
 	slices.Sort(names)
 	var buf bytes.Buffer
@@ -105,8 +106,8 @@ func archiveOf(base *tree, changes []rootfs.Change, modTime time.Time) ([]byte, 
 	return buf.Bytes(), err
 }
 
-// visible leaves out what is below a name that goes or becomes a file: in an
-// archive both cannot be.
+// visible drops each change below a name that is removed or becomes a file: an
+// archive cannot hold both.
 func visible(changes []rootfs.Change) []rootfs.Change {
 	covers := map[string]bool{}
 	for _, c := range changes {
@@ -122,8 +123,8 @@ func visible(changes []rootfs.Change) []rootfs.Change {
 	})
 }
 
-// changeHeader returns the entry of one change. What takes the place of another
-// keeps its owner, and a file its extended attributes too.
+// changeHeader returns the entry of one change. A replacement keeps the owner
+// of the old entry; a file also keeps its extended attributes.
 func changeHeader(c rootfs.Change, modTime time.Time) *tar.Header {
 	h := &tar.Header{Name: c.Name, Mode: unixMode(c.Mode), ModTime: modTime}
 	if c.Prior != nil {
@@ -150,7 +151,7 @@ func changeHeader(c rootfs.Change, modTime time.Time) *tar.Header {
 	return h
 }
 
-// keptXattrs leaves out what is about the content that was replaced.
+// keptXattrs drops the attributes that describe the replaced content.
 func keptXattrs(records map[string]string) map[string]string {
 	var kept map[string]string
 	for key, value := range records {
@@ -172,5 +173,5 @@ func unixMode(mode fs.FileMode) int64 {
 	return bits
 }
 
-// tarBlock is what an archive is made of.
+// tarBlock is the size of a block in a tar archive.
 const tarBlock = 512

@@ -11,10 +11,10 @@ import (
 	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
-// annotate edits the annotations of a manifest: sets those that were asked for,
-// and what the image was made from. An image that was patched before keeps
-// naming the one before its first patch, and one that is what it was then names
-// what that named.
+// annotate sets the annotations of the options and names the base of the image
+// in a manifest. If the image was patched before, the base stays the image
+// before the first patch. If the change restores the original image, the
+// annotations name the original's base again.
 func (u *updater) annotate(o *oci.Object, it *item, c imageChange) error {
 	all, err := o.Child("annotations")
 	if err != nil {
@@ -41,23 +41,23 @@ func (u *updater) annotate(o *oci.Object, it *item, c imageChange) error {
 	return o.SetOrRemove("annotations", all)
 }
 
-// Annotations that say what an image was made from, see "Pre-Defined Annotation
-// Keys" in the OCI image specification.
+// Annotations that name the base of an image, see "Pre-Defined Annotation Keys"
+// in the OCI image specification.
 const (
 	baseDigest = "org.opencontainers.image.base.digest"
 	baseName   = "org.opencontainers.image.base.name"
 
-	// basePrior has the values of the two that an image had before its first
-	// patch, as a JSON object, where it had any; and the annotations themselves
-	// where they were empty.
+	// basePrior is a JSON object with the values that the two annotations had
+	// before the first patch. If the image had an empty "annotations" member,
+	// basePrior holds that member.
 	basePrior = "io.github.certgraft.base.prior"
-	// priorNext is a member of basePrior where the name did not follow the digest:
-	// the annotation that followed the name, or "" if none did.
+	// priorNext is a member of basePrior if the name did not follow the digest.
+	// It holds the annotation that followed the name, or "".
 	priorNext = "next"
 )
 
-// rebase has annotations name an image as the base, digest and name together:
-// one without the other would be about another image.
+// rebase names an image as the base, by digest and name together: one without
+// the other would describe another image.
 func (u *updater) rebase(all *oci.Object, was json.RawMessage, digest Digest) error {
 	prior, err := priorOf(all)
 	if err != nil {
@@ -82,7 +82,7 @@ func (u *updater) rebase(all *oci.Object, was json.RawMessage, digest Digest) er
 	return all.Set(baseName, u.name)
 }
 
-// priorOf returns the base that annotations name.
+// priorOf returns the base that the annotations name.
 func priorOf(all *oci.Object) (*oci.Object, error) {
 	prior, err := oci.ParseObject([]byte("{}"))
 	if err != nil {
@@ -101,8 +101,8 @@ func priorOf(all *oci.Object) (*oci.Object, error) {
 	return prior, err
 }
 
-// debase gives annotations the base back that they named before the first patch,
-// and returns the annotations where they were empty.
+// debase restores the base that the annotations named before the first patch.
+// It returns the original "annotations" member if that was empty.
 func debase(all *oci.Object) (json.RawMessage, error) {
 	var text string
 	if err := all.Get(basePrior, &text); err != nil {
@@ -110,7 +110,7 @@ func debase(all *oci.Object) (json.RawMessage, error) {
 	}
 	all.Remove(basePrior)
 	prior, err := oci.ParseObject([]byte(text))
-	if err != nil || prior.Len() == 0 { // no base was named, or someone else wrote this
+	if err != nil || prior.Len() == 0 { // no base was named, or another program wrote this
 		all.Remove(baseDigest)
 		all.Remove(baseName)
 		if text == "null" || err == nil {
@@ -137,8 +137,8 @@ func debase(all *oci.Object) (json.RawMessage, error) {
 	return nil, err
 }
 
-// placeOfName returns where the name of the base was: behind the digest, but for
-// what prior says.
+// placeOfName returns the place of the base's name: after the digest, unless
+// prior says otherwise.
 func placeOfName(all, prior *oci.Object) (int, error) {
 	if prior.Raw(priorNext) == nil {
 		return all.Index(baseDigest) + 1, nil
@@ -151,7 +151,8 @@ func placeOfName(all, prior *oci.Object) (int, error) {
 	return all.Len(), err
 }
 
-// patched reports whether an image was patched before, whoever built on it since.
+// patched reports whether an image was patched before, even if others built on
+// it since.
 func (u *updater) patched(it *item) bool {
 	return u.rewrittenStep(it.config.History) >= 0 || u.hasOwn(it, len(it.manifest.Layers))
 }
@@ -161,7 +162,8 @@ func (u *updater) hasOwn(it *item, n int) bool {
 	return slices.ContainsFunc(u.layersOf(it, n), func(l *layer.Listing) bool { return l != nil && l.Own })
 }
 
-// restores reports whether a change leaves nothing of certgraft's in an image.
+// restores reports whether a change removes the last trace of certgraft from an
+// image.
 func (u *updater) restores(it *item, c imageChange) bool {
 	switch {
 	case c.sameLayer || c.layer != nil || len(c.sources) > 0 || u.hasOwn(it, len(it.manifest.Layers)-c.own):

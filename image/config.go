@@ -9,7 +9,7 @@ import (
 	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
-// rewriteConfig returns the config that the image is to have, or nil if it
+// rewriteConfig returns the new config of the image, or nil if the config
 // stays.
 func (u *updater) rewriteConfig(it *item, c imageChange) ([]byte, error) {
 	o, err := oci.ParseObject(it.rawConfig)
@@ -31,7 +31,7 @@ func (u *updater) rewriteConfig(it *item, c imageChange) ([]byte, error) {
 	return o.Encode(), nil
 }
 
-// editSettings sets the environment and the labels where they are to change.
+// editSettings sets the environment and the labels if they change.
 func (u *updater) editSettings(o *oci.Object, it *item, c imageChange) (changed bool, err error) {
 	if slices.Equal(c.env, it.config.Config.Env) && !u.relabels(it) {
 		return false, nil
@@ -46,14 +46,14 @@ func (u *updater) editSettings(o *oci.Object, it *item, c imageChange) (changed 
 	if err := settings.SetAll("Labels", u.opt.Labels); err != nil {
 		return false, err
 	}
-	if settings.Len() == 0 && o.Index("config") == o.Len()-1 { // it came with the variables, see emptyEnv
+	if settings.Len() == 0 && o.Index("config") == o.Len()-1 { // "config" was added for the variables, see emptyEnv
 		o.Remove("config")
 		return true, nil
 	}
 	return true, o.Set("config", settings)
 }
 
-// relabels reports whether the config lacks a label that is wanted.
+// relabels reports whether the config lacks a label of the options.
 func (u *updater) relabels(it *item) bool {
 	for key, value := range u.opt.Labels {
 		if was, ok := it.config.Config.Labels[key]; !ok || was != value {
@@ -63,8 +63,8 @@ func (u *updater) relabels(it *item) bool {
 	return false
 }
 
-// editEnv has settings hold the variables in now in the place of those in was. A
-// variable that stays keeps its bytes, and one that changed its place.
+// editEnv replaces the variables of was by those of now in settings. A variable
+// that stays keeps its bytes; a variable with a new value keeps its place.
 func editEnv(settings *oci.Object, was, now []string) error {
 	if slices.Equal(was, now) {
 		return nil
@@ -99,9 +99,9 @@ func editEnv(settings *oci.Object, was, now []string) error {
 	return settings.Set("Env", list)
 }
 
-// emptyEnv takes the last variable out. A config that had none before it was
-// edited had no member for them, or one that is null: the first if it is the last
-// member now, where [oci.Object.Set] puts a new one.
+// emptyEnv removes the last variable. A config without variables either lacks
+// the member or has null. The member was missing if it is the last one now:
+// [oci.Object.Set] appends a new member.
 func emptyEnv(settings *oci.Object) error {
 	if settings.Index("Env") == settings.Len()-1 {
 		settings.Remove("Env")
@@ -133,9 +133,9 @@ func editDiffIDs(o *oci.Object, c imageChange) error {
 	return errors.Join(rootfs.Set("diff_ids", ids), o.Set("rootfs", rootfs))
 }
 
-// editHistory enters the new layer, or that layers were edited, which is a step
-// without one. An image that has no history gets none: one entry for several
-// layers would be about the wrong one.
+// editHistory enters the new layer. For edited layers it enters a step without
+// a layer. An image without a history gets none: a single entry for several
+// layers would describe the wrong one.
 func (u *updater) editHistory(o *oci.Object, it *item, c imageChange) error {
 	steps, err := o.List("history")
 	if err != nil || steps.Len() == 0 {
@@ -154,7 +154,7 @@ func (u *updater) editHistory(o *oci.Object, it *item, c imageChange) error {
 	return o.Set("history", steps)
 }
 
-// staleStep returns the place of the step of what is replaced, else -1.
+// staleStep returns the place of the step that the change replaces, else -1.
 func (u *updater) staleStep(steps []oci.History, c imageChange) int {
 	i := -1
 	if c.own > 0 {
@@ -166,9 +166,9 @@ func (u *updater) staleStep(steps []oci.History, c imageChange) int {
 	return i
 }
 
-// newStep returns the step of a change. In named are the sources that the step
-// before it named; of those that are left by a removal it names no others, which
-// are from other layers.
+// newStep returns the step of a change. named holds the sources of the replaced
+// step. A removal names only sources from that step: the others belong to other
+// layers.
 func (u *updater) newStep(it *item, c imageChange, named []string) oci.History {
 	verb, comment, sources := "patch", "CA certificates", unite(named, u.opt.Sources)
 	if c.sources != nil {

@@ -12,17 +12,17 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// editRun is an edit that was run on the root of an image.
+// editRun is the result of an edit of one root.
 type editRun struct {
-	own             int // layers on top that the changes stand for
+	own             int // layers on top that the changes replace
 	base            *tree
 	config          *Config
-	before, changes []rootfs.Change // those of an earlier update, and all
+	before, changes []rootfs.Change // the changes of an earlier update, and all changes
 }
 
-// runEdit runs the edit on one image. Where it comes upon the place of a layer
-// that was not read, that is read and the edit runs anew: it may have taken what
-// is there for missing.
+// runEdit runs the edit on one image. If the edit touches the place of a
+// skipped layer, runEdit reads the layer and runs the edit again: the edit may
+// have taken a file there for missing.
 func (u *updater) runEdit(ctx context.Context, it *item) (*editRun, error) {
 	for again := false; ; again = true {
 		e, err := u.tryEdit(ctx, it, again)
@@ -39,8 +39,8 @@ func (u *updater) runEdit(ctx context.Context, it *item) (*editRun, error) {
 	}
 }
 
-// tryEdit runs the edit with what was read. What it returns is nil if it did not
-// come to that.
+// tryEdit runs the edit on the layers read so far. It returns nil if it fails
+// before the edit.
 func (u *updater) tryEdit(ctx context.Context, it *item, again bool) (*editRun, error) {
 	own := u.ownLayer(it)
 	base, err := u.tree(ctx, it, len(it.manifest.Layers)-own)
@@ -64,8 +64,8 @@ func (u *updater) tryEdit(ctx context.Context, it *item, again bool) (*editRun, 
 	return e, err
 }
 
-// readSkipped reads the layers whose places an edit came upon, and reports
-// whether there are any.
+// readSkipped reads the layers whose places the edit touched, and reports
+// whether any place was touched.
 func (u *updater) readSkipped(ctx context.Context, it *item, places *skippedPlaces) (bool, error) {
 	if len(places.touched) == 0 {
 		return false, nil
@@ -79,8 +79,8 @@ func (u *updater) readSkipped(ctx context.Context, it *item, places *skippedPlac
 	return true, u.reader.ReadAll(ctx, u.wanted(it, false))
 }
 
-// touchOwn notes the places that an earlier update changed something in: what it
-// took away there is not seen to be away.
+// touchOwn notes each place that an earlier update changed: a tree without a
+// skipped layer does not show what the update removed there.
 func (u *updater) touchOwn(it *item, own int, base *tree) error {
 	if own == 0 {
 		return nil
@@ -94,8 +94,8 @@ func (u *updater) touchOwn(it *item, own int, base *tree) error {
 	})
 }
 
-// replayOwn makes the changes of an earlier Update anew: what is edited then is
-// all of them together, against the image without them.
+// replayOwn repeats the changes of an earlier Update. The edit then gives all
+// changes together, against the image without that update.
 func (u *updater) replayOwn(ctx context.Context, it *item, own int, root *rootfs.Overlay) error {
 	if own == 0 {
 		return nil
@@ -115,7 +115,7 @@ func (u *updater) replayOwn(ctx context.Context, it *item, own int, root *rootfs
 	return replay(root, upper, ".", content)
 }
 
-// replay makes what a layer does to the directory at, and below it.
+// replay applies a layer's changes to the directory at, and below it.
 func replay(root *rootfs.Overlay, dir *layer.Node, at string, content func(*layer.Node) ([]byte, error)) error {
 	for base, n := range dir.Dir.All() {
 		if err := replayOne(root, n, path.Join(at, base), content); err != nil {
@@ -147,7 +147,8 @@ func replayOne(root *rootfs.Overlay, n *layer.Node, name string, content func(*l
 	return root.WriteFile(name, data, fs.FileMode(n.Mode).Perm())
 }
 
-// clearFor takes away what is at name where n hides it instead of changing it.
+// clearFor removes the file or directory at name if n hides it instead of
+// changing it.
 func clearFor(root *rootfs.Overlay, n *layer.Node, name string) error {
 	info, err := root.Lstat(name)
 	switch {

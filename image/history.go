@@ -8,8 +8,9 @@ import (
 	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
-// copies returns for each layer where it only copies to, as the history says, or
-// "". Without a history that is of these layers there is nothing.
+// copies returns, for each layer, the path to which it only copies according to
+// the history, or "". It returns nil if the history does not describe these
+// layers.
 func (it *item) copies() []string {
 	var steps []string
 	workdir := ""
@@ -30,18 +31,18 @@ func (it *item) copies() []string {
 	return steps
 }
 
-// cutStep returns what follows an instruction, as BuildKit or the classic
-// builder write it.
+// cutStep returns the text after an instruction, in the format of BuildKit or
+// of the classic builder.
 func cutStep(createdBy, instruction string) (string, bool) {
 	text := strings.TrimSpace(strings.TrimPrefix(createdBy, "/bin/sh -c #(nop)"))
 	rest, ok := strings.CutPrefix(text, instruction)
 	return strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(rest), "# buildkit")), ok
 }
 
-// copyTo returns the absolute path to which a step only copies, or "" if it may
-// do something else, or is not from a builder whose history is exact: BuildKit
-// ("COPY --chown=1 a b /to # buildkit") and the classic one ("/bin/sh -c #(nop)
-// COPY dir:… in /to"), which buildah writes as well.
+// copyTo returns the absolute path to which a step only copies. It returns ""
+// if the step may do more, or if the builder's history is not exact. Exact are
+// BuildKit ("COPY --chown=1 a b /to # buildkit") and the classic builder
+// ("/bin/sh -c #(nop) COPY dir:… in /to"), whose format buildah also writes.
 func copyTo(createdBy, workdir string) string {
 	classic := strings.HasPrefix(createdBy, "/bin/sh -c #(nop) ")
 	if !classic && !strings.HasSuffix(createdBy, " # buildkit") {
@@ -61,8 +62,8 @@ func copyTo(createdBy, workdir string) string {
 	return ""
 }
 
-// join resolves a path that is relative to the working directory; "" is a
-// directory that is not known.
+// join resolves a path against the working directory; "" is an unknown
+// directory.
 func join(workdir, to string) string {
 	switch {
 	case strings.ContainsAny(to, "$\"'"):
@@ -75,7 +76,7 @@ func join(workdir, to string) string {
 	return path.Join(workdir, to)
 }
 
-// step returns the beginning of what the history says of a layer.
+// step returns the first 60 characters of a layer's step in the history.
 func (it *item) step(layer int) string {
 	for _, h := range it.config.History {
 		if h.EmptyLayer {
@@ -92,7 +93,7 @@ func (it *item) step(layer int) string {
 	return ""
 }
 
-// ownStep returns the place of the step of the topmost layer, if that is ours,
+// ownStep returns the place of the topmost layer's step if certgraft wrote it,
 // else -1.
 func (u *updater) ownStep(steps []oci.History) int {
 	for i, step := range slices.Backward(steps) {
@@ -106,8 +107,7 @@ func (u *updater) ownStep(steps []oci.History) int {
 	return -1
 }
 
-// rewrittenStep returns the place of the step that says that layers were edited,
-// else -1.
+// rewrittenStep returns the place of the step for edited layers, else -1.
 func (u *updater) rewrittenStep(steps []oci.History) int {
 	return slices.IndexFunc(steps, func(step oci.History) bool { return step.EmptyLayer && u.isOurs(step) })
 }
@@ -118,7 +118,7 @@ func (u *updater) isOurs(step oci.History) bool {
 	})
 }
 
-// sourcesOf returns the sources that a step of ours says are patched in.
+// sourcesOf returns the sources that a step of certgraft's patched in.
 func sourcesOf(step oci.History) []string {
 	if words := strings.Fields(step.CreatedBy); len(words) > 2 && words[1] == "patch" {
 		return words[2:]

@@ -8,7 +8,7 @@ import (
 	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
-// update updates an item and what is in it.
+// update updates an item and its children.
 func (u *updater) update(ctx context.Context, it *item) error {
 	switch {
 	case it.kind == indexItem:
@@ -23,8 +23,8 @@ func (u *updater) update(ctx context.Context, it *item) error {
 	return nil
 }
 
-// updateIndex updates what is in an index and enters what it became. An index
-// of which nothing changed keeps its bytes.
+// updateIndex updates the children of an index and enters their new
+// descriptors. An index without changes keeps its bytes.
 func (u *updater) updateIndex(ctx context.Context, it *item) error {
 	was := map[*item]Digest{}
 	for _, child := range it.children {
@@ -53,8 +53,8 @@ func (u *updater) updateIndex(ctx context.Context, it *item) error {
 	return u.rewriteIndex(it)
 }
 
-// judgeAttestations drops the attestations of images that are not there any
-// more: they say of a digest what is true of no image in the index.
+// judgeAttestations drops attestations whose image changed or was dropped: they
+// would describe a digest that the index no longer names.
 func (u *updater) judgeAttestations(it *item, was map[*item]Digest) {
 	if u.opt.KeepAttestations {
 		return
@@ -79,7 +79,7 @@ func (u *updater) judgeAttestations(it *item, was map[*item]Digest) {
 	}
 }
 
-// rewriteIndex edits the index as it was written.
+// rewriteIndex edits the raw JSON of the index.
 func (u *updater) rewriteIndex(it *item) error {
 	o, err := oci.ParseObject(it.raw)
 	if err != nil {

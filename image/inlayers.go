@@ -20,22 +20,22 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// inLayers is how changes are put into the layers that hold what they change.
+// inLayers puts each change into the layer that holds the changed name.
 type inLayers struct {
 	it      *item
-	layers  []*layer.Listing // nil is one that was not read
+	layers  []*layer.Listing // nil for a layer that was not read
 	base    *tree
 	copies  []string // where each layer only copies to, as the history says, or ""
 	modTime time.Time
 
 	changes map[string]rootfs.Change
-	covers  map[string]bool         // names below which nothing is to be left
-	places  []map[string]int        // of the changed names, in each layer
-	hidden  []map[string]int        // of the whiteouts of changed names, in each layer
-	floor   map[string]int          // the lowest layer in which a name is not out of sight
+	covers  map[string]bool         // changed directories that are removed or become files: entries below go
+	places  []map[string]int        // changed names and their entries, by layer
+	hidden  []map[string]int        // changed names and their whiteouts, by layer
+	floor   map[string]int          // the lowest layer in which a name is visible
 	links   map[string][]linkedName // hard links to changed names
 	edits   map[int]*layer.Edit
-	stale   map[string]bool // names that go since they are about the layer as it was
+	stale   map[string]bool // names that are removed because they describe the unedited layer
 }
 
 type linkedName struct {
@@ -43,8 +43,8 @@ type linkedName struct {
 	name  string
 }
 
-// rewriteLayers puts changes into the layers that hold what they change, and
-// returns what these become.
+// rewriteLayers puts changes into the layers that hold the changed names, and
+// returns the new layers by place.
 func (u *updater) rewriteLayers(ctx context.Context, it *item, base *tree, changes []rootfs.Change, n int) (map[int]*layer.Built, error) {
 	p := &inLayers{it: it, base: base, copies: it.copies(), modTime: u.modTime(it), edits: map[int]*layer.Edit{}, stale: map[string]bool{}, layers: u.layersOf(it, n)}
 	changes = visible(changes)
@@ -74,7 +74,7 @@ func (u *updater) rewriteLayers(ctx context.Context, it *item, base *tree, chang
 	return made, nil
 }
 
-// survey notes where in the layers something is said of the names that change.
+// survey notes each entry of the layers that is about a changed name.
 func (p *inLayers) survey(changes []rootfs.Change) error {
 	p.changes, p.covers, p.floor, p.links = map[string]rootfs.Change{}, map[string]bool{}, map[string]int{}, map[string][]linkedName{}
 	for _, c := range changes {
@@ -123,7 +123,7 @@ func (p *inLayers) look(number, i int, e *layer.Entry, places, hidden map[string
 
 func (p *inLayers) has(name string) bool { _, ok := p.changes[name]; return ok }
 
-// below reports whether a name is below one that goes or becomes a file.
+// below reports whether a name is below one that is removed or becomes a file.
 func (p *inLayers) below(name string) bool {
 	if len(p.covers) == 0 {
 		return false
@@ -143,7 +143,7 @@ func (p *inLayers) edit(number int) *layer.Edit {
 	return p.edits[number]
 }
 
-// place decides where one change goes.
+// place decides which layer gets a change.
 func (p *inLayers) place(c rootfs.Change) error {
 	made := &layer.Made{Header: changeHeader(c, p.modTime), Data: c.Data}
 	made.Header.Format = tar.FormatPAX
@@ -158,7 +158,7 @@ func (p *inLayers) place(c rootfs.Change) error {
 		edit := p.edit(home)
 		edit.Added = append(edit.Added, *made)
 		if i, ok := p.hidden[home][c.Name]; ok {
-			edit.Instead[i] = nil // a whiteout of what it now has
+			edit.Instead[i] = nil // the whiteout of the name
 		}
 		return nil
 	}
@@ -183,14 +183,14 @@ func (p *inLayers) place(c rootfs.Change) error {
 	return nil
 }
 
-// lower reports whether a layer below has the name.
+// lower reports whether a lower layer has the name.
 func (p *inLayers) lower(number int, name string) bool {
 	return slices.ContainsFunc(p.places[:number], func(names map[string]int) bool { _, ok := names[name]; return ok })
 }
 
-// home returns the layer for a new name: the one that holds the directory. One
-// that only copies elsewhere, as the history says, is none: it would not be read
-// the next time.
+// home returns the layer for a new name: the layer that holds the directory, or
+// the nearest that fits. A layer that only copies elsewhere according to the
+// history does not fit: the next run would skip it.
 func (p *inLayers) home(name string) (int, error) {
 	home := p.floor[name]
 	for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
@@ -216,8 +216,8 @@ func (p *inLayers) fits(i int) bool {
 	return p.layers[i] != nil && !oci.IsForeign(p.it.manifest.Layers[i].MediaType) && (i >= len(p.copies) || p.copies[i] == "" || !aside(p.copies[i]))
 }
 
-// finish puts what is added in order, with the directories above that the layer
-// does not have, as the image has them.
+// finish sorts the added entries. It also adds the directories above them that
+// the layer lacks, as the image has them.
 func (p *inLayers) finish() error {
 	for number, edit := range p.edits {
 		have := map[string]bool{}
@@ -226,7 +226,7 @@ func (p *inLayers) finish() error {
 			if e.Type == tar.TypeDir && len(edit.Added) > 0 {
 				have[e.Name] = true
 			}
-			if stale && e.Name == layer.TOCName { // a table of contents that is none any more
+			if stale && e.Name == layer.TOCName { // the table of contents no longer describes the layer
 				edit.Instead[i], p.stale[e.Name] = nil, true
 			}
 			return nil
@@ -254,11 +254,11 @@ func (p *inLayers) addParents(edit *layer.Edit, a layer.Made, have map[string]bo
 	}
 }
 
-// check makes the root of the edited layers: the changes are in it, and all else
-// is as it was.
+// check stacks the edited layers. The root must have all changes, and nothing
+// else may differ.
 func (p *inLayers) check() error {
 	rest := p.rest(p.base.Root)
-	p.base = nil // there is room for one tree
+	p.base = nil // memory has room for one tree
 	layers := slices.Clone(p.layers)
 	for number, edit := range p.edits {
 		if d := p.it.manifest.Layers[number]; oci.IsForeign(d.MediaType) {
@@ -284,7 +284,7 @@ func (p *inLayers) check() error {
 	return nil
 }
 
-// holds reports whether a change is in a root.
+// holds reports whether a root has a change.
 func holds(n *layer.Node, c rootfs.Change) bool {
 	switch {
 	case c.Removed || n == nil:
@@ -297,14 +297,14 @@ func holds(n *layer.Node, c rootfs.Change) bool {
 	return !n.IsDir() && n.Kept && string(n.Extra().Data) == string(c.Data)
 }
 
-// rest names all of a root that no change is about: two roots with the same rest
-// are alike but for the changes. It is a digest, since of an image with hundreds
-// of thousands of files two trees at a time are too many.
+// rest returns a digest of all names without a change. Two roots with the same
+// digest differ only in the changes. A digest saves memory: two trees of
+// hundreds of thousands of files are too large.
 func (p *inLayers) rest(root *layer.Node) Digest {
 	sum := oci.NewSum()
 	w := bufio.NewWriter(sum)
 	p.describe(w, root, ".")
-	_ = w.Flush() // a hash takes everything
+	_ = w.Flush() // a hash never fails
 	return sum.Digest()
 }
 

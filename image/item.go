@@ -8,7 +8,7 @@ import (
 	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
-// item is a manifest, or an index with what it holds.
+// item is a manifest, or an index with its children.
 type item struct {
 	kind     itemKind
 	desc     Descriptor
@@ -18,10 +18,10 @@ type item struct {
 
 	config    *oci.RunConfig // of an image
 	rawConfig []byte
-	selected  bool     // the image is to be updated
-	absent    bool     // its content is not where the image is
-	dropped   string   // why it is not in the index any more
-	left      string   // why it is left as it is
+	selected  bool     // the image will be updated
+	absent    bool     // the place of the image does not hold the content
+	dropped   string   // why the index no longer names it
+	left      string   // why it stays unchanged
 	skipped   []string // for each layer where it copies to if it is not read, else ""
 }
 
@@ -30,11 +30,12 @@ type itemKind int
 const (
 	imageItem itemKind = iota
 	indexItem
-	attestationItem // says something of an image of the same index
-	otherItem       // no image
+	attestationItem // describes an image of the same index
+	otherItem       // not an image
 )
 
-// platform returns what the image runs on, as its config says.
+// platform returns the platform of the image: that of the config, else that of
+// the descriptor.
 func (it *item) platform() Platform {
 	switch {
 	case it.config != nil:
@@ -79,7 +80,7 @@ func (it *item) what() string {
 	return "image for " + it.platform().String()
 }
 
-// empty reports whether an index holds no image any more.
+// empty reports whether an index no longer holds an image.
 func (it *item) empty() bool {
 	if it.kind != indexItem || len(it.children) == 0 {
 		return false
@@ -87,7 +88,7 @@ func (it *item) empty() bool {
 	return !slices.ContainsFunc(it.children, func(c *item) bool { return c.kind != attestationItem && c.dropped == "" && !c.empty() })
 }
 
-// all yields the item and what is in it, in order.
+// all yields the item and all items below it, in order.
 func (it *item) all() iter.Seq[*item] {
 	return func(yield func(*item) bool) { it.walk(yield) }
 }
@@ -104,7 +105,7 @@ func (it *item) walk(yield func(*item) bool) bool {
 	return true
 }
 
-// images yields the images that are to be updated.
+// images yields the images to update.
 func (it *item) images() iter.Seq[*item] {
 	return func(yield func(*item) bool) {
 		for i := range it.all() {

@@ -19,12 +19,12 @@ import (
 	"github.com/certgraft/certgraft/internal/hint"
 )
 
-// A Location is a place that keeps an image: a tag of a repository, a directory,
-// a file or a name in an engine. [Locations.Parse] makes one; the zero value is
-// none.
+// A Location is a place that keeps an image: a tag of a repository, a
+// directory, a file or a name in an engine. [Locations.Parse] makes one; the
+// zero value is invalid.
 type Location struct{ place place }
 
-// place is what gets and puts images.
+// place gets and puts images.
 type place interface {
 	String() string
 	Get(ctx context.Context) (*Image, error)
@@ -34,18 +34,18 @@ type place interface {
 // String returns the location as users write it.
 func (at Location) String() string { return at.place.String() }
 
-// Get returns the image that is there. Its layers are read later.
+// Get returns the image at the location. Its layers are read later.
 func (at Location) Get(ctx context.Context) (*Image, error) { return at.place.Get(ctx) }
 
-// Put has the location keep the image, from wherever that is. What is there
-// already is not moved again, and the name of the image is given last: nobody
-// sees half of it.
+// Put stores the image at the location, wherever the image comes from. Content
+// that the location already has is not moved again. The name comes last, so no
+// reader sees half an image.
 func (at Location) Put(ctx context.Context, img *Image) error { return at.place.Put(ctx, img) }
 
-// Replace is [Location.Put] for what becomes of the image that was got from there,
-// unless the name stands for another meanwhile, see [Location.Unmoved]. Of two
-// processes that replace an image in a layout or an archive one does, and the other
-// gets that error.
+// Replace is [Location.Put] for the new form of an image from the same
+// location. It fails if the name stands for another image by now, see
+// [Location.Unmoved]. Two processes may replace an image in a layout or an
+// archive at once: one succeeds, and the other gets that error.
 func (at Location) Replace(ctx context.Context, was, img *Image) error {
 	still := func() error { return at.Unmoved(ctx, was) }
 	if file, ok := at.place.(lockable); ok {
@@ -57,7 +57,7 @@ func (at Location) Replace(ctx context.Context, was, img *Image) error {
 	return at.Put(ctx, img)
 }
 
-// lockable is a place that others write to one at a time.
+// lockable is a place that one process at a time writes to.
 type lockable interface {
 	PutIf(ctx context.Context, img *Image, still func() error) error
 }
@@ -68,7 +68,8 @@ func (at Location) IsStream() bool {
 	return ok && f.Path == "-"
 }
 
-// Makes returns an error if nothing can be written there, as its name alone says.
+// Makes returns an error if the name alone shows that the location is not
+// writable.
 func (at Location) Makes() error {
 	if archive, ok := at.place.(*store.Archive); ok {
 		return archive.Makes()
@@ -82,15 +83,15 @@ func (at Location) IsRegistry() bool {
 	return ok
 }
 
-// IsDigest reports whether the location is in a registry, and named by digest:
-// nothing else can be put there.
+// IsDigest reports whether the location is in a registry and named by digest.
+// Only the image with that digest can be put there.
 func (at Location) IsDigest() bool {
 	r, ok := at.place.(*registry.Location)
 	return ok && r.IsDigest()
 }
 
-// Pinned returns how the image is named once it was put there: by its digest
-// where the location is a registry, else as the user did.
+// Pinned returns the name of the image after Put: by digest in a registry, else
+// the user's name.
 func (at Location) Pinned(digest Digest) string {
 	if r, ok := at.place.(*registry.Location); ok {
 		return r.Pinned(digest)
@@ -98,9 +99,9 @@ func (at Location) Pinned(digest Digest) string {
 	return at.String()
 }
 
-// Place returns the location in one spelling: what keeps images, and the name of
-// the image there. A layout or an archive has "" for whichever image it holds, if
-// that is one.
+// Place returns the location in one spelling: the keeper of images, and the
+// name of the image there. The name is "" for a layout or an archive whose only
+// image the user did not name.
 func (at Location) Place() (where, name string) {
 	switch place := at.place.(type) {
 	case *registry.Location:
@@ -118,7 +119,7 @@ func (at Location) Place() (where, name string) {
 	return at.String(), ""
 }
 
-// realPath returns the path of a file that may not exist yet, links followed.
+// realPath follows the links in the path of a file that may not exist yet.
 func realPath(name string) string {
 	if dir, err := filepath.EvalSymlinks(filepath.Dir(name)); err == nil {
 		name = filepath.Join(dir, filepath.Base(name))
@@ -132,8 +133,9 @@ func realPath(name string) string {
 	return name
 }
 
-// About returns what a registry has that is about an image of that digest, and stays
-// about it: signatures, attestations and referrers. Elsewhere there are none.
+// About lists the content of a registry that describes the image with that
+// digest and stays attached to it: signatures, attestations and referrers.
+// Other places have no such content.
 func (at Location) About(ctx context.Context, digest Digest) []string {
 	if r, ok := at.place.(*registry.Location); ok {
 		return r.About(ctx, digest)
@@ -141,8 +143,8 @@ func (at Location) About(ctx context.Context, digest Digest) []string {
 	return nil
 }
 
-// Unmoved returns an error if the tag from which the image came stands for
-// another image now, in a registry, a layout or an archive. An engine is not asked.
+// Unmoved returns an error if the tag of the image stands for another image by
+// now, in a registry, a layout or an archive. An engine is not asked.
 func (at Location) Unmoved(ctx context.Context, img *Image) (err error) {
 	var there Digest
 	switch place := at.place.(type) {
@@ -172,7 +174,7 @@ func digestAt(ctx context.Context, from place) (Digest, error) {
 	return img.Descriptor.Digest, nil
 }
 
-// Advice says who cannot read the image there, or "".
+// Advice names engines that cannot read the image there, or returns "".
 func (at Location) Advice(img *Image) string {
 	archive, _ := at.place.(*store.Archive)
 	_, dir := at.place.(*store.Dir)
@@ -182,26 +184,27 @@ func (at Location) Advice(img *Image) string {
 	return "the image has Docker's media types, by which skopeo 1.9 of Debian 12 finds nothing in an OCI layout: for that write docker-archive:FILE, or to a registry"
 }
 
-// Locations knows how to reach images. It is safe for concurrent use; what is
-// set must not change once it is used.
+// Locations makes locations. It is safe for concurrent use; the fields must not
+// change after the first use.
 type Locations struct {
 	Stdin  io.Reader // of "-" in docker-archive:- and oci-archive:-
 	Stdout io.Writer
 
-	Insecure  []string       // hosts, with ports where there are, of registries that may be spoken to in plain http
-	CAs       *x509.CertPool // that vouch for registries; nil is [certs.ServerRoots]
+	Insecure  []string       // registries for plain http, as HOST or HOST:PORT
+	CAs       *x509.CertPool // trusted for registries; nil is [certs.ServerRoots]
 	UserAgent string
-	Transport http.RoundTripper // below all else; nil is one of its own
-	Jobs      int               // blobs that are moved at a time; 0 is 4
+	Transport http.RoundTripper // sends all requests; nil is a new transport
+	Jobs      int               // blobs moved at a time; 0 is 4
 	Logger    *slog.Logger      // nil is silent
 
-	// Env returns variables of the process, as [os.Getenv]: those by which Docker
-	// and Podman find an engine and the accounts for registries. Nil reads no variable.
+	// Env returns variables of the process, as [os.Getenv]. Docker and Podman
+	// find an engine and the accounts for registries by them. A nil Env has no
+	// variables.
 	Env func(name string) string
 
-	// Progress is told how much of a transfer is done, in bytes as they are sent;
-	// nil is nobody. What is begun again starts at 0 anew. It may be called from
-	// several goroutines.
+	// Progress is called during a transfer, with the bytes sent so far. nil
+	// reports nothing. A transfer that starts again starts at 0. Several
+	// goroutines may call Progress at once.
 	Progress func(what string, done, total int64)
 
 	made   sync.Once
@@ -245,11 +248,11 @@ func (l *Locations) parse(text string) (place, error) {
 	return &store.Engine{Text: text, Name: rest, Env: l.env}, nil
 }
 
-// Transports are the prefixes of locations. Without one it is a reference to a
-// registry.
+// Transports are the prefixes of locations. A location without one is a
+// reference to a registry.
 var transports = []string{"docker://", "oci:", "oci-archive:", "docker-archive:", "docker-daemon:"}
 
-// HasTransport reports whether text is a location for sure: it starts with the
+// HasTransport reports whether text is certainly a location: it starts with the
 // name of a transport.
 func HasTransport(text string) bool {
 	for _, t := range transports {
@@ -260,8 +263,8 @@ func HasTransport(text string) bool {
 	return false
 }
 
-// registries returns the client of registries, which is made when it is first
-// used.
+// registries returns the client of registries, which it makes on the first
+// call.
 func (l *Locations) registries() *registry.Client {
 	l.made.Do(func() {
 		c := &l.client
@@ -279,18 +282,18 @@ func (l *Locations) env(name string) string {
 }
 
 // CacheRepo returns the cache in the repository that text names, as
-// REGISTRY/REPOSITORY. It is told by warn, once for reading and once for writing,
-// that the repository is done without, and why; warn may be called from several
-// goroutines.
+// REGISTRY/REPOSITORY. It calls warn when the repository fails, once for
+// reading and once for writing. The cache then ignores the repository. Several
+// goroutines may call warn at once.
 func (l *Locations) CacheRepo(text string, readOnly bool, warn func(message string)) (*CacheRepo, error) {
 	return known.OpenRepo(l.registries(), text, readOnly, warn)
 }
 
-// Compress returns the image with the layers compressed that are not, as an
-// engine does before it pushes: an archive of docker save has them plain. An
-// index is left as it is. The layers are compressed twice, once to learn their
-// digests and once when they are read, so that nothing is held or kept on disk.
-// Layers has what became of each that was compressed.
+// Compress returns the image with its plain layers compressed, as an engine
+// compresses them before a push: docker save writes plain layers. An index
+// stays as it is. Each layer is compressed twice, once for its digest and once
+// when it is read. So neither memory nor disk holds it. layers maps each plain
+// layer to its compressed descriptor.
 func Compress(ctx context.Context, img *Image, jobs int) (packed *Image, layers map[Digest]Descriptor, err error) {
 	return store.Compress(ctx, img, jobs)
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/certgraft/certgraft/internal/hint"
 )
 
-// rewrite edits config and manifest of an image as they were written.
+// rewrite edits the raw JSON of an image's config and manifest.
 func (u *updater) rewrite(it *item, c imageChange) error {
 	config, err := u.rewriteConfig(it, c)
 	if err != nil {
@@ -38,7 +38,7 @@ func (u *updater) rewrite(it *item, c imageChange) error {
 	return nil
 }
 
-// annotates reports whether the manifest lacks an annotation that is wanted.
+// annotates reports whether the manifest lacks an annotation of the options.
 func (u *updater) annotates(it *item) bool {
 	for key, value := range u.opt.Annotations {
 		if it.desc.MediaType == oci.ManifestType && it.manifest.Annotations[key] != value {
@@ -73,7 +73,7 @@ func editLayers(o *oci.Object, c imageChange) error {
 	return o.Set("layers", layers)
 }
 
-// redirectMember has the member key, a descriptor, name other content.
+// redirectMember points the descriptor in member key at other content.
 func redirectMember(o *oci.Object, key string, to Descriptor, content []byte) error {
 	d, err := o.Child(key)
 	if err != nil {
@@ -85,15 +85,15 @@ func redirectMember(o *oci.Object, key string, to Descriptor, content []byte) er
 	return o.Set(key, d)
 }
 
-// maxLayers is what overlay file systems take, and maxOverlay2 what Docker does by
-// them: above that it says "max depth exceeded".
+// maxLayers is the limit of overlay file systems. maxOverlay2 is the limit of
+// Docker, which fails above it with "max depth exceeded".
 const (
 	maxLayers   = 127
 	maxOverlay2 = 125
 )
 
-// deep returns what is to be said of an image that becomes too deep for some
-// engines by the layer that it gets.
+// deep returns a warning if the new layer makes the image too deep for some
+// engines, else "".
 func (c imageChange) deep(was int) string {
 	if n := was - c.own + 1; c.layer != nil && n > maxOverlay2 {
 		return fmt.Sprintf("the image has %d layers now, and Docker's overlay2 takes up to %d: --layer rewrite adds none", n, maxOverlay2)
@@ -101,8 +101,8 @@ func (c imageChange) deep(was int) string {
 	return ""
 }
 
-// relayer has a layer's descriptor, as it was written, name an edited layer. What
-// is said of its insides is not so any more.
+// relayer points a layer's descriptor at the edited layer. It removes the
+// annotations about the layer's table of contents, which no longer hold.
 func relayer(layers *oci.List, i int, to Descriptor) error {
 	o, err := layers.Object(i)
 	if err != nil {

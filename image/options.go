@@ -11,63 +11,64 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// Options say how images are updated. The zero value updates every platform
-// and reads every layer.
+// Options say how images are updated. The zero value updates every platform and
+// reads every layer.
 type Options struct {
-	Platforms          []Platform // to update; nil is all
-	KeepOtherPlatforms bool       // keep those that are not updated, as they are; else they are dropped
-	KeepAttestations   bool       // keep attestations of images that changed, which then describe images that are not there
+	Platforms          []Platform // platforms to update; nil is all
+	KeepOtherPlatforms bool       // keep the other platforms unchanged; false drops them
+	KeepAttestations   bool       // keep attestations of changed images, although they describe the unpatched image
 
-	Reads        func(name string) bool // files that an edit is likely to read; what else it reads costs a second pass over a layer
+	Reads        func(name string) bool // files that an edit is likely to read; each other file costs a second pass over its layer
 	Scan         Scan                   // which layers are read
-	MaxLayerSize int64                  // to which a layer may unpack; 0 is [layer.DefaultMaxLayerSize]
-	Cache        *Cache                 // what is known of layers; nil keeps nothing
-	CacheRepo    *CacheRepo             // the same in a registry; nil is none
+	MaxLayerSize int64                  // limit of an unpacked layer; 0 is [layer.DefaultMaxLayerSize]
+	Cache        *Cache                 // listings of layers in a directory, or nil
+	CacheRepo    *CacheRepo             // listings of layers in a registry, or nil
 	Layer        LayerMode              // where changes go
-	Memory       *Memory                // what is known of layers in this program; nil is nothing yet
-	Destinations []Location             // where the result is to be put: registries there get the layers while these are read
-	Jobs         int                    // layers that are read at a time; 0 is 4
+	Memory       *Memory                // listings of layers in this program; nil is an empty one
+	Destinations []Location             // places for the result: registries among them get the layers while these are read
+	Jobs         int                    // layers read at a time; 0 is 4
 
-	ModTime     time.Time         // of what is added; zero is the time of the image itself
-	Program     string            // that the new layer's history names
-	Sources     []string          // that it names besides
-	Labels      map[string]string // to set in the configs
-	Annotations map[string]string // to set in the manifests and the index
+	ModTime     time.Time         // of the added files; zero is the time of the image
+	Program     string            // named by the new layer's history
+	Sources     []string          // named there too
+	Labels      map[string]string // added to the configs
+	Annotations map[string]string // added to the manifests and the index
 	Logger      *slog.Logger      // nil is silent
 }
 
-// Config is what an edit knows of an image beside its root, and may change.
+// Config is what an edit knows of an image besides the root. The edit may
+// change it.
 type Config struct {
 	Platform Platform
-	Created  time.Time // of the image; zero if it does not say
-	Env      []string  // as NAME=VALUE; what an edit changes here is written
-	Programs []string  // absolute paths that the entrypoint and the command name
-	Again    bool      // the edit ran on this image before, when less of it was read: what it came to then does not count
-	Sources  []string  // that something in the image is from then, of which the history names those of the layer; nil is those of [Options], beside those named before
-	Removed  []string  // that were taken out, which it names for a layer that does only that
+	Created  time.Time // of the image, or zero if unknown
+	Env      []string  // as NAME=VALUE; the update writes the edit's changes
+	Programs []string  // absolute paths in the entrypoint and the command
+	Again    bool      // the edit ran on this image before, with fewer layers read: discard that result
+	Sources  []string  // sources with a certificate in the image after the edit, to which the history is cut; nil is all of [Options] and of the history
+	Removed  []string  // sources that were taken out, for the history of a removal
 
-	Distrusted []string // what is not to be trusted in the image then, which it names too
+	Distrusted []string // distrusted CAs, for the history
 }
 
-// An Edit changes the root of one image, and the environment in its config. It
-// is called for one image at a time, and anew for the same image where it came
-// upon the place of a layer that was not read.
+// An Edit changes the root of one image, and the environment in its config.
+// Calls follow each other. An edit that touches the place of a skipped layer is
+// called again for the same image, with that layer.
 type Edit func(root *rootfs.Overlay, config *Config) error
 
-// smallLayer is the size up to which a layer is always read: leaving it out
-// would save nothing.
+// smallLayer is the size up to which a layer is always read: skipping it would
+// save nothing.
 const smallLayer = 1 << 20
 
 func (opt Options) log() *slog.Logger {
 	return cmp.Or(opt.Logger, slog.New(slog.DiscardHandler))
 }
 
-// program returns the name by which layers of this program's own are known.
+// program returns the name by which certgraft knows its own layers.
 func (opt Options) program() string {
 	return cmp.Or(opt.Program, "certgraft")
 }
 
-// newReader returns what reads layers.
+// newReader returns the reader of the layers.
 func (opt Options) newReader() *known.Reader {
 	return &known.Reader{
 		Layers: layer.Reader{Keep: opt.Reads, Max: opt.MaxLayerSize, Budget: layer.NewBudget(2*layer.MaxAllKept, 2*layer.MaxHeaders)},
@@ -76,8 +77,8 @@ func (opt Options) newReader() *known.Reader {
 	}
 }
 
-// registries returns the destinations that are in registries and get layers while
-// these are read. Where layers are rewritten, some are read that are not copied.
+// registries returns the registries that get layers while these are read. With
+// [LayerRewrite] there are none: the read layers differ from the written ones.
 func (opt Options) registries() []*registry.Location {
 	var all []*registry.Location
 	for _, at := range opt.Destinations {
@@ -94,18 +95,18 @@ type Scan int
 const (
 	// ScanAll reads every layer.
 	ScanAll Scan = iota
-	// ScanAuto does not read a layer that only copies to a place where nothing
-	// that matters can be, as the image's history says.
+	// ScanAuto skips a layer if the image's history says that the layer only
+	// copies to a place without trust stores.
 	ScanAuto
 )
 
-// LayerMode says which layer has what an edit changes.
+// LayerMode says which layers get the changes of an edit.
 type LayerMode int
 
 const (
-	// LayerAppend puts the changes on top, as a layer of their own.
+	// LayerAppend puts the changes into a new layer on top.
 	LayerAppend LayerMode = iota
-	// LayerRewrite puts them into the layers that hold what is changed, so that
-	// there are no more layers than there were.
+	// LayerRewrite puts the changes into the layers that hold the changed
+	// files, without adding a layer.
 	LayerRewrite
 )

@@ -8,7 +8,7 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// updateImage runs the edit on one image and puts what changed on top of it.
+// updateImage runs the edit on one image and puts the changes into it.
 func (u *updater) updateImage(ctx context.Context, it *item) error {
 	e, err := u.runEdit(ctx, it)
 	if err != nil {
@@ -38,7 +38,7 @@ func (u *updater) updateImage(ctx context.Context, it *item) error {
 	return nil
 }
 
-// putChanges makes the layers that have what was changed.
+// putChanges makes the layers with the changes.
 func (u *updater) putChanges(ctx context.Context, it *item, base *tree, change *imageChange, part *Part) (err error) {
 	if u.opt.Layer == LayerAppend {
 		if change.layer, err = u.newLayer(it, base, part.Changes); err != nil {
@@ -56,14 +56,14 @@ func (u *updater) putChanges(ctx context.Context, it *item, base *tree, change *
 	return nil
 }
 
-// sameChanges reports whether two lists of changes come to the same.
+// sameChanges reports whether two lists of changes have the same effect.
 func sameChanges(a, b []rootfs.Change) bool {
 	return slices.EqualFunc(a, b, func(x, y rootfs.Change) bool {
 		return x.Name == y.Name && x.Removed == y.Removed && x.Mode == y.Mode && x.Target == y.Target && string(x.Data) == string(y.Data)
 	})
 }
 
-// newEnv returns the variables that are set now and were not, or differently.
+// newEnv returns the variables of after that before lacks or sets differently.
 func newEnv(before, after []string) []string {
 	return slices.DeleteFunc(slices.Clone(after), func(kv string) bool { return slices.Contains(before, kv) })
 }

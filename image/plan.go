@@ -7,9 +7,9 @@ import (
 	"github.com/certgraft/certgraft/image/internal/known"
 )
 
-// Plan says which layers [Update] would read, without reading any. A layer that
-// is left out may be read all the same, where the others turn out to have a link
-// on the way to it or into it, or not the runtime that the image starts.
+// Plan says which layers [Update] would read, without reading one. Update may
+// still read a skipped layer: if a link in another layer leads to its place, or
+// if no other layer has the runtime that the image starts.
 func Plan(ctx context.Context, img *Image, opt Options) ([]PartPlan, error) {
 	u := newUpdater(img, nil, opt)
 	top, err := u.open(ctx, img)
@@ -33,15 +33,15 @@ func Plan(ctx context.Context, img *Image, opt Options) ([]PartPlan, error) {
 	return parts, ctx.Err()
 }
 
-// PartPlan is what would be done for one image.
+// PartPlan is the plan for one image.
 type PartPlan struct {
 	Platform Platform
 	Digest   Digest // of its manifest
-	Left     string // why it would be left as it is, if it would
+	Left     string // why it would stay unchanged, or ""
 	Layers   []LayerPlan
 }
 
-// LayerPlan is what would be done with one layer, and why.
+// LayerPlan is the plan for one layer, and the reason.
 type LayerPlan struct {
 	Digest Digest `json:"digest"`
 	Size   int64  `json:"size"`
@@ -49,18 +49,18 @@ type LayerPlan struct {
 	Why    string `json:"why"`
 }
 
-// Action is what is done to learn what a layer holds.
+// Action says how Update learns the content of a layer.
 type Action string
 
-// Actions, as JSON has them.
+// Actions, as in JSON.
 const (
-	ActionKnown Action = "known" // nothing: it is known from before
+	ActionKnown Action = "known" // nothing to read: the listing is kept, or another image reads the layer
 	ActionRead  Action = "read"  // it is downloaded and read
-	ActionParts Action = "parts" // its table of contents is read, and of the files those that matter
-	ActionSkip  Action = "skip"  // nothing: there can be no store in it
+	ActionParts Action = "parts" // its table of contents and the files that matter are read
+	ActionSkip  Action = "skip"  // nothing to read: it cannot hold a store
 )
 
-// shared notes that a layer is read for another image, too.
+// shared notes that the layer is already read for another image.
 func (l *LayerPlan) shared(first map[Digest]Platform, p Platform) {
 	if l.Action != ActionRead {
 		return
@@ -72,7 +72,7 @@ func (l *LayerPlan) shared(first map[Digest]Platform, p Platform) {
 	first[l.Digest] = p
 }
 
-// planLayers says for each layer of an image whether it is read.
+// planLayers returns the plan for each layer of an image.
 func (u *updater) planLayers(ctx context.Context, it *item) []LayerPlan {
 	copies := it.copies()
 	plan := make([]LayerPlan, len(it.manifest.Layers))

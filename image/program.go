@@ -10,7 +10,7 @@ import (
 	"github.com/certgraft/certgraft/image/internal/layer"
 )
 
-// refersTo reports whether the config has programs or trust stores in dir.
+// refersTo reports whether the config names programs or trust stores in dir.
 func (it *item) refersTo(dir string) bool {
 	c := it.config.Config
 	inside := func(name string) bool {
@@ -31,16 +31,16 @@ func (it *item) refersTo(dir string) bool {
 	return false
 }
 
-// namesPlaces reports whether a variable names where a runtime or a trust store
-// is.
+// namesPlaces reports whether a variable names the place of a runtime or a
+// trust store.
 func namesPlaces(name string) bool {
 	return slices.Contains([]string{"PATH", "JAVA_HOME", "VIRTUAL_ENV", "CONDA_PREFIX", "NODE_PATH", "GIT_SSL_CAINFO", "PIP_CERT"}, name) ||
 		strings.Contains(name, "_CA_") || strings.HasPrefix(name, "SSL_CERT_")
 }
 
-// startsUnseen reports whether the image starts java or python, and it is not
-// there in what was read: in no directory of PATH, or not where the path or a link
-// says.
+// startsUnseen reports whether the image starts java or python from a layer
+// that was not read: no directory of PATH has the program, or its path or a
+// link leads nowhere.
 func (it *item) startsUnseen(seen *tree) bool {
 	c := it.config.Config
 	for _, args := range [][]string{c.Entrypoint, c.Cmd} {
@@ -53,18 +53,18 @@ func (it *item) startsUnseen(seen *tree) bool {
 	return false
 }
 
-// isRuntime reports whether a word is java or python, of whatever version.
+// isRuntime reports whether a word is java or python, of any version.
 func isRuntime(word string) bool {
 	return slices.Contains([]string{"java", "python"}, strings.TrimRight(path.Base(word), "0123456789."))
 }
 
-// maybeRuntime reports whether a word, where it names a program, may be one of
-// them.
+// maybeRuntime reports whether the name of a program begins with java or
+// python.
 func maybeRuntime(word string) bool {
 	return strings.HasPrefix(word, "java") || strings.HasPrefix(word, "python")
 }
 
-// isSeen reports whether a program is in what was read.
+// isSeen reports whether a layer that was read holds a program.
 func (it *item) isSeen(seen *tree, program string) bool {
 	dirs := strings.Split(it.variable("PATH"), ":")
 	switch {
@@ -78,8 +78,8 @@ func (it *item) isSeen(seen *tree, program string) bool {
 	})
 }
 
-// words returns the words of arguments, each of which may be for a shell. The
-// image's variables are put in.
+// words splits arguments into words, since each argument may be a shell
+// command. The image's variables are expanded.
 func (it *item) words(args []string) []string {
 	var all []string
 	for _, arg := range args {
@@ -90,7 +90,7 @@ func (it *item) words(args []string) []string {
 	return all
 }
 
-// programs returns the absolute paths that the entrypoint and the command name.
+// programs returns the absolute paths in the entrypoint and the command.
 func (it *item) programs() []string {
 	var all []string
 	for _, word := range it.words(slices.Concat(it.config.Config.Entrypoint, it.config.Config.Cmd)) {

@@ -4,40 +4,40 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// Result says what an update came to. Nothing is written anywhere yet: see
+// Result is the outcome of an update. The update writes nothing yet: see
 // [Location].
 type Result struct {
 	Image   *Image
 	Changed bool
-	Parts   []Part    // images that were updated or left as they are, in the order of the index
-	Dropped []Dropped // what is no longer in the index
+	Parts   []Part    // updated and unchanged images, in the order of the index
+	Dropped []Dropped // entries that the index no longer has
 }
 
 // Part is one image.
 type Part struct {
 	Platform Platform
 	Was, Now Digest          // of its manifest
-	Left     string          // why it was left as it is, if it was
-	Changes  []rootfs.Change // of the root, against the image before certgraft's own layer
-	Layer    *Descriptor     // the new layer; nil if there is none
-	Replaced bool            // it stands in the place of an earlier one
+	Left     string          // why it stayed unchanged, or ""
+	Changes  []rootfs.Change // of the root, compared with the image without certgraft's own layer
+	Layer    *Descriptor     // the new layer, or nil
+	Replaced bool            // the new layer replaces an earlier one
 
-	LayerGone bool        // a layer of an earlier update went, and none is in its place
-	Rewritten []Rewritten // layers that were edited
+	LayerGone bool        // the layer of an earlier update was removed without a replacement
+	Rewritten []Rewritten // edited layers
 	Env       []string    // variables that were set
-	EnvGone   []string    // variables as they were, that are set no more, or differently
+	EnvGone   []string    // earlier variables that were removed or changed
 	Skipped   []Skipped   // layers that were not read
-	Subject   Digest      // the manifest says that it is about this one
+	Subject   Digest      // the manifest that this one is about, or ""
 	Warning   string      // of what an engine may not take, or ""
 }
 
-// Rewritten is a layer in the place of another.
+// Rewritten is an edited layer in the place of the old one.
 type Rewritten struct {
 	Was   Digest
 	Layer Descriptor
 }
 
-// Skipped is a layer that was not read, since the history says that it only
+// Skipped is a layer that was not read because the history says that it only
 // copies to Path.
 type Skipped struct {
 	Digest Digest `json:"digest"`
@@ -45,7 +45,7 @@ type Skipped struct {
 	Path   string `json:"path"`
 }
 
-// Dropped is something that is no longer in an index.
+// Dropped is an entry that the index no longer has.
 type Dropped struct {
 	Digest Digest `json:"digest"`
 	What   string `json:"what"`

@@ -12,7 +12,8 @@ import (
 	"github.com/certgraft/certgraft/internal/hint"
 )
 
-// open reads the manifests and configs of an image, and selects what is updated.
+// open reads the manifests and configs of an image, and selects the images to
+// update.
 func (u *updater) open(ctx context.Context, img *Image) (*item, error) {
 	u.reader.Relay = known.OpenRelay(ctx, img.Blobs(), u.opt.registries())
 	top, err := u.load(ctx, img.Descriptor, img.Raw(), 0)
@@ -22,9 +23,9 @@ func (u *updater) open(ctx context.Context, img *Image) (*item, error) {
 	return top, err
 }
 
-// load reads a manifest or index and all that it holds, but for layers. An
-// index cannot hold itself, since it is named by its digest; it can be as deep
-// as someone likes.
+// load reads a manifest or index and everything below it except layers. An
+// index cannot contain itself, since its digest names it. But indexes can nest
+// to any depth, so maxDepth bounds it.
 func (u *updater) load(ctx context.Context, d Descriptor, raw []byte, depth int) (*item, error) {
 	if depth > maxDepth {
 		return nil, errors.New("indexes are nested too deeply")
@@ -49,7 +50,7 @@ func (u *updater) loadChildren(ctx context.Context, it *item, depth int) error {
 		err := fmt.Errorf("%s: the index names %d images, and up to %d are read", it.desc.Digest, u.named, maxManifests)
 		return hint.Add(oci.WithKind(err, ErrRefused), "name one image of it by its digest, as REPOSITORY@sha256:…")
 	}
-	_, lacks := oci.Below(u.from).(oci.Haver) // then what is kept unseen may not be there
+	_, lacks := oci.Below(u.from).(oci.Haver) // then content below an unread manifest may be missing
 	for _, d := range it.manifest.Manifests {
 		var child *item
 		var err error
@@ -77,15 +78,16 @@ func (u *updater) loadChildren(ctx context.Context, it *item, depth int) error {
 	return nil
 }
 
-// Bounds on an index: of indexes in it, one in another, and of what all these name
-// together.
+// Bounds on an index: the depth of nested indexes, and the entries of all of
+// them together.
 const (
 	maxDepth     = 8
 	maxManifests = 5000
 )
 
-// absentItem returns what an index names and the place of the image does not hold:
-// engines save the platforms that they pulled, with the index of all.
+// absentItem returns an entry of the index whose content the place of the image
+// lacks. An engine saves the index of all platforms, but only the platforms
+// that it pulled.
 func absentItem(d Descriptor) *item {
 	it := &item{kind: imageItem, desc: d, absent: true, dropped: "it is not there: only a part of the index is"}
 	switch {
@@ -99,13 +101,13 @@ func absentItem(d Descriptor) *item {
 	return it
 }
 
-// holds reports whether the config and the layers of an image are there.
+// holds reports whether the place of the image has its config and its layers.
 func (u *updater) holds(m *oci.Manifest) bool {
 	return !slices.ContainsFunc(oci.BlobsOf(m), func(d Descriptor) bool { return !oci.Has(u.from, d) })
 }
 
-// loadImage reads the config and tells what is no image: signatures, charts,
-// attestations without a mark.
+// loadImage reads the config. It marks manifests that are not images:
+// signatures, charts, unmarked attestations.
 func (u *updater) loadImage(ctx context.Context, it *item) error {
 	if !oci.IsImageConfig(it.manifest.Config.MediaType) || it.manifest.ArtifactType != "" {
 		it.kind, it.left = otherItem, "it is no image but "+firstNot("", it.manifest.ArtifactType, it.manifest.Config.MediaType)
@@ -134,7 +136,7 @@ func firstNot(not string, values ...string) string {
 	return values[max(i, 0)]
 }
 
-// selectParts decides what is updated, dropped, and left as it is.
+// selectParts decides which images are updated, dropped, or left unchanged.
 func (u *updater) selectParts(top *item) error {
 	matched := map[Platform]bool{}
 	var offered, absent, others []string
@@ -172,7 +174,7 @@ func (u *updater) selectParts(top *item) error {
 	return nil
 }
 
-// selectImage decides what becomes of one image.
+// selectImage decides what happens to one image.
 func (u *updater) selectImage(it *item, p Platform) {
 	switch {
 	case u.wants(p) && p.OS == "windows":
@@ -193,7 +195,7 @@ func appendNew(all []string, text string) []string {
 	return append(all, text)
 }
 
-// offers says which platforms there are to choose from.
+// offers lists the platforms to choose from.
 func offers(there, absent []string) string {
 	var all []string
 	if len(there) > 0 {
@@ -205,7 +207,7 @@ func offers(there, absent []string) string {
 	return strings.Join(all, "; ")
 }
 
-// wants reports whether images for the platform are to be updated.
+// wants reports whether to update images for the platform.
 func (u *updater) wants(p Platform) bool {
 	return len(u.opt.Platforms) == 0 || slices.ContainsFunc(u.opt.Platforms, func(want Platform) bool { return want.Covers(p) })
 }

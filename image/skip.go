@@ -8,8 +8,8 @@ import (
 	"github.com/certgraft/certgraft/image/internal/layer"
 )
 
-// skip decides for each layer of an image whether it is read: "" if so, else
-// the place to which it only copies.
+// skip decides whether each layer of an image is read: "" if so, else the path
+// to which the layer only copies.
 func (u *updater) skip(ctx context.Context, it *item) []string {
 	plan := make([]string, len(it.manifest.Layers))
 	copies := it.copies()
@@ -21,8 +21,8 @@ func (u *updater) skip(ctx context.Context, it *item) []string {
 	return plan
 }
 
-// mayMatter says why a layer is to be read, or where it only copies to if it is
-// not. Only what the history says beyond doubt is believed; see copyTo.
+// mayMatter returns the reason to read a layer, or the path to which it only
+// copies. It believes only a history that is exact; see copyTo.
 func (u *updater) mayMatter(it *item, d Descriptor, copies []string, i int) (why, to string) {
 	switch {
 	case u.opt.Scan != ScanAuto:
@@ -41,8 +41,8 @@ func (u *updater) mayMatter(it *item, d Descriptor, copies []string, i int) (why
 	return "", copies[i]
 }
 
-// aside reports whether what is copied to a place cannot be in or above one
-// that matters.
+// aside reports whether a path is neither in nor above a place that may hold a
+// store.
 func aside(to string) bool {
 	name := strings.TrimPrefix(to, "/")
 	if name == "" {
@@ -57,19 +57,19 @@ func aside(to string) bool {
 	return !slices.ContainsFunc(runtimeWords, func(word string) bool { return strings.Contains(lower, word) })
 }
 
-// trustPlaces are the directories in and above which certificates, the tools
-// that manage them and the runtimes that use them may be.
+// trustPlaces are the directories in and above which certificates, their tools
+// and the runtimes that use them may be.
 var trustPlaces = []string{
 	"etc", "usr", "lib", "lib32", "lib64", "libx32", "bin", "sbin", "var", "root", "run", "nix", "kaniko", "busybox",
 	"opt/java", "opt/venv", "opt/conda", "opt/bitnami", "opt/homebrew", "layers", "cnb",
 }
 
-// runtimeWords tell a directory of a runtime with a trust store of its own.
+// runtimeWords mark a directory of a runtime with a trust store of its own.
 var runtimeWords = []string{"jdk", "jre", "java", "conda", "python", "venv", "node", "ruby", "cert", "ssl"}
 
-// reconsider has layers read after all, where what was read shows that they may
-// hold what matters: their place leads elsewhere by a link, or a runtime that
-// the image starts is not in what was read.
+// reconsider unskips layers if the read layers show that the skipped ones may
+// matter: a link leads away from their place, or no read layer has the runtime
+// that the image starts.
 func (u *updater) reconsider(ctx context.Context, it *item) error {
 	if !slices.ContainsFunc(it.skipped, func(to string) bool { return to != "" }) {
 		return nil
@@ -87,7 +87,7 @@ func (u *updater) reconsider(ctx context.Context, it *item) error {
 	return nil
 }
 
-// linked reports whether a path has a link in it.
+// linked reports whether a path contains a link.
 func linked(root *layer.Node, to string) bool {
 	at := root
 	for elem := range strings.SplitSeq(strings.Trim(to, "/"), "/") {

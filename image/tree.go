@@ -10,7 +10,7 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// tree returns the root that the first n layers of an image come to.
+// tree returns the root that the first n layers of an image make.
 func (u *updater) tree(ctx context.Context, it *item, n int) (*tree, error) {
 	root, err := layer.Stack(u.layersOf(it, n))
 	if err != nil {
@@ -23,8 +23,8 @@ func (u *updater) tree(ctx context.Context, it *item, n int) (*tree, error) {
 	}), nil
 }
 
-// layersOf returns what is known of the first n layers of an image; nil is one
-// that is not read.
+// layersOf returns the listings of the first n layers of an image; nil for a
+// layer that was not read.
 func (u *updater) layersOf(it *item, n int) []*layer.Listing {
 	layers := make([]*layer.Listing, n)
 	for i, d := range it.manifest.Layers[:n] {
@@ -35,7 +35,7 @@ func (u *updater) layersOf(it *item, n int) []*layer.Listing {
 	return layers
 }
 
-// wanted returns the layers of an image that are read, or all of them.
+// wanted returns the layers of an image to read, or all of them.
 func (u *updater) wanted(it *item, all bool) []known.Wanted {
 	var out []known.Wanted
 	for i, d := range it.manifest.Layers {
@@ -46,8 +46,7 @@ func (u *updater) wanted(it *item, all bool) []known.Wanted {
 	return out
 }
 
-// ownLayer returns 1 if the topmost layer is one that an earlier Update added,
-// else 0.
+// ownLayer returns 1 if an earlier Update added the topmost layer, else 0.
 func (u *updater) ownLayer(it *item) int {
 	n := len(it.manifest.Layers)
 	if n == 0 || it.skipped[n-1] != "" {
@@ -59,8 +58,8 @@ func (u *updater) ownLayer(it *item) int {
 	return 0
 }
 
-// tree is the root of an image, which notes where an edit comes upon the place of
-// a layer that was not read.
+// tree is the root of an image. It notes when an edit touches the place of a
+// skipped layer.
 type tree struct {
 	layer.FS
 	skipped skippedPlaces
@@ -72,9 +71,9 @@ func newTree(root *layer.Node, skipped skippedPlaces, content func(*layer.Node) 
 	return t
 }
 
-// touchFor notes the places that a change is in or above. A directory above the
-// change counts too if no layer that was read says whose it is: one that was not
-// may.
+// touchFor notes the places that contain a change, or lie below it. It also
+// notes a directory above the change if no read layer has an entry for it: a
+// skipped layer may have one.
 func (t *tree) touchFor(c rootfs.Change) {
 	t.skipped.touch(c.Name)
 	for dir := path.Dir(c.Name); dir != "."; dir = path.Dir(dir) {
@@ -84,11 +83,11 @@ func (t *tree) touchFor(c rootfs.Change) {
 	}
 }
 
-// skippedPlaces are where the layers of an image copy to that were not read, and
-// which of these places an edit came upon: by a link that leads there, or past
-// there, by reading a file that such a layer may replace, or by a change. What it
-// made of them is then not to be believed. That something is looked for there is
-// no harm: places without trust stores are asked for them, too.
+// skippedPlaces holds the paths to which skipped layers copy, and notes which
+// of them an edit touched: by a link that leads there or further, by reading a
+// file that a skipped layer may replace, or by a change. The result of such an
+// edit does not count. A lookup alone is harmless: places without trust stores
+// are looked up too.
 type skippedPlaces struct {
 	names   []string
 	touched map[string]bool
@@ -104,7 +103,7 @@ func (it *item) skippedPlaces() skippedPlaces {
 	return p
 }
 
-// touch notes that an edit came upon a name.
+// touch notes that an edit touched a name.
 func (p *skippedPlaces) touch(name string) {
 	for _, place := range p.names {
 		if isIn(name, place) || isIn(place, name) {
@@ -120,13 +119,13 @@ func (p *skippedPlaces) lead(root *layer.Node, link string) {
 	}
 }
 
-// isIn reports whether a name is that of dir or of something in it.
+// isIn reports whether name is dir or lies below it.
 func isIn(name, dir string) bool {
 	return dir == "." || name == dir || strings.HasPrefix(name, dir+"/")
 }
 
-// follow returns where the link at a name leads: as far as there is something,
-// free of links, and beyond that as it is written.
+// follow returns the target of the link at a name. Links in the existing part
+// of the path are resolved; the rest stays as written.
 func follow(root *layer.Node, name string) string {
 	at, rest := ".", strings.Split(name, "/")
 	for links := 0; len(rest) > 0; {

@@ -12,11 +12,10 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// Update runs edit on the root of every image that img is or holds, and returns
-// what img becomes: each with its changes as one more layer, or in the place of
-// the layer that an earlier Update put on top. Where there is nothing to change
-// the digest stays the same. The same image and the same edit always come to
-// the same digest.
+// Update runs edit on the root of every image in img, and returns the new
+// image. Each image gets its changes as one more layer, or in the place of the
+// layer of an earlier Update. Without changes the digest stays the same. The
+// same image and the same edit always give the same digest.
 func Update(ctx context.Context, img *Image, edit Edit, opt Options) (*Result, error) {
 	u := newUpdater(img, edit, opt)
 	top, err := u.open(ctx, img)
@@ -34,9 +33,9 @@ func Update(ctx context.Context, img *Image, edit Edit, opt Options) (*Result, e
 	return u.result, nil
 }
 
-// Root returns the root file system of the one image that img is, or that it
-// holds for the platform of opt. Every layer of it is read, whatever opt says:
-// what is looked for in it is not known.
+// Root returns the root file system of img, or of its one image for the
+// platform of opt. It reads every layer, whatever opt.Scan says: the caller may
+// look at any file.
 func Root(ctx context.Context, img *Image, opt Options) (fs.ReadLinkFS, *Config, error) {
 	opt.Scan = ScanAll
 	var root *rootfs.Overlay
@@ -54,7 +53,7 @@ func Root(ctx context.Context, img *Image, opt Options) (fs.ReadLinkFS, *Config,
 	return root, config, err
 }
 
-// readLayers reads the layers of all images that are updated, each once.
+// readLayers reads the layers of all selected images, each once.
 func (u *updater) readLayers(ctx context.Context, top *item) error {
 	var all []known.Wanted
 	for it := range top.images() {
@@ -65,7 +64,7 @@ func (u *updater) readLayers(ctx context.Context, top *item) error {
 		return err
 	}
 	all = nil
-	for it := range top.images() { // what was left out, where that was wrong
+	for it := range top.images() { // read skipped layers that may matter after all
 		if err := u.reconsider(ctx, it); err != nil {
 			return err
 		}
