@@ -9,37 +9,38 @@ import (
 	"github.com/certgraft/certgraft/internal/hint"
 )
 
-// Bounds on what is kept of one layer.
+// Bounds on what a listing keeps of one layer.
 const (
-	MaxKept    = 64 << 20 // of one file: no trust store comes near it
+	MaxKept    = 64 << 20 // of one file: no trust store comes near
 	MaxAllKept = 256 << 20
-	MaxHeaders = 512 << 20 // of all that is said of names
+	MaxHeaders = 512 << 20 // of all headers, see HeaderSize
 	maxEntries = 1_000_000
 	maxName    = 4096 // PATH_MAX of Linux
-	// Directories of one layer that it has no entry for: a name of two thousand
-	// short elements makes as many, and an archive has millions of names.
+	// Directories of one layer without an entry. One name with 2,000 short
+	// elements makes as many, and an archive can have millions of names.
 	maxImplied = 1 << 18
-	// Directories and links on the way to all entries of one layer: a link leads
-	// through two thousand directories, and each entry may lead through forty links.
+	// Directories and links on the way to all entries of one layer. One link
+	// can lead through 2,000 directories, and each entry through 40 links.
 	maxSteps = 1 << 25
 )
 
-// ErrTooManyNames is a layer or archive that says too much of names.
+// ErrTooManyNames is the error of a layer or archive whose names exceed a
+// bound.
 var ErrTooManyNames = oci.WithKind(errors.New("it has more names than any image needs"), oci.ErrRefused)
 
-// errTooManyEntries is a layer with more entries than are read.
+// errTooManyEntries is the error of a layer with over maxEntries entries.
 var errTooManyEntries = hint.Add(oci.WithKind(fmt.Errorf("it has more than %d entries", maxEntries), oci.ErrRefused),
 	"split the layer: each COPY and RUN step of a Dockerfile makes one")
 
-// DefaultMaxLayerSize is the size up to which an unpacked layer is read.
+// DefaultMaxLayerSize is the default limit of an unpacked layer, in bytes.
 const DefaultMaxLayerSize = 128 << 30
 
-// Budget is how much more of the layers of one image is kept: bounds on each alone
-// are none on a hundred.
+// Budget is the room that is left for all layers of one image. A bound on each
+// layer alone would not bound a hundred of them.
 type Budget struct{ contents, names atomic.Int64 }
 
-// NewBudget returns the budget of one image: for contents of files, and for all
-// that is said of names.
+// NewBudget returns the budget of one image, in bytes: for the contents of
+// files, and for headers.
 func NewBudget(contents, names int64) *Budget {
 	b := &Budget{}
 	b.contents.Store(contents)
@@ -47,7 +48,7 @@ func NewBudget(contents, names int64) *Budget {
 	return b
 }
 
-// ForContent takes what a file of that size needs, if it is left.
+// ForContent takes the room for a file of that size, if enough is left.
 func (b *Budget) ForContent(size int64) bool { return b == nil || take(&b.contents, size) }
 
 func (b *Budget) forName(size int) bool { return b == nil || take(&b.names, int64(size)) }

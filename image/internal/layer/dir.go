@@ -8,18 +8,17 @@ import (
 	"github.com/certgraft/certgraft/internal/order"
 )
 
-// dir is what a directory holds. A map for each would be most of what an image
-// takes in memory: names are kept sorted, as archives mostly have them, and those
-// that come out of order are aside until there are many.
+// dir holds the names in a directory. A map for each directory would take most
+// of an image's memory. So names are kept sorted, as most archives have them.
+// Names out of order wait in a map until there are many.
 type dir struct {
-	sorted  []named // one whose node is nil was removed
+	sorted  []named // a nil node was removed
 	loose   map[string]*Node
-	removed int  // in sorted
-	trimmed bool // a directory that is come back to again and again is not copied each time
+	removed int  // entries of sorted
+	trimmed bool // a directory that the archive returns to is copied only once
 }
 
-// named is a node under a name. One node has several names where there are hard
-// links.
+// named is a node under a name. Hard links give one node several names.
 type named struct {
 	name string
 	node *Node
@@ -29,7 +28,7 @@ func (d *dir) search(name string) (int, bool) {
 	return slices.BinarySearchFunc(d.sorted, name, func(n named, name string) int { return strings.Compare(n.name, name) })
 }
 
-// Get returns what is under a name, or nil.
+// Get returns the node under a name, or nil.
 func (d *dir) Get(name string) *Node {
 	if d == nil {
 		return nil
@@ -43,7 +42,7 @@ func (d *dir) Get(name string) *Node {
 	return nil
 }
 
-// set puts n under a name, in the place of what is there.
+// set puts n under a name, and replaces the node there.
 func (d *dir) set(name string, n *Node) {
 	if len(d.sorted) == 0 || d.sorted[len(d.sorted)-1].name < name && d.loose[name] == nil {
 		delete(d.loose, name)
@@ -73,7 +72,7 @@ func (d *dir) remove(name string) {
 	}
 }
 
-// merge puts all names in order.
+// merge sorts all names.
 func (d *dir) merge() {
 	if d.removed > 0 {
 		d.sorted = slices.DeleteFunc(d.sorted, func(n named) bool { return n.node == nil })
@@ -91,7 +90,7 @@ func (d *dir) merge() {
 	d.sorted, d.loose = all, nil
 }
 
-// trim gives back the room that is left for more names.
+// trim frees the spare room for more names.
 func (d *dir) trim() {
 	if d.trimmed {
 		return
@@ -102,8 +101,8 @@ func (d *dir) trim() {
 	}
 }
 
-// All yields what is in the directory, by name. Meanwhile nothing may be added
-// or removed; what a name stands for may change.
+// All yields the nodes in order of their names. The loop must not add or remove
+// a name; it may replace the node of one.
 func (d *dir) All() iter.Seq2[string, *Node] {
 	return func(yield func(string, *Node) bool) {
 		if d == nil {

@@ -8,13 +8,13 @@ import (
 	"io"
 )
 
-// Edit is what is done to the archive of one layer.
+// Edit says how the archive of one layer changes.
 type Edit struct {
-	Instead map[int]*Made // of the entry at a place; nil has it left out
-	Added   []Made        // at the end
+	Instead map[int]*Made // replacements of entries, by place; nil removes the entry
+	Added   []Made        // after the last entry
 }
 
-// Made is an entry that is made.
+// Made is a new entry.
 type Made struct {
 	Header *tar.Header
 	Data   []byte
@@ -28,7 +28,7 @@ func (n *Made) entry() *Entry {
 	return e
 }
 
-// Apply returns what a layer says after the edit.
+// Apply returns the listing of the edited layer.
 func (edit *Edit) Apply(l *Listing) (*Listing, error) {
 	w, err := NewWriter()
 	if err != nil {
@@ -53,17 +53,17 @@ func (edit *Edit) Apply(l *Listing) (*Listing, error) {
 	return w.Listing()
 }
 
-// retar copies the archive of a layer with an edit. All that is not edited keeps
-// its bytes: headers are not read and written anew, which would lose what the
+// retar copies the archive of a layer with an edit. Unedited entries keep their
+// bytes: parsing a header and writing it again would lose records that the
 // reader does not know.
 func retar(w io.Writer, r io.Reader, edit *Edit) error {
 	raw := &recorder{r: r}
 	archive := tar.NewReader(raw)
-	last := w // where the entry before goes
+	last := w // destination of the previous entry
 	for i := 0; ; {
 		var head bytes.Buffer
 		raw.to = &head
-		padding := int(-raw.at & 511) // of the entry before, which Next reads
+		padding := int(-raw.at & 511) // of the previous entry, which Next reads
 		h, err := archive.Next()
 		if err != nil && !errors.Is(err, io.EOF) {
 			return err
@@ -95,7 +95,8 @@ func retar(w io.Writer, r io.Reader, edit *Edit) error {
 	}
 }
 
-// endArchive writes what is added, and then the end of the archive as it was.
+// endArchive writes the added entries, and then the original end of the
+// archive.
 func endArchive(w io.Writer, trailer *bytes.Buffer, rest io.Reader, added []Made) error {
 	for i := range added {
 		if err := writeEntry(w, &added[i]); err != nil {
@@ -103,7 +104,7 @@ func endArchive(w io.Writer, trailer *bytes.Buffer, rest io.Reader, added []Made
 		}
 	}
 	if trailer.Len() == 0 {
-		trailer.Write(make([]byte, 1024)) // it had none
+		trailer.Write(make([]byte, 1024)) // the archive had no end marker
 	}
 	_, err := io.Copy(w, io.MultiReader(trailer, rest))
 	return err
@@ -123,7 +124,7 @@ func writeEntry(w io.Writer, e *Made) error {
 	return archive.Flush()
 }
 
-// recorder copies what is read through it.
+// recorder copies all bytes that are read through it.
 type recorder struct {
 	r  io.Reader
 	to io.Writer

@@ -11,17 +11,16 @@ import (
 	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
-// Edited is a layer with an edit. It is made anew each time that it is
-// read, so that nothing is held and nothing is on disk; it comes to the same
-// bytes each time.
+// Edited is a layer with an edit. Each read makes it again, so neither memory
+// nor disk holds it. It has the same bytes each time.
 type Edited struct {
 	From oci.Blobs
 	Was  oci.Descriptor
 	Edit *Edit
-	Most int64 // to which the layer may unpack
+	Most int64 // limit of the unpacked layer
 }
 
-// Open returns the edited layer, compressed as it was.
+// Open returns the edited layer, with the compression of the original.
 func (l Edited) Open(ctx context.Context) (io.ReadCloser, error) {
 	r, w := io.Pipe()
 	go func() {
@@ -31,7 +30,7 @@ func (l Edited) Open(ctx context.Context) (io.ReadCloser, error) {
 	return r, nil
 }
 
-// Measure returns what the layer is named by.
+// Measure returns the descriptor and the DiffID of the layer.
 func (l Edited) Measure(ctx context.Context) (*Built, error) {
 	sum := oci.NewSum()
 	diffID, err := l.write(ctx, sum)
@@ -41,14 +40,14 @@ func (l Edited) Measure(ctx context.Context) (*Built, error) {
 	return &Built{sum.Describe(l.Was.MediaType), diffID}, nil
 }
 
-// Built is a layer that was made.
+// Built is a new layer.
 type Built struct {
 	Desc   oci.Descriptor
 	DiffID oci.Digest
 }
 
-// write writes the layer, compressed as it was, and returns the digest of what
-// it unpacks to.
+// write writes the layer, with the compression of the original, and returns the
+// digest of the unpacked archive.
 func (l Edited) write(ctx context.Context, w io.Writer) (oci.Digest, error) {
 	body, err := oci.OpenVerified(ctx, l.From, l.Was)
 	if err != nil {
@@ -72,8 +71,7 @@ func (l Edited) write(ctx context.Context, w io.Writer) (oci.Digest, error) {
 	return sum.Digest(), errors.Join(err, packed.Close())
 }
 
-// newPacker compresses a stream. The same stream gives the same
-// bytes.
+// newPacker compresses a stream. The same stream gives the same bytes.
 func newPacker(w io.Writer, kind oci.Compression) (io.WriteCloser, error) {
 	switch kind {
 	case oci.Gzipped:

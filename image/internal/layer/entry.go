@@ -9,15 +9,15 @@ import (
 	"time"
 )
 
-// Entry is what a layer says of one name.
+// Entry is one entry of a layer.
 type Entry struct {
 	Name string // slash-separated and unrooted, "." being the root
 	Attrs
-	Marked bool // the marker of a layer of certgraft's own is here
+	Marked bool // it has the marker of certgraft's own layers
 }
 
-// Attrs is what there is to say of a name. Images have hundreds of thousands, so
-// that what few of them have is apart.
+// Attrs are the attributes that every name has. Images have hundreds of
+// thousands of names, so the rare attributes are in More.
 type Attrs struct {
 	More     *Extra // nil for most
 	Size     int64
@@ -26,18 +26,18 @@ type Attrs struct {
 	UID, GID uint32
 	Mode     uint16
 	Type     byte // as in [tar.Header]
-	Kept     bool // the content is in More
+	Kept     bool // More has the content
 }
 
-// Extra is what only links, files with extended attributes and files that were
-// kept have.
+// Extra has the rare attributes: of links, of files with extended attributes
+// and of files with kept contents.
 type Extra struct {
 	Link   string
 	Xattrs map[string]string // PAX records
 	Data   []byte
 }
 
-// Extra returns what there is beside what all have, to be read.
+// Extra returns a copy of the rare attributes.
 func (e *Attrs) Extra() Extra {
 	if e.More == nil {
 		return Extra{}
@@ -45,7 +45,7 @@ func (e *Attrs) Extra() Extra {
 	return *e.More
 }
 
-// add returns the same to be changed.
+// add returns the rare attributes for a change.
 func (e *Attrs) add() *Extra {
 	if e.More == nil {
 		e.More = &Extra{}
@@ -53,7 +53,7 @@ func (e *Attrs) add() *Extra {
 	return e.More
 }
 
-// keep makes data the content of the entry.
+// keep sets the content of the entry.
 func (e *Attrs) keep(data []byte) {
 	e.Kept = true
 	if len(data) > 0 {
@@ -61,7 +61,8 @@ func (e *Attrs) keep(data []byte) {
 	}
 }
 
-// Header returns what is said as an archive would have it under that name.
+// Header returns the attributes as the header of an archive's entry with that
+// name.
 func (e *Attrs) Header(name string) *tar.Header {
 	return &tar.Header{
 		Name: name, Typeflag: e.Type, Mode: int64(e.Mode), Uid: int(e.UID), Gid: int(e.GID), Size: e.Size, Linkname: e.Extra().Link,
@@ -69,7 +70,7 @@ func (e *Attrs) Header(name string) *tar.Header {
 	}
 }
 
-// EntryOf returns what a header says.
+// EntryOf returns the entry of a header.
 func EntryOf(h *tar.Header) *Entry {
 	e := &Entry{Name: CleanName(h.Name), Attrs: Attrs{
 		Type: h.Typeflag, Mode: uint16(h.Mode & 0o7777), UID: uint32(h.Uid), GID: uint32(h.Gid), Size: h.Size,
@@ -92,11 +93,11 @@ func EntryOf(h *tar.Header) *Entry {
 	return e
 }
 
-// CleanName returns the name that an entry stands for: below the root, whatever
-// the archive says.
+// CleanName returns the path of an entry below the root, for any name in an
+// archive.
 func CleanName(name string) string {
 	if plain := strings.TrimSuffix(strings.TrimPrefix(name, "./"), "/"); fs.ValidPath(plain) && plain != "." {
-		return plain // as most are: this allocates nothing
+		return plain // most names are clean: this path does not allocate
 	}
 	if name = path.Clean("/" + name)[1:]; name != "" {
 		return name

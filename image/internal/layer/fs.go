@@ -12,9 +12,9 @@ import (
 // an overlay resolves them. The Sys of its FileInfos is a [tar.Header].
 type FS struct {
 	Root    *Node
-	Content func(*Node) ([]byte, error) // of a file that was not kept
-	OnRead  func(name string)           // is told of each file that is read; nil is nobody
-	OnLink  func(name string)           // is told of each link that is followed
+	Content func(*Node) ([]byte, error) // reads a file whose content was not kept
+	OnRead  func(name string)           // is called for each file that is read; may be nil
+	OnLink  func(name string)           // is called for each link that is followed
 }
 
 func (t *FS) find(op, name string) (*Node, error) {

@@ -12,17 +12,17 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// Listing is what is kept of a layer: what it says of each name, in its order, and
-// the contents of some files. It is held as the caches keep it, packed: numbers as
-// varints, each string and file behind its length, compressed with a checksum.
-// Of an image with hundreds of thousands of files that is a few megabytes.
+// Listing keeps the metadata of a layer's entries, in their order, and the
+// contents of some files. It is packed as the caches keep it: numbers as
+// varints, each string and file after its length, compressed with a checksum.
+// The listing of hundreds of thousands of files takes a few megabytes.
 type Listing struct {
 	Packed []byte
-	Own    bool // it is one of certgraft's own
-	Ranged bool // it is what a table of contents says: places are those in the table
+	Own    bool // it lists a layer of certgraft's own
+	Ranged bool // it comes from a table of contents: places are places in the table
 }
 
-// Open takes what was packed, once it was read to its end.
+// Open returns the listing in packed bytes, which it reads to the end first.
 func Open(packed []byte) (*Listing, error) {
 	l := &Listing{Packed: packed}
 	err := l.Each(func(_ int, e *Entry) error {
@@ -35,8 +35,8 @@ func Open(packed []byte) (*Listing, error) {
 	return l, nil
 }
 
-// Each calls visit for each entry, which must not be kept: the next is read into
-// it. What is in its More is its own.
+// Each calls visit for each entry. The next call reuses the entry, but not its
+// More, so visit must copy an entry to keep it.
 func (l *Listing) Each(visit func(i int, e *Entry) error) error {
 	z, err := zstd.NewReader(bytes.NewReader(l.Packed), zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(8*window))
 	if err != nil {
@@ -51,7 +51,7 @@ func (l *Listing) Each(visit func(i int, e *Entry) error) error {
 		case r.err != nil:
 			return r.err
 		case more == 0:
-			if _, err := r.r.ReadByte(); !errors.Is(err, io.EOF) { // where the checksum is
+			if _, err := r.r.ReadByte(); !errors.Is(err, io.EOF) { // reading the end verifies the checksum
 				return errors.Join(errDamaged, err)
 			}
 			return nil
@@ -68,8 +68,8 @@ func (l *Listing) Each(visit func(i int, e *Entry) error) error {
 	return errDamaged
 }
 
-// With returns the layer with the contents of files that were not kept, by the
-// places of their entries.
+// With returns the listing with the contents of more files, by the places of
+// their entries.
 func (l *Listing) With(contents map[int32][]byte) (*Listing, error) {
 	w, err := NewWriter()
 	if err != nil {
@@ -128,8 +128,8 @@ func (r *listingReader) number() int64 {
 	return v
 }
 
-// bytes reads what is behind its length. A length that is not so does not make
-// room for it.
+// bytes reads a length and as many bytes. It does not allocate room for a false
+// length.
 func (r *listingReader) bytes() []byte {
 	n := r.number()
 	if r.err != nil || n == 0 {
@@ -170,7 +170,7 @@ func NewWriter() (*Writer, error) {
 	return w, err
 }
 
-// Writer packs what a layer says, entry by entry.
+// Writer packs a listing, entry by entry.
 type Writer struct {
 	packed bytes.Buffer
 	z      *zstd.Encoder
@@ -179,8 +179,8 @@ type Writer struct {
 	err    error
 }
 
-// window is how far back the compression looks. It is also what reading
-// takes in memory.
+// window is the distance that the compression looks back. Reading takes as much
+// memory.
 const window = 1 << 20
 
 // add packs one entry.
@@ -203,7 +203,7 @@ func (w *Writer) add(e *Entry) {
 	w.text(string(e.More.Data))
 }
 
-// Listing ends the packing.
+// Listing ends the packing and returns the listing.
 func (w *Writer) Listing() (*Listing, error) {
 	w.number(0)
 	w.flush()

@@ -5,24 +5,25 @@ import (
 	"strings"
 )
 
-// Node is one name of a root, or of what one layer makes of it.
+// Node is one name of a root, or of the tree of one layer.
 type Node struct {
 	Attrs
-	Dir   *dir  // what is in a directory, else nil
-	Place int32 // of the entry in its layer
-	Layer int16 // that the entry is of, counted from the lowest
-	Known bool  // there is an entry; a directory can be there without one
+	Dir   *dir  // the content of a directory, else nil
+	Place int32 // of its entry in the layer
+	Layer int16 // of its entry, counted from the lowest
+	Known bool  // an entry exists; a directory may exist without one
 
-	// Only of what one layer makes of a root:
-	opaque bool // of a directory: what lower layers have in it is out of sight
+	// opaque is set only in the tree of one layer: the directory hides the names
+	// that lower layers have in it.
+	opaque bool
 }
 
-// Gone reports whether a node of what one layer makes is a whiteout: what lower
-// layers have here is out of sight.
+// Gone reports whether a node in the tree of one layer is a whiteout: it hides
+// the name in lower layers.
 func (n *Node) Gone() bool { return !n.Known && n.Dir == nil }
 
-// elsewhere reports whether it is a hard link to what the layer itself does not
-// have: the others are the nodes that they are links to.
+// elsewhere reports whether the node is a hard link to a file of a lower layer.
+// A hard link within the layer shares the node of its target.
 func (n *Node) elsewhere() bool { return n.Known && n.Type == tar.TypeLink }
 
 func newDir() *Node { return &Node{Dir: &dir{}} }
@@ -33,12 +34,12 @@ func (n *Node) IsDir() bool { return n.Dir != nil }
 // IsLink reports whether the node is a symbolic link.
 func (n *Node) IsLink() bool { return n.Known && n.Type == tar.TypeSymlink }
 
-// describe takes over what is said of another node.
+// describe copies the metadata of another node.
 func (n *Node) describe(by *Node) {
 	n.Attrs, n.Place, n.Layer, n.Known = by.Attrs, by.Place, by.Layer, by.Known
 }
 
-// Lookup returns what is at a name that is free of links, or nil.
+// Lookup returns the node at a name without links in it, or nil.
 func Lookup(root *Node, name string) *Node {
 	if name == "." {
 		return root

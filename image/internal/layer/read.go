@@ -1,6 +1,6 @@
-// Package layer reads and edits the layers of images. [Reader] and [TOC] make the
-// [Listing] of a layer, [Stack] makes a root of listings, [FS] shows it as a file
-// system, and an [Edit] goes into the archive of a layer.
+// Package layer reads and edits the layers of images. [Reader] and [TOC] make
+// the [Listing] of a layer, [Stack] makes a root of listings, [FS] shows the
+// root as a file system, and an [Edit] changes the archive of a layer.
 //
 // See "Layer" in https://github.com/opencontainers/image-spec.
 package layer
@@ -19,11 +19,11 @@ import (
 // Reader reads layers.
 type Reader struct {
 	Keep   func(name string) bool // files whose contents are kept
-	Max    int64                  // size of an unpacked layer
-	Budget *Budget                // for all layers of an image together; nil is no end of it
+	Max    int64                  // limit of an unpacked layer
+	Budget *Budget                // for all layers of an image together; nil is unlimited
 }
 
-// Most returns the size up to which an unpacked layer is read.
+// Most returns the limit of an unpacked layer.
 func (lr Reader) Most() int64 {
 	if lr.Max <= 0 {
 		return DefaultMaxLayerSize
@@ -31,7 +31,7 @@ func (lr Reader) Most() int64 {
 	return lr.Max
 }
 
-// Read reads the layer that d names from r, to its end, and verifies it.
+// Read reads the layer of d from r to its end, and verifies it.
 func (lr Reader) Read(ctx context.Context, r io.Reader, d oci.Descriptor) (*Listing, error) {
 	listing, err := NewWriter()
 	if err != nil {
@@ -60,9 +60,9 @@ func (lr Reader) Read(ctx context.Context, r io.Reader, d oci.Descriptor) (*List
 	return listing.Listing()
 }
 
-// Walk calls visit for each entry of the layer that d names, until visit says
-// that it has enough. Only a layer that was walked to its end is verified: what
-// was downloaded, not what it unpacks to, which follows from that.
+// Walk calls visit for each entry of the layer of d, until visit returns false.
+// It verifies the layer only if it reads to the end. It verifies the downloaded
+// bytes; these determine the unpacked ones.
 func Walk(ctx context.Context, r io.Reader, d oci.Descriptor, most int64, visit func(i int, h *tar.Header, content io.Reader) (more bool, err error)) error {
 	packed, err := oci.NewVerifier(r, d)
 	if err != nil {
@@ -78,7 +78,7 @@ func Walk(ctx context.Context, r io.Reader, d oci.Descriptor, most int64, visit 
 	if err != nil || !more {
 		return ReadError(d, err)
 	}
-	if _, err := io.Copy(io.Discard, bounded); err != nil { // what follows the archive's end
+	if _, err := io.Copy(io.Discard, bounded); err != nil { // the bytes after the end of the archive
 		return ReadError(d, err)
 	}
 	_, err = io.Copy(io.Discard, packed)
@@ -113,7 +113,7 @@ func walkEntries(r io.Reader, most int, visit func(i int, h *tar.Header, content
 	}
 }
 
-// HeaderSize returns what a header takes in memory, roughly.
+// HeaderSize estimates the memory that a header takes.
 func HeaderSize(h *tar.Header) int {
 	n := 100 + len(h.Name) + len(h.Linkname)
 	for key, value := range h.PAXRecords {
@@ -122,7 +122,7 @@ func HeaderSize(h *tar.Header) int {
 	return n
 }
 
-// ReadError says of which layer an error is; it is nil for nil.
+// ReadError names the layer in an error; it is nil for nil.
 func ReadError(d oci.Descriptor, err error) error {
 	if err == nil {
 		return nil
@@ -130,8 +130,7 @@ func ReadError(d oci.Descriptor, err error) error {
 	return fmt.Errorf("read layer %s: %w", d.Digest, err)
 }
 
-// Bound returns a reader that ends in an error where an unpacked layer holds more
-// than most.
+// Bound returns a reader that fails after most bytes of an unpacked layer.
 func Bound(r io.Reader, most int64) io.Reader { return &bounded{r: r, left: most} }
 
 type bounded struct {

@@ -4,8 +4,8 @@ import (
 	"fmt"
 )
 
-// Stack returns the root that layers, lowest first, come to. A nil layer
-// was not read.
+// Stack returns the root that layers make, lowest first. A nil layer was not
+// read.
 func Stack(layers []*Listing) (*Node, error) {
 	root := newDir()
 	for i, l := range layers {
@@ -25,21 +25,21 @@ func Stack(layers []*Listing) (*Node, error) {
 	return root, nil
 }
 
-// stacker lays what a layer makes over the layers below. What it makes becomes
-// part of the root.
+// stacker stacks the tree of a layer onto the layers below. The nodes of the
+// tree become part of the root.
 type stacker struct {
 	root *Node
-	// Removals and additions wait until all of the layer was looked at: a hard
-	// link may be to what the layer takes away.
+	// Removals and additions wait for the end of the layer: a hard link may
+	// point to a file that the layer removes.
 	later []placing
 }
 
-// placing is what is to be done with one name of a directory, or with all that
-// an opaque directory does not have itself.
+// placing is the change of one name in a directory, or the removal of all names
+// that an opaque directory lacks.
 type placing struct {
 	dir   *Node
 	base  string
-	node  *Node // nil takes what is there away
+	node  *Node // nil removes the name
 	cover *Node // the opaque directory
 }
 
@@ -83,8 +83,8 @@ func (s *stacker) place(dir, up *Node, base string, covered bool) error {
 	return nil
 }
 
-// adopt makes a directory of the layer, below which there is nothing, one of the
-// root.
+// adopt moves a directory of the layer into the root, where no lower directory
+// exists.
 func (s *stacker) adopt(dir *Node) error {
 	dir.opaque = false
 	var gone []string
@@ -115,7 +115,7 @@ func (s *stacker) adopt(dir *Node) error {
 	return nil
 }
 
-// target returns what a hard link to a lower layer is to.
+// target returns the target of a hard link to a lower layer.
 func (s *stacker) target(link *Node, base string) (*Node, error) {
 	to := CleanName(link.Extra().Link)
 	target := Lookup(s.root, to)

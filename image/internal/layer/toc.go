@@ -19,25 +19,26 @@ import (
 	"github.com/certgraft/certgraft/internal/order"
 )
 
-// Layers with a table of contents at their end, which tools make that mount
-// layers before they are there: eStargz and zstd:chunked. The table says of each
-// file where in the layer it is, and is named by its digest in the manifest. See
-// the documents estargz.md of stargz-snapshotter and zstd-chunked of
+// Layers with a table of contents at their end: eStargz and zstd:chunked, made
+// by tools that mount layers before the download. The table names the place of
+// each file in the layer. The manifest has the digest of the table. See the
+// documents estargz.md of stargz-snapshotter and zstd-chunked of
 // containers/storage.
 const (
 	stargzDigest  = "containerd.io/snapshot/stargz/toc.digest"
-	chunkedDigest = "zstd-chunked.manifest-checksum" // behind the prefix of the tool, which changed
+	chunkedDigest = "zstd-chunked.manifest-checksum" // after the tool's prefix, which changed
 	chunkedPlace  = "zstd-chunked.manifest-position"
 
 	// TOCName is the name of the table in an eStargz layer.
 	TOCName = "stargz.index.json"
-	// footerSize is the size of what says where it is.
+	// footerSize is the size of the footer, which names the place of the table.
 	footerSize = 51
-	// maxContents bounds a table.
+	// maxContents bounds a table, in bytes.
 	maxContents = 512 << 20
 )
 
-// IsTOCAnnotation reports whether an annotation of a layer says where in it something is.
+// IsTOCAnnotation reports whether an annotation describes the insides of a
+// layer.
 func IsTOCAnnotation(annotation string) bool {
 	for _, prefix := range []string{"containerd.io/snapshot/stargz/", "io.containers.estargz.", "io.github.containers.zstd-chunked.", "io.containers.zstd-chunked."} {
 		if strings.HasPrefix(annotation, prefix) {
@@ -60,9 +61,9 @@ func chunkedNote(d oci.Descriptor, key string) string {
 	return d.Annotations["io.containers."+key]
 }
 
-// TOCKey is what is known of a layer by its table of contents is kept as.
-// The layer's own digest would not do: it was not verified, and another image
-// may name the same layer without the table, or with another.
+// TOCKey returns the key under which caches keep the listing from a table of
+// contents. The layer's own digest is no key for it: the layer was not
+// verified, and another image may name it without a table or with another one.
 func TOCKey(d oci.Descriptor) (oci.Digest, bool) {
 	table := oci.Digest(d.Annotations[stargzDigest])
 	if table == "" {
@@ -81,8 +82,8 @@ type TOC struct {
 	Layer oci.Descriptor
 }
 
-// Read returns what the table says of a layer, and the contents of the files
-// that are wanted. Whatever is odd is an error, and the layer is read whole.
+// Read returns the listing from the table, with the contents of the files to
+// keep. Any oddity is an error; the caller then reads the layer whole.
 func (c TOC) Read(ctx context.Context) (*Listing, error) {
 	listing, err := NewWriter()
 	if err != nil {
@@ -115,8 +116,8 @@ func (c TOC) Read(ctx context.Context) (*Listing, error) {
 	return l, nil
 }
 
-// Survey reads the table, verified, calls want for each entry and returns the
-// files that it wants.
+// Survey reads and verifies the table. It calls want for each entry and returns
+// the wanted files.
 func (c TOC) Survey(ctx context.Context, want func(place int32, e *Entry) bool) ([]*tocFile, error) {
 	table, end, check, err := c.open(ctx)
 	if err != nil {
@@ -133,8 +134,8 @@ func (c TOC) Survey(ctx context.Context, want func(place int32, e *Entry) bool) 
 	return s.finish()
 }
 
-// open opens the table. Once it was read, check says whether it is the one that
-// the manifest names. End is where files end.
+// open opens the table. After the read, check verifies the digest in the
+// manifest. Files end before end.
 func (c TOC) open(ctx context.Context) (table io.ReadCloser, end int64, check func() error, err error) {
 	if c.Layer.Annotations[stargzDigest] != "" {
 		return c.openStargz(ctx)
@@ -166,7 +167,7 @@ func (c TOC) openStargz(ctx context.Context) (io.ReadCloser, int64, func() error
 	return oci.ReadCloser{Reader: hashed, Closer: body}, at, check, nil
 }
 
-// stargzPlace returns where the footer says that the table is: an empty gzip
+// stargzPlace returns the place of the table from the footer: an empty gzip
 // member with "%016xSTARGZ" in its extra field.
 func (c TOC) stargzPlace(ctx context.Context) (int64, error) {
 	if c.Layer.Size < footerSize {
@@ -188,8 +189,8 @@ func (c TOC) stargzPlace(ctx context.Context) (int64, error) {
 	return at, nil
 }
 
-// openChunked opens the table of a zstd:chunked layer, whose digest is of what is
-// compressed.
+// openChunked opens the table of a zstd:chunked layer. The digest is that of
+// the compressed table.
 func (c TOC) openChunked(ctx context.Context) (io.ReadCloser, int64, func() error, error) {
 	var at, packed, plain int64
 	var kind int
@@ -227,8 +228,8 @@ func (all closers) Close() error {
 	return errors.Join(errs...)
 }
 
-// verified returns a reader whose check says, once all was read, whether that was
-// what a digest names.
+// verified returns a reader. After the read, check compares its content with a
+// digest.
 func verified(r io.Reader, want oci.Digest) (io.Reader, func() error, error) {
 	h, err := want.NewHash()
 	if err != nil {
@@ -246,7 +247,7 @@ func verified(r io.Reader, want oci.Digest) (io.Reader, func() error, error) {
 	}, nil
 }
 
-// Fetch reads files, several that lie side by side at once.
+// Fetch reads files. One request reads neighbouring files.
 func (c TOC) Fetch(ctx context.Context, files []*tocFile) (map[int32][]byte, error) {
 	var chunks []*tocChunk
 	total := int64(0)
@@ -281,11 +282,11 @@ func (c TOC) Fetch(ctx context.Context, files []*tocFile) (map[int32][]byte, err
 	return contents, nil
 }
 
-// maxGap is what is read in vain rather than ask once more.
+// maxGap is the gap between files that is read and discarded to save a request.
 const maxGap = 4 << 10
 
-// fetchSpan reads chunks that lie side by side. Some share their place: small
-// files that are compressed together.
+// fetchSpan reads neighbouring chunks. Small files that are compressed together
+// share their place.
 func (c TOC) fetchSpan(ctx context.Context, chunks []*tocChunk) error {
 	at, end := chunks[0].at, int64(0)
 	for _, k := range chunks {

@@ -11,27 +11,27 @@ import (
 	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
-// tocFile is a file whose content is wanted.
+// tocFile is a wanted file.
 type tocFile struct {
 	place  int32 // of its entry in the table
 	size   int64
 	digest oci.Digest
 	chunks []tocChunk
-	known  int64 // bytes of it that are in chunks
+	known  int64 // bytes of it in the chunks so far
 }
 
-// tocChunk is a piece of a file: it is compressed by itself, or behind others.
+// tocChunk is a piece of a file. It may be compressed together with others.
 type tocChunk struct {
 	at, end int64 // in the layer
-	skip    int64 // in what is there, once it is unpacked
-	into    int64 // the file
+	skip    int64 // bytes before it in the unpacked data
+	into    int64 // its place in the file
 	size    int64
 	digest  oci.Digest
 	zstd    bool
 	data    []byte
 }
 
-// check says whether the content of a file is what the table names.
+// check compares the content of a file with the digests in the table.
 func (f *tocFile) check(data []byte) error {
 	named := true
 	for i := range f.chunks {
@@ -64,7 +64,7 @@ func (k *tocChunk) check() error {
 	return checkHash(h, k.data, k.digest)
 }
 
-// unpack takes the chunk out of what is compressed.
+// unpack takes the chunk out of compressed data.
 func (k *tocChunk) unpack(packed []byte) error {
 	var r io.Reader
 	if k.zstd {

@@ -11,8 +11,8 @@ import (
 	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
-// decodeContents reads a table of contents as a stream: those of large layers are
-// larger than all else that is held.
+// decodeContents reads a table of contents as a stream: the table of a large
+// layer exceeds all other data in memory.
 func decodeContents(r io.Reader, visit func(*tableEntry) error) error {
 	dec := json.NewDecoder(r)
 	version := 0
@@ -47,7 +47,7 @@ func eachMember(dec *json.Decoder, visit func(key string) error) error {
 		if err != nil {
 			return err
 		}
-		if err := visit(t.(string)); err != nil { // the decoder returns nothing else between { and :
+		if err := visit(t.(string)); err != nil { // the decoder returns only strings between { and :
 			return err
 		}
 	}
@@ -82,7 +82,7 @@ type tableEntry struct {
 	Digest      oci.Digest        `json:"digest"`
 	Offset      int64             `json:"offset"`
 	EndOffset   int64             `json:"endOffset"`   // zstd:chunked
-	InnerOffset int64             `json:"innerOffset"` // eStargz: in what is compressed together
+	InnerOffset int64             `json:"innerOffset"` // eStargz: place in data that is compressed together
 	ChunkSize   int64             `json:"chunkSize"`   // 0 is the rest of the file
 	ChunkOffset int64             `json:"chunkOffset"`
 	ChunkDigest oci.Digest        `json:"chunkDigest"`
@@ -93,7 +93,7 @@ var tableTypes = map[string]byte{
 	"reg": tar.TypeReg, "dir": tar.TypeDir, "symlink": tar.TypeSymlink, "hardlink": tar.TypeLink, "char": tar.TypeChar, "block": tar.TypeBlock, "fifo": tar.TypeFifo,
 }
 
-// entry returns what a layer would say.
+// entry returns the layer's entry for an entry of the table.
 func (e *tableEntry) entry(kind byte) (*Entry, error) {
 	h := &tar.Header{Name: e.Name, Typeflag: kind, Linkname: e.LinkName, Mode: e.Mode, Uid: e.UID, Gid: e.GID}
 	if kind == tar.TypeReg {
@@ -112,19 +112,19 @@ func (e *tableEntry) entry(kind byte) (*Entry, error) {
 	return EntryOf(h), nil
 }
 
-// tocSurvey goes through a table of contents.
+// tocSurvey reads a table of contents entry by entry.
 type tocSurvey struct {
 	want  func(place int32, e *Entry) bool
 	zstd  bool
-	end   int64 // where files end in the layer
-	place int32 // of the next entry that is not a chunk
-	at    int64 // in the layer, of what was seen last
+	end   int64 // of the files in the layer
+	place int32 // of the next entry in the table, chunks not counted
+	at    int64 // of the last chunk in the layer
 	files []*tocFile
-	file  *tocFile // whose chunks follow, if it is wanted
+	file  *tocFile // the file of the following chunks, if wanted
 	open  []openChunk
 }
 
-// openChunk is a chunk of which it is not known yet where in the layer it ends.
+// openChunk is a chunk whose end in the layer is not yet known.
 type openChunk struct {
 	file *tocFile
 	i    int
@@ -162,7 +162,7 @@ func (s *tocSurvey) entry(e *tableEntry) error {
 	return s.chunk(e)
 }
 
-// chunk notes where a piece of a file is. One ends where the next begins.
+// chunk notes the place of a piece of a file. A piece ends at the next one.
 func (s *tocSurvey) chunk(e *tableEntry) error {
 	if e.ChunkType != "" && e.ChunkType != "data" {
 		if s.file != nil {
@@ -200,7 +200,7 @@ func (s *tocSurvey) close(at int64) {
 	s.open = s.open[:0]
 }
 
-// finish returns the files, all of which must be there whole.
+// finish returns the files, each of which must be complete.
 func (s *tocSurvey) finish() ([]*tocFile, error) {
 	s.close(s.end)
 	for _, f := range s.files {

@@ -7,19 +7,20 @@ import (
 	"strings"
 )
 
-// Names by which a layer takes something away, see "Whiteouts" in the OCI image
-// specification. Other names that start with .wh..wh. are aufs' own.
+// Names by which a layer removes names of lower layers, see "Whiteouts" in the
+// OCI image specification. Other names that start with .wh..wh. belong to aufs.
 const (
 	Whiteout       = ".wh."
 	OpaqueWhiteout = ".wh..wh..opq"
 	aufsPrefix     = ".wh..wh."
 )
 
-// TreeOf returns what a layer is unpacked to in an empty directory, which is
-// what engines do: links in it are followed, links of lower layers are not.
+// TreeOf returns the tree that unpacking a layer into an empty directory makes,
+// as engines unpack it. Links of the layer are followed, links of lower layers
+// are not.
 func TreeOf(l *Listing, number int) (*Node, error) {
 	b := builder{root: newDir(), shared: map[string]string{}, implied: maxImplied, steps: maxSteps}
-	at, dir := "", b.root // archives have the names of a directory one after another
+	at, dir := "", b.root // an archive mostly lists a directory's names in a row
 	err := l.Each(func(i int, e *Entry) error {
 		dirName, base := path.Split(e.Name)
 		if dirName != at {
@@ -40,11 +41,11 @@ func TreeOf(l *Listing, number int) (*Node, error) {
 // builder makes the tree of one layer.
 type builder struct {
 	root   *Node
-	free   []Node            // nodes are made many at a time
-	shared map[string]string // names, many of which come again and again
-	// How many more directories may be made that no entry names.
+	free   []Node            // nodes are allocated 256 at a time
+	shared map[string]string // frequent names
+	// Directories without an entry that may still be made.
 	implied int
-	// How many more directories and links may be gone through on the way to entries.
+	// Directories and links that may still be passed on the way to entries.
 	steps int
 }
 
@@ -57,7 +58,8 @@ func (b *builder) node() *Node {
 	return n
 }
 
-// text returns a name that does not hold on to the path that it is of.
+// text returns a copy of a name: the name itself keeps its whole path in
+// memory.
 func (b *builder) text(name string) string {
 	if old, ok := b.shared[name]; ok {
 		return old
@@ -69,7 +71,7 @@ func (b *builder) text(name string) string {
 	return name
 }
 
-// add enters n, of one entry, into the directory that it is in.
+// add enters n, the node of one entry, into its directory.
 func (b *builder) add(dir *Node, base, name string, n *Node) error {
 	if name == "." {
 		if n.Type == tar.TypeDir {
@@ -99,8 +101,8 @@ func (b *builder) add(dir *Node, base, name string, n *Node) error {
 	return nil
 }
 
-// hide enters a whiteout. It takes away what lower layers have, never what its
-// own layer has, wherever in the archive that is.
+// hide enters a whiteout. A whiteout hides a name of lower layers, never of its
+// own layer, wherever the archive has the name.
 func hide(dir *Node, base string) {
 	if base == OpaqueWhiteout {
 		dir.opaque = true
@@ -130,8 +132,9 @@ func (b *builder) hardLink(name string, n *Node) (*Node, error) {
 	return found, nil
 }
 
-// mkdirs returns the directory at name in what a layer makes, with its parents,
-// following the layer's own links. How many it may make is in implied.
+// mkdirs returns the directory at name in the tree of a layer. It follows the
+// layer's own links, and makes missing directories. implied bounds their
+// number.
 func (b *builder) mkdirs(name string) (*Node, error) {
 	at, trail := b.root, []*Node{b.root}
 	rest := strings.Split(name, "/")
