@@ -17,26 +17,26 @@ import (
 	"github.com/certgraft/certgraft/internal/order"
 )
 
-// Cache keeps what is known of layers in a directory, so that a layer that was
-// seen once, in whatever image, is not downloaded again. Layers are named by
-// their digests and never change, so nothing in it goes stale. Several programs
-// may share one; what is damaged is taken for what is not there. A nil Cache
-// keeps nothing.
+// Cache keeps listings of layers in a directory. A layer that any image had
+// before is not downloaded again. Listings are named by the digests of layers,
+// which never change, so the cache never goes stale. Several programs may share
+// a cache. A damaged listing counts as missing. A nil Cache keeps nothing.
 type Cache struct {
 	root *os.Root
 	log  *slog.Logger
 	max  int64
 }
 
-// cacheVersion is part of the directory's name: it changes with [layer.Writer].
+// cacheVersion is part of the directory's name. A new format of [layer.Writer]
+// needs a new version.
 const cacheVersion = "layers-v2"
 
-// DefaultCacheSize is the size that a cache is pruned to.
+// DefaultCacheSize is the size to which a cache is pruned, in bytes.
 const DefaultCacheSize = 512 << 20
 
-// OpenCache opens the cache in dir, which is made if it is not there. A cache
-// that cannot be used is an error; one that fails later is logged and done
-// without.
+// OpenCache opens the cache in dir, and creates dir if it is missing. It
+// returns an error if the cache is unusable. A cache that fails later is logged
+// and ignored.
 func OpenCache(dir string, log *slog.Logger) (*Cache, error) {
 	at := dir + "/" + cacheVersion
 	if err := os.MkdirAll(at, 0o755); err != nil {
@@ -57,7 +57,7 @@ func (c *Cache) Close() error {
 	return c.root.Close()
 }
 
-// load returns what is known of a layer, or nil.
+// load returns the listing of a layer, or nil.
 func (c *Cache) load(digest oci.Digest) *layer.Listing {
 	if c == nil {
 		return nil
@@ -72,11 +72,11 @@ func (c *Cache) load(digest oci.Digest) *layer.Listing {
 		return nil
 	}
 	now := time.Now()
-	_ = c.root.Chtimes(cacheName(digest), now, now) // it was of use: prune it last
+	_ = c.root.Chtimes(cacheName(digest), now, now) // pruning starts with the oldest
 	return l
 }
 
-// has reports whether a layer is likely to be known.
+// has reports whether the cache probably has the listing of a layer.
 func (c *Cache) has(digest oci.Digest) bool {
 	if c == nil {
 		return false
@@ -85,7 +85,7 @@ func (c *Cache) has(digest oci.Digest) bool {
 	return err == nil
 }
 
-// store keeps what is known of a layer.
+// store keeps the listing of a layer.
 func (c *Cache) store(digest oci.Digest, l *layer.Listing) {
 	if c == nil {
 		return
@@ -99,7 +99,7 @@ func (c *Cache) store(digest oci.Digest, l *layer.Listing) {
 	}
 }
 
-// prune removes what was not used for the longest time until the rest fits.
+// prune removes the longest unused listings until the rest fits.
 func (c *Cache) prune() error {
 	entries, err := fs.ReadDir(c.root.FS(), ".")
 	if err != nil {

@@ -8,12 +8,13 @@ import (
 	"github.com/certgraft/certgraft/image/internal/registry"
 )
 
-// relay sends layers on to other registries while they are read, so that a layer
-// that is both looked into and copied comes from its registry once. What does not
-// arrive is sent again when the image is put there. A nil relay sends nothing.
+// relay sends layers to other registries while they are read: a layer that is
+// both read and copied is then downloaded once. If an upload fails here,
+// putting the image sends the layer again. A nil relay sends nothing.
 type relay struct{ to []*registry.Repository }
 
-// OpenRelay returns where the layers of an image are sent while they are read.
+// OpenRelay returns the relay from an image's registry to the destinations, or
+// nil.
 func OpenRelay(ctx context.Context, from oci.Blobs, destinations []*registry.Location) *relay {
 	source, ok := oci.Below(from).(*registry.Repository)
 	if !ok {
@@ -26,9 +27,9 @@ func OpenRelay(ctx context.Context, from oci.Blobs, destinations []*registry.Loc
 	return &relay{to}
 }
 
-// through returns a reader of body that sends on what is read. Once all is read,
-// or reading failed, end is called with the error, and returns when the other
-// side has answered.
+// through returns a reader of body that also sends the bytes. After the last
+// read, the caller must call end with the error of reading. end returns after
+// the answers of the registries.
 func (r *relay) through(ctx context.Context, body io.Reader, d oci.Descriptor) (out io.Reader, end func(error)) {
 	if r == nil || oci.IsForeign(d.MediaType) {
 		return body, func(error) {}

@@ -7,27 +7,27 @@ import (
 	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
-// Memory is what is known of layers while a program runs. Several updates that
-// share one read a layer once. The zero value is ready for use.
+// Memory keeps listings of layers while a program runs. Several updates that
+// share one read each layer once. The zero value is ready for use.
 type Memory struct {
 	mu    sync.Mutex
 	known map[oci.Digest]*layer.Listing
 	made  []packedLayer
 }
 
-// packedLayer is a layer that was made, by the digest of what it unpacks to.
+// packedLayer is a new layer, by the digest of its unpacked archive.
 type packedLayer struct {
 	diffID oci.Digest
 	kind   oci.Compression
 	data   []byte
 }
 
-// mostMade is how many layers that were made are kept: those for the platforms of
-// one index.
+// mostMade bounds the new layers that are kept. It suffices for the platforms
+// of one index.
 const mostMade = 8
 
-// Packed returns what pack does, or did before for the same content: images on one
-// base get the same layer.
+// Packed returns the result of pack, or of an earlier call for the same
+// content: images with the same base get the same layer.
 func (m *Memory) Packed(diffID oci.Digest, kind oci.Compression, pack func() ([]byte, error)) ([]byte, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -1,5 +1,6 @@
-// Package known keeps what layers say, so that each is read once: in memory, in a
-// directory and in a repository. A [Reader] looks there before it reads a layer.
+// Package known keeps listings of layers in memory, in a directory and in a
+// repository. A [Reader] looks there before it reads a layer, so each layer is
+// read once.
 package known
 
 import (
@@ -12,7 +13,7 @@ import (
 	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
-// Reader reads the layers of images, each once, however many images have it.
+// Reader reads each layer once, however many images have it.
 type Reader struct {
 	Layers layer.Reader
 	Cache  *Cache
@@ -21,23 +22,23 @@ type Reader struct {
 	Relay  *relay
 	Log    *slog.Logger
 	Jobs   int
-	Whole  bool  // no layer is read by its table of contents
-	Least  int64 // the size above which one is
+	Whole  bool  // never read a layer by its table of contents
+	Least  int64 // a layer must be larger to be read by its table of contents
 
 	contents map[oci.Digest]map[int32][]byte // of files that were read later, by the places of their entries
 }
 
-// Most returns the size up to which an unpacked layer is read.
+// Most returns the limit of an unpacked layer.
 func (r *Reader) Most() int64 { return r.Layers.Most() }
 
-// Wanted is a layer to be read.
+// Wanted is a layer to read.
 type Wanted struct {
 	oci.Descriptor
 	From oci.Blobs
 }
 
-// ReadAll reads layers that are not known, several at a time. The first error ends
-// it. What is read whole is announced before any of it is.
+// ReadAll reads the unknown layers, several at a time, up to the first error.
+// It announces all layers that it reads whole before it reads the first.
 func (r *Reader) ReadAll(ctx context.Context, all []Wanted) error {
 	unknown := r.unknown(ctx, all)
 	for _, w := range unknown {
@@ -53,8 +54,8 @@ func (r *Reader) ReadAll(ctx context.Context, all []Wanted) error {
 	return group.Wait()
 }
 
-// unknown takes what is known of layers into memory, and returns the others, each
-// once.
+// unknown loads the known listings into memory. It returns the other layers,
+// each once.
 func (r *Reader) unknown(ctx context.Context, all []Wanted) []Wanted {
 	var group errgroup.Group
 	group.SetLimit(r.Jobs)
@@ -67,7 +68,7 @@ func (r *Reader) unknown(ctx context.Context, all []Wanted) []Wanted {
 		asked[w.Digest] = true
 		group.Go(func() error { known[i] = r.recall(ctx, w.Descriptor); return nil })
 	}
-	_ = group.Wait() // none fails
+	_ = group.Wait() // no call fails
 	var unknown []Wanted
 	for i, w := range all {
 		if !known[i] {
@@ -96,9 +97,9 @@ func (r *Reader) read(ctx context.Context, w Wanted) error {
 	return nil
 }
 
-// InParts returns where parts of a layer with a table of contents are read, or
-// nil: where all of it is to be read, where it is sent on meanwhile, and where it
-// is small.
+// InParts returns the source for reading parts of a layer with a table of
+// contents. It returns nil if the whole layer is wanted, if a relay sends the
+// layer on, or if the layer is small.
 func (r *Reader) InParts(w Wanted) oci.Ranger {
 	from, ok := oci.Below(w.From).(oci.Ranger)
 	if _, lazy := layer.TOCKey(w.Descriptor); !ok || !lazy || r.Whole || r.Relay != nil || w.Size <= r.Least {
@@ -107,8 +108,8 @@ func (r *Reader) InParts(w Wanted) oci.Ranger {
 	return from
 }
 
-// readContents reads a layer by its table of contents, and reports whether it
-// could.
+// readContents reads a layer by its table of contents, and reports whether that
+// succeeded.
 func (r *Reader) readContents(ctx context.Context, w Wanted) bool {
 	from := r.InParts(w)
 	if from == nil {
@@ -124,15 +125,15 @@ func (r *Reader) readContents(ctx context.Context, w Wanted) bool {
 	return true
 }
 
-// learn keeps what was read of a layer wherever that is kept.
+// learn keeps a listing in memory and in the caches.
 func (r *Reader) learn(ctx context.Context, key oci.Digest, l *layer.Listing) {
 	r.Memory.keep(key, l)
 	r.Cache.store(key, l)
 	r.Repo.store(ctx, key, l)
 }
 
-// recall takes what is known of a layer into memory, and reports whether
-// anything is.
+// recall loads the listing of a layer into memory, and reports whether one
+// exists.
 func (r *Reader) recall(ctx context.Context, d oci.Descriptor) bool {
 	if r.Layer(d) != nil {
 		return true
@@ -152,7 +153,7 @@ func (r *Reader) recall(ctx context.Context, d oci.Descriptor) bool {
 	return false
 }
 
-// Knows says from where a layer can be had without reading it, or "".
+// Knows says where the listing of a layer is kept, or returns "".
 func (r *Reader) Knows(ctx context.Context, d oci.Descriptor) string {
 	for _, key := range r.keys(d) {
 		switch {
@@ -167,13 +168,13 @@ func (r *Reader) Knows(ctx context.Context, d oci.Descriptor) string {
 	return ""
 }
 
-// Layer returns what is known of a layer, or nil.
+// Layer returns the listing of a layer, or nil.
 func (r *Reader) Layer(d oci.Descriptor) *layer.Listing {
 	_, l := r.find(d)
 	return l
 }
 
-// find also returns what it is kept as.
+// find returns the listing of a layer and its key.
 func (r *Reader) find(d oci.Descriptor) (oci.Digest, *layer.Listing) {
 	for _, key := range r.keys(d) {
 		if l := r.Memory.layer(key); l != nil {
@@ -183,8 +184,8 @@ func (r *Reader) find(d oci.Descriptor) (oci.Digest, *layer.Listing) {
 	return "", nil
 }
 
-// keys returns what is known of a layer may be kept as. By its table of contents
-// it is known only where that does.
+// keys returns the keys that the listing of a layer may have. A listing from
+// the table of contents is used only if whole layers are not wanted.
 func (r *Reader) keys(d oci.Descriptor) []oci.Digest {
 	if key, ok := layer.TOCKey(d); ok && !r.Whole {
 		return []oci.Digest{d.Digest, key}

@@ -18,13 +18,12 @@ import (
 	"github.com/certgraft/certgraft/internal/web"
 )
 
-// CacheRepo keeps what is known of layers in a repository of a registry, so that
-// runners that start with an empty disk have it too. What is kept is what
-// [Cache] keeps, an OCI artifact for each layer, under a tag that is made of the
-// layer's digest. Who may write there decides what is believed of layers. What
-// is damaged, of another version or about another layer is taken for what is not
-// there, and a repository that cannot be read or written is done without. A nil
-// CacheRepo keeps nothing.
+// CacheRepo keeps listings of layers in a repository of a registry, for runners
+// that start with an empty disk. Each listing is an OCI artifact, under a tag
+// made of the layer's digest. Readers believe the listings, so write access
+// decides their truth. A listing that is damaged, of another version or about
+// another layer counts as missing. A repository that fails is ignored from then
+// on. A nil CacheRepo keeps nothing.
 type CacheRepo struct {
 	name     name.Repository
 	client   *registry.Client
@@ -33,16 +32,16 @@ type CacheRepo struct {
 
 	opening           sync.Mutex
 	mu                sync.Mutex
-	noRead, noWriting bool // it failed once: it is not asked again
+	noRead, noWriting bool // it failed once: do not ask again
 }
 
 // OpenRepo returns the cache in the repository that text names, as
-// REGISTRY/REPOSITORY. It is told by warn, once for reading and once for writing,
-// that the repository is done without, and why.
+// REGISTRY/REPOSITORY. It calls warn when the repository fails, once for
+// reading and once for writing. The cache then ignores the repository.
 func OpenRepo(client *registry.Client, text string, readOnly bool, warn func(message string)) (*CacheRepo, error) {
 	repo, err := name.NewRepository(strings.TrimPrefix(text, "docker://"), name.WithDefaultRegistry("docker.io"))
 	if err != nil {
-		if shown := web.RedactName(text); shown != text { // the error quotes all of it
+		if shown := web.RedactName(text); shown != text { // the error quotes all of text
 			err, text = errors.New("it has a user or a password: log in with docker login or podman login"), shown
 		}
 		return nil, hint.Add(oci.WithKind(fmt.Errorf("%q is not the name of a repository: %w", text, err), oci.ErrUsage), "write REGISTRY/REPOSITORY, without a tag")
@@ -50,7 +49,7 @@ func OpenRepo(client *registry.Client, text string, readOnly bool, warn func(mes
 	return &CacheRepo{name: repo, client: client, readOnly: readOnly, warn: warn}, nil
 }
 
-// load returns what is known of a layer, or nil.
+// load returns the listing of a layer, or nil.
 func (c *CacheRepo) load(ctx context.Context, digest oci.Digest) *layer.Listing {
 	if c == nil || c.without(&c.noRead) {
 		return nil
@@ -68,7 +67,7 @@ func (c *CacheRepo) load(ctx context.Context, digest oci.Digest) *layer.Listing 
 	return nil
 }
 
-// has reports whether a layer is likely to be known.
+// has reports whether the repository probably has the listing of a layer.
 func (c *CacheRepo) has(ctx context.Context, digest oci.Digest) bool {
 	if c == nil || c.without(&c.noRead) {
 		return false
@@ -84,7 +83,7 @@ func (c *CacheRepo) has(ctx context.Context, digest oci.Digest) bool {
 	return err == nil && there != ""
 }
 
-// store keeps what is known of a layer.
+// store keeps the listing of a layer.
 func (c *CacheRepo) store(ctx context.Context, digest oci.Digest, l *layer.Listing) {
 	if c == nil || c.readOnly || c.without(&c.noWriting) {
 		return
@@ -158,13 +157,13 @@ const (
 	layerAnnotation = "io.github.certgraft.layer"
 )
 
-// maxListing bounds what is kept of one layer.
+// maxListing bounds a listing, in bytes.
 const maxListing = 128 << 20
 
 var errForeign = errors.New("it holds no facts of this layer")
 
-// tagOf returns the tag of what is known of a layer. A tag has at most 128
-// characters, which a SHA-512 would not leave room for.
+// tagOf returns the tag of a layer's listing. A tag has at most 128 characters,
+// too few for a SHA-512.
 func tagOf(digest oci.Digest) string {
 	if len(digest) > 100 {
 		digest = oci.DigestOf([]byte(digest))
@@ -172,8 +171,8 @@ func tagOf(digest oci.Digest) string {
 	return cacheVersion + "-" + cacheName(digest)
 }
 
-// open returns the repository's client. Of several that open it at once one finds
-// that it fails, which may take long.
+// open returns the repository's client. Concurrent calls wait for the first: a
+// failure may take long and is found once.
 func (c *CacheRepo) open(ctx context.Context, action string, failed *bool) (repo *registry.Repository, err error) {
 	c.opening.Lock()
 	if err = oci.ErrUnreachable; !c.without(failed) {

@@ -14,9 +14,9 @@ import (
 	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
-// Refetch reads the content of a file that was not kept, in a second pass over
-// its layer. Small files of the same directory are likely to be read next, and
-// are kept as well.
+// Refetch reads a file whose content was not kept, in a second pass over its
+// layer. It also keeps small files of the same directory: an edit is likely to
+// read them next.
 func (r *Reader) Refetch(ctx context.Context, w Wanted, n *layer.Node) ([]byte, error) {
 	key, l := r.find(w.Descriptor)
 	if data, ok := r.contents[key][n.Place]; ok {
@@ -58,8 +58,8 @@ func (r *Reader) add(ctx context.Context, key oci.Digest, l *layer.Listing, foun
 	return nil
 }
 
-// neighbours returns the places of a file and of small ones in its directory
-// that were not kept, as many of those as there is room for.
+// neighbours returns the places of a file and of the small files in its
+// directory whose contents were not kept, up to the room that is left.
 func neighbours(l *layer.Listing, n *layer.Node, all *layer.Budget) (map[int32]bool, error) {
 	dir := ""
 	if err := l.Each(func(i int, e *layer.Entry) error {
@@ -80,11 +80,10 @@ func neighbours(l *layer.Listing, n *layer.Node, all *layer.Budget) (map[int32]b
 	})
 }
 
-// smallFile is the size up to which a file is kept since its neighbour was read.
+// smallFile is the size up to which the neighbour of a file is kept.
 const smallFile = 64 << 10
 
-// reread reads files of a layer of which more is known than their content, by
-// their places.
+// reread reads files of a known layer by their places.
 func (r *Reader) reread(ctx context.Context, w Wanted, l *layer.Listing, places map[int32]bool) (map[int32][]byte, error) {
 	if !l.Ranged {
 		return r.rescan(ctx, w, func(i int, _ *tar.Header) (int32, bool) { return int32(i), places[int32(i)] })
@@ -97,8 +96,8 @@ func (r *Reader) reread(ctx context.Context, w Wanted, l *layer.Listing, places 
 	return r.rereadWhole(ctx, w, l, places)
 }
 
-// rescan reads the files of a layer that want has a place for. Of several that
-// have the same place it is the last one.
+// rescan reads the files of a layer to which want gives a place. If several get
+// the same place, the last one counts.
 func (r *Reader) rescan(ctx context.Context, w Wanted, want func(i int, h *tar.Header) (place int32, ok bool)) (map[int32][]byte, error) {
 	body, err := w.From.Open(ctx, w.Descriptor)
 	if err != nil {
@@ -132,12 +131,14 @@ func (r *Reader) rereadParts(ctx context.Context, w Wanted, places map[int32]boo
 	return c.Fetch(ctx, files)
 }
 
-// errOtherTable is a layer that does not hold what its table of contents says.
+// errOtherTable is the error of a layer that differs from its table of
+// contents.
 var errOtherTable = errors.New("a file in it is not the one that its table of contents names")
 
-// rereadWhole reads files of a layer by their places in its table of contents in
-// a pass over all of it. Its entries have other places, the table itself is one
-// of them: files are found by their names, the last of each as in a root.
+// rereadWhole finds files by their places in the table of contents, and reads
+// the whole layer. Places differ in the archive, where the table is an entry
+// too. So rereadWhole finds files by name. The last entry of a name counts, as
+// in a root.
 func (r *Reader) rereadWhole(ctx context.Context, w Wanted, l *layer.Listing, places map[int32]bool) (map[int32][]byte, error) {
 	named, sizes := map[string]int32{}, map[int32]int64{}
 	if err := l.Each(func(i int, e *layer.Entry) error {
