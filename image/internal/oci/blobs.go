@@ -8,30 +8,29 @@ import (
 	"io"
 )
 
-// Blobs is where content is read by its descriptor. What is read is verified
-// by the caller.
+// Blobs reads content by its descriptor. The caller verifies it.
 type Blobs interface {
 	Open(ctx context.Context, d Descriptor) (io.ReadCloser, error)
 }
 
-// Ranger is where parts of blobs can be read.
+// Ranger reads parts of blobs.
 type Ranger interface {
 	OpenRange(ctx context.Context, d Descriptor, from, to int64) (io.ReadCloser, error)
 }
 
-// Haver is where it is known, without reading, whether content is there.
+// Haver knows, without reading, whether it has content.
 type Haver interface {
 	Has(d Descriptor) bool
 }
 
-// Announcer is told of content before it is opened, so that it can say how much
-// there is to move in all.
+// Announcer is told of content before it is opened, so that it knows the total
+// size of a transfer.
 type Announcer interface {
 	Announce(d Descriptor)
 }
 
-// Has reports whether content is there, as far as that is known without reading
-// it: a registry is taken to have all that is named.
+// Has reports whether from has the content, if it can know without reading. A
+// registry is assumed to have all content that its manifests name.
 func Has(from Blobs, d Descriptor) bool {
 	if IsAdded(from, d.Digest) {
 		return true
@@ -40,11 +39,11 @@ func Has(from Blobs, d Descriptor) bool {
 	return !ok || h.Has(d)
 }
 
-// ErrNoRange is what a registry that sends all of a blob comes to.
+// ErrNoRange is the error of a registry that sends only whole blobs.
 var ErrNoRange = errors.New("it sends no parts of blobs")
 
-// Read returns the content that d names, verified. It is for manifests and
-// configs, which are small.
+// Read returns the content of d, verified. It is for manifests and configs,
+// which are small.
 func Read(ctx context.Context, from Blobs, d Descriptor) ([]byte, error) {
 	if d.Size > MaxDocument {
 		return nil, fmt.Errorf("read %s: %d bytes are too many for a manifest or config", d.Digest, d.Size)
@@ -61,10 +60,11 @@ func Read(ctx context.Context, from Blobs, d Descriptor) ([]byte, error) {
 	return data, nil
 }
 
-// MaxDocument bounds manifests and configs, which are held whole.
+// MaxDocument bounds manifests and configs, in bytes: memory holds each whole.
 const MaxDocument = 8 << 20
 
-// OpenVerified opens a blob; reading it fails if it is not what its digest says.
+// OpenVerified opens a blob. Reading fails if the content differs from the
+// digest.
 func OpenVerified(ctx context.Context, from Blobs, d Descriptor) (io.ReadCloser, error) {
 	body, err := from.Open(ctx, d)
 	if err != nil {
@@ -77,13 +77,13 @@ func OpenVerified(ctx context.Context, from Blobs, d Descriptor) (io.ReadCloser,
 	return ReadCloser{v, body}, nil
 }
 
-// Added is content of this program's own on top of other blobs.
+// Added is new content of this program on top of other blobs.
 type Added struct {
 	Blobs
 	Made map[Digest]Opener
 }
 
-// An Opener opens content that this program made, or makes while it is read.
+// An Opener opens content of this program, which may be made while it is read.
 type Opener func(context.Context) (io.ReadCloser, error)
 
 // Bytes opens data.
@@ -99,7 +99,7 @@ func (a Added) Open(ctx context.Context, d Descriptor) (io.ReadCloser, error) {
 	return a.Blobs.Open(ctx, d)
 }
 
-// Below returns where blobs were read before something was added.
+// Below returns the blobs below all added content.
 func Below(b Blobs) Blobs {
 	for {
 		a, ok := b.(Added)

@@ -4,7 +4,7 @@ import (
 	"fmt"
 )
 
-// RunConfig is what is read of an image's config.
+// RunConfig has the fields of an image's config that this program reads.
 type RunConfig struct {
 	Created      string `json:"created"`
 	OS           string `json:"os"`
@@ -23,7 +23,7 @@ type RunConfig struct {
 	History []History `json:"history"`
 }
 
-// History is one step of how an image was made.
+// History is one build step of an image.
 type History struct {
 	Created    string `json:"created,omitempty"`
 	CreatedBy  string `json:"created_by,omitempty"`
@@ -48,7 +48,7 @@ func ParseConfig(raw []byte, layers []Descriptor) (*RunConfig, error) {
 	return &c, nil
 }
 
-// Platform returns what the image runs on.
+// Platform returns the platform that the config names.
 func (c *RunConfig) Platform() Platform {
 	return Platform{OS: c.OS, Architecture: c.Architecture, Variant: c.Variant}
 }

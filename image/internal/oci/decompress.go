@@ -14,8 +14,8 @@ import (
 	"github.com/certgraft/certgraft/internal/hint"
 )
 
-// Unpack returns what r holds once it is decompressed, and how it was compressed.
-// That is told from its first bytes: media types are wrong now and then.
+// Unpack returns the decompressed content of r, and its compression. It detects
+// the compression by the first bytes: media types are sometimes wrong.
 func Unpack(r io.Reader, mediaType string) (io.ReadCloser, Compression, error) {
 	if strings.HasSuffix(mediaType, "+encrypted") {
 		return nil, Plain, hint.Add(fmt.Errorf("it is encrypted (%s)", mediaType), "patch the image before it is encrypted")
@@ -39,7 +39,7 @@ func Unpack(r io.Reader, mediaType string) (io.ReadCloser, Compression, error) {
 	return io.NopCloser(head), kind, nil
 }
 
-// Sniff tells how a stream is compressed, without consuming it.
+// Sniff detects the compression of a stream without consuming it.
 func Sniff(r *bufio.Reader) (Compression, error) {
 	magic, err := r.Peek(4)
 	switch {
@@ -55,7 +55,7 @@ func Sniff(r *bufio.Reader) (Compression, error) {
 	return Plain, nil
 }
 
-// NewZstd returns a decoder that bounds the memory that a stream may ask for.
+// NewZstd returns a decoder that bounds the memory a stream may ask for.
 func NewZstd(r io.Reader) (*zstd.Decoder, error) {
 	return zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(128<<20))
 }

@@ -18,8 +18,8 @@ func DigestOf(data []byte) Digest {
 	return Digest("sha256:" + hex.EncodeToString(sum[:]))
 }
 
-// NewHash returns the hash that the digest is of. A digest that is not well
-// formed is an error, also since it becomes part of paths.
+// NewHash returns a new hash of the digest's algorithm. It refuses a malformed
+// digest, since a digest becomes part of paths.
 func (d Digest) NewHash() (hash.Hash, error) {
 	algorithm, sum, _ := strings.Cut(string(d), ":")
 	var h hash.Hash
@@ -37,7 +37,7 @@ func (d Digest) NewHash() (hash.Hash, error) {
 	return h, nil
 }
 
-// Path returns where the content is in an OCI layout.
+// Path returns the path of the content in an OCI layout.
 func (d Digest) Path() string { return "blobs/" + strings.Replace(string(d), ":", "/", 1) }
 
 // Short returns the first characters of the digest, for people.
@@ -46,8 +46,7 @@ func (d Digest) Short() string {
 	return sum[:min(len(sum), 12)]
 }
 
-// Descriptor says what content is and how it is named, as in the OCI image
-// specification.
+// Descriptor names content and describes it, as in the OCI image specification.
 type Descriptor struct {
 	MediaType    string            `json:"mediaType"`
 	Digest       Digest            `json:"digest"`

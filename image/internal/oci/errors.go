@@ -4,19 +4,17 @@ import (
 	"errors"
 )
 
-// ErrUnreachable is what an error wraps where a registry or engine did not
+// ErrUnreachable is wrapped by the error of a registry or engine that did not
 // answer, or refused.
 var ErrUnreachable = errors.New("the registry or engine could not be reached")
 
-// ErrUsage is what an error wraps where a location or platform is not well
-// named.
+// ErrUsage is wrapped by the error of a malformed location or platform.
 var ErrUsage = errors.New("wrong usage")
 
-// ErrRefused is what an error wraps where an image is larger than what is read of
-// one.
+// ErrRefused is wrapped by the error of an image that exceeds a bound.
 var ErrRefused = errors.New("refused")
 
-// WithKind returns an error that errors.Is takes for kind, too.
+// WithKind returns err as an error that errors.Is also takes for kind.
 func WithKind(err, kind error) error { return kinded{err, kind} }
 
 type kinded struct {

@@ -1,6 +1,6 @@
-// Package oci holds manifests, indexes and configs of images, and reads content by
-// its descriptor. Documents are edited as raw JSON, see [Object], so that members
-// that this package does not know keep their bytes.
+// Package oci holds manifests, indexes and configs of images, and reads content
+// by its descriptor. It edits documents as raw JSON, see [Object]: members that
+// it does not know keep their bytes.
 //
 // See https://github.com/opencontainers/image-spec.
 package oci
@@ -13,13 +13,13 @@ import (
 	"strings"
 )
 
-// An Image is a manifest, or an index of several, and the place where what it
-// names is read.
+// An Image is a manifest, or an index of several, and the place that holds its
+// content.
 type Image struct {
-	Name       string     // as its location was named
+	Name       string     // as the user wrote its location
 	Reference  string     // by which a registry has it; "" elsewhere
 	Descriptor Descriptor // of the manifest or index
-	Tags       []string   // by which a container engine knows it, where it came with some
+	Tags       []string   // names that a container engine gave it, if any
 
 	raw  []byte
 	from Blobs
@@ -30,13 +30,13 @@ func NewImage(d Descriptor, raw []byte, from Blobs) *Image {
 	return &Image{Descriptor: d, raw: raw, from: from}
 }
 
-// NewDocument returns the image of a manifest that was made.
+// NewDocument returns an image with a new manifest.
 func NewDocument(m Manifest, from Blobs) (*Image, error) {
 	raw, err := EncodeJSON(m)
 	return NewImage(Describe(m.MediaType, raw), raw, from), err
 }
 
-// With returns an image of the same names with other content.
+// With returns an image with the same names and other content.
 func (img *Image) With(d Descriptor, raw []byte, from Blobs) *Image {
 	other := NewImage(d, raw, from)
 	other.Name, other.Reference, other.Tags = img.Name, img.Reference, img.Tags
@@ -46,11 +46,11 @@ func (img *Image) With(d Descriptor, raw []byte, from Blobs) *Image {
 // Raw returns the bytes of the manifest or index. They must not be changed.
 func (img *Image) Raw() []byte { return img.raw }
 
-// Blobs returns where what the image names is read.
+// Blobs returns the place of the image's content.
 func (img *Image) Blobs() Blobs { return img.from }
 
-// Contents calls visit for everything that the image is made of, once each,
-// what is named before what names it.
+// Contents calls visit once for each part of the image. A part comes before the
+// document that names it.
 func (img *Image) Contents(ctx context.Context, visit func(d Descriptor, open func() (io.ReadCloser, error)) error) error {
 	seen := map[Digest]bool{}
 	var walk func(d Descriptor, raw []byte) error
@@ -86,8 +86,8 @@ func (img *Image) Contents(ctx context.Context, visit func(d Descriptor, open fu
 	return walk(img.Descriptor, img.raw)
 }
 
-// BlobsOf returns what an image's manifest names and a registry must have, each
-// once.
+// BlobsOf returns the blobs that an image's manifest names and a registry must
+// have, each once.
 func BlobsOf(m *Manifest) []Descriptor {
 	var all []Descriptor
 	if m.Config != nil {

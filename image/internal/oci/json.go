@@ -8,9 +8,8 @@ import (
 	"slices"
 )
 
-// Object is a JSON object that is edited in its bytes. A struct would lose the
-// members that it does not name, and a manifest that is written anew has another
-// digest.
+// Object is a JSON object that is edited in its bytes. A struct would lose
+// unknown members, and encoding a manifest again would change its digest.
 type Object struct{ sequence }
 
 // ParseObject reads a JSON object, and refuses one that has a member twice.
@@ -23,8 +22,8 @@ func ParseObject(data []byte) (*Object, error) {
 	return &Object{*s}, nil
 }
 
-// Encode returns the object as JSON. It is no MarshalJSON, since the encoding
-// package would compact and escape what is to stay as it is.
+// Encode returns the object as JSON. A MarshalJSON would not do: the encoding
+// package would compact and escape the bytes.
 func (o *Object) Encode() json.RawMessage { return o.encode() }
 
 // All yields the members in order.
@@ -38,7 +37,7 @@ func (o *Object) All() iter.Seq2[string, json.RawMessage] {
 	}
 }
 
-// Len returns how many members there are.
+// Len returns the number of members.
 func (o *Object) Len() int { return len(o.elements) }
 
 // Index returns the place of a member, or -1.
@@ -54,7 +53,7 @@ func (o *Object) Raw(key string) json.RawMessage {
 	return nil
 }
 
-// Get decodes a member into v, and leaves v as it is if there is none.
+// Get decodes a member into v, and leaves v unchanged if the member is missing.
 func (o *Object) Get(key string, v any) error {
 	raw := o.Raw(key)
 	if raw == nil {
@@ -66,8 +65,8 @@ func (o *Object) Get(key string, v any) error {
 	return nil
 }
 
-// Child returns a member that is an object, an empty one if it is not there or
-// null.
+// Child returns a member that is an object. A missing or null member gives an
+// empty object.
 func (o *Object) Child(key string) (*Object, error) {
 	s, err := o.child(key, "{}")
 	if err != nil {
@@ -76,7 +75,8 @@ func (o *Object) Child(key string) (*Object, error) {
 	return &Object{*s}, nil
 }
 
-// List returns a member that is an array, an empty one if it is not there or null.
+// List returns a member that is an array. A missing or null member gives an
+// empty array.
 func (o *Object) List(key string) (*List, error) {
 	s, err := o.child(key, "[]")
 	if err != nil {
@@ -100,7 +100,7 @@ func (o *Object) child(key, brackets string) (*sequence, error) {
 	return s, nil
 }
 
-// Set makes v a member, in the place of the one that is there, else the last.
+// Set replaces the member by v, or appends it.
 func (o *Object) Set(key string, v any) error {
 	i := o.Index(key)
 	if i < 0 {
@@ -114,7 +114,7 @@ func (o *Object) Set(key string, v any) error {
 	return nil
 }
 
-// Insert makes v a member at a place. The key must not be there.
+// Insert inserts a new member at a place.
 func (o *Object) Insert(i int, key string, v any) error {
 	raw, err := o.style.write(v, o.lineOf(o.leadAt(i)))
 	if err != nil {
@@ -128,8 +128,8 @@ func (o *Object) Insert(i int, key string, v any) error {
 	return nil
 }
 
-// SetOrRemove makes an object a member, or takes the member out if there is nothing
-// in the object.
+// SetOrRemove sets a member to an object, or removes the member if the object
+// is empty.
 func (o *Object) SetOrRemove(key string, child *Object) error {
 	if child.Len() == 0 {
 		o.Remove(key)
@@ -138,7 +138,7 @@ func (o *Object) SetOrRemove(key string, child *Object) error {
 	return o.Set(key, child)
 }
 
-// SetAll sets members of the member key, which is an object of strings.
+// SetAll sets members of the object of strings in member key.
 func (o *Object) SetAll(key string, values map[string]string) error {
 	if len(values) == 0 {
 		return nil
@@ -155,7 +155,7 @@ func (o *Object) SetAll(key string, values map[string]string) error {
 	return o.Set(key, c)
 }
 
-// Remove takes a member out, if it exists.
+// Remove removes a member, if it exists.
 func (o *Object) Remove(key string) {
 	if i := o.Index(key); i >= 0 {
 		o.remove(i)
@@ -165,7 +165,7 @@ func (o *Object) Remove(key string) {
 // List is a JSON array that is edited in its bytes.
 type List struct{ sequence }
 
-// ParseList reads a JSON array. One that is null is empty.
+// ParseList reads a JSON array; null gives an empty one.
 func ParseList(data []byte) (*List, error) {
 	st := styleOf(data)
 	if string(data) == "null" {
@@ -181,7 +181,7 @@ func ParseList(data []byte) (*List, error) {
 // Encode returns the array as JSON.
 func (l *List) Encode() json.RawMessage { return l.encode() }
 
-// Len returns how many elements there are.
+// Len returns the number of elements.
 func (l *List) Len() int { return len(l.elements) }
 
 // Raw returns an element as it is written.
@@ -196,7 +196,7 @@ func (l *List) Object(i int) (*Object, error) {
 	return &Object{*s}, nil
 }
 
-// Set puts v in the place of an element.
+// Set replaces an element by v.
 func (l *List) Set(i int, v any) error {
 	raw, err := l.style.write(v, l.lineOf(l.elements[i].lead))
 	if err == nil {
@@ -205,7 +205,7 @@ func (l *List) Set(i int, v any) error {
 	return err
 }
 
-// Append puts v behind the last element.
+// Append appends v.
 func (l *List) Append(v any) error {
 	n := len(l.elements)
 	raw, err := l.style.write(v, l.lineOf(l.leadAt(n)))
@@ -215,10 +215,10 @@ func (l *List) Append(v any) error {
 	return err
 }
 
-// Remove takes an element out.
+// Remove removes an element.
 func (l *List) Remove(i int) { l.remove(i) }
 
-// Truncate takes out what follows the first n elements.
+// Truncate keeps the first n elements.
 func (l *List) Truncate(n int) {
 	for len(l.elements) > max(n, 0) {
 		l.remove(len(l.elements) - 1)

@@ -8,8 +8,9 @@ import (
 	"github.com/certgraft/certgraft/internal/hint"
 )
 
-// Manifest is what is read of a manifest or index. Only an image that has none is
-// given one, see [NewDocument]: others are edited as they are.
+// Manifest has the fields of a manifest or index that this program reads. Only
+// [NewDocument] writes one, for an image without a manifest; an existing
+// manifest is edited as JSON.
 type Manifest struct {
 	SchemaVersion int               `json:"schemaVersion"`
 	MediaType     string            `json:"mediaType"`
@@ -21,8 +22,8 @@ type Manifest struct {
 	Annotations   map[string]string `json:"annotations,omitempty"`
 }
 
-// ParseManifest reads a manifest or index of that media type. Bytes that could
-// be taken for either are refused: two readers would see two images.
+// ParseManifest reads a manifest or index of that media type. It refuses bytes
+// that fit both: two readers would see two images.
 func ParseManifest(mediaType string, raw []byte) (*Manifest, error) {
 	var m Manifest
 	if err := DecodeStrict(raw, &m); err != nil {
@@ -70,9 +71,9 @@ func MediaTypeOf(raw []byte, fallback string) (string, error) {
 	return mediaType, nil
 }
 
-// Redirect has a descriptor, as it was written, name other content. Content that
-// is embedded in the descriptor is replaced, too; where the new content is nil, or
-// something else was embedded, that goes.
+// Redirect points a descriptor at other content, and keeps its other bytes. It
+// replaces embedded content by content. It removes embedded content if content
+// is nil, or if the old content does not match the old digest.
 func (o *Object) Redirect(to Descriptor, content []byte) error {
 	var was struct {
 		Digest Digest

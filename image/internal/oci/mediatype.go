@@ -15,10 +15,10 @@ const (
 	DockerConfig   = "application/vnd.docker.container.image.v1+json"
 )
 
-// ManifestTypes is what a registry is asked for.
+// ManifestTypes are the media types to ask a registry for.
 var ManifestTypes = []string{IndexType, dockerList, ManifestType, DockerManifest}
 
-// Media types of layers, without what says how they are compressed.
+// Media types of layers, without the suffix for the compression.
 const (
 	LayerType   = "application/vnd.oci.image.layer.v1.tar"
 	DockerLayer = "application/vnd.docker.image.rootfs.diff.tar"
@@ -40,14 +40,14 @@ func IsImageConfig(mediaType string) bool {
 	return mediaType == ConfigType || mediaType == DockerConfig
 }
 
-// IsForeign reports whether a layer may not be in the registry, and must not
-// be pushed to another: those of Windows.
+// IsForeign reports whether a layer of Windows may be missing in the registry,
+// and must not be pushed to another one.
 func IsForeign(mediaType string) bool {
 	return strings.Contains(mediaType, "nondistributable") || strings.Contains(mediaType, "rootfs.foreign")
 }
 
-// IsLayer reports whether a layer is a file system's, in a tar archive, as its media
-// type and its annotations say.
+// IsLayer reports whether the media type and the annotations describe a file
+// system in a tar archive.
 func IsLayer(d Descriptor) bool {
 	for _, lazy := range []string{"containerd.io/snapshot/nydus-", "containerd.io/snapshot/overlaybd/"} {
 		for key := range d.Annotations {
@@ -59,18 +59,18 @@ func IsLayer(d Descriptor) bool {
 	return strings.HasPrefix(d.MediaType, LayerType) || strings.HasPrefix(d.MediaType, DockerLayer) || IsForeign(d.MediaType)
 }
 
-// Compression is how a layer is packed.
+// Compression is the compression of a layer.
 type Compression string
 
-// How layers are compressed.
+// The compressions of layers.
 const (
 	Plain     Compression = ""
 	Gzipped   Compression = "gzip"
 	Zstandard Compression = "zstd"
 )
 
-// TopLayerType returns the media type of a layer that goes on top of others: of
-// their family and compressed as they are. Some engines refuse a mix.
+// TopLayerType returns the media type of a layer on top of others, with their
+// family and their compression: some engines refuse a mix.
 func TopLayerType(manifestType string, layers []Descriptor) (string, Compression) {
 	for _, l := range slices.Backward(layers) {
 		mediaType := l.MediaType
@@ -96,7 +96,7 @@ func TopLayerType(manifestType string, layers []Descriptor) (string, Compression
 	return LayerType + "+gzip", Gzipped
 }
 
-// How BuildKit marks attestations in an index.
+// Annotations by which BuildKit marks attestations in an index.
 const (
 	ReferenceType   = "vnd.docker.reference.type"
 	ReferenceDigest = "vnd.docker.reference.digest"

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Platform is what an image runs on.
+// Platform is the operating system and the architecture of an image.
 type Platform struct {
 	OS           string `json:"os"`
 	Architecture string `json:"architecture"`
@@ -34,8 +34,8 @@ func (p Platform) String() string {
 	return text
 }
 
-// Covers reports whether an image for other is one for p. Without a variant p
-// stands for all of them, and arm64 has but one.
+// Covers reports whether p includes other. Without a variant, p includes all
+// variants. For arm64, v8 equals no variant.
 func (p Platform) Covers(other Platform) bool {
 	return p.OS == other.OS && p.Architecture == other.Architecture &&
 		(p.Variant == "" || p.variant() == other.variant())

@@ -9,19 +9,19 @@ import (
 	"strings"
 )
 
-// sequence is a JSON object or array that is edited in its bytes: what is not
-// edited keeps its white space, its order and its escapes. A digest is of bytes,
-// so a document that is edited and edited back must have the bytes that it had.
+// sequence is a JSON object or array that is edited in its bytes: the rest
+// keeps its white space, order and escapes. A digest covers bytes, so an edit
+// and its reverse must restore each byte.
 type sequence struct {
 	brackets      string // {} or []
 	before, after string // white space around the brackets
 	elements      []element
-	blank         string // white space between the brackets of an empty one
+	blank         string // white space in an empty sequence
 	around        string // line break and indentation of the line of the brackets
 	style         *style
 }
 
-// element is a member of an object, or an element of an array, as it is written.
+// element is a member of an object or an element of an array, with its bytes.
 type element struct {
 	lead  string // white space before it
 	key   string // of a member
@@ -77,15 +77,15 @@ func kindOf(brackets string) string {
 	return "array"
 }
 
-// nextElement reads an element of data that follows a place. Its lead still has
-// the white space and the comma behind the element before.
+// nextElement reads the next element of data. The lead still has the white
+// space and the comma after the previous element.
 func nextElement(dec *json.Decoder, data []byte, at int64, member bool) (e element, err error) {
 	if member {
 		t, err := dec.Token()
 		if err != nil {
 			return e, err
 		}
-		e.key = t.(string) // the decoder returns nothing else between { and :
+		e.key = t.(string) // the decoder returns only strings between { and :
 	}
 	if err := dec.Decode(&e.value); err != nil {
 		return e, err
@@ -115,7 +115,7 @@ func (s *sequence) encode() []byte {
 	return buf.Bytes()
 }
 
-// insert puts an element at a place, with white space like its neighbours'.
+// insert inserts an element at a place, with the white space of its neighbours.
 func (s *sequence) insert(i int, e element) {
 	n := len(s.elements)
 	e.lead = s.leadAt(i)
@@ -137,7 +137,7 @@ func (s *sequence) insert(i int, e element) {
 	s.elements = slices.Insert(s.elements, i, e)
 }
 
-// remove takes an element out: the reverse of insert.
+// remove removes an element: the reverse of insert.
 func (s *sequence) remove(i int) {
 	gone := s.elements[i]
 	s.elements = slices.Delete(s.elements, i, i+1)
@@ -153,7 +153,7 @@ func (s *sequence) remove(i int) {
 	}
 }
 
-// leadAt returns the white space before an element that is put at a place.
+// leadAt returns the white space for a new element at a place.
 func (s *sequence) leadAt(i int) string {
 	switch {
 	case len(s.elements) == 0 && s.style.unit != "":
@@ -185,8 +185,8 @@ func (s *sequence) trailBetween() string {
 	return ""
 }
 
-// lineOf returns the line break and the indentation of an element with such white
-// space before it.
+// lineOf returns the line break and the indentation in the white space before
+// an element.
 func (s *sequence) lineOf(lead string) string {
 	i := strings.LastIndex(lead, "\n")
 	if i < 0 {

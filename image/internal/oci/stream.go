@@ -10,8 +10,8 @@ func WithContext(ctx context.Context, r io.Reader) io.Reader {
 	return &ctxReader{r, ctx.Done(), ctx.Err}
 }
 
-// ctxReader ends with the work that it is read for. What is read from a file or
-// from standard input knows nothing of that by itself.
+// ctxReader fails once its context is done. A file or standard input does not
+// know the context.
 type ctxReader struct {
 	r    io.Reader
 	done <-chan struct{}
@@ -20,14 +20,14 @@ type ctxReader struct {
 
 func (c *ctxReader) Read(p []byte) (int, error) {
 	select {
-	case <-c.done: // never, where there is none
+	case <-c.done: // never, without a cancel
 		return 0, c.why()
 	default:
 		return c.r.Read(p)
 	}
 }
 
-// FileOf returns an open file, to be read while the work goes on.
+// FileOf returns an open file whose reads fail once ctx is done.
 func FileOf(ctx context.Context, f io.ReadCloser, err error) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, err

@@ -9,10 +9,10 @@ import (
 	"github.com/certgraft/certgraft/internal/hint"
 )
 
-// DecodeStrict reads a document into v, and refuses it if it has a member twice, or one
-// whose name is that of a member of v but for the case. The encoding package
-// takes such a name, other readers do not, and an edit would leave the member as
-// it is and add another: one document would be two images.
+// DecodeStrict reads a document into v. It refuses a repeated member, and a
+// member whose name differs from a member of v only in case. The encoding
+// package accepts such a name, but other readers ignore it. An edit would leave
+// it and add another member, so readers would see two images in one document.
 func DecodeStrict(raw []byte, v any) error {
 	if err := json.Unmarshal(raw, v); err != nil {
 		return fmt.Errorf("it is not the JSON that was expected: %w", err)

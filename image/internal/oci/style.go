@@ -6,17 +6,19 @@ import (
 	"strings"
 )
 
-// style is how a document is written: what is put into it is written so, too.
+// style is the white space and the escaping of a document. New values get the
+// same style.
 type style struct {
 	newline string // a line break; "" is a document on one line
 	unit    string // of indentation
 	colon   string // with the white space around it
-	comma   string // white space behind a comma on one line
-	blank   string // white space in what is empty
+	comma   string // white space after a comma on one line
+	blank   string // white space in an empty value
 	escapes bool   // <, > and & are escaped, as Go's encoder does
 }
 
-// styleOf tells the style from the first bracket, colon and comma of a document.
+// styleOf detects the style from the first bracket, colon and comma of a
+// document.
 func styleOf(data []byte) *style {
 	st := &style{colon: ":"}
 	for _, escape := range []string{`\u003c`, `\u003e`, `\u0026`} {
@@ -67,7 +69,7 @@ func spaceAt(data []byte) string {
 	return string(data[:len(data)-len(bytes.TrimLeft(data, whitespace))])
 }
 
-// cutLine cuts white space into its line break and what follows.
+// cutLine splits white space into its line break and its indentation.
 func cutLine(space string) (newline, indent string) {
 	i := strings.LastIndex(space, "\n")
 	if i < 0 {
@@ -80,8 +82,8 @@ func cutLine(space string) (newline, indent string) {
 	return newline, space[i+1:]
 }
 
-// write returns a value as JSON in this style, on a line that begins with around.
-// Objects, arrays and raw values keep their bytes.
+// write returns a value as JSON in this style, on a line that begins with
+// around. Objects, arrays and raw values keep their bytes.
 func (st *style) write(v any, around string) (json.RawMessage, error) {
 	switch v := v.(type) {
 	case *Object:
@@ -98,7 +100,7 @@ func (st *style) write(v any, around string) (json.RawMessage, error) {
 	return st.layOut(data, around), nil
 }
 
-// layOut puts white space into JSON that has none.
+// layOut adds white space to compact JSON.
 func (st *style) layOut(data []byte, around string) json.RawMessage {
 	var buf bytes.Buffer
 	from := 0
@@ -139,7 +141,7 @@ func (st *style) layOut(data []byte, around string) json.RawMessage {
 	return buf.Bytes()
 }
 
-// EncodeJSON encodes v without escaping what HTML would need.
+// EncodeJSON encodes v without the escapes for HTML.
 func EncodeJSON(v any) (json.RawMessage, error) { return encodeJSON(v, false) }
 
 func encodeJSON(v any, escapes bool) (json.RawMessage, error) {

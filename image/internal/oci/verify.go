@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// NewVerifier returns a reader that ends in an error if what was read is not what
-// the descriptor names.
+// NewVerifier returns a reader that fails if the content does not match the
+// descriptor.
 func NewVerifier(r io.Reader, d Descriptor) (io.Reader, error) {
 	h, err := d.Digest.NewHash()
 	if err != nil {
@@ -41,26 +41,26 @@ func (v *verifier) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Sums reports whether what was hashed is what the digest names.
+// Sums reports whether the sum of h is the digest.
 func Sums(h hash.Hash, want Digest) bool {
 	_, sum, _ := strings.Cut(string(want), ":")
 	return hex.EncodeToString(h.Sum(nil)) == sum
 }
 
-// What is wrong with content that is not what its descriptor says.
+// Errors of content that does not match its descriptor.
 var (
 	errTooLong   = errors.New("it is longer than its descriptor says")
 	errTooShort  = errors.New("it ends before the size that its descriptor says")
 	ErrNotDigest = errors.New("its content does not match its digest: it was damaged or replaced on the way")
 )
 
-// Sum is the digest and the size of what is written to it.
+// Sum computes the digest and the size of the bytes written to it.
 type Sum struct {
 	hash hash.Hash
 	size int64
 }
 
-// NewSum returns the sum of nothing yet.
+// NewSum returns an empty sum.
 func NewSum() *Sum { return &Sum{hash: sha256.New()} }
 
 // Write implements [io.Writer].
@@ -69,10 +69,10 @@ func (s *Sum) Write(p []byte) (int, error) {
 	return s.hash.Write(p)
 }
 
-// Digest returns the digest of what was written.
+// Digest returns the digest of the written bytes.
 func (s *Sum) Digest() Digest { return Digest("sha256:" + hex.EncodeToString(s.hash.Sum(nil))) }
 
-// Describe returns the descriptor of what was written.
+// Describe returns the descriptor of the written bytes.
 func (s *Sum) Describe(mediaType string) Descriptor {
 	return Descriptor{MediaType: mediaType, Digest: s.Digest(), Size: s.size}
 }
