@@ -274,7 +274,7 @@ func TestOddNames(t *testing.T) {
 	}
 }
 
-// A manifest that is larger than any is refused, however it is sent.
+// A manifest over 8 MiB is refused, however it is sent.
 func TestManifestOverEightMegabytes(t *testing.T) {
 	r, text := seeded(t)
 	l, _ := patient()
@@ -290,7 +290,7 @@ func TestManifestOverEightMegabytes(t *testing.T) {
 		}
 		return true
 	})
-	if _, err := getFrom(t, l, text); err == nil || !strings.Contains(err.Error(), "larger than any is") {
+	if _, err := getFrom(t, l, text); err == nil || !strings.Contains(err.Error(), "exceeds 8 MiB") {
 		t.Errorf("%v", err)
 	}
 }

@@ -19,9 +19,9 @@ import (
 	"github.com/certgraft/certgraft/internal/web"
 )
 
-// About returns what the repository has that is about an image of that digest, and
-// stays about it: the tags that cosign makes of a digest, and referrers. A registry
-// that does not say has none.
+// About lists the content of the repository that describes the image with that
+// digest and stays attached to it: the tags that cosign derives from the
+// digest, and referrers. It lists nothing if the registry does not answer.
 func (r *Location) About(ctx context.Context, digest oci.Digest) []string {
 	repo, err := r.repository(ctx, transport.PullScope)
 	if err != nil {
@@ -47,7 +47,7 @@ func (r *Location) About(ctx context.Context, digest oci.Digest) []string {
 		})
 	}
 	group.Go(func() error { add(repo.referrers(ctx, digest)...); return nil })
-	_ = group.Wait() // none fails
+	_ = group.Wait() // no call fails
 	slices.Sort(all)
 	return all
 }
@@ -61,8 +61,8 @@ func (r *Repository) hasTag(ctx context.Context, tag string) bool {
 	return resp.StatusCode == http.StatusOK
 }
 
-// referrers asks for the manifests that name the digest as their subject. A registry
-// without an answer of its own may have them under a tag. See "Listing Referrers" and
+// referrers lists the manifests whose subject is the digest. A registry without
+// the referrers API may have them under a tag. See "Listing Referrers" and
 // "Referrers Tag Schema" in the distribution specification.
 func (r *Repository) referrers(ctx context.Context, digest oci.Digest) (all []string) {
 	add := func(raw []byte) bool {
@@ -87,8 +87,8 @@ func (r *Repository) referrers(ctx context.Context, digest oci.Digest) (all []st
 	return all
 }
 
-// firstReferrers returns the first page of the list, or the one under a tag. A
-// registry that does not list any is asked once.
+// firstReferrers returns the first page of the list, or the list under the tag.
+// A registry without the referrers API is asked only once.
 func (r *Repository) firstReferrers(ctx context.Context, digest oci.Digest) (raw []byte, next *url.URL, err error) {
 	_, none := r.client.listless.Load(r.name.RegistryStr())
 	if !none {
@@ -103,11 +103,12 @@ func (r *Repository) firstReferrers(ctx context.Context, digest oci.Digest) (raw
 	return raw, nil, err
 }
 
-// maxReferrers bounds how many are asked for, in pages that name the next one.
+// maxReferrers stops the paging.
 const maxReferrers = 1000
 
-// referrersPage returns a page of the list, and where the next one is, or nil. That
-// must be on the same server, which has the token.
+// referrersPage returns a page of the list and the address of the next one, or
+// nil. The next page must be on the same server, since the request has the
+// token.
 func (r *Repository) referrersPage(ctx context.Context, at *url.URL) (raw []byte, next *url.URL, err error) {
 	resp, err := r.ask(ctx, question{method: http.MethodGet, at: at}, http.StatusOK)
 	if err != nil {
@@ -115,7 +116,7 @@ func (r *Repository) referrersPage(ctx context.Context, at *url.URL) (raw []byte
 	}
 	defer resp.Body.Close()
 	if to, err := at.Parse(nextLink(resp.Header)); err == nil && to.Host == at.Host {
-		to.Scheme = at.Scheme // the client knows which servers have none but http
+		to.Scheme = at.Scheme // the client knows which servers have only http
 		if *to != *at {
 			next = to
 		}
@@ -124,7 +125,7 @@ func (r *Repository) referrersPage(ctx context.Context, at *url.URL) (raw []byte
 	return raw, next, err
 }
 
-// nextLink returns where the next page of a list is, see RFC 8288.
+// nextLink returns the address of the next page of a list, see RFC 8288.
 func nextLink(header http.Header) string {
 	for _, links := range header.Values("Link") {
 		for link := range strings.SplitSeq(links, "<") {
@@ -137,5 +138,5 @@ func nextLink(header http.Header) string {
 	return ""
 }
 
-// tagOf returns the tag that stands for what is about a digest.
+// tagOf returns the tag for content that describes a digest.
 func tagOf(digest oci.Digest) string { return strings.Replace(string(digest), ":", "-", 1) }

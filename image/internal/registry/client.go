@@ -1,5 +1,5 @@
-// Package registry reads and writes images in registries. A [Client] reaches them,
-// a [Location] is an image in one.
+// Package registry reads and writes images in registries. A [Client] connects
+// to registries; a [Location] is an image in one.
 //
 // See https://github.com/opencontainers/distribution-spec.
 package registry
@@ -26,31 +26,31 @@ import (
 	"github.com/certgraft/certgraft/internal/web"
 )
 
-// Client is how registries are reached. It is safe for concurrent use.
+// Client connects to registries. It is safe for concurrent use.
 type Client struct {
-	Insecure  []string       // hosts that may be spoken to in plain http
-	CAs       *x509.CertPool // that vouch for registries; nil is [certs.ServerRoots]
+	Insecure  []string       // registries for plain http
+	CAs       *x509.CertPool // trusted for registries; nil is [certs.ServerRoots]
 	UserAgent string
-	Transport http.RoundTripper // below all else; nil is one of its own
-	Jobs      int               // blobs that are moved at a time
+	Transport http.RoundTripper // sends all requests; nil is a new transport
+	Jobs      int               // blobs moved at a time
 	Logger    *slog.Logger
 	Progress  func(what string, done, total int64)
-	Env       func(name string) string // variables that say where accounts are; nil finds no account
+	Env       func(name string) string // variables that locate the accounts; nil finds no account
 
-	Wait  func(context.Context, time.Duration) error // between tries; nil sleeps
-	Stall time.Duration                              // that a body may send nothing; 0 is a minute
-	Spare time.Duration                              // for answers that the program can do without; 0 is ten seconds
+	Wait  func(context.Context, time.Duration) error // waits between tries; nil sleeps
+	Stall time.Duration                              // longest silence of a body; 0 is one minute
+	Spare time.Duration                              // limit for optional answers; 0 is ten seconds
 
 	mu    sync.Mutex
 	base  http.RoundTripper
 	known map[string]*http.Client
-	locks map[string]uploadLock // of blobs on their way into repositories
+	locks map[string]uploadLock // for uploads, by repository and blob
 
-	listless sync.Map // registries that do not list referrers
+	listless sync.Map // registries without the referrers API
 }
 
-// login returns an HTTP client that is logged in to a repository, for reading
-// alone or for writing too.
+// login returns an HTTP client that is logged in to a repository with the
+// scopes.
 func (c *Client) login(ctx context.Context, repo name.Repository, scopes ...string) (*http.Client, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -88,11 +88,11 @@ func (c *Client) env(name string) string {
 	return c.Env(name)
 }
 
-// tries is how often something is done before it is given up.
+// tries is the number of tries before an action fails.
 const tries = 5
 
-// transport returns what all requests go through: first the guard against
-// plain http and the watch over what stalls, then what tries again.
+// transport returns the transport of all requests. From the inside: the watch
+// over stalled bodies, the guard against plain http, the retries.
 func (c *Client) transport() http.RoundTripper {
 	if c.base == nil {
 		inner := c.Transport
@@ -100,7 +100,7 @@ func (c *Client) transport() http.RoundTripper {
 			t := http.DefaultTransport.(*http.Transport).Clone()
 			t.Proxy = web.Proxy
 			t.TLSClientConfig = c.tls()
-			t.ResponseHeaderTimeout = 5 * time.Minute // some registries take their time to finish a large upload
+			t.ResponseHeaderTimeout = 5 * time.Minute // some registries need minutes to finish a large upload
 			t.MaxIdleConnsPerHost = 16
 			inner = t
 		}
@@ -114,7 +114,7 @@ func (c *Client) transport() http.RoundTripper {
 	return c.base
 }
 
-// tls returns what connections to registries are made with.
+// tls returns the TLS settings for registries.
 func (c *Client) tls() *tls.Config {
 	roots := c.CAs
 	if roots == nil {
@@ -123,7 +123,7 @@ func (c *Client) tls() *tls.Config {
 	return &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
 }
 
-// pause waits before something is done again.
+// pause waits before a retry.
 func (c *Client) pause(ctx context.Context, d time.Duration) error {
 	if c.Wait != nil {
 		return c.Wait(ctx, d)
@@ -138,8 +138,8 @@ func (c *Client) pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// moved reports how much of a blob was moved, if it is not small. How is "from" or
-// "to" the repository.
+// moved reports the progress of a large blob. how is "from" or "to" the
+// repository.
 func (r *Repository) moved(verb, how string, d oci.Descriptor, done int64) {
 	if r.client.Progress != nil && d.Size > smallBlob {
 		r.client.Progress(verb+" "+d.Digest.Short()+" "+how+" "+r.name.Name(), done, d.Size)
@@ -149,5 +149,5 @@ func (r *Repository) moved(verb, how string, d oci.Descriptor, done int64) {
 // Announce implements [oci.Announcer].
 func (r *Repository) Announce(d oci.Descriptor) { r.moved("download", "from", d, 0) }
 
-// smallBlob is the size up to which nothing is said of a transfer.
+// smallBlob is the size up to which a transfer reports no progress.
 const smallBlob = 1 << 20

@@ -18,8 +18,8 @@ import (
 	"github.com/certgraft/certgraft/internal/input"
 )
 
-// credentials returns the account for a repository: that of the first place that
-// has one. A place that cannot be read is an error only where none has one.
+// credentials returns the account for a repository from the first place that
+// has one. An unreadable place is an error only if no place has an account.
 func (c *Client) credentials(ctx context.Context, repo name.Repository) (authn.Authenticator, error) {
 	var failed error
 	for _, place := range credentialPlaces(c.env) {
@@ -40,16 +40,15 @@ func (c *Client) credentials(ctx context.Context, repo name.Repository) (authn.A
 	return authn.Anonymous, failed
 }
 
-// credentialPlace is a file in the form of Docker's config.json, or the text of
-// one.
+// credentialPlace is a file in the format of Docker's config.json, or its text.
 type credentialPlace struct {
 	name string // of the variable or file
-	text string // "" is read from the file
+	text string // "" reads the file
 }
 
-// credentialPlaces returns where Docker, Podman and skopeo keep accounts. What a
-// variable names comes before what is found.
-// See config.json in docker-login(1), and containers-auth.json(5).
+// credentialPlaces returns the places where Docker, Podman and skopeo keep
+// accounts. Places from variables come first. See config.json in
+// docker-login(1), and containers-auth.json(5).
 func credentialPlaces(env func(string) string) (places []credentialPlace) {
 	add := func(dir string, elem ...string) {
 		if dir != "" {
@@ -69,7 +68,7 @@ func credentialPlaces(env func(string) string) (places []credentialPlace) {
 	return places
 }
 
-// read reads the place. One that is not there has no accounts.
+// read reads the place. A missing file has no accounts.
 func (p credentialPlace) read(ctx context.Context) (file credentialFile, err error) {
 	data := []byte(p.text)
 	if p.text == "" {
@@ -81,21 +80,21 @@ func (p credentialPlace) read(ctx context.Context) (file credentialFile, err err
 			return file, err
 		}
 	}
-	if json.Unmarshal(data, &file) != nil { // the error might quote a password
+	if json.Unmarshal(data, &file) != nil { // the JSON error might quote a password
 		return file, fmt.Errorf("%s is no JSON of docker login or podman login", p.name)
 	}
 	return file, nil
 }
 
-// credentialFile is what config.json and auth.json say of accounts.
+// credentialFile has the accounts of config.json or auth.json.
 type credentialFile struct {
 	Auths       map[string]authn.AuthConfig `json:"auths"`
 	CredHelpers map[string]string           `json:"credHelpers"`
 	CredsStore  string                      `json:"credsStore"`
 }
 
-// account returns the account for a repository: podman login keeps one for a path,
-// too, and the longest counts.
+// account returns the account for a repository. podman login may keep an
+// account for a path, and the longest path counts.
 func (f credentialFile) account(ctx context.Context, repo name.Repository) (account authn.AuthConfig, err error) {
 	for _, key := range credentialKeys(repo) {
 		if helper := f.CredHelpers[key]; helper != "" {
@@ -126,8 +125,8 @@ func (f credentialFile) stored(key string) authn.AuthConfig {
 	return authn.AuthConfig{}
 }
 
-// credentialKeys returns the names under which the account of a repository may be
-// kept.
+// credentialKeys returns the names under which the account of a repository may
+// be kept.
 func credentialKeys(repo name.Repository) (keys []string) {
 	hosts := []string{repo.RegistryStr()}
 	if repo.RegistryStr() == name.DefaultRegistry {
@@ -144,7 +143,8 @@ func credentialKeys(repo name.Repository) (keys []string) {
 	return append(keys, hosts...)
 }
 
-// serverKey is what docker login asks a helper for that keeps all accounts.
+// serverKey returns the name under which a helper keeps the account of a
+// registry.
 func serverKey(repo name.Repository) string {
 	if repo.RegistryStr() == name.DefaultRegistry {
 		return authn.DefaultAuthKey
@@ -152,9 +152,9 @@ func serverKey(repo name.Repository) string {
 	return repo.RegistryStr()
 }
 
-// askHelper asks a program for an account. What it says is not quoted: it may be
-// the account.
-// See https://docs.docker.com/reference/cli/docker/login/#credential-helper-protocol.
+// askHelper asks a program for an account. Errors do not quote the answer: it
+// may contain the password. See
+// https://docs.docker.com/reference/cli/docker/login/#credential-helper-protocol.
 func askHelper(ctx context.Context, helper, server string) (authn.AuthConfig, error) {
 	program := "docker-credential-" + helper
 	cmd := exec.CommandContext(ctx, program, "get")

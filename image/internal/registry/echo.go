@@ -11,9 +11,8 @@ import (
 	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
-// terse bounds what is read of a body that only says something: of an error, so
-// that a large one does not hide the status, and of the answer to a ping. What an
-// error echoes of passwords and tokens is left out.
+// terse bounds the bodies of errors and of pings: a huge error must not hide
+// the status. It removes the passwords and tokens that an error echoes.
 type terse struct{ inner http.RoundTripper }
 
 func (t *terse) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -34,13 +33,13 @@ func (t *terse) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// maxSaid is the most that is read of an error.
+// maxSaid bounds such a body, in bytes.
 const maxSaid = 4 << 10
 
 func isPing(req *http.Request) bool { return req.Method == http.MethodGet && req.URL.Path == "/v2/" }
 
-// secretsOf returns the passwords and tokens that a request has, as a server may
-// write them.
+// secretsOf returns the passwords and tokens in a request, in the spellings
+// that a server may echo.
 func secretsOf(req *http.Request) (secrets []string) {
 	add := func(secret string) {
 		if len(secret) > 2 {
@@ -61,7 +60,7 @@ func secretsOf(req *http.Request) (secrets []string) {
 	return secrets
 }
 
-// formOf returns the form that a request to a token server has as its body.
+// formOf returns the form in the body of a request to a token server.
 func formOf(req *http.Request) url.Values {
 	if req.Header.Get("Content-Type") != "application/x-www-form-urlencoded" || req.GetBody == nil {
 		return nil

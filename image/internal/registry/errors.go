@@ -17,7 +17,7 @@ import (
 	"github.com/certgraft/certgraft/internal/web"
 )
 
-// registryError says what went wrong in talking to a registry, and what to do.
+// registryError says why a request to a registry failed, and what to do.
 func registryError(host string, err error) error {
 	if u, ok := errors.AsType[*url.Error](err); ok {
 		err = fmt.Errorf("%s %s: %w", strings.ToUpper(u.Op), web.Redact(u.URL), u.Err)
@@ -38,7 +38,7 @@ func IsNotFound(err error) bool {
 	return ok && t.StatusCode == http.StatusNotFound
 }
 
-// isRefused reports whether a registry or its token server gave no leave.
+// isRefused reports whether a registry or its token server refused access.
 func isRefused(err error) bool {
 	t, ok := errors.AsType[*transport.Error](err)
 	return ok && (t.StatusCode == http.StatusUnauthorized || t.StatusCode == http.StatusForbidden || t.StatusCode == http.StatusBadRequest)

@@ -10,8 +10,8 @@ import (
 	"github.com/certgraft/certgraft/internal/hint"
 )
 
-// guarded lets plain http through to loopback and to the hosts that were named
-// alone: anyone on the way could change what is read, or take the password.
+// guarded allows plain http only to loopback and to named hosts. Anyone on the
+// network path could change the content or steal the password.
 type guarded struct {
 	inner http.RoundTripper
 	plain []string

@@ -18,7 +18,7 @@ import (
 type Location struct {
 	text   string
 	ref    name.Reference
-	client func() *Client // which may not be used before there is something to get or put
+	client func() *Client // not to be called before a transfer
 }
 
 // Parse returns the image that [docker://]REGISTRY/REPOSITORY[:TAG|@DIGEST]
@@ -31,12 +31,12 @@ func Parse(text string, client func() *Client) (*Location, error) {
 		return nil, hint.Add(oci.WithKind(fmt.Errorf("%q is not the name of an image", web.Redact(text)), oci.ErrUsage), "leave out "+scheme+"://")
 	}
 	ref, err := name.ParseReference(strings.TrimPrefix(text, "docker://"), name.WithDefaultRegistry("docker.io"))
-	if strings.IndexAny(text, "./") == 0 { // the library takes the file for a repository
+	if strings.IndexAny(text, "./") == 0 { // the library would take the path for a repository
 		err = errors.New("it is a path")
 	}
 	if err != nil {
 		advice := "write REGISTRY/REPOSITORY:TAG, oci:DIR, oci-archive:FILE, docker-archive:FILE or docker-daemon:NAME"
-		if shown := web.RedactName(text); shown != text { // the error quotes all of it
+		if shown := web.RedactName(text); shown != text { // the error quotes all of text
 			err, text, advice = errors.New("it has a user or a password"), shown, "log in with docker login or podman login, and leave them out"
 		}
 		return nil, hint.Add(oci.WithKind(fmt.Errorf("%q is not the name of an image: %w", text, err), oci.ErrUsage), advice)
@@ -46,23 +46,22 @@ func Parse(text string, client func() *Client) (*Location, error) {
 
 func (r *Location) String() string { return r.text }
 
-// Name returns the location with its registry and tag, whether they were given or
-// not.
+// Name returns the full name, with registry and tag.
 func (r *Location) Name() string { return r.ref.Name() }
 
-// IsDigest reports whether the image is named by digest: nothing else can be put
-// there.
+// IsDigest reports whether the image is named by digest. Only the image with
+// that digest can be put there.
 func (r *Location) IsDigest() bool {
 	_, ok := r.ref.(name.Digest)
 	return ok
 }
 
-// Pinned returns the name by which the registry has a digest.
+// Pinned returns the name of the image with a digest in the repository.
 func (r *Location) Pinned(digest oci.Digest) string {
 	return r.ref.Context().Name() + "@" + string(digest)
 }
 
-// Digest returns the digest that the name stands for now, or "".
+// Digest returns the current digest of the name, or "" if it does not exist.
 func (r *Location) Digest(ctx context.Context) (oci.Digest, error) {
 	repo, err := r.repository(ctx, transport.PullScope)
 	if err != nil {
@@ -75,7 +74,7 @@ func (r *Location) Digest(ctx context.Context) (oci.Digest, error) {
 	return there, nil
 }
 
-// Get returns the image that is there.
+// Get returns the image at the location.
 func (r *Location) Get(ctx context.Context) (*oci.Image, error) {
 	repo, err := r.repository(ctx, transport.PullScope)
 	if err != nil {
@@ -93,7 +92,7 @@ func (r *Location) Get(ctx context.Context) (*oci.Image, error) {
 	return img, nil
 }
 
-// Put has the place keep the image.
+// Put stores the image at the location.
 func (r *Location) Put(ctx context.Context, img *oci.Image) error {
 	source, _ := oci.Below(img.Blobs()).(*Repository)
 	if source != nil && source.name.Name() != r.ref.Context().Name() && source.name.RegistryStr() == r.ref.Context().RegistryStr() {
@@ -101,13 +100,13 @@ func (r *Location) Put(ctx context.Context, img *oci.Image) error {
 		if !isRefused(err) || ctx.Err() != nil {
 			return err
 		}
-		// Some token servers give leave for one repository alone.
+		// Some token servers grant access to one repository only.
 		r.client().Logger.Debug("push without mounts", "image", r.text, "error", err)
 	}
 	return r.push(ctx, img, source)
 }
 
-// push sends an image with leave to mount from others.
+// push sends an image, with access to mount blobs from others.
 func (r *Location) push(ctx context.Context, img *oci.Image, source *Repository, others ...name.Repository) error {
 	repo, err := r.repository(ctx, transport.PushScope, others...)
 	if err != nil {
@@ -127,8 +126,8 @@ func (r *Location) push(ctx context.Context, img *oci.Image, source *Repository,
 	return nil
 }
 
-// repository returns the client of the repository, with leave to pull or to
-// push, and to pull from others.
+// repository returns the client of the repository, with access to pull or push,
+// and to pull from others.
 func (r *Location) repository(ctx context.Context, action string, others ...name.Repository) (*Repository, error) {
 	repo, err := r.client().Repository(ctx, r.ref.Context(), action, others...)
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
-// Open implements blobs.
+// Open implements [oci.Blobs].
 func (r *Repository) Open(ctx context.Context, d oci.Descriptor) (io.ReadCloser, error) {
 	if oci.IsManifest(d.MediaType) || oci.IsIndex(d.MediaType) {
 		_, raw, err := r.Manifest(ctx, string(d.Digest))
@@ -30,15 +30,15 @@ func (r *Repository) Open(ctx context.Context, d oci.Descriptor) (io.ReadCloser,
 	return newDownload(ctx, r, d)
 }
 
-// download is a blob that is being read. Where the connection breaks or stalls
-// it goes on from there.
+// download is a blob that is being read. After a broken or stalled connection
+// it resumes at the same byte.
 type download struct {
 	ctx    context.Context //nolint:containedctx // a reader has no place for it
 	repo   *Repository
 	d      oci.Descriptor
 	body   io.ReadCloser
 	at     int64
-	failed int // times in a row that nothing came
+	failed int // failures in a row without a byte
 }
 
 func newDownload(ctx context.Context, repo *Repository, d oci.Descriptor) (io.ReadCloser, error) {
@@ -49,7 +49,7 @@ func newDownload(ctx context.Context, repo *Repository, d oci.Descriptor) (io.Re
 	return b, nil
 }
 
-// connect asks for what was not read yet.
+// connect requests the unread part of the blob.
 func (b *download) connect() error {
 	q := question{method: http.MethodGet, at: b.repo.url("blobs", string(b.d.Digest))}
 	if b.at > 0 {
@@ -63,7 +63,7 @@ func (b *download) connect() error {
 	if resp.StatusCode == http.StatusPartialContent || b.at == 0 {
 		return nil
 	}
-	if _, err := io.CopyN(io.Discard, b.body, b.at); err != nil { // the server sends it from the start
+	if _, err := io.CopyN(io.Discard, b.body, b.at); err != nil { // the server sends the blob from its start
 		b.disconnect()
 		return err
 	}
@@ -123,8 +123,8 @@ func (b *download) reconnect() error {
 	return b.reconnect()
 }
 
-// OpenRange reads a part of a blob, from one byte to before another. It is
-// [oci.ErrNoRange] if the registry does not send parts.
+// OpenRange reads the bytes of a blob from from up to, not including, to. It
+// returns [oci.ErrNoRange] if the registry does not send parts.
 func (r *Repository) OpenRange(ctx context.Context, d oci.Descriptor, from, to int64) (io.ReadCloser, error) {
 	q := question{method: http.MethodGet, at: r.url("blobs", string(d.Digest)), key: "Range", header: fmt.Sprintf("bytes=%d-%d", from, to-1)}
 	resp, err := r.ask(ctx, q, http.StatusOK, http.StatusPartialContent)

@@ -23,22 +23,23 @@ func (r *Repository) Put(ctx context.Context, img *oci.Image, reference string) 
 	return p.manifest(ctx, img.Descriptor, img.Raw(), reference)
 }
 
-// push is one image on its way into a repository.
+// push is the upload of one image into a repository.
 type push struct {
 	to     *Repository
 	img    *oci.Image
-	source *Repository // that it comes from, if it is from a registry
-	mounts bool        // the registry may take blobs from there by itself
+	source *Repository // of the image, if that is a registry
+	mounts bool        // the registry may mount blobs from the source
 }
 
-// sameRepo reports whether all that was not made here is there already.
+// sameRepo reports whether the repository is the source: it then has all blobs
+// that this program did not make.
 func (p *push) sameRepo() bool {
 	return p.source != nil && p.source.name.Name() == p.to.name.Name()
 }
 
-// manifest sends all that a manifest names, and then the manifest. A registry may
-// miss for a moment what it was just sent, since another program sends the same:
-// then all is looked for again.
+// manifest sends the content that a manifest names, and then the manifest. A
+// registry may briefly miss content that another program sends at the same
+// time. manifest then sends the missing content and tries again.
 func (p *push) manifest(ctx context.Context, d oci.Descriptor, raw []byte, reference string) error {
 	m, err := oci.ParseManifest(d.MediaType, raw)
 	if err != nil {
@@ -59,7 +60,7 @@ func (p *push) manifest(ctx context.Context, d oci.Descriptor, raw []byte, refer
 	}
 }
 
-// named sends all that a manifest names.
+// named sends the content that a manifest names.
 func (p *push) named(ctx context.Context, m *oci.Manifest) error {
 	for _, child := range m.Manifests {
 		if err := p.child(ctx, child); err != nil {
@@ -76,8 +77,9 @@ func (p *push) named(ctx context.Context, m *oci.Manifest) error {
 	return group.Wait()
 }
 
-// announce says how much there is to send, so that the progress does not learn it
-// one by one. What the registry may take from another repository is not known.
+// announce reports the blobs to send before the first is sent, so that the
+// progress knows the total. It skips this if the registry may mount blobs from
+// another repository.
 func (p *push) announce(ctx context.Context, blobs []oci.Descriptor) {
 	if p.to.client.Progress == nil || p.mounts {
 		return
@@ -95,11 +97,11 @@ func (p *push) announce(ctx context.Context, blobs []oci.Descriptor) {
 			return nil
 		})
 	}
-	_ = group.Wait() // none fails: who sends them says why not
+	_ = group.Wait() // no call fails: the upload reports errors
 }
 
-// isMissing reports whether a registry refused a manifest since it does not have
-// what that names.
+// isMissing reports whether a registry refused a manifest because it lacks
+// content that the manifest names.
 func isMissing(err error) bool {
 	t, answered := errors.AsType[*transport.Error](err)
 	return answered && slices.ContainsFunc(t.Errors, func(d transport.Diagnostic) bool {
@@ -131,8 +133,8 @@ func (r *Repository) putManifest(ctx context.Context, d oci.Descriptor, raw []by
 	return resp.Body.Close()
 }
 
-// blob has the repository hold a blob: it is there, or in another repository
-// of the registry, or it is sent.
+// blob ensures that the repository has a blob: it is already there, or is
+// mounted from another repository of the registry, or is sent.
 func (p *push) blob(ctx context.Context, d oci.Descriptor) error {
 	own := oci.IsAdded(p.img.Blobs(), d.Digest)
 	if p.sameRepo() && !own {
@@ -185,8 +187,8 @@ func (p *push) upload(ctx context.Context, d oci.Descriptor, at *url.URL) error 
 	return p.to.uploadBody(ctx, d, at, body)
 }
 
-// worthwhile reports whether an upload that failed may succeed: what broke off
-// may, and what the server found wrong on its side or in what arrived.
+// worthwhile reports whether to send a blob again: after a broken connection,
+// and after an error of the server or of the received bytes.
 func worthwhile(err error) bool {
 	t, answered := errors.AsType[*transport.Error](err)
 	if answered {

@@ -23,7 +23,8 @@ type Repository struct {
 	client *Client
 }
 
-// Repository returns a repository with leave for an action, and to pull from others.
+// Repository returns a repository with access for an action, and to pull from
+// others.
 func (c *Client) Repository(ctx context.Context, repo name.Repository, action string, others ...name.Repository) (*Repository, error) {
 	scopes := []string{repo.Scope(action)}
 	for _, o := range others {
@@ -72,8 +73,8 @@ func (r *Repository) ask(ctx context.Context, q question, want ...int) (*http.Re
 	return resp, nil
 }
 
-// unquoted leaves out of an error what another server says to which the registry
-// leads: it may quote the address that was signed.
+// unquoted removes the text of another server from an error: the registry
+// redirects to it by a signed address, which the text may quote.
 func (r *Repository) unquoted(err error) error {
 	t, ok := errors.AsType[*transport.Error](err)
 	if !ok || t.Request == nil || t.Request.URL.Host == r.name.RegistryStr() {
@@ -94,7 +95,7 @@ func (r *Repository) Manifest(ctx context.Context, reference string) (oci.Descri
 	case err != nil:
 		return oci.Descriptor{}, nil, registryError(r.name.RegistryStr(), fmt.Errorf("read the manifest: %w", err))
 	case len(raw) > oci.MaxDocument:
-		return oci.Descriptor{}, nil, errors.New("read the manifest: it is larger than any is")
+		return oci.Descriptor{}, nil, errors.New("read the manifest: it exceeds 8 MiB")
 	}
 	d := oci.Descriptor{Digest: oci.DigestOf(raw), Size: int64(len(raw))}
 	if said := resp.Header.Get("Docker-Content-Digest"); strings.HasPrefix(said, "sha256:") && said != string(d.Digest) {
@@ -104,8 +105,8 @@ func (r *Repository) Manifest(ctx context.Context, reference string) (oci.Descri
 	return d, raw, err
 }
 
-// Has returns the digest of the manifest that a name stands for, or "" if it is
-// not there. Registries that do not answer HEAD are asked as for reading.
+// Has returns the digest of the manifest with a name, or "" if none exists. A
+// registry that does not answer HEAD gets a GET.
 func (r *Repository) Has(ctx context.Context, reference string) (oci.Digest, error) {
 	resp, err := r.head(ctx, question{at: r.url("manifests", reference), key: "Accept", header: strings.Join(oci.ManifestTypes, ",")})
 	if err != nil {
@@ -126,15 +127,14 @@ func (r *Repository) Has(ctx context.Context, reference string) (oci.Digest, err
 	return d.Digest, err
 }
 
-// holds is Has for whoever would only save work by it: an account that may push
-// and not pull is refused an answer.
+// holds is Has for callers who only save work by the answer. It ignores a
+// refusal: some accounts may push but not pull.
 func (r *Repository) holds(ctx context.Context, reference string) (oci.Digest, error) {
 	digest, err := r.Has(ctx, reference)
 	return digest, r.unanswered(err)
 }
 
-// hasBlob reports whether the repository has the blob, as far as the registry says
-// so.
+// hasBlob reports whether the repository has the blob. A refusal counts as no.
 func (r *Repository) hasBlob(ctx context.Context, d oci.Descriptor) (bool, error) {
 	resp, err := r.head(ctx, question{at: r.url("blobs", string(d.Digest))})
 	if err != nil {
@@ -144,7 +144,7 @@ func (r *Repository) hasBlob(ctx context.Context, d oci.Descriptor) (bool, error
 	return resp.StatusCode == http.StatusOK, nil
 }
 
-// unanswered returns the error but for one that a registry gives as its answer.
+// unanswered drops an error that is an answer of the registry.
 func (r *Repository) unanswered(err error) error {
 	if _, answered := errors.AsType[*transport.Error](err); answered {
 		r.client.Logger.Debug("go on without knowing what the repository holds", "repository", r.name.Name(), "error", err)
@@ -153,7 +153,7 @@ func (r *Repository) unanswered(err error) error {
 	return err
 }
 
-// head asks whether something exists. Some registries do not answer that.
+// head asks whether content exists. Some registries do not support it.
 func (r *Repository) head(ctx context.Context, q question) (*http.Response, error) {
 	q.method = http.MethodHead
 	return r.ask(ctx, q, http.StatusOK, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusForbidden, http.StatusBadRequest)

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// unstalled gives up a body that sends nothing for a while, and a server that
-// takes nothing of one. A limit on the whole request would end what is merely
+// unstalled fails a request if the server sends nothing for a while, or reads
+// nothing. A limit on the whole request would fail a transfer that is merely
 // large.
 type unstalled struct {
 	inner http.RoundTripper
@@ -35,8 +35,8 @@ func (u *unstalled) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// taken watches how long a server takes nothing of a body: from when a piece was
-// read until the next is wanted.
+// taken watches how long a server reads nothing of a body: from one read to the
+// next.
 type taken struct {
 	body io.ReadCloser
 	late *time.Timer
@@ -46,7 +46,7 @@ type taken struct {
 func (t *taken) Read(p []byte) (int, error) {
 	t.late.Stop()
 	n, err := t.body.Read(p)
-	if err == nil { // the answer has a limit of its own
+	if err == nil { // the wait for the answer has its own limit
 		t.late.Reset(t.most)
 	}
 	return n, err
@@ -78,10 +78,10 @@ func (w *watched) Close() error {
 	return err
 }
 
-// stallTime is how long a body may send nothing.
+// stallTime is the longest silence of a body.
 const stallTime = time.Minute
 
-// errUntaken is an error of the network that may pass.
+// errUntaken is a temporary error of the network.
 var errUntaken error = untakenError{}
 
 type untakenError struct{}

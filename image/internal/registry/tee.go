@@ -10,9 +10,9 @@ import (
 	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
-// Elsewhere returns the repositories of locations in other registries, each once.
-// The registry itself could take blobs by itself. One that cannot be reached says
-// so when the image is put there.
+// Elsewhere returns the repositories of locations in other registries, each
+// once. A repository of the same registry can mount blobs. An unreachable
+// repository is skipped: putting the image there reports the error.
 func (r *Repository) Elsewhere(ctx context.Context, all []*Location) []*Repository {
 	var others []*Repository
 	for _, at := range all {
@@ -27,7 +27,7 @@ func (r *Repository) Elsewhere(ctx context.Context, all []*Location) []*Reposito
 	return others
 }
 
-// Tee is one upload of what is being read.
+// Tee is the upload of a stream while it is read.
 type Tee struct {
 	w    *io.PipeWriter
 	done chan error
@@ -35,13 +35,13 @@ type Tee struct {
 	log  func(what string, err error)
 }
 
-// Tee begins an upload, or returns nil if the blob is there, or cannot be sent
-// now.
+// Tee begins an upload. It returns nil if the repository has the blob, or if
+// the upload fails to start.
 func (r *Repository) Tee(ctx context.Context, d oci.Descriptor) *Tee {
 	log := func(what string, err error) { r.client.Logger.Debug(what, "blob", d.Digest, "error", err) }
 	lock := r.uploadLock(d.Digest)
 	if !lock.try() {
-		return nil // another does, and might wait for this one elsewhere
+		return nil // another upload sends it, and may itself wait for this one
 	}
 	there, err := r.hasBlob(ctx, d)
 	if err != nil || there {
@@ -59,14 +59,14 @@ func (r *Repository) Tee(ctx context.Context, d oci.Descriptor) *Tee {
 	go func() {
 		err := r.uploadBody(ctx, d, at, body)
 		lock.end()
-		body.CloseWithError(io.ErrClosedPipe) // what is still written goes nowhere
+		body.CloseWithError(io.ErrClosedPipe) // drop the bytes that are still written
 		t.done <- err
 	}()
 	return t
 }
 
-// Write implements [io.Writer]. An upload that failed takes everything: what is
-// read is for others too.
+// Write implements [io.Writer]. It never fails: after a failed upload the other
+// readers of the stream go on.
 func (t *Tee) Write(p []byte) (int, error) {
 	if !t.dead {
 		_, err := t.w.Write(p)
@@ -75,10 +75,10 @@ func (t *Tee) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// End ends the upload, with an error if not all was read, and returns when the
-// other side has answered.
+// End ends the upload, with an error if the stream was not read to its end. It
+// returns after the registry has answered.
 func (t *Tee) End(err error) {
-	t.w.CloseWithError(err) // nil is the end of what is sent
+	t.w.CloseWithError(err) // nil ends the stream
 	if err := <-t.done; err != nil {
 		t.log("the layer is sent again", err)
 	}

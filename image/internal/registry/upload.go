@@ -13,14 +13,14 @@ import (
 	"github.com/certgraft/certgraft/internal/web"
 )
 
-// mount asks the registry to take the blob from another of its repositories. It
-// returns nil if it did, else where to send the blob.
+// mount asks the registry to mount the blob from another of its repositories.
+// It returns nil on success, else the address to send the blob to.
 func (r *Repository) mount(ctx context.Context, d oci.Descriptor, from name.Repository) (*url.URL, error) {
 	at := r.url("blobs", "uploads/")
 	at.RawQuery = url.Values{"mount": {string(d.Digest)}, "from": {from.RepositoryStr()}}.Encode()
 	resp, err := r.ask(web.Once(ctx), question{method: http.MethodPost, at: at}, http.StatusCreated, http.StatusAccepted)
 	if err != nil {
-		return r.start(ctx) // some refuse to mount rather than have it sent
+		return r.start(ctx) // some registries fail instead of asking for the blob
 	}
 	resp.Body.Close()
 	if resp.StatusCode == http.StatusCreated {
@@ -32,7 +32,7 @@ func (r *Repository) mount(ctx context.Context, d oci.Descriptor, from name.Repo
 	return r.start(ctx)
 }
 
-// start asks where a blob is to be sent.
+// start asks for the address to send a blob to.
 func (r *Repository) start(ctx context.Context) (*url.URL, error) {
 	resp, err := r.ask(ctx, question{method: http.MethodPost, at: r.url("blobs", "uploads/")}, http.StatusAccepted)
 	if err != nil {
@@ -50,7 +50,7 @@ func uploadPlace(resp *http.Response) (*url.URL, error) {
 	return at, nil
 }
 
-// uploadBody sends a blob to the place that the registry has named.
+// uploadBody sends a blob to the address from the registry.
 func (r *Repository) uploadBody(ctx context.Context, d oci.Descriptor, at *url.URL, body io.Reader) error {
 	query := at.Query()
 	query.Set("digest", string(d.Digest))
@@ -66,7 +66,7 @@ func (r *Repository) uploadBody(ctx context.Context, d oci.Descriptor, at *url.U
 	return resp.Body.Close()
 }
 
-// meter reports how much was read.
+// meter reports the progress of reading.
 type meter struct {
 	r    io.Reader
 	d    oci.Descriptor

@@ -4,11 +4,11 @@ import (
 	"context"
 )
 
-// uploadLock is the right to send a blob into a repository. Two that send it at once
-// need it twice, and make some registries lose sight of it for a moment.
+// uploadLock is the right to send a blob into a repository. Two uploads at once
+// would send it twice, and some registries would then briefly lose it.
 type uploadLock chan struct{}
 
-// take waits until nothing else in this program sends the blob.
+// take waits until no other upload of this program sends the blob.
 func (l uploadLock) take(ctx context.Context) error {
 	select {
 	case l <- struct{}{}:
@@ -18,7 +18,7 @@ func (l uploadLock) take(ctx context.Context) error {
 	}
 }
 
-// try is take for who does not wait.
+// try is take without waiting.
 func (l uploadLock) try() bool {
 	select {
 	case l <- struct{}{}:

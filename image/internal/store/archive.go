@@ -16,8 +16,8 @@ import (
 	"github.com/certgraft/certgraft/internal/input"
 )
 
-// Archive is an image in a tar archive, which may hold others: an OCI layout, or
-// what docker save writes.
+// Archive is an image in a tar archive, which may hold more images. The archive
+// is an OCI layout, or in the format of docker save.
 type Archive struct {
 	Text, Path, Tag string
 	Docker          bool
@@ -27,8 +27,8 @@ type Archive struct {
 
 func (a *Archive) String() string { return a.Text }
 
-// Get returns the image that is there. An archive that docker save wrote since Docker 25
-// has an OCI layout in it, which says more.
+// Get returns the image in the archive. Since Docker 25, docker save also
+// writes an OCI layout, which has more information.
 func (a *Archive) Get(ctx context.Context) (*oci.Image, error) {
 	c, err := a.open(ctx)
 	if err != nil {
@@ -45,8 +45,8 @@ func (a *Archive) Get(ctx context.Context) (*oci.Image, error) {
 	return img, nil
 }
 
-// Holds reports whether the archive is the one that an image was got from, and not
-// changed since. What is read as a stream is.
+// Holds reports whether the image comes from the archive, and the archive is
+// unchanged since. It is true for a stream.
 func (a *Archive) Holds(img *oci.Image) bool {
 	info, err := os.Stat(a.Path)
 	if a.Path == "-" || err == nil && !info.Mode().IsRegular() {
@@ -56,8 +56,8 @@ func (a *Archive) Holds(img *oci.Image) bool {
 	return err == nil && from != nil && from.isOf(info)
 }
 
-// open opens the archive, as a file that can be read from anywhere: what comes
-// from standard input or a pipe, or is compressed, becomes one without a name.
+// open opens the archive as a file with random access. Standard input, a pipe
+// or a compressed archive is copied to a temporary file without a name.
 func (a *Archive) open(ctx context.Context) (c *contents, err error) {
 	switch {
 	case a.Path != "-":
@@ -85,8 +85,8 @@ func openFile(ctx context.Context, name string) (*contents, error) {
 	return c, err
 }
 
-// openFrom returns what the archive in an open file holds, which it may go on to
-// read from.
+// openFrom returns the contents of the archive in an open file. The contents
+// may keep reading from the file.
 func openFrom(ctx context.Context, f *os.File) (c *contents, err error) {
 	info, err := f.Stat()
 	if err != nil {
@@ -118,13 +118,14 @@ func openFrom(ctx context.Context, f *os.File) (c *contents, err error) {
 	return c, err
 }
 
-// Put has the place keep the image, and what else the archive holds. A new archive
-// is an OCI layout, and one for docker load as well where that was asked for.
+// Put stores the image and keeps the archive's other images. A new archive is
+// an OCI layout. For docker-archive: it also has docker load's manifest.json.
 func (a *Archive) Put(ctx context.Context, img *oci.Image) error {
 	return a.PutIf(ctx, img, func() error { return nil })
 }
 
-// PutIf is [Archive.Put] if still returns no error while nobody else writes there.
+// PutIf calls still while no other process writes there, and is [Archive.Put]
+// if still returns no error.
 func (a *Archive) PutIf(ctx context.Context, img *oci.Image, still func() error) error {
 	lock, err := a.lock(ctx)
 	if err != nil {
@@ -142,8 +143,8 @@ func (a *Archive) PutIf(ctx context.Context, img *oci.Image, still func() error)
 	return nil
 }
 
-// lock keeps other processes from writing the file. A stream has no lock, which is
-// nil then.
+// lock keeps other processes from writing the file. For a stream it returns
+// nil.
 func (a *Archive) lock(ctx context.Context) (io.Closer, error) {
 	if info, err := os.Stat(a.Path); a.Path == "-" || err == nil && !info.Mode().IsRegular() {
 		return nil, nil
@@ -156,12 +157,12 @@ func (a *Archive) lock(ctx context.Context) (io.Closer, error) {
 	return lockFile(ctx, dir, name)
 }
 
-// dir returns the directory of the file, and the name of the file there. A link to
-// it stays.
+// dir returns the directory of the file, and the file's name there. Links to
+// the file are followed, so they stay.
 func (a *Archive) dir() (*os.Root, string, error) {
 	file, err := filepath.EvalSymlinks(a.Path)
 	if err != nil {
-		file = a.Path // it is not there
+		file = a.Path // the file does not exist
 	}
 	dir, err := os.OpenRoot(filepath.Dir(file))
 	return dir, filepath.Base(file), err
@@ -180,11 +181,11 @@ func (a *Archive) put(ctx context.Context, img *oci.Image) error {
 	return err
 }
 
-// Makes returns an error if an archive of that name is not written, and there is
-// none that it could be.
+// Makes returns an error if the archive does not exist and its name asks for an
+// unsupported compression.
 func (a *Archive) Makes() error {
 	if _, err := os.Stat(a.Path); err == nil {
-		return nil // it stays as it is compressed
+		return nil // its compression stays
 	}
 	if _, err := kindOf(a.Path); err != nil {
 		return fmt.Errorf("%s: %w", a.Text, err)
@@ -192,7 +193,8 @@ func (a *Archive) Makes() error {
 	return nil
 }
 
-// putInto enters the image in what the archive holds, and writes it.
+// putInto enters the image in the contents of the archive, and writes the
+// archive.
 func (a *Archive) putInto(ctx context.Context, was *contents, img *oci.Image) error {
 	kind, err := kindOf(a.Path)
 	if was == nil && err != nil {
@@ -214,9 +216,9 @@ func (a *Archive) putInto(ctx context.Context, was *contents, img *oci.Image) er
 	return e.write(ctx, a.Stdout)
 }
 
-// there returns what the archive holds that is to be written, or nil if it is a
-// new one. In from is the archive that the image is from: a stream is written with
-// all that was in it where it goes the way that it came.
+// there returns the contents of the archive to extend, or nil for a new
+// archive. from is the archive of the image. A stream is extended only if the
+// image came from the same location.
 func (a *Archive) there(ctx context.Context, from *contents) (*contents, error) {
 	info, err := os.Stat(a.Path)
 	switch {
@@ -226,13 +228,13 @@ func (a *Archive) there(ctx context.Context, from *contents) (*contents, error) 
 		}
 		return from, nil
 	case err != nil:
-		return nil, nil // it is made, or that fails
+		return nil, nil // Put makes it, or reports the error
 	case from != nil && from.isOf(info):
 		return from, nil
 	}
 	was, err := a.open(ctx)
 	if errors.Is(err, errNoArchive) {
-		return nil, nil // it is written over, as by any program
+		return nil, nil // overwrite it, as any program does
 	}
 	if err != nil {
 		return nil, hint.Add(fmt.Errorf("read what it holds already: %w", err), "remove the file, or name another")
@@ -243,8 +245,8 @@ func (a *Archive) there(ctx context.Context, from *contents) (*contents, error) 
 	return was, nil
 }
 
-// writeFile writes the file: in place where it is a pipe or a device, else by way
-// of a new one.
+// writeFile writes the file: in place for a pipe or a device, else through a
+// temporary file.
 func (a *Archive) writeFile(write func(io.Writer) error) error {
 	if info, err := os.Stat(a.Path); err == nil && !info.Mode().IsRegular() {
 		f, err := os.OpenFile(a.Path, os.O_WRONLY, 0)
@@ -261,7 +263,7 @@ func (a *Archive) writeFile(write func(io.Writer) error) error {
 	return atomicfile.In(dir, name, write)
 }
 
-// kindOf returns how a new archive is compressed, as its name says.
+// kindOf returns the compression that the name of a new archive asks for.
 func kindOf(file string) (oci.Compression, error) {
 	for end, kind := range map[string]oci.Compression{".tar.gz": oci.Gzipped, ".tgz": oci.Gzipped, ".tar.zst": oci.Zstandard, ".tzst": oci.Zstandard} {
 		if strings.HasSuffix(file, end) {
@@ -276,7 +278,8 @@ func kindOf(file string) (oci.Compression, error) {
 	return oci.Plain, nil
 }
 
-// contentsOf returns what the archive holds that an image was got from, or nil.
+// contentsOf returns the contents of the archive that an image came from, or
+// nil.
 func contentsOf(img *oci.Image) *contents {
 	blobs := oci.Below(img.Blobs())
 	if packed, ok := blobs.(compressor); ok {

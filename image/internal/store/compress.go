@@ -12,11 +12,11 @@ import (
 	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
-// Compress returns the image with the layers compressed that are not, as an
-// engine does before it pushes: an archive of docker save has them plain. An
-// index is left as it is. The layers are compressed twice, once to learn their
-// digests and once when they are read, so that nothing is held or kept on disk.
-// Layers has what became of each that was compressed.
+// Compress returns the image with its plain layers compressed, as an engine
+// compresses them before a push: docker save writes plain layers. An index
+// stays as it is. Each layer is compressed twice, once for its digest and once
+// when it is read. So neither memory nor disk holds it. layers maps each plain
+// layer to its compressed descriptor.
 func Compress(ctx context.Context, img *oci.Image, jobs int) (made *oci.Image, layers map[oci.Digest]oci.Descriptor, err error) {
 	if !oci.IsManifest(img.Descriptor.MediaType) {
 		return img, nil, nil
@@ -55,8 +55,8 @@ func Compress(ctx context.Context, img *oci.Image, jobs int) (made *oci.Image, l
 	return made, layers, err
 }
 
-// withLayers returns the image with other layers in its manifest, where there
-// are others.
+// withLayers returns the image with other layers in its manifest, if they
+// differ.
 func withLayers(img *oci.Image, layers []oci.Descriptor, from oci.Blobs) (*oci.Image, error) {
 	o, err := oci.ParseObject(img.Raw())
 	if err != nil {
@@ -90,7 +90,7 @@ func withLayers(img *oci.Image, layers []oci.Descriptor, from oci.Blobs) (*oci.I
 // compressor compresses blobs while they are read.
 type compressor struct {
 	oci.Blobs
-	plain map[oci.Digest]oci.Descriptor // by the digest of what they become
+	plain map[oci.Digest]oci.Descriptor // by the digest of the compressed blob
 }
 
 func (p compressor) Open(ctx context.Context, d oci.Descriptor) (io.ReadCloser, error) {
@@ -101,8 +101,8 @@ func (p compressor) Open(ctx context.Context, d oci.Descriptor) (io.ReadCloser, 
 	return p.compress(ctx, plain)
 }
 
-// compress returns the blob compressed. The encoder writes no time and no name:
-// the same blob gives the same bytes.
+// compress returns the compressed blob. The encoder writes no time and no name,
+// so the same blob gives the same bytes.
 func (p compressor) compress(ctx context.Context, d oci.Descriptor) (io.ReadCloser, error) {
 	body, err := oci.OpenVerified(ctx, p.Blobs, d)
 	if err != nil {
@@ -121,7 +121,7 @@ func (p compressor) compress(ctx context.Context, d oci.Descriptor) (io.ReadClos
 	return r, nil
 }
 
-// measure returns what a blob becomes.
+// measure returns the descriptor of the compressed blob.
 func (p compressor) measure(ctx context.Context, d oci.Descriptor) (oci.Descriptor, error) {
 	r, err := p.compress(ctx, d)
 	if err != nil {

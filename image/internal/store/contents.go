@@ -11,8 +11,8 @@ import (
 	"github.com/certgraft/certgraft/internal/hint"
 )
 
-// documents returns index.json and manifest.json, one of which an archive of
-// images must have.
+// documents returns index.json and manifest.json. An archive of images must
+// have one of them.
 func (c *contents) documents(ctx context.Context) (index, list []byte, err error) {
 	if index, err = c.read("index.json"); err == nil {
 		list, err = c.read(savedFile)
@@ -23,8 +23,8 @@ func (c *contents) documents(ctx context.Context) (index, list []byte, err error
 	return index, list, errors.Join(err, ctx.Err())
 }
 
-// without returns the files that are needed no more. A file that a link which
-// stays leads to stays, too.
+// without returns the files that are no longer needed. It keeps the target of a
+// link that stays.
 func (c *contents) without(was, now map[string]bool, needed map[string]oci.Descriptor) map[string]bool {
 	gone := map[string]bool{}
 	for name := range was {
@@ -40,8 +40,8 @@ func (c *contents) without(was, now map[string]bool, needed map[string]oci.Descr
 	return gone
 }
 
-// names returns the files that an index.json and a manifest.json need, of those
-// that are there: what one of them names and cannot be read is left out.
+// names returns the existing files that index.json and manifest.json need. It
+// leaves out names that it cannot read.
 func (c *contents) names(index, list []byte) map[string]bool {
 	all := map[string]bool{}
 	var of oci.Manifest
@@ -61,7 +61,7 @@ func (c *contents) names(index, list []byte) map[string]bool {
 	return all
 }
 
-// follow notes the files of what a descriptor names.
+// follow notes the files below a descriptor.
 func (c *contents) follow(d oci.Descriptor, all map[string]bool) {
 	if _, err := d.Digest.NewHash(); err != nil || all[d.Digest.Path()] {
 		return
@@ -83,9 +83,9 @@ func (c *contents) follow(d oci.Descriptor, all map[string]bool) {
 	}
 }
 
-// classic returns the files of the images in a manifest.json by their digests,
-// where the archive has no OCI layout: docker save before Docker 25 named files
-// otherwise.
+// classic returns the files of the images in manifest.json by their digests. It
+// is for an archive without an OCI layout: before Docker 25, docker save named
+// files differently.
 func (c *contents) classic(ctx context.Context, list []byte) map[oci.Digest]string {
 	all := map[oci.Digest]string{}
 	var images []saved
@@ -95,14 +95,14 @@ func (c *contents) classic(ctx context.Context, list []byte) map[oci.Digest]stri
 	for _, s := range images {
 		_, names, err := fromSaved(ctx, c, "", s)
 		if err != nil {
-			continue // it stays as it is
+			continue // keep its files unchanged
 		}
 		maps.Copy(all, names)
 	}
 	return all
 }
 
-// read returns a small file, or nil if it is not there.
+// read returns a small file, or nil if it does not exist.
 func (c *contents) read(name string) ([]byte, error) {
 	raw, err := layout{c}.readSmall(name)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -16,8 +16,8 @@ import (
 	"github.com/certgraft/certgraft/internal/hint"
 )
 
-// getDocker returns the image that ref names, or the only one, of an archive
-// that docker save wrote.
+// getDocker returns the image with the name ref, or the only image, of an
+// archive from docker save.
 func (c *contents) getDocker(ctx context.Context, text, ref string) (*oci.Image, error) {
 	raw, err := layout{c}.readSmall(savedFile)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -49,15 +49,15 @@ func (c *contents) getDocker(ctx context.Context, text, ref string) (*oci.Image,
 	return img, nil
 }
 
-// saved is one image in the manifest.json of an archive that docker save wrote.
+// saved is one image in the manifest.json of an archive from docker save.
 type saved struct {
 	Config   string
 	RepoTags []string
 	Layers   []string
 }
 
-// chooseSaved returns the image that ref names: with no other name than that,
-// since those may go another way.
+// chooseSaved returns the image with the name ref. It drops the image's other
+// names, which the caller did not choose.
 func chooseSaved(all []saved, ref string) (saved, error) {
 	var names []string
 	for _, s := range all {
@@ -78,8 +78,8 @@ func chooseSaved(all []saved, ref string) (saved, error) {
 	return saved{}, hint.Add(oci.WithKind(fmt.Errorf("it holds %d images", len(all)), oci.ErrUsage), "choose one by its name: "+strings.Join(names, ", "))
 }
 
-// fromLayout returns the image as the OCI layout in the archive has it, or nil
-// if there is no layout, or none of this image.
+// fromLayout returns the image from the archive's OCI layout. It returns nil if
+// the archive has no layout, or if the layout lacks the image.
 func fromLayout(ctx context.Context, c *contents, text string, one saved) (*oci.Image, error) {
 	l := layout{c}
 	raw, err := l.readSmall("index.json")
@@ -102,9 +102,9 @@ func fromLayout(ctx context.Context, c *contents, text string, one saved) (*oci.
 	return nil, nil
 }
 
-// fromSaved makes the manifest that an archive of older engines lacks. Layers
-// in it are not compressed, so their digests are those that the config names;
-// they are verified when they are read. It returns the files by digest, too.
+// fromSaved makes the manifest that an archive of an older engine lacks. Plain
+// layers have the digests in the config, and reading verifies them. It also
+// returns the files by digest.
 func fromSaved(ctx context.Context, c *contents, text string, one saved) (*oci.Image, map[oci.Digest]string, error) {
 	rawConfig, err := layout{c}.readSmall(one.Config)
 	if err != nil {
@@ -133,7 +133,7 @@ func fromSaved(ctx context.Context, c *contents, text string, one saved) (*oci.I
 	return img, names, ctx.Err()
 }
 
-// savedBlobs are the files of an archive by the digests of their content.
+// savedBlobs finds the files of an archive by the digests of their contents.
 type savedBlobs struct {
 	*contents
 	names map[oci.Digest]string

@@ -19,28 +19,28 @@ import (
 	"github.com/certgraft/certgraft/internal/hint"
 )
 
-// entry is how an image is entered in an archive.
+// entry says how to enter an image in an archive.
 type entry struct {
 	tag    string
-	docker bool            // for docker load
+	docker bool            // write manifest.json for docker load
 	kind   oci.Compression // of a new archive
 }
 
-// edition is what becomes of an archive once an image is entered in it: all that
-// it holds stays, but for what the image that is replaced alone has.
+// edition is the new form of an archive with an image entered. All content
+// stays, except the files that only the replaced image needs.
 type edition struct {
-	was         *contents // nil is a new archive
+	was         *contents // nil for a new archive
 	img         *oci.Image
 	kind        oci.Compression
-	index, list []byte // of index.json and manifest.json; nil where the file is missing
-	changed     bool   // that is not what the archive holds
+	index, list []byte // new index.json and manifest.json; nil if the file is missing
+	changed     bool   // the archive must be written
 
-	files  map[oci.Digest]string     // that are not named by the digest of what they have
-	needed map[string]oci.Descriptor // what the image is made of, by the names of files
-	gone   map[string]bool           // files that are not kept
+	files  map[oci.Digest]string     // files that are not named by the digest of their content
+	needed map[string]oci.Descriptor // parts of the image, by the names of files
+	gone   map[string]bool           // files to drop
 }
 
-// newEdition enters an image in what an archive holds.
+// newEdition enters an image in the contents of an archive.
 func newEdition(ctx context.Context, was *contents, img *oci.Image, as entry) (*edition, error) {
 	e := &edition{was: was, img: img, kind: as.kind, needed: map[string]oci.Descriptor{}}
 	index, list := []byte(emptyIndex), []byte(nil)
@@ -69,8 +69,8 @@ func newEdition(ctx context.Context, was *contents, img *oci.Image, as entry) (*
 	return e, err
 }
 
-// enter edits index.json and manifest.json. An archive that has only the second is
-// left without the first: engines that find the first look at no other.
+// enter edits index.json and manifest.json. It adds no index.json to an archive
+// with only manifest.json: an engine that finds index.json reads nothing else.
 func (e *edition) enter(ctx context.Context, index, list []byte, as entry) (err error) {
 	names, engineNames := layoutNames(as.tag), []string(nil)
 	switch {
@@ -110,8 +110,8 @@ func (e *edition) enter(ctx context.Context, index, list []byte, as entry) (err 
 	return err
 }
 
-// enginesNames returns how engines call the images in the index of a layout that
-// have one of the names.
+// enginesNames returns the names that engines give to the images in the index
+// of a layout with one of the names.
 func enginesNames(index []byte, names []name) ([]string, error) {
 	var all oci.Manifest
 	if err := oci.DecodeStrict(index, &all); err != nil {
@@ -139,8 +139,8 @@ func enginesNames(index []byte, names []name) ([]string, error) {
 	return slices.Compact(found), nil
 }
 
-// contents calls visit for what the image is made of, but for manifests where there
-// is no index that names them.
+// contents calls visit for each part of the image. It leaves out manifests if
+// no index.json names them.
 func (e *edition) contents(ctx context.Context, visit func(d oci.Descriptor, open func() (io.ReadCloser, error)) error) error {
 	return e.img.Contents(ctx, func(d oci.Descriptor, open func() (io.ReadCloser, error)) error {
 		if e.index == nil && (oci.IsManifest(d.MediaType) || oci.IsIndex(d.MediaType)) {
@@ -150,7 +150,7 @@ func (e *edition) contents(ctx context.Context, visit func(d oci.Descriptor, ope
 	})
 }
 
-// fileOf returns the name of the file that has some content.
+// fileOf returns the name of the file for a digest.
 func (e *edition) fileOf(digest oci.Digest) string {
 	if name, ok := e.files[digest]; ok {
 		return name
@@ -158,7 +158,7 @@ func (e *edition) fileOf(digest oci.Digest) string {
 	return digest.Path()
 }
 
-// has reports whether the archive has some content already.
+// has reports whether the archive already has the content.
 func (e *edition) has(d oci.Descriptor) bool {
 	if e.was == nil {
 		return false
@@ -211,8 +211,8 @@ func (e *edition) writeFiles(ctx context.Context, out *tar.Writer) error {
 	return err
 }
 
-// copyKept copies what stays of the archive. What the image needs of it is
-// verified.
+// copyKept copies the kept files of the archive. It verifies those that the
+// image needs.
 func (e *edition) copyKept(ctx context.Context, out *tar.Writer) error {
 	in := tar.NewReader(io.NewSectionReader(e.was.file, 0, 1<<62))
 	for {
@@ -233,7 +233,7 @@ func (e *edition) copyKept(ctx context.Context, out *tar.Writer) error {
 				return err
 			}
 		}
-		h.Format = tar.FormatUnknown // as the new archive takes it
+		h.Format = tar.FormatUnknown // let the new archive choose
 		if err := out.WriteHeader(h); err != nil {
 			return err
 		}

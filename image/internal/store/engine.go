@@ -13,8 +13,7 @@ import (
 	"github.com/certgraft/certgraft/internal/hint"
 )
 
-// Engine is an image in a container engine that speaks Docker's API: Docker, or
-// Podman.
+// Engine is an image in a container engine with Docker's API: Docker or Podman.
 type Engine struct {
 	Text, Name string
 	Env        func(name string) string // variables of the process
@@ -25,8 +24,8 @@ func (e *Engine) String() string { return e.Text }
 // tag returns the name with its tag.
 func (e *Engine) tag() string { return tagged(e.Name) }
 
-// Get returns the image that is there: the engine writes the archive that docker save
-// does.
+// Get returns the image in the engine. The engine sends the archive of docker
+// save.
 func (e *Engine) Get(ctx context.Context) (*oci.Image, error) {
 	resp, err := e.call(ctx, http.MethodGet, (&url.URL{Path: "/images/" + e.tag() + "/get"}).EscapedPath(), nil)
 	if err != nil {
@@ -43,7 +42,8 @@ func (e *Engine) Get(ctx context.Context) (*oci.Image, error) {
 	return c.getDocker(ctx, e.Text, "")
 }
 
-// Put has the engine keep the image: the engine reads an archive as docker load does.
+// Put stores the image in the engine. The engine reads an archive as docker
+// load does.
 func (e *Engine) Put(ctx context.Context, img *oci.Image) error {
 	load, err := newEdition(ctx, nil, img, entry{tag: e.tag(), docker: true})
 	if err != nil {

@@ -22,14 +22,14 @@ import (
 	"github.com/certgraft/certgraft/internal/web"
 )
 
-// engineAddress is where an engine listens, and how it is spoken to.
+// engineAddress is the address of an engine, and how to connect to it.
 type engineAddress struct {
-	from string // that says so: a variable or a context
+	from string // the variable or context that names it
 	host string // unix://PATH or tcp://HOST:PORT
 	tls  *tls.Config
 }
 
-// engineEnv returns the variables of a process that say where an engine is.
+// engineEnv returns the variables of a process that locate an engine.
 type engineEnv func(name string) string
 
 // address finds the engine as docker does: DOCKER_HOST, then the context that
@@ -57,7 +57,8 @@ func (env engineEnv) dockerDir() string {
 	return filepath.Join(env("HOME"), ".docker")
 }
 
-// tls returns what DOCKER_TLS_VERIFY and DOCKER_CERT_PATH ask for, or nil.
+// tls returns the TLS settings from DOCKER_TLS_VERIFY and DOCKER_CERT_PATH, or
+// nil.
 func (env engineEnv) tls(ctx context.Context) (*tls.Config, error) {
 	verify := env("DOCKER_TLS_VERIFY") != ""
 	if !verify && env("DOCKER_TLS") == "" {
@@ -76,8 +77,8 @@ func (env engineEnv) tls(ctx context.Context) (*tls.Config, error) {
 	return config, nil
 }
 
-// engineTLS reads the CA of the engine and the certificate of the user, where they
-// are.
+// engineTLS reads the CA of the engine and the certificate of the user, if they
+// exist.
 func engineTLS(ctx context.Context, dir string, verify bool) (config *tls.Config, any bool, err error) {
 	config = &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: !verify} //nolint:gosec // the user asked docker for it
 	ca, err := input.ReadFile(ctx, filepath.Join(dir, "ca.pem"))
@@ -114,18 +115,18 @@ func (env engineEnv) contextName(ctx context.Context) (string, error) {
 	}
 	file := filepath.Join(env.dockerDir(), "config.json")
 	data, err := input.ReadFile(ctx, file)
-	if err != nil { // there are no contexts
+	if err != nil { // no context exists
 		return "", nil
 	}
 	var config struct{ CurrentContext string }
-	if json.Unmarshal(data, &config) != nil { // the error might quote a password
+	if json.Unmarshal(data, &config) != nil { // the JSON error might quote a password
 		return "", fmt.Errorf("%s is no JSON", file)
 	}
 	return config.CurrentContext, nil
 }
 
-// context reads one of docker's contexts: a directory that is named by the digest
-// of its name.
+// context reads one of docker's contexts: a directory named by the digest of
+// the context's name.
 func (env engineEnv) context(ctx context.Context, name string) (engineAddress, error) {
 	dir, id := filepath.Join(env.dockerDir(), "contexts"), fmt.Sprintf("%x", sha256.Sum256([]byte(name)))
 	file := filepath.Join(dir, "meta", id, "meta.json")
@@ -160,10 +161,10 @@ func (env engineEnv) context(ctx context.Context, name string) (engineAddress, e
 	return at, nil
 }
 
-// client returns a client for the engine and the address to ask.
+// client returns a client for the engine, and the base URL of requests.
 func (at engineAddress) client() (*http.Client, string, error) {
 	u, err := url.Parse(at.host)
-	if err != nil { // which quotes all of it, and there may be a password
+	if err != nil { // the error quotes all of it, maybe with a password
 		return nil, "", oci.WithKind(fmt.Errorf("%s is no URL", at.from), oci.ErrUsage)
 	}
 	dialer := &net.Dialer{Timeout: dialTime}
@@ -188,10 +189,10 @@ func (at engineAddress) client() (*http.Client, string, error) {
 	return nil, "", hint.Add(oci.WithKind(fmt.Errorf("%s: %s is not supported", at.from, web.Redact(at.host)), oci.ErrUsage), "it is unix://PATH or tcp://HOST:PORT; or pipe docker save into docker-archive:-")
 }
 
-// dialTime is how long a connection may take to come about.
+// dialTime is the limit for a connection.
 const dialTime = 30 * time.Second
 
-// socket returns the first of the usual sockets that is there.
+// socket returns the first of the usual sockets that exists.
 func (env engineEnv) socket() string {
 	sockets := []string{"/var/run/docker.sock", "/run/podman/podman.sock"}
 	if dir := env("XDG_RUNTIME_DIR"); dir != "" {

@@ -23,7 +23,7 @@ type Dir struct{ Text, Path, Tag string }
 
 func (l *Dir) String() string { return l.Text }
 
-// Get returns the image that is there.
+// Get returns the image in the directory.
 func (l *Dir) Get(ctx context.Context) (*oci.Image, error) {
 	root, err := os.OpenRoot(l.Path)
 	if err != nil {
@@ -32,7 +32,8 @@ func (l *Dir) Get(ctx context.Context) (*oci.Image, error) {
 	return layout{dirFiles{root}}.get(ctx, l.Text, l.Tag)
 }
 
-// advised says what is wrong with a directory that cannot be opened or made.
+// advised adds a hint to the error of a directory that could not be opened or
+// made.
 func (l *Dir) advised(err error) error {
 	advice := "name the directory that has oci-layout and index.json in it"
 	if info, err := os.Stat(l.Path); err == nil && !info.IsDir() {
@@ -41,13 +42,14 @@ func (l *Dir) advised(err error) error {
 	return hint.Add(fmt.Errorf("%s: %w", l.Text, err), advice)
 }
 
-// Put has the place keep the image. What the layout has of the image stays; its index
-// is replaced last.
+// Put stores the image. It keeps the parts that the layout already has, and
+// replaces the index last.
 func (l *Dir) Put(ctx context.Context, img *oci.Image) error {
 	return l.PutIf(ctx, img, func() error { return nil })
 }
 
-// PutIf is [Dir.Put] if still returns no error while nobody else writes there.
+// PutIf calls still while no other process writes there, and is [Dir.Put] if
+// still returns no error.
 func (l *Dir) PutIf(ctx context.Context, img *oci.Image, still func() error) error {
 	if err := os.MkdirAll(l.Path, 0o755); err != nil {
 		return l.advised(err)
@@ -93,8 +95,9 @@ func putBlob(root *os.Root, d oci.Descriptor, open func() (io.ReadCloser, error)
 	})
 }
 
-// lock keeps other processes from writing the index. A lock that is not free after
-// the time that an index takes is held for something else, by flock(1) say.
+// lock keeps other processes from writing the index. After indexWait it goes on
+// without the lock: writing an index is faster, so another program holds the
+// lock, for example flock(1).
 func (l *Dir) lock(ctx context.Context, root *os.Root) (*os.File, error) {
 	dir, err := root.Open(".")
 	if err != nil {

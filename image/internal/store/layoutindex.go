@@ -13,18 +13,18 @@ import (
 	"github.com/certgraft/certgraft/internal/hint"
 )
 
-// files is where the files of a layout are: a directory, or an archive.
+// files reads the files of a layout: from a directory or an archive.
 type files interface {
-	openFile(name string) (io.ReadCloser, error) // fs.ErrNotExist if there is none
+	openFile(name string) (io.ReadCloser, error) // fs.ErrNotExist if it is missing
 	has(name string) bool
 }
 
-// layout is an OCI image layout. It implements blobs.
+// layout is an OCI image layout. It implements [oci.Blobs].
 type layout struct{ files }
 
 const layoutMark = `{"imageLayoutVersion":"1.0.0"}`
 
-// savedFile is where an archive that docker save wrote says what it holds.
+// savedFile lists the images in an archive from docker save.
 const savedFile = "manifest.json"
 
 func (l layout) Open(ctx context.Context, d oci.Descriptor) (io.ReadCloser, error) {
@@ -52,12 +52,12 @@ func (l layout) readSmall(name string) ([]byte, error) {
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, oci.MaxDocument+1))
 	if err == nil && len(data) > oci.MaxDocument {
-		err = fmt.Errorf("%s is larger than any is", name)
+		err = fmt.Errorf("%s exceeds 8 MiB", name)
 	}
 	return data, err
 }
 
-// get returns the image that tag names, or the only one.
+// get returns the image with the tag, or the only image.
 func (l layout) get(ctx context.Context, text, tag string) (*oci.Image, error) {
 	raw, err := l.readSmall("index.json")
 	if errors.Is(err, fs.ErrNotExist) {
@@ -130,12 +130,12 @@ func choose(all []oci.Descriptor, tag string) (oci.Descriptor, error) {
 	return oci.Descriptor{}, hint.Add(oci.WithKind(fmt.Errorf("it holds nothing with the tag %s", tag), oci.ErrUsage), "it has: "+namesOf(all))
 }
 
-// emptyIndex is the index of a layout that holds nothing yet.
+// emptyIndex is the index of an empty layout.
 const emptyIndex = `{"schemaVersion":2,"mediaType":"` + oci.IndexType + `","manifests":[]}`
 
-// enterImage has the index of a layout name an image, in the place of the entries
-// that had the names, whose other names stay. Without a name it takes the place
-// of the only image, or of the only one without a name.
+// enterImage points the entries with the names at an image. The other names of
+// these entries stay. Without names, the image replaces the only image, or the
+// only image without a name.
 func enterImage(raw []byte, d oci.Descriptor, names []name) ([]byte, error) {
 	var index oci.Manifest
 	if err := oci.DecodeStrict(raw, &index); err != nil {
@@ -169,8 +169,8 @@ func enterImage(raw []byte, d oci.Descriptor, names []name) ([]byte, error) {
 	return o.Encode(), nil
 }
 
-// placesIn returns the places of the entries that a name stands for, which are of
-// one image, or -1 for a new one.
+// placesIn returns the places of the entries with a name, which must all be of
+// one image. It returns -1 for a new entry.
 func (n name) placesIn(all []oci.Descriptor) ([]int, error) {
 	var places []int
 	var found []oci.Descriptor
@@ -188,7 +188,7 @@ func (n name) placesIn(all []oci.Descriptor) ([]int, error) {
 	return places, nil
 }
 
-// enter has an entry name an image, or adds one.
+// enter points an entry at an image, or adds one.
 func enter(entries *oci.List, place int, d oci.Descriptor, n name) error {
 	if place < 0 {
 		place = entries.Len()

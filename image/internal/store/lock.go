@@ -13,21 +13,22 @@ import (
 	"github.com/certgraft/certgraft/internal/hint"
 )
 
-// Who enters an image in a layout or an archive reads what it holds, and writes it
-// with the image. Another process that does so meanwhile would lose what this one
-// enters, so each holds a lock in between: flock(2), which leaves no file behind and
-// ends with its process.
+// Entering an image in a layout or an archive reads the contents, and writes
+// them with the image. Without a lock, another process could overwrite the
+// image in between. The lock is flock(2): it leaves no file, and ends with its
+// process.
 
-// How long one waits for another: to write an archive takes its time, to write an
+// Limits of the wait for another process: an archive takes minutes to write, an
 // index a moment.
 const (
 	archiveWait = 5 * time.Minute
 	indexWait   = time.Minute
 )
 
-// lockFile locks a file in a directory. One that is written anew is another file
-// under its name, which is locked then. A file that does not exist is made by one
-// process at a time: the directory is locked. Where locks are unknown there is none.
+// lockFile locks a file in a directory. If another process replaced the file
+// meanwhile, lockFile locks the new one. If the file does not exist, it locks
+// the directory, so one process at a time makes the file. On a file system
+// without locks it does not lock.
 func lockFile(ctx context.Context, dir *os.Root, name string) (io.Closer, error) {
 	for {
 		f, err := dir.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
@@ -35,7 +36,7 @@ func lockFile(ctx context.Context, dir *os.Root, name string) (io.Closer, error)
 			f, err = dir.Open(".")
 		}
 		if err != nil {
-			return dir, nil // to read or to write it fails by a better error
+			return dir, nil // reading or writing fails with a better error
 		}
 		if err := flock(ctx, f, archiveWait); err != nil {
 			return nil, errors.Join(err, f.Close())
@@ -47,18 +48,19 @@ func lockFile(ctx context.Context, dir *os.Root, name string) (io.Closer, error)
 	}
 }
 
-// isNow reports whether an open file still has its name, or is the directory in
-// which nothing has it.
+// isNow reports whether an open file still has its name, or is the directory
+// and the name still does not exist.
 func isNow(f *os.File, dir *os.Root, name string) bool {
 	own, err := f.Stat()
 	if err != nil {
-		return true // and no lock would be better
+		return true // another lock would not be better
 	}
 	now, err := dir.Stat(name)
 	return err != nil && own.IsDir() || err == nil && os.SameFile(own, now)
 }
 
-// flock takes the lock of an open file.
+// flock takes the lock of an open file. On a file system without locks it does
+// nothing.
 func flock(ctx context.Context, f *os.File, most time.Duration) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, most, errLocked)
 	defer cancel()

@@ -8,23 +8,24 @@ import (
 	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
-// Annotations by which an OCI layout names what is in it.
+// Annotations with the names of images in an OCI layout.
 const (
 	refName        = "org.opencontainers.image.ref.name"
 	containerdName = "io.containerd.image.name"
 )
 
-// name is how the index of a layout names an image: by the annotation of the
-// specification, and by that of containerd. Engines with containerd's store find
-// an image by the second alone, others by the first. The zero value is no name.
+// name is the name of an image in the index of a layout: in the annotation of
+// the specification, and in that of containerd. An engine with containerd's
+// store looks only for the second, others for the first. The zero value is no
+// name.
 type name struct {
-	ref    string     // as in the annotation of the specification
-	full   string     // as containerd writes it: docker.io/library/x:1; "" is a tag alone
-	digest oci.Digest // names what is there without a tag
+	ref    string     // the annotation of the specification
+	full   string     // the annotation of containerd: docker.io/library/x:1; "" for a tag alone
+	digest oci.Digest // names an image without a tag
 }
 
-// layoutName returns the name of an image in an OCI layout. It is what the user
-// says: a tag alone, a reference, or the digest of what is there.
+// layoutName returns the name of an image in an OCI layout from the user's
+// text: a tag, a reference or a digest.
 func layoutName(text string) name {
 	if _, err := oci.Digest(text).NewHash(); err == nil {
 		return name{digest: oci.Digest(text)}
@@ -35,8 +36,7 @@ func layoutName(text string) name {
 	return name{ref: text, full: FullName(text)}
 }
 
-// layoutNames returns the names of an image in an OCI layout, of which there is one
-// at most.
+// layoutNames returns the names of an image in an OCI layout, at most one.
 func layoutNames(text string) []name {
 	if text == "" {
 		return nil
@@ -44,15 +44,15 @@ func layoutNames(text string) []name {
 	return []name{layoutName(text)}
 }
 
-// engineName returns the name of an image that an engine calls so. docker save
-// writes the tag alone for the first annotation.
+// engineName returns the name of an image with that name in an engine. docker
+// save writes only the tag into the first annotation.
 func engineName(text string) name {
 	full := FullName(text)
 	return name{ref: full[strings.LastIndexByte(full, ':')+1:], full: full}
 }
 
-// FullName returns the name of an image with its registry and its tag, as the
-// reference package of distribution does: x is docker.io/library/x:latest.
+// FullName returns the name of an image with its registry and its tag, by the
+// rules of distribution's reference package: x is docker.io/library/x:latest.
 func FullName(text string) string {
 	text = tagged(text)
 	host, rest, found := strings.Cut(text, "/")
@@ -68,7 +68,7 @@ func FullName(text string) string {
 	return "docker.io/" + text
 }
 
-// tagged returns the name of an image with its tag.
+// tagged returns the name of an image with its tag, :latest by default.
 func tagged(text string) string {
 	if strings.ContainsAny(text[strings.LastIndexByte(text, '/')+1:], ":@") {
 		return text
@@ -76,7 +76,7 @@ func tagged(text string) string {
 	return text + ":latest"
 }
 
-// sameImage reports whether two names are of one image in an engine.
+// sameImage reports whether two names name one image in an engine.
 func sameImage(a, b string) bool { return a == b || FullName(a) == FullName(b) }
 
 // isOf reports whether the entry of a layout has the name.
@@ -95,7 +95,7 @@ func (n name) isOf(d oci.Descriptor) bool {
 	return strings.ContainsAny(ref, ":/") && sameImage(ref, n.full)
 }
 
-// annotations returns what an entry of the name has.
+// annotations returns the annotations of an entry with the name.
 func (n name) annotations() map[string]string {
 	all := map[string]string{}
 	if n.ref != "" {
@@ -107,7 +107,7 @@ func (n name) annotations() map[string]string {
 	return all
 }
 
-// namesOf returns how entries of a layout are named, each once, to choose from.
+// namesOf lists the names of a layout's entries, each once, to choose from.
 func namesOf(all []oci.Descriptor) string {
 	refs := map[string]int{}
 	for _, d := range all {
@@ -126,7 +126,7 @@ func namesOf(all []oci.Descriptor) string {
 	return strings.Join(names, ", ")
 }
 
-// sameContent reports whether entries of a layout are all of one image.
+// sameContent reports whether all entries name one image.
 func sameContent(all []oci.Descriptor) bool {
 	return !slices.ContainsFunc(all, func(d oci.Descriptor) bool { return d.Digest != all[0].Digest })
 }

@@ -10,9 +10,9 @@ import (
 	"github.com/certgraft/certgraft/internal/hint"
 )
 
-// enterSaved has a manifest.json name an image by its names in an engine, which
-// others in it lose. One that has no other name goes. Without names the image
-// takes the place, and the names, of the only one.
+// enterSaved enters an image in manifest.json by its names in an engine. Other
+// images lose these names, and an image without a remaining name is removed.
+// Without names, the image replaces the only image and takes its names.
 func enterSaved(raw []byte, one saved) ([]byte, error) {
 	var all []saved
 	if err := json.Unmarshal(raw, &all); err != nil {
@@ -56,15 +56,15 @@ func (s saved) sameAs(other saved) bool {
 	return s.Config == other.Config && slices.Equal(s.Layers, other.Layers)
 }
 
-// without returns the names of an image that are not among others.
+// without returns the names of an image that are not in names.
 func (s saved) without(names []string) []string {
 	return slices.DeleteFunc(slices.Clone(s.RepoTags), func(tag string) bool {
 		return slices.ContainsFunc(names, func(name string) bool { return sameImage(name, tag) })
 	})
 }
 
-// renameSaved gives an entry of a manifest.json other names. Readers of it take a
-// member in lower case, too.
+// renameSaved gives an entry of manifest.json other names. It keeps a member in
+// lower case, which readers accept too.
 func renameSaved(list *oci.List, i int, names []string) error {
 	entry, err := list.Object(i)
 	if err != nil {
@@ -80,8 +80,9 @@ func renameSaved(list *oci.List, i int, names []string) error {
 	return list.Set(i, entry)
 }
 
-// savedOf returns an image as a manifest.json names it, with its files where at
-// says. Of several platforms it is the first, where there may be several.
+// savedOf returns an image as an entry of manifest.json. at returns the names
+// of its files. From an index with several platforms it takes the first, if
+// several is set.
 func savedOf(ctx context.Context, img *oci.Image, names []string, at func(oci.Digest) string, several bool) (saved, error) {
 	one, err := single(ctx, img, several)
 	if err != nil {
@@ -101,8 +102,9 @@ func savedOf(ctx context.Context, img *oci.Image, names []string, at func(oci.Di
 	return s, nil
 }
 
-// single returns the one image that an index holds, attestations aside, or the
-// first. Engines that save an index of several read it, and not manifest.json.
+// single returns the only image of an index, attestations aside. If several is
+// set, it returns the first: engines that save an index read it and ignore
+// manifest.json.
 func single(ctx context.Context, img *oci.Image, several bool) (*oci.Image, error) {
 	if !oci.IsIndex(img.Descriptor.MediaType) {
 		return img, nil

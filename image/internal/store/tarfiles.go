@@ -19,7 +19,8 @@ import (
 	"github.com/certgraft/certgraft/internal/input"
 )
 
-// spool keeps a stream in a file without a name, and returns how it was compressed.
+// spool copies a stream to a file without a name, unpacked, and returns its
+// compression.
 func spool(ctx context.Context, r io.Reader) (*os.File, oci.Compression, error) {
 	head := bufio.NewReader(input.Reader(ctx, r))
 	if err := notUnpacked(head, ""); err != nil {
@@ -47,7 +48,8 @@ func spool(ctx context.Context, r io.Reader) (*os.File, oci.Compression, error) 
 	return f, kind, nil
 }
 
-// keptBadly is what a stream comes to that cannot be kept: most often it ends early.
+// keptBadly returns the error of a stream that could not be copied: most often
+// it ends early.
 func keptBadly(err error) error {
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		return hint.Add(fmt.Errorf("it is damaged or cut off: %w", err), "copy or save the archive again")
@@ -55,11 +57,11 @@ func keptBadly(err error) error {
 	return fmt.Errorf("keep the archive while it is read: %w", err)
 }
 
-// errNoArchive is what a file that is no archive comes to.
+// errNoArchive is the error of a file that is not an archive.
 var errNoArchive = hint.Add(errors.New("it is no tar archive"), "name a file that docker save, podman save or skopeo copy wrote")
 
-// notUnpacked refuses an archive that is packed as none is read, and says how to
-// unpack it.
+// notUnpacked refuses an archive with an unsupported compression, and says how
+// to unpack it.
 func notUnpacked(r *bufio.Reader, file string) error {
 	magic, err := r.Peek(6)
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -85,7 +87,7 @@ type tarFiles struct {
 	links map[string]string
 }
 
-// span is where a file is in an archive.
+// span is the place of a file in an archive.
 type span struct{ at, size int64 }
 
 // indexArchive finds the files of an archive.
@@ -126,7 +128,7 @@ func indexArchive(ctx context.Context, f *os.File) (*tarFiles, error) {
 	return t, ctx.Err()
 }
 
-// find returns where the file at name is, following links.
+// find returns the place of the file at name, and follows links.
 func (t *tarFiles) find(name string) (span, error) {
 	for range layer.MaxLinks {
 		if s, ok := t.sizes[name]; ok {
@@ -141,7 +143,7 @@ func (t *tarFiles) find(name string) (span, error) {
 	return span{}, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 }
 
-// eachLink calls visit with a name and with those that it leads to.
+// eachLink calls visit with a name and with the names that it links to.
 func (t *tarFiles) eachLink(name string, visit func(string)) {
 	name = layer.CleanName(name)
 	for range layer.MaxLinks {
@@ -167,15 +169,15 @@ func (t *tarFiles) has(name string) bool {
 	return err == nil
 }
 
-// contents is what an archive holds.
+// contents is the content of an archive.
 type contents struct {
 	*tarFiles
 	kind oci.Compression
-	info os.FileInfo // of the file; nil is a stream
-	of   any         // the *Archive that was got from; nil is an engine
+	info os.FileInfo // of the file; nil for a stream
+	of   any         // the *Archive of the contents; nil for an engine
 }
 
-// indexed returns what the archive in a file holds.
+// indexed returns the contents of the archive in a file.
 func indexed(ctx context.Context, f *os.File) (*contents, error) {
 	t, err := indexArchive(ctx, f)
 	if err != nil {
@@ -184,7 +186,7 @@ func indexed(ctx context.Context, f *os.File) (*contents, error) {
 	return &contents{tarFiles: t}, nil
 }
 
-// spooled is indexed for what cannot be read from anywhere.
+// spooled is indexed for a stream.
 func spooled(ctx context.Context, r io.Reader) (*contents, error) {
 	f, kind, err := spool(ctx, r)
 	if err != nil {
@@ -199,10 +201,11 @@ func spooled(ctx context.Context, r io.Reader) (*contents, error) {
 
 func (c *contents) close() error { return c.file.Close() }
 
-// isOf reports whether these are the contents of a file as it is now.
+// isOf reports whether the contents are those of a file that is unchanged
+// since.
 func (c *contents) isOf(now os.FileInfo) bool {
 	return c.info != nil && os.SameFile(c.info, now) && c.info.Size() == now.Size() && c.info.ModTime().Equal(now.ModTime())
 }
 
-// empty reports whether the archive holds no file at all.
+// empty reports whether the archive holds no file.
 func (c *contents) empty() bool { return len(c.sizes) == 0 }
