@@ -12,6 +12,8 @@ import (
 // completions holds one script for each shell. internal/gen makes them from the
 // command tree and the catalogue. They start no program, so that a key press costs
 // no time.
+//
+//go:embed completions
 var completions embed.FS
 
 const shells = "bash, zsh or fish"

@@ -134,9 +134,9 @@ func (o *distrustCommandOptions) named(ctx context.Context, p *printer, lists *b
 	return all, nil
 }
 
-// inLists returns the CAs of the lists that a name stands for. Some lists distrust
-// only certificates issued after a date. Such a CA is taken out only if its own
-// name is given.
+// inLists returns the CAs of the lists that a name stands for. A list that
+// distrusts only certificates issued after a date counts only if its own name is
+// given.
 func (o *distrustCommandOptions) inLists(p *printer, lists *bundles.Distrusted, name string) (all []installer.Unwanted, err error) {
 	found, err := lists.Find(name)
 	if err != nil {
