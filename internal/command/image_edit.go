@@ -24,7 +24,8 @@ type imageTarget struct {
 	metadataFile, cacheRepo string
 }
 
-// flags returns them. Does says what the command does with the images in a list.
+// flags returns the flags. Does says what the command does with the images of a
+// list.
 func (o *imageTarget) flags(does string) []cli.Flag {
 	return slices.Concat([]cli.Flag{
 		&cli.StringFlag{Name: "metadata-file", Category: outputFlags, Usage: "write the result as JSON to `FILE` as well", TakesFile: true, Destination: &o.metadataFile},
@@ -32,17 +33,17 @@ func (o *imageTarget) flags(does string) []cli.Flag {
 	}, o.place.flags(), o.place.list.flags(does, "IMAGE and where to write it"), o.image.flags(), o.registry.flags())
 }
 
-// imageWork is what a command wants of an edit beside.
+// imageWork are the wishes of a command beside its flags.
 type imageWork struct {
-	cache   string // directory that keeps what is known of layers
-	dryRun  bool   // nothing is written
-	nowhere bool   // nor is it said where to
+	cache   string // directory that keeps facts about layers
+	dryRun  bool   // no image is written
+	nowhere bool   // a destination is not required
 }
 
-// imageEdit edits the root of one image, and its config.
+// imageEdit edits the root of one image and its config.
 type imageEdit func(root *rootfs.Overlay, config *image.Config, result *patchResult) error
 
-// imageEditor edits images, one after another, in the same way.
+// imageEditor makes the same edit in images, one after another.
 type imageEditor struct {
 	o         *imageTarget
 	work      imageWork
@@ -50,8 +51,8 @@ type imageEditor struct {
 	locations *image.Locations
 	jobs      []patchJob
 	opt       image.Options
-	loaded    *editResult // what was said of the sources
-	judgedAt  time.Time   // the moment at which certificates were judged, where they were
+	loaded    *editResult // messages about the sources
+	judgedAt  time.Time   // the moment of judgement; zero without one
 	done      func()      // clears the progress
 	notice    func(image string, platforms int, all []notice)
 
@@ -60,8 +61,8 @@ type imageEditor struct {
 	advised  []string // of destinations
 }
 
-// open reads the flags and arguments of an edit, and returns the arguments that
-// follow the image.
+// open reads the flags and arguments of an edit. It returns the arguments after
+// the image.
 func (o *imageTarget) open(ctx context.Context, p *printer, args []string, work imageWork) (*imageEditor, []string, error) {
 	locations, err := o.registry.locations(ctx, p)
 	if err != nil {
@@ -83,8 +84,8 @@ func (o *imageTarget) open(ctx context.Context, p *printer, args []string, work 
 	return w, args, nil
 }
 
-// openCaches opens what is known of layers: beside the downloads, and in a
-// registry. A dry run writes nothing there.
+// openCaches opens the caches of facts about layers: the local directory, and a
+// repository in a registry. A dry run does not write to the registry.
 func (w *imageEditor) openCaches() (err error) {
 	if w.o.cacheRepo != "" {
 		if w.opt.CacheRepo, err = w.locations.CacheRepo(w.o.cacheRepo, w.work.dryRun, w.warn); err != nil {
@@ -102,7 +103,7 @@ func (w *imageEditor) close() {
 	_ = w.opt.Cache.Close() // it was only read and replaced by renames
 }
 
-// warn says what no single image is to blame for.
+// warn writes a warning that concerns no single image.
 func (w *imageEditor) warn(message string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -110,7 +111,7 @@ func (w *imageEditor) warn(message string) {
 	w.warnings = append(w.warnings, message)
 }
 
-// takes notes what the sources hold that the images are to get.
+// takes notes the sources that the images will get.
 func (w *imageEditor) takes(loaded *editResult, judgedAt time.Time) {
 	w.loaded, w.judgedAt = loaded, judgedAt.Truncate(time.Second)
 	for _, s := range loaded.Sources {
@@ -118,8 +119,7 @@ func (w *imageEditor) takes(loaded *editResult, judgedAt time.Time) {
 	}
 }
 
-// all edits every image. One that was named on the command line fails by its own
-// error.
+// all edits each image. An image of the command line returns its own error.
 func (w *imageEditor) all(ctx context.Context, edit imageEdit) error {
 	if w.o.place.list.given() {
 		return w.list(ctx, edit)
@@ -134,7 +134,7 @@ func (w *imageEditor) all(ctx context.Context, edit imageEdit) error {
 	return errors.Join(err, w.report(result))
 }
 
-// list edits the images of a list, and goes on where one fails.
+// list edits the images of a list, and continues after an image that fails.
 func (w *imageEditor) list(ctx context.Context, edit imageEdit) error {
 	f := newFleet(w.p, w.p.err, "image", asChanged, asWould, asWanted)
 	w.notice = f.hear
@@ -154,10 +154,10 @@ func (w *imageEditor) list(ctx context.Context, edit imageEdit) error {
 	})
 }
 
-// one edits one image and puts it where it is wanted. Beside an error there is a
-// result if the image was to be written.
+// one edits one image and writes it to its destination. With an error it returns a
+// result only if the write had begun.
 func (w *imageEditor) one(ctx context.Context, job patchJob, edit imageEdit) (*patchResult, error) {
-	defer w.done() // what is reported next has a line of its own
+	defer w.done() // the next message begins on a line of its own
 	img, err := job.from.Get(ctx)
 	if err != nil {
 		return nil, err
@@ -198,8 +198,9 @@ func (w *imageEditor) one(ctx context.Context, job patchJob, edit imageEdit) (*p
 	return result, err
 }
 
-// aboutOf begins to ask what is about the image that was, which takes as long as to
-// put the new one, and returns what waits for the answer.
+// aboutOf starts to ask the registry for documents about the original image. That
+// takes as long as the upload of the new image, so both run at the same time. The
+// result waits for the answer.
 func aboutOf(ctx context.Context, at image.Location, was *image.Image) func() []string {
 	answer := make(chan []string, 1)
 	go func() { answer <- at.About(ctx, was.Descriptor.Digest) }()
@@ -213,7 +214,7 @@ func (w *imageEditor) newResult(job patchJob, img *image.Image) *patchResult {
 	}
 }
 
-// put writes what became of an image to where it is wanted.
+// put writes the edited image to its destinations.
 func (w *imageEditor) put(ctx context.Context, job patchJob, was *image.Image, updated *image.Result, result *patchResult) error {
 	if slices.ContainsFunc(job.to, image.Location.IsRegistry) && !job.from.IsRegistry() {
 		packed, layers, err := image.Compress(ctx, updated.Image, w.o.image.jobs)
@@ -237,7 +238,7 @@ func (w *imageEditor) put(ctx context.Context, job patchJob, was *image.Image, u
 	return nil
 }
 
-// advise says once who cannot read an image where it was put.
+// advise says once which engines cannot read an image at its destination.
 func (w *imageEditor) advise(text string) {
 	if text != "" && !slices.Contains(w.advised, text) {
 		w.advised = append(w.advised, text)

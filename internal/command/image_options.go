@@ -10,7 +10,8 @@ import (
 	"github.com/certgraft/certgraft/internal/hint"
 )
 
-// imageOptions are the flags that say what of an image is read and written.
+// imageOptions are the flags that say which parts of an image are read and
+// written.
 type imageOptions struct {
 	platforms, labels, annotations  cli.StringSlice
 	keepPlatforms, keepAttestations bool
@@ -35,12 +36,12 @@ func (o *imageOptions) flags() []cli.Flag {
 	}
 }
 
-// layerCacheFlag is that of the commands that read layers and load no source.
+// layerCacheFlag is the flag of the commands that read layers and load no source.
 func layerCacheFlag(dir *string) cli.Flag {
 	return &cli.StringFlag{Name: "cache", Category: imageFlags, Usage: "keep what is known of layers in `DIR`", EnvVars: []string{"CERTGRAFT_CACHE"}, TakesFile: true, Destination: dir}
 }
 
-// What of an image is read, and where changes are written.
+// Which layers are read, and where changes are written.
 var (
 	scans      = choices[image.Scan]{{"auto", image.ScanAuto}, {"all", image.ScanAll}}
 	layerModes = choices[image.LayerMode]{{"append", image.LayerAppend}, {"rewrite", image.LayerRewrite}}
@@ -94,8 +95,7 @@ func pairs(flag string, values []string) (map[string]string, error) {
 	return all, nil
 }
 
-// fullyRead refuses an image of which a layer was not read, where that is
-// wanted.
+// fullyRead refuses an image with an unread layer if --require-full-scan is set.
 func (o *imageOptions) fullyRead(updated *image.Result) error {
 	if !o.requireFullScan {
 		return nil

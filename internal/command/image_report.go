@@ -8,9 +8,10 @@ import (
 	"github.com/certgraft/certgraft/image"
 )
 
-// report writes what was done to one image: on standard output its names alone,
-// unless an archive went there; on standard error all else. Of an image that
-// failed the error says that, and only where it was written before is named.
+// report writes the result for one image. Standard output gets only the names of
+// the image, unless it got the archive; standard error gets the rest. For an image
+// that failed the error is enough: report names only the destinations that were
+// written before.
 func (w *imageEditor) report(r *patchResult) error {
 	if err := w.writeMetadata(r); err != nil {
 		return err
@@ -21,7 +22,7 @@ func (w *imageEditor) report(r *patchResult) error {
 	return w.reportBy(r, r.text)
 }
 
-// reportLine writes what was done to an image of a list.
+// reportLine writes the result for an image of a list.
 func (w *imageEditor) reportLine(r *patchResult) error {
 	return w.reportBy(r, func(out io.Writer) { fmt.Fprintln(out, r.summary()) })
 }
@@ -40,7 +41,7 @@ func (w *imageEditor) reportBy(r *patchResult, text func(io.Writer)) error {
 	return nil
 }
 
-// reportSources writes what the images of a list are to get.
+// reportSources writes the sources that the images of a list will get.
 func (w *imageEditor) reportSources() error {
 	if w.p.json || w.p.quiet {
 		return nil
@@ -53,8 +54,8 @@ func (w *imageEditor) reportSources() error {
 	})
 }
 
-// name writes where an image is. Where standard output has the image itself
-// its digest is on standard error.
+// name writes where an image is. If standard output has the image itself, standard
+// error gets the digest.
 func (w *imageEditor) name(ref string, digest image.Digest) error {
 	out, line := w.p.out, ref
 	if at, err := w.locations.Parse(ref); err == nil && at.IsStream() {
@@ -66,7 +67,7 @@ func (w *imageEditor) name(ref string, digest image.Digest) error {
 	return nil
 }
 
-// writeMetadata writes a result, or those of a list.
+// writeMetadata writes one result, or the results of a list.
 func (w *imageEditor) writeMetadata(v any) error {
 	if w.o.metadataFile == "" {
 		return nil

@@ -23,11 +23,11 @@ import (
 type inspectOptions struct {
 	now          time.Time
 	listed       func(*certs.Certificate) (string, bool) // see [certs.Policy]
-	javaPassword string                                  // file that holds it
+	javaPassword string                                  // file with the password
 	json         bool
 	root         string // the same as the argument
 	html         string // file for the page, "-" for standard output
-	cyclonedx    string // file for the bill, likewise
+	cyclonedx    string // file for the bill, "-" for standard output
 	image        imageRootOptions
 }
 
@@ -90,7 +90,7 @@ func (o *inspectOptions) run(ctx context.Context, p *printer, name string) (err 
 	}, found, found.text)
 }
 
-// prepare finds out by what certificates are judged.
+// prepare loads the lists by which certificates are judged.
 func (o *inspectOptions) prepare(ctx context.Context, p *printer) (err error) {
 	if o.now, err = p.env.now(); err != nil {
 		return err
@@ -126,10 +126,10 @@ type rootResult struct {
 	Databases    []installer.DatabaseState `json:"databases"` // of NSS
 	Certificates []heldResult              `json:"certificates"`
 
-	names func(io.Writer) // writes those certificates that stand out
+	names func(io.Writer) // names the certificates that need attention
 }
 
-// page is the page of the root, which has that name.
+// page is the page of the root under this name.
 func (r rootResult) page(name string, now time.Time) *page.Page {
 	p := page.Root(name, r.Inspection, now).Readers(r.Readers, r.Databases)
 	if r.Image != "" {
@@ -138,7 +138,7 @@ func (r rootResult) page(name string, now time.Time) *page.Page {
 	return p
 }
 
-// subject is what a bill says it is about.
+// subject is the subject of the bill.
 func (r rootResult) subject(name string) bill.Subject {
 	if r.Image != "" {
 		return bill.Subject{Name: r.Image, Digest: string(r.Digest), Kind: "container"}
@@ -224,7 +224,7 @@ func (o *inspectOptions) inspectFile(ctx context.Context, p *printer, at *place)
 	}, out, out.text)
 }
 
-// problemsOf is what the page says of findings.
+// problemsOf returns findings as the problems of a page.
 func problemsOf(findings []findingResult) (problems []string) {
 	for _, f := range findings {
 		problems = append(problems, f.String())

@@ -18,7 +18,7 @@ func (o *inspectOptions) documentFlags() []cli.Flag {
 	}
 }
 
-// checkDocuments refuses a file for a document that is something else.
+// checkDocuments refuses to replace a file that is no earlier document.
 func (o *inspectOptions) checkDocuments(p *printer) error {
 	var toOut []string
 	for _, f := range []struct {
@@ -43,14 +43,14 @@ func (o *inspectOptions) checkDocuments(p *printer) error {
 	return nil
 }
 
-// documents are what can be written of one result.
+// documents are the documents that one result can give.
 type documents struct {
 	page func() *page.Page
 	bill func() *bill.Bill
 }
 
-// report writes the documents that are wanted, and the result, if none of them is
-// on standard output.
+// report writes the documents that the flags name. It writes the result unless a
+// document went to standard output.
 func (o *inspectOptions) report(p *printer, of documents, v any, text func(io.Writer)) error {
 	if o.html != "" {
 		if err := o.document(p, o.html, of.page().Render(version())); err != nil {

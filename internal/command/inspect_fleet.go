@@ -10,11 +10,11 @@ import (
 	"github.com/certgraft/certgraft/internal/command/words"
 )
 
-// asInspected is as what the total counts an image that was looked into.
+// asInspected is the word by which the total counts an inspected image.
 const asInspected = "inspected"
 
-// fleet looks into the images of a list, and says of each in one line what
-// inspect of it alone says in full.
+// fleet inspects the images of a list. Each gets one line, where inspect of one
+// image writes a report.
 func (o *inspectOptions) fleet(ctx context.Context, p *printer, args []string) (err error) {
 	switch {
 	case len(args) > 0:
@@ -55,8 +55,7 @@ func (o *inspectOptions) inspectImage(ctx context.Context, roots *imageRoots, at
 	return o.inspect(ctx, root)
 }
 
-// notices returns what is odd in the stores, which other images on the same base
-// have too.
+// notices returns the oddities of the stores. Images on the same base share them.
 func (r rootResult) notices() (all []notice) {
 	for _, w := range r.Warnings {
 		all = append(all, notice{warning: true, text: w})

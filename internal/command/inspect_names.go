@@ -17,7 +17,7 @@ import (
 type heldResult struct {
 	certificateResult
 	Stores  []string `json:"stores"`           // paths
-	Sources []string `json:"sources,omitzero"` // from which certgraft installed it
+	Sources []string `json:"sources,omitzero"` // the sources from which certgraft installed it
 }
 
 // held returns the certificates of the stores by subject.
@@ -41,8 +41,8 @@ func (o *inspectOptions) certificate(c *certs.Certificate) certificateResult {
 	}
 }
 
-// namesText names those certificates of a root that somebody should look at, and
-// before them what certgraft installed from where.
+// namesText names the certificates that need attention. Before them it says what
+// certgraft installed, by source.
 func (o *inspectOptions) namesText(w io.Writer, found *installer.Inspection) {
 	held := found.Held()
 	for _, i := range found.Installed {
@@ -81,10 +81,11 @@ func (o *inspectOptions) namesText(w io.Writer, found *installer.Inspection) {
 	}
 }
 
-// mostNamed is how many certificates of a kind inspect names as text.
+// mostNamed is the number of certificates of each kind that text names.
 const mostNamed = 5
 
-// namesFrom names what was installed from a source, by the certificates that are held.
+// namesFrom names the certificates that were installed from a source and that
+// stores still hold.
 func namesFrom(found *installer.Inspection, held *certs.Set, source string) string {
 	var names []string
 	for _, r := range found.Recorded() {

@@ -9,12 +9,13 @@ import (
 	"github.com/certgraft/certgraft/installer"
 )
 
-// withFound is how wide a terminal must be for the column that says where a reader
-// was found. Elsewhere --json says it.
+// withFound is the width that a terminal must have for the column with the places
+// of readers. --json always has them.
 const withFound = 160
 
-// readersText writes who reads what, in one row those that are the same, what keeps
-// them from reading, and the databases that nothing here reads.
+// readersText writes which reader reads which file, equal readers in one row; the
+// damage that keeps readers from reading; and the databases that certgraft does
+// not read.
 func (r rootResult) readersText(w io.Writer) {
 	rows := [][]string{{"READER", "CERTIFICATES", "READS", "FOUND"}}
 	for _, group := range readerGroups(r.Readers) {
@@ -42,7 +43,8 @@ func (r rootResult) readersText(w io.Writer) {
 	}
 }
 
-// readsText names what a reader reads, and the variable that would name more.
+// readsText names the files that a reader reads, and the variable that would add
+// one.
 func readsText(s installer.ReaderState) string {
 	reads := s.Reads
 	if s.Variable != "" {
@@ -51,7 +53,7 @@ func readsText(s installer.ReaderState) string {
 	return strings.Join(reads, ", ")
 }
 
-// readerGroups puts together what is the same but for its path.
+// readerGroups groups the readers that differ only by their path.
 func readerGroups(all []installer.ReaderState) (groups [][]installer.ReaderState) {
 	key := func(s installer.ReaderState) string {
 		return fmt.Sprint(s.ID, s.Release, s.Reads, s.Certificates, s.Problems)

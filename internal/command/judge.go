@@ -17,13 +17,13 @@ import (
 	"github.com/certgraft/certgraft/internal/hint"
 )
 
-// judgeOptions are the flags that say what is wanted of a source.
+// judgeOptions are the flags for odd certificates of a source.
 type judgeOptions struct {
 	expired, nonCA string
 	distrusted     distrustOptions
 }
 
-// actions are what may be done with a certificate that is odd.
+// actions are the words for an odd certificate.
 var actions = choices[certs.Action]{{"skip", certs.Skip}, {"keep", certs.Keep}, {"fail", certs.Fail}}
 
 func (o *judgeOptions) flags() []cli.Flag {
@@ -47,7 +47,7 @@ func (o *judgeOptions) policy(ctx context.Context, now time.Time, catalog []stri
 	return policy, err
 }
 
-// A verdict is what became of one certificate that a source holds.
+// A verdict is the decision on one certificate of a source.
 type verdict struct {
 	Source      string `json:"source"`
 	Certificate string `json:"certificate"`
@@ -56,8 +56,9 @@ type verdict struct {
 	Action      string `json:"action"` // "kept" or "skipped"
 }
 
-// judge applies policy to what was loaded. Certificates that it keeps with a
-// remark and those that it skips are listed; one that is to fail is an error.
+// judge applies policy to the loaded bundles. Verdicts list the skipped
+// certificates, and the kept ones that have a remark. A certificate for which the
+// policy says fail is an error.
 func judge(loaded []*bundles.Bundle, policy certs.Policy) ([]installer.Source, []verdict, error) {
 	var sources []installer.Source
 	var verdicts []verdict
@@ -77,7 +78,7 @@ func judge(loaded []*bundles.Bundle, policy certs.Policy) ([]installer.Source, [
 	return sources, verdicts, nil
 }
 
-// sourceOf returns what of a bundle is to be installed.
+// sourceOf returns the kept certificates of a bundle as a source.
 func sourceOf(b *bundles.Bundle, kept *certs.Set) installer.Source {
 	stoodIn := b.Origin == bundles.Cache || b.Origin == bundles.Snapshot
 	return installer.Source{Name: b.Source, Anchor: b.Anchor, SetDigest: b.Certs.Digest(), Certs: kept, Held: b.Certs, StoodIn: stoodIn}
@@ -104,7 +105,7 @@ func judgeBundle(b *bundles.Bundle, policy certs.Policy) (*certs.Set, []verdict,
 	return kept, verdicts, nil
 }
 
-// nothingLeft says why none of the certificates is to be installed.
+// nothingLeft says why no certificate is left to install.
 func nothingLeft(loaded []*bundles.Bundle, verdicts []verdict, policy certs.Policy) error {
 	reasons, advice := map[string]bool{}, map[string]bool{}
 	for _, v := range verdicts {
@@ -124,7 +125,7 @@ func nothingLeft(loaded []*bundles.Bundle, verdicts []verdict, policy certs.Poli
 }
 
 // warnVerdicts writes one line for all certificates of a source that share a
-// remark, so that fifty expired roots are not fifty lines.
+// remark: fifty expired roots give one line.
 func (p *printer) warnVerdicts(verdicts []verdict) {
 	type key struct{ source, action, reason string }
 	groups := words.Group(verdicts, func(v verdict) (key, string) { return key{v.Source, v.Action, v.Reason}, v.Certificate })
@@ -133,8 +134,8 @@ func (p *printer) warnVerdicts(verdicts []verdict) {
 	}
 }
 
-// policyHints returns what to do about a certificate that is skipped, or fails.
-// A clock that is wrong is the usual reason in a virtual machine.
+// policyHints returns hints about a certificate that is skipped or fails. In a
+// virtual machine the usual reason is a wrong clock.
 func policyHints(policy certs.Policy, c *certs.Certificate, action certs.Action) (hints []string) {
 	cure := "keep installs such a certificate all the same"
 	if action == certs.Fail {

@@ -55,7 +55,7 @@ func (o *listOptions) run(ctx context.Context, p *printer, args []string) error 
 		if strings.HasPrefix(args[0], "@") {
 			return o.distrusted(ctx, p, args[0])
 		}
-		id, _, _ := strings.Cut(args[0], ":") // its regions are in what is written
+		id, _, _ := strings.Cut(args[0], ":") // the output names its regions
 		provider, err := catalogue.Find(id)
 		if err != nil {
 			return err
@@ -94,7 +94,7 @@ func listText(w io.Writer, found []providerResult, word string) {
 	table(w, rows)
 }
 
-// offline says what of the provider's certificates is in the program.
+// offline says which certificates of the provider this program carries.
 func (r providerResult) offline() string {
 	switch {
 	case r.Snapshot == nil:
@@ -105,7 +105,8 @@ func (r providerResult) offline() string {
 	return fmt.Sprintf("%d, not all", r.Snapshot.Certificates)
 }
 
-// detail writes all that is known of one provider, as of now.
+// detail writes all that is known of one provider. Now is the time for the
+// judgement of expiry.
 func (r providerResult) detail(w io.Writer, now time.Time) {
 	fmt.Fprintf(w, "%s: %s\n", r.ID, r.Title)
 	rows := [][]string{{"page", r.Homepage}, {"kind", string(r.Kind)}}
@@ -139,7 +140,7 @@ func (r providerResult) detail(w io.Writer, now time.Time) {
 	table(w, rows)
 }
 
-// strictly says who refuses CAs of the provider.
+// strictly says which readers refuse CAs of the provider.
 func strictly(which string) string {
 	if which == "" {
 		return ""
@@ -147,7 +148,7 @@ func strictly(which string) string {
 	return "Python from 3.13 on and others that are strict refuse " + which
 }
 
-// expired marks a certificate whose time is over.
+// expired marks a certificate that has expired.
 func expired(k bundles.Known, now time.Time) string {
 	if k.NotAfter < now.Format(time.DateOnly) {
 		return " (expired)"

@@ -67,15 +67,15 @@ type lockResult struct {
 	Lock    string             `json:"lock"`
 	Changed bool               `json:"changed"` // since it was locked, or by this run
 	Sources []lockSourceResult `json:"sources"`
-	Dropped []string           `json:"dropped,omitzero"` // sources of the lock that was there
-	Errors  []string           `json:"errors,omitzero"`  // with --check: why others could not be compared
+	Dropped []string           `json:"dropped,omitzero"` // sources of the earlier lock that the new one lacks
+	Errors  []string           `json:"errors,omitzero"`  // with --check: why sources could not be compared
 }
 
-// lockSourceResult is what became of one locked source.
+// lockSourceResult is the result for one locked source.
 type lockSourceResult struct {
 	Source       string               `json:"source"`
 	Origin       string               `json:"origin"`
-	Set          string               `json:"set"` // digest of what it holds now
+	Set          string               `json:"set"` // digest of its present content
 	Certificates int                  `json:"certificates"`
 	New          []bundles.LockedCert `json:"new"`
 	Gone         []bundles.LockedCert `json:"gone"`
@@ -129,8 +129,9 @@ func (o *lockOptions) write(lock *bundles.Lock) error {
 	return nil
 }
 
-// report writes the result, of what could be read if some could not. What was
-// found is said beside that, and is the status unless that has one of its own.
+// report writes the result for the sources that could be read, and beside it the
+// finding of --check. The finding decides the status, unless the error of the
+// other sources has a status of its own.
 func (o *lockOptions) report(p *printer, result *lockResult, failed error) error {
 	if failed != nil {
 		result.Errors = strings.Split(failed.Error(), "\n")
@@ -155,7 +156,7 @@ func (o *lockOptions) report(p *printer, result *lockResult, failed error) error
 	return found
 }
 
-// remarks writes what a user should know of the sources.
+// remarks writes warnings about the sources.
 func (o *lockOptions) remarks(p *printer, r *lockResult) {
 	for _, s := range r.Sources {
 		if o.check && o.fetch.offline && s.notAsked() {
@@ -168,7 +169,8 @@ func (o *lockOptions) remarks(p *printer, r *lockResult) {
 	}
 }
 
-// found is what --check found, which the result has told already, or nil.
+// found returns the finding of --check as an error, or nil. The result has already
+// told it.
 func (o *lockOptions) found(r *lockResult) error {
 	var err error
 	switch {
@@ -190,14 +192,14 @@ func (o *lockOptions) found(r *lockResult) error {
 
 const soonHint = "without -q they are listed: look for their successors; --within DAYS says how soon is soon"
 
-// notAsked reports whether a source that is another one than was locked is that
-// of a stand-in.
+// notAsked reports whether a source seems changed only because the cache or the
+// snapshot stood in for it.
 func (s lockSourceResult) notAsked() bool {
 	return len(s.New)+len(s.Gone) > 0 && (s.Origin == string(bundles.Cache) || s.Origin == string(bundles.Snapshot))
 }
 
-// load reads the sources as they are upstream: a lock that is made of, or
-// compared with, a stand-in says nothing.
+// load reads the sources from upstream. A lock made from a stand-in, or compared
+// with one, proves nothing.
 func (o *lockOptions) load(ctx context.Context, p *printer, specs []string) ([]*bundles.Bundle, error) {
 	fetch, done, err := o.fetch.options(ctx, p)
 	if err != nil {
@@ -213,12 +215,12 @@ func (o *lockOptions) load(ctx context.Context, p *printer, specs []string) ([]*
 	return loaded, errors.Join(err, o.leaveOut(loaded, policy))
 }
 
-// leaveOut takes distrusted certificates out of what was loaded, so that no lock
-// holds one.
+// leaveOut takes distrusted certificates out of the loaded bundles, so that no
+// lock holds one.
 func (o *lockOptions) leaveOut(loaded []*bundles.Bundle, policy certs.Policy) error {
 	for _, b := range loaded {
 		if b == nil {
-			continue // it could not be read
+			continue // the source could not be read
 		}
 		kept := &certs.Set{}
 		for c := range b.Certs.All() {
@@ -245,7 +247,7 @@ func (o *lockOptions) compare(before *bundles.Lock, loaded []*bundles.Bundle, no
 	soon := now.AddDate(0, 0, o.within)
 	for _, b := range loaded {
 		if b == nil {
-			continue // it could not be read
+			continue // the source could not be read
 		}
 		change := before.Compare(b)
 		one := lockSourceResult{
@@ -274,7 +276,7 @@ func (r *lockResult) expiring() int {
 	return n
 }
 
-// text writes the result as a list that a pull request can show.
+// text writes the result as a list for a pull request.
 func (o *lockOptions) text(w io.Writer, r *lockResult) {
 	for _, s := range r.Sources {
 		fmt.Fprintf(w, "- **%s**: %s\n", s.Source, s.summary())
@@ -308,7 +310,7 @@ func (s lockSourceResult) summary() string {
 	return strings.Join(append(parts, words.Plural(s.Certificates, "certificate")), ", ")
 }
 
-// lines writes a line for each certificate.
+// lines writes one line for each certificate.
 func lines(w io.Writer, what string, list []bundles.LockedCert) {
 	for _, c := range list {
 		fmt.Fprintf(w, "  - %s: %s, until %s, `%s`\n", what, c.Subject, c.NotAfter.Format(time.DateOnly), c.Fingerprint[:16])

@@ -8,21 +8,21 @@ import (
 	"github.com/certgraft/certgraft/internal/command/words"
 )
 
-// A notice is what a user should know of an image, or of its part for a platform.
+// A notice is a warning or note on an image, or on one platform of it.
 type notice struct {
 	warning  bool
 	text     string
-	several  string // the same without what differs from image to image; "" is the text
-	platform string // "" is the whole image
+	several  string // the text without the details that differ between images; "" means equal to text
+	platform string // "" means the whole image
 }
 
-// saying is a notice, whoever it is about.
+// saying is the text of a notice, without its image.
 type saying struct {
 	warning bool
 	text    string
 }
 
-// say writes a warning, or a note, with what it is about.
+// say writes a warning or a note. About are the names in front of it.
 func (s saying) say(p *printer, about []string) {
 	text := s.text
 	if names := words.Some(about, 3); names != "" {
@@ -35,8 +35,8 @@ func (s saying) say(p *printer, about []string) {
 	p.note(text)
 }
 
-// sayOf writes the notices on one image, each once, with the platforms that it is
-// about.
+// sayOf writes the notices on one image. Each is written once, with the platforms
+// that it concerns.
 func sayOf(p *printer, all []notice) {
 	for s, platforms := range words.Group(all, func(n notice) (saying, string) { return saying{n.warning, n.text}, n.platform }) {
 		s.say(p, platforms)
@@ -49,8 +49,8 @@ type heard struct {
 	about string
 }
 
-// hear keeps the notices on an image that has so many platforms. The image is
-// named once for all of them.
+// hear keeps the notices on an image. Platforms is the number of its platforms: a
+// notice on all of them names the image alone.
 func (f *fleet) hear(name string, platforms int, all []notice) {
 	by := func(n notice) (saying, string) { return saying{n.warning, cmp.Or(n.several, n.text)}, n.platform }
 	for s, of := range words.Group(all, by) {
@@ -59,15 +59,15 @@ func (f *fleet) hear(name string, platforms int, all []notice) {
 			about += " (" + words.Some(of, 3) + ")"
 		}
 		one := heard{s, about}
-		if !f.known[one] { // a list may have an image twice
+		if !f.known[one] { // a list may name an image twice
 			f.heard = append(f.heard, one)
 		}
 		f.known[one] = true
 	}
 }
 
-// warn keeps the warnings of a result: those on an image begin with its name, and
-// the others are true of the whole list.
+// warn keeps the warnings of a result. A warning that begins with the name of an
+// image concerns that image; the others concern the whole list.
 func (f *fleet) warn(warnings []string, images ...image.Location) {
 	for _, w := range warnings {
 		about, text := "", w
@@ -80,7 +80,7 @@ func (f *fleet) warn(warnings []string, images ...image.Location) {
 	}
 }
 
-// say writes what was heard, each once, with the images that it is about.
+// say writes each kept notice once, with the images that it concerns.
 func (f *fleet) say() {
 	for s, names := range words.Group(f.heard, func(h heard) (saying, string) { return h.saying, h.about }) {
 		s.say(f.p, names)

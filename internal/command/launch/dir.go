@@ -12,13 +12,14 @@ import (
 	"time"
 )
 
-// prefix begins the names of the directories of runs.
+// prefix is the beginning of the name of a run's directory.
 const prefix = "certgraft-run-"
 
-// Bases returns where the directory of a run may be, the best first; tmp is what
-// TMPDIR says, or "". A file system in memory leaves not even a changed time in a
-// layer of an image. Where the command is a container's own, TMPDIR may be the
-// image's, and in that layer: /dev is the runtime's.
+// Bases returns the places for the directory of a run, the best first. Tmp is the
+// value of TMPDIR, or "". A file system in memory comes first, because there a run
+// leaves no trace in a layer of an image, not even a changed time. In a step of a
+// build TMPDIR may come from the image and lie in its layer; /dev comes from the
+// runtime.
 func Bases(tmp, home string, inStep bool) []string {
 	bases := []string{tmp, "/dev/shm", "/tmp", "/var/tmp", "/run", home, ".", "/"}
 	if inStep {
@@ -27,18 +28,18 @@ func Bases(tmp, home string, inStep bool) []string {
 	return slices.DeleteFunc(bases, func(base string) bool { return base == "" })
 }
 
-// InStep reports whether this process is what a container was made for: its first
-// one, or started by that, which is a shell.
+// InStep reports whether a container was made for this process: it is the first
+// process, or the child of the first, which is a shell.
 func InStep() bool { return os.Getpid() == 1 || os.Getppid() == 1 }
 
-// Dir is the directory of a run. As long as the process lives, and no longer, the
-// directory is locked.
+// Dir is the directory of a run. It is locked exactly as long as the process
+// lives.
 type Dir struct {
 	Path string
 	lock *os.File
 }
 
-// IsDir reports whether a name is that of the directory of a run.
+// IsDir reports whether name looks like the directory of a run.
 func IsDir(name string) bool { return strings.HasPrefix(filepath.Base(name), prefix) }
 
 // MakeDir makes a directory in the first of bases in which fill succeeds.
@@ -74,8 +75,8 @@ func newDir(base string) (*Dir, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The programs below may run as other users, as the methods of apt do. So
-	// that they can read it the mode of all in here is set past the umask.
+	// Programs below the command may run as other users, as the methods of apt do.
+	// This mode lets them read the directory whatever the umask is.
 	if err := os.Chmod(name, 0o755); err != nil {
 		return nil, errors.Join(err, os.Remove(name))
 	}
@@ -83,15 +84,15 @@ func newDir(base string) (*Dir, error) {
 	if err != nil {
 		return nil, errors.Join(err, os.Remove(name))
 	}
-	_ = syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) // where there are no locks nothing is swept either
+	_ = syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) // without locks Sweep removes no directory either
 	return &Dir{name, lock}, nil
 }
 
-// Remove removes the directory and all that is in it.
+// Remove removes the directory and its content.
 func (d *Dir) Remove() error { return errors.Join(os.RemoveAll(d.Path), d.lock.Close()) }
 
-// Sweep removes what runs left that were killed. It returns the directories that
-// are gone, and why others are not.
+// Sweep removes the directories that killed runs left behind. It returns the
+// removed directories, and why it could not remove others.
 func Sweep(bases []string) (swept []string, failures []error) {
 	for _, base := range bases {
 		entries, err := os.ReadDir(base)
@@ -113,8 +114,8 @@ func Sweep(bases []string) (swept []string, failures []error) {
 	return swept, failures
 }
 
-// sweepDir removes the directory of a run of this user that is no more: nobody
-// has it locked. One that is empty may be about to be locked.
+// sweepDir removes the directory of a run of this user if no process has locked
+// it. An empty directory stays for an hour: its run may be about to lock it.
 func sweepDir(name string) (gone bool, err error) {
 	dir, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_DIRECTORY, 0)
 	if err != nil {

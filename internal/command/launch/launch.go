@@ -1,8 +1,8 @@
-// Package launch runs a command in the place of this process: the command has
-// its streams, gets its signals, and gives it its status. What the command is to
-// find beside is in a directory that goes with it.
+// Package launch runs a command in place of this process. The command gets the
+// streams and signals of this process, and this process ends with its status. A
+// directory holds the files for the command, and is removed with it.
 //
-// Start with [Run]. [CatchSignals] comes before, and before that [MakeDir].
+// Call [CatchSignals] first, then [MakeDir], then [Run].
 package launch
 
 import (
@@ -13,23 +13,23 @@ import (
 	"syscall"
 )
 
-// Statuses of a command that did not run, as those of a shell.
+// Statuses for a command that did not run, as shells use them.
 const (
 	cannotRun = 126
 	notFound  = 127
-	bySignal  = 128 // and the number of the signal
+	bySignal  = 128 // plus the number of the signal
 )
 
-// Run runs a command, which is found by the first of its arguments, passes the
-// signals on and returns its status. The error is of a command that could not be
-// started.
+// Run runs a command, passes the signals on to it and returns its status. The
+// first argument of the command says which file to run. The error is about a
+// command that could not be started.
 func Run(cmd *exec.Cmd, signals <-chan os.Signal) (status int, err error) {
 	if cmd.Path, err = exec.LookPath(cmd.Args[0]); err != nil {
 		return notStarted(err)
 	}
 	select {
 	case s := <-signals:
-		return signalStatus(s), nil // it was meant for both, and the command is not there yet
+		return signalStatus(s), nil // the signal was meant for both processes, and the command has not started
 	default:
 	}
 	if err := cmd.Start(); err != nil {
@@ -61,7 +61,7 @@ func notStarted(err error) (status int, _ error) {
 }
 
 // wait waits for the command and returns its status. The first process of a
-// container gets the orphans of all others, and has to see them off.
+// container becomes the parent of all orphans, so it waits for them too.
 func wait(cmd *exec.Cmd) int {
 	if os.Getpid() != 1 || !isFile(cmd.Stdin) || !isFile(cmd.Stdout) || !isFile(cmd.Stderr) {
 		_ = cmd.Wait() // the state says all
@@ -74,12 +74,12 @@ func wait(cmd *exec.Cmd) int {
 		case pid == cmd.Process.Pid:
 			return waitStatus(ws)
 		case err != nil && !errors.Is(err, syscall.EINTR):
-			return 1 // it was the last child: that cannot be
+			return 1 // no child is left, which cannot happen before the command ends
 		}
 	}
 }
 
-// isFile reports whether a stream is one that a process can inherit.
+// isFile reports whether a child can inherit a stream.
 func isFile(stream any) bool {
 	_, ok := stream.(*os.File)
 	return ok

@@ -8,11 +8,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// CatchSignals has all signals delivered that would end the process, so that the
-// directory of a run goes with it. SIGHUP and SIGINT that were ignored at the
-// start, under nohup say, stay ignored, and the command inherits that; of others
-// Go does not tell. What stops and continues a job is not caught: the shell has
-// the whole job do so.
+// CatchSignals catches every signal that would end this process before it removes
+// the directory of the run. A signal that was ignored at the start, for example
+// SIGHUP under nohup, stays ignored for the command too; Go reports this for
+// SIGHUP and SIGINT only. Signals that stop and continue a job are not caught: the
+// shell sends them to the whole job.
 func CatchSignals() <-chan os.Signal {
 	caught := make(chan os.Signal, 16)
 	for n := syscall.Signal(1); n < 32; n++ {
@@ -28,9 +28,9 @@ func CatchSignals() <-chan os.Signal {
 	return caught
 }
 
-// typed reports whether a signal came from the terminal, which sends it to all
-// processes in its foreground: the command has it already, and many a program
-// takes a second one for impatience.
+// typed reports whether a signal came from the terminal. The terminal sends it to
+// all processes in its foreground, so the command already has it. Many programs
+// treat a second signal as impatience.
 func typed(s os.Signal) bool {
 	if s != syscall.SIGINT && s != syscall.SIGQUIT {
 		return false

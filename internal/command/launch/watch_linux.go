@@ -7,15 +7,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// changes are what may give a name another content.
+// changes are the events after which a name may have other content.
 const changes = unix.IN_CLOSE_WRITE | unix.IN_MOVED_TO | unix.IN_CREATE | unix.IN_DELETE | unix.IN_ATTRIB | unix.IN_ONLYDIR
 
-// Watch calls changed whenever the file name, which need not exist, may be another
-// one than before. Nothing is watched once stop has returned.
+// Watch calls changed each time the file may have changed. The file need not
+// exist. After stop has returned, changed is not called again.
 func Watch(name string, changed func()) (stop func()) {
 	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
 	if err != nil {
-		return func() {} // there are too many, or none at all: the command sees what was there before it
+		return func() {} // inotify is missing or used up: the command sees the files as they were at its start
 	}
 	events, ended := os.NewFile(uintptr(fd), "inotify"), make(chan struct{})
 	arm(fd, name)
@@ -37,13 +37,13 @@ func Watch(name string, changed func()) (stop func()) {
 	return func() { _ = events.Close(); <-ended }
 }
 
-// arm watches the directories above a file, and above what it leads to: one may be
-// made, or be another one now.
+// arm watches the directories above a file and above the target of a link. Any of
+// them may since have been created or replaced.
 func arm(fd int, name string) {
 	real, err := filepath.EvalSymlinks(name)
 	for _, at := range []string{name, real} {
 		for dir := filepath.Dir(at); at != "" && len(dir) > 1; dir = filepath.Dir(dir) {
-			_, _ = unix.InotifyAddWatch(fd, dir, changes) // it may be missing
+			_, _ = unix.InotifyAddWatch(fd, dir, changes) // the directory may be missing
 		}
 		if err != nil {
 			return
@@ -51,7 +51,7 @@ func arm(fd int, name string) {
 	}
 }
 
-// fileID tells one state of a file from another.
+// fileID differs between two states of a file.
 type fileID struct {
 	dev, ino uint64
 	size     int64

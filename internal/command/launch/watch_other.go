@@ -2,5 +2,5 @@
 
 package launch
 
-// Watch watches nothing: where no containers run, no command installs CAs.
+// Watch does nothing: on systems without containers no command installs CAs.
 func Watch(string, func()) (stop func()) { return func() {} }

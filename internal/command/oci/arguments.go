@@ -5,23 +5,23 @@ import (
 	"strings"
 )
 
-// Arguments are those of a runtime that matter to its wrapper.
+// Arguments are the arguments of a runtime that its wrapper needs.
 type Arguments struct {
-	Command string // create, start, …; "" if there is none
-	Bundle  string // directory of what is made or run
+	Command string // create, start, …; "" without a command
+	Bundle  string // directory of the container that is made or run
 	Log     Log
 }
 
-// Makes reports whether the runtime is about to make a container.
+// Makes reports whether the runtime will make a container.
 func (a Arguments) Makes() bool { return a.Command == "create" || a.Command == "run" }
 
-// Options of runc and crun that take the next argument for their value.
+// Options of runc and crun whose value is the next argument.
 var (
 	globalValues = []string{"log", "log-format", "log-level", "root", "criu", "rootless", "cgroup-manager"}
 	bundleNames  = []string{"bundle", "b"}
 )
 
-// ParseArguments reads the arguments of a runtime, its name left out.
+// ParseArguments reads the arguments of a runtime, without its name.
 func ParseArguments(args []string) Arguments {
 	a, at := Arguments{Bundle: "."}, 0
 	for ; at < len(args) && strings.HasPrefix(args[at], "-"); at++ {
@@ -54,8 +54,7 @@ func ParseArguments(args []string) Arguments {
 	return a
 }
 
-// option returns the name of an option, and its value if that is in the same
-// argument.
+// option returns the name of an option, and its value if the same argument has it.
 func option(arg string) (name, value string, given bool) {
 	if !strings.HasPrefix(arg, "-") {
 		return "", "", false

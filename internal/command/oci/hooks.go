@@ -8,8 +8,9 @@ import (
 	"github.com/certgraft/certgraft/internal/atomicfile"
 )
 
-// The hooks that put CAs into a container's root and take them out: before its
-// first program starts, when mounts stand, and when it is gone.
+// The hooks of a container. The first puts CAs into its root when the mounts are
+// made and before its first program starts. The second takes them out when the
+// container has ended.
 const (
 	before = "createRuntime"
 	after  = "poststop"
@@ -17,15 +18,15 @@ const (
 
 // Hooks are the two calls of certgraft around the life of a container.
 type Hooks struct {
-	Program string   // file of certgraft
-	In      []string // arguments behind "certgraft hook in"
-	Out     []string // arguments behind "certgraft hook out"
+	Program string   // file of the program certgraft
+	In      []string // arguments after "certgraft hook in"
+	Out     []string // arguments after "certgraft hook out"
 }
 
 // hook is one call. See
 // https://github.com/opencontainers/runtime-spec/blob/main/config.md#posix-platform-hooks.
 type hook struct {
-	HookName string   `json:"hookName,omitempty"` // of a device alone
+	HookName string   `json:"hookName,omitempty"` // of a device only
 	Path     string   `json:"path"`
 	Args     []string `json:"args"`
 }
@@ -38,8 +39,8 @@ func (h Hooks) out(name string) hook {
 	return hook{name, h.Program, append([]string{"certgraft", "hook", "out"}, h.Out...)}
 }
 
-// AddHooks has the runtime of a container call certgraft. What comes in first goes
-// out last.
+// AddHooks makes the runtime of a container call certgraft. The call that comes in
+// first goes out last.
 func (c *Container) AddHooks(h Hooks) error {
 	hooks := map[string]json.RawMessage{}
 	if err := json.Unmarshal(orNull(c.all["hooks"]), &hooks); err != nil {
@@ -95,26 +96,27 @@ func (c *Container) Write() error {
 	return atomicfile.Replace(filepath.Join(c.bundle, configName), data)
 }
 
-// Device describes a device that is nothing but hooks, for
-// "--device certgraft.dev/ca=NAME".
-// See https://github.com/cncf-tags/container-device-interface/blob/main/SPEC.md.
+// Device describes a device that consists of hooks, for "--device
+// certgraft.dev/ca=NAME". See
+// https://github.com/cncf-tags/container-device-interface/blob/main/SPEC.md.
 type Device struct {
 	Name  string
 	Hooks Hooks
-	Plain bool // for engines that refuse a version they do not know, and annotations: podman 4
+	Plain bool // for engines that refuse unknown versions and annotations: podman 4
 }
 
-// Kind is the kind of all devices of certgraft.
+// Kind is the kind of every device of certgraft.
 const Kind = "certgraft.dev/ca"
 
-// Versions of the format: with annotations, and the first with hooks as they are.
+// Versions of the format: the first with annotations, and the first with hooks in
+// their present form.
 const (
 	versionAnnotated = "0.6.0"
 	versionPlain     = "0.3.0"
 )
 
-// autoAllow has BuildKit give the device to each step that asks for it, without an
-// entitlement of the build.
+// autoAllow lets BuildKit give the device to each step that asks for it, without
+// an entitlement for the build.
 const autoAllow = "org.mobyproject.buildkit.device.autoallow"
 
 type deviceSpec struct {
@@ -131,7 +133,7 @@ type deviceItem struct {
 	} `json:"containerEdits"`
 }
 
-// Encode returns the device as the file that engines read.
+// Encode returns the file for engines.
 func (d Device) Encode() ([]byte, error) {
 	version, item := versionPlain, deviceItem{Name: d.Name}
 	if !d.Plain {

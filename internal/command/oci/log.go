@@ -7,14 +7,14 @@ import (
 	"time"
 )
 
-// Log is the file in which a runtime tells its engine why it failed: the engine
-// shows the last error there, and nothing of what the runtime prints.
+// Log is the file in which a runtime tells its engine why it failed. The engine
+// shows the last error in the file, and nothing that the runtime prints.
 type Log struct {
-	File string // "" if there is none
+	File string // "" without a log
 	JSON bool
 }
 
-// Error adds an error to the log, as runc writes it.
+// Error appends an error to the log, in the format of runc.
 func (l Log) Error(at time.Time, text string) error {
 	if l.File == "" {
 		return nil

@@ -1,9 +1,10 @@
-// Package oci reads and writes the few documents by which a container runtime
-// and certgraft know of each other: the state that a hook is given, the
-// configuration of a container, and the description of a device that has hooks.
+// Package oci reads and writes the documents that container runtimes and certgraft
+// exchange: the state that a hook gets, the configuration of a container, and the
+// description of a device with hooks.
 //
-// A hook starts with [ReadState] and [State.Container], the wrapper of a runtime
-// with [ParseArguments] and [Container.AddHooks], a device with [Device.Encode].
+// A hook starts with [ReadState] and [State.Container]. The wrapper of a runtime
+// starts with [ParseArguments] and [Container.AddHooks]. A device starts with
+// [Device.Encode].
 package oci
 
 import (
@@ -17,11 +18,12 @@ import (
 	"strings"
 )
 
-// mostJSON is how long a document may be: a configuration has a few KiB.
+// mostJSON is the size limit of a document, 16 MiB. A usual configuration has a
+// few KiB.
 const mostJSON = 16 << 20
 
-// State is what a runtime tells a hook on its standard input.
-// See https://github.com/opencontainers/runtime-spec/blob/main/runtime.md#state.
+// State is the message of a runtime to a hook, on standard input. See
+// https://github.com/opencontainers/runtime-spec/blob/main/runtime.md#state.
 type State struct {
 	ID     string `json:"id"`
 	PID    int    `json:"pid"` // of the first process, while it lives
@@ -47,7 +49,7 @@ func ReadState(r io.Reader) (State, error) {
 // Container reads the configuration of the container.
 func (s State) Container() (*Container, error) { return ReadContainer(s.Bundle) }
 
-// Container is what a runtime makes a container of.
+// Container is the bundle from which a runtime makes a container.
 type Container struct {
 	bundle string
 	all    map[string]json.RawMessage // of config.json
@@ -83,16 +85,16 @@ func (c *Container) Root() (string, error) {
 // Environ returns the environment of the container's first process.
 func (c *Container) Environ() []string {
 	var process struct{ Env []string }
-	_ = json.Unmarshal(c.all["process"], &process) // there may be none yet
+	_ = json.Unmarshal(c.all["process"], &process) // the process may still be missing
 	return process.Env
 }
 
 // Setenv adds variables, each NAME=VALUE, to the environment of the container's
-// first process. A variable that is set stays.
+// first process. A variable that is already set keeps its value.
 func (c *Container) Setenv(variables []string) error {
 	var process map[string]json.RawMessage
 	if json.Unmarshal(c.all["process"], &process) != nil || process == nil {
-		return nil //nolint:nilerr // no process, no environment
+		return nil //nolint:nilerr // without a process no environment exists
 	}
 	env := c.Environ()
 	set := map[string]bool{}
@@ -108,7 +110,7 @@ func (c *Container) Setenv(variables []string) error {
 	return put(c.all, "process", process, "env", env)
 }
 
-// put sets a member of a member.
+// put sets a field of an inner object.
 func put(all map[string]json.RawMessage, outer string, member map[string]json.RawMessage, name string, value any) (err error) {
 	if member[name], err = json.Marshal(value); err == nil {
 		all[outer], err = json.Marshal(member)

@@ -13,7 +13,7 @@ import (
 	"github.com/certgraft/certgraft/internal/order"
 )
 
-// life is where in its life a certificate is; the style sheet has a class for
+// life is the state of a certificate in time. The style sheet has a class for
 // each.
 type life string
 
@@ -36,8 +36,8 @@ func lifeOf(c *certs.Certificate, now time.Time) life {
 	return lifeValid
 }
 
-// distance says how far then is from now. It counts seconds, since a
-// [time.Duration] ends after 292 years and certificates do not.
+// distance returns the time from now to then in words. It counts seconds, because
+// a [time.Duration] is limited to 292 years and certificates are not.
 func distance(now, then time.Time) string {
 	days := (then.Unix() - now.Unix()) / (24 * 60 * 60)
 	if then.Before(now) {
@@ -58,12 +58,12 @@ func span(days int64) string {
 	return words.Plural(int(days*100/36525), "year")
 }
 
-// nameOf returns what people call a certificate.
+// nameOf returns the name by which people know a certificate.
 func nameOf(c *certs.Certificate) string {
 	return cmp.Or(c.Name(), c.Subject(), "(no name)")
 }
 
-// byName returns the certificates in the order of their names.
+// byName sorts the certificates by name.
 func byName(all iter.Seq[*certs.Certificate]) []*certs.Certificate {
 	return slices.SortedStableFunc(all, func(a, b *certs.Certificate) int {
 		return cmp.Or(
@@ -73,7 +73,7 @@ func byName(all iter.Seq[*certs.Certificate]) []*certs.Certificate {
 	})
 }
 
-// byExpiry returns the certificates, those that expire first first.
+// byExpiry sorts the certificates by expiry, the first to expire first.
 func byExpiry(all iter.Seq[*certs.Certificate]) []*certs.Certificate {
 	list := byName(all)
 	order.Stable(list, func(a, b *certs.Certificate) int { return a.NotAfter().Compare(b.NotAfter()) })

@@ -9,16 +9,16 @@ import (
 	"github.com/certgraft/certgraft/internal/command/words"
 )
 
-// markup is text that is HTML already. Everything else is escaped.
+// markup is text that already is HTML. All other text is escaped.
 type markup string
 
-// htmlWriter writes HTML that is well-formed XML too, so that a test can read
-// it with a strict parser.
+// htmlWriter writes HTML that is also well-formed XML: a test reads it with a
+// strict parser.
 type htmlWriter struct{ buf bytes.Buffer }
 
-// put writes its arguments into format. What comes from a certificate, a root
-// or the command line is hostile: numbers and markup aside, every argument is
-// escaped here, not where it is passed. Attributes are in double quotes.
+// put formats its arguments. Text from a certificate, a root or the command line
+// is hostile. So put escapes every argument except numbers and markup, and callers
+// need not. Attributes are in double quotes.
 func (h *htmlWriter) put(format string, args ...any) {
 	inert := make([]any, len(args))
 	for i, a := range args {
@@ -32,10 +32,10 @@ func (h *htmlWriter) put(format string, args ...any) {
 	fmt.Fprintf(&h.buf, format, inert...)
 }
 
-// escapeHTML returns s as text for an element or an attribute.
+// escapeHTML returns s as the text of an element or an attribute.
 func escapeHTML(s string) string { return html.EscapeString(strings.Map(words.Visible, s)) }
 
-// codes returns names as a list in a line.
+// codes returns names as a list within a line.
 func codes(names []string) markup {
 	var out []string
 	for _, n := range names {
@@ -51,7 +51,7 @@ func openIf(open bool) markup {
 	return ""
 }
 
-// tile writes a number and what it counts; class is its colour if it is not 0.
+// tile writes a number and its label. Class is its colour unless n is 0.
 func (h *htmlWriter) tile(n int, label, link, class string) {
 	if n == 0 {
 		class = "none"

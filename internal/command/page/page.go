@@ -1,7 +1,7 @@
 // Package page writes the HTML report of certgraft inspect: one file that a
-// browser shows without asking for anything from elsewhere.
+// browser shows without loading anything else.
 //
-// Start with [Root] or [File], which gather what the page shows, and call
+// Start with [Root] or [File], which gather the content of the page. Then call
 // [Page.Render] for its bytes.
 package page
 
@@ -13,44 +13,45 @@ import (
 	"github.com/certgraft/certgraft/installer"
 )
 
-// Page is what a page shows, of a root or of a file.
+// Page is the content of a page, about a root or a file.
 type Page struct {
 	title    string
-	about    []string // what was looked at, and how
+	about    []string // what was inspected, and how
 	now      time.Time
 	all      *certs.Set
 	stores   []store
 	warnings []string
 
-	root      bool // the rest is of a root
+	root      bool // the fields below belong to a root
 	readers   []installer.ReaderState
 	databases []installer.DatabaseState
 	disputes  []dispute
 	sources   []source
-	recorded  map[certs.Fingerprint][]string // sources of what certgraft installed
+	recorded  map[certs.Fingerprint][]string // the sources of what certgraft installed
 }
 
-// store is one store, or the file, and what it holds.
+// store is one store, or the file, with its certificates.
 type store struct {
 	path, format      string
 	aliases, problems []string
 	certs             []*certs.Certificate
 }
 
-// dispute is all the certificates that the same stores have and have not.
+// dispute is the certificates that the same stores have and the same stores lack.
 type dispute struct {
 	in, missing []string
 	certs       []*certs.Certificate
 }
 
-// source is what certgraft installed from one source.
+// source is the certificates that certgraft installed from one source.
 type source struct {
 	name, set string
 	certs     []*certs.Certificate
-	lost      []string // subjects of those that no store holds
+	lost      []string // subjects of the certificates that no store holds
 }
 
-// File returns the page of a file of certificates, in which problems were found.
+// File returns the page of a file of certificates. Problems are the faults of the
+// file.
 func File(path string, set *certs.Set, problems []string, now time.Time) *Page {
 	return &Page{
 		title: "What " + path + " holds", about: []string{"pin @set:" + set.Digest()}, now: now, all: set,
@@ -58,7 +59,7 @@ func File(path string, set *certs.Set, problems []string, now time.Time) *Page {
 	}
 }
 
-// Root returns the page of what was found in the root file system in dir.
+// Root returns the page of the root in dir. Found is the result of its inspection.
 func Root(dir string, found *installer.Inspection, now time.Time) *Page {
 	p := &Page{
 		title: "What " + dir + " trusts", now: now, all: found.Held(), warnings: found.Warnings,
@@ -80,13 +81,14 @@ func Root(dir string, found *installer.Inspection, now time.Time) *Page {
 	return p
 }
 
-// Image adds which image of which platform the root is of.
+// Image adds the digest and platform of the image that the root belongs to.
 func (p *Page) Image(digest, platform string) *Page {
 	p.about = append([]string{digest, platform}, p.about...)
 	return p
 }
 
-// Readers adds who reads the stores of the root, and the databases that nobody has read.
+// Readers adds the readers of the root, and the databases that certgraft does not
+// read.
 func (p *Page) Readers(all []installer.ReaderState, databases []installer.DatabaseState) *Page {
 	p.readers, p.databases = all, databases
 	return p
@@ -107,7 +109,7 @@ func (p *Page) addDisputes(all []installer.Difference) {
 	}
 }
 
-// addSources tells what certgraft installed from where.
+// addSources lists what certgraft installed, by source.
 func (p *Page) addSources(found *installer.Inspection) {
 	index := map[string]int{}
 	for i, s := range found.Installed {
@@ -122,7 +124,7 @@ func (p *Page) addSources(found *installer.Inspection) {
 		for _, name := range r.Sources {
 			i, ok := index[name]
 			switch {
-			case !ok: // a record that others have edited
+			case !ok: // another program has edited the record
 			case cert == nil:
 				p.sources[i].lost = append(p.sources[i].lost, r.Subject)
 			default:
@@ -132,7 +134,7 @@ func (p *Page) addSources(found *installer.Inspection) {
 	}
 }
 
-// get returns the certificate with that fingerprint that a store holds, or nil.
+// get returns the certificate with that fingerprint from any store, or nil.
 func (p *Page) get(fingerprint string) *certs.Certificate {
 	f, err := certs.ParseFingerprint(fingerprint)
 	if err != nil {

@@ -1,7 +1,7 @@
 package page
 
-// readerList writes who reads the stores, what each loads, and what keeps it from
-// loading more.
+// readerList writes the readers of the root, the files that each loads, and the
+// damage that keeps it from loading more.
 func (p *Page) readerList(h *htmlWriter) {
 	h.put("<section id=\"readers\"><h2>Readers</h2>\n")
 	if len(p.readers) == 0 {

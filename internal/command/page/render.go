@@ -16,12 +16,12 @@ import (
 //go:embed page.css
 var style string
 
-// Start is how every page starts.
+// Start is the beginning of every page.
 const Start = "<!DOCTYPE html>\n"
 
-// Render returns the page, which is written by this version of certgraft: one
-// file that asks for nothing from elsewhere, runs nothing, and is the same for
-// the same root, moment and program.
+// Render returns the page as one file. Version is the version of certgraft. The
+// page loads nothing and runs no script. The same root, moment and version give
+// the same bytes.
 func (p *Page) Render(version string) []byte {
 	h := &htmlWriter{}
 	p.head(h)
@@ -40,8 +40,8 @@ func (p *Page) Render(version string) []byte {
 	return h.buf.Bytes()
 }
 
-// head starts the page. Its policy lets a browser use this style sheet and
-// nothing else, should ever a name slip through as markup.
+// head starts the page. Its policy lets a browser use only this style sheet, even
+// if a name ever got through as markup.
 func (p *Page) head(h *htmlWriter) {
 	sum := sha256.Sum256([]byte(style))
 	h.put(Start+`<html lang="en"><head><meta charset="utf-8"/>
@@ -53,7 +53,7 @@ func (p *Page) head(h *htmlWriter) {
 `, markup(base64.StdEncoding.EncodeToString(sum[:])), p.title, markup(style))
 }
 
-// summary writes the title and the numbers that matter.
+// summary writes the title and the main numbers.
 func (p *Page) summary(h *htmlWriter) {
 	h.put("<header><h1>%s</h1>\n<p class=\"about\">", p.title)
 	for _, fact := range p.about {
@@ -82,12 +82,12 @@ func (p *Page) summary(h *htmlWriter) {
 	h.put("</ul>\n")
 }
 
-// nouns returns the noun that goes with n.
+// nouns returns the singular or plural for n.
 func nouns(n int, one string) string {
 	return strings.TrimPrefix(words.Plural(n, one), strconv.Itoa(n)+" ")
 }
 
-// problems lists what is wrong, first of all.
+// problems lists the faults, before all else.
 func (p *Page) problems(h *htmlWriter) {
 	h.put("<section id=\"problems\"><h2>Problems and warnings</h2>\n")
 	n := len(p.warnings)
@@ -110,7 +110,7 @@ func (p *Page) problems(h *htmlWriter) {
 	h.put("</ul></section>\n")
 }
 
-// installed writes what certgraft added and from where.
+// installed writes what certgraft added, by source.
 func (p *Page) installed(h *htmlWriter) {
 	h.put("<section id=\"certgraft\"><h2>Added by certgraft</h2>\n")
 	if len(p.sources) == 0 {
@@ -128,7 +128,7 @@ func (p *Page) installed(h *htmlWriter) {
 	h.put("</section>\n")
 }
 
-// storeList writes each store with what it holds.
+// storeList writes each store with its content.
 func (p *Page) storeList(h *htmlWriter) {
 	h.put("<section id=\"stores\"><h2>%s</h2>\n", map[bool]string{true: "Stores", false: "Certificates"}[p.root])
 	if len(p.stores) == 0 {
@@ -148,7 +148,7 @@ func (p *Page) storeList(h *htmlWriter) {
 	h.put("</section>\n")
 }
 
-// storeBadges counts what stands out in a store.
+// storeBadges counts the certificates of a store that need attention.
 func (p *Page) storeBadges(h *htmlWriter, s store) {
 	count := map[string]int{"problems": len(s.problems)}
 	for _, cert := range s.certs {
@@ -174,7 +174,7 @@ func (p *Page) storeBadges(h *htmlWriter, s store) {
 	}
 }
 
-// disagreements writes which stores lack what others have.
+// disagreements writes which stores lack certificates that others have.
 func (p *Page) disagreements(h *htmlWriter) {
 	h.put("<section id=\"disagree\"><h2>Where the stores disagree</h2>\n")
 	switch {
@@ -192,7 +192,7 @@ func (p *Page) disagreements(h *htmlWriter) {
 	h.put("</section>\n")
 }
 
-// table writes a row for each certificate.
+// table writes one row for each certificate.
 func (p *Page) table(h *htmlWriter, list []*certs.Certificate) {
 	if len(list) == 0 {
 		return

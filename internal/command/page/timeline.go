@@ -15,20 +15,20 @@ import (
 const (
 	chartWidth  = 960
 	chartHeight = 236
-	chartBase   = 192 // where the bars stand
-	chartTall   = 146 // the tallest bar
+	chartBase   = 192 // foot of the bars
+	chartTall   = 146 // height of the tallest bar
 	widestBar   = 48
-	mostColumns = 56 // at which the years can still be read
+	mostColumns = 56 // more would make the years unreadable
 )
 
-// chartColumn is the years that share a bar.
+// chartColumn is a range of years that share a bar.
 type chartColumn struct {
 	from, to int // years, both included
 	gap      bool
 	certs    []*certs.Certificate
 }
 
-// expiries writes the timeline, and the certificates that end first.
+// expiries writes the timeline, and the certificates that expire first.
 func (p *Page) expiries(h *htmlWriter) {
 	h.put("<section id=\"expiries\"><h2>When they expire</h2>\n")
 	if p.all.Len() == 0 {
@@ -45,7 +45,7 @@ func (p *Page) expiries(h *htmlWriter) {
 	}
 	const most, least = 100, 5
 	shown := min(max(urgent, least), most)
-	if shown >= len(first) { // the list of what is held is as short
+	if shown >= len(first) { // the table of all certificates is as short
 		h.put("</section>\n")
 		return
 	}
@@ -87,14 +87,14 @@ func (p *Page) chart(h *htmlWriter) {
 	h.put("</figcaption></figure>\n")
 }
 
-// chartClass is the certificates that share a colour.
+// chartClass is the certificates with the same colour.
 type chartClass struct {
 	name, words string
 	count       int
 }
 
-// chartClasses counts the certificates of each colour that is used, the one at
-// the foot of a bar first.
+// chartClasses counts the certificates of each colour in use. The first is the
+// foot of a bar.
 func (p *Page) chartClasses(list []*certs.Certificate) []chartClass {
 	classes := []chartClass{
 		{name: "expired", words: "expired"}, {name: "soon", words: "within 90 days"}, {name: "early", words: "not valid yet"},
@@ -111,7 +111,7 @@ func (p *Page) chartClasses(list []*certs.Certificate) []chartClass {
 	return slices.DeleteFunc(classes, func(k chartClass) bool { return k.count == 0 })
 }
 
-// column draws the bar, the number and the years at x.
+// column draws a bar with its number and its years at x.
 func (p *Page) column(h *htmlWriter, col chartColumn, x, pitch, scale float64) {
 	middle := x + pitch/2
 	if col.gap {
@@ -140,7 +140,7 @@ func (p *Page) column(h *htmlWriter, col chartColumn, x, pitch, scale float64) {
 	h.put("<text class=\"steep\" transform=\"translate(%.1f %d) rotate(-60)\">%s</text></g>\n", middle+4, chartBase+12, col.years())
 }
 
-// today draws a line at the moment of the page.
+// today marks the moment of the page by a line.
 func (p *Page) today(h *htmlWriter, columns []chartColumn, pitch float64) {
 	year := p.now.UTC().Year()
 	i := slices.IndexFunc(columns, func(col chartColumn) bool { return col.from <= year && year <= col.to })
@@ -162,9 +162,9 @@ func (col chartColumn) years() string {
 	return fmt.Sprintf("%d–%d", col.from, col.to)
 }
 
-// chartColumns sorts the certificates into columns of as few years as there is
-// room for. Where none expires for long, a gap stands for the time: there are
-// roots that end next year, and roots that end in a hundred.
+// chartColumns sorts the certificates into columns, each of as few years as the
+// width allows. A gap stands for a long time without expiries: some roots end next
+// year, others in a hundred years.
 func chartColumns(list []*certs.Certificate, now time.Time) []chartColumn {
 	var columns []chartColumn
 	for _, width := range []int{1, 2, 5, 10, 50, 100, 1000} {
@@ -193,7 +193,7 @@ func columnsOf(list []*certs.Certificate, now time.Time, width int) []chartColum
 	return columns
 }
 
-// emptyColumns fills the time from one year to the one before another.
+// emptyColumns fills the years between two columns.
 func emptyColumns(from, to, width int) []chartColumn {
 	if to-from > 2*width {
 		return []chartColumn{{from: from, to: to - 1, gap: true}}
