@@ -33,7 +33,7 @@ func (o *imageTarget) flags(does string) []cli.Flag {
 	}, o.place.flags(), o.place.list.flags(does, "IMAGE and where to write it"), o.image.flags(), o.registry.flags())
 }
 
-// imageWork are the wishes of a command beside its flags.
+// imageWork says how a command edits images, beside its flags.
 type imageWork struct {
 	cache   string // directory that keeps facts about layers
 	dryRun  bool   // no image is written

@@ -14,7 +14,7 @@ func javaPasswordFlag(to *string) cli.Flag {
 	return &cli.StringFlag{Name: "java-password-file", Category: targetFlags, Usage: "the password of Java trust stores is in `FILE`, where it is not the usual one", TakesFile: true, Destination: to}
 }
 
-// readPassword returns the first line of a file, "" without a file.
+// readPassword returns the first line of a file, or "" without a file.
 func readPassword(ctx context.Context, name string) (string, error) {
 	if name == "" {
 		return "", nil

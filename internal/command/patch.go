@@ -39,8 +39,8 @@ func patchCommand(p *printer) *cli.Command {
 	}
 }
 
-// check says what of the arguments is missing: a list has the images, and a lock
-// has the sources.
+// check names the missing arguments. With a list no image is needed, with a lock
+// no source.
 func (o *patchOptions) check(c *cli.Context, args int) error {
 	images, least := 1, 2
 	if o.target.place.list.given() {
@@ -89,14 +89,14 @@ func (o *patchOptions) run(ctx context.Context, p *printer, args []string) error
 		return err
 	}
 	loaded.remarks(p)
-	now, _ := p.env.now() // it was read before
+	now, _ := p.env.now() // the value was checked before
 	w.takes(loaded, now)
 	return w.all(ctx, func(root *rootfs.Overlay, config *image.Config, result *patchResult) error {
 		return o.edit.run(root, config, sources, result)
 	})
 }
 
-// readsOnce refuses standard input for an image and for a source.
+// readsOnce refuses standard input as both image and source.
 func (w *imageEditor) readsOnce(specs []string) error {
 	for _, job := range w.jobs {
 		if job.from.IsStream() && slices.ContainsFunc(specs, isStdin) {

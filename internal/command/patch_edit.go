@@ -12,7 +12,7 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// patchEdit are the flags that say how stores are edited.
+// patchEdit are the flags for the edit of stores.
 type patchEdit struct {
 	editOptions
 
@@ -35,7 +35,7 @@ func (o *patchEdit) check() error {
 	return err
 }
 
-// run edits the root of one image, and the environment in its config.
+// run edits the stores of one image, and the environment in its config.
 func (o *patchEdit) run(root *rootfs.Overlay, config *image.Config, sources []installer.Source, result *patchResult) error {
 	opt, err := o.installer()
 	if err != nil {
@@ -67,9 +67,8 @@ func (o *patchEdit) run(root *rootfs.Overlay, config *image.Config, sources []in
 	return nil
 }
 
-// dropIdleRecord takes a new record out where nothing else changed: every store
-// had what was wanted, so that there is nothing to add, and nothing that could be
-// removed.
+// dropIdleRecord removes a new record if the edit changed nothing else. Every
+// store already had the CAs, so remove would find nothing to take out.
 func dropIdleRecord(root *rootfs.Overlay) error {
 	changes := slices.Collect(root.Changes())
 	idle := map[string]bool{} // the record and the directories above it
@@ -89,8 +88,9 @@ func dropIdleRecord(root *rootfs.Overlay) error {
 	return nil
 }
 
-// setEnv sets what was asked for, and the variables that runtimes in the image
-// need, of those that hide no roots. One that is set is left to who set it.
+// setEnv sets the variables of --env, and the variables that runtimes in the image
+// need, unless such a variable would hide other roots. A variable that is already
+// set keeps its value.
 func (o *patchEdit) setEnv(config *image.Config, report *installer.Report) {
 	values := o.env.Value()
 	for _, kv := range values {
@@ -117,7 +117,7 @@ func (o *patchEdit) setEnv(config *image.Config, report *installer.Report) {
 	})
 }
 
-// setVariables returns what was set, and what it was.
+// setVariables returns the changed variables with their earlier values.
 func setVariables(before, after []string) []installer.SetVariable {
 	var all []installer.SetVariable
 	old := environOf(before)

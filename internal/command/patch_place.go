@@ -9,7 +9,7 @@ import (
 	"github.com/certgraft/certgraft/internal/hint"
 )
 
-// patchPlace are the flags that say where patched images go.
+// patchPlace are the flags for the destination of patched images.
 type patchPlace struct {
 	tags    cli.StringSlice
 	inPlace bool
@@ -23,7 +23,7 @@ func (o *patchPlace) flags() []cli.Flag {
 	}
 }
 
-// patchJob is one image, and where it is to go.
+// patchJob is one image and its destinations.
 type patchJob struct {
 	from    image.Location
 	to      []image.Location
@@ -33,7 +33,7 @@ type patchJob struct {
 // String names the image.
 func (job patchJob) String() string { return job.from.String() }
 
-// write writes what became of the image.
+// write writes the patched image to one destination.
 func (job patchJob) write(ctx context.Context, to image.Location, was, img *image.Image) error {
 	if job.inPlace {
 		return to.Replace(ctx, was, img)
@@ -41,8 +41,8 @@ func (job patchJob) write(ctx context.Context, to image.Location, was, img *imag
 	return to.Put(ctx, img)
 }
 
-// jobs returns the images to patch, and the arguments that are sources. An image
-// may go nowhere where nothing is written.
+// jobs returns the images to patch, and the arguments that are sources. With
+// nowhere an image needs no destination.
 func (o *patchPlace) jobs(ctx context.Context, p *printer, l *image.Locations, args []string, nowhere bool) ([]patchJob, []string, error) {
 	if o.list.given() {
 		jobs, err := o.listed(ctx, p, l, nowhere)
@@ -69,7 +69,7 @@ func (o *patchPlace) jobs(ctx context.Context, p *printer, l *image.Locations, a
 	return []patchJob{job}, args[1:], nil
 }
 
-// listed returns the images of the list that are this run's to patch.
+// listed returns the images of the list that this run must patch.
 func (o *patchPlace) listed(ctx context.Context, p *printer, l *image.Locations, nowhere bool) ([]patchJob, error) {
 	if o.inPlace || len(o.tags.Value()) > 0 {
 		return nil, hint.Add(usagef("--from-file says where each image goes: it excludes --tag and --in-place"), "write a line for each image: IMAGE DESTINATION")
@@ -93,12 +93,12 @@ func (o *patchPlace) listed(ctx context.Context, p *printer, l *image.Locations,
 	})
 }
 
-// writers has the places that are written in a run, each with the lines of the list
-// by the names that they write there.
+// writers holds the written places of a run. For each place it maps the names
+// written there to lines of the list.
 type writers map[string]map[string]int
 
-// add refuses a place that is written already: what was put there first would be
-// lost.
+// add refuses a place that another line already writes, because the earlier image
+// would be lost.
 func (w writers) add(line int, to []image.Location) error {
 	for _, at := range to {
 		where, name := at.Place()
@@ -117,9 +117,9 @@ func (w writers) add(line int, to []image.Location) error {
 	return nil
 }
 
-// writes returns the first line that writes a name in a place. Without a name an
-// image takes the place of the only one there, whatever that is called, and so may
-// the next take its place.
+// writes returns the first line that writes the same name in a place. An image
+// without a name replaces the only image of the place, whatever its name, and the
+// next image may replace it.
 func (w writers) writes(where, name string) (first int, found bool) {
 	for other, line := range w[where] {
 		if (other == name || other == "" || name == "") && (!found || line < first) {

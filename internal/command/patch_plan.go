@@ -16,7 +16,7 @@ type planResult struct {
 	Error     string       `json:"error,omitzero"` // of an image of a list that failed
 	Digest    image.Digest `json:"digest"`
 	Total     int64        `json:"total"` // bytes of all layers, each once
-	Read      int64        `json:"read"`  // of those that would be read
+	Read      int64        `json:"read"`  // bytes of the layers that patch would read
 	Platforms []planPart   `json:"platforms"`
 }
 
@@ -27,7 +27,8 @@ type planPart struct {
 	Layers   []image.LayerPlan `json:"layers"`
 }
 
-// printPlan says what would be read. Nothing is: neither a layer nor a source.
+// printPlan writes which layers patch would read. It reads neither layers nor
+// sources.
 func (w *imageEditor) printPlan(ctx context.Context) error {
 	if !w.o.place.list.given() {
 		plan, err := w.plan(ctx, w.jobs[0])
@@ -46,10 +47,10 @@ func (w *imageEditor) printPlan(ctx context.Context) error {
 	})
 }
 
-// asPlanned is as what the total counts an image whose plan is known.
+// asPlanned is the word by which the total counts a planned image.
 const asPlanned = "planned"
 
-// plan returns which layers of one image would be read.
+// plan returns the layers of one image that patch would read.
 func (w *imageEditor) plan(ctx context.Context, job patchJob) (*planResult, error) {
 	img, err := job.from.Get(ctx)
 	if err != nil {

@@ -20,25 +20,25 @@ type patchResult struct {
 	Digest     image.Digest     `json:"digest"`
 	Changed    bool             `json:"changed"`
 	DryRun     bool             `json:"dryRun"`
-	References []string         `json:"references"`        // where it was written, by digest in a registry
-	JudgedAt   time.Time        `json:"judgedAt,omitzero"` // the moment at which expiry was judged, where it was
+	References []string         `json:"references"`        // where it was written; in a registry by digest
+	JudgedAt   time.Time        `json:"judgedAt,omitzero"` // the moment of judgement; zero without one
 	Sources    []sourceResult   `json:"sources"`
 	Platforms  []platformResult `json:"platforms"`
 	Dropped    []image.Dropped  `json:"dropped"`
-	About      []string         `json:"about,omitzero"` // in the registry, which stays about the digest that was
+	About      []string         `json:"about,omitzero"` // documents in the registry about the digest before the patch
 	Verdicts   []verdict        `json:"verdicts"`
 	Warnings   []string         `json:"warnings"`
 
 	reports []*platformResult // in the order of the edits
-	verbose bool              // the text names each change of a dry run
+	verbose bool              // the text of a dry run names each change
 }
 
-// platformResult is one image of an index, or the only one.
+// platformResult is the result for one image of an index, or for the only image.
 type platformResult struct {
 	Platform     string                   `json:"platform"`
 	Was          image.Digest             `json:"was"`
 	Digest       image.Digest             `json:"digest"`
-	Left         string                   `json:"left,omitzero"` // why it was left as it is
+	Left         string                   `json:"left,omitzero"` // why this image was left unchanged
 	Distribution *installer.Detection     `json:"distribution,omitzero"`
 	Stores       []installer.StoreReport  `json:"stores"`
 	Stays        []installer.Stay         `json:"stays,omitzero"`
@@ -46,9 +46,9 @@ type platformResult struct {
 	Returned     []installer.Taken        `json:"returned,omitzero"`
 	Missing      []installer.Unwanted     `json:"missing,omitzero"`
 	Changes      []changeResult           `json:"changes"`
-	Layer        *layerResult             `json:"layer,omitzero"`        // that was added
-	Rewritten    []rewrittenResult        `json:"rewritten,omitzero"`    // layers that were edited
-	LayerRemoved bool                     `json:"layerRemoved,omitzero"` // that of an earlier patch, and none is in its place
+	Layer        *layerResult             `json:"layer,omitzero"`        // the added layer
+	Rewritten    []rewrittenResult        `json:"rewritten,omitzero"`    // the edited layers
+	LayerRemoved bool                     `json:"layerRemoved,omitzero"` // an earlier patch's layer was removed, and not replaced
 	Env          []string                 `json:"env"`
 	EnvRemoved   []string                 `json:"envRemoved,omitzero"`
 	Unread       []image.Skipped          `json:"unread"`
@@ -58,15 +58,15 @@ type platformResult struct {
 	Advice       []installer.Advice       `json:"advice"`
 }
 
-// layerResult is the layer that was added.
+// layerResult is the added layer.
 type layerResult struct {
 	Digest    image.Digest `json:"digest"`
 	Size      int64        `json:"size"`
 	MediaType string       `json:"mediaType"`
-	Replaced  bool         `json:"replaced"` // it stands in the place of one of an earlier patch
+	Replaced  bool         `json:"replaced"` // it replaces the layer of an earlier patch
 }
 
-// rewrittenResult is a layer that was edited.
+// rewrittenResult is an edited layer.
 type rewrittenResult struct {
 	Was       image.Digest `json:"was"`
 	Digest    image.Digest `json:"digest"`
@@ -74,7 +74,7 @@ type rewrittenResult struct {
 	MediaType string       `json:"mediaType"`
 }
 
-// edited notes what the installer says of the image for one platform.
+// edited takes over the installer's report on the image for one platform.
 func (r *patchResult) edited(platform image.Platform, report *installer.Report) {
 	r.reports = append(r.reports, &platformResult{
 		Platform: platform.String(), Distribution: report.Detection, Stores: orEmpty(report.Stores), Stays: report.Stays,
@@ -83,7 +83,7 @@ func (r *patchResult) edited(platform image.Platform, report *installer.Report) 
 	})
 }
 
-// updated takes over what became of each image, in the order of the index.
+// updated takes over the results for all images, in the order of the index.
 func (r *patchResult) updated(result *image.Result) {
 	r.Digest, r.Changed = result.Image.Descriptor.Digest, result.Changed
 	r.Dropped = orEmpty(result.Dropped)
@@ -116,8 +116,8 @@ func (r *patchResult) updated(result *image.Result) {
 	}
 }
 
-// compressed takes over what the layers became that were compressed before a push:
-// the image was the only one, and the registry has no other.
+// compressed takes over the layers that were compressed for a push. The result has
+// exactly one image, and the registry gets only the compressed layers.
 func (r *patchResult) compressed(now image.Digest, layers map[image.Digest]image.Descriptor) {
 	r.Digest = now
 	for i := range r.Platforms {
@@ -139,7 +139,7 @@ func became(layers map[image.Digest]image.Descriptor, digest *image.Digest, size
 	}
 }
 
-// notices returns what a user should know of the image.
+// notices returns the warnings and notes on the image.
 func (r *patchResult) notices() (all []notice) {
 	for _, one := range r.Platforms {
 		add := func(warning bool, text, several string) {
@@ -168,13 +168,13 @@ func (r *patchResult) notices() (all []notice) {
 		})
 	}
 	for _, d := range r.Dropped {
-		kind, _, _ := strings.Cut(d.What, " of ") // whose attestation it is differs
+		kind, _, _ := strings.Cut(d.What, " of ") // the subject of the attestation differs between images
 		all = append(all, notice{text: "dropped the " + d.What + ": " + d.Why, several: "dropped the " + kind + ": " + d.Why})
 	}
 	return all
 }
 
-// text writes the report: a block for each platform, and what it comes to.
+// text writes the report: a block for each platform, and a summary.
 func (r *patchResult) text(w io.Writer) {
 	rows := sourceRows(r.Sources)
 	for _, one := range r.Platforms {
@@ -226,14 +226,14 @@ func (r platformResult) rows() [][]string {
 	return rows
 }
 
-// What an image of a list came to.
+// The words by which the total counts an image of a list.
 const (
 	asChanged = "changed"
 	asWould   = "would change"
 	asWanted  = "up to date"
 )
 
-// counted returns as what the total of a list counts the image.
+// counted returns the word by which the total counts the image.
 func (r *patchResult) counted() string {
 	switch {
 	case r.Error != "":
@@ -246,7 +246,7 @@ func (r *patchResult) counted() string {
 	return asChanged
 }
 
-// summary says in one line what became of the image.
+// summary returns the result for the image in one line.
 func (r *patchResult) summary() string {
 	switch r.counted() {
 	case asWanted:
@@ -262,7 +262,7 @@ func judgedAt(t time.Time) string {
 	return "certificates judged at " + t.UTC().Format("2006-01-02 15:04:05 MST")
 }
 
-// size returns a number of bytes for people.
+// size formats a number of bytes.
 func size(n int64) string {
 	const unit = 1000
 	value, units := float64(n), []string{"B", "kB", "MB", "GB", "TB"}

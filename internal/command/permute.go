@@ -9,9 +9,9 @@ import (
 	"github.com/certgraft/certgraft/internal/hint"
 )
 
-// permute moves the flags of a command in front of its arguments, since the
-// library stops reading flags at the first argument: "install corp.pem --root
-// DIR" would then edit / instead of DIR. What follows "--" are arguments.
+// permute moves the flags of a command before its arguments. The library stops
+// reading flags at the first argument, so "install corp.pem --root DIR" would edit
+// / and not DIR. All words after "--" are arguments.
 func permute(app *cli.App, args []string) ([]string, error) {
 	if len(args) < 2 {
 		return args, nil
@@ -24,7 +24,7 @@ func permute(app *cli.App, args []string) ([]string, error) {
 	for rest := args[2:]; len(rest) > 0; {
 		n := 1
 		switch arg := rest[0]; {
-		case arg == "--" && cmd.Name == "run": // the command stands behind it
+		case arg == "--" && cmd.Name == "run": // the command of run follows it
 			operands = append(operands, rest...)
 			n = len(rest)
 		case arg == "--":
@@ -42,13 +42,13 @@ func permute(app *cli.App, args []string) ([]string, error) {
 		rest = rest[n:]
 	}
 	if slices.ContainsFunc(flags, asksForHelp) {
-		return append(args[:2:2], "--help"), nil // the library takes an argument for a topic
+		return append(args[:2:2], "--help"), nil // the library would take an argument as a topic
 	}
 	return slices.Concat(args[:2], flags, []string{"--"}, operands), nil
 }
 
 // flagBeforeCommand refuses "certgraft --root DIR install": only --help and
-// --version stand without a command.
+// --version may stand before a command.
 func flagBeforeCommand(app *cli.App, args []string) error {
 	if !isFlag(args[1]) || slices.Contains([]string{"help", "h", "version", "v"}, flagName(args[1])) {
 		return nil
@@ -59,7 +59,7 @@ func flagBeforeCommand(app *cli.App, args []string) error {
 	return nil
 }
 
-// helpFirst turns "certgraft help COMMAND" into what it means.
+// helpFirst rewrites "certgraft help COMMAND" as "certgraft COMMAND --help".
 func helpFirst(args []string) []string {
 	switch {
 	case len(args) < 2 || args[1] != "help":
@@ -74,8 +74,8 @@ func asksForHelp(arg string) bool {
 	return isFlag(arg) && slices.Contains(cli.HelpFlag.Names(), flagName(arg))
 }
 
-// isFlag tells flags from arguments: - is standard input, and -@set:HEX is it
-// with a pin.
+// isFlag tells flags from arguments. "-" is standard input, and "-@set:HEX" is
+// standard input with a pin.
 func isFlag(arg string) bool {
 	return strings.HasPrefix(arg, "-") && arg != "-" && !strings.HasPrefix(arg, "-@")
 }
@@ -85,10 +85,10 @@ func flagName(arg string) string {
 	return name
 }
 
-// width returns how many arguments the flag is that rest starts with: itself,
-// and its value. One that has no value or an empty one is refused: it would
-// swallow the next flag, or the separator, or count as a flag that is not given,
-// and install --output "$OUT" would edit the root itself.
+// width returns how many words the flag at the start of rest takes: itself, and
+// its value. It refuses a flag with a missing or empty value. Such a flag would
+// swallow the next flag or the "--", or count as not given: install --output
+// "$OUT" would then edit the root itself.
 func width(cmd *cli.Command, rest []string) (int, error) {
 	flag, value, joined := strings.Cut(rest[0], "=")
 	missing := usagef("%s: its value is missing", flag)
@@ -114,8 +114,8 @@ func width(cmd *cli.Command, rest []string) (int, error) {
 	return 2, nil
 }
 
-// unknownFlag is the error of a flag that the command does not have, with those of
-// the command that are called nearly the same.
+// unknownFlag is the error for a flag that the command does not have. It names
+// similar flags of the command.
 func unknownFlag(cmd *cli.Command, flag string) error {
 	var names []string
 	for _, f := range cmd.Flags {
@@ -132,16 +132,16 @@ func unknownFlag(cmd *cli.Command, flag string) error {
 	return hint.Add(err, "certgraft "+cmd.Name+" --help lists the flags; an argument that begins with - stands behind --")
 }
 
-// knows reports whether arg is a flag of the command, or asks for its help.
+// knows reports whether arg is a flag of the command or --help.
 func knows(cmd *cli.Command, arg string) bool { return asksForHelp(arg) || flagOf(cmd, arg) != nil }
 
-// takesValue reports whether arg is a flag that has a value.
+// takesValue reports whether arg is a flag with a value.
 func takesValue(cmd *cli.Command, arg string) bool {
 	doc, ok := flagOf(cmd, arg).(cli.DocGenerationFlag)
 	return ok && doc.TakesValue()
 }
 
-// flagOf returns the flag that arg sets, nil if the command has none.
+// flagOf returns the flag that arg sets, or nil.
 func flagOf(cmd *cli.Command, arg string) cli.Flag {
 	for _, f := range cmd.Flags {
 		if slices.Contains(f.Names(), flagName(arg)) {

@@ -27,9 +27,9 @@ type imageRootOptions struct {
 	registry registryOptions
 	list     imageList
 	platform string
-	cache    string // of layers
+	cache    string // directory that keeps layers
 
-	shared *imageRoots // what images have in common, once one was opened
+	shared *imageRoots // state that all images share, set when the first one is opened
 }
 
 func (o *imageRootOptions) flags() []cli.Flag {
@@ -38,41 +38,41 @@ func (o *imageRootOptions) flags() []cli.Flag {
 	}, o.registry.flags()...)
 }
 
-// isImageStream reports whether a name is an image from standard input.
+// isImageStream reports whether a name means an image on standard input.
 func isImageStream(name string) bool {
 	at, err := (&image.Locations{}).Parse(name)
 	return err == nil && at.IsStream()
 }
 
-// place is what a command looks into: a root, or a file of certificates.
+// place is what a command inspects: a root, or a file of certificates.
 type place struct {
 	name    string
 	root    rootFS            // nil for a file
-	options installer.Options // what package installer is to know of the root
+	options installer.Options // options of package installer for the root
 	closer  io.Closer
 	data    []byte    // of the file
-	image   imageName // whose root it is
+	image   imageName // the image of the root
 }
 
-// imageName says which image a result is about; it is empty for a root or a file.
+// imageName says which image a result is about. It is empty for a root or a file.
 type imageName struct {
 	Image    string       `json:"image,omitzero"`
-	Digest   image.Digest `json:"digest,omitzero"` // that the name stood for, of an index too
+	Digest   image.Digest `json:"digest,omitzero"` // of the name, which may be an index
 	Platform string       `json:"platform,omitzero"`
 }
 
-// text writes it as the first line of a report.
+// text writes the name as the first line of a report.
 func (n imageName) text(w io.Writer) {
 	if n.Image != "" {
 		fmt.Fprintf(w, "%s is %s, %s\n", n.Image, n.Digest, n.Platform)
 	}
 }
 
-// rootFS is a root that is looked at.
+// rootFS is a root that is only read.
 type rootFS = fs.ReadLinkFS
 
-// place opens what name is: an image by its prefix, else a directory or a file
-// that exists.
+// place opens a name: an image if it has the prefix of one, else a directory or a
+// file.
 func (o *imageRootOptions) place(ctx context.Context, p *printer, command, name string) (*place, error) {
 	if image.HasTransport(name) {
 		return o.open(ctx, p, name)
@@ -93,14 +93,14 @@ func (o *imageRootOptions) place(ctx context.Context, p *printer, command, name 
 	return &place{name: name, data: data}, nil
 }
 
-// isMissing reports whether err is of a path that leads to nothing, by way of a
-// file even.
+// isMissing reports whether err says that a path does not exist. A file in the
+// middle of a path counts too.
 func isMissing(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
 }
 
-// noSuchFile is the error of a name that is missing. A URL is not repeated: it
-// may hold a password.
+// noSuchFile is the error for a name that does not exist. It does not repeat a
+// URL, which may hold a password.
 func noSuchFile(command, name string) error {
 	if strings.Contains(name, "://") {
 		return hint.Add(usagef("%s: a URL is not read here", command), "certgraft bundle URL --output FILE downloads certificates; for a registry image write docker://REGISTRY/REPOSITORY:TAG")
@@ -108,20 +108,21 @@ func noSuchFile(command, name string) error {
 	return hint.Add(usagef("%s %s: no such file or directory", command, name), "for a registry image write docker://"+name)
 }
 
-// listFlags are those of the commands that look into the images of a list; see
+// listFlags are the flags of the commands that look into the images of a list; see
 // [imageList.flags].
 func (o *imageRootOptions) listFlags(does, line string) []cli.Flag {
 	return append(o.list.flags(does, line), layerCacheFlag(&o.cache))
 }
 
-// imageRoots opens the roots of images. A layer that several have is read once.
+// imageRoots opens the roots of images. A layer that several images share is read
+// once.
 type imageRoots struct {
 	*image.Locations
 
 	opt image.Options
 }
 
-// roots returns what opens images. It is closed with the command.
+// roots returns the opener of images. The command closes it at its end.
 func (o *imageRootOptions) roots(ctx context.Context, p *printer) (*imageRoots, error) {
 	if o.shared != nil {
 		return o.shared, nil
@@ -154,7 +155,7 @@ func (o *imageRootOptions) close() {
 	}
 }
 
-// open returns the root of the image that name is, see [imageRoots.open].
+// open returns the root of the named image, see [imageRoots.open].
 func (o *imageRootOptions) open(ctx context.Context, p *printer, name string) (*place, error) {
 	r, err := o.roots(ctx, p)
 	if err != nil {
@@ -167,8 +168,8 @@ func (o *imageRootOptions) open(ctx context.Context, p *printer, name string) (*
 	return r.open(ctx, at)
 }
 
-// open returns the root of an image, all of whose layers are read, with the
-// environment of its programs.
+// open returns the root of an image, from all its layers, and the environment of
+// its programs.
 func (r *imageRoots) open(ctx context.Context, at image.Location) (*place, error) {
 	img, err := at.Get(ctx)
 	if err != nil {
@@ -184,8 +185,8 @@ func (r *imageRoots) open(ctx context.Context, at image.Location) (*place, error
 	}, nil
 }
 
-// openRoot opens the root in dir, without what runs left that were killed. Only of
-// the running system's is the environment known.
+// openRoot clears the steps of killed runs from the root in dir, and opens it. The
+// environment is known only for the running system.
 func (p *printer) openRoot(ctx context.Context, dir string) (*place, error) {
 	p.clearSteps(ctx, dir)
 	root, closer, err := rootfs.ReadOnly(dir)
@@ -205,8 +206,8 @@ func (at *place) close() {
 	}
 }
 
-// trusted returns what the stores of a root trust, which source is to have. What
-// cannot be read goes to odd.
+// trusted returns the CAs in the stores of a root, under the name source. Errors
+// of reading go to odd.
 func (at *place) trusted(source string, odd func(error)) *certs.Set {
 	set := &certs.Set{}
 	for c, err := range installer.Trusted(at.root) {
@@ -219,9 +220,9 @@ func (at *place) trusted(source string, odd func(error)) *certs.Set {
 	return set
 }
 
-// held returns the certificates of a file and what is odd in it, as a source has
-// them. An archive is refused: it is an image where it is named as one, and what
-// the files in it hold together is no bundle.
+// held returns the certificates of a file and the oddities in it, as a source
+// would have them. It refuses an archive: an image must be named as one, and the
+// files of another archive together are no bundle.
 func (at *place) held(ctx context.Context, passwordFile string) (*certs.Set, []findingResult, error) {
 	if isTar(at.data) {
 		return nil, nil, hint.Add(usagef("it is a tar archive"), "for an image write docker-archive:FILE or oci-archive:FILE")
@@ -250,8 +251,8 @@ func (at *place) held(ctx context.Context, passwordFile string) (*certs.Set, []f
 // isTar reports whether data is an archive.
 func isTar(data []byte) bool { return len(data) > 262 && string(data[257:262]) == "ustar" }
 
-// heldByKeystore returns the certificates that Java trusts by a trust store; ok is
-// false for another file.
+// heldByKeystore returns the CAs of a trust store of Java. ok is false if the file
+// is none.
 func heldByKeystore(ctx context.Context, data []byte, passwordFile string) (set *certs.Set, ok bool, err error) {
 	password, err := readPassword(ctx, passwordFile)
 	if err != nil {
@@ -264,7 +265,7 @@ func heldByKeystore(ctx context.Context, data []byte, passwordFile string) (set 
 	case errors.Is(err, keystore.ErrPassword):
 		return nil, true, hint.Add(err, "give its password with --java-password-file FILE")
 	case err != nil:
-		return nil, false, nil // DER and PKCS#7 begin as PKCS#12 does
+		return nil, false, nil // DER and PKCS#7 begin with the same bytes as PKCS#12
 	}
 	set = &certs.Set{}
 	for _, e := range s.Entries() {

@@ -18,24 +18,24 @@ import (
 	"github.com/certgraft/certgraft/internal/hint"
 )
 
-// printer is where everything that a user sees is written. Results go to out;
-// warnings, hints, progress and the log go to err, without capitals at the
-// start and without a period at the end. On a terminal err has colour.
+// printer writes all text that a user sees. Results go to out. Warnings, hints,
+// progress and the log go to err: they start without a capital and end without a
+// period. On a terminal err has colour.
 type printer struct {
 	in       io.Reader
 	out, err io.Writer
 	env      environ
-	colour   bool // of err
+	colour   bool // err shows colour
 	mac      bool // the running system is macOS
 
 	json, quiet, verbose bool
 
-	exact bool // the result is for a shell, even where it is no JSON
+	exact bool // the result is for a shell, even if it is not JSON
 
-	moving *transfers // that are shown; nil before the first
+	moving *transfers // the transfers on display; nil before the first
 }
 
-// over writes where a bar may be.
+// over writes at a place where a progress bar may stand.
 func (p *printer) over(write func()) {
 	if p.moving == nil {
 		write()
@@ -61,7 +61,7 @@ func isTerminal(w any) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// flags are those that every command has.
+// flags are the flags of every command.
 func (p *printer) flags() []cli.Flag {
 	return []cli.Flag{
 		&cli.BoolFlag{Name: "json", Category: outputFlags, Usage: "write the result as JSON", Destination: &p.json},
@@ -79,29 +79,29 @@ func (p *printer) log() *slog.Logger {
 		Level: slog.LevelDebug,
 		ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
 			if len(groups) == 0 && a.Key == slog.TimeKey {
-				return slog.Attr{} // a build log has its own times
+				return slog.Attr{} // a build log adds its own times
 			}
 			return a
 		},
 	}))
 }
 
-// warn writes a warning. It is not written where the result is JSON, which
-// lists the warnings, nor with --quiet.
+// warn writes a warning. With --json it writes none, because the result lists the
+// warnings; with --quiet neither.
 func (p *printer) warn(message string) {
 	if !p.json && !p.quiet {
 		p.line("warning", yellow, message)
 	}
 }
 
-// note writes what a user should know and need not act on.
+// note writes a fact for the user that needs no action.
 func (p *printer) note(message string) {
 	if !p.json && !p.quiet {
 		p.line("note", cyan, message)
 	}
 }
 
-// failure writes an error and what to do about it.
+// failure writes an error and its hints.
 func (p *printer) failure(err error) {
 	if e, ok := errors.AsType[statusError](err); err == nil || ok && e.error == nil || !p.tells(err) {
 		return
@@ -116,8 +116,8 @@ func (p *printer) failure(err error) {
 	}
 }
 
-// tells reports whether an error is to be written: neither it nor the result has
-// told it yet.
+// tells reports whether an error must be written: neither an earlier message nor
+// the result has told it.
 func (p *printer) tells(err error) bool {
 	return !is[toldError](err) && (p.quiet || !is[reportedError](err))
 }
@@ -129,7 +129,7 @@ func (p *printer) problem(err error) {
 	}
 }
 
-// Colours of the word that starts a line, as SGR parameters.
+// Colours of the first word of a line, as SGR parameters.
 const (
 	red    = "31;1"
 	yellow = "33;1"
@@ -146,8 +146,9 @@ func (p *printer) line(kind, sgr, message string) {
 	})
 }
 
-// brokenMessage breaks a message behind a label between words, where it goes to a
-// terminal. One with a command within a sentence stays whole.
+// brokenMessage breaks a message between words if it goes to a terminal. The lines
+// are indented by the width of the label. A message with a command inside a
+// sentence stays whole.
 func (p *printer) brokenMessage(message string, label int) string {
 	s := p.sheet(p.err)
 	if s.columns == 0 || strings.Contains(message, "certgraft ") && !strings.Contains(message, ": certgraft ") {
@@ -158,8 +159,8 @@ func (p *printer) brokenMessage(message string, label int) string {
 	return strings.TrimPrefix(strings.Join(lines, "\n"), indent)
 }
 
-// result writes v as JSON, or calls text to write it for people; nothing where
-// the output is to be quiet.
+// result writes v as JSON, or calls text to write it for people. With --quiet it
+// writes nothing.
 func (p *printer) result(v any, text func(io.Writer)) error {
 	buf := p.sheet(p.out)
 	var data []byte

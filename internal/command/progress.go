@@ -10,9 +10,9 @@ import (
 	"github.com/schollz/progressbar/v3"
 )
 
-// downloads returns the function that is told of each transfer how much of it is
-// done, and the one that ends what is shown. A terminal sees a bar, a log a line
-// now and then: it keeps every frame of a bar.
+// downloads returns two functions. The first takes the progress of each transfer,
+// the second ends the display. A terminal shows a bar. A log, which would keep
+// every frame of a bar, gets a line now and then.
 func (p *printer) downloads() (progress func(what string, done, total int64), clear func()) {
 	if p.quiet || p.json {
 		return nil, func() {}
@@ -40,26 +40,26 @@ type transfers struct {
 	all  map[string]transfer
 	sum  sum
 	from time.Time
-	last time.Time // that something was moved
-	verb string    // that says what was done to it
+	last time.Time // the last progress
+	verb string    // the verb of the last progress
 }
 
-// idle is how long nothing moves between two rounds of transfers, unless one is of
-// layers that are read, and the next of those that are sent once the image was
-// edited. Such a pause is no part of a rate.
+// idle is the longest pause within one round of transfers. A new round also starts
+// when the layers are read and the edited layers are sent. The pause between two
+// rounds must not count in the rate.
 const idle = time.Second
 
 type transfer struct{ done, total int64 }
 
-// sum is what all transfers come to. Total is -1 where the size of one is unknown.
+// sum adds all transfers up. Total is -1 if the size of one is unknown.
 type sum struct {
 	what        string
 	done, total int64
 	took        time.Duration
 }
 
-// update takes what is said of one transfer. One that has less than before was
-// begun again: what it moved then was moved all the same.
+// update takes the progress of one transfer. A transfer with less progress than
+// before was restarted: its earlier bytes still count.
 func (t *transfers) update(what string, done, total int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -98,14 +98,14 @@ func (t *transfers) add(total int64) {
 	t.sum.total += total
 }
 
-// clear ends what is shown: what is moved next is counted anew.
+// clear ends the display. The next transfer is counted from zero.
 func (t *transfers) clear() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.reset()
 }
 
-// aside calls do while nothing is shown; what is moved next is shown again.
+// aside hides the display and calls do. The next progress shows it again.
 func (t *transfers) aside(do func()) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -118,8 +118,9 @@ func (t *transfers) reset() {
 	t.show.clear()
 }
 
-// bar is the one bar that a terminal shows. It knows the library by functions: the
-// linker would keep an HTTP server of its type, since a bar is behind an interface.
+// bar is the one bar on a terminal. It holds the library as functions. Through a
+// value in an interface the linker would keep an HTTP server that the library's
+// type has.
 type bar struct {
 	p   *printer
 	set func(sum) // nil before the first
@@ -139,13 +140,13 @@ func (b *bar) begin(s sum) {
 	b.set = func(s sum) {
 		shown.ChangeMax64(s.max())
 		shown.Describe(s.String())
-		_ = shown.Set64(s.done) // a terminal that cannot be written to shows nothing
+		_ = shown.Set64(s.done) // a terminal that cannot be written shows no bar
 	}
 	b.end = func() { _ = shown.Clear() }
 }
 
-// max returns where a bar ends: behind the last byte, since one that was full does
-// not go on, and more may follow.
+// max returns the end of the bar: one byte after the last. A bar that is full does
+// not continue, and further bytes may follow.
 func (s sum) max() int64 {
 	if s.total < 0 {
 		return -1
@@ -162,13 +163,13 @@ func (b *bar) hide() {
 	}
 }
 
-// logLines says now and then in a log how far transfers are.
+// logLines writes now and then to a log how far the transfers are.
 type logLines struct {
 	p    *printer
 	last time.Duration
 }
 
-// lineEvery is how often a log is told.
+// lineEvery is the time between two lines in a log.
 const lineEvery = 15 * time.Second
 
 func (l *logLines) update(s sum) {
@@ -183,7 +184,7 @@ func (l *logLines) hide() {}
 
 func (l *logLines) clear() { l.last = 0 }
 
-// String says what was moved, and how fast once that can be told.
+// String says which data was moved, and how fast if enough time has passed.
 func (s sum) String() string {
 	text := s.what + ": " + size(s.done)
 	if s.total >= 0 {
@@ -195,7 +196,7 @@ func (s sum) String() string {
 	return text
 }
 
-// described names a transfer: a URL by its host, another as it is.
+// described names a transfer: a URL by its host, any other by its own text.
 func described(address string) string {
 	if !strings.Contains(address, "://") {
 		return address

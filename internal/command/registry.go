@@ -12,7 +12,7 @@ import (
 	"github.com/certgraft/certgraft/internal/input"
 )
 
-// registryOptions are the flags that say how registries are reached.
+// registryOptions are the flags for the access to registries.
 type registryOptions struct {
 	insecure, ca cli.StringSlice
 }

@@ -24,7 +24,7 @@ type removeOptions struct {
 	catalog string
 	all     bool
 
-	image string // to edit in place of a root
+	image string // an image to edit in place of a root
 	patch imageTarget
 	cache string // of layers
 }
@@ -63,7 +63,7 @@ func (o *removeOptions) flags() []cli.Flag {
 	}, o.imageFlags("take it out of the images")...)
 }
 
-// imageFlags are those of a command that edits images too.
+// imageFlags are the flags of a command that edits roots and images.
 func (o *removeOptions) imageFlags(does string) []cli.Flag {
 	return append([]cli.Flag{
 		&cli.StringFlag{Name: "image", Category: targetFlags, Usage: "edit the image `IMAGE` in place of a root, and write it to --tag", Destination: &o.image},
@@ -71,11 +71,11 @@ func (o *removeOptions) imageFlags(does string) []cli.Flag {
 	}, o.patch.flags(does)...)
 }
 
-// edits reports whether images are edited, and not a root.
+// edits reports whether the command edits images instead of a root.
 func (o *removeOptions) edits() bool { return o.image != "" || o.patch.place.list.given() }
 
-// check refuses flags that are for a root where an image is edited, and the
-// reverse. The cache and the shard are named by the environment, too.
+// check refuses flags for a root if an image is edited, and the reverse. The cache
+// and the shard may be set in the environment too.
 func (o *removeOptions) check(c *cli.Context) error {
 	if o.image != "" && o.patch.place.list.given() {
 		return usagef("--image and --from-file exclude each other")
@@ -129,8 +129,8 @@ func (o *removeOptions) run(ctx context.Context, p *printer, specs []string) err
 	return result.finish(ctx, p, &o.target, updated)
 }
 
-// inItsImage adds to the error of a root that cannot be written that the image it is
-// from can be edited.
+// inItsImage adds a hint to the error for a root that cannot be written: edit the
+// image of the root.
 func inItsImage(command string, err error) error {
 	if !errors.Is(err, syscall.EROFS) && !errors.Is(err, syscall.EXDEV) {
 		return err
@@ -138,15 +138,15 @@ func inItsImage(command string, err error) error {
 	return hint.Add(err, "with nothing written here: certgraft "+command+" --image IMAGE --tag NEW-IMAGE edits the image that this root is from")
 }
 
-// removal is what the record is searched for.
+// removal is the selection to look for in the record.
 type removal struct {
 	installer.Selection
 
-	unknown map[string]error // names that only the record can know, and why
+	unknown map[string]error // names that only the record can know, with their errors
 }
 
-// selection turns the arguments into what the record is searched for: the name
-// of a source, or for a file the certificates in it.
+// selection turns the arguments into a selection: the name of a source, or for a
+// file its certificates.
 func (o *removeOptions) selection(ctx context.Context, specs []string) (removal, error) {
 	out := removal{Selection: installer.Selection{All: o.all, Files: map[string][]certs.Fingerprint{}}, unknown: map[string]error{}}
 	for _, spec := range specs {
@@ -167,11 +167,11 @@ func (o *removeOptions) selection(ctx context.Context, specs []string) (removal,
 	return out, nil
 }
 
-// known refuses names that neither the catalogue nor the record of root has. Of
-// a record that cannot be read package installer says what is wrong.
+// known refuses names that neither the catalogue nor the record of root has. If
+// the record cannot be read, package installer reports it.
 func (r removal) known(root fs.FS) error {
 	if len(r.unknown) == 0 {
-		return nil // without reading the record once more
+		return nil // the record need not be read here
 	}
 	names, err := installer.RecordedSources(root)
 	if err != nil {

@@ -9,7 +9,8 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// runImage takes out of an image, or of those of a list, what certgraft patch put in.
+// runImage takes the CAs of certgraft patch out of an image, or out of the images
+// of a list.
 func (o *removeOptions) runImage(ctx context.Context, p *printer, specs []string) error {
 	selection, err := o.selection(ctx, specs)
 	if err != nil {
@@ -33,8 +34,8 @@ func (o *removeOptions) runImage(ctx context.Context, p *printer, specs []string
 	})
 }
 
-// editImages edits an image, or those of a list, in the same way, and notes what is
-// distrusted in each afterwards.
+// editImages makes the same edit in an image, or in the images of a list. It notes
+// the distrusted CAs of each image after the edit.
 func (o *removeOptions) editImages(ctx context.Context, p *printer, edit func(*rootfs.Overlay, *image.Config, installer.Options) (*installer.Report, error)) error {
 	password, err := readPassword(ctx, o.target.javaPassword)
 	if err != nil {
@@ -58,7 +59,7 @@ func (o *removeOptions) editImages(ctx context.Context, p *printer, edit func(*r
 	})
 }
 
-// removedNames returns what the history calls that which was taken out.
+// removedNames returns the names of the removed sources and sets, for the history.
 func removedNames(s installer.Selection) []string {
 	if s.All {
 		return []string{"--all"}
@@ -70,8 +71,8 @@ func removedNames(s installer.Selection) []string {
 	return names
 }
 
-// withoutVariables takes back what was set, and names what someone else has
-// changed since.
+// withoutVariables restores the variables that patch set. Left names the variables
+// that were changed since.
 func withoutVariables(env []string, set []installer.SetVariable) (_, left []string) {
 	for _, v := range set {
 		i := slices.Index(env, v.Name+"="+v.Value)

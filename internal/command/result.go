@@ -36,11 +36,11 @@ type editResult struct {
 	Advice       []installer.Advice       `json:"advice"`
 
 	report  *installer.Report
-	undo    bool // of distrust
-	verbose bool // the text names each change of a dry run
+	undo    bool // the command trusts distrusted CAs again
+	verbose bool // the text of a dry run names each change
 }
 
-// changeResult is one name of the root that is written or removed.
+// changeResult is one written or removed name of the root.
 type changeResult struct {
 	Path   string `json:"path"`
 	Action string `json:"action"` // create, replace or remove
@@ -55,7 +55,7 @@ func newEditResult(o *targetOptions) *editResult {
 	}
 }
 
-// loaded notes what the sources held.
+// loaded takes over the content of the sources.
 func (r *editResult) loaded(p *printer, all []*bundles.Bundle, verdicts []verdict) {
 	for _, b := range all {
 		s := sourceResult{Source: b.Source, Origin: string(b.Origin), URLs: b.URLs, SHA256: b.Digest, Set: b.Certs.Digest(), Certificates: b.Certs.Len(), Findings: findingsOf(b)}
@@ -68,7 +68,7 @@ func (r *editResult) loaded(p *printer, all []*bundles.Bundle, verdicts []verdic
 	r.Verdicts = append(r.Verdicts, verdicts...)
 }
 
-// remarks writes what a user should know of the sources.
+// remarks writes warnings about the sources.
 func (r *editResult) remarks(p *printer) {
 	for _, s := range r.Sources {
 		p.warnFindings(s.Source, s.Findings)
@@ -82,7 +82,7 @@ func (r *editResult) remarks(p *printer) {
 	}
 }
 
-// withoutSources is the end of an install to which no source is left.
+// withoutSources ends an install that has no source left.
 func (r *editResult) withoutSources(p *printer) error {
 	r.Notes = append(r.Notes, "no source exists: nothing is installed")
 	r.remarks(p)
@@ -114,7 +114,7 @@ func (r *editResult) finish(ctx context.Context, p *printer, o *targetOptions, u
 	return nil
 }
 
-// edited takes over the installer's report and the changes.
+// edited takes over the report of the installer and the changes.
 func (r *editResult) edited(updated *rootfs.Result) {
 	r.Distribution = r.report.Detection
 	r.Stores = append(r.Stores, r.report.Stores...)
@@ -155,8 +155,8 @@ func changeOf(c rootfs.Change) changeResult {
 	return out
 }
 
-// text writes the report: a line per source, a line per store, and what it
-// comes to.
+// text writes the report: a line for each source, a line for each store, and a
+// summary.
 func (r *editResult) text(w io.Writer) {
 	rows := sourceRows(r.Sources)
 	if d := r.Distribution; d != nil {
@@ -172,8 +172,8 @@ func (r *editResult) text(w io.Writer) {
 	trustedText(w, "", r.Readers)
 }
 
-// trustedText names the readers that trust what was installed; of names what they are
-// part of.
+// trustedText names the readers that now trust the CAs. Of is the beginning of the
+// line: the image or platform.
 func trustedText(w io.Writer, of string, all []installer.ReaderReport) {
 	if names := installer.Trusting(all); len(names) > 0 {
 		fmt.Fprintf(w, "%strusted by %s\n", of, strings.Join(names, ", "))
@@ -188,7 +188,8 @@ func storeRows(indent string, stores []installer.StoreReport) (rows [][]string) 
 	return rows
 }
 
-// staysText writes what stays and why; of names what it is part of.
+// staysText writes the stores that stay as they are, and why. Of is the beginning
+// of the line.
 func staysText(w io.Writer, of string, stays []installer.Stay) {
 	const most = 10
 	for _, s := range stays[:min(most, len(stays))] {
@@ -199,8 +200,8 @@ func staysText(w io.Writer, of string, stays []installer.Stay) {
 	}
 }
 
-// wouldText writes what a dry run would change, by kind or each by its name; of names
-// the image.
+// wouldText writes the changes of a dry run: counted by kind, or each by its name.
+// Of is the beginning of the line.
 func wouldText(w io.Writer, of string, changes []changeResult, each bool) {
 	if len(changes) == 0 {
 		return
@@ -230,7 +231,7 @@ func counts(s installer.StoreReport) string {
 		return fmt.Sprintf("%d added, %d removed, %d now", s.Added, s.Removed, s.Total)
 	case s.Removed > 0:
 		return fmt.Sprintf("%d removed, %d now", s.Removed, s.Total)
-	case s.Added == 0 && s.Present == 0: // an install finds or adds what is wanted
+	case s.Added == 0 && s.Present == 0: // an install always adds or finds a CA
 		return fmt.Sprintf("nothing to remove, %d now", s.Total)
 	case s.Present > 0:
 		return fmt.Sprintf("%d added, %d already there, %d now", s.Added, s.Present, s.Total)
@@ -241,11 +242,11 @@ func counts(s installer.StoreReport) string {
 func (r *editResult) summary() string {
 	what := words.Plural(len(r.Changes), "change")
 	switch {
-	case !r.Changed && r.Output != "" && !r.DryRun: // an earlier one is renewed
+	case !r.Changed && r.Output != "" && !r.DryRun: // an earlier output is replaced
 		return "nothing to do: " + r.place() + " is up to date, and " + r.Output + " is empty"
 	case !r.Changed && (r.undo || len(r.report.Missing)+len(r.report.Taken) > 0):
 		return "nothing to do: " + r.place() + " is up to date"
-	case !r.Changed && len(r.Sources) == 0: // certgraft remove, which loads none
+	case !r.Changed && len(r.Sources) == 0: // certgraft remove loads no source
 		return "nothing to do: no named source is installed in " + r.place()
 	case !r.Changed:
 		return "nothing to do: " + r.place() + " is up to date"

@@ -14,8 +14,8 @@ import (
 	"github.com/certgraft/certgraft/readers"
 )
 
-// runBundle is the variable that names the bundle for programs that have to be
-// told on their command line.
+// runBundle is the variable with the path of the bundle, for programs that take
+// the path on their command line.
 const runBundle = "CERTGRAFT_BUNDLE"
 
 // runOptions are the flags of certgraft run.
@@ -54,21 +54,21 @@ func (o *runOptions) flags() []cli.Flag {
 	}, o.source.flags()...)
 }
 
-// optionalFlag has sources left out that do not exist; without says what is done
-// where none is left.
+// optionalFlag skips sources that do not exist. Without says what happens if no
+// source is left.
 func optionalFlag(to *bool, without string) cli.Flag {
 	return &cli.BoolFlag{Name: "optional", Category: sourceFlags, Usage: "leave out files that do not exist or are empty; without any source " + without, Destination: to}
 }
 
-// splitCommand returns what stands before the first "--" and what is behind it,
-// which is the command, untouched.
+// splitCommand splits the arguments at the first "--": the sources before it, and
+// after it the command, unchanged.
 func splitCommand(c *cli.Context) (specs, argv []string, err error) {
 	args := c.Args().Slice()
 	at := slices.Index(args, "--")
 	switch {
 	case at < 0 || at == len(args)-1:
 		return nil, nil, hint.Add(usagef("run: the command is missing"), usageLine(c))
-	case at == 0 && c.String("lock") == "": // which would name them
+	case at == 0 && c.String("lock") == "": // a lock would name the sources
 		return nil, nil, hint.Add(usagef("run: a source is missing"), usageLine(c))
 	}
 	return args[:at], args[at+1:], nil
@@ -122,7 +122,7 @@ func (o *runOptions) run(ctx context.Context, p *printer, specs, argv []string) 
 	return nil
 }
 
-// runPlain runs the command as it would run without certgraft.
+// runPlain runs the command without CAs.
 func runPlain(p *printer, argv []string) error {
 	signals := launch.CatchSignals()
 	status, err := launch.Run(&exec.Cmd{Args: argv, Stdin: p.in, Stdout: p.out, Stderr: p.err}, signals)
@@ -132,7 +132,7 @@ func runPlain(p *printer, argv []string) error {
 	return nil
 }
 
-// sweep removes what runs left that were killed.
+// sweep removes the directories of killed runs.
 func sweep(p *printer, bases []string) {
 	swept, failures := launch.Sweep(bases)
 	for _, name := range swept {
@@ -149,7 +149,7 @@ func runEnviron(p *printer, dir string) []string {
 	places := runPlaces(dir)
 	for _, v := range readers.Settings(places, p.env) {
 		merged[v.Name] = v.Value
-		p.log().Debug("set", "name", v.Name) // its value may have been there, and be secret
+		p.log().Debug("set", "name", v.Name) // the value may come from the user and be secret
 	}
 	maps.Copy(merged, javaOverrides(p.env, readers.JavaOptions(places.Keystore)))
 	merged[runBundle] = places.Bundle

@@ -22,8 +22,8 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// How a command finds the CAs. Auto is in the root's own stores where that leaves
-// nothing, else by variables.
+// How a command finds the CAs. Auto uses the root's own stores if that leaves no
+// trace in the layer, and else variables.
 const (
 	modeEnv    = "env"
 	modeInRoot = "in-root"
@@ -32,8 +32,8 @@ const (
 
 var runModes = []string{modeEnv, modeInRoot, modeAuto}
 
-// decideInRoot reports whether the command is to find the CAs in the root's own
-// stores, and says why not where that was asked for.
+// decideInRoot reports whether the command will find the CAs in the root's own
+// stores. If the flags ask for this and it cannot be, decideInRoot says why.
 func (o *runOptions) decideInRoot(p *printer) (bool, error) {
 	switch {
 	case o.inRoot && o.mode != "":
@@ -59,15 +59,15 @@ func (o *runOptions) decideInRoot(p *printer) (bool, error) {
 	return false, nil
 }
 
-// procMounts returns the mounts of this process, nil where they are not known.
+// procMounts returns the mounts of this process, or nil if they are unknown.
 func procMounts() []byte {
 	data, _ := fs.ReadFile(os.DirFS("/proc"), "self/mountinfo")
 	return data
 }
 
-// keepsCopies reports whether the root is a layer of a storage driver that keeps
-// what was copied up, though it is as it was: the overlay2 driver of Docker
-// engines that have no containerd store. Their layers are in overlay2/ID/diff.
+// keepsCopies reports whether the storage driver of the root keeps copied files
+// even if their content was restored. The overlay2 driver of Docker engines
+// without a containerd store does. Its layers are in overlay2/ID/diff.
 func keepsCopies(mountinfo []byte) bool {
 	for line := range bytes.Lines(mountinfo) {
 		fields := strings.Fields(string(line))
@@ -81,8 +81,8 @@ func keepsCopies(mountinfo []byte) bool {
 	return false
 }
 
-// runInRoot runs the command while the stores of the running root have the
-// sources.
+// runInRoot puts the sources into the stores of the running root, runs the
+// command, and takes them out again.
 func (o *runOptions) runInRoot(ctx context.Context, p *printer, sources []installer.Source, argv []string) error {
 	opt := p.stepOptions("/")
 	p.clearSteps(ctx, "/")
@@ -108,7 +108,7 @@ func (o *runOptions) runInRoot(ctx context.Context, p *printer, sources []instal
 	return nil
 }
 
-// stepOptions say how the stores of a root are edited for the time of a step.
+// stepOptions are the options for a step in the stores of a root.
 func (p *printer) stepOptions(root string) step.Options {
 	stores := installer.Options{}
 	if root == "/" {
@@ -117,8 +117,8 @@ func (p *printer) stepOptions(root string) step.Options {
 	return step.Options{Root: root, Stores: stores, Update: rootfs.Options{Marker: installer.RecordPath, Unread: installer.TakesEveryFile}}
 }
 
-// clearSteps takes out of a root what runs left that were killed. Where it must
-// not, or cannot now, that is no failure of what comes next: another certgraft will.
+// clearSteps takes out of a root the steps of killed runs. A failure is only
+// logged, because the next certgraft tries again.
 func (p *printer) clearSteps(ctx context.Context, root string) {
 	if p.mac {
 		return
@@ -138,8 +138,8 @@ func (p *printer) cleared(n int) {
 	}
 }
 
-// stepEnviron returns the environment of a command in whose root the stores have
-// the CAs: with the variables of programs that do not read them.
+// stepEnviron returns the environment of a command whose root has the CAs in its
+// stores. It adds variables for programs that do not read those stores.
 func stepEnviron(ctx context.Context, p *printer) []string {
 	at, err := p.openRoot(ctx, "/")
 	if err != nil {
@@ -156,7 +156,7 @@ func stepEnviron(ctx context.Context, p *printer) []string {
 		merged[v.Name] = v.Value
 	}
 	for _, v := range readers.Settings(readers.Paths{Bundle: found.Bundle}, p.env) {
-		if v.Name == libpqBundle && p.env[libpqBundle] == "" { // one that is set is extended
+		if v.Name == libpqBundle && p.env[libpqBundle] == "" { // Settings extends a value that is already set
 			merged[v.Name] = v.Value
 		}
 	}
@@ -164,8 +164,8 @@ func stepEnviron(ctx context.Context, p *printer) []string {
 	return merged.list()
 }
 
-// libpqBundle is the variable that libpq reads before it looks at certificates at
-// all: where it is asked to, it must be told.
+// libpqBundle is the variable that names the CAs for libpq. libpq verifies a
+// server only when asked to, and then needs this path.
 const libpqBundle = "PGSSLROOTCERT"
 
 // notStarted explains why a command could not be started.
@@ -176,8 +176,8 @@ func notStarted(argv []string, err error) error {
 	return hint.Add(fmt.Errorf("run %s: %w", argv[0], err), "the command is what stands behind the first --; without a shell it is one program and its arguments")
 }
 
-// present returns the sources that exist: of the files and directories among them
-// those that are not empty.
+// present returns the sources that exist. A file or directory must also not be
+// empty.
 func present(catalogue *bundles.Catalogue, specs []string) []string {
 	return slices.DeleteFunc(slices.Clone(specs), func(spec string) bool {
 		name, ok := catalogue.Path(spec)

@@ -20,8 +20,8 @@ import (
 	"github.com/certgraft/certgraft/readers"
 )
 
-// makeRunDir makes a directory for the command, in the first of bases in which
-// it can be, with what programs read that are to trust set.
+// makeRunDir makes the directory of the run, in the first of bases that allows it.
+// It holds files by which programs trust set.
 func makeRunDir(ctx context.Context, p *printer, bases []string, set *certs.Set) (*launch.Dir, error) {
 	dir, err := launch.MakeDir(bases, func(dir string) error { return fillRunDir(ctx, p, dir, set) })
 	if err != nil {
@@ -30,13 +30,14 @@ func makeRunDir(ctx context.Context, p *printer, bases []string, set *certs.Set)
 	return dir, nil
 }
 
-// runPlaces returns where in the directory of a run what is.
+// runPlaces returns the paths of the files in the directory of a run.
 func runPlaces(dir string) readers.Paths {
 	in := func(name string) string { return filepath.Join(dir, name) }
 	return readers.Paths{Bundle: in("ca.pem"), Directory: in("certs"), Keystore: in("cacerts"), APT: in("apt.conf"), PHP: in("php"), Wget: in("wgetrc")}
 }
 
-// fillRunDir writes the bundle in every form, and what configuration names it.
+// fillRunDir writes the bundle in every form, and the configuration files that
+// name it.
 func fillRunDir(ctx context.Context, p *printer, dir string, set *certs.Set) error {
 	at := runPlaces(dir)
 	for _, inner := range []string{at.Directory, at.PHP} {
@@ -65,7 +66,7 @@ func fillRunDir(ctx context.Context, p *printer, dir string, set *certs.Set) err
 	for c := range set.All() {
 		files[hashFile(files, at.Directory, c)] = c.AppendPEM(nil)
 	}
-	for _, name := range slices.Sorted(maps.Keys(files)) { // the bundle, which most read, first
+	for _, name := range slices.Sorted(maps.Keys(files)) { // the bundle, which most programs read, comes first
 		if err := writeMode(name, files[name], 0o644); err != nil {
 			return err
 		}
@@ -75,13 +76,13 @@ func fillRunDir(ctx context.Context, p *printer, dir string, set *certs.Set) err
 	}
 	before, mode := existing(ctx, p, wgetrc), fs.FileMode(0o644)
 	if len(before) > 0 {
-		mode = 0o600 // it may have passwords in it
+		mode = 0o600 // the file may hold passwords
 	}
 	return writeMode(at.Wget, fmt.Appendf(before, "ca_certificate = %s\n", at.Bundle), mode)
 }
 
-// writeMode writes a file that has this mode whatever the umask is. The command may
-// read the one that was there meanwhile.
+// writeMode writes a file with this mode, whatever the umask is. It replaces the
+// earlier file, because the command may be reading it.
 func writeMode(name string, data []byte, mode fs.FileMode) error {
 	fresh := name + ".new"
 	if err := os.WriteFile(fresh, data, mode); err != nil {
@@ -93,7 +94,7 @@ func writeMode(name string, data []byte, mode fs.FileMode) error {
 	return os.Rename(fresh, name)
 }
 
-// removeOthers removes what a directory has beside files.
+// removeOthers removes all other files from a directory.
 func removeOthers(dir string, files map[string][]byte) error {
 	entries, err := os.ReadDir(dir)
 	for _, e := range entries {
@@ -104,11 +105,11 @@ func removeOthers(dir string, files map[string][]byte) error {
 	return err
 }
 
-// follow has the files of a run hold what the system trusts now: the command may
-// install CAs itself, and is to trust them as it would without us.
+// follow updates the files of a run when the system's CAs change. The command may
+// install CAs itself, and must trust them as without certgraft.
 func follow(ctx context.Context, p *printer, root, dir string, sources []installer.Source) (stop func()) {
 	silent := *p
-	silent.err = io.Discard // it was all said at the start
+	silent.err = io.Discard // the start has printed all messages
 	return launch.Watch(filepath.Join(root, systemBundle(ctx, p, root)), func() {
 		if err := fillRunDir(ctx, &silent, dir, runSet(ctx, &silent, root, sources)); err != nil {
 			p.warn("the command does not trust the CAs that it installed itself: " + err.Error())
@@ -116,7 +117,7 @@ func follow(ctx context.Context, p *printer, root, dir string, sources []install
 	})
 }
 
-// systemBundle returns the file that has the system's CAs, or is going to.
+// systemBundle returns the file that has, or will have, the system's CAs.
 func systemBundle(ctx context.Context, p *printer, root string) string {
 	at, err := p.openRoot(ctx, root)
 	if err == nil {
@@ -125,10 +126,10 @@ func systemBundle(ctx context.Context, p *printer, root string) string {
 			return found.Bundle
 		}
 	}
-	return "/etc/ssl/certs/ca-certificates.crt" // Debian's and Alpine's
+	return "/etc/ssl/certs/ca-certificates.crt" // the path in Debian and Alpine
 }
 
-// hashFile returns the name under which OpenSSL looks for c.
+// hashFile returns the name by which OpenSSL looks for c.
 func hashFile(taken map[string][]byte, dir string, c *certs.Certificate) string {
 	for id := 0; ; id++ {
 		name := filepath.Join(dir, fmt.Sprintf("%08x.%d", c.SubjectHash(), id))
@@ -138,8 +139,8 @@ func hashFile(taken map[string][]byte, dir string, c *certs.Certificate) string 
 	}
 }
 
-// existing returns the content of a configuration file that the command's is to
-// begin with; nil if there is none.
+// existing returns a configuration file that the command's own must begin with, or
+// nil.
 func existing(ctx context.Context, p *printer, name string) []byte {
 	if name == "" {
 		return nil

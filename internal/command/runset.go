@@ -17,9 +17,9 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// runSet returns what the command is to trust: the CAs of the system in root, or
-// where it has none the Mozilla roots in this program; the files that variables
-// name already; the sources.
+// runSet returns the CAs that the command must trust. It starts with the CAs of
+// the system in root; without any, with the Mozilla roots in this program. It adds
+// the files that variables already name, and the sources.
 func runSet(ctx context.Context, p *printer, root string, sources []installer.Source) *certs.Set {
 	set := systemSet(ctx, p, root)
 	if set.Len() == 0 {
@@ -37,8 +37,8 @@ func runSet(ctx context.Context, p *printer, root string, sources []installer.So
 	return set
 }
 
-// systemSet returns the CAs of the system. A bundle that cannot be read trusts
-// nobody for the command either.
+// systemSet returns the CAs of the system. A bundle that cannot be read gives the
+// command no CAs either.
 func systemSet(ctx context.Context, p *printer, root string) *certs.Set {
 	at, err := p.openRoot(ctx, root)
 	if err != nil {
@@ -49,8 +49,8 @@ func systemSet(ctx context.Context, p *printer, root string) *certs.Set {
 	return at.trusted("system", func(err error) { p.warn("some of the system's CAs are left out: " + err.Error()) })
 }
 
-// addNamed adds the certificates in the files that variables name: the command
-// is to trust what it trusted before.
+// addNamed adds the certificates in the files that variables name, because the
+// command must still trust them.
 func addNamed(ctx context.Context, p *printer, set *certs.Set) {
 	named := readers.NamedFiles(p.env)
 	done := map[string]bool{}
@@ -82,7 +82,7 @@ func addFiles(ctx context.Context, set *certs.Set, name string) error {
 	for _, entry := range entries {
 		inner := filepath.Join(name, entry.Name())
 		if info, err := os.Stat(inner); err == nil && info.Mode().IsRegular() {
-			_ = addFile(ctx, set, inner) // what is no certificate was not trusted
+			_ = addFile(ctx, set, inner) // a file without certificates was not trusted before
 		}
 	}
 	return nil
@@ -113,12 +113,13 @@ func addJava(ctx context.Context, p *printer, set *certs.Set) {
 	}
 }
 
-// addConfigured adds the certificates that the configuration of programs names, which
-// variables take the place of: git, npm and pip obey these first.
+// addConfigured adds the certificates that configuration files name. Git, npm and
+// pip prefer the variables of the run to these files, and would lose their
+// certificates.
 func addConfigured(ctx context.Context, p *printer, set *certs.Set, root string) {
 	at, err := p.openRoot(ctx, root)
 	if err != nil {
-		return // said of the system's CAs
+		return // systemSet has warned of this error
 	}
 	defer at.close()
 	for _, s := range settings.Find(rootfs.NewOverlay(at.root), p.env) {
@@ -157,8 +158,8 @@ func addKeystore(ctx context.Context, set *certs.Set, name, password string) err
 	return nil
 }
 
-// javaOverrides returns the other variables that name a trust store, with our
-// options behind what they hold.
+// javaOverrides returns the other variables that name a trust store of Java. It
+// appends our options, which win.
 func javaOverrides(env environ, options string) map[string]string {
 	out := map[string]string{}
 	for _, name := range settings.JavaVariables[1:] {

@@ -27,9 +27,9 @@ const wrapperName = wrapperPrefix + "runc"
 
 const wrapperPrefix = "certgraft-"
 
-// wrapped returns the runtime that this program stands in for when it is called by
-// a name, "" for any other name. Engines that cannot be told the name of their
-// runtime, as the builder in a Docker engine, take the first of its name on PATH.
+// wrapped returns the runtime that this program replaces under a name, or "". Some
+// engines cannot be told the name of their runtime, as the builder in a Docker
+// engine. They take the first file of that name on PATH.
 func wrapped(name string) string {
 	runtime := strings.TrimPrefix(filepath.Base(name), wrapperPrefix)
 	if slices.Contains([]string{"runc", "crun", "buildkit-runc"}, runtime) {
@@ -41,7 +41,7 @@ func wrapped(name string) string {
 // hostConfig is /etc/certgraft/host.json.
 type hostConfig struct {
 	Sources []string `json:"sources"` // of the CAs for each container
-	Runtime string   `json:"runtime"` // name or file; "" is that which this program stands in for
+	Runtime string   `json:"runtime"` // name or file; "" is the replaced runtime
 	Strict  bool     `json:"strict"`
 }
 
@@ -49,8 +49,8 @@ const hostExample = `it is {"sources": ["/etc/certgraft/corp.pem"], "runtime": "
 
 const hostConfigName = "/etc/certgraft/host.json"
 
-// wrapper stands in for a container runtime: each container that is made gets the
-// hooks that have it trust.
+// wrapper replaces a container runtime. Each container that it makes gets the
+// hooks that install the CAs.
 type wrapper struct {
 	p      *printer
 	config string // name of the file
@@ -63,8 +63,9 @@ func newWrapper(p *printer) *wrapper {
 	return &wrapper{p, hostConfigName, ownState(), strconv.Itoa(os.Getpid()), syscall.Exec}
 }
 
-// run becomes the runtime. args are its own, with the name of this program. Why it
-// cannot is in the log of the runtime too: engines show nothing else.
+// run turns this process into the runtime. args are the arguments of the runtime,
+// after the name of this program. An error goes to the log of the runtime too,
+// because engines show nothing else.
 func (w *wrapper) run(ctx context.Context, args []string) error {
 	called := oci.ParseArguments(args[1:])
 	err := w.become(ctx, called, args)
@@ -98,8 +99,8 @@ func (w *wrapper) become(ctx context.Context, called oci.Arguments, args []strin
 	return fmt.Errorf("run %s: %w", runtime, w.exec(runtime, append([]string{runtime}, args[1:]...), env.list()))
 }
 
-// prepare readies a container that is about to be made. One that cannot be starts as
-// it is, unless host.json is strict.
+// prepare adds the hooks to a new container. After an error the container starts
+// without CAs, unless host.json is strict.
 func (w *wrapper) prepare(ctx context.Context, bundle, self string, config hostConfig, unread error) error {
 	err := unread
 	if err == nil {
@@ -119,8 +120,9 @@ func (w *wrapper) prepare(ctx context.Context, bundle, self string, config hostC
 	return nil
 }
 
-// wrapperTurn is the variable by which a wrapper that becomes another copy of
-// itself, or a script that calls it, notices: the process is the same.
+// wrapperTurn is the variable that shows a loop: the next runtime is another copy
+// of the wrapper, or a script that calls it. Its value is the number of the
+// process, which stays the same.
 const wrapperTurn = "CERTGRAFT_RUNC_PROCESS"
 
 func (w *wrapper) read(ctx context.Context) (config hostConfig, err error) {
@@ -131,18 +133,18 @@ func (w *wrapper) read(ctx context.Context) (config hostConfig, err error) {
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
 	if err = d.Decode(&config); err != nil {
-		_ = json.Unmarshal(data, &config) // what is understood of it
+		_ = json.Unmarshal(data, &config) // the fields that can be read
 		err = hint.Add(fmt.Errorf("%s: %w", w.config, err), hostExample)
 	}
 	return config, err
 }
 
-// usualPath is where a runtime is looked for after PATH: podman has it clean up
-// after a container with no PATH at all.
+// usualPath is searched for a runtime after PATH. podman cleans up after a
+// container without any PATH.
 var usualPath = []string{"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"}
 
-// nextRuntime returns the file of the runtime: the first of its name on PATH that
-// is not this program itself.
+// nextRuntime returns the file of the runtime: the first of its name on PATH,
+// except this program itself.
 func nextRuntime(name, path, self string) (string, error) {
 	us, err := os.Stat(self)
 	if err != nil {
@@ -166,8 +168,8 @@ func nextRuntime(name, path, self string) (string, error) {
 
 const nameRuntime = "name it in " + hostConfigName + `: "runtime": "/usr/sbin/runc"`
 
-// addHooks writes the hooks into the configuration of the container that is about
-// to be made, and variables for programs that do not read the system's bundle.
+// addHooks writes the hooks into the configuration of a new container, and
+// variables for programs that do not read the system's bundle.
 func (w *wrapper) addHooks(ctx context.Context, bundle, self string, config hostConfig) error {
 	if len(config.Sources) == 0 {
 		return hint.Add(fmt.Errorf("%s names no sources", w.config), `"sources": ["/etc/certgraft/corp.pem"]`)
@@ -197,16 +199,17 @@ func (w *wrapper) addHooks(ctx context.Context, bundle, self string, config host
 	return container.Write()
 }
 
-// variables returns those of programs in a root that do not read its bundle.
+// variables returns the variables for programs in a root that do not read its
+// bundle.
 func (w *wrapper) variables(ctx context.Context, root string, env []string) (list []string) {
 	at, err := w.p.openRoot(ctx, root)
 	if err != nil {
-		return nil // the hook will say so
+		return nil // the hook will report the error
 	}
 	defer at.close()
 	found, err := installer.Environ(at.root, installer.Options{Environ: environOf(env)}, false)
 	if err != nil {
-		return nil // as above
+		return nil // the hook will report the error
 	}
 	for _, v := range found.Variables {
 		list = append(list, v.Name+"="+v.Value)

@@ -12,16 +12,16 @@ import (
 	"github.com/certgraft/certgraft/internal/command/words"
 )
 
-// sheet is what a report is written on before it is printed. On a terminal lines
-// break between words, tables fit, and verdicts have colour.
+// sheet collects a report before it is printed. On a terminal it breaks lines
+// between words, fits tables and colours verdicts.
 type sheet struct {
 	bytes.Buffer
 
-	columns int // of the terminal; 0 where there is none
+	columns int // of the terminal; 0 without one
 	colour  bool
 }
 
-// sheet returns an empty one for a stream.
+// sheet returns an empty sheet for a stream.
 func (p *printer) sheet(to io.Writer) *sheet {
 	f, ok := to.(*os.File)
 	if !ok || !isTerminal(to) {
@@ -34,7 +34,8 @@ func (p *printer) sheet(to io.Writer) *sheet {
 	return &sheet{columns: columns, colour: p.env.colour()}
 }
 
-// columnsOf returns how wide the terminal is to which a report goes, 0 where it is none.
+// columnsOf returns the width of the terminal that a report goes to, or 0 for
+// another stream.
 func columnsOf(w io.Writer) int {
 	if s, ok := w.(*sheet); ok {
 		return s.columns
@@ -45,7 +46,7 @@ func columnsOf(w io.Writer) int {
 // table writes rows in columns.
 func table(w io.Writer, rows [][]string) { words.Table(w, rows, columnsOf(w)) }
 
-// printed returns what is written, as it is printed.
+// printed returns the report as it will be printed.
 func (s *sheet) printed() []byte {
 	text := bytes.Map(words.Visible, s.Bytes())
 	if s.columns == 0 {
@@ -60,8 +61,8 @@ func (s *sheet) printed() []byte {
 	return out.Bytes()
 }
 
-// broken breaks a line between words. Rows of tables fit already, and a command has a
-// line of its own, whole, so that it can be copied.
+// broken breaks a line between words. Rows of tables already fit. A command keeps
+// a whole line, so that it can be copied.
 func (s *sheet) broken(line string) []string {
 	text := strings.TrimLeft(line, " ")
 	if utf8.RuneCountInString(line) <= s.columns || strings.Contains(text, "  ") {
@@ -80,7 +81,7 @@ func (s *sheet) broken(line string) []string {
 	return lines
 }
 
-// wrapped breaks text into lines, of which the first begins with first and the others
+// wrapped breaks text into lines. The first line begins with first, the others
 // with next.
 func (s *sheet) wrapped(text, first, next string) []string {
 	lines := words.Wrap(text, s.columns-len(first), next[len(first):])
@@ -90,10 +91,10 @@ func (s *sheet) wrapped(text, first, next string) []string {
 	return lines
 }
 
-// green is the colour of what is as it should be.
+// green is the colour of a good verdict.
 const green = "32"
 
-// verdictColours are those of the words that begin a line and say how something is.
+// verdictColours are the colours of verdicts, which are the first words of lines.
 var verdictColours = []struct{ word, sgr string }{
 	{"FAILED", red}, {"not trusted", red}, {"refused", red}, {"distrusted", red}, {"missing", red}, {"not-allowed", red}, {"unreadable", red}, {"expired", red},
 	{"no verdict", yellow}, {"warn", yellow}, {"but", yellow}, {"expiring", yellow}, {"weak", yellow}, {"disagree", yellow},
@@ -101,7 +102,7 @@ var verdictColours = []struct{ word, sgr string }{
 	{"what to do", cyan}, {"dry run", cyan},
 }
 
-// coloured colours the word at the start of a line that says how something is.
+// coloured colours the verdict at the start of a line.
 func (s *sheet) coloured(line string) string {
 	text := strings.TrimLeft(line, " ")
 	if !s.colour {

@@ -15,8 +15,7 @@ import (
 	"github.com/certgraft/certgraft/internal/hint"
 )
 
-// sourceOptions are the flags of the commands that load sources, and say what
-// is wanted of them.
+// sourceOptions are the flags of the commands that load and judge sources.
 type sourceOptions struct {
 	fetch fetchOptions
 	judge judgeOptions
@@ -31,11 +30,11 @@ func (o *sourceOptions) flags() []cli.Flag {
 	}, o.judge.flags(), o.fetch.flags())
 }
 
-// policies say what of a source a lock allows.
+// policies are the words for what a lock allows of a source.
 var policies = choices[bundles.Policy]{{"exact", bundles.Exact}, {"additions", bundles.Additions}, {"any", bundles.Any}, {"known", bundles.OnlyKnown}}
 
-// locked adds the lock to what package bundles is to know, and the locked
-// sources where none is named.
+// locked adds the lock to the options of package bundles. If no source is named,
+// it returns the sources of the lock.
 func (o *sourceOptions) locked(ctx context.Context, fetch *bundles.Options, specs []string) ([]string, error) {
 	var err error
 	if o.policy != "" {
@@ -69,7 +68,7 @@ func withSources(run func(ctx context.Context, specs []string) error) cli.Action
 	return func(c *cli.Context) error {
 		least := 1
 		if c.String("lock") != "" {
-			least = 0 // all that are locked
+			least = 0 // the lock names the sources
 		}
 		specs, err := operands(c, least, -1, "a source (a catalogue id, URL, file, directory or -)")
 		if err != nil {
@@ -79,9 +78,8 @@ func withSources(run func(ctx context.Context, specs []string) error) cli.Action
 	}
 }
 
-// load fetches and judges the sources, before a root is locked or read. Arguments
-// that are wrong by themselves are named beside a file that cannot be read: they
-// decide the status.
+// load fetches and judges the sources, before a root is locked or read. If a file
+// cannot be read, load also names wrong arguments: they decide the status.
 func (o *sourceOptions) load(ctx context.Context, p *printer, result *editResult, specs []string) ([]installer.Source, error) {
 	sources, err := o.loadAll(ctx, p, result, specs)
 	if err != nil && exitStatus(err) != exitUsage {
@@ -117,9 +115,9 @@ func (o *sourceOptions) loadAll(ctx context.Context, p *printer, result *editRes
 	return sources, err
 }
 
-// makeRoom lets the program use more memory where there is more than usual to
-// install. Within the limit that main sets, which other things share, it would
-// do little but collect garbage: it takes up to 7 KiB for each certificate.
+// makeRoom raises the memory limit for more than 1000 certificates, each of which
+// takes up to 7 KiB. Within the limit that main sets the program would spend its
+// time on garbage collection.
 func makeRoom(loaded []*bundles.Bundle) {
 	const usual, each = 1000, 12 << 10
 	n := 0
@@ -131,7 +129,7 @@ func makeRoom(loaded []*bundles.Bundle) {
 	}
 }
 
-// isStdin reports whether a source is standard input, with a pin or without.
+// isStdin reports whether a source is standard input, with or without a pin.
 func isStdin(spec string) bool { return spec == "-" || strings.HasPrefix(spec, "-@") }
 
 func stdinTwice(a, b string) error {

@@ -11,7 +11,7 @@ import (
 	"github.com/certgraft/certgraft/internal/command/words"
 )
 
-// sourceResult says what was loaded for one source.
+// sourceResult is one loaded source.
 type sourceResult struct {
 	Source       string          `json:"source"`
 	Origin       string          `json:"origin"` // download, cache, snapshot, file or stdin
@@ -22,7 +22,7 @@ type sourceResult struct {
 	Findings     []findingResult `json:"findings,omitzero"`
 }
 
-// sourceRows returns a row of a report for each source.
+// sourceRows returns one row of a report for each source.
 func sourceRows(sources []sourceResult) (rows [][]string) {
 	for _, s := range sources {
 		rows = append(rows, []string{s.Source, words.Plural(s.Certificates, "certificate"), s.from()})
@@ -47,7 +47,7 @@ func (s sourceResult) from() string {
 	return "from a file"
 }
 
-// hosts names the hosts of urls, each once.
+// hosts names each host of urls once.
 func hosts(urls []string) string {
 	var names []string
 	for _, u := range urls {
@@ -58,7 +58,7 @@ func hosts(urls []string) string {
 	return strings.Join(names, ", ")
 }
 
-// findingResult is something odd in the bytes of a source.
+// findingResult is an oddity in the bytes of a source.
 type findingResult struct {
 	File    string `json:"file,omitzero"`
 	Line    int    `json:"line,omitzero"`
@@ -66,7 +66,7 @@ type findingResult struct {
 	Reason  string `json:"reason"`
 }
 
-// findingsOf returns what is odd in the bytes of a bundle; nil if nothing is.
+// findingsOf returns the oddities in the bytes of a bundle, or nil.
 func findingsOf(b *bundles.Bundle) (all []findingResult) {
 	for _, f := range b.Findings {
 		one := newFinding(f.Finding)
@@ -80,14 +80,14 @@ func newFinding(f *certs.Finding) findingResult {
 	return findingResult{Line: f.Line, Verdict: f.Verdict.String(), Reason: f.Reason}
 }
 
-// warnFindings writes what is odd in the bytes of a source.
+// warnFindings warns of the oddities in the bytes of a source.
 func (p *printer) warnFindings(source string, all []findingResult) {
 	for _, f := range all {
 		p.warn(fmt.Sprintf("%s: %v", source, f))
 	}
 }
 
-// String says it in a warning.
+// String returns the finding as the text of a warning.
 func (f findingResult) String() string { return f.place() + f.Verdict + ": " + f.Reason }
 
 func (f findingResult) place() string {

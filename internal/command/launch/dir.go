@@ -16,10 +16,10 @@ import (
 const prefix = "certgraft-run-"
 
 // Bases returns the places for the directory of a run, the best first. Tmp is the
-// value of TMPDIR, or "". A file system in memory comes first, because there a run
-// leaves no trace in a layer of an image, not even a changed time. In a step of a
-// build TMPDIR may come from the image and lie in its layer; /dev comes from the
-// runtime.
+// value of TMPDIR, or "". A file system in memory is good, because a run in it
+// leaves no trace in a layer of an image, not even a changed time. If the
+// container was made for this process, TMPDIR may come from the image and lie in
+// its layer, and /dev comes from the runtime.
 func Bases(tmp, home string, inStep bool) []string {
 	bases := []string{tmp, "/dev/shm", "/tmp", "/var/tmp", "/run", home, ".", "/"}
 	if inStep {

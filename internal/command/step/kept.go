@@ -10,9 +10,9 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// kept is what a name was before the step, and how the step left it.
+// kept is the state of a name before the step, and after Enter.
 type kept struct {
-	Before, After *status // nil where nothing was
+	Before, After *status // nil if the name did not exist
 	Directory     bool
 	Data          []byte // of a regular file
 	Target        string // of a link
@@ -21,13 +21,13 @@ type kept struct {
 // made reports whether the step made this directory.
 func (k kept) made() bool { return k.Directory && k.Before == nil }
 
-// gainedName reports whether a file has more names than when the step left it.
+// gainedName reports whether a file has more names now than after Enter.
 func (k kept) gainedName(now *status) bool {
 	return k.After != nil && now != nil && !k.Directory && now.Ino == k.After.Ino && now.Dev == k.After.Dev && now.Nlink > k.After.Nlink
 }
 
-// keep remembers what an edit is about to change, and the directories above, whose
-// times change with it.
+// keep remembers the names that an edit will change, and the directories above,
+// whose times will change too.
 func keep(t tree, r *rootfs.Overlay) (map[string]kept, error) {
 	all := map[string]kept{}
 	for c := range r.Changes() {
@@ -64,15 +64,15 @@ func (k *kept) read(t tree, name string) (err error) {
 	return err
 }
 
-// status is what lstat(2) says of a name.
+// status is the result of lstat(2).
 type status unix.Stat_t
 
 func (s *status) isLink() bool { return s.Mode&unix.S_IFMT == unix.S_IFLNK }
 
 func (s *status) mode() fs.FileMode { return fs.FileMode(s.Mode & 0o777) }
 
-// same reports whether a name is the same file as then and nobody has changed it,
-// its bytes, owner or times.
+// same reports whether a name is the same file in both states, with the same
+// bytes, owner and times.
 func (s *status) same(now *status) bool {
 	if s == nil || now == nil {
 		return s == now
@@ -81,7 +81,7 @@ func (s *status) same(now *status) bool {
 		s.Mode == now.Mode && s.Uid == now.Uid && s.Gid == now.Gid && s.Size == now.Size
 }
 
-// sameTimes reports whether a name was last written when it was then.
+// sameTimes reports whether both states have the same time of the last write.
 func (s *status) sameTimes(now *status) bool {
 	return s != nil && now != nil && s.Mtim == now.Mtim
 }

@@ -17,15 +17,15 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// The file of a step is beside the record.
+// The file of a step lies beside the record.
 const (
 	ownerPrefix = "run-"
 	ownerSuffix = ".json"
 )
 
-// owner is who lives off a step. Its file is locked as long as it lives; where it
-// is another process than that which takes the step, as the first of a container
-// is, the file says which.
+// owner is the process that needs a step. Its file is locked while it lives. If
+// the owner is not the process that took the step, as with the first process of a
+// container, the file names it instead.
 type owner struct {
 	name    string   // of the file, in the root
 	file    *os.File // which is locked
@@ -33,7 +33,8 @@ type owner struct {
 	Process *process `json:"process,omitempty"`
 }
 
-// newOwner returns the owner of a new step, which is a process or, for 0, this one.
+// newOwner returns the owner of a new step: the process pid, or this process for
+// 0.
 func newOwner(pid int) (o *owner, err error) {
 	token := rand.Text()[:12]
 	o = &owner{name: path.Join(path.Dir(installer.RecordPath), ownerPrefix+token+ownerSuffix), Source: "run " + token}
@@ -55,7 +56,8 @@ func (o *owner) write(r *rootfs.Overlay) error {
 	return err
 }
 
-// hold locks the file of the owner until this process ends, if that is the owner.
+// hold locks the file of the owner until this process ends, if this process is the
+// owner.
 func (o *owner) hold(root string) (err error) {
 	if o.Process != nil {
 		return nil
@@ -63,7 +65,7 @@ func (o *owner) hold(root string) (err error) {
 	if o.file, err = o.open(root); err != nil {
 		return err
 	}
-	_ = unix.Flock(int(o.file.Fd()), unix.LOCK_EX|unix.LOCK_NB) // where there are no locks nothing is cleared either
+	_ = unix.Flock(int(o.file.Fd()), unix.LOCK_EX|unix.LOCK_NB) // without locks Clear clears no step either
 	return nil
 }
 
@@ -73,8 +75,8 @@ func (o *owner) release() {
 	}
 }
 
-// lives reports whether the owner of a step lives. A file that cannot be asked is
-// taken to be of one that does.
+// lives reports whether the owner of a step lives. If its file cannot be read, the
+// owner counts as alive.
 func (o *owner) lives(root string) bool {
 	if o.Process != nil {
 		return o.Process.lives()
@@ -123,8 +125,7 @@ func ownersIn(r *rootfs.Overlay) ([]*owner, error) {
 	return owners, nil
 }
 
-// Clear takes the steps of those who do not live any more out of a root, and
-// returns how many there were.
+// Clear takes the steps of dead owners out of a root, and returns their number.
 func Clear(ctx context.Context, opt Options) (cleared int, err error) {
 	left, err := anyLeft(opt.Root)
 	if err != nil || !left {
@@ -137,7 +138,7 @@ func Clear(ctx context.Context, opt Options) (cleared int, err error) {
 	return cleared, err
 }
 
-// Withdraw does what [Clear] does as part of an edit of the root.
+// Withdraw does the same as [Clear], within an edit of the root.
 func Withdraw(r *rootfs.Overlay, opt Options) (cleared int, err error) {
 	owners, err := ownersIn(r)
 	if err != nil {
@@ -158,8 +159,8 @@ func Withdraw(r *rootfs.Overlay, opt Options) (cleared int, err error) {
 	return cleared, nil
 }
 
-// anyLeft reports whether a root has a step whose owner does not live. Where there
-// are no steps it reads one directory.
+// anyLeft reports whether a root has a step of a dead owner. In a root without
+// steps it reads only one directory.
 func anyLeft(root string) (bool, error) {
 	r, closer, err := rootfs.ReadOnly(root)
 	if err != nil {

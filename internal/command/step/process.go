@@ -8,13 +8,13 @@ import (
 	"strconv"
 )
 
-// process names a process of this machine for ever: numbers are used again, and
-// another container has its own.
+// process identifies a process of this machine for ever. A number alone does not:
+// the kernel reuses numbers, and each container has its own.
 type process struct {
 	PID       int    `json:"pid"`
-	Start     string `json:"start"`     // as /proc/PID/stat has it
-	Namespace string `json:"namespace"` // in which it has the number
-	Boot      string `json:"boot"`      // of the machine since when
+	Start     string `json:"start"`     // from /proc/PID/stat
+	Namespace string `json:"namespace"` // the PID namespace of the number
+	Boot      string `json:"boot"`      // the boot of the machine
 }
 
 func processOf(pid int) (*process, error) {
@@ -25,8 +25,8 @@ func processOf(pid int) (*process, error) {
 	return p, nil
 }
 
-// lives reports whether a process lives. Where that cannot be seen from here, it
-// is taken to.
+// lives reports whether a process lives. A process that cannot be seen from here
+// counts as alive.
 func (p *process) lives() bool {
 	switch now := boot(); {
 	case now != "" && now != p.Boot:
@@ -37,14 +37,14 @@ func (p *process) lives() bool {
 	return p.Start == startOf(p.PID)
 }
 
-// startOf returns when a process started, "" where there is none, or none but its
-// name: nobody has waited for it.
+// startOf returns the start time of a process. It returns "" if the process does
+// not exist, or is a zombie that its parent has not awaited.
 func startOf(pid int) string {
 	data, err := fs.ReadFile(os.DirFS("/proc"), strconv.Itoa(pid)+"/stat")
 	if err != nil {
 		return ""
 	}
-	fields := bytes.Fields(data[bytes.LastIndexByte(data, ')')+1:]) // behind the name, which may have blanks
+	fields := bytes.Fields(data[bytes.LastIndexByte(data, ')')+1:]) // after the name, which may hold blanks
 	if len(fields) < 20 || string(fields[0]) == "Z" {
 		return ""
 	}

@@ -1,10 +1,10 @@
-// Package step makes a root trust more CAs for the time of one command, in the
-// root's own stores, and takes them out again so that an engine which compares
-// files with the layer below finds what the command did, and nothing else.
+// Package step makes a root trust more CAs for the time of one command. It edits
+// the root's own stores and restores them afterwards. An engine that compares
+// files with the layer below then finds only the changes of the command.
 //
-// Start with [Enter], which returns the [Step] to leave. What undoes a step is the
-// ordinary record in the root, under a source of its own; a file beside the record
-// says who lives off it. [Clear] undoes the steps of those who do not live.
+// Start with [Enter], which returns the [Step] to leave. The ordinary record in
+// the root undoes a step: each step has a source of its own. A file beside the
+// record names the owner of the step. [Clear] undoes the steps of dead owners.
 package step
 
 import (
@@ -20,25 +20,25 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// Options say where a step is taken.
+// Options say where and how to take a step.
 type Options struct {
 	Root   string // directory of the root
-	Owner  int    // process that lives off the step; 0 is this one
+	Owner  int    // the process that needs the step; 0 is this one
 	Update rootfs.Options
 	Stores installer.Options
 }
 
-// Step is a root that trusts more than before.
+// Step is a root that trusts more CAs than before.
 type Step struct {
 	opt   Options
 	owner *owner
-	alone bool            // no other step was on this root when this one began, nor when it ended
-	kept  map[string]kept // what Enter changed, and the directories above, by name
-	tool  bool            // the root had the tool of ca-certificates
+	alone bool            // no other step was on this root when this one began or ended
+	kept  map[string]kept // the names that Enter changed, and the directories above
+	tool  bool            // the root had update-ca-certificates
 }
 
-// Enter installs sources into the stores of a root. The report is what
-// [installer.Install] says of them.
+// Enter installs sources into the stores of a root. The report is the report of
+// [installer.Install].
 func Enter(ctx context.Context, opt Options, sources []installer.Source) (_ *Step, report *installer.Report, err error) {
 	s := &Step{opt: opt}
 	if s.owner, err = newOwner(opt.Owner); err != nil {
@@ -46,7 +46,7 @@ func Enter(ctx context.Context, opt Options, sources []installer.Source) (_ *Ste
 	}
 	named := slices.Clone(sources)
 	for i := range named {
-		named[i].Name = s.owner.Source // what others installed from a source of the same name is theirs
+		named[i].Name = s.owner.Source // a source of the same name may belong to an earlier install
 	}
 	err = s.update(ctx, func(r *rootfs.Overlay) (err error) {
 		others, err := ownersIn(r)
@@ -71,8 +71,8 @@ func Enter(ctx context.Context, opt Options, sources []installer.Source) (_ *Ste
 	return s, report, nil
 }
 
-// settle gives what Enter changed the times that it had, and remembers what it
-// looks like then. The owner is held before anyone else can look for it.
+// settle restores the times of the names that Enter changed, and remembers their
+// state. It locks the file of the owner before another process can look for it.
 func (s *Step) settle() error {
 	if err := s.owner.hold(s.opt.Root); err != nil {
 		return err
@@ -94,14 +94,14 @@ func (s *Step) settle() error {
 	})
 }
 
-// Leave takes out of the root what Enter put in. What the command did to the root
-// stays. It must run even if the command was interrupted.
+// Leave takes the CAs of Enter out of the root. It keeps the changes that the
+// command made. It must run even if the command was interrupted.
 func (s *Step) Leave(ctx context.Context) error {
 	defer s.owner.release()
 	var now map[string]*status
 	edit := func(r *rootfs.Overlay) error {
 		return in(s.opt.Root, func(t tree) error {
-			now = s.look(t) // while no other step is under way
+			now = s.look(t) // no other step is under way here
 			if err := s.undo(r, now); err != nil {
 				return err
 			}
@@ -117,7 +117,7 @@ func (s *Step) Leave(ctx context.Context) error {
 	})
 }
 
-// look returns what there is now of what Enter changed.
+// look returns the present state of the names that Enter changed.
 func (s *Step) look(t tree) map[string]*status {
 	now := map[string]*status{}
 	for name := range s.kept {
@@ -126,7 +126,7 @@ func (s *Step) look(t tree) map[string]*status {
 	return now
 }
 
-// lookAtChanges adds to now what else Leave is about to change, with the
+// lookAtChanges adds to now the other names that Leave will change, and the
 // directories above.
 func (s *Step) lookAtChanges(t tree, r *rootfs.Overlay, now map[string]*status) {
 	for c := range r.Changes() {
@@ -138,8 +138,8 @@ func (s *Step) lookAtChanges(t tree, r *rootfs.Overlay, now map[string]*status) 
 	}
 }
 
-// undo takes the step out of the stores. Names that nobody has touched since
-// Enter get their old bytes back; if that is all of them, nothing is parsed.
+// undo takes the step out of the stores. A name that is unchanged since Enter gets
+// its old bytes back. If all are unchanged, undo parses no store.
 func (s *Step) undo(r *rootfs.Overlay, now map[string]*status) error {
 	others, err := ownersIn(r)
 	if err != nil {
@@ -162,14 +162,15 @@ func (s *Step) undo(r *rootfs.Overlay, now map[string]*status) error {
 	return s.removeEmpty(r, now)
 }
 
-// withdraw takes what is recorded from the source of a step out of all stores.
+// withdraw takes everything that is recorded for the source of a step out of all
+// stores.
 func withdraw(r *rootfs.Overlay, stores installer.Options, o *owner) error {
 	stores.Stores, stores.Sync, stores.Append = nil, false, false
 	_, err := installer.Remove(r, installer.Selection{Sources: []string{o.Source}}, stores)
 	return err
 }
 
-// touched reports whether anyone has changed what Enter changed.
+// touched reports whether a file that Enter changed has changed again.
 func (s *Step) touched(now map[string]*status) bool {
 	for name, k := range s.kept {
 		if !k.Directory && !k.After.same(now[name]) {
@@ -179,10 +180,10 @@ func (s *Step) touched(now map[string]*status) bool {
 	return false
 }
 
-// putBack makes every name that nobody touched what it was. A new name that was
-// given another meaning stays: a hash link of someone else's has moved up to it. So
-// does a link to somebody's anchor where the distribution's tool has run: it found
-// the link that it would have made.
+// putBack restores every name that is unchanged since Enter. Two kinds of new
+// names stay. The first is a name with a new meaning: a hash link of another CA
+// has moved up to it. The second is a link to another's anchor, after the
+// distribution's tool has run: the tool would have made this link.
 func (s *Step) putBack(r *rootfs.Overlay, now map[string]*status) error {
 	remade := s.remade(now)
 	given := map[string]bool{}
@@ -211,8 +212,8 @@ func (s *Step) putBack(r *rootfs.Overlay, now map[string]*status) error {
 	return nil
 }
 
-// remade reports whether the distribution's tool has run: it puts a new bundle in
-// the place of the old one, whatever has changed.
+// remade reports whether the distribution's tool has run. It replaces the bundle
+// by a new file even if nothing has changed.
 func (s *Step) remade(now map[string]*status) bool {
 	for name, k := range s.kept {
 		if is := now[name]; is != nil && k.Data != nil && is.Ino != k.After.Ino && bytes.Contains(k.Data, []byte("-----BEGIN")) {
@@ -227,8 +228,8 @@ func leadsToFile(r *rootfs.Overlay, name string) bool {
 	return err == nil
 }
 
-// removeDir removes a directory that Enter made, unless the command has put
-// something into it, or would have made it.
+// removeDir removes a directory that Enter made. It keeps the directory if the
+// command has put files into it, or would have made it.
 func (s *Step) removeDir(r *rootfs.Overlay, name string) error {
 	if name == installer.LocalAnchors && !s.tool && installer.HasUpdateTool(r) {
 		return nil
@@ -237,9 +238,9 @@ func (s *Step) removeDir(r *rootfs.Overlay, name string) error {
 	return err
 }
 
-// removeEmpty removes the directory of the record where nothing is left in it, and
-// Enter made it or the command has removed the record: with the file of the owner
-// in it, it could not remove the directory.
+// removeEmpty removes the empty directory of the record if Enter made it, or if
+// the command has removed the record. The command could not remove the directory,
+// because the file of the owner was in it.
 func (s *Step) removeEmpty(r *rootfs.Overlay, now map[string]*status) error {
 	removed := s.kept[installer.RecordPath].Before != nil && now[installer.RecordPath] == nil
 	for dir := path.Dir(s.owner.name); dir != "." && (s.kept[dir].made() || removed); dir = path.Dir(dir) {
@@ -251,7 +252,7 @@ func (s *Step) removeEmpty(r *rootfs.Overlay, now map[string]*status) error {
 	return nil
 }
 
-// removeIfEmpty removes a directory in which nothing is, and reports whether it did.
+// removeIfEmpty removes an empty directory, and reports whether it did.
 func removeIfEmpty(r *rootfs.Overlay, dir string) (gone bool, err error) {
 	entries, err := r.ReadDir(dir)
 	if err != nil || len(entries) > 0 {
@@ -268,8 +269,9 @@ func ignoreMissing(err error) error {
 	return err
 }
 
-// writeThrough writes what a file is to become into the file itself, where the
-// command has made another name of it: both are the same file without us too.
+// writeThrough writes the new content into the file itself if the command has
+// given the file a second name. Both names must stay one file, as without the
+// step.
 func (s *Step) writeThrough(ctx context.Context, edit func(*rootfs.Overlay) error) error {
 	return in(s.opt.Root, func(t tree) error {
 		now := s.look(t)
@@ -294,10 +296,11 @@ func (s *Step) writeThrough(ctx context.Context, edit func(*rootfs.Overlay) erro
 	})
 }
 
-// restore gives what Leave changed the times that it had: those of before the step
-// where nobody has written it since, else those that the command left. Where a
-// name of the step stays, or a directory had others, the command would have made
-// it, and so have changed the directory above.
+// restore sets the times of the names that Leave changed. A name that was not
+// written since Enter gets its time from before the step; another name gets the
+// time that the command left. A name of the step that stays, or a directory whose
+// time has changed, counts as made by the command: the directory above then gets
+// the time of that change.
 func (s *Step) restore(t tree, now map[string]*status) error {
 	var errs []error
 	written := map[string]*status{}
@@ -337,7 +340,8 @@ func (s *Step) update(ctx context.Context, edit func(*rootfs.Overlay) error, com
 	return err
 }
 
-// deepestFirst returns names so that what is in a directory comes before it.
+// deepestFirst sorts names so that the content of a directory comes before the
+// directory.
 func deepestFirst(all map[string]kept) []string {
 	names := slices.Sorted(maps.Keys(all))
 	slices.Reverse(names)

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// tree is a root on the disk. The root of a container is somebody else's: no link
-// in it leads out of it.
+// tree is a root on the disk. The root of a container is untrusted: no link in it
+// leads outside.
 type tree struct{ *os.Root }
 
 // in runs f on the tree of a root.
@@ -22,7 +22,7 @@ func in(root string, f func(tree) error) error {
 	return f(tree{r})
 }
 
-// look returns the status of a name, nil where there is none.
+// look returns the status of a name, or nil if it does not exist.
 func (t tree) look(name string) *status {
 	var st unix.Stat_t
 	if t.within(name, func(dir int, base string) error { return unix.Fstatat(dir, base, &st, unix.AT_SYMLINK_NOFOLLOW) }) != nil {
@@ -31,7 +31,7 @@ func (t tree) look(name string) *status {
 	return (*status)(&st)
 }
 
-// setTimes sets when a name was read and written last.
+// setTimes sets the times of the last read and the last write of a name.
 func (t tree) setTimes(name string, times *status) error {
 	return t.within(name, func(dir int, base string) error {
 		at := []unix.Timespec{times.Atim, times.Mtim}
@@ -42,8 +42,7 @@ func (t tree) setTimes(name string, times *status) error {
 	})
 }
 
-// within runs f on the directory that a name is in, and what the name is called
-// there.
+// within runs f on the directory of a name, with the last element of the name.
 func (t tree) within(name string, f func(dir int, base string) error) error {
 	dir, err := t.Open(path.Dir(name))
 	if err != nil {
@@ -53,7 +52,7 @@ func (t tree) within(name string, f func(dir int, base string) error) error {
 	return f(int(dir.Fd()), path.Base(name))
 }
 
-// overwrite writes data into the file that a name is.
+// overwrite replaces the content of a file, and keeps the file.
 func (t tree) overwrite(name string, data []byte) error {
 	f, err := t.open(name, os.O_WRONLY|os.O_TRUNC)
 	if err != nil {
@@ -66,7 +65,7 @@ func (t tree) overwrite(name string, data []byte) error {
 	return f.Close()
 }
 
-// open opens a file, whatever it is, without waiting.
+// open opens a file of any kind without waiting.
 func (t tree) open(name string, flag int) (*os.File, error) {
 	return t.OpenFile(name, flag|unix.O_NONBLOCK|unix.O_NOFOLLOW, 0)
 }
