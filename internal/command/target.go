@@ -18,7 +18,7 @@ type targetOptions struct {
 	root, output string
 	dryRun       bool
 	lockTimeout  time.Duration
-	javaPassword string // file that holds it
+	javaPassword string // file with the password
 	user         bool   // macOS: the login keychain
 	hooks        string
 	fsync        string
@@ -37,13 +37,13 @@ func (o *targetOptions) flags() []cli.Flag {
 	}
 }
 
-// hookModes say whether hooks are run.
+// hookModes say whether hooks run.
 var hookModes = choices[bool]{{"auto", true}, {"none", false}}
 
-// live reports whether the root is the one that this process runs on.
+// live reports whether the target is the root of the running system.
 func (o *targetOptions) live() bool { return o.root == "/" && o.output == "" }
 
-// installer returns opt with what package installer is to know of the target.
+// installer adds the target to the options of package installer.
 func (o *targetOptions) installer(ctx context.Context, p *printer, opt installer.Options) (_ installer.Options, err error) {
 	if o.live() {
 		opt.Live, opt.Environ = true, p.env.withoutRun()
@@ -58,7 +58,7 @@ func (o *targetOptions) installer(ctx context.Context, p *printer, opt installer
 	return opt, err
 }
 
-// keychain returns the trust store of a Mac, where that is what is edited, and
+// keychain returns the trust store of a Mac, if the target is its own system, and
 // the directory of the record.
 func (o *targetOptions) keychain(p *printer) (k *installer.Keychain, dir string, err error) {
 	k = &installer.Keychain{Tool: "security", DryRun: o.dryRun}
@@ -74,16 +74,16 @@ func (o *targetOptions) keychain(p *printer) (k *installer.Keychain, dir string,
 		k.Home = p.env["HOME"]
 		dir = filepath.Join(k.Home, "Library/Application Support/certgraft")
 		if _, err = os.Stat(dir); isMissing(err) && o.dryRun {
-			return k, k.Home, nil // which has no record either
+			return k, k.Home, nil // the keychain has no record either
 		}
 		return k, dir, os.MkdirAll(dir, 0o755)
 	}
 	return k, "/", nil
 }
 
-// edit runs edit on the root, without what runs left in it that were killed, and
-// commits what it changed. On a Mac's own system
-// edit is given its keychain, elsewhere nil.
+// edit runs edit on the root and commits the changes. First it clears the steps
+// that killed runs left in the root. On the own system of a Mac edit gets the
+// keychain, elsewhere nil.
 func (o *targetOptions) edit(ctx context.Context, p *printer, edit func(*installer.Keychain, *rootfs.Overlay) error) (*rootfs.Result, error) {
 	k, dir, err := o.keychain(p)
 	if err != nil {

@@ -54,8 +54,8 @@ func verifyCommand(p *printer) *cli.Command {
 	}
 }
 
-// oneServer returns the server that arguments name. One of libpq's strings that
-// stands without quotes is several.
+// oneServer returns the server that the arguments name. A connection string of
+// libpq without quotes gives several arguments.
 func oneServer(args []string) (string, error) {
 	for _, arg := range args[1:] {
 		if !strings.Contains(arg, "=") || !strings.Contains(args[0], "=") {
@@ -114,7 +114,7 @@ func (o *verifyOptions) run(ctx context.Context, p *printer, arg string) error {
 	return verdictStatus(result.Verdict)
 }
 
-// hearing is what a server said, and what it is judged by.
+// hearing is the answer of a server, and the lists to judge it by.
 type hearing struct {
 	p         *printer
 	session   *probe.Session
@@ -123,7 +123,7 @@ type hearing struct {
 	now       time.Time
 }
 
-// hearing returns one for which the server has yet to be asked.
+// hearing returns a hearing before the server is asked.
 func (o *verifyOptions) hearing(ctx context.Context, p *printer, now time.Time) (h hearing, err error) {
 	files := catalogFiles(o.trust.fetch.catalog)
 	h = hearing{p: p, now: now}
@@ -141,7 +141,7 @@ func (h hearing) distrusted(c *certs.Certificate) string {
 	return ""
 }
 
-// judge says whether the readers that are asked would talk to the server.
+// judge says whether the asked readers would trust the server.
 func (h hearing) judge(t *trust) verifyResult {
 	c := readers.Case{Sent: h.session.Sent(), Host: h.session.Target.ServerName, At: h.now}
 	j := t.ask(c, t.as)
@@ -173,7 +173,7 @@ func (h hearing) judge(t *trust) verifyResult {
 	return result
 }
 
-// connection returns what to connect to, and how.
+// connection returns the server and how to connect to it.
 func (o *verifyOptions) connection(ctx context.Context, p *printer, arg string) (probe.Target, probe.Options, error) {
 	opt := probe.Options{Timeout: o.timeout}
 	target, err := probe.ParseTarget(arg, o.starttls)
@@ -213,8 +213,8 @@ func (o *verifyOptions) resolve(ctx context.Context, p *printer, target probe.Ta
 	return found, nil
 }
 
-// proxyFor returns the proxy that is named, or for https the one that the
-// environment names.
+// proxyFor returns the proxy of --proxy. For https without the flag it returns the
+// proxy of the environment.
 func (o *verifyOptions) proxyFor(p *printer, target probe.Target) (*url.URL, error) {
 	switch {
 	case o.proxy == "none", o.proxy == "" && target.Protocol.Name != "tls":
@@ -237,7 +237,7 @@ func (o *verifyOptions) proxyFor(p *printer, target probe.Target) (*url.URL, err
 	return proxy, nil
 }
 
-// save writes what the server sent as PEM.
+// save writes the certificates of the server as PEM.
 func (o *verifyOptions) save(session *probe.Session, result *verifyResult) error {
 	if o.saveChain == "" {
 		return nil
@@ -257,8 +257,8 @@ func (o *verifyOptions) save(session *probe.Session, result *verifyResult) error
 	return nil
 }
 
-// verdictStatus returns the error that makes a verdict the exit status. The
-// result has said it all.
+// verdictStatus returns the error for the exit status of a verdict. The result has
+// already told the verdict.
 func verdictStatus(v probe.Verdict) error {
 	switch v.Status {
 	case probe.Trusted:

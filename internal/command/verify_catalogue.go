@@ -11,7 +11,7 @@ import (
 	"github.com/certgraft/certgraft/probe"
 )
 
-// known yields the certificates of every bundle in the catalogue: of each those in
+// known yields the certificates of each bundle in the catalogue: first those in
 // this program, then those of which it has only name and fingerprint.
 func known(catalogue *bundles.Catalogue) iter.Seq[probe.Known] {
 	return func(yield func(probe.Known) bool) {
@@ -33,8 +33,8 @@ func known(catalogue *bundles.Catalogue) iter.Seq[probe.Known] {
 	}
 }
 
-// hinted adds to the cure of an unknown CA the providers that the server looks to be
-// one of. A name proves nothing: the hint is a place to look.
+// hinted adds to the cure of an unknown CA the providers that the server seems to
+// belong to. A name proves nothing: the hint only says where to look.
 func hinted(report *probe.Report, catalogue *bundles.Catalogue) {
 	switch report.Verdict.Cause {
 	case probe.SelfSigned, probe.UntrustedRoot, probe.UnknownIssuer, probe.MissingIntermediate, probe.PartialChain, probe.Interception:
@@ -59,8 +59,8 @@ func hinted(report *probe.Report, catalogue *bundles.Catalogue) {
 	}
 }
 
-// newest returns when the catalogue was last looked after: a clock that shows
-// an earlier time is wrong.
+// newest returns the date of the last check of the catalogue. A clock before this
+// date is wrong.
 func newest(catalogue *bundles.Catalogue) time.Time {
 	var last time.Time
 	for provider := range catalogue.All() {

@@ -9,8 +9,8 @@ import (
 	"github.com/certgraft/certgraft/probe"
 )
 
-// fleet says of each image of a list whether its programs would trust the server,
-// to which it connects once.
+// fleet says for each image of a list whether its programs would trust the server.
+// It connects to the server once.
 func (o *verifyOptions) fleet(ctx context.Context, p *printer, arg string) error {
 	now, err := p.env.now()
 	if err != nil {
@@ -56,8 +56,8 @@ func (o *verifyOptions) fleet(ctx context.Context, p *printer, arg string) error
 	})
 }
 
-// server reports on the server what is true whatever an image trusts. It is an
-// error if that settles the matter: no image need be read then.
+// server reports the part of the verdict that no image changes. It returns an
+// error if that part decides: then no image need be read.
 func (o *verifyOptions) server(h hearing) error {
 	result := h.judge(o.trust.newTrust())
 	if err := o.save(h.session, &result); err != nil {
@@ -82,7 +82,7 @@ func (o *verifyOptions) server(h hearing) error {
 	return verdictStatus(result.Verdict)
 }
 
-// server writes who answered.
+// server writes the address of the server.
 func (r verifyResult) server(w io.Writer) {
 	fmt.Fprintf(w, "%s, %s\n", r.address(), r.Protocol)
 	if r.Saved != "" {
@@ -90,7 +90,7 @@ func (r verifyResult) server(w io.Writer) {
 	}
 }
 
-// line writes what an image of a list would make of the server.
+// line writes the verdict of one image of a list.
 func (r verifyResult) line(w io.Writer) {
 	fmt.Fprintf(w, "%s: ", r.Trust.Root)
 	r.verdictText(w)

@@ -11,8 +11,9 @@ import (
 	"github.com/certgraft/certgraft/probe"
 )
 
-// listed says which readers would not notice that a chain leads through a CA that
-// nobody should trust, and which CAs of it others trust for older certificates alone.
+// listed writes lines about the CAs of the chain that lists of distrusted CAs
+// name: which readers would not notice a distrusted CA, and which CAs other
+// programs trust only for older certificates.
 func (h hearing) listed(t *trust, j jury, report *probe.Report) (lines []string) {
 	chain := j.verdict().Chain
 	for _, c := range chain {
@@ -28,7 +29,7 @@ func (h hearing) listed(t *trust, j jury, report *probe.Report) (lines []string)
 	return lines
 }
 
-// unnoticed names the readers that trust the chain by their own rules.
+// unnoticed names the readers whose own rules trust the chain.
 func unnoticed(t *trust, j jury, l *bundles.Distrust) string {
 	var names []string
 	for _, o := range j.opinions {
@@ -49,7 +50,7 @@ func unnoticed(t *trust, j jury, l *bundles.Distrust) string {
 	return fmt.Sprintf("%s would not notice: the CA is in what is read; %s takes it out", words.Some(names, 5), take)
 }
 
-// limited says what a date has to do with a server's certificate.
+// limited compares the date of a list with the server's certificate.
 func limited(l *bundles.Distrust, c, leaf *certs.Certificate) string {
 	day, _, _ := strings.Cut(l.After, "T")
 	after, err := time.Parse(time.RFC3339, l.After)

@@ -13,14 +13,14 @@ import (
 	"github.com/certgraft/certgraft/readers"
 )
 
-// allReaders asks every reader that is found.
+// allReaders asks every reader of the root.
 const allReaders = "all"
 
 func asFlag(to *cli.StringSlice) cli.Flag {
 	return wordsFlag{&cli.StringSliceFlag{Name: "as", Category: targetFlags, Usage: "have the reader `ID` decide, ID/RELEASE for a release of it, all for every one that is found (default: openssl)", Destination: to}, append(readerIDs(), allReaders)}
 }
 
-// checkReaders refuses ids that no reader has.
+// checkReaders refuses unknown ids of readers.
 func checkReaders(ids []string) error {
 	for _, id := range ids {
 		name, _, _ := strings.Cut(id, "/")
@@ -43,24 +43,24 @@ func readerIDs() (ids []string) {
 	return ids
 }
 
-// opinion is what a reader makes of a server.
+// opinion is the decision of one reader on a server.
 type opinion struct {
 	readers.Instance
 	readers.Decision
 
-	asked bool // its refusal makes the verdict
+	asked bool // its refusal decides the verdict
 }
 
-// jury is what the readers say that are asked, and the others that are found.
+// jury is the opinions of the asked readers, and of the others in the root.
 type jury struct {
 	opinions []opinion
-	first    int // whose opinion the verdict is
+	first    int // the opinion that is the verdict
 
-	excused []string // who is not asked, since what it reads is not known
+	excused []string // readers that were not asked, because none of their stores exists
 }
 
-// ask has the readers decide. Those of --as are asked, or the default reader; the others
-// that are found are heard.
+// ask lets the readers decide. The asked readers are those of --as, or the default
+// reader. The other readers of the root only give their opinion.
 func (t *trust) ask(c readers.Case, as []string) jury {
 	var j jury
 	c.With = t.with
@@ -93,8 +93,8 @@ func (t *trust) ask(c readers.Case, as []string) jury {
 	return j
 }
 
-// cured adds the command that puts the root into a runtime's own store, where the default
-// reader has it.
+// cured sets the cure of a Java runtime that lacks a root which the default reader
+// has: the command that puts the root into the runtime's own store.
 func (t *trust) cured(i readers.Instance, d readers.Decision, c readers.Case) readers.Decision {
 	lacks := d.Cause == readers.Untrusted || d.Cause == readers.SelfSigned
 	if i.ID != "java" || !lacks || len(c.Bundle) == 0 || t.at == nil {
@@ -108,8 +108,8 @@ func (t *trust) cured(i readers.Instance, d readers.Decision, c readers.Case) re
 	return d
 }
 
-// excuse does not count, of all readers, those that cannot tell: psql reads no store that
-// nobody names.
+// excuse drops the readers without an opinion if all readers are asked. psql is
+// one: it reads no store unless somebody names one.
 func (j *jury) excuse() {
 	if !slices.ContainsFunc(j.opinions, func(o opinion) bool { return !o.Blind }) {
 		return
@@ -122,8 +122,8 @@ func (j *jury) excuse() {
 	}
 }
 
-// decisive returns whose opinion the verdict is: the first of those asked that refuses,
-// else the first that cannot tell, else the first.
+// decisive returns the opinion that is the verdict: the first asked reader that
+// refuses, else the first asked reader without an opinion, else the first reader.
 func (j jury) decisive() int {
 	blind := 0
 	for n, o := range j.opinions {
@@ -138,7 +138,7 @@ func (j jury) decisive() int {
 	return blind
 }
 
-// asked names those whose word counts.
+// asked names the asked readers.
 func (j jury) asked() (names []string) {
 	for _, o := range j.opinions {
 		if o.asked {
@@ -148,8 +148,8 @@ func (j jury) asked() (names []string) {
 	return names
 }
 
-// unread says what the reader that refuses does not read of its places, where that is
-// no damage in a line.
+// unread names the files that the refusing reader ignores as a whole, without a
+// damaged line.
 func (j jury) unread() (lines []string) {
 	o := j.verdict()
 	if o.Cause != readers.Untrusted && o.Cause != readers.SelfSigned {
@@ -166,7 +166,7 @@ func (j jury) unread() (lines []string) {
 // verdict is the opinion that decides.
 func (j jury) verdict() opinion { return j.opinions[j.first] }
 
-// others says in lines what the other readers decide that decide otherwise.
+// others writes lines about the readers that decide otherwise than the verdict.
 func (j jury) others() (lines []string) {
 	decided := j.verdict()
 	var differ []opinion
@@ -188,8 +188,7 @@ func (j jury) others() (lines []string) {
 	return lines
 }
 
-// sentence says of readers that they trust or refuse; why begins with "+" if they
-// trust.
+// sentence says that readers trust or refuse. Why begins with "+" if they trust.
 func sentence(only, whose string, one bool, why string) string {
 	how, trusts := strings.CutPrefix(why, "+")
 	switch {
@@ -203,8 +202,9 @@ func sentence(only, whose string, one bool, why string) string {
 	return whose + " refuse: " + how
 }
 
-// why is where the reader that trusts has the root from; the damage that keeps it from
-// loading, where that may be the reason; else what it says of the chain, with what cures it.
+// why explains an opinion. For a reader that trusts it is the source of the root.
+// For a reader that refuses it is a damage that may hide the root, else the
+// reader's judgement of the chain and its cure.
 func (o opinion) why() string {
 	if o.Trusted {
 		return "+" + o.from()
@@ -218,7 +218,7 @@ func (o opinion) why() string {
 	return o.Text
 }
 
-// harm is a damage over which the reader loses a file.
+// harm returns a damage for which the reader ignores a whole file.
 func (o opinion) harm() *readers.Damage {
 	for _, d := range o.Damage {
 		if d.All && d.Line > 0 {
@@ -251,8 +251,9 @@ func (o opinion) name() string {
 	return name
 }
 
-// only names the variables whose files make a server trusted that no reader trusts which was
-// found: what reads them is known by the variable alone.
+// only names the variables whose files would make the server trusted, although no
+// reader of the root trusts it. Programs may read such a file by the variable
+// alone.
 func (t *trust) only(c readers.Case, j jury) (lines []string) {
 	if j.verdict().Cause != readers.Untrusted && j.verdict().Cause != readers.SelfSigned || t.at == nil {
 		return nil
@@ -268,7 +269,7 @@ func (t *trust) only(c readers.Case, j jury) (lines []string) {
 	return lines
 }
 
-// reads reports whether a reader that trusts has the root from the same file.
+// reads reports whether a trusting reader has the root from the same file.
 func (j jury) reads(d readers.Decision) bool {
 	top := d.Chain[len(d.Chain)-1].Fingerprint()
 	return slices.ContainsFunc(j.opinions, func(o opinion) bool {
@@ -276,13 +277,13 @@ func (j jury) reads(d readers.Decision) bool {
 	})
 }
 
-// readerResult is the JSON of what a reader decides.
+// readerResult is the JSON of a reader's decision.
 type readerResult struct {
 	ID      string         `json:"id"`
 	Title   string         `json:"title"`
 	Release string         `json:"release,omitzero"`
 	Path    string         `json:"path,omitzero"`
-	Asked   bool           `json:"asked"`   // its word makes the verdict
+	Asked   bool           `json:"asked"`   // its opinion decides the verdict
 	Verdict string         `json:"verdict"` // trusted, not trusted or undecided
 	Cause   readers.Cause  `json:"cause,omitzero"`
 	Text    string         `json:"text,omitzero"`
@@ -294,7 +295,7 @@ type damageResult struct {
 	Path string `json:"path"`
 	Line int    `json:"line,omitzero"`
 	Why  string `json:"why"`
-	All  bool   `json:"all"` // nothing of the file is read
+	All  bool   `json:"all"` // no certificate of the file is read
 }
 
 func (j jury) result() (all []readerResult) {
@@ -314,7 +315,7 @@ func (j jury) result() (all []readerResult) {
 	return all
 }
 
-// whom says in words who trusts, where it is not the default reader.
+// whom names the one who trusts, with the reader if --as names it.
 func (t *trust) whom(o opinion) string {
 	if len(t.as) == 0 || t.root == "" {
 		return t.whose
@@ -322,7 +323,7 @@ func (t *trust) whom(o opinion) string {
 	return o.name() + " of " + t.whose
 }
 
-// noStore says why a reader has nothing to judge by, "" if it has.
+// noStore says that a reader has no store to judge by, or returns "".
 func (t *trust) noStore(o opinion) string {
 	switch {
 	case !o.Blind:
@@ -342,8 +343,8 @@ func (o opinion) setting() string {
 	return o.Cure
 }
 
-// repairing is a command that installs what the root has already: any install repairs the
-// files that it edits.
+// repairing is a command that installs a CA which the root already has. Each
+// install repairs the files that it edits.
 func (t *trust) repairing(o opinion) string {
 	source := "./ROOT.pem"
 	if o.harm() != nil && t.at != nil && t.at.image == (imageName{}) {

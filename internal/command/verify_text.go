@@ -23,10 +23,10 @@ type verifyResult struct {
 	Saved    string         `json:"savedChain,omitzero"`
 	Warnings []string       `json:"warnings"`
 
-	asked []string // whose word counts, where --as names them
+	asked []string // the readers whose opinion counts, if --as names them
 }
 
-// stepWords are the steps as people read them.
+// stepWords are the words for the steps.
 var stepWords = map[string]string{
 	"resolve": "name resolves", "connect": "port opens", "offer": "TLS is offered", "tls": "TLS works",
 	"chain": "chain is complete", "trust": "root is trusted", "dates": "dates", "purpose": "purpose", "strength": "strength", "name": "name matches",
@@ -71,7 +71,7 @@ func outcomeWord(o probe.Outcome) string {
 	return string(o)
 }
 
-// tree draws the chain, the root first.
+// tree draws the chain. The root comes first.
 func (r verifyResult) tree(w io.Writer) {
 	fmt.Fprintln(w, "chain:")
 	indent := "  "
@@ -101,7 +101,7 @@ func provenance(c probe.Certificate) string {
 	return strings.Join(words, ", ")
 }
 
-// verdictText writes the verdict in one line, and below it what to do.
+// verdictText writes the verdict in one line, and the cures below it.
 func (r verifyResult) verdictText(w io.Writer) {
 	v := r.Verdict
 	switch v.Status {

@@ -20,14 +20,14 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// trustOptions are the flags that say whose trust counts.
+// trustOptions are the flags that name the trusted CAs.
 type trustOptions struct {
 	fetch        fetchOptions
 	root         string
 	image        string
 	imageRoot    imageRootOptions
 	java         string // file of a trust store
-	javaPassword string // file that holds its password
+	javaPassword string // file with its password
 	with         cli.StringSlice
 	only         bool
 	as           cli.StringSlice
@@ -43,24 +43,24 @@ func (o *trustOptions) flags() []cli.Flag {
 		&cli.BoolFlag{Name: "only", Category: targetFlags, Usage: "trust nothing but what --with names", Destination: &o.only},
 		asFlag(&o.as),
 	}
-	// The timeout of this command is the server's; downloads keep their own.
+	// The timeout of this command is for the server. Downloads keep their own.
 	o.fetch.timeout = time.Minute
 	flags = slices.Concat(flags, o.imageRoot.list.flags("trust, one after the other, what each image trusts", lookLine), o.imageRoot.flags())
 	return append(flags, slices.DeleteFunc(o.fetch.flags(), func(f cli.Flag) bool { return f.Names()[0] == "timeout" })...)
 }
 
-// trust is what is trusted, and by whom.
+// trust is the trusted CAs, and the readers that trust them.
 type trust struct {
-	readers  *readers.Root // of the root; of nothing with --only and --java
-	as       []string      // the readers whose word counts, none for the default one
-	with     *certs.Set    // of the --with sources, and of --java
+	readers  *readers.Root // of the root; no reader with --only or --java
+	as       []string      // readers whose opinion counts; none means the default one
+	with     *certs.Set    // CAs of --with and --java
 	whose    string        // in words
-	install  string        // the command that would add to it
+	install  string        // the command that would add a CA
 	root     string        // "" with --only
-	sources  []string      // --with
+	sources  []string      // the sources of --with
 	warnings []string
 
-	at *place // that is trusted, or nil
+	at *place // the trusted root, or nil
 }
 
 // load reads the stores of the root and the sources.
@@ -82,7 +82,7 @@ func (o *trustOptions) load(ctx context.Context, p *printer) (*trust, error) {
 	return t, nil
 }
 
-// check refuses flags that do not go together.
+// check refuses flags that exclude each other.
 func (o *trustOptions) check() error {
 	switch {
 	case o.only && len(o.with.Value()) == 0:
@@ -99,7 +99,7 @@ func (o *trustOptions) check() error {
 	return o.imageRoot.list.check()
 }
 
-// readers returns the ids of --as, which commas may separate.
+// readers returns the ids of --as, which may be separated by commas.
 func (o *trustOptions) readers() []string {
 	if ids := o.as.Value(); len(ids) > 0 {
 		return strings.Split(strings.Join(ids, ","), ",")
@@ -111,7 +111,7 @@ func (o *trustOptions) newTrust() *trust {
 	return &trust{readers: readers.Rules(), as: o.readers(), with: &certs.Set{}, sources: []string{}, warnings: []string{}}
 }
 
-// ofImage returns what the image of a list trusts, with what was loaded.
+// ofImage returns the trust of an image of a list, with the loaded bundles.
 func (o *trustOptions) ofImage(ctx context.Context, roots *imageRoots, at image.Location, loaded []*bundles.Bundle) (*trust, error) {
 	t := o.newTrust()
 	var err error
@@ -124,7 +124,7 @@ func (o *trustOptions) ofImage(ctx context.Context, roots *imageRoots, at image.
 	return t, nil
 }
 
-// several reports whether more than one flag says whose trust counts.
+// several reports whether more than one flag names the trusted CAs.
 func (o *trustOptions) several() bool {
 	n := 0
 	for _, given := range []bool{o.root != "/", o.image != "", o.java != "", o.imageRoot.list.given()} {
@@ -154,7 +154,7 @@ func (o *trustOptions) loadStores(ctx context.Context, p *printer, t *trust) err
 	return nil
 }
 
-// look finds the readers in the root, and reads what the default one needs.
+// look finds the readers of the root, and reads the files of the default one.
 func (t *trust) look() {
 	root, ok := t.at.root.(*rootfs.Overlay)
 	if !ok {
@@ -188,7 +188,7 @@ func (o *trustOptions) loadJava(ctx context.Context, t *trust) error {
 	return nil
 }
 
-// loadSources returns what --with names.
+// loadSources returns the sources of --with.
 func (o *trustOptions) loadSources(ctx context.Context, p *printer) ([]*bundles.Bundle, error) {
 	specs := o.with.Value()
 	if len(specs) == 0 {
@@ -202,7 +202,7 @@ func (o *trustOptions) loadSources(ctx context.Context, p *printer) ([]*bundles.
 	return bundles.Load(ctx, fetch, specs...)
 }
 
-// add has the certificates of sources trusted, too.
+// add makes the certificates of sources trusted too.
 func (t *trust) add(loaded []*bundles.Bundle) {
 	for _, b := range loaded {
 		t.sources = append(t.sources, b.Source)
@@ -215,8 +215,8 @@ func (t *trust) add(loaded []*bundles.Bundle) {
 	}
 }
 
-// words says whose trust it is, that of an image or of what else the flags name,
-// and how it would grow.
+// words sets the description of the trust, for an image or for the other flags,
+// and the command that would add a CA.
 func (o *trustOptions) words(t *trust, image string) {
 	t.install = "certgraft install"
 	switch {
@@ -229,7 +229,7 @@ func (o *trustOptions) words(t *trust, image string) {
 	case o.java != "":
 		t.whose = "the Java trust store " + o.java
 		t.install += " --stores java"
-		if base := filepath.Base(o.java); base != "cacerts" && base != "jssecacerts" { // what install edits
+		if base := filepath.Base(o.java); base != "cacerts" && base != "jssecacerts" { // install edits stores of these names
 			t.install = "certgraft bundle --with-system --format jks --output NEW.jks"
 		}
 	case o.root == "/":
@@ -238,7 +238,7 @@ func (o *trustOptions) words(t *trust, image string) {
 		t.whose = "the root " + o.root
 		t.install += " --root " + shellQuoted(o.root)
 	}
-	if o.fetch.catalog != "" { // which may have the bundle that is to be installed
+	if o.fetch.catalog != "" { // this catalogue may have the missing bundle
 		t.install += " --catalog " + shellQuoted(o.fetch.catalog)
 	}
 	if len(t.sources) > 0 {
@@ -253,14 +253,14 @@ func (t *trust) Close() {
 	}
 }
 
-// trustResult is the JSON of what is trusted.
+// trustResult is the JSON of the trusted CAs.
 type trustResult struct {
 	Root         string   `json:"root,omitzero"`
 	With         []string `json:"with"`
 	Certificates int      `json:"certificates"`
 }
 
-// result counts what the reader trusts that decides; all of it is read for that.
+// result counts the CAs that the deciding reader trusts. It reads all of them.
 func (t *trust) result(o opinion) trustResult {
 	held, _ := o.Load()
 	for c := range t.with.All() {

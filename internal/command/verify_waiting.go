@@ -10,7 +10,8 @@ import (
 	"github.com/certgraft/certgraft/readers"
 )
 
-// anchorDirs are where people put CAs for the distribution's tool, and what the tool is.
+// anchorDirs are the directories in which people put CAs for the distribution's
+// tool, with the name of the tool.
 var anchorDirs = []struct{ dir, tool string }{
 	{"usr/local/share/ca-certificates", "update-ca-certificates"},
 	{"etc/pki/ca-trust/source/anchors", "update-ca-trust"},
@@ -18,11 +19,11 @@ var anchorDirs = []struct{ dir, tool string }{
 	{"etc/pki/trust/anchors", "update-ca-certificates"},
 }
 
-// mostWaiting bounds the files that are looked into.
+// mostWaiting is the limit of files to read, 200.
 const mostWaiting = 200
 
-// waiting adds to the verdict the file with the CA where it lies for a tool that did
-// not take it.
+// waiting adds a line to the verdict if a file for the distribution's tool has the
+// missing CA: the tool has not run.
 func (t *trust) waiting(c readers.Case, v *probe.Verdict) {
 	if t.at == nil || !slices.Contains([]probe.Cause{probe.UntrustedRoot, probe.UnknownIssuer, probe.SelfSigned, probe.MissingIntermediate}, v.Cause) {
 		return
@@ -46,14 +47,14 @@ func (t *trust) waiting(c readers.Case, v *probe.Verdict) {
 	}
 }
 
-// wouldTrust reports whether the server would be trusted with what is in a file.
+// wouldTrust reports whether the CAs of a file would make the server trusted.
 func (t *trust) wouldTrust(name string, c readers.Case) bool {
 	data, err := t.readers.Content(name)
 	if err != nil {
 		return false
 	}
 	c.With = &certs.Set{}
-	found, _, _ := certs.ParseAll(data) // what is no certificate makes nothing trusted
+	found, _, _ := certs.ParseAll(data) // only certificates can make a server trusted
 	for _, one := range found {
 		c.With.Add(one, name)
 	}

@@ -10,10 +10,10 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// What a release build says of itself, by -ldflags -X: its version (v1.2.3), and
-// the commit and its time (RFC 3339). A release leaves out the go command's own
-// stamps, which differ between a clone and an archive of the same source. In
-// other builds these are empty, and nothing sets them while the program runs.
+// A release build sets these by -ldflags -X: the version (v1.2.3), the commit, and
+// its time (RFC 3339). A release omits the stamps of the go command, which differ
+// between a clone and an archive of the same source. In other builds these are
+// empty. Nothing sets them at run time.
 var release, commit, committed string
 
 // versionResult is the JSON of certgraft version.
@@ -21,13 +21,13 @@ type versionResult struct {
 	Version  string `json:"version"`
 	Revision string `json:"revision,omitzero"`
 	Time     string `json:"time,omitzero"`     // of the commit
-	Modified bool   `json:"modified,omitzero"` // the work tree was not the commit
+	Modified bool   `json:"modified,omitzero"` // the work tree differed from the commit
 	Go       string `json:"go"`
 	Platform string `json:"platform"`
 }
 
-// version returns the version of the program: that of the release, else that
-// of the module as the go command stamped it, else "(devel)".
+// version returns the version of the release; else the module version that the go
+// command stamped; else "(devel)".
 func version() string { return thisBuild().Version }
 
 func thisBuild() versionResult {
@@ -35,9 +35,8 @@ func thisBuild() versionResult {
 	return buildOf(info, versionResult{Version: release, Revision: commit, Time: committed})
 }
 
-// buildOf completes what a release says of itself with what the go command
-// stamped into the binary. A release is whole by itself: what it does not say
-// is not taken from elsewhere.
+// buildOf completes the stamps of a release with the stamps of the go command. If
+// a release has any stamp of its own, no stamp of the go command is used.
 func buildOf(info *debug.BuildInfo, v versionResult) versionResult {
 	v.Go, v.Platform = runtime.Version(), runtime.GOOS+"/"+runtime.GOARCH
 	if v.Version != "" {

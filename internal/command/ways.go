@@ -12,9 +12,8 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// withWays adds to the error of a root that cannot be written what can be done in it:
-// the flags with which all files can be, as a trial shows, and what takes no right at
-// all.
+// withWays adds hints to the error for a root that cannot be written: the flags
+// with which a trial succeeds in this root, and the ways that need no rights.
 func (o *installOptions) withWays(ctx context.Context, p *printer, sources []installer.Source, opt installer.Options, err error) error {
 	if !errors.Is(err, syscall.EROFS) && !errors.Is(err, syscall.EXDEV) && !errors.Is(err, fs.ErrPermission) || o.target.output != "" || p.mac {
 		return err
@@ -40,7 +39,8 @@ func (o *installOptions) withWays(ctx context.Context, p *printer, sources []ins
 	return hint.Add(err, "without writing here: certgraft run SOURCE… -- COMMAND makes one command trust, and --output DIR collects the files to copy over the root")
 }
 
-// try returns why sources cannot be installed with these options. It changes nothing.
+// try returns why sources cannot be installed with these options. It changes no
+// file.
 func (o *targetOptions) try(ctx context.Context, sources []installer.Source, opt installer.Options) error {
 	_, err := rootfs.Options{DryRun: true, LockTimeout: o.lockTimeout}.Update(ctx, o.root, func(r *rootfs.Overlay) error {
 		if _, err := installer.Install(r, sources, opt); err != nil {

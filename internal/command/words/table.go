@@ -8,9 +8,9 @@ import (
 	"unicode/utf8"
 )
 
-// Table lays out rows in columns of equal width, three spaces apart. Where columns is
-// not 0 and a row is longer, cells break between words, and a first or last cell that
-// leaves no room for the others has a line of its own.
+// Table writes rows in columns, three spaces apart. If columns is not 0 and a row
+// is too long, it breaks cells between words. A first or last cell that leaves no
+// room for the others gets a line of its own.
 func Table(w io.Writer, rows [][]string, columns int) {
 	t := grid{rows: rows, gap: 3, widths: naturalWidths(rows, 1<<16)}
 	if columns > 0 && t.end() > columns {
@@ -22,26 +22,26 @@ func Table(w io.Writer, rows [][]string, columns int) {
 	}
 }
 
-// Of a table that is too wide, the first column hangs where its cells are wider than
-// hangs, and other columns become no narrower than narrow, or than a word of up to
-// wordy.
+// Limits of a table that is too wide. A cell of the first column wider than hangs
+// gets a line of its own. The other columns keep a width of narrow, or of their
+// longest word up to wordy.
 const (
 	hangs  = 26
 	narrow = 12
 	wordy  = 36
 )
 
-// grid is a table and how wide its columns are.
+// grid is a table with the widths of its columns.
 type grid struct {
 	rows    [][]string
 	widths  []int
 	gap     int
-	columns int // 0: a line may be as long as it is
+	columns int // limit of a line; 0 means none
 }
 
-// naturalWidths returns how wide each column is where no cell is broken. The last cell
-// of a row that is shorter than others goes over their columns, and a first cell that
-// is wider than hanging does not count.
+// naturalWidths returns the width of each column without broken cells. Two cells
+// do not count: a first cell wider than hanging, and the last cell of a short row,
+// which extends over further columns.
 func naturalWidths(rows [][]string, hanging int) []int {
 	n := 0
 	for _, row := range rows {
@@ -60,7 +60,7 @@ func naturalWidths(rows [][]string, hanging int) []int {
 	return widths
 }
 
-// start returns where a column begins.
+// start returns the beginning of a column.
 func (t *grid) start(column int) int {
 	at := 0
 	for _, w := range t.widths[:column] {
@@ -71,7 +71,8 @@ func (t *grid) start(column int) int {
 
 func (t *grid) end() int { return t.start(len(t.widths)) - t.gap }
 
-// fit narrows columns until a row fits, the first by hanging it.
+// fit narrows the columns until a row fits. Before that it lets the first column
+// hang.
 func (t *grid) fit() {
 	if t.shrink(); t.end() > t.columns {
 		t.widths = naturalWidths(t.rows, hangs)
@@ -79,7 +80,7 @@ func (t *grid) fit() {
 	}
 }
 
-// shrink narrows the columns behind the first, always the widest of them.
+// shrink narrows the columns after the first. It always takes the widest.
 func (t *grid) shrink() {
 	least := t.leastWidths()
 	for t.end() > t.columns {
@@ -108,7 +109,7 @@ func (t *grid) leastWidths() []int {
 	return least
 }
 
-// write writes a row, of one line where no cell is broken.
+// write writes a row. Without broken cells it takes one line.
 func (t *grid) write(w io.Writer, row []string) {
 	cells := make([][]string, len(row))
 	for i, cell := range row {
@@ -121,7 +122,7 @@ func (t *grid) write(w io.Writer, row []string) {
 		fmt.Fprintln(w, row[0])
 		cells[0] = nil
 	}
-	var below []string // what is too wide for its column
+	var below []string // lines of a last cell that is too wide for its column
 	if last := len(row) - 1; last > 0 && t.columns > 0 && slices.ContainsFunc(cells[last], func(line string) bool { return utf8.RuneCountInString(line) > t.width(row, last) }) {
 		below, cells[last] = Wrap(row[last], t.columns-4, ""), nil
 	}
@@ -133,7 +134,7 @@ func (t *grid) write(w io.Writer, row []string) {
 	}
 }
 
-// width is how wide a cell of a row may be.
+// width is the limit for the width of a cell.
 func (t *grid) width(row []string, i int) int {
 	if i == len(row)-1 {
 		return t.columns - t.start(i)

@@ -1,5 +1,5 @@
-// Package words holds what several kinds of output need to put counts, lists and
-// other people's names into sentences: start with [Plural].
+// Package words puts counts, lists and foreign names into sentences. Start with
+// [Plural].
 package words
 
 import (
@@ -10,7 +10,7 @@ import (
 	"unicode/utf8"
 )
 
-// Plural returns n and the noun that goes with it.
+// Plural returns n and the noun in its right form.
 func Plural(n int, one string) string {
 	if n == 1 {
 		return "1 " + one
@@ -21,7 +21,7 @@ func Plural(n int, one string) string {
 	return fmt.Sprintf("%d %ss", n, one)
 }
 
-// Some names the first few of names and counts the others.
+// Some names the first names, up to most, and counts the others.
 func Some(names []string, most int) string {
 	if len(names) <= most {
 		return strings.Join(names, "; ")
@@ -29,8 +29,8 @@ func Some(names []string, most int) string {
 	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], "; "), len(names)-most)
 }
 
-// Group yields the names of all that have the same key, in the order of the first
-// of each.
+// Group yields the names of all entries with the same key. Keys come in the order
+// of their first entry.
 func Group[T any, K comparable](all []T, by func(T) (key K, name string)) iter.Seq2[K, []string] {
 	var order []K
 	names := map[K][]string{}
@@ -50,8 +50,9 @@ func Group[T any, K comparable](all []T, by func(T) (key K, name string)) iter.S
 	}
 }
 
-// Visible replaces what could move a terminal's cursor, or turn the direction of
-// a line: names of files are anybody's. It is a mapping for [strings.Map].
+// Visible replaces characters that could move the cursor of a terminal or turn the
+// direction of a line, because anybody can choose the name of a file. It is a
+// mapping for [strings.Map].
 func Visible(r rune) rune {
 	switch {
 	case r == '\n', unicode.IsPrint(r):
@@ -62,10 +63,10 @@ func Visible(r rune) rune {
 	return unicode.ReplacementChar
 }
 
-// Or names alternatives: a, b or c.
+// Or joins alternatives: a, b or c.
 func Or(names []string) string { return joined(names, " or ") }
 
-// List names several: a, b and c.
+// List joins names: a, b and c.
 func List(names []string) string { return joined(names, " and ") }
 
 func joined(names []string, before string) string {
@@ -76,8 +77,8 @@ func joined(names []string, before string) string {
 	return strings.Join(names[:last], ", ") + before + names[last]
 }
 
-// Wrap breaks text between words into lines of up to so many columns, those behind
-// the first indented. A word that is longer has a line of its own.
+// Wrap breaks text between words into lines of up to columns characters. Lines
+// after the first are indented. A longer word gets a line of its own.
 func Wrap(text string, columns int, indent string) (lines []string) {
 	line, width := "", 0
 	for word := range strings.FieldsSeq(text) {
