@@ -72,7 +72,7 @@ func (o *patchPlace) jobs(ctx context.Context, p *printer, l *image.Locations, a
 // listed returns the images of the list that this run must patch.
 func (o *patchPlace) listed(ctx context.Context, p *printer, l *image.Locations, nowhere bool) ([]patchJob, error) {
 	if o.inPlace || len(o.tags.Value()) > 0 {
-		return nil, hint.Add(usagef("--from-file says where each image goes: it excludes --tag and --in-place"), "write a line for each image: IMAGE DESTINATION")
+		return nil, hint.Add(usagef("--from-file says where each image goes: it excludes --tag and --in-place"), "write a line for each image: IMAGE DESTINATION, or IMAGE IMAGE to edit it in place")
 	}
 	form := "IMAGE DESTINATION"
 	if nowhere {
