@@ -170,7 +170,8 @@ func (j *judge) listed(p path) *Fault {
 }
 
 func (j *judge) noStore() *Fault {
-	return &Fault{NoStore, j.NoStore, cmp.Or(j.Setting, "name another program with --as, or install a bundle: "+j.Install+" mozilla")}
+	install := "name another program with --as, or install a bundle: " + j.Install + " mozilla; for a CA of your own: " + j.Install + " ./ROOT.pem"
+	return &Fault{NoStore, j.NoStore, cmp.Or(j.Setting, install)}
 }
 
 // damaged returns the fault of a store that the reader loses to damage, nil if it
