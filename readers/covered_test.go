@@ -28,6 +28,15 @@ func TestEachReaderIsMeasured(t *testing.T) {
 	}
 }
 
+// A program that no run has measured is named with the variable that cures it.
+func TestEachUnmeasuredReaderHasARemedy(t *testing.T) {
+	for _, r := range others {
+		if remedies[r.id].Variable == nil {
+			t.Errorf("%s has no row with a variable in readers/remedies.go", r.id)
+		}
+	}
+}
+
 // gaps returns the sets of rules of which no column has a release.
 func gaps(columns []string) (missing []string) {
 	for _, r := range table {

@@ -117,6 +117,9 @@ func readersPage(data string) (string, error) {
 	b.WriteString("\n" + unreadWords)
 	b.WriteString("\n" + othersHead)
 	for _, r := range readers.Unmeasured() {
+		if r.Remedy().Variable == nil {
+			return "", fmt.Errorf("readers/remedies.go has no variable for %s of readers/others.go", r.ID)
+		}
 		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", r.ID, r.Title, r.Remedy().Variable.Name)
 	}
 	for _, g := range groups {
