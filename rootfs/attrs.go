@@ -10,16 +10,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// attrs are what a new file takes over from the one that it replaces.
+// attrs are the attributes of a new file, taken from the file that it replaces.
 type attrs struct {
 	mode     fs.FileMode
 	owned    bool // uid and gid are known
 	uid, gid int
 	xattrs   map[string][]byte
-	label    []byte // for SELinux, of a new file where the kernel gives it none
+	label    []byte // SELinux label of a new file that gets none from the kernel
 }
 
-// attrsOf returns the attributes that c's file is to have.
+// attrsOf returns the attributes for the file of c.
 func (d disk) attrsOf(c Change) attrs {
 	a := attrs{mode: c.Mode}
 	if c.Owner != nil {
@@ -38,7 +38,7 @@ func (d disk) attrsOf(c Change) attrs {
 	return a
 }
 
-// apply gives an open file its attributes: owner first, since changing it
+// apply sets the attributes of an open file. The owner comes first, because changing it
 // clears the setuid bits.
 func (a attrs) apply(f rawFile) error {
 	if err := a.applyOwner(f); err != nil {
@@ -56,18 +56,18 @@ func (a attrs) apply(f rawFile) error {
 	return nil
 }
 
-// labelXattr is where SELinux has the label of a file.
+// labelXattr is the extended attribute with the SELinux label of a file.
 const labelXattr = "security.selinux"
 
-// labelOf returns the label that a new file gets where SELinux runs and its policy
-// says nothing else: that of the directory, in a root whose files have labels.
+// labelOf returns the label for a new file: the label of its directory, as SELinux
+// gives it without another rule. It returns nil in a root without labels.
 func (d disk) labelOf(name string) []byte {
 	if !d.labelled() {
 		return nil
 	}
 	dir := path.Dir(name)
 	fd, err := d.handle(dir)
-	for err != nil && dir != "." { // it is going to be made
+	for err != nil && dir != "." { // the commit will make it
 		dir = path.Dir(dir)
 		fd, err = d.handle(dir)
 	}
@@ -82,7 +82,8 @@ func (d disk) labelOf(name string) []byte {
 	return label[:n]
 }
 
-// labelled reports whether the files of the root have labels, as its directory has.
+// labelled reports whether the root directory has a label: then its files have labels
+// too.
 func (t *tree) labelled() bool {
 	if !t.asked {
 		t.asked = true
@@ -94,8 +95,8 @@ func (t *tree) labelled() bool {
 	return t.labels
 }
 
-// setLabel gives a new file a label, unless the kernel gave it one. A label that the
-// file system does not keep is not missed by it.
+// setLabel sets the label of a new file, unless the kernel has set one. It ignores
+// errors: a file system without labels needs none.
 func setLabel(fd int, label []byte) {
 	if label == nil {
 		return
@@ -117,7 +118,7 @@ func (d disk) labelDir(name string, label []byte) error {
 	return err
 }
 
-// setLinkLabel is setLabel for a link, of which there is no descriptor to write to.
+// setLinkLabel is setLabel for a link, which has no descriptor to write to.
 func setLinkLabel(dir int, name string, label []byte) {
 	if label == nil {
 		return
@@ -128,7 +129,7 @@ func setLinkLabel(dir int, name string, label []byte) {
 	}
 }
 
-// modeBits returns the permission bits as chmod(2) takes them.
+// modeBits returns the permission bits for chmod(2).
 func modeBits(mode fs.FileMode) uint32 {
 	bits := uint32(mode.Perm())
 	if mode&fs.ModeSetuid != 0 {
@@ -143,8 +144,8 @@ func modeBits(mode fs.FileMode) uint32 {
 	return bits
 }
 
-// applyOwner gives the file its owner, if it is not the one that it got: the
-// group may have come from the directory.
+// applyOwner sets the owner of the file if it differs: the group may have come from the
+// directory.
 func (a attrs) applyOwner(f rawFile) error {
 	if !a.owned {
 		return nil
@@ -159,15 +160,15 @@ func (a attrs) applyOwner(f rawFile) error {
 	return nil
 }
 
-// keptXattr reports whether an extended attribute belongs to the file whatever
-// its content. Signatures of the content (security.ima) and marks of an overlay
-// (trusted.overlay) do not.
+// keptXattr reports whether an extended attribute stays valid with new content.
+// Signatures of the content (security.ima) and marks of an overlay (trusted.overlay) do
+// not.
 func keptXattr(name string) bool {
 	return strings.HasPrefix(name, "user.") || name == labelXattr || name == "security.capability" || name == "system.posix_acl_access"
 }
 
-// lostXattr reports errors with which a label of the security module is not
-// set: the kernel gives the file the label that is due in its directory.
+// lostXattr reports errors after which a file keeps the kernel's label for its
+// directory instead of the old label.
 func lostXattr(err error) bool {
 	return errors.Is(err, unix.ENOTSUP) || errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES)
 }

@@ -8,22 +8,22 @@ import (
 	"strings"
 )
 
-// cached remembers what was asked of a file system that does not change.
-// Resolving a thousand links in one directory asks for its parents a thousand
-// times; on a live root each time is a system call per path element.
+// cached caches a file system that does not change. Resolving a thousand links in one
+// directory asks for its parents a thousand times. On a live root, each time costs a
+// system call per path element.
 type cached struct {
 	fs.ReadLinkFS
 	*memory
 	stats map[string]stated
-	asked map[string]int // names in a directory that were looked at
+	asked map[string]int // number of names looked up in a directory
 }
 
-// memory is what is remembered whoever asked.
+// memory is the cache that all readers share.
 type memory struct {
 	links map[string]string
 	lists map[string][]fs.DirEntry
-	files map[string][]byte // small ones: an anchor is read as itself, as its link and as its hash link
-	room  int               // for more of them
+	files map[string][]byte // small files: an anchor is read by its name, its link and its hash link
+	room  int               // bytes left for files
 	stale []string          // staged files in the directories that were listed
 }
 
@@ -37,8 +37,8 @@ func newCached(fsys fs.ReadLinkFS) *cached {
 	return &cached{ReadLinkFS: fsys, memory: m, stats: map[string]stated{}, asked: map[string]int{}}
 }
 
-// aside returns the same file system, what is remembered included, for somebody who
-// looks for what no edit could have left: [cached.leftBehind] does not know where.
+// aside returns the same file system and cache for a reader whose lookups
+// [cached.leftBehind] must not report: no edit looks there.
 func (c *cached) aside() *cached {
 	return &cached{ReadLinkFS: c.ReadLinkFS, memory: c.memory, stats: map[string]stated{}}
 }
@@ -57,22 +57,22 @@ func (c *cached) Lstat(name string) (fs.FileInfo, error) {
 	return s.info, s.err
 }
 
-// oftenAsked is the number of names in one directory after which the directory
-// is listed: one call more then answers for all of them.
+// oftenAsked is the number of lookups in one directory after which the directory is
+// listed. One more call then answers all later lookups.
 const oftenAsked = 8
 
 func (c *cached) listOften(name string) {
 	if c.asked == nil {
-		return // aside, a dozen names are asked for in directories of thousands
+		return // aside looks up a dozen names in directories of thousands
 	}
 	dir, _ := split(name)
 	if c.asked[dir]++; c.asked[dir] == oftenAsked {
-		_, _ = c.ReadDir(dir) // else it goes on name by name
+		_, _ = c.ReadDir(dir) // after an error, lookups go on name by name
 	}
 }
 
-// missing reports whether what was asked before tells that there is nothing at
-// name: half of all names that an edit asks for are those that it makes.
+// missing reports whether earlier answers show that name does not exist. Half of all
+// names that an edit looks up are new ones.
 func (c *cached) missing(name string) bool {
 	for {
 		entry, listed := c.listed(name)
@@ -89,8 +89,7 @@ func (c *cached) missing(name string) bool {
 	}
 }
 
-// listed returns what the listing of its directory, if there was one, says of
-// name.
+// listed returns the entry of name in the listing of its directory, if that was listed.
 func (c *cached) listed(name string) (entry fs.DirEntry, listed bool) {
 	dir, base := split(name)
 	entries, listed := c.lists[dir]
@@ -116,8 +115,8 @@ func (c *cached) ReadLink(name string) (string, error) {
 	return target, err
 }
 
-// typeOf returns the type bits of what is at name. Where the directory was
-// listed that is known without another system call.
+// typeOf returns the type bits of name. If its directory was listed, this needs no
+// system call.
 func (c *cached) typeOf(name string) (fs.FileMode, error) {
 	if s, ok := c.stats[name]; ok {
 		return typeBits(s.info, s.err)
@@ -139,8 +138,8 @@ func typeBits(info fs.FileInfo, err error) (fs.FileMode, error) {
 	return info.Mode().Type(), nil
 }
 
-// ReadDir implements [fs.ReadDirFS]. Files that a killed process staged are not
-// there: the commit sweeps them. The result is sorted and shared.
+// ReadDir implements [fs.ReadDirFS]. It hides staged files of a killed process, which
+// the commit sweeps. The result is sorted and shared.
 func (c *cached) ReadDir(name string) ([]fs.DirEntry, error) {
 	if entries, ok := c.lists[name]; ok {
 		return entries, nil
@@ -159,8 +158,8 @@ func (c *cached) ReadDir(name string) ([]fs.DirEntry, error) {
 	return entries, nil
 }
 
-// leftBehind returns the staged files that were seen, and the directories in
-// which something was looked for and which were not listed: more may be there.
+// leftBehind returns the staged files in listed directories, and the directories with
+// lookups that were not listed and may have more.
 func (c *cached) leftBehind() (files, dirs []string) {
 	unlisted := map[string]bool{}
 	for name := range c.stats {
@@ -176,7 +175,7 @@ func (c *cached) gone(dir string) bool {
 	return errors.Is(c.stats[dir].err, fs.ErrNotExist) || c.missing(dir)
 }
 
-// The size up to which the content of one file is remembered, and of all.
+// keptFile and keptFiles limit the cached content of one file, and of all files.
 const (
 	keptFile  = 1 << 20
 	keptFiles = 128 << 20

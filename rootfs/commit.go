@@ -13,13 +13,13 @@ import (
 	"syscall"
 )
 
-// A commit has two phases. First everything new is staged: directories are
-// made, files and links are written under names that no reader looks at. Then
-// the names are switched by rename(2), one each, and links are made where nothing
-// was. A failure in the first phase takes the staged files away again; one in the
-// second puts the old files back. A process that is killed leaves each name old
-// or new, and a journal by which the next one puts the old files back before it
-// starts. flush.go has what makes the same true of a power failure.
+// A commit has two phases. The first stages everything new: it makes directories, and
+// writes files and links under names that no reader looks at. The second switches each
+// name by rename(2), and makes links at unused names. After a failure in the first
+// phase, the commit removes the staged files. After one in the second, it puts the old
+// files back. A killed process leaves each name old or new, and a journal. The next
+// process puts the old files back by this journal before it starts. flush.go makes the
+// same true of a power failure.
 
 // Staged files are named .certgraft-*.tmp.
 const (
@@ -36,34 +36,34 @@ type committer struct {
 	dir     string // for messages
 	opt     Options
 	result  *Result
-	overlay *Overlay // what the edit looked at
+	overlay *Overlay // the overlay of the edit
 
-	token   string          // in the names of staged files, which are
-	names   int             // numbered
-	making  []Change        // directories that are to be made
-	made    []string        // those that were, in that order
-	going   map[string]bool // names that are to be removed
-	leaving []string        // those that are directories
+	token   string          // in the names of staged files
+	names   int             // number of staged names so far
+	making  []Change        // directories to make
+	made    []string        // directories made so far, in order
+	going   map[string]bool // names to remove
+	leaving []string        // directories to remove
 	work    []*job
-	place   string // where the journal is to be
-	journal string // name of the journal while there is one
+	place   string // the planned path of the journal
+	journal string // the journal's path while it exists
 
 	locks      dirLocks
-	unlockable map[inode]bool // directories that have no locks
+	unlockable map[inode]bool // directories that cannot be locked
 }
 
 // job is the change of one name.
 type job struct {
 	Change
-	staged string // where the new file or link is, until it is renamed
-	attrs  attrs  // what it is to have
-	backup string // the old file or link, by a hard link, or moved there if it goes; "" if that could not be done
-	old    []byte // contents of the old file, where there is no backup
+	staged string // path of the new file or link until the rename
+	attrs  attrs  // attributes of the new file or link
+	backup string // hard link to the old file or link, or its new path if it is removed; "" if neither was possible
+	old    []byte // contents of the old file, if it has no backup
 	target string // of the old link
 	done   bool
 }
 
-// commit does what was planned.
+// commit carries out the plan.
 func (c *committer) commit(changes []Change) error {
 	if c.result.locked {
 		c.sweep()
@@ -91,10 +91,9 @@ func (c *committer) commit(changes []Change) error {
 	return explain(c.dir, err)
 }
 
-// sweep takes away what a process that was killed had staged, but in a directory
-// that is not locked: it may be of a process that runs now. That it was staged in
-// a directory that this edit never looks into takes another edit; those files are
-// in nobody's way.
+// sweep removes the staged files of a killed process. It skips directories that it
+// cannot lock, whose files may belong to a running process. It does not search
+// directories that this edit never looked into: staged files there disturb nobody.
 func (c *committer) sweep() {
 	files, dirs := c.overlay.lower.leftBehind()
 	for _, dir := range dirs {
@@ -110,12 +109,11 @@ func (c *committer) sweep() {
 	}
 }
 
-// stagedIn returns the staged files in a directory, of which there may be a
-// million.
+// stagedIn returns the staged files in a directory, which may have a million names.
 func (c *committer) stagedIn(dir string) (files []string) {
 	f, err := c.openDir(dir)
 	if err != nil {
-		return nil // not there, or no directory
+		return nil // missing, or no directory
 	}
 	defer f.Close()
 	for {
@@ -125,13 +123,13 @@ func (c *committer) stagedIn(dir string) (files []string) {
 				files = append(files, path.Join(dir, base))
 			}
 		}
-		if err != nil { // as many as can be read
+		if err != nil { // the end, or an error: return the files so far
 			return files
 		}
 	}
 }
 
-// plan decides what is to be done, and under which names it is staged.
+// plan decides the steps of the commit and the names of the staged files.
 func (c *committer) plan(changes []Change) (err error) {
 	c.making, c.leaving, c.work, c.going = nil, nil, nil, map[string]bool{}
 	for _, ch := range changes {
@@ -168,14 +166,14 @@ func (c *committer) edited() []string {
 	return append(c.dirsOf(names), c.leaving...)
 }
 
-// stage makes everything new, in names that are not read.
+// stage writes everything new, under names that no reader looks at.
 func (c *committer) stage() error {
 	for _, ch := range c.making {
 		if err := c.makeDir(ch); err != nil {
 			return err
 		}
 	}
-	if c.crowded { // by what was looked at
+	if c.crowded { // by the edit
 		c.forget(".")
 		c.crowded = false
 	}
@@ -190,8 +188,8 @@ func (c *committer) stage() error {
 	return c.each(c.stageOne)
 }
 
-// prepare finds out all that staging takes, so that it can be done at the same
-// time as that of others.
+// prepare collects all that staging needs, so that several files can be staged at the
+// same time.
 func (c *committer) prepare(j *job) error {
 	if j.Removed {
 		return nil
@@ -206,22 +204,22 @@ func (c *committer) prepare(j *job) error {
 	return err
 }
 
-// atOnce reports whether the change is a link where nothing is: symlink(2) makes
-// it whole, so that it need not be staged.
+// atOnce reports whether the change is a link at an unused name. symlink(2) makes it in
+// one step, so it needs no staging.
 func (j *job) atOnce() bool { return j.Mode&fs.ModeSymlink != 0 && j.Prior == nil }
 
-// each does something with files on one processor and with links on another:
-// they are equally many where there are many, and in different directories, and
-// nothing in a commit takes longer.
+// each handles files on one processor and links on another. Large edits have about as
+// many links as files, in different directories, and no other work of a commit takes
+// longer.
 func (c *committer) each(do func(*job) error) error {
 	isFile := func(j *job) bool { return j.Mode.IsRegular() }
 	isLink := func(j *job) bool { return !isFile(j) }
 	return c.together(func() error { return c.eachOf(isFile, do) }, func() error { return c.eachOf(isLink, do) })
 }
 
-// together does several things at the same time. All have ended when it returns
-// their errors, or panics as one of them did. Where one would close directories
-// of another, it is one after the other.
+// together runs several functions at the same time. It returns their errors, or panics
+// as one of them did, after all have ended. When open directories are at their limit,
+// one function could close those of another: then they run one after another.
 func (c *committer) together(work ...func() error) error {
 	errs, panics := make([]error, len(work)), make([]any, len(work))
 	var wg sync.WaitGroup
@@ -257,7 +255,7 @@ func (c *committer) eachOf(which func(*job) bool, do func(*job) error) error {
 }
 
 func (c *committer) makeDir(ch Change) error {
-	if ch.Prior != nil { // a file or link is in its place
+	if ch.Prior != nil { // name is a file or link
 		return &fs.PathError{Op: "mkdir", Path: ch.Name, Err: syscall.ENOTDIR}
 	}
 	if err := c.mkdir(ch.Name, ch.Mode); err != nil {
@@ -267,7 +265,7 @@ func (c *committer) makeDir(ch Change) error {
 	return c.labelDir(ch.Name, c.labelOf(ch.Name))
 }
 
-// keep sees to it that the old file or link can be put back.
+// keep makes it possible to put the old file or link back.
 func (c *committer) keep(j *job) error {
 	if j.backup == "" || j.Removed || c.link(j.Name, j.backup) == nil {
 		return nil
@@ -275,7 +273,7 @@ func (c *committer) keep(j *job) error {
 	return c.remember(j) // a mount point, or a file system without hard links
 }
 
-// remember holds what there is no backup of.
+// remember keeps in memory the content of a file or link without a backup.
 func (c *committer) remember(j *job) (err error) {
 	j.backup = ""
 	if j.Prior.Mode()&fs.ModeSymlink != 0 {
@@ -296,27 +294,27 @@ func (c *committer) stageOne(j *job) error {
 	return c.create(j.staged, j.Data, j.attrs)
 }
 
-// stagingName returns an unused name in the directory of name, or above it
-// where every file of the directory is read, or the directory itself goes.
+// stagingName returns an unused name in the directory of name. It goes to a directory
+// above if programs read every file of this one, or if the commit removes this one.
 func (c *committer) stagingName(name string) string {
 	dir := path.Dir(name)
 	for dir != "." && (c.going[dir] || c.opt.Unread != nil && c.opt.Unread(dir)) {
 		dir = path.Dir(dir)
 	}
 	if c.token == "" {
-		c.token = rand.Text()[:16] // nobody can guess the names of this commit
+		c.token = rand.Text()[:16] // no other process can guess the names of this commit
 	}
 	c.names++
 	return inDir(dir, stagedPrefix+c.token+"-"+strconv.Itoa(c.names)+stagedSuffix)
 }
 
-// apply switches the names: first what is new, then what goes. Directories go
-// when all is done: on a full disk they could not be made again.
+// apply switches the names: first the new ones, then the removed ones. Directories are
+// removed after the commit, because they could not be made again on a full disk.
 func (c *committer) apply() error {
 	if err := c.each(c.switchName); err != nil {
 		return err
 	}
-	for _, links := range []bool{true, false} { // none leads to what is gone already
+	for _, links := range []bool{true, false} { // links first, so that none leads to a removed file
 		for _, j := range slices.Backward(c.work) {
 			if !j.Removed || links != (j.Prior.Mode()&fs.ModeSymlink != 0) {
 				continue
@@ -329,11 +327,11 @@ func (c *committer) apply() error {
 	return c.conclude()
 }
 
-// putAside takes a name away. What it names gets that of the backup, so that it
-// takes no room to put it back.
+// putAside moves a removed name to its backup, so that putting it back needs no disk
+// space.
 func (c *committer) putAside(j *job) error {
 	err := c.rename(j.Name, j.backup)
-	if errors.Is(err, syscall.EXDEV) { // something is mounted in between
+	if errors.Is(err, syscall.EXDEV) { // a mount is in between
 		if err = c.remember(j); err == nil {
 			err = c.remove(j.Name)
 		}
@@ -365,8 +363,8 @@ func (c *committer) switchName(j *job) error {
 	return nil
 }
 
-// finish takes the backups away, then the directories that go, then the list of
-// them. All names are switched by then: what stays is swept by the next run.
+// finish removes the backups, then the directories, then the journal. All names are
+// switched by then, and the next run sweeps the rest.
 func (c *committer) finish() {
 	var names []string
 	for _, j := range c.work {

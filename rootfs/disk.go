@@ -10,14 +10,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// disk is the few operations on a root that a commit is made of. Names are
-// link-free, so os.Root sees to it that a link put there meanwhile leads
-// nowhere.
+// disk is the operations on a root that a commit consists of. Names are free of links,
+// so os.Root ensures that a link that another process puts there leads nowhere.
 type disk struct {
 	*tree
 	// before, in tests, sees each operation and can make it fail.
 	before func(op, name string) error
-	sync   *syncer // nil where nothing waits for the disk
+	sync   *syncer // nil if the commit does not wait for the disk
 }
 
 func (d disk) try(op, name string) error {
@@ -30,7 +29,7 @@ func (d disk) try(op, name string) error {
 	return nil
 }
 
-// create makes a new file with data, as attrs says.
+// create makes a new file with data and attributes.
 func (d disk) create(name string, data []byte, a attrs) (err error) {
 	if err := d.try("create", name); err != nil {
 		return err
@@ -71,19 +70,19 @@ func (d disk) mkdir(name string, mode fs.FileMode) error {
 	if err := d.root.Mkdir(name, mode.Perm()); err != nil {
 		return err
 	}
-	if err := d.chmodDir(name, mode.Perm()); err != nil { // whatever the umask
+	if err := d.chmodDir(name, mode.Perm()); err != nil { // regardless of the umask
 		return errors.Join(err, d.root.Remove(name))
 	}
 	return nil
 }
 
-// chmodDir sets the mode of a directory that was just made. It does so by a
-// descriptor: by name, without following a link, takes Linux 6.6 or a mounted
-// /proc, and a container or a chroot may have neither.
+// chmodDir sets the mode of a new directory through a descriptor. By name, without
+// following a link, it would need Linux 6.6 or a mounted /proc, and a container or a
+// chroot may have neither.
 func (d disk) chmodDir(name string, mode fs.FileMode) error {
 	dir, err := d.root.OpenFile(name, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
 	if errors.Is(err, fs.ErrPermission) {
-		return d.root.Chmod(name, mode) // the umask took away what it takes to open it
+		return d.root.Chmod(name, mode) // the umask removed the right to open it
 	}
 	if err != nil {
 		return err
@@ -99,12 +98,12 @@ func (d disk) link(old, name string) error {
 
 func (d disk) rename(old, name string) error { return d.both("rename", unix.Renameat, old, name) }
 
-// both does what takes two names. Neither is followed if it is a link.
+// both runs an operation with two names. It does not follow links at either name.
 func (d disk) both(op string, do func(oldDir int, old string, dir int, name string) error, old, name string) error {
 	if err := d.try(op, name); err != nil {
 		return err
 	}
-	if _, _, err := d.at(name); err != nil { // now there is room for both, if the other closes this
+	if _, _, err := d.at(name); err != nil { // opening a second directory may close the first: afterwards both fit
 		return err
 	}
 	oldDir, oldBase, err := d.at(old)
@@ -131,7 +130,7 @@ func (d disk) remove(name string) error {
 		return err
 	}
 	err = unix.Unlinkat(dir, base, 0)
-	if errors.Is(err, unix.EISDIR) || errors.Is(err, unix.EPERM) { // the latter is what POSIX says of a directory
+	if errors.Is(err, unix.EISDIR) || errors.Is(err, unix.EPERM) { // POSIX has EPERM for a directory
 		if asDir := unix.Unlinkat(dir, base, unix.AT_REMOVEDIR); !errors.Is(asDir, unix.ENOTDIR) {
 			err = asDir
 		}
@@ -142,14 +141,13 @@ func (d disk) remove(name string) error {
 	return nil
 }
 
-// openDir opens a directory, and never waits for what someone has put in its
-// place.
+// openDir opens a directory, and does not block on another file in its place.
 func (d disk) openDir(name string) (*os.File, error) {
 	return d.openFile(name, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NONBLOCK)
 }
 
-// overwrite writes data into the file at name without replacing it, reserving
-// the space first. Where the file is a prefix of data only the rest is written.
+// overwrite writes data into the existing file at name. It reserves the space first. If
+// data begins with the old content, it writes only the rest.
 func (d disk) overwrite(name string, old, data []byte) (err error) {
 	if err := d.try("overwrite", name); err != nil {
 		return err
@@ -162,7 +160,7 @@ func (d disk) overwrite(name string, old, data []byte) (err error) {
 	if err := reserve(f, int64(len(data))); err != nil {
 		size, unknown := f.Seek(0, io.SeekEnd)
 		if unknown == nil {
-			unknown = f.Truncate(size) // what was reserved behind the end
+			unknown = f.Truncate(size) // give back the reserved space behind the end
 		}
 		return errors.Join(err, unknown)
 	}

@@ -12,8 +12,8 @@ import (
 	"github.com/certgraft/certgraft/internal/hint"
 )
 
-// explain adds to an error of the operating system where it happened and what
-// to do about it. Nothing was changed when it is returned.
+// explain adds the place and the cure to an error of the operating system. The caller
+// has changed nothing when it returns this error.
 func explain(dir string, err error) error {
 	what := advice(err)
 	if err = locate(dir, err); what != "" {
@@ -22,7 +22,7 @@ func explain(dir string, err error) error {
 	return err
 }
 
-// locate adds to an error of the operating system where it happened.
+// locate adds the place to an error of the operating system.
 func locate(dir string, err error) error {
 	var path *fs.PathError
 	var link *os.LinkError
@@ -70,14 +70,14 @@ func advice(err error) string {
 
 func isChown(err error) bool {
 	path, ok := errors.AsType[*fs.PathError](err)
-	return ok && strings.Contains(path.Op, "chown") // fchownat and lchown too
+	return ok && strings.Contains(path.Op, "chown") // also fchownat and lchown
 }
 
 func pathError(op, name string, err error) error {
 	return &fs.PathError{Op: op, Path: rooted(name), Err: err}
 }
 
-// rooted returns name as users know it.
+// rooted returns name as users write it.
 func rooted(name string) string {
 	if fs.ValidPath(name) && name != "." {
 		return "/" + name
@@ -85,7 +85,7 @@ func rooted(name string) string {
 	return path.Join("/", name)
 }
 
-// cause returns the error without the name that it is about.
+// cause returns the error without the name of its file.
 func cause(err error) error {
 	if inner, ok := errors.AsType[*fs.PathError](err); ok {
 		return inner.Err
@@ -93,7 +93,7 @@ func cause(err error) error {
 	return err
 }
 
-// gone passes over the error of taking away what is not there.
+// gone drops the error of removing a missing name.
 func gone(err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil

@@ -11,29 +11,29 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// A process that is killed leaves what it has written to the kernel, so that a
-// commit survives kill -9 without waiting for any disk. With [Options.Sync] it
-// survives a power failure as well. It then waits three times:
+// The kernel keeps the writes of a killed process, so a commit survives kill -9 without
+// waiting for any disk. With [Options.Sync] it also survives a power failure. It then
+// waits three times:
 //
-//  1. Before the first name is switched, for the data of the staged files and of
-//     the journal, then for the directories that hold these names and those of
-//     the backups. No name ever leads to data that is not on the disk, and all
-//     that puts a name back is on the disk before the name is switched.
-//  2. After the last name is switched, before the journal ends, for the
-//     directories of the names. One file system may keep the order of these two,
+//  1. Before it switches the first name, it waits for the data of the staged files
+//     and of the journal. Then it waits for the directories of these names and of the
+//     backups. So no name ever leads to data that is not on the disk, and the means to
+//     put a name back are on the disk before the name is switched.
+//  2. After the last name is switched, and before the journal ends, it waits for the
+//     directories of the names. One file system may keep the order of these two steps,
 //     but two file systems do not.
-//  3. After the journal has ended, before the backups are deleted, for the
-//     directory of the journal. A journal that came back without its backups
-//     would take the new names away.
+//  3. After the journal has ended, and before the backups are deleted, it waits for the
+//     directory of the journal. If the journal came back without its backups, it would
+//     remove the new names.
 //
-// It waits for its own files alone, by fdatasync(2) and fsync(2): sync(2) and
-// syncfs(2) would wait for whatever other processes have written, too. Owner and
-// mode of a file, which fdatasync(2) may leave out, were set before its name was
-// switched and reach the disk before that does.
+// It waits only for its own files, by fdatasync(2) and fsync(2): sync(2) and syncfs(2)
+// would also wait for the writes of other processes. fdatasync(2) may leave out the
+// owner and mode of a file. These were set before the switch of its name, and reach the
+// disk before it.
 
-// syncer is there where a commit waits for the disk.
+// syncer exists if a commit waits for the disk.
 type syncer struct {
-	refused error // why something could not be waited for
+	refused error // why a wait was not possible
 }
 
 func (opt Options) syncer() *syncer {
@@ -43,7 +43,7 @@ func (opt Options) syncer() *syncer {
 	return &syncer{}
 }
 
-// warnUnsynced says that something could not be waited for.
+// warnUnsynced warns if the commit could not wait for the disk.
 func (c *committer) warnUnsynced() {
 	if c.sync != nil && c.sync.refused != nil {
 		c.warn("a power failure within the next minute can lose some of the changes, since nothing waits for the disk: %v", locate(c.dir, c.sync.refused))
@@ -67,8 +67,8 @@ func (c *committer) flush() error {
 	return c.syncDirs(c.dirs())
 }
 
-// conclude is the second wait and the third: from when the journal has ended
-// nobody puts the names back.
+// conclude is the second and the third wait. Between them the journal ends, and from
+// then on no run puts the names back.
 func (c *committer) conclude() error {
 	if err := c.syncDirs(c.dirs()); err != nil {
 		return err
@@ -82,7 +82,7 @@ func (c *committer) conclude() error {
 // dirs returns the directories in which names change.
 func (c *committer) dirs() []string { return c.dirsOf(append(slices.Clone(c.made), c.journal)) }
 
-// dirsOf returns the directories of what is planned, and of other names.
+// dirsOf returns the directories of the plan, and of other names.
 func (c *committer) dirsOf(names []string) []string {
 	for _, j := range c.work {
 		names = append(names, j.Name, j.staged, j.backup)
@@ -90,7 +90,7 @@ func (c *committer) dirsOf(names []string) []string {
 	return parents(names)
 }
 
-// parents returns the directories that hold the names, each once.
+// parents returns the directories of the names, each once.
 func parents(names []string) []string {
 	var dirs []string
 	for _, name := range names {
@@ -105,12 +105,12 @@ func parents(names []string) []string {
 // syncFiles waits until the data of files is on the disk.
 func (d disk) syncFiles(names []string) error { return d.syncAll("fdatasync", names, datasync) }
 
-// syncDirs waits until the names in directories are on the disk. A directory
-// that is gone holds none.
+// syncDirs waits until the names in directories are on the disk. It skips a missing
+// directory.
 func (d disk) syncDirs(names []string) error { return d.syncAll("fsync", names, (*os.File).Sync) }
 
-// syncsAtOnce bounds the waits at the same time. One write of the file system's
-// own journal serves all that wait for it.
+// syncsAtOnce is the limit of simultaneous waits. One write of the file system's own
+// journal ends all waits for it.
 const syncsAtOnce = 16
 
 func (d disk) syncAll(op string, names []string, wait func(*os.File) error) error {
@@ -147,12 +147,11 @@ func (d disk) openToSync(op, name string) (*os.File, error) {
 	return d.openFile(name, os.O_RDONLY|syscall.O_NONBLOCK)
 }
 
-// pass passes over the error where nobody can wait for the disk: the file system
-// has no such call (EINVAL, ENOTSUP), the kernel or a filter of system calls
-// refuses it (ENOSYS, EPERM), or the file may be written and not read (EACCES).
-// The kernel then writes the data when it does, as without [Options.Sync]; each
-// name is still old or new for whoever reads it. Any other error, such as EIO or
-// ENOSPC, says that data was lost.
+// pass drops an error that says that waiting is not possible. The file system may have
+// no such call (EINVAL, ENOTSUP), the kernel or a filter of system calls may refuse it
+// (ENOSYS, EPERM), or the file may be unreadable (EACCES). The kernel then writes the
+// data in its own time, as without [Options.Sync], and each name is still old or new
+// for its readers. Any other error, such as EIO or ENOSPC, means that data was lost.
 func (s *syncer) pass(err error) error {
 	for _, harmless := range []error{syscall.EINVAL, syscall.ENOTSUP, syscall.ENOSYS, fs.ErrPermission} {
 		if errors.Is(err, harmless) {

@@ -6,10 +6,9 @@ import (
 	"io/fs"
 )
 
-// writeInPlace is the way where rename(2) is none: a file that is a mount point,
-// as container engines bind /etc/resolv.conf and users their bundle, cannot be
-// replaced, and into a directory that is one nothing can be moved that was not
-// to be staged there.
+// writeInPlace writes a file that rename(2) cannot switch. A mount point cannot be
+// replaced: container engines bind /etc/resolv.conf, and users bind their bundle. A
+// file also cannot be moved into a mounted directory if it had to be staged outside.
 func (c *committer) writeInPlace(j *job) error {
 	var err error
 	if j.Prior == nil {
@@ -35,12 +34,12 @@ func (c *committer) overwriteInPlace(j *job) error {
 	return nil
 }
 
-// createInPlace makes a new file at its name. Should the process be killed
-// meanwhile, the next one knows by what is staged that it is half of that.
+// createInPlace makes a new file at its name. If the process is killed meanwhile, the
+// next one compares the file with the staged one and knows that it is half written.
 func (c *committer) createInPlace(j *job) error {
 	err := c.create(j.Name, j.Data, j.attrs)
 	if errors.Is(err, fs.ErrExist) {
-		return err // it is somebody else's
+		return err // another process made it
 	}
 	if err == nil {
 		err = c.syncFiles([]string{j.Name})
@@ -51,8 +50,8 @@ func (c *committer) createInPlace(j *job) error {
 	return nil
 }
 
-// isHalf reports whether data, at a name where nothing was, is the start of the
-// file that is staged for it.
+// isHalf reports whether data, at a name that was unused, is the start of the file that
+// is staged for it.
 func (c *committer) isHalf(e journaled, data []byte) bool {
 	if e.Was || e.Staged == "" {
 		return false

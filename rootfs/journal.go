@@ -18,16 +18,15 @@ import (
 	"github.com/certgraft/certgraft/internal/hint"
 )
 
-// A journal is written before a commit touches anything. It says how to put each
-// name back. A process that was killed leaves it behind, and the next one puts
-// the root back to what it was before it looks at anything: half of an edit is
-// nothing that another could build on. What somebody else has written to a name
-// meanwhile is left alone. Once all names are switched it gets another name, and
-// from then on only says which copies of old files, and which directories, are to
-// be deleted.
+// A commit writes a journal before it changes anything. The journal says how to put
+// each name back. If the process is killed, the next process finds the journal and
+// restores the root before it reads anything, since no edit can build on half of
+// another. It keeps names that another program has changed since. Once all names are
+// switched, the journal gets another name. From then on it only lists the backups and
+// directories to delete.
 
-// The journal is in the directory of [Options.Marker], or the nearest one above
-// it that stays; without a marker in the root itself.
+// The journal is in the directory of [Options.Marker], or in the nearest one above that
+// the commit keeps. Without a marker it is in the root itself.
 const (
 	journalName = ".certgraft-journal"
 	journalDone = ".certgraft-journal-done"
@@ -39,8 +38,8 @@ const journalVersion = 1
 
 type journal struct {
 	Version int         `json:"version"`
-	Made    []string    `json:"made,omitzero"`  // directories, in the order they are made
-	Going   []string    `json:"going,omitzero"` // directories, in the order opposite to that in which they go
+	Made    []string    `json:"made,omitzero"`  // new directories, in the order of their making
+	Going   []string    `json:"going,omitzero"` // directories to remove, last one first
 	Names   []journaled `json:"names"`
 }
 
@@ -49,13 +48,13 @@ type journaled struct {
 	Name   string `json:"name"`
 	Staged string `json:"staged,omitzero"`
 	Backup string `json:"backup,omitzero"` // the old file or link
-	Was    bool   `json:"was,omitzero"`    // there was something, which can be put back where Backup is
+	Was    bool   `json:"was,omitzero"`    // the name existed; it can be put back if Backup exists
 	Sum    string `json:"sum,omitzero"`    // SHA-256 of the new file
-	Link   string `json:"link,omitzero"`   // of the new link; with neither the name goes
+	Link   string `json:"link,omitzero"`   // target of the new link; without Sum and Link the name is removed
 }
 
-// writeJournal writes the journal of what was planned, whole or not at all.
-// Without a lock it might be another process's.
+// writeJournal writes the journal of the plan, completely or not at all. Without a lock
+// it writes none: a journal could be another process's.
 func (c *committer) writeJournal() error {
 	if !c.result.locked {
 		return nil
@@ -100,7 +99,7 @@ func sumOf(data []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// journalPlace returns where the journal of this commit is to be.
+// journalPlace returns the path for the journal of this commit.
 func (c *committer) journalPlace() (string, error) {
 	places, err := c.opt.journals(c.overlay)
 	if err != nil {
@@ -114,7 +113,7 @@ func (c *committer) journalPlace() (string, error) {
 	return journalName, nil
 }
 
-// journals returns where a journal can be, the deepest place first.
+// journals returns the possible paths of a journal, the deepest first.
 func (opt Options) journals(o *Overlay) ([]string, error) {
 	if opt.Marker == "" {
 		return []string{journalName}, nil
@@ -128,7 +127,7 @@ func (opt Options) journals(o *Overlay) ([]string, error) {
 	return places, err
 }
 
-// endJournal says that all names are switched: they are not put back any more.
+// endJournal marks all names as switched, so that no run puts them back.
 func (c *committer) endJournal() error {
 	if c.journal == "" {
 		return nil
@@ -141,7 +140,7 @@ func (c *committer) endJournal() error {
 	return nil
 }
 
-// recover puts back what a process that was killed had done.
+// recover undoes the changes of a process that was killed.
 func (c *committer) recover(ctx context.Context) error {
 	if !c.result.locked || c.opt.Output != "" {
 		return nil
@@ -164,7 +163,7 @@ func (c *committer) recover(ctx context.Context) error {
 func (c *committer) recoverAt(ctx context.Context, name string) error {
 	_, err := c.Lstat(name)
 	switch {
-	case err != nil: // as nearly always
+	case err != nil: // the usual case
 		return nil
 	case c.opt.DryRun:
 		c.warn("an earlier run was interrupted: the next one puts back what that had changed before it starts")
@@ -175,7 +174,7 @@ func (c *committer) recoverAt(ctx context.Context, name string) error {
 	switch {
 	case err != nil:
 		return err
-	case !found: // it was that of a process that ran
+	case !found: // it was the journal of a running process
 		return nil
 	}
 	if err := c.recoverFrom(name); err != nil {
@@ -188,16 +187,17 @@ func (c *committer) recoverAt(ctx context.Context, name string) error {
 	return nil
 }
 
-// startAnew forgets what was seen, for an edit to read it again.
+// startAnew drops locks and cached directories, so that the edit reads the root again.
 func (c *committer) startAnew() {
 	c.locks.release()
 	c.forget(".")
 	clear(c.seen)
 }
 
-// lockJournal locks the directories of a journal and of the names in it. Another
-// root may share them: then the journal can be that of a process that runs now,
-// and be gone or another once they are locked. It reports whether there is one.
+// lockJournal locks the directories of a journal and of the names in it. Another root
+// may share them. Then the journal can belong to a running process, and can be gone or
+// replaced once the directories are locked. lockJournal reports whether the journal
+// still exists.
 func (c *committer) lockJournal(ctx context.Context, name string) (found bool, err error) {
 	for dirs := []string{path.Dir(name)}; ; {
 		if _, err := c.lockDirs(ctx, dirs); err != nil {
@@ -206,7 +206,7 @@ func (c *committer) lockJournal(ctx context.Context, name string) (found bool, e
 		if _, err := c.Lstat(name); err != nil {
 			return false, nil
 		}
-		j, _ := c.readJournal(name) // an error is told by who reads it next
+		j, _ := c.readJournal(name) // recoverFrom reports the error
 		homes := append(j.homes(), path.Dir(name))
 		if !slices.ContainsFunc(homes, func(dir string) bool { return !slices.Contains(dirs, dir) }) {
 			return true, nil
@@ -224,7 +224,7 @@ func (c *committer) readJournal(name string) (j journal, err error) {
 		return j, &fs.PathError{Op: "read", Path: name, Err: errors.New("it is not a journal that this user wrote")}
 	}
 	data, err := c.ReadFile(name)
-	if err != nil || len(data) == 0 { // the power failed before it was on the disk: before any name was switched, or nobody waited for the disk
+	if err != nil || len(data) == 0 { // the power failed before the journal was on the disk: no name was switched yet, or the commit did not sync
 		return j, err
 	}
 	if err := json.Unmarshal(data, &j); err != nil || j.Version != journalVersion || !j.valid() {
@@ -255,15 +255,15 @@ func (c *committer) recoverFrom(name string) error {
 	return c.remove(name)
 }
 
-// trusted reports whether only those who can write to the root anyway could
-// have written the journal.
+// trusted reports whether only users who can write to the root anyway could have
+// written the journal.
 func trusted(info fs.FileInfo) bool {
 	st, ok := info.Sys().(*unix.Stat_t)
 	return ok && info.Mode().IsRegular() && info.Mode().Perm()&0o022 == 0 && (int(st.Uid) == os.Geteuid() || st.Uid == 0)
 }
 
-// valid reports whether all names are of files in the root, and all that would
-// be deleted is staged files.
+// valid reports whether all names are inside the root, and only staged files would be
+// deleted.
 func (j journal) valid() bool {
 	for _, e := range j.Names {
 		for _, staged := range []string{e.Staged, e.Backup} {
@@ -278,7 +278,7 @@ func (j journal) valid() bool {
 	return !slices.ContainsFunc(slices.Concat(j.Made, j.Going), func(dir string) bool { return !fs.ValidPath(dir) || dir == "." })
 }
 
-// homes returns the directories in which names are put back or taken away.
+// homes returns the directories in which recovery changes names.
 func (j journal) homes() []string {
 	names := slices.Concat(j.Made, j.Going)
 	for _, e := range j.Names {
@@ -287,7 +287,7 @@ func (j journal) homes() []string {
 	return parents(names)
 }
 
-// restore puts back each name that is as the commit made it.
+// restore puts back each name that is still as the commit left it.
 func (c *committer) restore(j journal) error {
 	for _, e := range j.Names {
 		if err := c.putBack(e); err != nil {
@@ -297,7 +297,7 @@ func (c *committer) restore(j journal) error {
 	return nil
 }
 
-// clear takes away what was staged, and the copies of old files.
+// clear deletes the staged files and the backups.
 func (c *committer) clear(j journal) error {
 	for _, e := range j.Names {
 		for _, name := range []string{e.Staged, e.Backup} {
@@ -312,7 +312,7 @@ func (c *committer) clear(j journal) error {
 	return nil
 }
 
-// unmake takes directories away, but for those that someone else uses by now.
+// unmake removes directories, except those that another program uses by now.
 func (c *committer) unmake(dirs []string) error {
 	for _, dir := range slices.Backward(dirs) {
 		err := gone(c.remove(dir))
@@ -332,10 +332,10 @@ func (c *committer) putBack(e journaled) error {
 	case e.Backup == "":
 		return nil
 	}
-	return gone(c.rename(e.Backup, e.Name)) // where no backup could be made it cannot be put back
+	return gone(c.rename(e.Backup, e.Name)) // a file without a backup stays new
 }
 
-// isAsMade reports whether what is at a name is what the commit put there.
+// isAsMade reports whether a name is as the commit left it.
 func (c *committer) isAsMade(e journaled) (bool, error) {
 	info, err := c.Lstat(e.Name)
 	switch {

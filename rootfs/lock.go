@@ -12,8 +12,8 @@ import (
 	"github.com/certgraft/certgraft/internal/hint"
 )
 
-// lockFile takes flock(2) on an open directory, which leaves no file behind and
-// ends with the process, however that ends. Where there is no such lock it warns.
+// lockFile takes flock(2) on an open directory. This lock leaves no file behind and
+// ends with the process. If the file system has no such lock, lockFile warns.
 func (opt Options) lockFile(ctx context.Context, fd int, dir string, result *Result) (locked bool, err error) {
 	timeout := opt.LockTimeout
 	if timeout == 0 {

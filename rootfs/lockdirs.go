@@ -12,17 +12,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Two roots can share a directory: a volume, a bind mount. So a commit locks not
-// its root alone, but each directory in which it changes a name, whatever root
-// that is seen from. Which ones these are is known once the edit has run, and the
-// edit runs again if one was changed between being read and being locked.
-// Directories are locked in the order of their device and inode, so that no two
-// processes wait for each other. The root is locked before any of them: it can
-// only be one of them to a process whose root is above, which then waits for as
-// long as any other.
+// Two roots can share a directory: a volume or a bind mount. So a commit locks its root
+// and each directory in which it changes a name. Any root leads to the same locks. The
+// edit must run first to name these directories. If another process changes one of them
+// between its reading and its locking, the edit runs again. Directories are locked in
+// the order of their device and inode, so that no two processes wait for each other.
+// The root is locked first. Another process can only lock it as such a directory if
+// that process's root is above; it then waits as for any other directory.
 
-// dirLocks are the directories that nobody else edits, open for as long as that
-// is so.
+// dirLocks are the locked directories. They stay open while they are locked.
 type dirLocks map[inode]directory
 
 func (l dirLocks) release() {
@@ -32,20 +30,20 @@ func (l dirLocks) release() {
 	clear(l)
 }
 
-// candidate is a directory that is to be locked.
+// candidate is a directory to lock.
 type candidate struct {
 	inode
 
 	name string
 }
 
-// maxLocks bounds the directories that are locked, each of which is open. Of an
-// edit of more the first are locked.
+// maxLocks is the limit of locked directories, each of which is open. If an edit has
+// more, the first ones are locked.
 const maxLocks = 256
 
-// lockDirs locks directories, and reports whether all are as they were when they
-// were first read. Those that are locked already stay so, unless others are
-// missing, which may come first: then all are locked anew.
+// lockDirs locks directories, and reports whether all are as they were when first read.
+// If a directory is not locked yet, it releases all locks and locks all in order, since
+// that directory may come first.
 func (c *committer) lockDirs(ctx context.Context, names []string) (same bool, err error) {
 	wanted, err := c.candidates(names)
 	if err != nil || len(wanted) == 0 {
@@ -68,8 +66,8 @@ func (c *committer) lockDirs(ctx context.Context, names []string) (same bool, er
 	return same, nil
 }
 
-// candidates returns the directories that are not locked, each once, in the
-// order in which they are locked.
+// candidates returns the directories that are not locked, each once, in the order of
+// locking.
 func (c *committer) candidates(names []string) ([]candidate, error) {
 	found := map[inode]string{}
 	for _, name := range names {
@@ -89,7 +87,7 @@ func (c *committer) candidates(names []string) ([]candidate, error) {
 	return wanted, nil
 }
 
-// candidate returns a directory, or the nearest above it that is there.
+// candidate returns a directory, or the nearest one above that exists.
 func (c *committer) candidate(name string) (candidate, error) {
 	_, err := c.handle(name)
 	for (errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR)) && name != "." {
@@ -99,8 +97,7 @@ func (c *committer) candidate(name string) (candidate, error) {
 	return candidate{c.seen[name].inode, name}, err
 }
 
-// holds reports whether nobody else edits a directory. The root has a lock of its
-// own.
+// holds reports whether this process has locked a directory. The root has its own lock.
 func (c *committer) holds(dir inode) bool {
 	_, locked := c.locks[dir]
 	return locked || dir == c.seen["."].inode
@@ -127,8 +124,8 @@ func (c *committer) lockDir(ctx context.Context, dir candidate) (unchanged bool,
 	return unchanged, nil
 }
 
-// reopen returns a descriptor of a directory that stays open when the tree closes
-// its own.
+// reopen returns another descriptor of a directory, which stays open when the tree
+// closes its own.
 func (c *committer) reopen(name string) (directory, error) {
 	dir, err := c.handle(name)
 	if err != nil {
@@ -141,7 +138,7 @@ func (c *committer) reopen(name string) (directory, error) {
 	return directory(fd), nil
 }
 
-// tryLock locks a directory if nobody edits it.
+// tryLock locks a directory without waiting, and reports whether it is locked.
 func (c *committer) tryLock(name string) bool {
 	dir, err := c.candidate(name)
 	if err != nil || c.holds(dir.inode) {

@@ -2,8 +2,8 @@ package rootfs
 
 import "strings"
 
-// split returns the directory and the last element of name, as [path.Dir] and
-// [path.Base] do, which look at each byte of what is clean already.
+// split returns the directory and the last element of a clean name. [path.Dir] and
+// [path.Base] would check each byte.
 func split(name string) (dir, base string) {
 	i := strings.LastIndexByte(name, '/')
 	if i < 0 {
@@ -12,8 +12,7 @@ func split(name string) (dir, base string) {
 	return name[:i], name[i+1:]
 }
 
-// inDir returns the path of a name in a directory, as [path.Join] does, which
-// looks at each byte of what is clean already.
+// inDir returns the path of a name in a directory. [path.Join] would check each byte.
 func inDir(dir, base string) string {
 	if dir == "." {
 		return base

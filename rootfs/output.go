@@ -16,9 +16,9 @@ import (
 	"github.com/certgraft/certgraft/internal/hint"
 )
 
-// export writes the changes alone into a directory, so that copying it over
-// the root (COPY --from=stage /out/ /) makes them: with the directories above
-// each as they are in the root, or the copy would change those too.
+// export writes only the changes into a directory, so that copying it over the root
+// makes them (COPY --from=stage /out/ /). Parent directories have the attributes of
+// those in the root, because the copy would change these too.
 func (opt Options) export(root disk, changes []Change) error {
 	for _, ch := range changes {
 		if ch.Removed || ch.Prior != nil && ch.Prior.Mode().Type() != ch.Mode.Type() {
@@ -42,8 +42,8 @@ func (opt Options) export(root disk, changes []Change) error {
 	return explainNil(opt.Output, err)
 }
 
-// makeOutput makes the directory of Output, and returns what of it was not there,
-// what is deepest first.
+// makeOutput makes the directory of Output, and returns the new directories, the
+// deepest first.
 func (opt Options) makeOutput() (made []string, err error) {
 	if opt.Output == "" || opt.DryRun {
 		return nil, nil
@@ -65,7 +65,7 @@ func (opt Options) makeOutput() (made []string, err error) {
 	return made, nil
 }
 
-// syncAbove waits until the names of directories that were made are on the disk.
+// syncAbove waits until the names of new directories are on the disk.
 func (opt Options) syncAbove(made []string) error {
 	if !opt.Sync {
 		return nil
@@ -82,18 +82,18 @@ func (opt Options) syncAbove(made []string) error {
 	return nil
 }
 
-// removeEmpty takes directories away that nothing was written into.
+// removeEmpty removes the directories that are still empty.
 func removeEmpty(dirs []string) {
 	for _, dir := range dirs {
-		_ = os.Remove(dir) //nolint:forbidigo // it is in no root; one that is in use stays
+		_ = os.Remove(dir) //nolint:forbidigo // it is in no root; a directory in use stays
 	}
 }
 
-// outputMark is the name of an empty file in a directory that is being written.
+// outputMark is the name of an empty file that marks an unfinished output.
 const outputMark = ".certgraft-output"
 
-// writeAll has a mark in the directory for as long as it is not whole, by which
-// the next run knows what one that was killed has left.
+// writeAll keeps a mark in the directory until all is written. By the mark the next run
+// recognises the output of a killed process.
 func (x *exporter) writeAll(changes []Change, at time.Time) error {
 	if len(changes) == 0 {
 		return x.setTimes(at)
@@ -121,7 +121,7 @@ func (x *exporter) writeAll(changes []Change, at time.Time) error {
 	return errors.Join(x.setTime(".", at), x.syncDirs([]string{"."}))
 }
 
-// flush waits for the disk before the mark goes.
+// flush waits for the disk before writeAll removes the mark.
 func (x *exporter) flush(changes []Change) error {
 	var files []string
 	for _, ch := range changes {
@@ -151,7 +151,7 @@ func (opt Options) clear(root *os.Root, to *tree) error {
 	}
 	for _, e := range entries {
 		if e.Name() == outputMark {
-			continue // goes last, or the rest could not be told from other files
+			continue // removed last, because it marks the rest as ours
 		}
 		if err := errors.Join(reopenDirs(to, e.Name()), out.RemoveAll(e.Name())); err != nil {
 			return explain(opt.Output, err)
@@ -160,8 +160,8 @@ func (opt Options) clear(root *os.Root, to *tree) error {
 	return explainNil(opt.Output, gone(out.Remove(outputMark)))
 }
 
-// reopenDirs lets a user who is not root take away what is in directories that
-// their modes keep even their owner from writing into.
+// reopenDirs makes directories writable for their owner. A user who is not root could
+// not empty them otherwise.
 func reopenDirs(to *tree, name string) error {
 	if givesAway() {
 		return nil
@@ -184,14 +184,14 @@ func sameDir(a, b *os.Root) bool {
 	return errX == nil && errY == nil && os.SameFile(x, y)
 }
 
-// unfinished reports whether a run was killed while it wrote the directory.
+// unfinished reports whether a process was killed while it wrote the directory.
 func unfinished(out *tree) bool {
 	info, err := out.Lstat(outputMark)
 	return err == nil && trusted(info) && info.Size() == 0
 }
 
-// written reports whether all that is in a directory is from an earlier run: it
-// has the marker, and everything has its time, which an export sees to.
+// written reports whether an earlier run wrote everything in a directory: the marker
+// exists, and every file has its time, as after an export.
 func (opt Options) written(out *os.Root) bool {
 	marker, err := out.Lstat(opt.Marker)
 	if opt.Marker == "" || err != nil {
@@ -209,13 +209,13 @@ func (opt Options) written(out *os.Root) bool {
 	return err == nil
 }
 
-// exporter lays changes out in an empty directory.
+// exporter writes changes into an empty directory.
 type exporter struct {
 	disk
-	from   disk            // the root that the changes are of
-	done   map[string]bool // directories that are there
-	names  []string        // everything that was written
-	closed []string        // directories whose mode keeps their owner from writing, deepest last
+	from   disk            // the root of the changes
+	done   map[string]bool // existing directories
+	names  []string        // all written names
+	closed []string        // directories that their owner cannot write to, deepest last
 }
 
 func (x *exporter) write(ch Change) error {
@@ -235,7 +235,7 @@ func (x *exporter) write(ch Change) error {
 	return x.create(ch.Name, ch.Data, a)
 }
 
-// parents makes the directories above a name as the root has them.
+// parents makes the directories above a name, as in the root.
 func (x *exporter) parents(dir string) error {
 	if x.done[dir] {
 		return nil
@@ -263,15 +263,15 @@ func (x *exporter) parents(dir string) error {
 	if info.Mode()&(fs.ModeSetuid|fs.ModeSetgid|fs.ModeSticky) == 0 {
 		return nil
 	}
-	return x.chmodDir(dir, info.Mode()|0o700) // last: a new owner takes bits away
+	return x.chmodDir(dir, info.Mode()|0o700) // last, because a new owner clears these bits
 }
 
-// givesAway reports whether the owners of files are those of the root: only root can
-// give a file away. For another user all is his own.
+// givesAway reports whether an export keeps the owners of the root's files. Only root
+// can change the owner of a file: other users own everything that they write.
 func givesAway() bool { return os.Geteuid() == 0 }
 
-// closeDirs gives directories the modes that keep their owner from writing into
-// them, what is deepest first, once all is written.
+// closeDirs sets the modes of directories that their owner cannot write to, the deepest
+// first, after everything is written.
 func (x *exporter) closeDirs() error {
 	for _, dir := range slices.Backward(x.closed) {
 		info, err := x.from.Lstat(dir)
@@ -285,8 +285,8 @@ func (x *exporter) closeDirs() error {
 	return nil
 }
 
-// setTimes gives everything the same time, what is deepest first: writing into
-// a directory changes its time.
+// setTimes gives everything the same time, the deepest first, because writing into a
+// directory changes its time.
 func (x *exporter) setTimes(at time.Time) error {
 	slices.Reverse(x.names)
 	for _, name := range append(x.names, ".") {
@@ -297,7 +297,8 @@ func (x *exporter) setTimes(at time.Time) error {
 	return nil
 }
 
-// setTime sets the time of a name, of links too, for which os.Root has no way.
+// setTime sets the time of a name. It also works on links, for which os.Root has no
+// function.
 func (x *exporter) setTime(name string, at time.Time) error {
 	dir, err := x.root.Open(path.Dir(name))
 	if err != nil {

@@ -1,20 +1,20 @@
-// Package rootfs edits the root file system of a Linux machine or container
-// without knowing which of the two it is.
+// Package rootfs edits the root file system of a Linux machine or container, with the
+// same code for both.
 //
-// Start with [Update]: it runs an edit on an [Overlay] of a directory and then
-// commits the changes, all of them or none. [Options] does the same as a dry
-// run, or writes the changes alone into another directory.
+// Start with [Update]: it runs an edit on an [Overlay] of a directory and then commits
+// all changes or none. [Options] can make it a dry run, or write only the changes into
+// another directory.
 //
-// An Overlay stacks pending changes on any read-only [fs.ReadLinkFS]: the tree
-// behind an [os.Root], a squashed container image, an in-memory tree in a test.
-// Reads see the changes; the lower file system never does. What is left once
-// the work is done is the upper half alone, [Overlay.Changes], which a commit
-// writes to the directory and package image turns into a layer.
+// An Overlay stacks pending changes on any read-only [fs.ReadLinkFS]: the tree behind
+// an [os.Root], a squashed container image, or an in-memory tree in a test. Reads see
+// the changes; the lower file system never does. The result of an edit is the upper
+// half, [Overlay.Changes]. A commit writes it to the directory, and package image turns
+// it into a layer.
 //
-// Names are resolved as chroot(2) would: an absolute link starts over at the
-// root, and ".." stops there. [os.Root] refuses absolute links, even those that
-// stay inside, and a certificate directory is full of them; so links are
-// resolved here, and os.Root is only ever given names without.
+// Names are resolved as chroot(2) would: an absolute link starts again at the root, and
+// ".." stops there. [os.Root] refuses absolute links, even those that stay inside, and
+// a certificate directory is full of them. So this package resolves links itself, and
+// passes os.Root only names without links.
 //
 // The API may change before version 1.0.
 package rootfs
@@ -30,48 +30,49 @@ import (
 	"syscall"
 )
 
-// A Change says what one name is to become.
+// A Change is the new state of one name.
 type Change struct {
 	Name    string      // slash-separated, unrooted and free of links, as in io/fs
-	Removed bool        // the name is to go; Mode, Data and Target are then unset
+	Removed bool        // the name is removed; Mode, Data and Target are then unset
 	Mode    fs.FileMode // type and permission bits
 	Data    []byte      // contents, of a regular file
 	Target  string      // destination, of a symbolic link
-	Prior   fs.FileInfo // what the lower file system has at Name, or nil
-	Owner   *Owner      // of a file, where it is not that of Prior or of the process
+	Prior   fs.FileInfo // the entry of the lower file system at Name, or nil
+	Owner   *Owner      // of a file, if it differs from that of Prior or of the process
 }
 
-// Overlay is a file system with pending changes. It is not safe for concurrent
-// use: an edit is one sequence of steps.
+// Overlay is a file system with pending changes. It is not safe for concurrent use: an
+// edit is one sequence of steps.
 type Overlay struct {
 	lower *cached
 	upper map[string]Change
-	// children names what upper has in each directory.
+	// children has the names in upper, by directory.
 	children map[string]map[string]bool
-	covers   bool              // a directory of lower was taken away
-	dirs     map[string]string // what directories that were looked into resolve to
-	via      map[string]bool   // the links on the way to them
+	covers   bool              // a directory of lower was removed
+	dirs     map[string]string // the real paths of visited directories
+	via      map[string]bool   // the links on the way to these
 
-	elsewhere bool // the changes are not made in lower
+	elsewhere bool // the changes go to another place than lower
 }
 
-// NewOverlay returns an overlay without changes. The lower file system must not
-// change while the overlay is in use: what is read of it is remembered.
+// NewOverlay returns an overlay without changes. The lower file system must not change
+// while the overlay is in use, because the overlay caches its content.
 func NewOverlay(lower fs.ReadLinkFS) *Overlay {
 	return &Overlay{lower: newCached(lower), upper: map[string]Change{}, children: map[string]map[string]bool{}, dirs: map[string]string{}, via: map[string]bool{}}
 }
 
-// Aside returns the overlay for somebody who looks around in it and edits nothing: what a
-// killed process left in a directory is taken away where an edit looks, and not there.
+// Aside returns the overlay for a reader that edits nothing. A commit sweeps the staged
+// files of a killed process from directories that the edit looked into, but not from
+// directories that only this reader looked into.
 func (o *Overlay) Aside() *Overlay {
 	aside := *o
 	aside.lower = o.lower.aside()
 	return &aside
 }
 
-// WriteFile makes name a regular file that holds data, following links, with
-// its parents where they are missing. A file that exists keeps its permission
-// bits and its owner. The data is not copied.
+// WriteFile makes name a regular file with data. It follows links and makes missing
+// parents. An existing file keeps its permission bits and its owner. The data is not
+// copied.
 func (o *Overlay) WriteFile(name string, data []byte, perm fs.FileMode) error {
 	real, err := o.resolve("write", name, true)
 	if err != nil {
@@ -109,8 +110,7 @@ func (o *Overlay) Symlink(target, name string) error {
 	return o.set("symlink", Change{Name: real, Mode: fs.ModeSymlink | 0o777, Target: target})
 }
 
-// Remove takes the file, link or empty directory at name away. It is no error
-// if there is none.
+// Remove removes the file, link or empty directory at name. A missing name is no error.
 func (o *Overlay) Remove(name string) error {
 	real, err := o.resolve("remove", name, false)
 	if err != nil {
@@ -136,7 +136,7 @@ func (o *Overlay) Remove(name string) error {
 	return nil
 }
 
-// MkdirAll makes name a directory, and its parents where they are missing.
+// MkdirAll makes name a directory, with missing parents.
 func (o *Overlay) MkdirAll(name string, perm fs.FileMode) error {
 	real, err := o.resolve("mkdir", name, true)
 	if err != nil {
@@ -145,8 +145,8 @@ func (o *Overlay) MkdirAll(name string, perm fs.FileMode) error {
 	return o.mkdirAll(real, perm)
 }
 
-// Changes yields, by name, every change that makes a difference. Writing what
-// is already there makes none.
+// Changes yields every effective change, sorted by name. Writing the content that a
+// file already has is no change.
 func (o *Overlay) Changes() iter.Seq[Change] {
 	return func(yield func(Change) bool) {
 		for _, name := range slices.Sorted(maps.Keys(o.upper)) {
@@ -230,7 +230,7 @@ func (o *Overlay) lstat(name string) (fs.FileInfo, error) {
 	return o.lower.Lstat(name)
 }
 
-// typeOf returns the type bits of what is at name.
+// typeOf returns the type bits of name.
 func (o *Overlay) typeOf(name string) (fs.FileMode, error) {
 	c, ok := o.upper[name]
 	switch {
@@ -242,8 +242,8 @@ func (o *Overlay) typeOf(name string) (fs.FileMode, error) {
 	return o.lower.typeOf(name)
 }
 
-// hidden reports whether a directory above name was removed or replaced, so
-// that what the lower file system has there is out of sight.
+// hidden reports whether a directory above name was removed or replaced, which hides
+// the lower file system's entry at name.
 func (o *Overlay) hidden(name string) bool {
 	if !o.covers {
 		return false

@@ -8,11 +8,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Owner is who a file belongs to, by number.
+// Owner is the user and group of a file, by number.
 type Owner struct{ UID, GID int }
 
-// OwnerOf returns the owner of what info is about: a file of a directory, of the layers
-// of an image, or a pending change of an [Overlay]. It is false where that is not known.
+// OwnerOf returns the owner in info, which describes a file of a directory, of the
+// layers of an image, or a pending change of an [Overlay]. It returns false if the
+// owner is unknown.
 func OwnerOf(info fs.FileInfo) (Owner, bool) {
 	switch of := info.Sys().(type) {
 	case *unix.Stat_t:
@@ -25,8 +26,8 @@ func OwnerOf(info fs.FileInfo) (Owner, bool) {
 	return Owner{}, false
 }
 
-// Chown gives a file that was written into the overlay an owner. Without it a file that
-// takes the place of another keeps its owner, and a new one gets that of the process.
+// Chown sets the owner of a file that was written into the overlay. Without it a file
+// that replaces another keeps its owner, and a new file gets the owner of the process.
 func (o *Overlay) Chown(name string, owner Owner) error {
 	real, err := o.resolve("chown", name, true)
 	if err != nil {

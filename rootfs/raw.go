@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// rawFile is a regular file that is read or written at once. An [os.File] asks
-// first what kind of file it is, and the garbage collector to close it.
+// rawFile is a regular file that is read or written at once. An [os.File] would first
+// determine the kind of file, and ask the garbage collector to close it.
 type rawFile struct {
 	fd   int
 	name string

@@ -14,8 +14,8 @@ import (
 	"github.com/certgraft/certgraft/internal/hint"
 )
 
-// Open implements [fs.FS]. A device, socket or FIFO is not opened: reading it
-// could block, or never end.
+// Open implements [fs.FS]. It does not open a device, socket or FIFO: reading it could
+// block, or never end.
 func (o *Overlay) Open(name string) (fs.File, error) {
 	real, st, err := o.find("open", name, true)
 	if err != nil {
@@ -101,9 +101,8 @@ func (o *Overlay) ReadFile(name string) ([]byte, error) {
 	return bytes.Clone(data), err
 }
 
-// Content returns what [Overlay.ReadFile] does, for those who read hundreds of
-// files and change none: it is not copied for them, so that changing it changes
-// what others read.
+// Content returns the content of a file like [Overlay.ReadFile], without a copy. The
+// caller must not change it.
 func (o *Overlay) Content(name string) ([]byte, error) {
 	if !fs.ValidPath(name) {
 		return nil, &fs.PathError{Op: "read", Path: name, Err: fs.ErrInvalid}
@@ -131,12 +130,12 @@ func (o *Overlay) Content(name string) ([]byte, error) {
 	return data, nil
 }
 
-// maxFile bounds what is read into memory. No trust store comes near it.
+// maxFile is the largest file that is read into memory. Trust stores are far smaller.
 const maxFile = 64 << 20
 
 var errTooLarge = errors.New("larger than 64 MiB: no trust store is")
 
-// errNotRegular is what a device, socket or FIFO in place of a file is.
+// errNotRegular is the error for a device, socket or FIFO in place of a file.
 var errNotRegular = errors.New("not a regular file")
 
 func (o *Overlay) find(op, name string, follow bool) (string, fs.FileInfo, error) {
@@ -154,8 +153,7 @@ func (o *Overlay) find(op, name string, follow bool) (string, fs.FileInfo, error
 	return real, st, nil
 }
 
-// ReadOnly opens the root file system in dir to look at it. Its links resolve
-// inside it.
+// ReadOnly opens the root file system in dir for reading. Its links resolve inside it.
 func ReadOnly(dir string) (fs.ReadLinkFS, io.Closer, error) {
 	root, err := openRoot(dir)
 	if err != nil {
@@ -188,7 +186,7 @@ func (i info) Mode() fs.FileMode  { return i.c.Mode }
 func (i info) ModTime() time.Time { return time.Time{} }
 func (i info) IsDir() bool        { return i.c.Mode.IsDir() }
 
-// Sys returns the *Owner where it is known, see [OwnerOf].
+// Sys returns the *Owner, if known; see [OwnerOf].
 func (i info) Sys() any {
 	if i.c.Owner != nil {
 		return i.c.Owner
@@ -201,7 +199,7 @@ func (i info) Sys() any {
 	return nil
 }
 
-// named is a FileInfo under the name that it was asked for by.
+// named is a FileInfo under the name in the request.
 type named struct {
 	fs.FileInfo
 	name string

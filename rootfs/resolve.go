@@ -12,13 +12,12 @@ import (
 // maxLinks is the kernel's limit on the links followed for one name.
 const maxLinks = 40
 
-// Resolve returns the link-free name that name stands for. What does not exist
-// stands for itself, below what its parents resolve to; nothing leads out of it
-// again.
+// Resolve returns the link-free path of name. A missing name resolves to itself below
+// the real path of its parents. Nothing leads from a missing name back out.
 func (o *Overlay) Resolve(name string) (string, error) { return o.resolve("resolve", name, true) }
 
-// resolve walks name element by element. The last element is followed only if
-// follow is set.
+// resolve walks name element by element. It follows the last element only if follow is
+// set.
 func (o *Overlay) resolve(op, name string, follow bool) (string, error) {
 	if next, ok := o.known(name); ok {
 		isLink, _, err := o.step(op, name, next, nil)
@@ -51,10 +50,10 @@ func (o *Overlay) resolve(op, name string, follow bool) (string, error) {
 			return "", err
 		}
 		switch {
-		case missing && slices.Contains(rest, ".."): // chroot(2) would not come back from there either
+		case missing && slices.Contains(rest, ".."): // as in chroot(2): no way leads back from a missing directory
 			return "", pathError(op, name, fs.ErrNotExist)
 		case missing && !lastElement(rest):
-			return path.Join(next, path.Join(rest...)), nil // there is nothing below it
+			return path.Join(next, path.Join(rest...)), nil // nothing exists below it
 		}
 		if !isLink || !follow && lastElement(rest) {
 			at = next
@@ -64,7 +63,7 @@ func (o *Overlay) resolve(op, name string, follow bool) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		direct = direct && !lastElement(rest) // the name itself is a link: it lies elsewhere
+		direct = direct && !lastElement(rest) // the name itself is a link to another place
 		via = append(via, next)
 		if links++; links > maxLinks {
 			return "", pathError(op, name, syscall.ELOOP)
@@ -80,8 +79,8 @@ func (o *Overlay) resolve(op, name string, follow bool) (string, error) {
 	return at, nil
 }
 
-// known returns where name lies if its directory was walked before. Most names
-// are of files in a few directories.
+// known returns the path of name if its directory was walked before. Most names are
+// files in a few directories.
 func (o *Overlay) known(name string) (string, bool) {
 	i := strings.LastIndexByte(name, '/')
 	if i <= 0 {
@@ -100,8 +99,8 @@ func (o *Overlay) known(name string) (string, bool) {
 	return real + "/" + base, true
 }
 
-// start returns where to start walking name: at the root, or at its directory
-// if that was walked before.
+// start returns where to begin walking name: at the root, or at its directory if that
+// was walked before.
 func (o *Overlay) start(name string) (at string, rest []string) {
 	if i := strings.LastIndexByte(name, '/'); i > 0 {
 		if real, ok := o.dirs[name[:i]]; ok && name[i+1:] != ".." {
@@ -111,7 +110,7 @@ func (o *Overlay) start(name string) (at string, rest []string) {
 	return ".", strings.Split(name, "/")
 }
 
-// remember keeps what the directory of name resolves to, if it is one.
+// remember keeps the real path of the directory of name, if it is a directory.
 func (o *Overlay) remember(name, at string, via []string) {
 	i := strings.LastIndexByte(name, '/')
 	if i <= 0 || name[i+1:] == "" || name[i+1:] == "." || name[i+1:] == ".." {
@@ -126,8 +125,8 @@ func (o *Overlay) remember(name, at string, via []string) {
 	}
 }
 
-// step looks at one name on the way: whether it is a link, or missing, and
-// whether it can be passed if it is not.
+// step reports whether one name on the way is a link, or missing. It returns an error
+// for another name that is no directory and has elements behind it.
 func (o *Overlay) step(op, whole, name string, rest []string) (isLink, missing bool, err error) {
 	kind, err := o.typeOf(name)
 	switch {
@@ -143,7 +142,7 @@ func (o *Overlay) step(op, whole, name string, rest []string) (isLink, missing b
 	return false, false, nil
 }
 
-// lastElement reports whether nothing but empty elements follows.
+// lastElement reports whether only empty elements follow.
 func lastElement(rest []string) bool {
 	for _, elem := range rest {
 		if elem != "" && elem != "." {

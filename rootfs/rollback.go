@@ -11,17 +11,17 @@ import (
 	"github.com/certgraft/certgraft/internal/hint"
 )
 
-// rollback puts everything back as it was before the commit. It goes on after
-// a failure: each name that can be restored is.
+// rollback puts everything back as it was before the commit. After a failure it
+// continues with the other names.
 func (c *committer) rollback() error {
 	errs := []error{c.reopenJournal()}
 	for _, j := range c.work {
 		errs = append(errs, c.undo(j))
 	}
 	if err := errors.Join(errs...); err != nil {
-		return err // what is needed to put the rest back stays, and the journal for the next run
+		return err // the backups and the journal stay for the next run
 	}
-	_ = c.syncDirs(c.dirs()) // before the journal goes; that it fails may be why all of this is put back
+	_ = c.syncDirs(c.dirs()) // before the journal is removed; a failing disk may be the reason for the rollback, so errors are ignored
 	for _, j := range c.work {
 		for _, name := range []string{j.staged, j.backup} {
 			errs = append(errs, c.takeAway(name))
@@ -33,8 +33,8 @@ func (c *committer) rollback() error {
 	return errors.Join(append(errs, c.takeAway(c.journal))...)
 }
 
-// reopenJournal says that names are to be put back after all, if it is this
-// process that dies meanwhile, or cannot.
+// reopenJournal makes a finished journal valid again, for the case that this process
+// dies during the rollback or cannot complete it.
 func (c *committer) reopenJournal() error {
 	if path.Base(c.journal) != journalDone {
 		return nil
@@ -47,8 +47,8 @@ func (c *committer) reopenJournal() error {
 	return err
 }
 
-// takeAway removes what may have been made. On a read-only file system removing
-// what is not there is another error than that it is not.
+// takeAway removes a name that may exist. It looks first, because removing a missing
+// name on a read-only file system is a different error.
 func (c *committer) takeAway(name string) error {
 	if name == "" {
 		return nil
@@ -59,8 +59,8 @@ func (c *committer) takeAway(name string) error {
 	return gone(c.root.Remove(name))
 }
 
-// halfDone is the error of a commit that failed, and of which something could
-// not be put back either.
+// halfDone returns the error of a commit that failed and that could not be undone
+// completely.
 func (c *committer) halfDone(err, undone error) error {
 	err = fmt.Errorf("%w; putting back what had been changed: %w", locate(c.dir, err), locate(c.dir, undone))
 	if c.journal == "" {
@@ -84,11 +84,11 @@ func (c *committer) undo(j *job) error {
 	return c.remake(j)
 }
 
-// plain returns the disk without the hook of tests, which is to fail once.
+// plain returns the disk without the hook of tests, which must fail only once.
 func (c *committer) plain() disk { return disk{tree: c.tree, sync: c.sync} }
 
-// remake makes an old file or link again of which there is no backup, at its
-// name where nothing can be moved to that.
+// remake makes an old file or link again that has no backup. If no file can be moved to
+// its name, remake writes it there directly.
 func (c *committer) remake(j *job) error {
 	old, plain := j.Change, c.plain()
 	old.Mode = j.Prior.Mode()

@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// statInfo is what stat(2) says of a name.
+// statInfo is the result of stat(2) for a name.
 type statInfo struct {
 	name string
 	st   unix.Stat_t

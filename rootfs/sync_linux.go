@@ -9,11 +9,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// noAtime is the flag of open(2) with which reading a file leaves its time of
-// access alone.
+// noAtime is the flag of open(2) with which reading does not change a file's access
+// time.
 const noAtime = unix.O_NOATIME
 
-// datasync waits until the data of f is on the disk, with the size, and without
+// datasync waits until the data and the size of f are on the disk. It does not wait for
 // the times.
 func datasync(f *os.File) error {
 	for {
@@ -29,7 +29,7 @@ func datasync(f *os.File) error {
 // reserve makes sure that size bytes can be written to f.
 func reserve(f *os.File, size int64) error {
 	if size == 0 {
-		return nil // which fallocate(2) takes for a mistake
+		return nil // fallocate(2) refuses size 0
 	}
 	err := unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_KEEP_SIZE, 0, size)
 	if errors.Is(err, unix.ENOTSUP) || errors.Is(err, unix.ENOSYS) {
@@ -38,8 +38,8 @@ func reserve(f *os.File, size int64) error {
 	return err
 }
 
-// changeTime returns the time that a change of a file has now. The kernel takes it
-// from a clock that stands for a tick, of up to ten milliseconds.
+// changeTime returns the time that the kernel would give to a change now. The kernel
+// takes it from a clock with ticks of up to 10 milliseconds.
 func changeTime() time.Time {
 	var now unix.Timespec
 	if unix.ClockGettime(unix.CLOCK_REALTIME_COARSE, &now) != nil {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-const noAtime = 0 // there is no such flag
+const noAtime = 0 // no such flag exists
 
 func datasync(f *os.File) error { return f.Sync() }
 

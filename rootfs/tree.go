@@ -13,23 +13,22 @@ import (
 	"github.com/certgraft/certgraft/internal/order"
 )
 
-// tree is the directory behind an os.Root. It keeps the directories that were
-// visited open: os.Root walks a name from its start each time, and a thousand
-// names in /etc/ssl/certs are three thousand system calls more. Names must be
-// free of links; each directory is opened in the one above it, and a link that
-// someone has put in its place is not followed.
+// tree is the directory behind an os.Root. It keeps visited directories open: os.Root
+// walks each name from its start, which takes three thousand more system calls for a
+// thousand names in /etc/ssl/certs. Names must be free of links. Each directory is
+// opened in the one above it, without following a link in its place.
 type tree struct {
 	root    *os.Root
 	dirs    map[string]directory
-	crowded bool // not all that were visited are open any more
+	crowded bool // some visited directories are closed again
 	seen    sightings
 
-	othersOwn atomic.Bool // what is read: its times of access change
-	asked     bool        // labels is known
-	labels    bool        // its files have labels of SELinux
+	othersOwn atomic.Bool // other users own files, so reading changes access times
+	asked     bool        // labels is set
+	labels    bool        // the files have SELinux labels
 }
 
-// directory is an open directory: all that a descriptor of it is needed for.
+// directory is the descriptor of an open directory.
 type directory int
 
 func (d directory) close() { _ = unix.Close(int(d)) } // nothing was written through it
@@ -63,8 +62,8 @@ func (t *tree) handle(name string) (directory, error) {
 	return dir, nil
 }
 
-// maxOpen bounds the directories that are open: a process may have no more than
-// 1024 files.
+// maxOpen is the limit of open directories. A process may often have no more than 1024
+// open files.
 const maxOpen = 256
 
 func (t *tree) openDirectory(name string) (directory, error) {
@@ -84,8 +83,8 @@ func (t *tree) openDirectory(name string) (directory, error) {
 	return directory(fd), nil
 }
 
-// forget closes a directory, and those in it: it is about to go, or there are
-// too many.
+// forget closes a directory and those below it, because it is removed or too many are
+// open.
 func (t *tree) forget(name string) {
 	for open, dir := range t.dirs {
 		if name == "." || isIn(open, name) {
@@ -95,16 +94,16 @@ func (t *tree) forget(name string) {
 	}
 }
 
-// isIn reports whether a name is dir or below it. It is asked for each name that is
-// removed and each open directory, so it makes no string.
+// isIn reports whether a name is dir or below it. It runs for each removed name and
+// each open directory, so it allocates no string.
 func isIn(name, dir string) bool {
 	rest, ok := strings.CutPrefix(name, dir)
 	return ok && (rest == "" || rest[0] == '/')
 }
 
-// openFile opens the file at name, and does not follow a link that someone has
-// put there. [os.Root.OpenFile] makes six system calls more, four of them to
-// find out that a file cannot be polled; with hundreds of files that counts.
+// openFile opens the file at name, and does not follow a link there. [os.Root.OpenFile]
+// makes six more system calls, four of them to find out that a file cannot be polled.
+// This matters with hundreds of files.
 func (t *tree) openFile(name string, flag int) (*os.File, error) {
 	fd, err := t.openFD(name, flag, 0)
 	if err != nil {
@@ -132,9 +131,9 @@ func (t *tree) openFD(name string, flag int, perm fs.FileMode) (int, error) {
 	}
 }
 
-// quietly returns the flag with which reading leaves the root as it is, times of
-// access included: an inode whose time changes is one more to write to the disk.
-// Only the owner of a file may use it, or root.
+// quietly returns the flag with which reading does not change access times: each
+// changed inode is one more to write to the disk. Only root and the owner of a file may
+// use the flag.
 func (t *tree) quietly(flag int) int {
 	if flag&unix.O_ACCMODE != unix.O_RDONLY || t.othersOwn.Load() {
 		return 0
@@ -142,8 +141,8 @@ func (t *tree) quietly(flag int) int {
 	return noAtime
 }
 
-// at returns the descriptor of the directory that holds name, and the name in
-// it. What could lead out of the root is refused, as os.Root would.
+// at returns the descriptor of the directory that holds name, and the name in it. Like
+// os.Root it refuses names that could lead out of the root.
 func (t *tree) at(name string) (dir int, base string, err error) {
 	if !fs.ValidPath(name) {
 		return 0, "", &fs.PathError{Op: "open", Path: name, Err: fs.ErrInvalid}
@@ -184,13 +183,13 @@ func (t *tree) ReadLink(name string) (string, error) {
 	}
 }
 
-// Open implements [fs.FS]. It never waits for what someone has put there.
+// Open implements [fs.FS]. It does not block on a FIFO or device.
 func (t *tree) Open(name string) (fs.File, error) {
 	return t.openFile(name, unix.O_RDONLY|unix.O_NONBLOCK)
 }
 
-// ReadFile implements [fs.ReadFileFS]. What is no regular file, or larger than
-// any trust store, is an error.
+// ReadFile implements [fs.ReadFileFS]. A file that is not regular, or larger than 64
+// MiB, is an error.
 func (t *tree) ReadFile(name string) ([]byte, error) {
 	f, err := t.openRaw(name, unix.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
@@ -207,18 +206,18 @@ func (t *tree) ReadFile(name string) ([]byte, error) {
 		return nil, f.failed("read", errNotRegular)
 	case st.Size > maxFile:
 		return nil, f.failed("read", errTooLarge)
-	case st.Size == 0: // or it does not say, as in /proc
+	case st.Size == 0: // empty or of unknown size, as in /proc
 		return readBounded(f)
 	}
 	data := make([]byte, st.Size)
 	n, err := io.ReadFull(f, data)
-	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) { // it was cut short meanwhile
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) { // another process has shortened it
 		err = nil
 	}
 	return data[:n], err
 }
 
-// readBounded reads a file that does not say how large it is.
+// readBounded reads a file of unknown size.
 func readBounded(f rawFile) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err == nil && len(data) > maxFile {
@@ -247,7 +246,7 @@ func (t *tree) ReadDir(name string) ([]fs.DirEntry, error) {
 	return entries, nil
 }
 
-// renamed gives an error about a name in a directory its whole name.
+// renamed puts the whole name into an error about a name in a directory.
 func renamed(err error, name string) error {
 	if p, ok := errors.AsType[*fs.PathError](err); ok {
 		return &fs.PathError{Op: p.Op, Path: name, Err: p.Err}
@@ -255,8 +254,8 @@ func renamed(err error, name string) error {
 	return err
 }
 
-// dirEntry looks at what it names only when it is asked to. Those of a
-// directory that os.Root opened do so at once, each.
+// dirEntry calls lstat only when its Info is asked for. The entries that os.Root
+// returns do so at once.
 type dirEntry struct {
 	fs.DirEntry
 	tree *tree

@@ -7,42 +7,42 @@ import (
 	"time"
 )
 
-// Options say how a root is updated. The zero value commits to the root itself,
-// and leaves it to the kernel when the data reaches the disk.
+// Options say how to update a root. The zero value commits to the root itself, and does
+// not wait for the disk.
 type Options struct {
-	DryRun      bool                  // change nothing, only return what would change
-	Output      string                // write the changes alone into this directory and leave the root as it is
-	ModTime     time.Time             // of everything in Output
-	Marker      string                // name of a file that tells an Output of an earlier run, which is renewed; the journal is beside it
-	LockTimeout time.Duration         // how long to wait for another process; 0 is a minute
-	Sync        bool                  // wait until all is on the disk: a power failure is then survived as kill -9 always is
-	Unread      func(dir string) bool // directories whose readers take every file: nothing is staged in them
-	Once        bool                  // edit changes more than the root and must not run twice
-	Committed   func() error          // runs when all is committed, before another Update can begin
+	DryRun      bool                  // change nothing, and only return the changes
+	Output      string                // write only the changes into this directory, and leave the root unchanged
+	ModTime     time.Time             // time of everything in Output
+	Marker      string                // name of a file that marks an Output of an earlier run, which may be replaced; the journal is beside it
+	LockTimeout time.Duration         // time to wait for another process; 0 is 1 minute
+	Sync        bool                  // wait until all is on the disk, to survive a power failure; kill -9 needs no wait
+	Unread      func(dir string) bool // directories whose readers take every file, so that no file is staged there
+	Once        bool                  // edit also changes things outside the root, and must run once
+	Committed   func() error          // runs after the commit, before another Update can begin
 }
 
-// Result says what an update did.
+// Result says what an update changed.
 type Result struct {
-	Changes  []Change // by name; of a dry run, what would change
-	InPlace  []string // names that were mount points, or in one, and were written in place: kill -9 could have left half
-	Warnings []string // what could not be done and did not matter enough to fail
+	Changes  []Change // sorted by name; in a dry run, changes not made
+	InPlace  []string // mount points, or names in one, that were written in place: kill -9 could have left half
+	Warnings []string // problems that did not make the update fail
 
-	locked bool // nobody else commits to the root
+	locked bool // no other process commits to the root
 }
 
-// Update runs edit on an overlay of the root file system in dir and commits the
-// changes after edit has returned: an edit that fails leaves the root as it was.
-// The edit can run more than once: see [Options.Update].
+// Update runs edit on an overlay of the root file system in dir and then commits the
+// changes. If edit fails, the root stays as it was. The edit can run more than once:
+// see [Options.Update].
 func Update(dir string, edit func(*Overlay) error) error {
 	_, err := Options{}.Update(context.Background(), dir, edit)
 	return err
 }
 
-// Update is like the function [Update], with options. Another Update of the
-// same directory waits for this one, until its ctx is done or its time is up.
-// The edit runs again if another process may have changed a directory that it
-// edits before that was locked: one that is changed by then, or was changed a few
-// milliseconds before it was read. What an earlier run has found is out of date.
+// Update is like the function [Update], with options. Another Update of the same
+// directory waits for this one, up to its LockTimeout or until its ctx is done. The
+// edit runs again if another process may have changed one of its directories before it
+// was locked. This includes a directory that was changed a few milliseconds before it
+// was read. The results of an earlier run of edit are out of date.
 func (opt Options) Update(ctx context.Context, dir string, edit func(*Overlay) error) (*Result, error) {
 	return opt.update(ctx, dir, edit, nil)
 }
@@ -98,9 +98,8 @@ func (opt Options) updateRoot(ctx context.Context, dir string, edit func(*Overla
 	return result, nil
 }
 
-// edit runs edit and locks the directories of what it changed. Was one of them
-// edited by another process before it was locked, then the edit runs again, on
-// what that one has left.
+// edit runs edit and locks the directories of its changes. If another process edited
+// one of them before it was locked, edit runs again on the new content.
 func (c *committer) edit(ctx context.Context, edit func(*Overlay) error) error {
 	for {
 		c.overlay = NewOverlay(c.tree)
@@ -127,7 +126,7 @@ func (c *committer) edit(ctx context.Context, edit func(*Overlay) error) error {
 	}
 }
 
-// lock takes the lock on the directory that the commit goes to.
+// lock locks the directory that receives the commit.
 func (opt Options) lock(ctx context.Context, root *os.Root, dir string, result *Result) (unlock func(), err error) {
 	var f *os.File
 	switch {

@@ -8,17 +8,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// writer is a lower file system that knows what can be written to it.
+// writer is a lower file system that knows which names can be written.
 type writer interface {
-	// writable says why a name cannot be switched; isFile is of a regular file that is
-	// there.
+	// writable returns why a name cannot be switched. isFile says that a regular file
+	// exists there.
 	writable(name string, isFile bool) error
 }
 
 // Writable returns why the file at name, which is free of links, cannot be made or
-// replaced, as far as the kernel tells before it is tried: the file system is
-// read-only, or this process has no right to. A root that is written elsewhere, as an
-// image is, has no such files.
+// replaced, as far as the kernel can tell beforehand: the file system is read-only, or
+// this process has no right to write. It returns nil for a root that is written to
+// another place, such as an image.
 func (o *Overlay) Writable(name string) error {
 	info, err := o.Lstat(name)
 	if err = o.writable(name, err == nil && info.Mode().IsRegular()); err != nil {
@@ -40,7 +40,8 @@ func (o *Overlay) Try() error {
 func (o *Overlay) try() error {
 	tried := map[string]bool{} // directories
 	for c := range o.Changes() {
-		// Of files that go, only the directory counts: nobody mounts what is one of many.
+		// For removed files, only the directory counts: a single file of many is hardly
+		// ever a mount point.
 		dir, isFile := path.Dir(c.Name), !c.Removed && c.Prior != nil && c.Prior.Mode().IsRegular()
 		if tried[dir] && !isFile {
 			continue
@@ -61,13 +62,13 @@ func (o *Overlay) writable(name string, isFile bool) error {
 	return w.writable(name, isFile)
 }
 
-// writable asks for the directory in which name is, or is to be made, and for a file
-// that is mounted by itself. What keeps an immutable file, or a security module, is
-// not seen.
+// writable checks the right to write in the directory of name, or in the nearest
+// existing one above, and checks a file that is a mount itself. It does not see
+// immutable files or the rules of a security module.
 func (t *tree) writable(name string, isFile bool) error {
 	above := path.Dir(name)
 	dir, err := t.handle(above)
-	for errors.Is(err, fs.ErrNotExist) && above != "." { // it is going to be made
+	for errors.Is(err, fs.ErrNotExist) && above != "." { // the commit will make it
 		above = path.Dir(above)
 		dir, err = t.handle(above)
 	}
@@ -76,7 +77,7 @@ func (t *tree) writable(name string, isFile bool) error {
 	}
 	if err == nil && isFile {
 		if err = access(int(dir), path.Base(name)); !errors.Is(err, unix.EROFS) {
-			return nil // it is replaced, whatever its mode
+			return nil // it is replaced, so its mode does not matter
 		}
 	}
 	if err != nil {
@@ -85,5 +86,5 @@ func (t *tree) writable(name string, isFile bool) error {
 	return nil
 }
 
-// access asks the kernel for the right to write.
+// access checks the right to write.
 func access(dir int, name string) error { return unix.Faccessat(dir, name, unix.W_OK, 0) }
