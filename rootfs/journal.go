@@ -166,7 +166,7 @@ func (c *committer) recoverAt(ctx context.Context, name string) error {
 	case err != nil: // the usual case
 		return nil
 	case c.opt.DryRun:
-		c.warn("an earlier run was interrupted: the next one puts back what that had changed before it starts")
+		c.warn("an earlier run was interrupted: the next run undoes its changes before it starts")
 		return nil
 	}
 	defer c.startAnew()
@@ -178,7 +178,7 @@ func (c *committer) recoverAt(ctx context.Context, name string) error {
 		return nil
 	}
 	if err := c.recoverFrom(name); err != nil {
-		return hint.Add(fmt.Errorf("put back what an interrupted run had changed: %w", explain(c.dir, err)),
+		return hint.Add(fmt.Errorf("undo the changes of an interrupted run: %w", explain(c.dir, err)),
 			"run it again; if it happens again, delete "+within(c.dir, name)+": the half-done changes then stay")
 	}
 	if path.Base(name) == journalName {

@@ -62,7 +62,7 @@ func (c *committer) takeAway(name string) error {
 // halfDone returns the error of a commit that failed and that could not be undone
 // completely.
 func (c *committer) halfDone(err, undone error) error {
-	err = fmt.Errorf("%w; putting back what had been changed: %w", locate(c.dir, err), locate(c.dir, undone))
+	err = fmt.Errorf("%w; undo the changes: %w", locate(c.dir, err), locate(c.dir, undone))
 	if c.journal == "" {
 		return hint.Add(err, "the named files, and others, may be half changed: look at them, and run it again")
 	}

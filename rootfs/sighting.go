@@ -35,7 +35,7 @@ func (s sightings) note(name string, fd int) {
 	}
 	var st unix.Stat_t
 	now := changeTime()
-	if unix.Fstat(fd, &st) == nil { // else same never matches it
+	if unix.Fstat(fd, &st) == nil { // a failure leaves no sighting
 		s[name] = sighted(&st, now)
 	}
 }

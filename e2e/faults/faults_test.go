@@ -36,7 +36,7 @@ func TestReadOnlyRoot(t *testing.T) {
 	rig.Run(t, "mount", "-o", "remount,bind,ro", ro)
 	command := []string{rig.Certgraft, "install", "--root", ro, rig.NewAuthority(t, "Corp Root").CAFile}
 	refusedUnchanged(t, ro, []string{"read-only", "nothing was changed", ro}, command...)
-	if out := rig.Fails(t, 1, command[0], command[1:]...); strings.Contains(out, "putting back") {
+	if out := rig.Fails(t, 1, command[0], command[1:]...); strings.Contains(out, "undo the changes") {
 		t.Errorf("nothing could be made, and it is taken away: %s", out)
 	}
 	unwanted := filepath.Join(t.TempDir(), "unwanted.pem")
