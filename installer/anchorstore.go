@@ -322,7 +322,7 @@ func (s anchorStore) nameUnexplained(e *edit, before *state, want []wanted) {
 	}
 	for _, f := range before.anchors.files {
 		if in, _ := e.reader.Open(f.data); len(in.Faults) > 0 {
-			e.warn("%s is damaged (%s) and %s, so in the bundle it is not as it is there; update-ca-certificates brings that back when it next runs: repair or remove the file", f.path, in.Faults[0].Why, in.Faults[0].Harm())
+			e.warn("%s is damaged (%s) and %s, so the bundle leaves the damage out; update-ca-certificates brings it back when it next runs: repair or remove the file", f.path, in.Faults[0].Why, in.Faults[0].Harm())
 		}
 	}
 }

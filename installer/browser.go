@@ -31,7 +31,7 @@ func (s browserStore) install(e *edit, want []wanted) error {
 	}
 	for _, t := range targets {
 		for _, passed := range t.Passed {
-			e.warn("%s: this is no JSON, so %s passes over the file, and it was left as it is; once it is repaired, install again", passed, strings.Join(t.Browsers, ", "))
+			e.warn("%s: this is not JSON, so %s skips the file, and it was left unchanged; repair it and install again", passed, strings.Join(t.Browsers, ", "))
 		}
 		if err := makeDirs(e.root, e.record, path.Dir(t.Path)); err != nil {
 			return err
@@ -310,7 +310,7 @@ func (e *edit) adviseBrowsers(want []wanted) {
 		}
 	}
 	if spared {
-		e.tell("%s is p11-kit's module: Chromium, and what else loads it, trusts what this root trusts, and nothing need be written for it", standIn)
+		e.tell("%s is p11-kit's module: Chromium and other programs that load it trust the CAs of this root without further changes", standIn)
 	}
 }
 

@@ -88,12 +88,12 @@ func (e *edit) leaveNix(files []string) ([]string, error) {
 			left = append(left, "/"+name)
 		}
 	}
-	const cure = "add the CA to what Nix builds (cacert.override { extraCertificateFiles = [ ./corp.pem ]; }), or edit the file all the same, as in an image without Nix, with --stores auto,nix"
+	const cure = "add the CA to the cacert that Nix builds (cacert.override { extraCertificateFiles = [ ./corp.pem ]; }), or edit the file anyway, as in an image without Nix, with --stores auto,nix"
 	switch {
 	case len(left) == 0:
 		return files, nil
 	case len(left) == len(files) && len(e.covered) == 0:
-		return nil, hint.Add(fmt.Errorf("the bundle of this root, %s, is in the store of Nix, whose files are not to be changed", some(left)), cure)
+		return nil, hint.Add(fmt.Errorf("the bundle of this root, %s, is in the store of Nix, whose files must not be changed", some(left)), cure)
 	}
 	e.warn("%s is in the store of Nix and was left as it is: %s", some(left), cure)
 	return slices.DeleteFunc(files, isNix), nil

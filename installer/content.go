@@ -53,7 +53,7 @@ func (e *edit) warnHardLink(name string) {
 		return
 	}
 	if st, ok := info.Sys().(*unix.Stat_t); ok && st.Nlink > 1 && info.Mode().IsRegular() {
-		e.warn("/%s is a hard link, of which there are %d: the other names keep the file as it was; make them symbolic links to it", name, st.Nlink)
+		e.warn("/%s is one of %d hard links to a file: the other names keep the old content; make them symbolic links to it", name, st.Nlink)
 	}
 }
 

@@ -124,7 +124,7 @@ func bareDebian(root fs.FS, d *Detection) bool {
 	case strings.Contains(d.Name, "Distroless"):
 		d.Rule = "os-release has PRETTY_NAME=" + d.Name
 	case !exists(root, "var/lib/dpkg/status") && !HasUpdateTool(root):
-		d.Rule = fmt.Sprintf("os-release has ID=%s, but there is neither dpkg nor update-ca-certificates", d.ID)
+		d.Rule = fmt.Sprintf("os-release has ID=%s, but neither dpkg nor update-ca-certificates exists", d.ID)
 	default:
 		return false
 	}
@@ -135,17 +135,17 @@ func bareDebian(root fs.FS, d *Detection) bool {
 func (d *Detection) byContent(root fs.FS) {
 	switch {
 	case exists(root, "etc/alpine-release"), exists(root, "lib/apk/db/installed"):
-		d.Family, d.Rule = "alpine", "there is an apk database"
+		d.Family, d.Rule = "alpine", "an apk database exists"
 	case exists(root, "etc/pki/ca-trust/source/anchors") && exists(root, "etc/pki/ca-trust/extracted"):
-		d.Family, d.Rule = "p11-kit", "there is what update-ca-trust reads and writes"
+		d.Family, d.Rule = "p11-kit", "the files that update-ca-trust reads and writes exist"
 	case exists(root, "etc/pki/trust/anchors") && exists(root, "var/lib/ca-certificates"):
-		d.Family, d.Rule = "suse", "there is what SUSE's update-ca-certificates reads and writes"
+		d.Family, d.Rule = "suse", "the files that SUSE's update-ca-certificates reads and writes exist"
 	case HasUpdateTool(root) && exists(root, "usr/share/ca-certificates"):
-		d.Family, d.Rule = "debian", "there are update-ca-certificates and /usr/share/ca-certificates"
+		d.Family, d.Rule = "debian", "update-ca-certificates and /usr/share/ca-certificates exist"
 	case d.ID == "":
-		d.Family, d.Rule = "bundle", "there is no os-release and no known tool"
+		d.Family, d.Rule = "bundle", "the root has no os-release and no known tool"
 	default:
-		d.Family, d.Rule = "bundle", fmt.Sprintf("os-release has ID=%s, which is not known, and there is no known tool", d.ID)
+		d.Family, d.Rule = "bundle", fmt.Sprintf("os-release has ID=%s, which is unknown, and the root has no known tool", d.ID)
 	}
 }
 

@@ -93,6 +93,6 @@ var ErrRefused = errors.New("the input was refused")
 
 // blocked returns the error for a certificate that the root rejects.
 func blocked(c *certs.Certificate, why string) error {
-	return hint.Add(fmt.Errorf("%w: %s is not to be trusted in this root: %s", ErrRefused, c.Subject(), why),
-		"leave it out, or install it all the same with --override-blocklist")
+	return hint.Add(fmt.Errorf("%w: %s is distrusted in this root: %s", ErrRefused, c.Subject(), why),
+		"leave it out, or install it anyway with --override-blocklist")
 }

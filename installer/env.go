@@ -93,7 +93,7 @@ func (e *edit) configNamers() []namer {
 		case settings.File, settings.Directory:
 			all = append(all, namer{by: set.String(), path: set.Value, dir: set.Kind == settings.Directory})
 		case settings.Inline:
-			e.warn("%s holds certificates: the program that obeys it trusts those alone; have cafile name %s in place of it", set, cmp.Or(e.bundleName(), "a bundle"))
+			e.warn("%s holds certificates: the program that obeys it trusts only these; have cafile name %s instead", set, cmp.Or(e.bundleName(), "a bundle"))
 		}
 	}
 	return all
@@ -161,7 +161,7 @@ func (e *edit) unfit(n namer, real string) string {
 	case e.isInput(real):
 		return "another store reads as an anchor"
 	case !e.isPEM(real):
-		return "is no file of PEM certificates"
+		return "is not a file of PEM certificates"
 	}
 	if err := e.root.Writable(real); err != nil {
 		return fmt.Sprintf("cannot be written (%v)", cause(err))

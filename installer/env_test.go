@@ -27,7 +27,7 @@ func TestEnvStoreLeavesAlone(t *testing.T) {
 		if data != "" && string(after["opt/named"].Data) != data {
 			t.Errorf("%s: it was changed", what)
 		}
-		if len(report.Stores) != 1 || !strings.Contains(strings.Join(report.Warnings, "\n"), "REQUESTS_CA_BUNDLE names /opt/named, which is no file of PEM certificates and was left as it is") {
+		if len(report.Stores) != 1 || !strings.Contains(strings.Join(report.Warnings, "\n"), "REQUESTS_CA_BUNDLE names /opt/named, which is not a file of PEM certificates and was left as it is") {
 			t.Errorf("%s: %+v %q", what, report.Stores, report.Warnings)
 		}
 	}
@@ -96,7 +96,7 @@ func TestR13ConfigurationThatIsLeft(t *testing.T) {
 		{"root/.curlrc", "capath = /opt/cas\n", "capath in /root/.curlrc, line 1, names /opt/cas, which is a directory of its own"},
 		{"root/.curlrc", "cacert = corp.pem\n", "depends on the directory in which a program starts"},
 		{"root/.npmrc", "cafile = /opt/missing\n", "cafile in /root/.npmrc, line 1, names /opt/missing, which is not there: programs that obey it trust nobody"},
-		{"root/.npmrc", "ca = \"-----BEGIN CERTIFICATE-----\"\n", "ca in /root/.npmrc, line 1, holds certificates: the program that obeys it trusts those alone; have cafile name /etc/ssl/certs/ca-certificates.crt in place of it"},
+		{"root/.npmrc", "ca = \"-----BEGIN CERTIFICATE-----\"\n", "ca in /root/.npmrc, line 1, holds certificates: the program that obeys it trusts only these; have cafile name /etc/ssl/certs/ca-certificates.crt instead"},
 		{"root/.gradle/gradle.properties", "systemProp.javax.net.ssl.trustStore=/opt/keys\n", "names the trust store /opt/keys, which was left unchanged, so Java does not see the installed CAs: the password is wrong"},
 		{"root/.gradle/gradle.properties", "systemProp.javax.net.ssl.trustStore=/opt/missing\n", "names the trust store /opt/missing, which is not there: Java trusts nobody by it"},
 		{"root/.gradle/gradle.properties", "systemProp.javax.net.ssl.trustStore=certs/t\n", "names the trust store certs/t, which depends on the directory in which Java starts"},

@@ -60,7 +60,7 @@ func (e *edit) harm(v *readers.Variable, value string, places readers.Paths, all
 	case old != "" && old != value && v.Joined == "":
 		return fmt.Sprintf("it is set to %s: %s extends the file that it names, or unset it", old, e.again())
 	case v.Strict && !all:
-		return fmt.Sprintf("connections that do not look at the server's certificate would begin to; say sslrootcert=%s in those that do", value)
+		return fmt.Sprintf("connections that do not verify the server's certificate would begin to; set sslrootcert=%s for connections that must verify", value)
 	case v.Adds:
 		return ""
 	case v.Name == "JAVA_TOOL_OPTIONS":
@@ -79,7 +79,7 @@ func (e *edit) hides(name string, held *certs.Set) string {
 	if held.Len() == 1 {
 		holds = "1 certificate"
 	}
-	return fmt.Sprintf("it would hide the public CAs: %s holds %s and not those; %s %s adds them", name, holds, e.again(), mozillaSource)
+	return fmt.Sprintf("it would hide the public CAs: %s lacks them and holds %s; %s %s adds them", name, holds, e.again(), mozillaSource)
 }
 
 // places returns the files and the directory of a root that variables can name.

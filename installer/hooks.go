@@ -39,7 +39,7 @@ func RunHooks(ctx context.Context, dir string, report *Report) (warnings []strin
 			continue
 		}
 		if err := runHook(ctx, name, report.links.lines()); err != nil {
-			warnings = append(warnings, fmt.Sprintf("hook %s: %v; the certificates are installed, what the hook does is not: run update-ca-certificates --fresh to try again", name, err))
+			warnings = append(warnings, fmt.Sprintf("hook %s: %v; the certificates are installed, but the hook's work is not done: run update-ca-certificates --fresh to try again", name, err))
 		}
 	}
 	return warnings

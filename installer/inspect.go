@@ -381,8 +381,8 @@ const (
 // linkWords describe each problem, for one link and for several.
 var linkWords = [][2]string{
 	dangling:  {"leads nowhere", "lead nowhere"},
-	behindGap: {"is not found: there is a gap before it", "are not found: there is a gap before them"},
-	otherHash: {"leads to a certificate with another hash: nobody finds it", "lead to certificates with other hashes: nobody finds them"},
+	behindGap: {"is not found: a number is missing before it", "are not found: a number is missing before them"},
+	otherHash: {"leads to a certificate with another hash: OpenSSL does not find it", "lead to certificates with other hashes: OpenSSL does not find them"},
 }
 
 // linkProblems adds to held the certificates that OpenSSL finds by a hash link, and

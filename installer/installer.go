@@ -169,8 +169,8 @@ func (e *edit) refuseDistrusted(want []wanted) error {
 		case e.opt.OverrideBlocklist:
 			e.warn("%s is installed although certgraft distrust took it out of this root", w.Subject())
 		default:
-			return hint.Add(fmt.Errorf("%w: %s is not to be trusted in this root: certgraft distrust took it out", ErrRefused, w.Subject()),
-				"leave it out, trust it again with certgraft distrust --undo, or install it all the same with --override-blocklist")
+			return hint.Add(fmt.Errorf("%w: %s is distrusted in this root: certgraft distrust took it out", ErrRefused, w.Subject()),
+				"leave it out, trust it again with certgraft distrust --undo, or install it anyway with --override-blocklist")
 		}
 	}
 	return nil

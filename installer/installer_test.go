@@ -347,7 +347,7 @@ func TestInspect(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := fmt.Sprintf("%v", broken.Stores)
-	for _, want := range []string{"strict readers lose the whole file", "00000000.1 leads nowhere", "another hash", "a gap before"} {
+	for _, want := range []string{"strict readers lose the whole file", "00000000.1 leads nowhere", "another hash", "is missing before"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in %s", want, text)
 		}

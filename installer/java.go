@@ -50,7 +50,7 @@ func (s javaStore) install(e *edit, want []wanted) error {
 			continue
 		}
 		if !leadsToFile(e.root, name) {
-			return hint.Add(fmt.Errorf("/%s is no file, and a link to none: Java trusts nobody there", name), "repair it, leave Java alone with --stores system, or edit the other stores with --keep-going")
+			return hint.Add(fmt.Errorf("/%s is neither a file nor a link to one: Java trusts nobody there", name), "repair it, leave Java alone with --stores system, or edit the other stores with --keep-going")
 		}
 		if err := e.extendFile(s.name(), name, e.keystoreFormat(name), s.readable(e, name, want)); err != nil {
 			return err

@@ -193,8 +193,8 @@ func TestJavaStoreThatIsNone(t *testing.T) {
 		"other password":  {&fstest.MapFile{Data: jks(t, "secret")}, file, "the password is wrong"},
 		"text":            {&fstest.MapFile{Data: []byte("text")}, file, "neither a JKS nor a PKCS#12"},
 		"empty":           {&fstest.MapFile{}, file, "neither a JKS nor a PKCS#12"},
-		"a directory":     {&fstest.MapFile{}, file + "/x", "is no file"},
-		"a dangling link": {&fstest.MapFile{Mode: fs.ModeSymlink | 0o777, Data: []byte("/nowhere")}, file, "is no file, and a link to none"},
+		"a directory":     {&fstest.MapFile{}, file + "/x", "is neither a file"},
+		"a dangling link": {&fstest.MapFile{Mode: fs.ModeSymlink | 0o777, Data: []byte("/nowhere")}, file, "is neither a file nor a link to one"},
 	} {
 		root := fstest.MapFS{test.at: test.entry}
 		_, err := tryInstall(root, installer.Options{}, corp(t))

@@ -79,7 +79,7 @@ func (k Keychain) Remove(ctx context.Context, root *rootfs.Overlay, selected Sel
 		return nil, err
 	}
 	if len(e.record.Certificates) == 0 {
-		e.tell("there is no record of certgraft in this root: nothing was installed, or the record was deleted")
+		e.tell("this root has no record of certgraft: nothing was installed, or the record was deleted")
 		return e.report, nil
 	}
 	e.forget(selected)

@@ -30,7 +30,7 @@ func (e *edit) beginBundle(want []wanted) ([]wanted, error) {
 		if name := e.bundleName(); name != "" {
 			had = "no CA in its bundle, " + name + ","
 		}
-		e.warn("this root had %s and now trusts only %s; programs with built-in roots to fall back on stop using those: for the public CAs install the source %s too", had, these(len(want)), mozillaSource)
+		e.warn("this root had %s and now trusts only %s; programs that fall back on built-in roots stop using them: for the public CAs install the source %s too", had, these(len(want)), mozillaSource)
 	}
 	return want, nil
 }
@@ -98,7 +98,7 @@ func (e *edit) holdsText(name string) bool {
 // with a constraint, which a bundle cannot express.
 func (e *edit) mozilla() []wanted {
 	roots, constrained := certs.MozillaRoots()
-	e.tell("%d of what was added are the Mozilla roots in this program, of %s", roots.Len(), certs.MozillaDate)
+	e.tell("%d of the added certificates are the Mozilla roots in this program, of %s", roots.Len(), certs.MozillaDate)
 	switch {
 	case constrained == 1:
 		e.tell("1 Mozilla root is trusted for older certificates only, which a bundle cannot say, and was left out")

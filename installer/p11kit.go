@@ -144,9 +144,9 @@ func (s p11Store) warnDropped(e *edit, want []wanted) {
 		switch {
 		case slices.ContainsFunc(kept, func(k wanted) bool { return k.Fingerprint() == w.Fingerprint() }):
 		case !w.IsCA():
-			e.warn("%s is not a CA: p11-kit, and what %s writes, leave it out of what TLS servers are checked with; install the CA that issued it", w.Subject(), s.rebuild)
+			e.warn("%s is not a CA: p11-kit and %s leave it out of the CAs for TLS servers; install the CA that issued it", w.Subject(), s.rebuild)
 		default:
-			e.warn("%s is not meant for TLS servers (extended key usage): %s leaves it out of what they are checked with", w.Subject(), s.rebuild)
+			e.warn("%s is not meant for TLS servers (extended key usage): %s leaves it out of the CAs for them", w.Subject(), s.rebuild)
 		}
 	}
 }

@@ -38,7 +38,7 @@ func Remove(root *rootfs.Overlay, selected Selection, opt Options) (*Report, err
 		return e.report, e.forgetCreated()
 	}
 	if len(e.record.Certificates) == 0 {
-		e.tell("there is no record of certgraft in this root: nothing was installed, or the record was deleted")
+		e.tell("this root has no record of certgraft: nothing was installed, or the record was deleted")
 		return e.report, nil
 	}
 	e.forget(selected)

@@ -97,7 +97,7 @@ func (e *edit) warnRefusals() {
 		if len(names) > 1 {
 			verb = "refuse"
 		}
-		e.warn("%s %s what was installed: %s", strings.Join(names, ", "), verb, r.Why)
+		e.warn("%s %s an installed CA: %s", strings.Join(names, ", "), verb, r.Why)
 	}
 }
 

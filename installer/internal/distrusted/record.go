@@ -76,9 +76,9 @@ type Change struct {
 	Ours        bool   `json:"ours,omitempty"`        // certgraft install had added it
 	Explained   bool   `json:"explained,omitempty"`   // a tool had made it from an anchor
 
-	File    *File    `json:"file,omitempty"`    // the file before, if it is gone
+	File    *File    `json:"file,omitempty"`    // the file before, if it is gone or Made replaced it
 	Link    *Link    `json:"link,omitempty"`    // the link before and after
-	Made    string   `json:"made,omitempty"`    // SHA-256 of a new file
+	Made    string   `json:"made,omitempty"`    // SHA-256 of a new file, or of an edited file of policies
 	Lines   []string `json:"lines,omitempty"`   // deselected lines
 	Pieces  []Piece  `json:"pieces,omitempty"`  // cut out of the file
 	Entries []Entry  `json:"entries,omitempty"` // cut out of a Java trust store
@@ -119,7 +119,7 @@ func Read(root fs.FS) (*Record, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return New(), nil
 	case err != nil:
-		return nil, fmt.Errorf("read what is distrusted: %w", err)
+		return nil, fmt.Errorf("read the record of distrusted CAs: %w", err)
 	}
 	var r Record
 	if err := json.Unmarshal(data, &r); err != nil {
@@ -130,7 +130,7 @@ func Read(root fs.FS) (*Record, error) {
 	}
 	for _, c := range r.Changes {
 		if !fs.ValidPath(c.Path) {
-			return nil, hint.Add(fmt.Errorf("the record /%s is damaged: %q is no path", Path, c.Path), "restore it from the image, or delete it: the distrusted CAs stay out, and --undo cannot give them back")
+			return nil, hint.Add(fmt.Errorf("the record /%s is damaged: %q is not a path", Path, c.Path), "restore it from the image, or delete it: the distrusted CAs stay out, and --undo cannot give them back")
 		}
 	}
 	return &r, nil
@@ -149,7 +149,7 @@ func (r *Record) Encode() ([]byte, error) {
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
 	if err := enc.Encode(r); err != nil {
-		return nil, fmt.Errorf("encode what is distrusted: %w", err)
+		return nil, fmt.Errorf("encode the record of distrusted CAs: %w", err)
 	}
 	return buf.Bytes(), nil
 }
