@@ -12,9 +12,9 @@ import (
 )
 
 // cache keeps downloads in a directory, a file per URL: a line of JSON, then
-// the body. Several processes may share it: files are replaced whole, and one
-// that is damaged is as good as none. A cache that cannot be written is no
-// reason to fail.
+// the body. Several processes may share it, since files are replaced whole. A
+// damaged file counts as missing. A failure to write the cache is logged, not
+// returned.
 type cache struct {
 	dir string
 	log *slog.Logger
@@ -32,7 +32,7 @@ func newCache(opt Options) *cache {
 	return &cache{dir: opt.Cache, log: opt.log()}
 }
 
-// fileName hides the URL, which may hold a token.
+// fileName hashes the URL, which may hold a token.
 func fileName(address string) string { return digest([]byte(address)) + ".bundle" }
 
 func (c *cache) read(address string) (entry, bool) {
@@ -60,7 +60,7 @@ func (c *cache) read(address string) (entry, bool) {
 	return e, ok
 }
 
-// revalidate asks the server for the body only if it is another one.
+// revalidate asks the server for the body only if it changed.
 func (e entry) revalidate(h http.Header) {
 	if e.ETag != "" {
 		h.Set("If-None-Match", e.ETag)
@@ -83,7 +83,7 @@ func (c *cache) write(address string, h http.Header, body []byte) {
 	}
 }
 
-// replace writes a new file and gives it its name in one step.
+// replace writes a temporary file and renames it.
 func (c *cache) replace(name string, data []byte) error {
 	if err := os.MkdirAll(c.dir, 0o755); err != nil {
 		return err

@@ -20,8 +20,8 @@ import (
 	"github.com/certgraft/certgraft/internal/order"
 )
 
-// catalogData is catalog.json as [lines] has it, since decoding JSON takes longer
-// than the rest of a run of the program.
+// catalogData is catalog.json in the format of [lines]: decoding JSON takes longer
+// than the rest of a run.
 //
 //go:embed catalog.lines
 var catalogData string
@@ -32,10 +32,10 @@ func builtin() (providers []*Provider) {
 	return providers
 }
 
-// catalogVersion is the schema that this program reads.
+// catalogVersion is the schema version that this program reads.
 const catalogVersion = 1
 
-// Catalogue is the list of providers whose bundles certgraft knows.
+// Catalogue is a list of providers and their bundles.
 type Catalogue struct {
 	providers []*Provider // by id
 	byName    map[string]*Provider
@@ -46,46 +46,46 @@ type Provider struct {
 	ID       string              `json:"id"`
 	Title    string              `json:"title"`
 	Aliases  []string            `json:"aliases,omitzero"`
-	Homepage string              `json:"homepage"` // where the provider documents it
+	Homepage string              `json:"homepage"` // page of the provider about it
 	Kind     Kind                `json:"kind"`
-	Engines  []string            `json:"engines,omitzero"` // what its servers are, for a search: postgresql, kafka …
-	Hosts    []string            `json:"hosts,omitzero"`   // domains of its servers, where each account has a CA of its own
+	Engines  []string            `json:"engines,omitzero"` // software of its servers, for a search: postgresql, kafka …
+	Hosts    []string            `json:"hosts,omitzero"`   // domains of its servers, if each account has its own CA
 	Issuers  []string            `json:"issuers,omitzero"` // words in the names of such CAs
-	Strict   string              `json:"strict,omitzero"`  // which of its CAs strict readers refuse, and why
+	Strict   string              `json:"strict,omitzero"`  // CAs that strict readers refuse, and the reason
 	Formats  []string            `json:"formats,omitzero"` // of the files: pem, der, pkcs7, zip, json, base64
-	URLs     []string            `json:"urls,omitzero"`    // the files that together are the bundle
-	Regions  map[string][]string `json:"regions,omitzero"` // the same, of one region or partition
+	URLs     []string            `json:"urls,omitzero"`    // files that together make the bundle
+	Regions  map[string][]string `json:"regions,omitzero"` // the same for one region or partition
 	Commands []string            `json:"commands,omitzero"`
-	Pin      string              `json:"pin,omitzero"`     // set digest that a download of URLs must have
-	Warning  string              `json:"warning,omitzero"` // said whenever the bundle is loaded
+	Pin      string              `json:"pin,omitzero"`     // set digest that a download of URLs must match
+	Warning  string              `json:"warning,omitzero"` // shown whenever the bundle is loaded
 	Evidence Evidence            `json:"evidence"`
-	Known    []Known             `json:"known,omitzero"` // the certificates that were in the bundle at Evidence.Date
+	Known    []Known             `json:"known,omitzero"` // certificates of the bundle at Evidence.Date
 }
 
-// Kind says how a provider's certificates are had.
+// Kind says where a provider's certificates come from.
 type Kind string
 
 // The kinds.
 const (
-	Static     Kind = "static"      // at fixed URLs
-	Packaged   Kind = "packaged"    // at no URL, but in packages: the snapshot in this program
-	PerAccount Kind = "per-account" // by the Commands of the entry: each account, tenant or instance has its own
-	PublicRoot Kind = "public-root" // nothing to install: its servers chain to public roots
-	None       Kind = "none"        // nothing that could be installed: its servers sign their own certificates, say
+	Static     Kind = "static"      // fixed URLs
+	Packaged   Kind = "packaged"    // packages, without a URL: the snapshot in this program
+	PerAccount Kind = "per-account" // the Commands of the entry: each account, tenant or instance has its own CA
+	PublicRoot Kind = "public-root" // nowhere: the servers chain to public roots
+	None       Kind = "none"        // nowhere: nothing can be installed, for example because the servers sign their own certificates
 )
 
-// Evidence says why the entry is believed.
+// Evidence says why an entry is reliable.
 type Evidence struct {
-	Date       string   `json:"date"`             // when it was checked
+	Date       string   `json:"date"`             // day of the check
 	Confidence string   `json:"confidence"`       // high, medium or low
-	Checksum   string   `json:"checksum"`         // what the publisher says of one
+	Checksum   string   `json:"checksum"`         // the publisher's words about a checksum
 	Set        string   `json:"set,omitzero"`     // set digest of the known certificates
-	Partial    bool     `json:"partial,omitzero"` // the publisher has more than those
+	Partial    bool     `json:"partial,omitzero"` // the publisher has more certificates
 	Sources    []string `json:"sources,omitzero"`
 	Notes      string   `json:"notes,omitzero"`
 }
 
-// Known is a certificate that was seen in a provider's bundle.
+// Known is a certificate of a provider's bundle.
 type Known struct {
 	Name     string `json:"name"`
 	SHA256   string `json:"sha256"` // of the DER, its fingerprint
@@ -93,9 +93,9 @@ type Known struct {
 	Region   string `json:"region,omitzero"`
 }
 
-// Catalog returns the catalogue in this program and the entries of the files
-// in opt.Catalog, which have the same schema. An entry of a file may not have
-// the id or alias of another.
+// Catalog returns the catalogue in this program, with the entries of the files
+// in opt.Catalog. The files have the same schema. An entry of a file must not
+// take the id or alias of another entry.
 func Catalog(ctx context.Context, opt Options) (*Catalogue, error) {
 	c := &Catalogue{providers: builtin(), byName: make(map[string]*Provider, 256)}
 	for _, p := range c.providers {
@@ -119,16 +119,16 @@ func Catalog(ctx context.Context, opt Options) (*Catalogue, error) {
 	return c, nil
 }
 
-// catalogFile is what a catalogue file holds.
+// catalogFile is the content of a catalogue file.
 type catalogFile struct {
 	Version   int         `json:"version"`
 	Providers []*Provider `json:"providers"`
 	Distrust  []*Distrust `json:"distrust"`
 }
 
-// readCatalogFile reads a catalogue file, each entry of which it checks.
+// readCatalogFile reads a catalogue file and checks each entry.
 func readCatalogFile(ctx context.Context, name string) (catalogFile, error) {
-	if strings.Contains(name, "://") { // which may have a password
+	if strings.Contains(name, "://") { // the URL may have a password
 		return catalogFile{}, hint.Add(usagef("catalogue %s: a catalogue is a file, not an address", redact(name)), "download it, check it, and name the file")
 	}
 	data, err := input.ReadFile(ctx, name)
@@ -139,7 +139,7 @@ func readCatalogFile(ctx context.Context, name string) (catalogFile, error) {
 	return file, refusedIn(name, err)
 }
 
-// refusedIn returns what is wrong with a catalogue file.
+// refusedIn adds the file's name to the error of a catalogue file.
 func refusedIn(name string, err error) error {
 	if err == nil {
 		return nil
@@ -188,8 +188,8 @@ func decodeCatalog(data []byte) (file catalogFile, err error) {
 }
 
 // isID reports whether id is lower-case letters and digits with single dashes
-// between them. Compiling an expression for it, and matching it and the next
-// against the whole catalogue, took longer than reading the catalogue.
+// between them. It uses no regular expression: compiling one and matching the
+// whole catalogue took longer than reading the catalogue.
 func isID(id string) bool {
 	for part := range strings.SplitSeq(id, "-") {
 		if part == "" || strings.Trim(part, "abcdefghijklmnopqrstuvwxyz0123456789") != "" {
@@ -205,7 +205,7 @@ func isSHA256(s string) bool {
 	return err == nil && strings.ToLower(s) == s
 }
 
-// check refuses an entry that could not be used, or not safely.
+// check refuses an unusable or unsafe entry.
 func (p *Provider) check() error {
 	for _, id := range append([]string{p.ID}, p.Aliases...) {
 		if !isID(id) {
@@ -227,7 +227,7 @@ func (p *Provider) check() error {
 func (c *Catalogue) All() iter.Seq[*Provider] { return slices.Values(c.providers) }
 
 // Find returns the provider with that id or alias. The error wraps [ErrUsage]
-// and suggests what is near.
+// and suggests similar ids.
 func (c *Catalogue) Find(id string) (*Provider, error) {
 	if p := c.byName[id]; p != nil {
 		return p, nil
@@ -275,8 +275,7 @@ func (p *Provider) notDownloadable() error {
 
 func (p *Provider) regionNames() []string { return slices.Sorted(maps.Keys(p.Regions)) }
 
-// known returns the certificates that the bundle, or one region of it, is
-// known to hold.
+// known returns the known certificates of the bundle, or of one region of it.
 func (p *Provider) known(region string) []Known {
 	return slices.DeleteFunc(slices.Clone(p.Known), func(k Known) bool { return region != "" && k.Region != region })
 }

@@ -8,12 +8,12 @@ import (
 	"github.com/certgraft/certgraft/keystore"
 )
 
-// Content returns the certificates in the bytes of a file, and what is odd in
-// them. It reads what [certs.ParseAll] reads, and PKCS#12 and JKS keystores.
-// A keystore is opened without a password, with the empty one, with Java's usual
-// one and with password. path names the file in the advice of the error, which
-// wraps [ErrRefused]; where the keystore has another password it wraps
-// [keystore.ErrPassword].
+// Content returns the certificates in the bytes of a file, and findings about
+// them. It reads the formats of [certs.ParseAll], and PKCS#12 and JKS
+// keystores. It tries a keystore without a password, with the empty one, with
+// Java's default and with password. path names the file in the hint of the
+// error. The error wraps [ErrRefused], and [keystore.ErrPassword] for a wrong
+// password.
 func Content(data []byte, path, password string) ([]*certs.Certificate, []*certs.Finding, error) {
 	taken, findings, err := parseContent(data, password)
 	return taken, findings, refusal("", path, err)
@@ -31,8 +31,8 @@ func parseContent(data []byte, password string) ([]*certs.Certificate, []*certs.
 	return taken, nil, err
 }
 
-// refusal returns the error of content that is refused, with advice. file names it
-// where the source has several; path is where it lies, "" if in no file.
+// refusal returns the error of refused content, with a hint. file names the
+// content in a source of several files. path is the path of the file, or "".
 func refusal(file, path string, err error) error {
 	if err == nil {
 		return nil
@@ -51,7 +51,7 @@ func refusal(file, path string, err error) error {
 		}
 		return hint.Add(refused, "everyone can read an installed certificate: make a file with the certificates alone, and treat the key as exposed if this file was public")
 	case errors.Is(err, keystore.ErrPassword):
-		return refused // whoever asked for the file knows how a password is given
+		return refused // the caller knows how users give a password
 	case errors.Is(err, keystore.ErrUnsupported):
 		return hint.Add(refused, "write its certificates into a file: openssl pkcs12 -nokeys -in "+certs.ShellWord(path)+" -out ca.pem")
 	}

@@ -14,15 +14,15 @@ import (
 	"github.com/certgraft/certgraft/internal/hint"
 )
 
-// Bounds of a directory: a wrong path, / say, is told before all of it is read.
+// Bounds of a directory: a wrong path, for example /, must fail early.
 const (
 	maxEntries   = 10_000
 	maxNesting   = 32
 	maxTotalSize = 64 << 20
-	mostSkipped  = 20 // that are named
+	mostSkipped  = 20 // named in findings
 )
 
-// walk is the way through the directories of a source.
+// walk reads the directories of a source.
 type walk struct {
 	b       *Bundle
 	root    string
@@ -30,14 +30,15 @@ type walk struct {
 	above   []fs.FileInfo
 	entries int
 	size    int
-	passed  int // files that were passed over
+	passed  int // files without a certificate
 }
 
-// loadDir reads the files of a directory and of those below it, in order of their
-// names; names that begin with a dot are left out. Links are followed: Kubernetes
-// mounts secrets as links. A file without a certificate, and a link that leads
-// nowhere, is passed over and named; a private key in one refuses all. What is
-// wrong with several is said of each: an odd file must not hide the key behind it.
+// loadDir reads the files of a directory and its subdirectories, in the order
+// of their names. Names that begin with a dot are left out. Links are followed,
+// since Kubernetes mounts secrets as links. A file without a certificate or a
+// broken link is skipped and named. A private key in any file refuses the whole
+// directory. Errors of all files are reported: an odd file must not hide the
+// key behind it.
 func (l *loader) loadDir(ctx context.Context, s *source) (*Bundle, error) {
 	if s.pinBytes != "" {
 		return nil, hint.Add(usagef("@sha256 pins the bytes of one file, and this is a directory"), "use @set:HEX, which pins the set of certificates")
@@ -71,7 +72,7 @@ func (l *loader) loadDir(ctx context.Context, s *source) (*Bundle, error) {
 	return w.b, nil
 }
 
-// list finds the files below a directory, which is "" for the root of the walk.
+// list finds the files below a directory; "" is the root of the walk.
 func (w *walk) list(ctx context.Context, dir string) error {
 	path := filepath.Join(w.root, dir)
 	info, err := os.Stat(path)
@@ -107,7 +108,8 @@ func (w *walk) list(ctx context.Context, dir string) error {
 	return nil
 }
 
-// entry notes a file, or goes into a directory. Devices and the like are left out.
+// entry notes a file, or descends into a directory. It leaves out devices and
+// other special files.
 func (w *walk) entry(ctx context.Context, name string) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("read: %w", context.Cause(ctx))
@@ -153,14 +155,14 @@ func (w *walk) add(ctx context.Context, name string) error {
 	return wrongPassword(refusal(name, path, err))
 }
 
-// skip notes a file that was passed over. The first few are named.
+// skip notes a skipped file. It names the first mostSkipped files.
 func (w *walk) skip(name, why string) {
 	if w.passed++; w.passed <= mostSkipped {
 		w.b.skip(name, why)
 	}
 }
 
-// skip notes a file that was passed over.
+// skip adds a finding about a skipped file.
 func (b *Bundle) skip(name, why string) {
 	b.Findings = append(b.Findings, Finding{File: name, Finding: &certs.Finding{Verdict: certs.Skipped, Reason: why}})
 }

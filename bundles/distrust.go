@@ -17,50 +17,51 @@ import (
 	"github.com/certgraft/certgraft/internal/order"
 )
 
-// Distrust is a named list of CAs that others have ceased to trust, and why.
+// Distrust is a named list of CAs that others distrust, with the reason.
 type Distrust struct {
 	Name         string           `json:"name"` // @NAME on the command line
 	Title        string           `json:"title"`
 	Since        string           `json:"since"`          // date
-	After        string           `json:"after,omitzero"` // RFC 3339; what they issued until then is still trusted
+	After        string           `json:"after,omitzero"` // RFC 3339; certificates issued until then stay trusted
 	Why          string           `json:"why"`            // a sentence without its full stop
 	Certificates []Known          `json:"certificates"`   // by their fingerprint
-	Keys         []DistrustedKey  `json:"keys,omitzero"`  // whatever certificate they are in
+	Keys         []DistrustedKey  `json:"keys,omitzero"`  // in any certificate
 	Evidence     DistrustEvidence `json:"evidence,omitzero"`
 }
 
-// DistrustedKey is a public key that nobody is to trust.
+// DistrustedKey is a distrusted public key.
 type DistrustedKey struct {
 	Name   string `json:"name"`
 	SHA256 string `json:"sha256"` // of the DER of the SubjectPublicKeyInfo
 }
 
-// DistrustEvidence says why a list is believed.
+// DistrustEvidence says why a list is reliable.
 type DistrustEvidence struct {
-	Date       string   `json:"date"`       // when it was checked
+	Date       string   `json:"date"`       // day of the check
 	Confidence string   `json:"confidence"` // high, medium or low
 	Sources    []string `json:"sources"`
 	Notes      string   `json:"notes,omitzero"`
 }
 
-// AllDistrusted is the name of all lists but for those with a date in After.
+// AllDistrusted is the name of all lists without a date in After.
 const AllDistrusted = "all"
 
-// Distrusted is what the lists in this program say, and those of the files in
-// the options of [Distrusts].
+// Distrusted holds the lists in this program, and those of the files in the
+// options of [Distrusts].
 type Distrusted struct {
-	Date  string // when the lists in this program were last checked
+	Date  string // day of the last check of the lists in this program
 	lists []*Distrust
 	certs map[certs.Fingerprint]*Distrust
 	keys  map[certs.Fingerprint]*Distrust // by SHA-256 of the key
 }
 
-// distrustData is distrust.json as [lines] has it.
+// distrustData is distrust.json in the format of [lines].
 //
 //go:embed distrust.lines
 var distrustData string
 
-// builtinDistrust returns the lists in this program, and when they were checked.
+// builtinDistrust returns the lists in this program, and the day of their
+// check.
 func builtinDistrust() (date string, lists []*Distrust) {
 	var file struct {
 		Date  string
@@ -71,7 +72,7 @@ func builtinDistrust() (date string, lists []*Distrust) {
 }
 
 // Distrusts returns the lists in this program and those of the files in
-// opt.Catalog. The error wraps [ErrRefused] where a file cannot be believed.
+// opt.Catalog. The error wraps [ErrRefused] if a file is invalid.
 func Distrusts(ctx context.Context, opt Options) (*Distrusted, error) {
 	date, lists := builtinDistrust()
 	d := &Distrusted{Date: date, certs: map[certs.Fingerprint]*Distrust{}, keys: map[certs.Fingerprint]*Distrust{}}
@@ -91,8 +92,7 @@ func Distrusts(ctx context.Context, opt Options) (*Distrusted, error) {
 	return d, nil
 }
 
-// add enters lists, of which the first that has a certificate is the one that is
-// told.
+// add adds lists. If several have a certificate, the first is reported.
 func (d *Distrusted) add(lists []*Distrust) error {
 	for _, l := range lists {
 		if err := l.check(); err != nil {
@@ -112,10 +112,10 @@ func (d *Distrusted) add(lists []*Distrust) error {
 	return nil
 }
 
-// enter notes the list of a digest. A list that blocks it wholly wins over one
-// with a date.
+// enter notes the list of a digest. A list without a date wins over one with a
+// date.
 func enter(by map[certs.Fingerprint]*Distrust, digest string, l *Distrust) {
-	f, _ := certs.ParseFingerprint(digest) // checked before
+	f, _ := certs.ParseFingerprint(digest) // add has checked it
 	if was := by[f]; was == nil || was.After != "" && l.After == "" {
 		by[f] = l
 	}
@@ -129,7 +129,7 @@ func (d *Distrusted) named(name string) *Distrust {
 	return d.lists[i]
 }
 
-// Of returns the list that a certificate or its key is in, or nil.
+// Of returns the list with a certificate or its key, or nil.
 func (d *Distrusted) Of(c *certs.Certificate) *Distrust {
 	byKey := d.keys[sha256.Sum256([]byte(c.PublicKey()))]
 	if byCert := d.certs[c.Fingerprint()]; byCert != nil && (byKey == nil || byKey.After != "") {
@@ -138,8 +138,8 @@ func (d *Distrusted) Of(c *certs.Certificate) *Distrust {
 	return byKey
 }
 
-// OfKey returns the list that a key is in, by the SHA-256 of its SubjectPublicKeyInfo,
-// or nil.
+// OfKey returns the list with a key, or nil. digest is the SHA-256 of the key's
+// SubjectPublicKeyInfo.
 func (d *Distrusted) OfKey(digest string) *Distrust {
 	f, err := certs.ParseFingerprint(digest)
 	if err != nil {
@@ -148,8 +148,8 @@ func (d *Distrusted) OfKey(digest string) *Distrust {
 	return d.keys[f]
 }
 
-// Find returns the lists that a name stands for, with its "@" or without: one, or
-// for [AllDistrusted] all that block wholly. The error wraps [ErrUsage].
+// Find returns the lists with a name, with or without "@". [AllDistrusted]
+// gives all lists without a date. The error wraps [ErrUsage].
 func (d *Distrusted) Find(name string) ([]*Distrust, error) {
 	name = strings.TrimPrefix(name, "@")
 	if name == AllDistrusted {
@@ -165,7 +165,7 @@ func (d *Distrusted) Find(name string) ([]*Distrust, error) {
 	return nil, hint.Add(usagef("there is no list @%s", name), "the lists are "+strings.Join(names, ", "))
 }
 
-// Said returns what a user should be told of a certificate in the list.
+// Said returns the message to the user about a certificate in the list.
 func (l *Distrust) Said() string {
 	if l.After != "" {
 		return l.Why + " (@" + l.Name + ")"
@@ -173,7 +173,7 @@ func (l *Distrust) Said() string {
 	return "distrusted since " + l.Since + ": " + l.Why + " (@" + l.Name + ")"
 }
 
-// check refuses a list that could not be used.
+// check refuses an invalid list.
 func (l *Distrust) check() error {
 	if l == nil {
 		return errors.New("a list is null")

@@ -13,12 +13,12 @@ import (
 	"github.com/certgraft/certgraft/internal/hint"
 )
 
-// loadURLs gets the bundle of a URL or a catalogue id: by download, else from
-// the cache, else, for an id, from the snapshot.
+// loadURLs gets the bundle of a URL or a catalogue id. It downloads the bundle.
+// If that fails, it takes the cache, then, for an id, the snapshot.
 func (l *loader) loadURLs(ctx context.Context, s *source) (*Bundle, error) {
 	urls := []string{s.url}
 	if s.provider != nil {
-		urls, _ = s.provider.urls(s.region) // checked when the argument was parsed
+		urls, _ = s.provider.urls(s.region) // valid: the argument was checked
 	}
 	if len(urls) == 0 {
 		return s.packaged()
@@ -42,8 +42,8 @@ func (l *loader) loadURLs(ctx context.Context, s *source) (*Bundle, error) {
 	return l.fallback(s, urls, err)
 }
 
-// located says where a download failed, unless the argument does, and what to
-// do where the address is at fault.
+// located adds the address to the error of a download, unless the argument has
+// it. It adds a hint if the address is wrong.
 func (s *source) located(address string, err error) error {
 	advice := "check the address, or look for the new one on the publisher's page"
 	if s.provider != nil {
@@ -56,8 +56,8 @@ func (s *source) located(address string, err error) error {
 	return err
 }
 
-// packaged returns the bundle of a provider that publishes at no URL: what is in
-// this program.
+// packaged returns the bundle of a provider without a URL: the snapshot in this
+// program.
 func (s *source) packaged() (*Bundle, error) {
 	b, err := s.fromSnapshot()
 	if err != nil {
@@ -87,8 +87,8 @@ func (l *loader) download(ctx context.Context, s *source, urls []string) (*Bundl
 	return b, nil
 }
 
-// addDownload parses what came from one URL. Unlike a file that someone chose,
-// a download that ends in the middle of a certificate is refused.
+// addDownload parses the body of one URL. It refuses a body that ends within a
+// certificate; a file of the user may end so.
 func (b *Bundle) addDownload(s *source, urls []string, address string, data []byte) error {
 	name := ""
 	if len(urls) > 1 {
@@ -124,8 +124,8 @@ func (l *loader) fallback(s *source, urls []string, cause error) (*Bundle, error
 	return b, nil
 }
 
-// standby returns what stands in for a download: the cache, else, for an id, the
-// snapshot. The error says why neither does.
+// standby returns the cache's bundle, or, for an id, the snapshot. The error
+// says why both failed.
 func (l *loader) standby(s *source, urls []string) (*Bundle, error) {
 	b, notCached := l.fromCache(s, urls)
 	if notCached == nil || s.provider == nil {
@@ -141,8 +141,9 @@ func (l *loader) standby(s *source, urls []string) (*Bundle, error) {
 	return b, err
 }
 
-// noFallback is the error where nothing stands in for a download: that of the
-// download comes first. Without one what stands in is refused for what it is.
+// noFallback is the error if neither cache nor snapshot replaces a download.
+// The cause of the failed download comes first. Without a download, a refused
+// cache or snapshot is itself the error.
 func noFallback(cause, why error) error {
 	switch offline := errors.Is(cause, errOffline); {
 	case errors.Is(cause, errPin):
@@ -155,14 +156,14 @@ func noFallback(cause, why error) error {
 		return advised(cause)
 	}
 	err := unreachablef("%w; %s", cause, why)
-	if refused, ok := errors.AsType[hint.Error](why); ok && !errors.Is(why, errPin) { // the pin may well be right
+	if refused, ok := errors.AsType[hint.Error](why); ok && !errors.Is(why, errPin) { // not if the pin mismatched: it may be right
 		err = hint.Add(err, refused.Hint())
 	}
 	return hint.Add(err, advice(cause))
 }
 
-// notAsked is the error of a source that could not be asked, where what stands
-// in for it lacks something.
+// notAsked is the error of a source that was not reached, if its replacement
+// lacks something.
 func notAsked(cause error, why string) error {
 	if errors.Is(cause, errOffline) {
 		return hint.Add(unreachablef("%w; %s", cause, why), "run it once with a network and --cache DIR, or name the file itself")
@@ -170,11 +171,10 @@ func notAsked(cause error, why string) error {
 	return unreachablef("%w; %s", advised(cause), why)
 }
 
-// advised adds to the error of a failed download what to do about it.
+// advised adds a hint to the error of a failed download.
 func advised(err error) error { return hint.Add(err, advice(err)) }
 
-// advice is what to do about a failed download: what its error knows, or what is
-// so of most.
+// advice returns the hint of the error, or a general one.
 func advice(err error) string {
 	if known := hint.Of(err); len(known) > 0 {
 		return known[0]
@@ -182,8 +182,8 @@ func advice(err error) string {
 	return "check the network and the proxy (https_proxy), or download the file elsewhere and name it"
 }
 
-// reason says why a download failed, on one line, and for a TLS failure what
-// usually cures it: a warning has no hint below it.
+// reason says on one line why a download failed. For a TLS failure it adds the
+// usual cure: a warning has no hint below it.
 func reason(cause error) string {
 	text := strings.TrimSpace(cause.Error())
 	if is[*tls.CertificateVerificationError](cause) || is[x509.UnknownAuthorityError](cause) {
@@ -192,14 +192,14 @@ func reason(cause error) string {
 	return text
 }
 
-// What is not in the cache.
+// Reasons why the cache does not help.
 var (
 	errNoCache   = errors.New("there is no cache")
 	errNotCached = errors.New("the cache does not have it")
 )
 
-// fromCache returns the bundle if the cache has all its files and they are the
-// pinned ones.
+// fromCache returns the bundle from the cache, if the cache has all its files
+// and they match the pin.
 func (l *loader) fromCache(s *source, urls []string) (*Bundle, error) {
 	if l.opt.Cache == "" {
 		return nil, errNoCache
@@ -222,8 +222,8 @@ func (l *loader) fromCache(s *source, urls []string) (*Bundle, error) {
 	return b, nil
 }
 
-// vouched refuses a bundle that is not what the argument pins, or that nothing in
-// the catalogue vouches for.
+// vouched refuses a bundle that does not match its pin, or shares no
+// certificate with the catalogue.
 func (l *loader) vouched(b *Bundle, s *source) error {
 	if err := pinned(b, s); err != nil {
 		return err
@@ -235,8 +235,8 @@ func (b *Bundle) warn(format string, args ...any) {
 	b.Warnings = append(b.Warnings, fmt.Sprintf(format, args...))
 }
 
-// compare names what is new and what is gone against what the catalogue knows.
-// With a lock it is the lock that is compared with.
+// compare reports new and missing certificates, compared with the catalogue.
+// With a lock it does nothing: the lock is compared instead.
 func (l *loader) compare(b *Bundle, s *source) {
 	if s.provider == nil || l.opt.Lock != nil {
 		return
@@ -251,7 +251,7 @@ func (l *loader) compare(b *Bundle, s *source) {
 			gone = append(gone, k.Name)
 		}
 	}
-	if s.provider.ID == mozillaID { // the catalogue does not have these
+	if s.provider.ID == mozillaID { // the catalogue does not list Mozilla's roots
 		gone = b.lacksMozilla()
 	}
 	for c := range b.Certs.All() {

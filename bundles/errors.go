@@ -6,15 +6,15 @@ import (
 	"strings"
 )
 
-// What kind of failure an error is, for the exit status. Other errors are
-// failures of the work: a file that is not there, say.
+// Kinds of failure, for the exit status. Other errors are failures of the work,
+// for example a missing file.
 var (
 	ErrUsage       = errors.New("wrong usage")                   // status 2
 	ErrRefused     = errors.New("the input was refused")         // status 3
 	ErrUnreachable = errors.New("a source could not be reached") // status 4
 )
 
-// classed is an error of one of these kinds. Its text is its own.
+// classed is an error of one of these kinds, with its own text.
 type classed struct {
 	error
 	kind error

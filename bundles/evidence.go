@@ -11,11 +11,11 @@ import (
 	"github.com/certgraft/certgraft/certs"
 )
 
-// formats are those that package certs reads and a provider may publish.
+// formats are the formats of a provider's files that package certs reads.
 const formats = "pem der pkcs7 zip json base64"
 
-// checkKind refuses an entry that lacks what its kind is had by, or has what
-// nobody would look at.
+// checkKind refuses an entry without the fields that its kind needs, or with
+// fields that its kind ignores.
 func (p *Provider) checkKind() error {
 	for _, f := range p.Formats {
 		if !slices.Contains(strings.Fields(formats), f) {
@@ -40,8 +40,8 @@ func (p *Provider) checkKind() error {
 	return nil
 }
 
-// checkURLs refuses what nothing vouches for. The pin of an entry is one of its
-// global bundle, so a region has none.
+// checkURLs refuses an http URL without a pin. The pin of an entry covers only
+// the global bundle, so a region has no pin.
 func (p *Provider) checkURLs() error {
 	if len(p.URLs)+len(p.Regions) == 0 {
 		return errors.New("a static entry needs urls")
@@ -77,8 +77,8 @@ func checkURL(address string, pinned bool) error {
 	return nil
 }
 
-// checkEvidence refuses digests that the known certificates do not have, and
-// certificates of a region that is not there.
+// checkEvidence refuses a set digest that differs from that of the known
+// certificates, and certificates of an unknown region.
 func (p *Provider) checkEvidence() error {
 	for _, k := range p.Known {
 		if k.Region != "" && p.Regions[k.Region] == nil {

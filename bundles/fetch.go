@@ -18,8 +18,8 @@ import (
 	"github.com/certgraft/certgraft/internal/web"
 )
 
-// errTransient is a failure of the network or of the server, not of what it
-// served: a cache or a snapshot may stand in.
+// errTransient is a failure of the network or the server, not of the content. A
+// cache or a snapshot may replace the download.
 var errTransient = errors.New("the download failed")
 
 // fetcher downloads URLs, each once.
@@ -32,12 +32,13 @@ type fetcher struct {
 	once map[string]func() ([]byte, error)
 }
 
-// longestWait is how long a download that failed pauses at most. It is tried up to
-// four times, all within the time of the whole call.
+// longestWait is the longest pause after a failed download. A download has up
+// to four tries, all within the timeout of the whole call.
 const longestWait = 10 * time.Second
 
-// newFetcher returns a fetcher for sources. Without anything to download it
-// has only a cache: reading the system's CAs takes longer than all else.
+// newFetcher returns a fetcher for sources. If no source needs a download, the
+// fetcher has only a cache: reading the system's CAs takes longer than the
+// rest.
 func newFetcher(ctx context.Context, opt Options, sources []*source) (*fetcher, error) {
 	remote := slices.ContainsFunc(sources, func(s *source) bool { return s.path == "" && !s.stdin })
 	if opt.Offline || !remote {
@@ -58,15 +59,15 @@ func (opt Options) log() *slog.Logger {
 	return opt.Logger
 }
 
-// attemptsKey is the key of what is known of the attempts to download a URL.
+// attemptsKey is the context key of the attempts to download a URL.
 type attemptsKey struct{}
 
 type attempts struct {
 	report func(error)
-	last   error // why the last one failed, which says more than that the time is up
+	last   error // error of the last attempt, more useful than a timeout
 }
 
-// noteAttempt keeps and reports why an attempt failed, but for the time being up.
+// noteAttempt keeps and reports the error of an attempt, except a timeout.
 func noteAttempt(ctx context.Context, resp *http.Response, err error) {
 	a, ok := ctx.Value(attemptsKey{}).(*attempts)
 	if !ok || ctx.Err() != nil {
@@ -88,7 +89,8 @@ func is[E error](err error) bool {
 	return ok
 }
 
-// get returns the body of address. Two sources that name it share one download.
+// get returns the body of address. Two sources with the same address share one
+// download.
 func (f *fetcher) get(ctx context.Context, address string) ([]byte, error) {
 	f.mu.Lock()
 	once, ok := f.once[address]
@@ -147,7 +149,7 @@ func (f *fetcher) readBody(address string, r *http.Response) ([]byte, error) {
 	return data, err
 }
 
-// counter reports how much was read.
+// counter reports the number of bytes read.
 type counter struct {
 	io.Reader
 	n      int64
@@ -161,11 +163,10 @@ func (c *counter) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// errNotServed is an answer that no second try changes: a file that is not
-// there, say.
+// errNotServed is a permanent answer, for example for a missing file.
 var errNotServed = errors.New("the server does not serve it")
 
-// statusError is the error of an answer that is no bundle.
+// statusError is the error of an answer without a bundle.
 func statusError(status int) error {
 	kind := errNotServed
 	if web.MayPass(status) {
@@ -176,8 +177,8 @@ func statusError(status int) error {
 
 const proxyHint = "if a proxy here inspects TLS, name its CA with --download-ca FILE"
 
-// failure is the error of a request that got no answer. The library puts the
-// whole URL into its errors, which may hold a password or a token.
+// failure is the error of a request without an answer. It removes the URL that
+// the library puts into its errors: the URL may hold a password or a token.
 func failure(ctx context.Context, err, last error) error {
 	cause := withoutURL(err)
 	if errors.Is(err, errPolicy) {
@@ -200,7 +201,8 @@ func failure(ctx context.Context, err, last error) error {
 	return out
 }
 
-// withoutURL returns the cause of err: the library puts the whole URL before it.
+// withoutURL returns the cause of err, without the URL that the library puts
+// before it.
 func withoutURL(err error) error {
 	if u, ok := errors.AsType[*url.Error](err); ok {
 		return u.Err

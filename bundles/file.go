@@ -14,7 +14,8 @@ import (
 	"github.com/certgraft/certgraft/internal/input"
 )
 
-// maxSize bounds every input: the largest bundle in use is below 1 MiB.
+// maxSize bounds every input, in bytes. The largest bundle in use is below 1
+// MiB.
 const maxSize = 8 << 20
 
 // loadStdin reads standard input.
@@ -89,8 +90,8 @@ func readFile(ctx context.Context, path string) ([]byte, error) {
 	return readBounded(input.Reader(ctx, f))
 }
 
-// withoutPath returns the cause of err: the path is in the message already. What
-// may not be read has a hint.
+// withoutPath returns the cause of err, since the message already has the path.
+// It adds a hint if permission is denied.
 func withoutPath(err error) error {
 	if p, ok := errors.AsType[*fs.PathError](err); ok {
 		err = p.Err

@@ -7,12 +7,12 @@ import (
 	"github.com/certgraft/certgraft/internal/hint"
 )
 
-// A catalogue entry with known certificates vouches for what is at its URLs: a
-// publisher adds CAs and lets some go, but does not exchange all of them at once.
+// The known certificates of a catalogue entry vouch for the content of its
+// URLs. A publisher adds CAs and removes some, but does not exchange all of
+// them at once.
 
-// gate refuses a bundle of a catalogue id that has none of the certificates which
-// the catalogue knows. A pin of the argument or a lock vouches for the bundle in
-// its place.
+// gate refuses a bundle of a catalogue id that has none of the known
+// certificates. A bundle with a pin or a lock needs no such check.
 func (l *loader) gate(b *Bundle, s *source) error {
 	if s.provider == nil || s.pinSet != "" || s.pinBytes != "" || l.opt.Lock != nil {
 		return nil
@@ -30,10 +30,10 @@ func (l *loader) gate(b *Bundle, s *source) error {
 		"something on the way may have changed it: compare it with what the publisher says (certgraft list "+s.provider.ID+" names the page); to take it all the same, pin it: "+s.public()+"@set:"+b.Certs.Digest())
 }
 
-// knows returns what tells whether the catalogue knows a certificate of the
-// source; nil where it knows none at all.
+// knows returns a function that reports whether the catalogue knows a
+// certificate of the source. It is nil if the catalogue knows none.
 func (s *source) knows() func(certs.Fingerprint) bool {
-	if s.provider.ID == mozillaID { // the catalogue does not have these
+	if s.provider.ID == mozillaID { // the catalogue does not list Mozilla's roots
 		return func(f certs.Fingerprint) bool { return mozillaDER()[f] != nil }
 	}
 	known := map[certs.Fingerprint]bool{}
@@ -46,8 +46,8 @@ func (s *source) knows() func(certs.Fingerprint) bool {
 	return func(f certs.Fingerprint) bool { return known[f] }
 }
 
-// checkKnown refuses what the policy of known certificates cannot judge. What
-// someone has on disk is his own choice.
+// checkKnown refuses a source without known certificates under the policy
+// known. Local files are always allowed: the user chose them.
 func (opt Options) checkKnown(s *source) error {
 	switch {
 	case opt.Policy != OnlyKnown || s.path != "" || s.stdin || s.pinSet != "" || s.pinBytes != "":
@@ -60,7 +60,7 @@ func (opt Options) checkKnown(s *source) error {
 	return nil
 }
 
-// onlyKnown leaves out what the catalogue does not know, where that is the policy.
+// onlyKnown removes unknown certificates under the policy known.
 func (l *loader) onlyKnown(b *Bundle, s *source) {
 	if l.opt.Policy != OnlyKnown || s.provider == nil || s.pinSet != "" || s.pinBytes != "" {
 		return

@@ -1,13 +1,13 @@
-// Package bundles gets certificates from where people have them: a catalogue
-// of providers, https URLs, files, directories, standard input.
+// Package bundles gets certificates from a catalogue of providers, https URLs,
+// files, directories and standard input.
 //
-// Start with [Load]. It downloads what is to be downloaded, all at once, and
-// returns a [Bundle] for each argument: the certificates, where they came from,
-// and what a user should know of them. [Catalog] lists the providers.
+// Start with [Load]. It downloads all sources at once, and returns a [Bundle]
+// for each argument: the certificates, their origin, and findings for the user.
+// [Catalog] lists the providers.
 //
-// A download that fails for want of a network falls back to a cache, and for a
-// catalogue id to the snapshot in this program; what was downloaded but is not
-// certificates does not.
+// If the network fails, Load takes the cache, or, for a catalogue id, the
+// snapshot in this program. It does not do so for a download that is not
+// certificates.
 //
 // The API may change before version 1.0.
 package bundles
@@ -28,22 +28,22 @@ import (
 )
 
 // Options say how sources are read. The zero value downloads with the system's
-// CAs, without a cache, within a minute.
+// CAs, without a cache, within one minute.
 type Options struct {
 	Stdin      io.Reader
 	Catalog    []string // files with more entries
 	Cache      string   // directory that keeps downloads; "" for none
 	Offline    bool     // cache and snapshots only
 	NoFallback bool     // neither cache nor snapshot when a download fails
-	Insecure   bool     // http URLs too
-	Password   string   // of keystores, tried after none and Java's usual one
-	DownloadCA []string // PEM files of CAs that vouch for downloads too
+	Insecure   bool     // allow http URLs
+	Password   string   // of keystores, tried after no password and Java's default
+	DownloadCA []string // PEM files with more CAs for downloads
 	Timeout    time.Duration
 	Logger     *slog.Logger
-	Lock       *Lock                               // what the sources may have; every source has to be in it
+	Lock       *Lock                               // allowed content of the sources; every source must be in it
 	Policy     Policy                              // how it is taken; "" is Exact
-	ToLock     string                              // the lock that will name the sources: a source that cannot be locked is refused
-	Progress   func(url string, done, total int64) // total is -1 where unknown
+	ToLock     string                              // the lock that will name the sources: refuse a source that cannot be locked
+	Progress   func(url string, done, total int64) // total is -1 if unknown
 	Transport  http.RoundTripper                   // nil for a real one
 }
 
@@ -59,26 +59,26 @@ const (
 	Stdin    Origin = "stdin"
 )
 
-// Bundle is what one source holds.
+// Bundle is the content of one source.
 type Bundle struct {
-	Source   string // public name, as recorded: aws-rds:eu-west-1, corp.pem, stdin, a URL without secrets
-	Anchor   string // what anchor files are named after: aws-rds, corp, stdin, the host of a URL
+	Source   string // public name, as in the record: aws-rds:eu-west-1, corp.pem, stdin, a URL without secrets
+	Anchor   string // name for anchor files: aws-rds, corp, stdin, the host of a URL
 	Origin   Origin
-	URLs     []string // what was or would have been downloaded, without secrets
-	Digest   string   // SHA-256 of the bytes in hexadecimal, where the source is one file
+	URLs     []string // downloads, or the URLs that the cache or snapshot replaces, without secrets
+	Digest   string   // SHA-256 of the bytes in hexadecimal, if the source is one file
 	Certs    *certs.Set
 	Findings []Finding
 	Warnings []string
-	New      []*certs.Certificate // in a download, not yet known to the catalogue
-	Gone     []Known              // known to the catalogue and no longer in the download
+	New      []*certs.Certificate // in a download, but not in the catalogue
+	Gone     []Known              // in the catalogue, but no longer in the download
 
-	path     string // of the one file, for advice
+	path     string // of the only file, for hints
 	password string // of a keystore
 	lockName string
-	standsIn error // why it is not a download, nil if the source was asked
+	standsIn error // why it is not a download, or nil
 }
 
-// Finding is something odd in one of the files of a source.
+// Finding is an oddity in a file of a source.
 type Finding struct {
 	File string // base name or URL, "" where the source is one file
 	*certs.Finding
@@ -90,11 +90,11 @@ type loader struct {
 	fetcher *fetcher
 }
 
-// Load reads the sources that specs name, concurrently, and returns a bundle
-// for each in the same order. Errors wrap [ErrUsage], [ErrRefused] or
-// [ErrUnreachable], or none of them where a local file cannot be read; all that
-// fail are in it. Those that do not fail are returned all the same, with nil in
-// the places of the others.
+// Load reads the sources of specs concurrently, and returns a bundle for each
+// in the same order. The error joins all failures. Each wraps [ErrUsage],
+// [ErrRefused] or [ErrUnreachable], or none of them if a local file cannot be
+// read. Load also returns the bundles that succeeded, with nil in the places of
+// the others.
 func Load(ctx context.Context, opt Options, specs ...string) ([]*Bundle, error) {
 	catalogue, err := Catalog(ctx, opt)
 	if err != nil {
@@ -117,7 +117,7 @@ func Load(ctx context.Context, opt Options, specs ...string) ([]*Bundle, error) 
 	for i, s := range sources {
 		within := downloads
 		if s.stdin {
-			within = ctx // whoever writes there takes the time that it takes
+			within = ctx // the writer of standard input has no time limit
 		}
 		wg.Go(func() { loaded[i], errs[i] = l.load(within, s) })
 	}
@@ -159,18 +159,17 @@ func parseAll(c *Catalogue, opt Options, specs []string) ([]*source, error) {
 	return sources, errors.Join(errs...)
 }
 
-// Record is what the record of a root is searched for to find a source.
+// Record describes a source for a search in the record of a root.
 type Record struct {
 	Name         string              // public name
 	Set          string              // the set digest that the argument pins, or ""
-	Fingerprints []certs.Fingerprint // of a file or directory that is there
-	Unknown      error               // why Name, which is the argument itself, is no source today
+	Fingerprints []certs.Fingerprint // of an existing file or directory
+	Unknown      error               // why Name, the argument itself, is not a source now
 }
 
-// Recorded returns what a source that was installed is recorded as. Nothing is
-// downloaded. A name that the catalogue does not know, and that is no file, may
-// be one in the record all the same: stdin, a file that is gone, an id of another
-// catalogue.
+// Recorded returns the record of an installed source. It downloads nothing. The
+// record may have a name that is neither in the catalogue nor a file: stdin, a
+// deleted file, an id of another catalogue.
 func Recorded(ctx context.Context, opt Options, spec string) (Record, error) {
 	catalogue, err := Catalog(ctx, opt)
 	if err != nil {
@@ -208,7 +207,7 @@ func (l *loader) load(ctx context.Context, s *source) (*Bundle, error) {
 	return b, nil
 }
 
-// read returns what the source holds now, if that is what its pin demands.
+// read returns the content of the source, if it matches the pin.
 func (l *loader) read(ctx context.Context, s *source) (b *Bundle, err error) {
 	switch {
 	case s.stdin:
@@ -234,12 +233,12 @@ func (s *source) newBundle(origin Origin) *Bundle {
 	return b
 }
 
-// add parses one file of the source. The error is one of refusal.
+// add parses one file of the source. The error wraps [ErrRefused].
 func (b *Bundle) add(file string, data []byte) error {
 	return wrongPassword(refusal(file, b.path, b.parse(file, data)))
 }
 
-// wrongPassword adds to the error of a keystore how its password is given.
+// wrongPassword adds a hint about the password of a keystore.
 func wrongPassword(err error) error {
 	if errors.Is(err, keystore.ErrPassword) {
 		return hint.Add(err, "give its password with --source-password-file FILE")

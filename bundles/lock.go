@@ -21,26 +21,26 @@ import (
 	"github.com/certgraft/certgraft/internal/order"
 )
 
-// LockFile is what a lock is called by default.
+// LockFile is the default name of a lock.
 const LockFile = "certgraft.lock"
 
-// lockVersion is the schema that this program reads and writes.
+// lockVersion is the schema version that this program reads and writes.
 const lockVersion = 1
 
-// Lock is the content of a lock file: which certificates each source had. It
-// pins the set, not the bytes, which change for reasons that change nothing.
+// Lock is the content of a lock file: the certificates of each source. It pins
+// the set and not the bytes, which may change without a change of the set.
 type Lock struct {
 	Version int            `json:"version"`
 	Sources []LockedSource `json:"sources"` // by name
 
-	dir string // where it was read; names of files are relative to it
+	dir string // directory of the lock; names of files are relative to it
 }
 
-// LockedSource is what one source had when it was locked.
+// LockedSource is the content of one source at the time of the lock.
 type LockedSource struct {
 	Source       string       `json:"source"`          // a catalogue id, a URL without secrets, or a file, named from the directory of the lock
-	URLs         []string     `json:"urls,omitzero"`   // where it was downloaded
-	SHA256       string       `json:"sha256,omitzero"` // of the bytes, where it was one file
+	URLs         []string     `json:"urls,omitzero"`   // addresses of the download
+	SHA256       string       `json:"sha256,omitzero"` // of the bytes, if it was one file
 	Set          string       `json:"set"`             // digest of the set of certificates
 	Certificates []LockedCert `json:"certificates"`    // by subject
 }
@@ -53,24 +53,24 @@ type LockedCert struct {
 	NotAfter    time.Time `json:"notAfter"`
 }
 
-// Policy says what a source may have beside what is locked, or known.
+// Policy says how a source may differ from its lock or from the catalogue.
 type Policy string
 
 // The policies.
 const (
-	Exact     Policy = "exact"     // the locked certificates and no others
-	Additions Policy = "additions" // new ones too; none may be gone
-	Any       Policy = "any"       // whatever the source has
-	OnlyKnown Policy = "known"     // without a lock: of a catalogue id what the catalogue knows
+	Exact     Policy = "exact"     // the locked certificates only
+	Additions Policy = "additions" // new ones too; none may be missing
+	Any       Policy = "any"       // all certificates of the source
+	OnlyKnown Policy = "known"     // without a lock: only certificates in the catalogue, for a catalogue id
 )
 
-// Change is what became of a locked source since.
+// Change is the difference between a source and its lock.
 type Change struct {
 	New  []*certs.Certificate // in the source, not in the lock
 	Gone []LockedCert         // in the lock, not in the source
 }
 
-// NewLock returns the lock of what was loaded.
+// NewLock returns the lock of loaded bundles.
 func NewLock(loaded []*Bundle) *Lock {
 	l := &Lock{Version: lockVersion, Sources: []LockedSource{}}
 	for _, b := range loaded {
@@ -88,13 +88,13 @@ func NewLock(loaded []*Bundle) *Lock {
 	return l
 }
 
-// Locked returns what a lock says of a certificate.
+// Locked returns the entry of a certificate in a lock.
 func Locked(c *certs.Certificate) LockedCert {
 	return LockedCert{Fingerprint: c.Fingerprint().String(), Subject: c.Subject(), NotBefore: c.NotBefore().UTC(), NotAfter: c.NotAfter().UTC()}
 }
 
-// Encode returns the content of the lock file, the same for the same
-// certificates.
+// Encode returns the content of the lock file. The same certificates give the
+// same bytes.
 func (l *Lock) Encode() ([]byte, error) {
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
@@ -104,9 +104,9 @@ func (l *Lock) Encode() ([]byte, error) {
 	return buf.Bytes(), err
 }
 
-// ReadLock reads a lock file. What cannot be believed is an [ErrRefused]: a
-// damaged file, one of a newer version, one that was edited by hand, and, unless
-// insecure is set, a source over http.
+// ReadLock reads a lock file. The error wraps [ErrRefused] if the file is
+// damaged, of a newer version or edited by hand. Unless insecure is set, it
+// also refuses an http source.
 func ReadLock(ctx context.Context, name string, insecure bool) (*Lock, error) {
 	data, err := input.ReadFile(ctx, name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -168,7 +168,7 @@ func (l *Lock) check(insecure bool) error {
 	return nil
 }
 
-// check refuses what no source had, and recomputes the digest of the set.
+// check refuses invalid certificates, and recomputes the digest of the set.
 func (s LockedSource) check() error {
 	if len(s.Certificates) == 0 {
 		return errors.New("it has no certificate")
@@ -187,8 +187,8 @@ func (s LockedSource) check() error {
 	return nil
 }
 
-// Names returns the sources, to be loaded again: a file is named from the working
-// directory.
+// Names returns arguments to load the sources again. Files are relative to the
+// working directory.
 func (l *Lock) Names() []string {
 	var names []string
 	for _, s := range l.Sources {
@@ -209,8 +209,8 @@ func (l *Lock) find(name string) (LockedSource, bool) {
 	return l.Sources[i], true
 }
 
-// Compare returns what became of a locked source; all is new in one that is not
-// locked.
+// Compare returns the difference between a source and its lock. Without a lock,
+// all certificates are new.
 func (l *Lock) Compare(b *Bundle) Change {
 	locked, _ := l.find(b.lockName)
 	return locked.compare(b.Certs)
@@ -234,9 +234,10 @@ func (s LockedSource) compare(now *certs.Set) Change {
 	return change
 }
 
-// lockName is what a source is called in a lock: as on the command line, but
-// for secrets, aliases and needless parts of a path. A file is named from the
-// directory of the lock, so that the lock means the same file wherever it is read.
+// lockName returns the name of a source in a lock: the argument without
+// secrets, aliases and redundant parts of a path. A file is relative to the
+// directory of the lock, so the lock means the same file from any working
+// directory.
 func (s *source) lockName() string {
 	if s.path == "" {
 		return s.public()
@@ -248,7 +249,7 @@ func (s *source) lockName() string {
 	return dotted(filepath.ToSlash(filepath.Clean(name)))
 }
 
-// dotted returns the name of a file that is no name of a catalogue entry.
+// dotted returns the name of a file in a form that no catalogue id has.
 func dotted(name string) string {
 	if path.IsAbs(name) || strings.HasPrefix(name, "../") {
 		return name
@@ -256,8 +257,8 @@ func dotted(name string) string {
 	return "./" + name
 }
 
-// relative names a file from a directory. Either may be absolute, or relative to the
-// working directory.
+// relative returns the path of a file relative to a directory. Both may be
+// absolute, or relative to the working directory.
 func relative(dir, name string) string {
 	from, err := filepath.Abs(dir)
 	to, err2 := filepath.Abs(name)
@@ -281,7 +282,7 @@ func (opt Options) lockDir() string {
 	return ""
 }
 
-// checkLocked refuses a source that cannot be locked, or is not.
+// checkLocked refuses a source that is not in the lock, or cannot be locked.
 func (opt Options) checkLocked(s *source) error {
 	switch {
 	case opt.Lock == nil && opt.ToLock == "":
@@ -297,8 +298,8 @@ func (opt Options) checkLocked(s *source) error {
 	return nil
 }
 
-// checkRefetch refuses a URL that could not be fetched by what a lock says of
-// it: what may be secret is not written down.
+// checkRefetch refuses a URL with secrets: a lock leaves them out, so nobody
+// could download the URL from the lock.
 func (s *source) checkRefetch() error {
 	u, err := url.Parse(s.url)
 	if err != nil || u.User == nil && u.RawQuery == "" && !u.ForceQuery {

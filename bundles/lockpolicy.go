@@ -9,12 +9,12 @@ import (
 	"github.com/certgraft/certgraft/internal/hint"
 )
 
-// loadLocked loads a source and makes of it what the policy allows.
+// loadLocked loads a source and applies the policy.
 func (l *loader) loadLocked(s *source, load func() (*Bundle, error)) (*Bundle, error) {
-	locked, _ := l.opt.Lock.find(s.lockName()) // checked before
+	locked, _ := l.opt.Lock.find(s.lockName()) // exists: the argument was checked
 	elsewhere := &kept{}
 	if l.exact() {
-		elsewhere = l.elsewhere(s, locked) // before a download replaces what the cache holds
+		elsewhere = l.elsewhere(s, locked) // read before a download replaces the cache
 	}
 	b, err := load()
 	switch {
@@ -23,15 +23,15 @@ func (l *loader) loadLocked(s *source, load func() (*Bundle, error)) (*Bundle, e
 			return nil, err
 		}
 	case s.pinSet != "" || s.pinBytes != "" || s.entryPin() != "":
-		elsewhere = &kept{} // what else is kept is not what is pinned
+		elsewhere = &kept{} // the kept certificates may not match the pin
 	}
 	return b, l.applyLock(b, locked, elsewhere)
 }
 
-// kept is what the cache and the snapshot have of a locked source.
+// kept holds the certificates of the cache and the snapshot for a source.
 type kept struct{ cache, snapshot certs.Set }
 
-// get returns a certificate and where it is kept, or nil.
+// get returns a certificate and its origin, or nil.
 func (k *kept) get(f certs.Fingerprint) (*certs.Certificate, Origin) {
 	switch {
 	case k.cache.Has(f):
@@ -44,7 +44,8 @@ func (k *kept) get(f certs.Fingerprint) (*certs.Certificate, Origin) {
 
 func (l *loader) exact() bool { return l.opt.Policy == Exact || l.opt.Policy == "" }
 
-// applyLock takes out of a bundle what the policy does not allow.
+// applyLock applies the policy to a bundle: it reports, removes or refuses
+// differences from the lock.
 func (l *loader) applyLock(b *Bundle, locked LockedSource, elsewhere *kept) error {
 	change := locked.compare(b.Certs)
 	switch {
@@ -58,8 +59,8 @@ func (l *loader) applyLock(b *Bundle, locked LockedSource, elsewhere *kept) erro
 	return nil
 }
 
-// applyExact picks the locked certificates out of what was loaded, else of what
-// was kept, and keeps them for the next time.
+// applyExact takes the locked certificates from the bundle, else from the cache
+// or the snapshot, and keeps them in the cache.
 func (l *loader) applyExact(b *Bundle, locked LockedSource, change Change, elsewhere *kept) error {
 	exact := &certs.Set{}
 	var nowhere, stood []LockedCert
@@ -91,21 +92,21 @@ func (l *loader) applyExact(b *Bundle, locked LockedSource, change Change, elsew
 // setAddress is the name under which the cache keeps a locked set.
 func setAddress(locked LockedSource) string { return "set:" + locked.Set }
 
-// elsewhere returns what the cache and the snapshot have of a source.
+// elsewhere returns the certificates of the cache and the snapshot for a source.
 func (l *loader) elsewhere(s *source, locked LockedSource) *kept {
 	all := &kept{}
 	if s.path != "" || l.opt.NoFallback {
 		return all
 	}
 	if entry, ok := l.fetcher.cache.read(setAddress(locked)); ok {
-		taken, _, _ := certs.ParseAll(entry.body) // a damaged one is as good as none
+		taken, _, _ := certs.ParseAll(entry.body) // a damaged set counts as missing
 		for _, c := range taken {
 			all.cache.Add(c, "")
 		}
 	}
 	urls := []string{s.url}
 	if s.provider != nil {
-		urls, _ = s.provider.urls(s.region) // checked when the argument was parsed
+		urls, _ = s.provider.urls(s.region) // valid: the argument was checked
 		snapshot, _, _ := s.provider.Snapshot()
 		for c := range snapshot.All() {
 			all.snapshot.Add(c, "")
@@ -119,12 +120,12 @@ func (l *loader) elsewhere(s *source, locked LockedSource) *kept {
 	return all
 }
 
-// standIn returns a bundle of what is kept, if the source could only not be
-// reached, all that is locked is kept, and it is what the argument pins. It is
-// from the snapshot if that had to help.
+// standIn returns a bundle from the cache and the snapshot. The source must be
+// unreachable, all locked certificates must be kept, and they must match the pin.
+// The origin is the snapshot if it has any of them.
 func (s *source) standIn(locked LockedSource, elsewhere *kept, cause error) *Bundle {
 	if !errors.Is(cause, ErrUnreachable) && !canFallBack(cause) || s.pinBytes != "" {
-		return nil // of what is kept nobody knows the bytes
+		return nil // the kept certificates are not the pinned bytes
 	}
 	b := s.newBundle(Cache)
 	b.URLs = locked.URLs
@@ -169,7 +170,8 @@ func goneNames(list []LockedCert) []string {
 	return slices.Clip(names)
 }
 
-// lacks says of certificates that they are gone, if the source was asked.
+// lacks returns gone if the source was reached. Else it names the cache or the
+// snapshot.
 func (b *Bundle) lacks(gone string) string {
 	if b.standsIn == nil {
 		return gone

@@ -7,7 +7,7 @@ import (
 	"github.com/certgraft/certgraft/internal/hint"
 )
 
-// checkPin refuses a pin of bytes where the source is several files.
+// checkPin refuses a pin of bytes for a source of several files.
 func (s *source) checkPin() error {
 	if s.pinBytes == "" || s.provider == nil {
 		return nil
@@ -18,12 +18,12 @@ func (s *source) checkPin() error {
 	return nil
 }
 
-// errPin is a bundle whose certificates are not the pinned ones: the cache or
-// the snapshot may hold those.
+// errPin is a bundle without the pinned certificates. The cache or the snapshot
+// may have them.
 var errPin = errors.New("does not match its pin")
 
-// pinned refuses a bundle that is not what the argument pins, or, whatever that
-// pins, not what the catalogue does: nothing else may vouch for such an entry.
+// pinned refuses a bundle that does not match the pin of the argument or of the
+// catalogue entry. Nothing replaces the pin of an entry.
 func pinned(b *Bundle, s *source) error {
 	got := b.Certs.Digest()
 	switch {
@@ -39,8 +39,8 @@ func pinned(b *Bundle, s *source) error {
 	return nil
 }
 
-// entryPin returns the set digest that the catalogue demands, or "". It is that
-// of the global bundle.
+// entryPin returns the set digest in the catalogue entry, or "". It covers only
+// the global bundle.
 func (s *source) entryPin() string {
 	if s.provider == nil || s.region != "" {
 		return ""
@@ -62,7 +62,7 @@ func wrongBytes(got, want string) error {
 		"a pin of bytes breaks with every certificate that the publisher adds; @set:HEX pins the certificates")
 }
 
-// words names where a bundle came from, in a sentence about it.
+// words names the origin in a sentence.
 func (o Origin) words() string {
 	switch o {
 	case Download:

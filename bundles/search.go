@@ -9,9 +9,9 @@ import (
 	"github.com/certgraft/certgraft/internal/order"
 )
 
-// Search returns the providers in whose entry each of the words stands, anywhere
-// and in any spelling of case, the best first. Words that fit every entry, such as
-// "ssl", count only where there is no other.
+// Search returns the providers whose entries contain each word, in any case, the
+// best first. Words that fit every entry, such as "ssl", are ignored, unless the
+// query has no other.
 func (c *Catalogue) Search(text string) []*Provider {
 	words := searchWords(text)
 	type hit struct {
@@ -32,10 +32,10 @@ func (c *Catalogue) Search(text string) []*Provider {
 	return found
 }
 
-// everywhere are words that say nothing of an entry: each is about them.
+// everywhere are words that fit every entry.
 var everywhere = []string{"ca", "cas", "cert", "certificate", "certificates", "certs", "https", "ssl", "tls", "bundle", "the", "for"}
 
-// spellings are words that people use for an engine.
+// spellings maps the short names of engines.
 var spellings = map[string]string{
 	"pg": "postgresql", "psql": "postgresql", "mssql": "sqlserver", "mongo": "mongodb", "k8s": "kubernetes", "rabbit": "rabbitmq", "elastic": "elasticsearch", "le": "letsencrypt",
 }
@@ -53,7 +53,7 @@ func searchWords(text string) []string {
 	return all
 }
 
-// score says how well an entry fits: 0 if a word is nowhere in it.
+// score returns how well an entry fits; 0 if it lacks a word.
 func (p *Provider) score(words []string) int {
 	total := 1
 	for _, word := range words {
@@ -73,7 +73,7 @@ func (p *Provider) score(words []string) int {
 	return total
 }
 
-// place is a part of an entry, and how much it says that a word stands there.
+// place is a part of an entry, and the score of a word in it.
 type place struct {
 	weight int
 	texts  []string
@@ -90,7 +90,7 @@ func (p *Provider) places() []place {
 	return places
 }
 
-// whole is what it adds that a word is all of a text, or a word of it.
+// whole returns the extra score if word is all of text, or one of its words.
 func whole(text, word string) int {
 	if text == word {
 		return 10
@@ -101,8 +101,8 @@ func whole(text, word string) int {
 	return 0
 }
 
-// Resembling returns the providers that a server looks to be one of: by its host,
-// else by words in the names of who issued its certificate. It proves nothing.
+// Resembling returns the providers that a server may belong to: by its host, else
+// by words in the names of the issuers of its certificate. It is a guess.
 func (c *Catalogue) Resembling(host string, issuers []string) []*Provider {
 	host = "." + strings.ToLower(strings.TrimSuffix(host, "."))
 	byHost := func(p *Provider) bool {

@@ -17,10 +17,10 @@ import (
 
 //go:generate go run ./internal/snapshot
 
-// snapshotDER holds the certificates of all snapshots, each once: certificates.pem,
-// as it can be read in no time. Which of them are whose follows from the
-// fingerprints in the catalogue. Public roots are not in it:
-// golang.org/x/crypto/x509roots has them.
+// snapshotDER holds the certificates of all snapshots, each once, as
+// certificates.pem does, but faster to read. Fingerprints in the catalogue assign
+// them to providers. It has no public roots: golang.org/x/crypto/x509roots has
+// them.
 //
 //go:embed snapshots/certificates.der
 var snapshotDER []byte
@@ -29,7 +29,7 @@ var snapshotDER []byte
 // golang.org/x/crypto/x509roots.
 const mozillaID = "mozilla"
 
-// snapshots returns the certificates in this program but for the Mozilla roots.
+// snapshots returns the certificates in this program except the Mozilla roots.
 var snapshots = sync.OnceValue(func() map[certs.Fingerprint]*certs.Certificate {
 	found := map[certs.Fingerprint]*certs.Certificate{}
 	var der cryptobyte.String
@@ -41,8 +41,8 @@ var snapshots = sync.OnceValue(func() map[certs.Fingerprint]*certs.Certificate {
 	return found
 })
 
-// mozillaDER returns the DER of the Mozilla roots in this program: hardly one
-// is asked for in most runs, so they are parsed then.
+// mozillaDER returns the DER of the Mozilla roots in this program. Most runs need
+// few of them, so each is parsed on demand.
 var mozillaDER = sync.OnceValue(func() map[certs.Fingerprint][]byte { return maps.Collect(certs.MozillaDER()) })
 
 // embedded returns the certificate with fingerprint f in this program, or nil.
@@ -67,8 +67,9 @@ var mozilla = sync.OnceValue(func() *certs.Set {
 	return roots
 })
 
-// lacksMozilla names the Mozilla roots in this program that the bundle has not.
-// That it has others means nothing: those with a constraint are not in here.
+// lacksMozilla names the Mozilla roots in this program that the bundle lacks. It
+// ignores roots that only the bundle has: this program leaves out roots with a
+// constraint.
 func (b *Bundle) lacksMozilla() (names []string) {
 	for f := range mozillaDER() {
 		if !b.Certs.Has(f) {
@@ -79,9 +80,9 @@ func (b *Bundle) lacksMozilla() (names []string) {
 	return names
 }
 
-// Snapshot returns the certificates of the provider that are in this program,
-// in the order of the catalogue, and whether they are all that are known; if
-// not, the names of those that are missing.
+// Snapshot returns the certificates of the provider in this program, in the order
+// of the catalogue. complete reports whether all known certificates are there;
+// missing has the names of the others.
 func (p *Provider) Snapshot() (set *certs.Set, complete bool, missing []string) {
 	set, absent := p.snapshot("")
 	for _, k := range absent {
@@ -105,8 +106,8 @@ func (p *Provider) snapshot(region string) (set *certs.Set, absent []Known) {
 	return set, absent
 }
 
-// fromSnapshot returns the bundle as it is in this program. A region must be
-// whole; of a global bundle what is missing is named.
+// fromSnapshot returns the bundle in this program. A region must be complete. A
+// global bundle may lack certificates, which a warning names.
 func (s *source) fromSnapshot() (*Bundle, error) {
 	set, absent := s.provider.snapshot(s.region)
 	if len(absent) > 0 && s.region != "" {
@@ -126,8 +127,8 @@ func (s *source) fromSnapshot() (*Bundle, error) {
 	return b, nil
 }
 
-// regionsOf names the regions of certificates, or the certificates that have
-// none.
+// regionsOf names the regions of certificates. It names certificates without a
+// region.
 func regionsOf(absent []Known) string {
 	var regions, names []string
 	for _, k := range absent {

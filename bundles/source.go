@@ -10,14 +10,14 @@ import (
 	"github.com/certgraft/certgraft/internal/web"
 )
 
-// source is what one argument names.
+// source is the source that one argument names.
 type source struct {
-	spec     string    // as given, for messages; secrets taken out
+	spec     string    // as given, without secrets, for messages
 	provider *Provider // of a catalogue id
 	region   string
 	url      string // of a URL, as given
 	path     string // of a file or directory
-	lockDir  string // where the lock is that names it, or will name it
+	lockDir  string // directory of the lock that names it, or will
 	stdin    bool
 	password string // of a keystore
 
@@ -25,8 +25,8 @@ type source struct {
 	pinSet   string // set digest of the certificates
 }
 
-// cutPin takes @sha256:HEX or @set:HEX off an argument. A URL may have an @ of
-// its own.
+// cutPin cuts @sha256:HEX or @set:HEX off an argument. The @ may also be part of a
+// URL.
 func cutPin(arg string) (spec, kind, pin string) {
 	if i := strings.LastIndexByte(arg, '@'); i >= 0 {
 		kind, pin, _ = strings.Cut(arg[i+1:], ":")
@@ -61,7 +61,7 @@ func parseSource(c *Catalogue, spec string, insecure bool) (*source, error) {
 	}
 	id, region, _ := strings.Cut(spec, ":")
 	if region == "" {
-		id = spec // ID: is a region that is not set, and not the whole bundle
+		id = spec // "ID:" is an empty region, for example of an unset variable, and not the whole bundle
 	}
 	p, err := c.Find(id)
 	switch {
@@ -76,8 +76,8 @@ func parseSource(c *Catalogue, spec string, insecure bool) (*source, error) {
 	return nil, err
 }
 
-// Path returns the file or directory that an argument of [Load] names, without its
-// pin. ok is false for an argument of another kind.
+// Path returns the file or directory that an argument of [Load] names, without
+// its pin. ok is false for other kinds of sources.
 func (c *Catalogue) Path(spec string) (name string, ok bool) {
 	s, err := parseSource(c, spec, true)
 	if err != nil || s.path == "" {
@@ -100,8 +100,8 @@ func (s *source) setURL(address string, insecure bool) error {
 	return nil
 }
 
-// looksLikePath reports whether a name that is no id means a file: by how it
-// is written, or because there is one.
+// looksLikePath reports whether a name that is not an id means a file: by its
+// form, or because the file exists.
 func looksLikePath(spec string) bool {
 	if strings.ContainsRune(spec, filepath.Separator) || strings.Contains(spec, ".") {
 		return true
@@ -110,7 +110,7 @@ func looksLikePath(spec string) bool {
 	return err == nil
 }
 
-// redact takes out of a specification that is a URL what may be secret.
+// redact removes possible secrets from a URL. Other arguments stay as they are.
 func redact(spec string) string {
 	if !strings.Contains(spec, "://") {
 		return spec
@@ -118,8 +118,8 @@ func redact(spec string) string {
 	return web.Redact(spec)
 }
 
-// public returns the name under which the source is recorded: no directory of
-// a path, no secret of a URL.
+// public returns the name of the source in the record: a path without its
+// directory, a URL without secrets.
 func (s *source) public() string {
 	switch {
 	case s.provider != nil && s.region != "":
@@ -141,7 +141,7 @@ func baseName(path string) string {
 	return filepath.Base(path)
 }
 
-// anchor returns the part of an anchor's file name that says where it is from.
+// anchor returns the part of an anchor's file name that names the source.
 func (s *source) anchor() string {
 	switch {
 	case s.provider != nil:
@@ -149,7 +149,7 @@ func (s *source) anchor() string {
 	case s.stdin:
 		return "stdin"
 	case s.url != "":
-		u, _ := url.Parse(s.url) // parsed before
+		u, _ := url.Parse(s.url) // valid: the argument was checked
 		return u.Hostname()
 	}
 	base := baseName(s.path)

@@ -17,10 +17,10 @@ import (
 	"github.com/certgraft/certgraft/internal/web"
 )
 
-// errPolicy is a download that is refused whatever the server says.
+// errPolicy is a download that this program refuses.
 var errPolicy = errors.New("refused")
 
-// newTransport returns the transport for downloads, bounded in each phase.
+// newTransport returns the transport for downloads, with a limit for each phase.
 func newTransport(ctx context.Context, opt Options) (http.RoundTripper, error) {
 	if opt.Transport != nil {
 		return opt.Transport, nil
@@ -40,8 +40,8 @@ func newTransport(ctx context.Context, opt Options) (http.RoundTripper, error) {
 	}, nil
 }
 
-// downloadRoots returns the CAs that vouch for downloads: those of servers, and
-// those in files, a corporate proxy's say.
+// downloadRoots returns the CAs for downloads: those for servers, and those in
+// files, for example of a corporate proxy.
 func downloadRoots(ctx context.Context, files []string) (*x509.CertPool, error) {
 	pool := certs.ServerRoots()
 	for _, name := range files {
@@ -73,11 +73,11 @@ func addFile(ctx context.Context, pool *x509.CertPool, name string) error {
 	return nil
 }
 
-// checkRedirect follows a few redirects, to https only, and not from a public
+// checkRedirect follows up to 5 redirects, only to https, and never from a public
 // name to an address of this machine or its network.
 func checkRedirect(req *http.Request, via []*http.Request) error {
 	const most = 5
-	req.Header.Del("Referer") // which has the query, a token say
+	req.Header.Del("Referer") // it has the query, which may hold a token
 	switch {
 	case len(via) > most:
 		return fmt.Errorf("%w: more than %d redirects", errPolicy, most)

@@ -1,14 +1,12 @@
-// Snapshot writes snapshots/certificates.pem: the certificates that the
-// catalogue knows and that are embedded in the program, by way of
-// certificates.der, which holds the same.
+// Snapshot writes snapshots/certificates.pem and certificates.der. Both hold the
+// known certificates of the catalogue; the program embeds the second.
 //
 //	go run ./internal/snapshot            download every bundle of the catalogue
 //	go run ./internal/snapshot DIR…       take them from unpacked packages
 //
-// A certificate gets in only if its fingerprint is in the catalogue. What
-// upstream has and the catalogue does not is listed, to be looked at and added
-// there by hand. Public roots are left out: golang.org/x/crypto/x509roots is in
-// the program already.
+// A certificate must have its fingerprint in the catalogue. Others that upstream
+// has are listed: check them, and add them to the catalogue by hand. Public roots
+// are left out: the program has golang.org/x/crypto/x509roots.
 package main
 
 import (
@@ -65,7 +63,8 @@ func run(ctx context.Context, dirs []string, log io.Writer) error {
 	return errors.Join(err, os.WriteFile(output, text, 0o644), os.WriteFile(embedded, der, 0o644))
 }
 
-// readOld keeps what an earlier run found: a package may have dropped it.
+// readOld keeps the certificates of earlier runs: a package may have dropped
+// some.
 func readOld(found *certs.Set) error {
 	old, err := os.ReadFile(output)
 	if err != nil {
@@ -80,8 +79,8 @@ func readOld(found *certs.Set) error {
 	return nil
 }
 
-// download adds what the publishers have. One that fails is named in the error
-// and keeps no other from being read.
+// download adds the certificates of the publishers. A failed download is in the
+// error, and the others go on.
 func download(ctx context.Context, catalogue *bundles.Catalogue, found *certs.Set, log io.Writer) error {
 	var errs []error
 	for p := range catalogue.All() {
@@ -103,8 +102,7 @@ func download(ctx context.Context, catalogue *bundles.Catalogue, found *certs.Se
 	return errors.Join(errs...)
 }
 
-// scan reads every file below dir that has certificates in it, in whatever
-// form.
+// scan reads every file below dir, in any certificate format.
 func scan(dir string, found *certs.Set) error {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -128,11 +126,11 @@ func scan(dir string, found *certs.Set) error {
 	})
 }
 
-// concatenation is what stands between the lines of a certificate that is
-// written as a sum of strings in JavaScript.
+// concatenation matches the text between the lines of a certificate that
+// JavaScript code writes as a sum of strings.
 var concatenation = regexp.MustCompile(`' \+\s+'`)
 
-// wanted returns the certificates that belong into the file, by name.
+// wanted returns the certificates for the file, by name.
 func wanted(catalogue *bundles.Catalogue, found *certs.Set, log io.Writer) []*certs.Certificate {
 	public := map[certs.Fingerprint]bool{}
 	for root := range bundle.Roots() {
