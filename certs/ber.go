@@ -6,15 +6,16 @@ import (
 	"slices"
 )
 
-// maxNesting bounds the depth of BER: signed data needs about twelve.
+// maxNesting bounds the depth of BER. Signed data needs about 12.
 const maxNesting = 64
 
 var errBER = errors.New("not BER")
 
-// toDER reads the first BER element of data and returns it with definite
-// lengths, and what follows it. Elements that hold no indefinite length stay as
-// they are to the byte, so that certificates in it keep their signatures; one
-// that holds no BER stays too, for others to judge.
+// toDER reads the first BER element of data. It returns the element with
+// definite lengths, and the rest of data. An element without an indefinite
+// length keeps its bytes, so the signatures of certificates in it stay valid.
+// An element that is not valid BER inside keeps its bytes too: its reader
+// judges it.
 func toDER(data []byte, depth int) (der, rest []byte, err error) {
 	header, length, err := berHeader(data)
 	if err != nil {
@@ -43,8 +44,8 @@ func toDER(data []byte, depth int) (der, rest []byte, err error) {
 	}
 }
 
-// convert converts the elements of data, up to the end-of-contents mark if there
-// is to be one.
+// convert converts the elements of data. If marked is set, it stops at the
+// end-of-contents mark.
 func convert(data []byte, depth int, marked bool) (contents, rest []byte, err error) {
 	for marked || len(data) > 0 {
 		if marked && bytes.HasPrefix(data, []byte{0, 0}) {
@@ -59,8 +60,8 @@ func convert(data []byte, depth int, marked bool) (contents, rest []byte, err er
 	return contents, nil, nil
 }
 
-// berHeader returns the size of tag and length, and the length; -1 for the
-// indefinite form.
+// berHeader returns the size of tag and length, and the length, which is -1 for
+// the indefinite form.
 func berHeader(data []byte) (size, length int, err error) {
 	if len(data) < 2 || data[0]&0x1f == 0x1f {
 		return 0, 0, errBER
@@ -79,7 +80,7 @@ func berHeader(data []byte) (size, length int, err error) {
 	for _, b := range data[2 : 2+n] {
 		length = length<<8 | int(b)
 	}
-	if length < 0 { // where an int has 32 bits
+	if length < 0 { // on 32-bit machines
 		return 0, 0, errBER
 	}
 	return 2 + n, length, nil

@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// Labels of a certificate: today's, OpenSSL's with trust settings, and two that
-// were used before RFC 7468.
+// Labels of a certificate: the usual one, OpenSSL's with trust settings, and
+// two from before RFC 7468.
 const (
 	labelCertificate = "CERTIFICATE"
 	labelTrusted     = "TRUSTED CERTIFICATE"
@@ -18,7 +18,7 @@ const (
 
 const strayReturns = "its lines end with stray carriage returns"
 
-// readBlock reads what the block encodes.
+// readBlock reads the content of the block.
 func (r reader) readBlock(b *block) bool {
 	r = r.at(b.line, b.number)
 	switch {
@@ -45,7 +45,7 @@ func (r reader) readBlock(b *block) bool {
 	return r.readLabelled(b)
 }
 
-// readLabelled reads a block whose label is a certificate's.
+// readLabelled reads a block with the label of a certificate.
 func (r reader) readLabelled(b *block) bool {
 	der, f := b.decode()
 	switch {
@@ -60,7 +60,7 @@ func (r reader) readLabelled(b *block) bool {
 	return r.readCertificate(der, b.repairs)
 }
 
-// decode returns the bytes that the body encodes.
+// decode returns the decoded body.
 func (b *block) decode() ([]byte, *Finding) {
 	lines := b.dropHeaders(bytes.Split(b.unixBody(), []byte("\n")))
 	b.noteLayout(lines)
@@ -85,7 +85,7 @@ func (b *block) decode() ([]byte, *Finding) {
 	return der, nil
 }
 
-// unixBody returns the body with line feeds for all that stands for them.
+// unixBody returns the body with each kind of line break as a line feed.
 func (b *block) unixBody() []byte {
 	body := b.body
 	if bytes.Contains(body, []byte(`\n`)) {
@@ -101,8 +101,8 @@ func (b *block) unixBody() []byte {
 	return body
 }
 
-// dropHeaders takes away the "Name: value" lines of RFC 1421, with which most
-// readers refuse a certificate.
+// dropHeaders removes the "Name: value" lines of RFC 1421: most readers refuse
+// a certificate with them.
 func (b *block) dropHeaders(lines [][]byte) [][]byte {
 	first := 1 // lines[0] is the rest of the BEGIN line
 	for first < len(lines) && (isHeader(lines[first]) || first > 1 && isFolded(lines[first])) {
@@ -120,13 +120,13 @@ func (b *block) dropHeaders(lines [][]byte) [][]byte {
 
 func isHeader(line []byte) bool { return bytes.IndexByte(line, ':') > 0 }
 
-// isFolded reports whether a line goes on with the header before it.
+// isFolded reports whether a line continues a header.
 func isFolded(line []byte) bool {
 	return len(line) > 0 && (line[0] == ' ' || line[0] == '\t') && len(bytes.TrimSpace(line)) > 0
 }
 
-// noteLayout reports line breaks and spaces that some readers do not take. The
-// first line is what follows BEGIN, the last what stands before END.
+// noteLayout notes line breaks and spaces that some readers refuse. The first
+// line is the text after BEGIN, the last the text before END.
 func (b *block) noteLayout(lines [][]byte) {
 	last := len(lines) - 1
 	if last == 0 {
@@ -160,8 +160,8 @@ func (b *block) noteSpaces(line []byte) {
 	b.repairs.add("spaces stood inside its base64")
 }
 
-// pack returns the base64 of lines without what stands between, or what it is
-// that should not.
+// pack returns the base64 characters of lines. It removes white space and
+// invisible characters, and refuses others.
 func (b *block) pack(lines [][]byte) ([]byte, *Finding) {
 	packed := make([]byte, 0, len(b.body))
 	for _, line := range lines {

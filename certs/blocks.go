@@ -5,16 +5,16 @@ import (
 	"iter"
 )
 
-// Block is one certificate of PEM text and where it stands.
+// Block is a block of PEM text with one certificate, and its place.
 type Block struct {
 	Start, End  int          // text[Start:End] runs from BEGIN to the line end after END
-	Certificate *Certificate // nil if it holds none
-	Finding     *Finding     // what there is to say of it, or nil
+	Certificate *Certificate // nil if the block has none
+	Finding     *Finding     // the finding about the block, or nil
 }
 
-// Blocks yields the blocks of PEM text in order, so that a bundle can be edited
-// without touching what stands between them. Only blocks of one certificate
-// each are read; private keys are blocks like any other that is none.
+// Blocks yields the blocks of PEM text in order, for an edit of a bundle that
+// keeps the text between them. Certificate is nil in a block with several
+// certificates, a private key or other content.
 func Blocks(text []byte) iter.Seq[Block] {
 	return func(yield func(Block) bool) {
 		s := scanner{text: text, line: 1}
@@ -28,7 +28,7 @@ func Blocks(text []byte) iter.Seq[Block] {
 	}
 }
 
-// take is an emitter.
+// take implements emitter.
 func (b *Block) take(c *Certificate, f *Finding) bool {
 	if b.Certificate != nil {
 		b.Certificate, b.Finding = nil, skipped("not a certificate but several")
@@ -38,8 +38,8 @@ func (b *Block) take(c *Certificate, f *Finding) bool {
 	return true
 }
 
-// endOfLine returns the index behind the line that holds index i, or of the
-// BEGIN that is glued to it.
+// endOfLine returns the index after the line of index i. If a BEGIN follows on
+// the same line, it returns the index of that.
 func endOfLine(text []byte, i int) int {
 	rest := text[i:]
 	for next, ok := nextMark(text, i); ok; next, ok = nextMark(text, next.stop) {

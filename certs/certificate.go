@@ -1,16 +1,15 @@
-// Package certs reads certificates in whatever shape people have them, judges
-// them, names them and writes them in the one form that every reader takes.
+// Package certs reads certificates in the formats that people have, judges and
+// names them, and writes them in the one form that every reader accepts.
 //
-// Start with [Parse], or with [ParseAll] for a whole file: they take PEM, DER,
-// PKCS#7, ZIP and the odd encodings that certificates arrive in, and account
-// for everything that looks like one. What they return goes into a [Set], which
-// holds each certificate once, and comes out through [Certificate.AppendPEM].
+// Start with [Parse], or with [ParseAll] for a whole file. They read PEM, DER,
+// PKCS#7, ZIP and the unusual encodings of certificates, and report everything
+// that looks like a certificate. A [Set] holds each certificate once, and
+// [Certificate.AppendPEM] writes it.
 //
-// A [Certificate] is more than its bytes deserve from crypto/x509: OpenSSL,
-// GnuTLS and Java take certificates that Go refuses (negative serial numbers,
-// Brainpool curves, odd strings in a name), and a trust store has to keep them.
-// So the fields that a store needs are read by a DER walk of our own, and
-// [Certificate.X509] returns nil where Go says no.
+// OpenSSL, GnuTLS and Java accept certificates that crypto/x509 refuses: with
+// negative serial numbers, Brainpool curves, or odd strings in a name. A trust
+// store must keep them. So this package reads the fields that a store needs
+// itself, and [Certificate.X509] returns nil for a certificate that Go refuses.
 //
 // The package does no I/O.
 //
@@ -37,14 +36,14 @@ type Certificate struct {
 
 	fields
 	fingerprint Fingerprint
-	vetted      bool // a test has seen that crypto/x509 takes it
+	vetted      bool // a test has shown that crypto/x509 accepts it
 	parse       func() (*x509.Certificate, error)
 	hash        func() uint32
 }
 
-// ParseCertificate reads the DER encoding of one certificate, of which it keeps
-// a copy. It fails where OpenSSL or GnuTLS would, since a bundle with such a
-// certificate is lost to them as a whole.
+// ParseCertificate reads the DER encoding of one certificate, and keeps a copy.
+// It fails if OpenSSL or GnuTLS would: they refuse a whole bundle because of
+// one such certificate.
 func ParseCertificate(der []byte) (*Certificate, error) {
 	der = bytes.Clone(der)
 	f, err := walk(der)
@@ -52,16 +51,16 @@ func ParseCertificate(der []byte) (*Certificate, error) {
 		return nil, err
 	}
 	c := &Certificate{Raw: der, fields: f, fingerprint: sha256.Sum256(der)}
-	// Most certificates only pass through: the second, costlier parse is made
-	// when someone asks.
+	// Most certificates need only the first parse. The second, slower parse
+	// runs on demand.
 	c.parse = sync.OnceValues(func() (*x509.Certificate, error) { return x509.ParseCertificate(der) })
 	c.hash = sync.OnceValue(c.subject.hash)
 	return c, nil
 }
 
-// ParseVetted is [ParseCertificate] for a certificate that comes with the
-// program, of which a test has seen that it has no [Certificate.Quirk]: to see
-// that again at each run takes longer than to install it.
+// ParseVetted is [ParseCertificate] for a certificate in this program. A test
+// has shown that it has no [Certificate.Quirk]: checking that in each run takes
+// longer than an install.
 func ParseVetted(der []byte) (*Certificate, error) {
 	c, err := ParseCertificate(der)
 	if err != nil {
@@ -71,8 +70,8 @@ func ParseVetted(der []byte) (*Certificate, error) {
 	return c, nil
 }
 
-// X509 returns the certificate as crypto/x509 reads it, nil where it refuses
-// what OpenSSL takes.
+// X509 returns the certificate as crypto/x509 reads it. It is nil for a
+// certificate that Go refuses and OpenSSL accepts.
 func (c *Certificate) X509() *x509.Certificate {
 	parsed, err := c.parse()
 	if err != nil {
@@ -81,24 +80,24 @@ func (c *Certificate) X509() *x509.Certificate {
 	return parsed
 }
 
-// Fingerprint returns the SHA-256 of the DER encoding, the one thing that tells
-// certificates apart: subjects, serial numbers and hashes of names are shared
-// by different ones.
+// Fingerprint returns the SHA-256 of the DER encoding. Only the fingerprint
+// identifies a certificate: different certificates may share a subject, a
+// serial number or a hash of the name.
 func (c *Certificate) Fingerprint() Fingerprint { return c.fingerprint }
 
-// Subject returns the subject on one line, most specific part first, as RFC
-// 2253 writes names. It is safe to print.
+// Subject returns the subject on one line, most specific part first, in the
+// format of RFC 2253. It is safe to print.
 func (c *Certificate) Subject() string { return c.subject.String() }
 
-// Issuer returns the issuer as [Certificate.Subject] does the subject.
+// Issuer returns the issuer in the format of [Certificate.Subject].
 func (c *Certificate) Issuer() string { return c.issuer.String() }
 
 // Name returns the subject's common name, else its unit, else its
 // organisation, else "". It is safe to print.
 func (c *Certificate) Name() string { return c.subject.friendly() }
 
-// CommonNames returns the subject's common names, as UTF-8, in their order. They
-// are not fit to be printed as they are.
+// CommonNames returns the subject's common names in order, as UTF-8. They are
+// not safe to print.
 func (c *Certificate) CommonNames() (names []string) {
 	for _, a := range c.subject.attributes {
 		if a.string && attributeNames[string(a.oid)] == "CN" {
@@ -114,26 +113,26 @@ func (c *Certificate) NotBefore() time.Time { return c.notBefore }
 // NotAfter returns the last moment at which the certificate is valid.
 func (c *Certificate) NotAfter() time.Time { return c.notAfter }
 
-// Version returns the version: 3 for nearly all, 1 for old roots.
+// Version returns the version: mostly 3, and 1 for old roots.
 func (c *Certificate) Version() int { return c.version + 1 }
 
 // IsCA reports whether the certificate may issue others: by its basic
-// constraints, or as a self-issued one of version 1, which has none. This is
-// what p11-kit calls category authority.
+// constraints, or as a self-issued certificate of version 1, which has no
+// constraints. p11-kit calls this category authority.
 func (c *Certificate) IsCA() bool { return c.ca || c.version == 0 && c.SelfIssued() }
 
-// SelfIssued reports whether subject and issuer are the same name.
+// SelfIssued reports whether subject and issuer are the same.
 func (c *Certificate) SelfIssued() bool { return bytes.Equal(c.subject.raw, c.issuer.raw) }
 
-// IssuedBy reports whether c names parent's subject as its issuer. It says
-// nothing about the signature.
+// IssuedBy reports whether c names parent's subject as its issuer. It does not
+// check the signature.
 func (c *Certificate) IssuedBy(parent *Certificate) bool {
 	return bytes.Equal(c.issuer.raw, parent.subject.raw)
 }
 
-// ExtendedKeyUsage returns the object identifiers of the purposes that the
-// certificate is limited to, in the usual form; limited is false for one that
-// names none and is good for all.
+// ExtendedKeyUsage returns the purposes to which the certificate is limited, as
+// dotted object identifiers. limited is false if the certificate has no such
+// limit.
 func (c *Certificate) ExtendedKeyUsage() (purposes []string, limited bool) {
 	usage, _ := c.extension(func(oid string) bool { return oid == oidExtendedKeyUsage })
 	var list, oid cryptobyte.String
@@ -147,19 +146,19 @@ func (c *Certificate) ExtendedKeyUsage() (purposes []string, limited bool) {
 }
 
 // IssuerAndSerial returns the DER encodings of issuer and serial number, one
-// behind the other: what lists of distrusted certificates name them by.
+// after the other. Lists of distrusted certificates use them as names.
 func (c *Certificate) IssuerAndSerial() string {
 	var b cryptobyte.Builder
 	b.AddBytes(c.issuer.raw)
 	b.AddASN1(asn1.INTEGER, func(b *cryptobyte.Builder) { b.AddBytes(c.serial) })
-	return string(b.BytesOrPanic()) // parts of a certificate that was read
+	return string(b.BytesOrPanic()) // the parts were read before
 }
 
 // PublicKey returns the DER encoding of the SubjectPublicKeyInfo.
 func (c *Certificate) PublicKey() string { return string(c.key) }
 
-// Quirk says why crypto/x509 refuses a certificate that OpenSSL takes; it is
-// "" for most. Programs in Go pass over such a certificate in a bundle.
+// Quirk says why crypto/x509 refuses a certificate that OpenSSL accepts. It is
+// "" for most certificates. Programs in Go skip a certificate with a quirk.
 func (c *Certificate) Quirk() string {
 	if c.vetted {
 		return ""
@@ -170,8 +169,8 @@ func (c *Certificate) Quirk() string {
 	return ""
 }
 
-// EmptySubject reports whether the subject has no attribute at all: Java's
-// readers refuse such certificates.
+// EmptySubject reports whether the subject has no attribute. Java's readers
+// refuse such certificates.
 func (c *Certificate) EmptySubject() bool { return len(c.subject.attributes) == 0 }
 
 // Fingerprint is the SHA-256 of a certificate's DER encoding.
@@ -180,7 +179,7 @@ type Fingerprint [sha256.Size]byte
 // String returns the fingerprint in lower-case hexadecimal.
 func (f Fingerprint) String() string { return hex.EncodeToString(f[:]) }
 
-// ParseFingerprint reads what [Fingerprint.String] writes.
+// ParseFingerprint parses the output of [Fingerprint.String].
 func ParseFingerprint(s string) (Fingerprint, error) {
 	var f Fingerprint
 	b, err := hex.DecodeString(s)

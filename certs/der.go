@@ -8,11 +8,11 @@ import (
 	"golang.org/x/crypto/cryptobyte/asn1"
 )
 
-// padding is what editors, tools and transfers leave between things.
+// padding are bytes that editors, tools and transfers leave between elements.
 const padding = " \t\r\n\v\f\x00\x1a"
 
-// looksLikeDER reports whether data starts with a sequence and is not text that
-// starts with "0".
+// looksLikeDER reports whether data starts with an ASN.1 sequence, and not with
+// the digit "0" of text.
 func looksLikeDER(data []byte) bool {
 	if len(data) < 3 || data[0] != 0x30 {
 		return false
@@ -23,7 +23,7 @@ func looksLikeDER(data []byte) bool {
 	return isBinary(data[:min(len(data), 64)])
 }
 
-// readDER reads certificates or PKCS#7, several in a row perhaps.
+// readDER reads certificates or PKCS#7, also several in a row.
 func (r reader) readDER(data []byte) bool {
 	for number := 1; ; number++ {
 		if data = bytes.TrimLeft(data, padding); len(data) == 0 {
@@ -53,7 +53,7 @@ func (r reader) readDER(data []byte) bool {
 
 const cutOff = "bytes after the certificate are cut off"
 
-// readElement reads a certificate, PKCS#7 or what else the element is.
+// readElement reads one element: a certificate, PKCS#7 or other DER.
 func (r reader) readElement(der []byte, done repairs) bool {
 	switch {
 	case isPrivateKeyDER(der):
@@ -64,8 +64,8 @@ func (r reader) readElement(der []byte, done repairs) bool {
 	return r.readCertificate(der, done)
 }
 
-// readBehindDER reads what follows DER and is none, such as PEM that somebody
-// joined to it with cat.
+// readBehindDER reads data after DER that is not DER, for example PEM appended
+// with cat.
 func (r reader) readBehindDER(data []byte) bool {
 	if _, ok := nextMark(data, 0); ok || keyIndex(data) >= 0 {
 		r.depth++
@@ -74,8 +74,8 @@ func (r reader) readBehindDER(data []byte) bool {
 	return r.emit(nil, skipped("%d bytes behind the last certificate are not read", len(data)))
 }
 
-// cutElement cuts the first ASN.1 sequence off data. One of indefinite length,
-// as BER has them, is converted.
+// cutElement cuts the first ASN.1 sequence off data. It converts BER's
+// indefinite length.
 func cutElement(data []byte) (first, rest []byte, ok bool) {
 	if len(data) > 1 && data[1] == 0x80 {
 		first, rest, err := toDER(data, 0)

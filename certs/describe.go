@@ -2,13 +2,13 @@ package certs
 
 import "bytes"
 
-// isHTML reports whether text, without space before it, is a web page.
+// isHTML reports whether text is a web page. Text must not start with space.
 func isHTML(text []byte) bool {
 	return hasFold(text, "<!DOCTYPE HTML") || hasFold(text, "<HTML")
 }
 
-// describe names what people save by mistake under a certificate's name, by how
-// it starts; "" if it is none of these.
+// describe names content that people save by mistake as a certificate, by its
+// first bytes. It returns "" for other content.
 func describe(data []byte) string {
 	if text, ok := decodeUTF16(data); ok {
 		data = text

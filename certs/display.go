@@ -8,7 +8,7 @@ import (
 	"unicode"
 )
 
-// Attribute types that have a short name, by the encoding of their identifier.
+// Short names of attribute types, by the encoding of their identifier.
 var attributeNames = map[string]string{
 	"\x55\x04\x03":                         "CN",
 	"\x55\x04\x05":                         "serialNumber",
@@ -25,7 +25,7 @@ var attributeNames = map[string]string{
 }
 
 // String returns the name on one line, most specific part first (RFC 4514,
-// section 2), with what cannot be printed replaced.
+// section 2). Unprintable characters are replaced.
 func (n name) String() string {
 	var s strings.Builder
 	for i, a := range slices.Backward(n.attributes) {
@@ -58,8 +58,8 @@ func (a attribute) display() string {
 	return escape(printable(a.text))
 }
 
-// isPlain reports whether there is nothing to replace or to mark in s, as in
-// nearly all names.
+// isPlain reports whether s needs neither replacement nor escape, as nearly all
+// names.
 func isPlain(s string) bool {
 	for i, c := range []byte(s) {
 		plain := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '.'
@@ -70,8 +70,8 @@ func isPlain(s string) bool {
 	return true
 }
 
-// escape marks the characters that would end or begin a value (RFC 4514,
-// section 2.4), so that nobody passes off one attribute as two.
+// escape escapes the characters that would end or begin a value (RFC 4514,
+// section 2.4), so one attribute cannot look like two.
 func escape(s string) string {
 	var out strings.Builder
 	for i, r := range s {
@@ -84,8 +84,8 @@ func escape(s string) string {
 	return out.String()
 }
 
-// dotted returns an object identifier, of which validOID holds, in the usual
-// form.
+// dotted returns an object identifier in dotted decimal. It must satisfy
+// validOID.
 func dotted(oid []byte) string {
 	var out []byte
 	number := uint64(0)
@@ -94,7 +94,7 @@ func dotted(oid []byte) string {
 		if c >= 0x80 {
 			continue
 		}
-		if len(out) == 0 { // the first two numbers share an encoding
+		if len(out) == 0 { // the first byte encodes two numbers
 			first := min(number/40, 2)
 			out = strconv.AppendUint(out, first, 10)
 			number -= 40 * first
@@ -105,8 +105,8 @@ func dotted(oid []byte) string {
 	return string(out)
 }
 
-// friendly returns the attribute that people would call the certificate by, the
-// one that p11-kit takes for its label too.
+// friendly returns the attribute that people name the certificate by. p11-kit
+// uses the same for its label.
 func (n name) friendly() string {
 	for _, want := range []string{"CN", "OU", "O"} {
 		for _, a := range n.attributes {
@@ -118,8 +118,7 @@ func (n name) friendly() string {
 	return ""
 }
 
-// first returns the value of the most specific attribute with that short name
-// that has one.
+// first returns the most specific non-empty value with that short name.
 func (n name) first(short string) string {
 	for _, a := range slices.Backward(n.attributes) {
 		if a.text != "" && attributeNames[string(a.oid)] == short {
@@ -129,7 +128,8 @@ func (n name) first(short string) string {
 	return ""
 }
 
-// printable replaces what could move a terminal's cursor or hide text.
+// printable replaces characters that could move a terminal's cursor or hide
+// text.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {

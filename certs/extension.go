@@ -7,7 +7,7 @@ import (
 	"golang.org/x/crypto/cryptobyte/asn1"
 )
 
-// Object identifiers of extensions, in their encoding.
+// Encoded object identifiers of extensions.
 const (
 	oidSubjectAltName   = "\x55\x1d\x11"
 	oidIssuerAltName    = "\x55\x1d\x12"
@@ -15,16 +15,16 @@ const (
 	oidExtendedKeyUsage = "\x55\x1d\x25"
 )
 
-// longestOID is how many characters of dotted decimal GnuTLS has room for in its
-// buffer of 128 bytes (MAX_OID_SIZE).
+// longestOID is the longest dotted decimal for GnuTLS's buffer of 128 bytes
+// (MAX_OID_SIZE).
 const longestOID = 126
 
-// surelyShortOID is a length of the encoding with which it never gets there: a
-// byte takes up to four characters, and the first one two more.
+// surelyShortOID is an encoded length that never exceeds longestOID: a byte
+// takes up to four characters, and the first byte two more.
 const surelyShortOID = (longestOID - 2) / 4
 
-// readExtensions reads a list of extensions. GnuTLS, while loading, looks for
-// extensions that stand twice and into the alternative names.
+// readExtensions reads a list of extensions. While loading, GnuTLS refuses
+// repeated extensions and malformed alternative names.
 func (f *fields) readExtensions(list cryptobyte.String) error {
 	f.extensions = list
 	seen := make(map[string]bool, 8)
@@ -52,8 +52,8 @@ func (f *fields) readExtensions(list cryptobyte.String) error {
 	return nil
 }
 
-// Extension returns the contents of the extension with an object identifier in the
-// usual form, such as 2.5.29.15; ok is false if the certificate has none.
+// Extension returns the content of the extension with an object identifier in
+// dotted decimal, such as 2.5.29.15. ok is false if the certificate lacks it.
 func (c *Certificate) Extension(oid string) (value []byte, ok bool) {
 	return c.extension(func(encoded string) bool { return dotted([]byte(encoded)) == oid })
 }
@@ -76,16 +76,16 @@ func readExtension(list *cryptobyte.String) (oid string, value cryptobyte.String
 	return string(id), value, ok
 }
 
-// readCA returns cA of the basic constraints.
+// readCA returns the field cA of the basic constraints.
 func readCA(value cryptobyte.String) bool {
 	var seq cryptobyte.String
 	var ca bool
 	return value.ReadASN1(&seq, asn1.SEQUENCE) && seq.PeekASN1Tag(asn1.BOOLEAN) && seq.ReadASN1Boolean(&ca) && ca
 }
 
-// validGeneralNames reports whether value is a list of names as RFC 5280,
-// section 4.2.1.6, has it and GnuTLS reads it. An X.400 address or an EDI party
-// name is taken for malformed: nobody has them.
+// validGeneralNames reports whether value is a list of names in RFC 5280,
+// section 4.2.1.6, that GnuTLS reads. It refuses X.400 addresses and EDI party
+// names, which no known certificate has.
 func validGeneralNames(value cryptobyte.String) bool {
 	var list cryptobyte.String
 	if !value.ReadASN1(&list, asn1.SEQUENCE) || !value.Empty() {

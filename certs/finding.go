@@ -8,24 +8,25 @@ import (
 	"strings"
 )
 
-// ErrPrivateKey is what the error of an input that holds a private key wraps.
-// Such an input is refused as a whole: what is installed is readable by all.
+// ErrPrivateKey is wrapped by the error of an input with a private key. The
+// whole input is refused, because installed files are readable by all.
 var ErrPrivateKey = errors.New("it holds a private key")
 
-// ErrTruncated is what the finding of a block without its END line wraps.
+// ErrTruncated is wrapped by the finding of a block without its END line.
 var ErrTruncated = errors.New("cut off: no END line")
 
-// ErrNoCertificate is what [ParseAll]'s error wraps where there is none.
+// ErrNoCertificate is wrapped by [ParseAll]'s error if the input has no
+// certificate.
 var ErrNoCertificate = errors.New("no certificate")
 
-// Verdict says what became of a place in the input.
+// Verdict says how a place in the input was treated.
 type Verdict int
 
 // The verdicts.
 const (
-	Repaired Verdict = iota // taken, though a strict reader would not have
+	Repaired Verdict = iota // taken, though strict readers refuse it
 	Skipped                 // not taken
-	Refused                 // not taken, nor is anything else of this input
+	Refused                 // not taken, and the whole input is refused
 )
 
 // String returns the verdict as a word.
@@ -33,10 +34,10 @@ func (v Verdict) String() string {
 	return [...]string{"repaired", "skipped", "refused"}[v]
 }
 
-// Finding is what [Parse] has to say about one place in the input.
+// Finding is a remark of [Parse] about one place in the input.
 type Finding struct {
-	Line    int // of the BEGIN line, from 1; 0 where the input has no lines
-	Block   int // which BEGIN it is, from 1; 0 where there is none
+	Line    int // of the BEGIN line, from 1; 0 if the input has no lines
+	Block   int // number of the BEGIN line, from 1; 0 if it has none
 	Verdict Verdict
 	Reason  string
 	err     error
@@ -50,8 +51,8 @@ func (f *Finding) Error() string {
 	return f.Reason
 }
 
-// Unwrap returns [ErrPrivateKey] or [ErrTruncated] for a finding that is about
-// one, else nil.
+// Unwrap returns the error of a finding about a private key or a truncated
+// block, else nil.
 func (f *Finding) Unwrap() error { return f.err }
 
 func skipped(format string, args ...any) *Finding {
@@ -66,7 +67,7 @@ func truncated() *Finding {
 	return &Finding{Verdict: Skipped, Reason: ErrTruncated.Error(), err: ErrTruncated}
 }
 
-// at returns the finding with its place, if it has none yet.
+// at sets the place of the finding, if it has none.
 func (f *Finding) at(line, block int) *Finding {
 	if f != nil && f.Line == 0 {
 		f.Line, f.Block = line, block
@@ -74,8 +75,8 @@ func (f *Finding) at(line, block int) *Finding {
 	return f
 }
 
-// within returns the finding as one about a named part of the input: the place
-// in the part becomes words.
+// within turns the finding into one about a named part of the input. The place
+// in the part becomes text.
 func (f *Finding) within(name string) *Finding {
 	if f != nil {
 		f.Reason = printable(name) + ": " + f.Error()
@@ -84,7 +85,7 @@ func (f *Finding) within(name string) *Finding {
 	return f
 }
 
-// also returns the finding with repairs that were made before it.
+// also adds earlier repairs to the finding.
 func (f *Finding) also(before repairs) *Finding {
 	first := before.finding()
 	if f == nil || first == nil {
@@ -94,7 +95,7 @@ func (f *Finding) also(before repairs) *Finding {
 	return f
 }
 
-// repairs are what had to be done to a block to read it.
+// repairs are the repairs that made a block readable.
 type repairs []string
 
 // add adds a repair, once.
@@ -104,7 +105,7 @@ func (r *repairs) add(reason string) {
 	}
 }
 
-// finding returns the repairs as one finding, nil if there were none.
+// finding returns the repairs as one finding, or nil without repairs.
 func (r repairs) finding() *Finding {
 	if len(r) == 0 {
 		return nil

@@ -14,25 +14,25 @@ import (
 	"github.com/certgraft/certgraft/internal/order"
 )
 
-// SubjectHash returns the hash of the subject that names the links in a
-// directory of certificates, as X509_NAME_hash of OpenSSL 1.0.0 and later
-// computes it (x509_cmp.c): the first four bytes, little end first, of the
-// SHA-1 of the name in canonical form.
+// SubjectHash returns the hash of the subject in the names of hash links, as
+// X509_NAME_hash of OpenSSL 1.0.0 and later (x509_cmp.c): the first four bytes,
+// little-endian, of the SHA-1 of the canonical name.
 func (c *Certificate) SubjectHash() uint32 { return c.hash() }
 
 func (n name) hash() uint32 {
 	var sum [sha1.Size]byte
-	// The hash is a file name, not a promise: allowed where FIPS 140 is enforced.
+	// The hash is a file name and not a security measure, so FIPS 140 allows
+	// it.
 	fips140.WithoutEnforcement(func() { sum = sha1.Sum(n.canonical()) })
 	return binary.LittleEndian.Uint32(sum[:4])
 }
 
 // SubjectHashOld returns the hash of OpenSSL 0.9.8 (openssl x509
-// -subject_hash_old): of the MD5 of the name as it is encoded.
+// -subject_hash_old): from the MD5 of the encoded name.
 func (c *Certificate) SubjectHashOld() uint32 { return c.subject.hashOld() }
 
-// IssuerHashes returns of the issuer's name what [Certificate.SubjectHash] and
-// [Certificate.SubjectHashOld] do of the subject's.
+// IssuerHashes returns the hashes of [Certificate.SubjectHash] and
+// [Certificate.SubjectHashOld] for the issuer's name.
 func (c *Certificate) IssuerHashes() (hash, old uint32) { return c.issuer.hash(), c.issuer.hashOld() }
 
 func (n name) hashOld() uint32 {
@@ -41,10 +41,9 @@ func (n name) hashOld() uint32 {
 	return binary.LittleEndian.Uint32(sum[:4])
 }
 
-// canonical returns the form in which OpenSSL compares names (x_name.c): each
-// string becomes a UTF8String in lower case with white space folded; attributes
-// that share a set are sorted by their encoding; the outer sequence has no
-// header.
+// canonical returns the form in which OpenSSL compares names (x_name.c). Each
+// string becomes a UTF8String in lower case with folded white space. Attributes
+// of one set are sorted by their encoding. The outer sequence has no header.
 func (n name) canonical() []byte {
 	out := make([]byte, 0, 2*len(n.raw)) // Latin-1 may double
 	var set [][]byte
@@ -73,8 +72,8 @@ func (a attribute) canonical() []byte {
 	return appendElement(nil, byte(asn1.SEQUENCE), pair)
 }
 
-// clearUnused returns the contents of a bit string as OpenSSL writes them again
-// (a_bitstr.c): the unused bits of the last byte are zero.
+// clearUnused clears the unused bits in the last byte of a bit string, as
+// OpenSSL does when it writes one (a_bitstr.c).
 func clearUnused(der cryptobyte.String) []byte {
 	var bits cryptobyte.String
 	der.ReadASN1(&bits, asn1.BIT_STRING)
@@ -88,9 +87,8 @@ func clearUnused(der cryptobyte.String) []byte {
 
 const asciiSpace = " \t\n\v\f\r"
 
-// fold strips white space at both ends, makes one space of each run of it, and
-// lowers A to Z. Only ASCII counts: "Ü" stays as it is, which
-// [strings.ToLower] would get wrong.
+// fold trims white space, replaces each run of it by one space, and lowers A to
+// Z. Only ASCII counts: "Ü" stays, unlike with [strings.ToLower].
 func fold(s string) []byte {
 	out := make([]byte, 0, len(s))
 	space := false

@@ -7,7 +7,7 @@ import (
 	"io"
 )
 
-// jsonString is a string of a JSON document and the line it stands on.
+// jsonString is a string of a JSON document, and its line.
 type jsonString struct {
 	text string
 	line int
@@ -17,8 +17,7 @@ func looksLikeJSON(text []byte) bool {
 	return len(text) > 0 && bytes.IndexByte([]byte(`{["`), text[0]) >= 0
 }
 
-// jsonStrings returns the strings of a JSON document, or of several in a row,
-// in order.
+// jsonStrings returns the strings of one or more JSON documents, in order.
 func jsonStrings(text []byte) (found []jsonString, ok bool) {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	line, counted := 1, 0
@@ -37,15 +36,15 @@ func jsonStrings(text []byte) (found []jsonString, ok bool) {
 	}
 }
 
-// readJSON reads the strings of a JSON document that hold certificates, in PEM
-// or in base64, as the APIs of several providers return them.
+// readJSON reads certificates in the strings of a JSON document, in PEM or
+// base64. APIs of several providers return them so.
 func (r reader) readJSON(found []jsonString) bool {
 	if isPrivateJWK(found) {
 		return r.emit(nil, refusedKey())
 	}
 	r = r.unwrapped("it was a string of a JSON document")
 	for i, s := range found {
-		if i > 0 && found[i-1].text == "client-certificate-data" { // of a kubeconfig file: no CA
+		if i > 0 && found[i-1].text == "client-certificate-data" { // kubeconfig: not a CA
 			continue
 		}
 		if !r.onLine(s.line).read([]byte(s.text)) {

@@ -7,8 +7,8 @@ import (
 	"fmt"
 )
 
-// KeyName says what public key it is: "RSA 2048", "ECDSA P-256", "Ed25519". It is
-// "" for a key, or a certificate, that crypto/x509 does not read.
+// KeyName names the kind of public key: "RSA 2048", "ECDSA P-256", "Ed25519".
+// It is "" if crypto/x509 cannot read the key or the certificate.
 func (c *Certificate) KeyName() string {
 	x := c.X509()
 	if x == nil {

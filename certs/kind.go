@@ -7,9 +7,9 @@ import (
 	"golang.org/x/crypto/cryptobyte/asn1"
 )
 
-// isPrivateKeyDER recognises keys in PKCS#1, DSA's and SEC 1's form, PKCS#8 and
-// encrypted PKCS#8 by how they start; none of the others that people mistake
-// for certificates starts so.
+// isPrivateKeyDER recognises private keys by their first fields: PKCS#1, DSA,
+// SEC 1, PKCS#8 and encrypted PKCS#8. Other files that people mistake for
+// certificates do not start so.
 func isPrivateKeyDER(data []byte) bool {
 	in := cryptobyte.String(data)
 	var seq, algorithm cryptobyte.String
@@ -29,7 +29,7 @@ func isPrivateKeyDER(data []byte) bool {
 	case seq.PeekASN1Tag(asn1.OCTET_STRING): // SEC 1
 		return true
 	}
-	return skipIntegers(&seq, 5) // DSA has six in all, PKCS#1 nine; a public key has two
+	return skipIntegers(&seq, 5) // DSA has 6, PKCS#1 9; a public key has 2
 }
 
 func skipIntegers(seq *cryptobyte.String, count int) bool {
@@ -41,7 +41,7 @@ func skipIntegers(seq *cryptobyte.String, count int) bool {
 	return true
 }
 
-// kindOf names DER that is no certificate, or returns "".
+// kindOf names DER that is not a certificate, or returns "".
 func kindOf(der []byte) string {
 	in := cryptobyte.String(der)
 	var seq, tbs cryptobyte.String
@@ -62,7 +62,8 @@ func kindOf(der []byte) string {
 	return ""
 }
 
-// isPublicKey recognises a SubjectPublicKeyInfo (RFC 5280) and PKCS#1's form.
+// isPublicKey recognises a SubjectPublicKeyInfo (RFC 5280) and a public key of
+// PKCS#1.
 func isPublicKey(seq cryptobyte.String) bool {
 	if seq.PeekASN1Tag(asn1.INTEGER) {
 		return skipIntegers(&seq, 2) && seq.Empty()
@@ -71,7 +72,7 @@ func isPublicKey(seq cryptobyte.String) bool {
 }
 
 // isRevocationList recognises a TBSCertList (RFC 5280, section 5.1) by the date
-// behind the issuer.
+// after the issuer.
 func isRevocationList(tbs cryptobyte.String) bool {
 	return tbs.SkipOptionalASN1(asn1.INTEGER) && tbs.SkipASN1(asn1.SEQUENCE) && tbs.SkipASN1(asn1.SEQUENCE) &&
 		(tbs.PeekASN1Tag(asn1.UTCTime) || tbs.PeekASN1Tag(asn1.GeneralizedTime))
@@ -89,8 +90,7 @@ func isPKCS12(data []byte) bool {
 	return ok && bytes.HasPrefix(body, []byte{0x02, 0x01, 0x03, 0x30})
 }
 
-// sequenceBody returns the contents of a sequence whose length may be of BER's
-// indefinite form.
+// sequenceBody returns the content of a sequence, also of indefinite length.
 func sequenceBody(data []byte) (body []byte, ok bool) {
 	if len(data) < 2 || data[0] != 0x30 {
 		return nil, false

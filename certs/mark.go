@@ -10,20 +10,20 @@ import (
 
 const bom = "\ufeff"
 
-// mark is a BEGIN or an END line from its first dash to its last.
+// mark is a BEGIN or END line, from its first dash to its last.
 type mark struct {
-	start, stop int // offsets of the first dash and of what follows the last
+	start, stop int // offsets of the first dash, and after the last
 	begin       bool
-	label       string  // in upper case; "" if no dashes end it
-	repairs     repairs // what a strict reader would not take of it
+	label       string  // in upper case; "" without closing dashes
+	repairs     repairs // deviations that a strict reader refuses
 }
 
-// dashes is how many stand before and after a label.
+// dashes is the number of dashes before and after a label.
 const dashes = 5
 
-// nextMark returns the first mark of text at or after from. With fewer dashes
-// than there should be it is one only if the label is a certificate's: people
-// write lines such as "-- begin --" of their own.
+// nextMark returns the first mark of text at or after from. A mark with fewer
+// dashes needs the label of a certificate: people write their own lines, such
+// as "-- begin --".
 func nextMark(text []byte, from int) (mark, bool) {
 	for at := from; ; {
 		i := bytes.IndexByte(text[at:], '-')
@@ -51,7 +51,7 @@ func dashRun(text []byte) int {
 	return n
 }
 
-// readMark reads a mark but for its first dashes.
+// readMark reads a mark after its first dashes.
 func readMark(text []byte, at int) (mark, bool) {
 	word := markWord(text[at:])
 	if word == "" {
@@ -65,7 +65,7 @@ func readMark(text []byte, at int) (mark, bool) {
 	return m, true
 }
 
-// markWord returns the word of a mark that text begins with, or "".
+// markWord returns the word of the mark at the start of text, or "".
 func markWord(text []byte) string {
 	for _, word := range []string{"BEGIN ", "END "} {
 		if hasFold(text, word) {
@@ -75,8 +75,8 @@ func markWord(text []byte) string {
 	return ""
 }
 
-// readLabel reads the label, which starts at m.stop, and the dashes after it.
-// Dashes that belong to the next mark, glued to this one, are left to it.
+// readLabel reads the label at m.stop, and the dashes after it. It leaves
+// dashes to a following mark on the same line.
 func (m *mark) readLabel(text []byte) {
 	const longest = 64
 	rest := text[m.stop:min(len(text), m.stop+longest)]
@@ -103,7 +103,7 @@ func (m *mark) readLabel(text []byte) {
 	}
 }
 
-// hasFold reports whether text begins with word, which is in upper case, in any
+// hasFold reports whether text begins with word in any case; word is in upper
 // case.
 func hasFold(text []byte, word string) bool {
 	return len(text) >= len(word) && strings.EqualFold(string(text[:len(word)]), word)
@@ -113,9 +113,8 @@ func isCertificateLabel(label string) bool {
 	return slices.Contains([]string{labelCertificate, labelTrusted, labelOld, labelOlder, "PKCS7", "CMS"}, label)
 }
 
-// keyIndex returns the offset of the first sign of a private key in text, or -1.
-// Damaged BEGIN and END lines count too: an input with one is refused rather
-// than read past it.
+// keyIndex returns the offset of the first sign of a private key in text, or
+// -1. Damaged BEGIN and END lines count too: refusing the input is safer.
 func keyIndex(text []byte) int {
 	const longest = 80
 	for at := 0; ; {
@@ -136,14 +135,14 @@ func keyIndex(text []byte) int {
 	}
 }
 
-// fancyMark finds marks in whose dashes a word processor had a hand. Few texts
-// have such dashes, so it is compiled for the first.
+// fancyMark finds marks with typographic dashes from a word processor. Such
+// text is rare, so the expression is compiled on demand.
 var fancyMark = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`[\x{2010}-\x{2015}\x{2212}]-*(?i:BEGIN|END) `)
 })
 
-// plainDashes returns text with hyphens for typographic dashes, if it has marks
-// with such.
+// plainDashes replaces typographic dashes by hyphens, if text has marks with
+// them.
 func plainDashes(text []byte) ([]byte, bool) {
 	if bytes.IndexByte(text, "\u2014"[0]) < 0 || !fancyMark().Match(text) {
 		return nil, false
@@ -153,7 +152,7 @@ func plainDashes(text []byte) ([]byte, bool) {
 	return []byte(replacer.Replace(string(text))), true
 }
 
-// countLines returns the number of line ends in text, of whatever kind.
+// countLines returns the number of line ends in text, of any kind.
 func countLines(text []byte) int {
 	return bytes.Count(text, []byte("\n")) + bytes.Count(text, []byte("\r")) - bytes.Count(text, []byte("\r\n"))
 }

@@ -7,12 +7,13 @@ import (
 	"golang.org/x/crypto/x509roots/fallback/bundle"
 )
 
-// MozillaDate is the day of the set of Mozilla roots in this program.
+// MozillaDate is the date of the Mozilla roots in this program.
 const MozillaDate = "2026-10-30"
 
-// MozillaRoots returns the Mozilla roots in golang.org/x/crypto/x509roots, and
-// how many were left out because they are trusted with a constraint, for older
-// certificates only say, which a file of certificates cannot express.
+// MozillaRoots returns the Mozilla roots in golang.org/x/crypto/x509roots.
+// constrained counts the roots that are left out: they are trusted with a
+// constraint, for example only for older certificates. A file of certificates
+// cannot express that.
 func MozillaRoots() (roots *Set, constrained int) {
 	roots = &Set{}
 	all := 0
@@ -28,8 +29,8 @@ func MozillaRoots() (roots *Set, constrained int) {
 	return roots, all
 }
 
-// MozillaDER yields the roots of [MozillaRoots] without parsing them, for those
-// who look for a few.
+// MozillaDER yields the roots of [MozillaRoots] without parsing them, for
+// callers who need a few.
 func MozillaDER() iter.Seq2[Fingerprint, []byte] {
 	return func(yield func(Fingerprint, []byte) bool) {
 		for root := range bundle.Roots() {

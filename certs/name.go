@@ -11,7 +11,7 @@ import (
 	"golang.org/x/crypto/cryptobyte/asn1"
 )
 
-// name is a distinguished name: its encoding and the attributes in it.
+// name is a distinguished name: its encoding and its attributes.
 type name struct {
 	raw        []byte // DER, the outer sequence included
 	attributes []attribute
@@ -19,26 +19,26 @@ type name struct {
 
 // attribute is one type and value of a relative distinguished name.
 type attribute struct {
-	oid    []byte // contents of the object identifier
+	oid    []byte // content of the object identifier
 	value  []byte // DER of the value
 	tag    asn1.Tag
-	text   string // the value as UTF-8, where it is a string
+	text   string // the value as UTF-8, if it is a string
 	string bool
-	last   bool // ends its set: more than one attribute may share one
+	last   bool // last of its set, which may have several
 }
 
-// String types of X.520 names that cryptobyte has no constant for.
+// String types of X.520 names that cryptobyte does not define.
 const (
 	tagNumericString   = asn1.Tag(18)
 	tagUniversalString = asn1.Tag(28)
 	tagBMPString       = asn1.Tag(30)
 )
 
-// longestName is the most that OpenSSL reads (X509_NAME_MAX in x_name.c).
+// longestName is the limit of OpenSSL (X509_NAME_MAX in x_name.c).
 const longestName = 1 << 20
 
-// parseName reads a distinguished name. It fails where OpenSSL does: on damaged
-// DER, and on strings that their type does not allow.
+// parseName reads a distinguished name. It fails if OpenSSL does: on damaged
+// DER, and on strings that violate their type.
 func parseName(der []byte) (name, error) {
 	n := name{raw: der}
 	in := cryptobyte.String(der)
@@ -49,7 +49,7 @@ func parseName(der []byte) (name, error) {
 	if len(der) > longestName {
 		return n, errors.New("a name of more than 1 MiB" + byOpenSSL)
 	}
-	const usual = 6 // attributes in one
+	const usual = 6 // attributes in a name
 	n.attributes = make([]attribute, 0, usual)
 	for !rdns.Empty() {
 		var set cryptobyte.String
@@ -85,8 +85,8 @@ func readAttribute(set *cryptobyte.String) (attribute, error) {
 	return a, err
 }
 
-// allowedInNames reports whether OpenSSL takes a value of that type in a name:
-// those of B_ASN1_PRINTABLE, and those that it has no name for (the table
+// allowedInNames reports whether OpenSSL accepts a value of that type in a
+// name: the types of B_ASN1_PRINTABLE, and types that it does not know (table
 // tag2bit of tasn_dec.c).
 func allowedInNames(tag asn1.Tag) bool {
 	switch tag {
@@ -99,9 +99,9 @@ func allowedInNames(tag asn1.Tag) bool {
 	return false
 }
 
-// decodeString returns a value of one of the string types that OpenSSL
-// converts for comparison as UTF-8; the second result is false for others.
-// T61String is read as Latin-1, as all readers do.
+// decodeString returns a string as UTF-8, if OpenSSL converts its type for
+// comparison; else the second result is false. T61String is read as Latin-1, as
+// all readers do.
 func decodeString(tag asn1.Tag, b []byte) (string, bool, error) {
 	switch tag {
 	case asn1.UTF8String:
@@ -128,8 +128,8 @@ func latin1(b []byte) string {
 	return s.String()
 }
 
-// wide decodes characters of size bytes each, big end first; b is a multiple of
-// that.
+// wide decodes big-endian characters of size bytes. The length of b must be a
+// multiple of size.
 func wide(b []byte, size int) (string, bool, error) {
 	var s strings.Builder
 	for ; len(b) > 0; b = b[size:] {

@@ -9,22 +9,22 @@ import (
 	"github.com/certgraft/certgraft/internal/manifest"
 )
 
-// KeyInObject is what the error of a private key wraps that is in an object of
-// Kubernetes or a kubeconfig file, beside [ErrPrivateKey].
+// KeyInObject is the error of a private key in an object of Kubernetes or a
+// kubeconfig file. It wraps [ErrPrivateKey].
 type KeyInObject struct {
 	kind, name, namespace string
 	field                 string // that has the CA, or ""
 	json                  bool
 }
 
-// Error returns the words of [ErrPrivateKey].
+// Error returns the text of [ErrPrivateKey].
 func (k *KeyInObject) Error() string { return ErrPrivateKey.Error() }
 
 // Unwrap returns [ErrPrivateKey].
 func (k *KeyInObject) Unwrap() error { return ErrPrivateKey }
 
-// Extract returns the command that takes the CA alone out of the object, which is
-// in that file; "" if no field seems to have a CA.
+// Extract returns a command that extracts only the CA from the object in file.
+// It returns "" if no field seems to have a CA.
 func (k *KeyInObject) Extract(file string) string {
 	switch {
 	case k.kind == kubeconfig:
@@ -41,7 +41,7 @@ func (k *KeyInObject) Extract(file string) string {
 	return command + fmt.Sprintf(" -o jsonpath='{.data.%s}' | base64 -d >ca.pem", strings.ReplaceAll(k.field, ".", `\.`))
 }
 
-// ShellWord quotes text for a shell where it needs quotes.
+// ShellWord quotes text for a shell, if necessary.
 func ShellWord(text string) string {
 	if text != "" && strings.Trim(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-+:@=,%") == "" {
 		return text
@@ -54,10 +54,11 @@ const (
 	fieldOfKubeconfig = "certificate-authority-data"
 )
 
-// mayBeObject reports whether text names a version of an API, as each object does.
+// mayBeObject reports whether text names an API version, as each object does.
 func mayBeObject(text []byte) bool { return bytes.Contains(text, []byte("apiVersion")) }
 
-// advising returns a reader that says of a private key in which object it is.
+// advising returns a reader that names the object in the finding of a private
+// key.
 func (r reader) advising(text []byte) reader {
 	emit := r.emit
 	r.emit = func(c *Certificate, f *Finding) bool {
@@ -69,8 +70,8 @@ func (r reader) advising(text []byte) reader {
 	return r
 }
 
-// keyIn returns the error of a private key in an object. An object that is not
-// read, or is several, has nothing to say.
+// keyIn returns the error of a private key in an object. It names the object
+// only if it is readable and the only one.
 func keyIn(text []byte) error {
 	scalars, isJSON := objectScalars(text)
 	if scalars == nil {
@@ -92,11 +93,12 @@ func keyIn(text []byte) error {
 	return k
 }
 
-// word reports whether text can stand in a command as the name of an object.
+// word reports whether text can be the name of an object in a command.
 func word(text string) bool { return ShellWord(text) == text && text[0] != '-' }
 
-// objectScalars returns the scalars of an object, nil where the text is no object. Of JSON only
-// the strings are known, and no more of where they stand than the one before.
+// objectScalars returns the scalars of an object, or nil if the text is not an
+// object. In JSON it knows only strings, and takes the string before each as
+// its key.
 func objectScalars(text []byte) (found []manifest.Scalar, isJSON bool) {
 	if !looksLikeJSON(bytes.TrimSpace(text)) {
 		found, _ = manifest.Scalars(text)
@@ -113,8 +115,8 @@ func objectScalars(text []byte) (found []manifest.Scalar, isJSON bool) {
 	return found, true
 }
 
-// holdsCAs reports whether a field may hold certificates of CAs, as PEM or base64
-// of it.
+// holdsCAs reports whether a field may hold certificates of CAs, in PEM or
+// base64.
 func holdsCAs(s manifest.Scalar) bool {
 	switch s.Key() {
 	case fieldOfKubeconfig, "caBundle", "trustBundle", "ca.crt":
@@ -124,8 +126,9 @@ func holdsCAs(s manifest.Scalar) bool {
 	return parent == "data" || parent == "stringData" || parent == "binaryData"
 }
 
-// readObject reads the fields of objects of Kubernetes, and of a kubeconfig file,
-// that hold CAs; ok is false where none is found. A key of a client refuses all.
+// readObject reads the fields with CAs of Kubernetes objects and of a
+// kubeconfig file. ok is false if it finds none. A client's key refuses the
+// whole input.
 func (r reader) readObject(text []byte) (goOn, ok bool) {
 	scalars, err := manifest.Scalars(text)
 	if err != nil {
@@ -151,8 +154,8 @@ func (r reader) readObject(text []byte) (goOn, ok bool) {
 	return true, ok
 }
 
-// contentOf returns what a field holds. Base64 is how these objects hold a file:
-// nothing is repaired by reading it.
+// contentOf returns the content of a field. These objects encode files in
+// base64, so decoding is not a repair.
 func contentOf(s manifest.Scalar) []byte {
 	if decoded, ok := decodeBase64([]byte(strings.TrimSpace(s.Value))); ok {
 		return decoded

@@ -11,17 +11,17 @@ import (
 	"github.com/certgraft/certgraft/internal/manifest"
 )
 
-// Parse yields the certificates in data, in order, and what there is to say of
-// the rest. A certificate comes with nil, or with a [*Finding] whose verdict is
-// [Repaired]; an error without a certificate is a [*Finding] too: [Skipped], or
-// [Refused] where data holds a private key (errors.Is [ErrPrivateKey]), which
-// ends the sequence. Each BEGIN line of PEM text is accounted for.
+// Parse yields the certificates in data, in order, and findings about the rest.
+// A certificate comes with nil, or with a [*Finding] of verdict [Repaired]. A
+// [*Finding] without a certificate is [Skipped] or [Refused]. [Refused] means a
+// private key (errors.Is [ErrPrivateKey]) and ends the sequence. Each BEGIN
+// line of PEM text gives a certificate or a finding.
 //
-// Read are PEM (RFC 7468) with anything around it, DER, PKCS#7 in PEM, DER or
-// BER, ZIP archives of these, UTF-16 text, base64 or JSON strings of them, and the
-// fields for CAs in YAML of Kubernetes: of a Secret, a ConfigMap, a kubeconfig file.
-// The time it takes is linear in the size of data and of what it unpacks to,
-// which is bounded.
+// Parse reads PEM (RFC 7468) with any text around it, DER, PKCS#7 in PEM, DER
+// or BER, ZIP archives of these, UTF-16 text, base64 or JSON strings of them,
+// and the fields for CAs in YAML of Kubernetes: a Secret, a ConfigMap, a
+// kubeconfig file. The time is linear in the size of data and of its unpacked
+// content, which is bounded.
 func Parse(data []byte) iter.Seq2[*Certificate, error] {
 	return func(yield func(*Certificate, error) bool) {
 		budget := maxUnpacked
@@ -35,8 +35,8 @@ func Parse(data []byte) iter.Seq2[*Certificate, error] {
 	}
 }
 
-// ParseAll collects what [Parse] yields. Its error wraps [ErrPrivateKey], or
-// [ErrNoCertificate] and says what data is instead.
+// ParseAll collects the results of [Parse]. Its error wraps [ErrPrivateKey], or
+// wraps [ErrNoCertificate] and names the content of data.
 func ParseAll(data []byte) ([]*Certificate, []*Finding, error) {
 	var taken []*Certificate
 	var findings []*Finding
@@ -58,7 +58,7 @@ func ParseAll(data []byte) ([]*Certificate, []*Finding, error) {
 	return taken, findings, nil
 }
 
-// nothing says why there is no certificate.
+// nothing says why data has no certificate.
 func nothing(data []byte, findings []*Finding) error {
 	what := describe(data)
 	if what == "" && len(findings) > 0 {
@@ -73,27 +73,27 @@ func nothing(data []byte, findings []*Finding) error {
 	return fmt.Errorf("%w: %s", ErrNoCertificate, what)
 }
 
-// emitter takes a certificate, or a finding, or both. It returns false to stop.
+// emitter takes a certificate, a finding, or both. It returns false to stop.
 type emitter func(*Certificate, *Finding) bool
 
-// maxDepth bounds archives in archives and base64 in base64.
+// maxDepth bounds nested archives and nested base64.
 const maxDepth = 4
 
-// reader unwraps data until it comes to certificates. Its methods return false
-// once emit did.
+// reader unwraps data down to the certificates. Its methods return false after
+// emit did.
 type reader struct {
 	emit   emitter
 	depth  int
-	budget *int // bytes that archives may still unpack to
+	budget *int // bytes that archives may still unpack
 }
 
-// read finds out what data is and reads it.
+// read detects the format of data and reads it.
 func (r reader) read(data []byte) bool {
 	if r.depth > maxDepth {
 		return r.emit(nil, skipped("it is wrapped more than %d times", maxDepth))
 	}
 	_, isPEM := nextMark(data, 0)
-	if text, ok := decodeUTF16(data); ok && !isPEM { // unless other text was joined to it
+	if text, ok := decodeUTF16(data); ok && !isPEM { // not for PEM with UTF-16 text joined to it
 		return r.unwrapped("it was UTF-16 text").read(text)
 	}
 	switch {
@@ -107,7 +107,7 @@ func (r reader) read(data []byte) bool {
 	return r.readText(data)
 }
 
-// readText reads PEM, or text that certificates are written in otherwise.
+// readText reads PEM, or other text with certificates.
 func (r reader) readText(text []byte) bool {
 	if plain, ok := plainDashes(text); ok {
 		return r.unwrapped("its dashes were typographic ones").readText(plain)
@@ -141,15 +141,15 @@ func (r reader) readText(text []byte) bool {
 	return true
 }
 
-// unwrapped returns a reader for what data was wrapped in. The first
-// certificate that it finds is reported as repaired for that reason.
+// unwrapped returns a reader for unwrapped data. It reports the first
+// certificate as repaired, with the reason.
 func (r reader) unwrapped(reason string) reader {
 	r.depth++
 	return r.repairedBy(repairs{reason})
 }
 
-// repairedBy returns a reader that reports the repairs with the first
-// certificate it finds.
+// repairedBy returns a reader that reports the repairs with its first
+// certificate.
 func (r reader) repairedBy(done repairs) reader {
 	emit, noted := r.emit, false
 	r.emit = func(c *Certificate, f *Finding) bool {
@@ -162,15 +162,14 @@ func (r reader) repairedBy(done repairs) reader {
 	return r
 }
 
-// at returns a reader whose findings are about that place.
+// at returns a reader that gives its findings a place.
 func (r reader) at(line, block int) reader {
 	emit := r.emit
 	r.emit = func(c *Certificate, f *Finding) bool { return emit(c, f.at(line, block)) }
 	return r
 }
 
-// onLine returns a reader whose findings are on that line, whatever lines there
-// are in what it reads.
+// onLine returns a reader whose findings all have that line.
 func (r reader) onLine(line int) reader {
 	emit := r.emit
 	r.emit = func(c *Certificate, f *Finding) bool {
@@ -182,16 +181,15 @@ func (r reader) onLine(line int) reader {
 	return r
 }
 
-// within returns a reader whose findings are about a part of the input that has
-// a name and lines of its own.
+// within returns a reader for a part of the input with its own name and lines.
 func (r reader) within(name string) reader {
 	emit := r.emit
 	r.emit = func(c *Certificate, f *Finding) bool { return emit(c, f.within(name)) }
 	return r
 }
 
-// readCertificate emits the certificate that der encodes, or why it is none,
-// with the repairs that were needed to come so far.
+// readCertificate emits the certificate in der, or a finding. done are the
+// repairs so far.
 func (r reader) readCertificate(der []byte, done repairs) bool {
 	c, err := ParseCertificate(der)
 	if errors.Is(err, errTrailing) {

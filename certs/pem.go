@@ -6,15 +6,15 @@ import (
 	"slices"
 )
 
-// block is a BEGIN line of PEM text and what follows it up to its END line, the
-// next BEGIN line or the end of the text.
+// block is a BEGIN line of PEM text and the text up to its END line, the next
+// BEGIN line or the end.
 type block struct {
-	start, stop  int // offsets of BEGIN and of what follows END
+	start, stop  int // offsets of BEGIN, and after END
 	line, number int
 	label        string
 	body         []byte
 	closed       bool   // it has an END line
-	gap          []byte // what stands between it and the block before
+	gap          []byte // text between it and the previous block
 	repairs      repairs
 }
 
@@ -22,12 +22,12 @@ type block struct {
 type scanner struct {
 	text []byte
 	at   int
-	line int    // of at
-	last *block // the block before, or nil
+	line int    // the line of at
+	last *block // the previous block, or nil
 }
 
-// readPEM yields what is in PEM text. Unlike encoding/pem it passes over
-// nothing in silence, and reads blocks that lost their line breaks on the way.
+// readPEM reads PEM text. Unlike encoding/pem, it reports every block, and
+// reads blocks that lost their line breaks.
 func (r reader) readPEM(text []byte) bool {
 	s := scanner{text: text, line: 1}
 	for {
@@ -41,8 +41,8 @@ func (r reader) readPEM(text []byte) bool {
 	}
 }
 
-// passOver accounts for the blocks of a text that is not read, since they may
-// be anybody's.
+// passOver reports the blocks of a text that is not read, because they may come
+// from anyone.
 func (r reader) passOver(text []byte, reason string) bool {
 	s := scanner{text: text, line: 1}
 	for b := s.next(); b != nil; b = s.next() {
@@ -53,8 +53,8 @@ func (r reader) passOver(text []byte, reason string) bool {
 	return true
 }
 
-// readGap looks at what stands between blocks: text is no matter, but DER and
-// UTF-16 are certificates that somebody joined to the others with cat.
+// readGap reads the bytes between blocks. It ignores text, but reads DER and
+// UTF-16: these are certificates joined with cat.
 func (r reader) readGap(gap []byte, line int) bool {
 	gap = bytes.TrimLeft(gap, padding)
 	if !isBinary(gap) && !looksLikeDER(gap) {
@@ -89,14 +89,14 @@ func (s *scanner) next() *block {
 	return b
 }
 
-// noteMark adds what is odd about the BEGIN or the END line.
+// noteMark notes repairs of the BEGIN or the END line.
 func (b *block) noteMark(which string, m mark) {
 	for _, reason := range m.repairs {
 		b.repairs.add(which + reason)
 	}
 }
 
-// readBody reads from the BEGIN line up to the next mark.
+// readBody reads the text from the BEGIN line up to the next mark.
 func (b *block) readBody(text []byte) {
 	end, ok := nextMark(text, b.stop)
 	switch {
@@ -119,8 +119,8 @@ func (b *block) readBody(text []byte) {
 	}
 }
 
-// noteStart says what is odd about where the BEGIN line starts. An unclosed
-// block before it runs up to here.
+// noteStart notes text before BEGIN on its line. An unclosed previous block
+// ends here.
 func (b *block) noteStart(last *block) {
 	line := b.gap
 	if last != nil {
@@ -136,7 +136,7 @@ func (b *block) noteStart(last *block) {
 	switch before := line[i+1:]; {
 	case i < 0 && last != nil && last.closed && len(line) == 0:
 		b.repairs.add("it stood on the END line of the one before")
-	case i < 0 && last != nil && last.closed: // the one before says that text follows it
+	case i < 0 && last != nil && last.closed: // noted for the previous block
 	case len(before) == 0 && i >= 0 && line[i] == '\r':
 		b.repairs.add(strayReturns)
 	case len(before) == 0:
@@ -150,7 +150,7 @@ func (b *block) noteStart(last *block) {
 	}
 }
 
-// noteRest judges what follows END on its line.
+// noteRest notes text after END on its line.
 func (b *block) noteRest(rest []byte) {
 	const enough = 64
 	rest = rest[:min(len(rest), enough)]
@@ -158,14 +158,14 @@ func (b *block) noteRest(rest []byte) {
 		rest = rest[:i]
 	}
 	if next, ok := nextMark(rest, 0); ok && next.begin && next.start == 0 {
-		return // which says so itself
+		return // noted for the next block
 	}
 	if len(bytes.Trim(rest, " \t")) > 0 {
 		b.repairs.add("text stood behind its END on the line")
 	}
 }
 
-// AppendPEM appends the certificate in the one form that every reader takes:
+// AppendPEM appends the certificate in the one form that every reader accepts:
 // label CERTIFICATE, 64 columns, line feeds, one at the end (RFC 7468).
 func (c *Certificate) AppendPEM(dst []byte) []byte {
 	const columns = 64

@@ -11,15 +11,14 @@ import (
 // oidSignedData is the content type of PKCS#7 signed data, 1.2.840.113549.1.7.2.
 var oidSignedData = []byte("\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02")
 
-// isPKCS7 recognises a ContentInfo of RFC 5652 that holds signed data.
+// isPKCS7 recognises a ContentInfo of RFC 5652 with signed data.
 func isPKCS7(data []byte) bool {
 	body, ok := sequenceBody(data)
 	return ok && bytes.HasPrefix(body, oidSignedData)
 }
 
-// readPKCS7 yields the certificates of PKCS#7 signed data (RFC 5652, section
-// 5.1), which is how bundles are published for Windows. Signatures are not
-// looked at.
+// readPKCS7 reads the certificates of PKCS#7 signed data (RFC 5652, section
+// 5.1), a format of bundles for Windows. It does not check signatures.
 func (r reader) readPKCS7(data []byte) bool {
 	der, _, err := toDER(data, 0)
 	if err != nil {
@@ -40,7 +39,7 @@ func (r reader) readPKCS7(data []byte) bool {
 		}
 		one := r.within("certificate " + strconv.Itoa(number) + " of the PKCS#7")
 		switch {
-		case tag != asn1.SEQUENCE: // an attribute certificate, or PKCS#6's extended one
+		case tag != asn1.SEQUENCE: // attribute certificate or PKCS#6 extended certificate
 			ok = one.emit(nil, skipped("not a certificate for a key"))
 		default:
 			ok = one.readCertificate(element, repairs{})
@@ -52,7 +51,8 @@ func (r reader) readPKCS7(data []byte) bool {
 	return true
 }
 
-// certificateList returns the certificates of signed data, which may be none.
+// certificateList returns the certificates of signed data; the list may be
+// empty.
 func certificateList(der []byte) (list cryptobyte.String, ok bool) {
 	in := cryptobyte.String(der)
 	var info, explicit, signed cryptobyte.String

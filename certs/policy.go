@@ -6,36 +6,36 @@ import (
 	"time"
 )
 
-// Action is what to do with a certificate.
+// Action is the treatment of a certificate.
 type Action int
 
 // The actions.
 const (
-	Default Action = iota // what [Policy] says of the property
+	Default Action = iota // the action of [Policy] for the property
 	Keep                  // install it
 	Skip                  // leave it out
 	Fail                  // refuse the source
 )
 
-// Policy says what is wanted of a certificate. The zero value but for Now is
-// the default.
+// Policy decides about certificates. Apart from Now, the zero value is the
+// default.
 type Policy struct {
 	Now        time.Time
-	Expired    Action // by default Skip; one that is not valid yet is kept
+	Expired    Action // by default Skip; a certificate that is not yet valid is kept
 	NonCA      Action // by default Keep
-	Distrusted Action // what Listed says is blocked; by default Skip
+	Distrusted Action // certificates that Listed blocks; by default Skip
 
-	// Listed returns what a list of distrusted CAs says of a certificate, "" if
-	// nothing, and whether it blocks the certificate. nil is no list.
+	// Listed returns the remark of a distrust list about a certificate, or "",
+	// and whether the list blocks it. nil means no list.
 	Listed func(*Certificate) (said string, blocked bool)
 }
 
-// Judge returns Keep, Skip or Fail, whichever is the gravest that a property of
-// the certificate asks for, and what a user should be told of it, "" if nothing.
+// Judge returns the strictest action for the properties of the certificate:
+// Keep, Skip or Fail. It also returns a remark for the user, or "".
 func (p Policy) Judge(c *Certificate) (Action, string) {
 	var remarks [Fail + 1][]string
 	if reason := p.period(c); reason != "" {
-		action := Keep // of one that is not valid yet: it harms nobody
+		action := Keep // a certificate that is not yet valid does no harm
 		if p.Now.After(c.NotAfter()) {
 			action = p.Expired.or(Skip)
 		}

@@ -7,11 +7,11 @@ import (
 	"golang.org/x/crypto/cryptobyte/asn1"
 )
 
-// The functions of this file judge the contents of primitive values as OpenSSL
-// does while it decodes them (a_int.c, a_bitstr.c, a_object.c, tasn_dec.c), and
-// libtasn1 where that is stricter.
+// The functions of this file check the contents of primitive values as OpenSSL
+// does while it decodes them (a_int.c, a_bitstr.c, a_object.c, tasn_dec.c), or
+// as libtasn1 does if that is stricter.
 
-// validInteger reports whether b is an integer in as few bytes as it needs.
+// validInteger reports whether b is an integer without redundant bytes.
 func validInteger(b []byte) bool {
 	if len(b) < 2 {
 		return len(b) == 1
@@ -20,11 +20,11 @@ func validInteger(b []byte) bool {
 	return !padded
 }
 
-// validBitString reports whether b starts with a count of unused bits.
+// validBitString reports whether b starts with a valid count of unused bits.
 func validBitString(b []byte) bool { return len(b) > 0 && b[0] < 8 }
 
-// validOID reports whether b encodes an object identifier whose numbers fit in
-// 64 bits.
+// validOID reports whether b encodes an object identifier with numbers up to 64
+// bits.
 func validOID(b []byte) bool {
 	if len(b) == 0 || b[len(b)-1] >= 0x80 {
 		return false
@@ -52,7 +52,7 @@ func validAlgorithm(der cryptobyte.String) bool {
 	return seq.Empty() || seq.ReadAnyASN1(&parameters, &tag) && validAny(tag, parameters) && seq.Empty()
 }
 
-// validAny reports whether contents fit the tag, for a value of any type.
+// validAny reports whether the contents are valid for the tag.
 func validAny(tag asn1.Tag, contents []byte) bool {
 	const class, constructed = 0xc0, 0x20
 	if tag&class != 0 {

@@ -2,8 +2,8 @@ package certs
 
 import "crypto/x509"
 
-// ServerRoots returns the CAs that vouch for servers: the running system's, or,
-// in an image that has none, the Mozilla roots in this program.
+// ServerRoots returns the CAs for servers: those of the running system, or, in
+// an image without CAs, the Mozilla roots in this program.
 func ServerRoots() *x509.CertPool {
 	pool, err := x509.SystemCertPool()
 	if err == nil && !pool.Equal(x509.NewCertPool()) {

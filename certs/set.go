@@ -8,8 +8,8 @@ import (
 	"slices"
 )
 
-// Set is a collection of certificates in the order they came, each once, with
-// the sources each came from. The zero value is an empty set.
+// Set holds certificates in the order of their arrival, each once, with its
+// sources. The zero value is an empty set.
 type Set struct {
 	order   []*Certificate
 	members map[Fingerprint]*member
@@ -20,8 +20,8 @@ type member struct {
 	sources []string
 }
 
-// Add adds c as coming from source, which may be "". It reports whether c is
-// new; of one that is there only the source is added.
+// Add adds c from source, which may be "". It reports whether c is new. If the
+// set has c, Add adds only the source.
 func (s *Set) Add(c *Certificate, source string) bool {
 	m, there := s.members[c.Fingerprint()]
 	if !there {
@@ -56,7 +56,7 @@ func (s *Set) All() iter.Seq[*Certificate] { return slices.Values(s.order) }
 func (s *Set) Len() int { return len(s.order) }
 
 // Sources returns the sources of the certificate with fingerprint f, in the
-// order they were added.
+// order of their addition.
 func (s *Set) Sources(f Fingerprint) []string {
 	if m := s.members[f]; m != nil {
 		return slices.Clone(m.sources)
@@ -67,7 +67,7 @@ func (s *Set) Sources(f Fingerprint) []string {
 // Digest returns the [SetDigest] of the certificates.
 func (s *Set) Digest() string { return SetDigest(maps.Keys(s.members)) }
 
-// AppendPEM appends all certificates as [Certificate.AppendPEM] does each.
+// AppendPEM appends all certificates as PEM, see [Certificate.AppendPEM].
 func (s *Set) AppendPEM(dst []byte) []byte {
 	for _, c := range s.order {
 		dst = c.AppendPEM(dst)
@@ -77,8 +77,8 @@ func (s *Set) AppendPEM(dst []byte) []byte {
 
 // SetDigest returns the digest of a set of certificates: the SHA-256, in
 // hexadecimal, of their distinct fingerprints in lower-case hexadecimal, sorted,
-// each followed by a line feed. Order, duplicates, comments and line ends of the
-// file that they came in make no difference to it. sha256sum agrees:
+// each followed by a line feed. Order, duplicates, comments and line ends of a file
+// do not change it. sha256sum gives the same:
 //
 //	sort -u fingerprints.txt | sha256sum
 func SetDigest(fingerprints iter.Seq[Fingerprint]) string {

@@ -8,8 +8,7 @@ import (
 	"unicode/utf16"
 )
 
-// decodeBase64 decodes text that is base64 and nothing else, and long enough
-// not to be a word.
+// decodeBase64 decodes text that is only base64, and too long for a word.
 func decodeBase64(text []byte) ([]byte, bool) {
 	const shortest = 60 // the shortest private key has 64
 	if len(text) < shortest {
@@ -31,13 +30,13 @@ func decodeBase64(text []byte) ([]byte, bool) {
 	return decoded, err == nil && len(packed) >= shortest
 }
 
-// decodeUTF16 returns UTF-16 text as UTF-8. Without a byte order mark it is
-// known by the zero bytes of its ASCII characters.
+// decodeUTF16 returns UTF-16 text as UTF-8. Without a byte order mark it
+// recognises the text by the zero bytes of ASCII characters.
 func decodeUTF16(data []byte) ([]byte, bool) {
 	if len(data) < 4 {
 		return nil, false
 	}
-	high := 0 // index of the byte that is zero for ASCII
+	high := 0 // index of the byte that is zero in ASCII characters
 	switch {
 	case data[0] == 0xff && data[1] == 0xfe:
 		high, data = 1, data[2:]
@@ -56,7 +55,7 @@ func decodeUTF16(data []byte) ([]byte, bool) {
 	return []byte(string(utf16.Decode(units))), true
 }
 
-// isBinary reports whether data is no text, but for the padding around it.
+// isBinary reports whether data, apart from padding, is not text.
 func isBinary(data []byte) bool {
 	return slices.ContainsFunc(bytes.Trim(data, padding), func(c byte) bool { return c < ' ' && !isPadding(c) || c == 0 })
 }

@@ -7,11 +7,11 @@ import (
 	"golang.org/x/crypto/cryptobyte/asn1"
 )
 
-// trustSettings are what OpenSSL stores behind a TRUSTED CERTIFICATE
-// (X509_CERT_AUX in x_x509a.c).
+// trustSettings are the settings that OpenSSL stores after a TRUSTED
+// CERTIFICATE (X509_CERT_AUX in x_x509a.c).
 type trustSettings struct {
 	trust, reject []string // purposes, by the encoding of their identifiers
-	limited       bool     // trust is there: it is trusted for nothing else
+	limited       bool     // it is trusted only for the purposes in trust
 	alias         string
 }
 
@@ -21,9 +21,9 @@ const (
 	oidAnyUsage   = "\x55\x1d\x25\x00"
 )
 
-// readTrusted reads a certificate with trust settings. One that they limit to
-// other things than TLS servers, or reject for anything, must not become one
-// that is trusted for everything.
+// readTrusted reads a certificate with trust settings. It skips a certificate
+// that the settings reject for any purpose, or do not trust for TLS servers:
+// the result would be trusted for everything.
 func (r reader) readTrusted(data []byte, b *block) bool {
 	der, aux, ok := firstElement(data)
 	if !ok {
@@ -51,7 +51,7 @@ func (r reader) readTrusted(data []byte, b *block) bool {
 	return r.readCertificate(der, b.repairs)
 }
 
-// distrust says why the certificate is not to be trusted, or "".
+// distrust says why the settings do not trust the certificate, or returns "".
 func (s trustSettings) distrust() string {
 	switch {
 	case len(s.reject) > 0:
@@ -84,10 +84,10 @@ func readSettings(aux cryptobyte.String) (s trustSettings, ok bool) {
 		return s, false
 	}
 	s.alias = printable(string(alias))
-	return s, true // a key id and settings of others may follow
+	return s, true // a key id and other settings may follow
 }
 
-// readOIDs returns the encodings of the identifiers in a list with that tag.
+// readOIDs returns the encoded identifiers in a list with that tag.
 func readOIDs(in *cryptobyte.String, tag asn1.Tag) (oids []string, ok bool) {
 	var list, oid cryptobyte.String
 	if !in.ReadASN1(&list, tag) {

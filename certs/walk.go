@@ -10,30 +10,30 @@ import (
 	"golang.org/x/crypto/cryptobyte/asn1"
 )
 
-// fields are the parts of a certificate that a trust store needs.
+// fields are the parts of a certificate for a trust store.
 type fields struct {
 	version             int // as encoded: 0 is version 1, 2 is version 3
 	issuer, subject     name
 	notBefore, notAfter time.Time
 	ca                  bool
-	serial              []byte            // contents of the INTEGER
+	serial              []byte            // content of the INTEGER
 	key                 cryptobyte.String // DER of the SubjectPublicKeyInfo
-	extensions          cryptobyte.String // the list of them
+	extensions          cryptobyte.String // list of extensions
 }
 
-// errTrailing is what walk returns for bytes behind a certificate.
+// errTrailing is the error for bytes after a certificate.
 var errTrailing = errors.New("bytes after the certificate")
 
-// Reasons that are shared by several fields. Each says who is the strict one.
+// Reasons of several fields. Each names the strict reader.
 const (
 	byOpenSSL = ": OpenSSL would refuse the whole bundle"
 	byGnuTLS  = ": GnuTLS would refuse the whole bundle"
 )
 
 // walk reads the DER encoding of a certificate (RFC 5280, section 4.1). It
-// refuses what OpenSSL or GnuTLS refuse, since both lose a whole bundle over one
-// certificate, and nothing that a reader merely passes over: no signature, key
-// or extension is judged that they do not look at while loading.
+// refuses a certificate that OpenSSL or GnuTLS refuse while loading, since both
+// then refuse the whole bundle. It does not judge signatures, keys or
+// extensions that they ignore while loading.
 func walk(der []byte) (fields, error) {
 	var f fields
 	var outer, tbs cryptobyte.String
@@ -61,8 +61,8 @@ func walk(der []byte) (fields, error) {
 	return f, nil
 }
 
-// sameAlgorithm compares two identifiers of algorithms; parameters that are
-// left out are the same as NULL, as GnuTLS has it.
+// sameAlgorithm compares two algorithm identifiers. Missing parameters equal
+// NULL, as in GnuTLS.
 func sameAlgorithm(a, b cryptobyte.String) bool {
 	var x, y cryptobyte.String
 	null := []byte{byte(asn1.NULL), 0}
@@ -93,7 +93,7 @@ func (f *fields) walkTBS(tbs cryptobyte.String) (algorithm []byte, err error) {
 	if f.issuer, err = parseName(issuer); err != nil {
 		return nil, fmt.Errorf("issuer: %w", err)
 	}
-	if f.subject = f.issuer; !bytes.Equal(subject, issuer) { // those of a root are one name
+	if f.subject = f.issuer; !bytes.Equal(subject, issuer) { // a root's subject and issuer are equal
 		if f.subject, err = parseName(subject); err != nil {
 			return nil, fmt.Errorf("subject: %w", err)
 		}
@@ -116,14 +116,14 @@ func (f *fields) readVersion(tbs *cryptobyte.String) error {
 	if !explicit.ReadASN1Integer(&f.version) || !explicit.Empty() {
 		return errors.New("damaged DER: version")
 	}
-	if f.version <= 0 || f.version > 127 { // 0 is the default, which DER leaves out
+	if f.version <= 0 || f.version > 127 { // 0 is the default, which DER omits
 		return errors.New("its version is none" + byGnuTLS)
 	}
 	return nil
 }
 
-// validKey reports whether the contents of a SubjectPublicKeyInfo are well
-// formed; what key it is does not matter.
+// validKey reports whether the content of a SubjectPublicKeyInfo is well
+// formed, for any kind of key.
 func validKey(key cryptobyte.String) bool {
 	var alg, bits cryptobyte.String
 	return key.ReadASN1(&key, asn1.SEQUENCE) && key.ReadASN1Element(&alg, asn1.SEQUENCE) && validAlgorithm(alg) &&
@@ -143,7 +143,7 @@ func (f *fields) readValidity(in cryptobyte.String) error {
 	return nil
 }
 
-// readTime reads a time that ends in Z, as GnuTLS insists.
+// readTime reads a time that ends in Z, which GnuTLS requires.
 func readTime(in *cryptobyte.String) (time.Time, bool) {
 	var t time.Time
 	var element cryptobyte.String
@@ -158,7 +158,7 @@ func readTime(in *cryptobyte.String) (time.Time, bool) {
 	return t, ok
 }
 
-// readTail reads what follows the public key: unique ids and extensions.
+// readTail reads the fields after the public key: unique ids and extensions.
 func (f *fields) readTail(tbs cryptobyte.String) error {
 	for _, tag := range []asn1.Tag{1, 2} {
 		var id cryptobyte.String

@@ -11,15 +11,15 @@ import (
 	"github.com/certgraft/certgraft/internal/order"
 )
 
-// Bounds of a ZIP archive, so that one made to exhaust memory does not.
+// Bounds of a ZIP archive, against archives that would exhaust memory.
 const (
 	maxEntries   = 4096
 	maxEntrySize = 8 << 20
-	maxUnpacked  = 64 << 20 // in all, archives in archives included
+	maxUnpacked  = 64 << 20 // in total, including nested archives
 )
 
-// readZIP reads the files of an archive in order of their names. A file that
-// holds no certificate is passed over, unless its name says that it should.
+// readZIP reads the files of an archive in the order of their names. A file
+// without a certificate is ignored, unless its extension promises one.
 func (r reader) readZIP(data []byte) bool {
 	archive, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
 	switch {
@@ -60,7 +60,7 @@ func (r reader) readEntry(f *zip.File) bool {
 	return true
 }
 
-// unpack returns the content of a file of an archive, or what is wrong with it.
+// unpack returns the content of a file in an archive, or the problem with it.
 func (r reader) unpack(f *zip.File) (content []byte, problem string) {
 	const encrypted = 1
 	if f.Flags&encrypted != 0 {
