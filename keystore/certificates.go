@@ -12,8 +12,8 @@ import (
 	"github.com/certgraft/certgraft/certs"
 )
 
-// Looks reports whether data begins as a keystore does. No certificate and no
-// PKCS#7 begins so.
+// Looks reports whether data begins as a keystore does. Neither a certificate
+// nor PKCS#7 begins so.
 func Looks(data []byte) bool {
 	if bytes.HasPrefix(data, jksMagic) || bytes.HasPrefix(data, jceksMagic) {
 		return true
@@ -28,11 +28,10 @@ func Looks(data []byte) bool {
 	return bytes.HasPrefix(data, []byte(indefinite))
 }
 
-// Certificates returns every certificate in a keystore, those too that Java would
-// not trust because nothing marks them: openssl pkcs12 -export -nokeys writes such
-// a file. The passwords are tried in turn, and none. The error wraps
-// [certs.ErrPrivateKey] where the store holds a key, which shows without the
-// password in most files.
+// Certificates returns every certificate in a keystore. This includes unmarked
+// ones, which Java does not trust: openssl pkcs12 -export -nokeys writes them.
+// It tries each password, and none. The error wraps [certs.ErrPrivateKey] if
+// the store holds a key. Most files show a key even without the password.
 func Certificates(data []byte, passwords ...string) ([]*certs.Certificate, error) {
 	s, err := Open(data, passwords...)
 	switch {
@@ -41,7 +40,7 @@ func Certificates(data []byte, passwords ...string) ([]*certs.Certificate, error
 	case err != nil:
 		return nil, err
 	}
-	contents := s.(interface { // both formats have it
+	contents := s.(interface { // both formats implement it
 		all() (found []*certs.Certificate, err error)
 	})
 	found, err := contents.all()
@@ -80,8 +79,8 @@ func (s *pkcs12) all() (found []*certs.Certificate, err error) {
 	return found, nil
 }
 
-// hasPlainKey reports whether a store whose password is not known holds a private
-// key that shows all the same: keys are encrypted by themselves.
+// hasPlainKey reports whether a store with an unknown password holds a visible
+// private key: keys are encrypted one by one.
 func hasPlainKey(data []byte) bool {
 	if bytes.HasPrefix(data, jksMagic) {
 		s, err := readJKS(data[:max(len(data)-sha1.Size, 0)])

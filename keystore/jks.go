@@ -17,8 +17,8 @@ import (
 )
 
 // The JKS format (sun.security.provider.JavaKeyStore of OpenJDK): magic,
-// version, count, entries, and the SHA-1 of the password in UTF-16, a fixed
-// phrase and all that precedes.
+// version, count, entries, and a SHA-1. The SHA-1 covers the password in
+// UTF-16, a fixed phrase and all bytes before it.
 var (
 	jksMagic   = []byte{0xfe, 0xed, 0xfe, 0xed}
 	jceksMagic = []byte{0xce, 0xce, 0xce, 0xce}
@@ -37,7 +37,7 @@ type jks struct {
 	entries  []jksEntry
 }
 
-// jksEntry is one entry: of a key all bytes are kept as they are.
+// jksEntry is one entry. Its bytes stay as they are.
 type jksEntry struct {
 	Entry
 	raw   []byte
@@ -61,7 +61,7 @@ func openJKS(data []byte, password string) (Store, error) {
 	return s, nil
 }
 
-// readJKS reads what the password guards.
+// readJKS reads the part of a file that the SHA-1 covers.
 func readJKS(body []byte) (*jks, error) {
 	if len(body) < 12 {
 		return nil, ErrFormat
@@ -139,7 +139,7 @@ func skipJKSKey(in *cryptobyte.String, version uint32) bool {
 	return true
 }
 
-// readBlock reads bytes behind their length of 32 bits.
+// readBlock reads a length of 32 bits and as many bytes.
 func readBlock(in *cryptobyte.String) ([]byte, bool) {
 	var size uint32
 	var block []byte

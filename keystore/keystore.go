@@ -1,15 +1,14 @@
-// Package keystore reads and edits the trust stores of Java: files in the JKS
-// format and in PKCS#12.
+// Package keystore reads and edits Java's trust stores, in the JKS format and
+// in PKCS#12.
 //
-// Start with [Open], which finds out the format. [Store.Add] and [Store.Remove]
-// change what is trusted, and [Store.Encode] returns the file: in the format,
-// with the password and with the protection that it had, entries of others byte
-// for byte as they were. The same edits of the same file give the same bytes on
-// any machine.
+// Start with [Open], which detects the format. [Store.Add] and [Store.Remove]
+// change the trusted certificates. [Store.Encode] returns the file with the
+// same format, password and protection. Other entries keep their bytes. The
+// same edits of the same file give the same bytes on any machine.
 //
-// Only trusted certificates are looked at. Private keys and their chains, where
-// a store has any, are carried along unread. [Certificates] is for a file that is
-// to be installed: it returns every certificate, and refuses a store with a key.
+// The package edits only trusted certificates. It keeps private keys and their
+// chains without reading them. [Certificates] is for a file to install: it
+// returns every certificate, and refuses a store with a key.
 //
 // The API may change before version 1.0.
 package keystore
@@ -23,50 +22,50 @@ import (
 	"github.com/certgraft/certgraft/certs"
 )
 
-// DefaultPassword is the password of every cacerts file that nobody changed. It
-// is no secret: it guards against accidents, not against people.
+// DefaultPassword is the usual password of cacerts files. It is not a secret:
+// it prevents accidents, not attacks.
 const DefaultPassword = "changeit"
 
-// Errors of [Open], to be told apart with [errors.Is].
+// Errors of [Open], for [errors.Is].
 var (
-	// ErrPassword is what a store says whose password is another one, or whose
-	// bytes were changed without it: the two look alike.
+	// ErrPassword is the error of a store with another password, or with bytes
+	// that were changed without it. The two look alike.
 	ErrPassword = errors.New("the password is wrong, or the file is damaged")
-	// ErrFormat is what is neither JKS nor PKCS#12.
+	// ErrFormat is the error of a file that is neither JKS nor PKCS#12.
 	ErrFormat = errors.New("neither a JKS nor a PKCS#12 trust store")
-	// ErrUnsupported is a store that is protected in a way that is not known here.
+	// ErrUnsupported is the error of a store with an unknown protection.
 	ErrUnsupported = errors.New("the protection of the store is not known")
 )
 
 // Entry is a trusted certificate.
 type Entry struct {
-	Alias   string    // as in the file, which Java takes without regard to case
-	Created time.Time // shown by keytool; PKCS#12 has none
+	Alias   string    // as in the file; Java ignores its case
+	Created time.Time // shown by keytool; PKCS#12 does not have it
 	Cert    *certs.Certificate
 }
 
 // Store is a trust store.
 type Store interface {
-	// Format is JKS or PKCS#12.
+	// Format returns JKS or PKCS#12.
 	Format() string
-	// Entries returns the trusted certificates in the order of the file. Those
-	// that package certs refuses are left out, and stay in the file.
+	// Entries returns the trusted certificates in the order of the file. It
+	// leaves out those that package certs refuses; they stay in the file.
 	Entries() []Entry
-	// Add appends a trusted certificate. Where the alias is taken, a number is
-	// appended to it.
+	// Add appends a trusted certificate. If the alias is taken, Add appends a
+	// number to it.
 	Add(Entry) error
-	// Remove takes away the trusted certificates that drop picks.
+	// Remove removes the trusted certificates for which drop is true.
 	Remove(drop func(Entry) bool) error
-	// Cut takes them away as Remove does, and returns what Restore puts back. An
-	// entry whose alias is there is not put back.
+	// Cut is Remove, and returns the removed entries for Restore. Restore skips an
+	// entry whose alias exists.
 	Cut(drop func(Entry) bool) ([]Piece, error)
 	Restore([]Piece) error
 	// Encode returns the file.
 	Encode() ([]byte, error)
 }
 
-// Open reads a store. The passwords are tried in turn; a PKCS#12 file without
-// protection needs none.
+// Open reads a store. It tries each password. A PKCS#12 file without protection
+// needs none.
 func Open(data []byte, passwords ...string) (Store, error) {
 	switch {
 	case len(data) >= 4 && bytes.Equal(data[:4], jksMagic):
@@ -79,9 +78,9 @@ func Open(data []byte, passwords ...string) (Store, error) {
 	return nil, ErrFormat
 }
 
-// WithoutPassword reads a store as Java does that is given no password, to look at
-// it: the password with which a file is signed guards against accidents alone, and
-// is not asked for; a PKCS#12 file that is encrypted is [ErrPassword].
+// WithoutPassword reads a store as Java does without a password. It does not
+// check the signature of the file, whose password only prevents accidents. An
+// encrypted PKCS#12 file gives [ErrPassword].
 func WithoutPassword(data []byte) (Store, error) {
 	switch {
 	case len(data) >= 12+sha1.Size && bytes.Equal(data[:4], jksMagic):
@@ -92,7 +91,7 @@ func WithoutPassword(data []byte) (Store, error) {
 	return nil, ErrFormat
 }
 
-// attempt returns what open returns for the first password that is not wrong.
+// attempt returns the result of open for the first password that is not wrong.
 func attempt(passwords []string, open func(password string) (Store, error)) (Store, error) {
 	err := ErrPassword
 	for _, password := range passwords {
@@ -104,7 +103,7 @@ func attempt(passwords []string, open func(password string) (Store, error)) (Sto
 	return nil, err
 }
 
-// unique returns an alias that taken does not know.
+// unique returns an alias that is not taken.
 func unique(alias string, taken func(string) bool) string {
 	name := alias
 	for n := 1; taken(name); n++ {

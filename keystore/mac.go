@@ -17,12 +17,12 @@ import (
 	der "golang.org/x/crypto/cryptobyte/asn1"
 )
 
-// longestDerivation bounds the iterations that a file may ask for in a key
-// derivation, and in those of all its parts; Java writes 10,000.
+// longestDerivation bounds the iterations of a key derivation, and the sum for
+// all parts of a file. Java writes 10,000.
 const longestDerivation = 10_000_000
 
-// digests maps the object identifiers of hash functions, and of the HMACs that
-// PBKDF2 names, to them.
+// digests returns the hash function with an object identifier, also that of an
+// HMAC for PBKDF2.
 func digests(oid asn1.ObjectIdentifier) func() hash.Hash {
 	switch oid.String() {
 	case "1.3.14.3.2.26", "1.2.840.113549.2.7":
@@ -77,9 +77,8 @@ func readMAC(in *cryptobyte.String) (*mac, error) {
 	return m, nil
 }
 
-// newMAC returns the MAC that Java gives a new store: SHA-256 and 10,000
-// iterations. The salt is made of what it is over, so that the same certificates
-// give the same bytes.
+// newMAC returns the MAC of a new store in Java: SHA-256 and 10,000 iterations.
+// The salt is derived from data, so the same certificates give the same bytes.
 func newMAC(data []byte) (*mac, error) {
 	salt := sha256.Sum256(data)
 	var b cryptobyte.Builder
@@ -102,8 +101,8 @@ func newMAC(data []byte) (*mac, error) {
 	return readMAC(&in)
 }
 
-// pbmac1 reads the parameters of RFC 9579, which derives the key as ciphers do
-// theirs.
+// pbmac1 reads the parameters of RFC 9579, whose key derivation is that of
+// ciphers.
 func (m *mac) pbmac1(id pkix.AlgorithmIdentifier) error {
 	var p struct {
 		Derivation struct {
@@ -140,8 +139,8 @@ func (m *mac) verify(data []byte, password string) error {
 	return err
 }
 
-// add writes the MAC of data. Algorithm, salt and iterations stay as they were,
-// so that the same edit gives the same bytes.
+// add writes the MAC of data. It keeps algorithm, salt and iterations, so the
+// same edit gives the same bytes.
 func (m *mac) add(b *cryptobyte.Builder, data []byte, password string) {
 	b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
 		b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {

@@ -6,19 +6,18 @@ import (
 	"golang.org/x/crypto/cryptobyte"
 )
 
-// Piece is an entry that was cut out of a store, as it is in the file, and where it
-// stood.
+// Piece is an entry that was cut out of a store: its bytes and its place.
 type Piece struct {
 	Entry `json:"-"`
 
-	Part   int    `json:"part,omitempty"`   // of a PKCS#12 file
-	At     int    `json:"at"`               // entries before it, those of keys too
-	Behind string `json:"behind,omitempty"` // the alias of the one before
+	Part   int    `json:"part,omitempty"`   // index of its part in a PKCS#12 file
+	At     int    `json:"at"`               // number of entries before it, keys included
+	Behind string `json:"behind,omitempty"` // alias of the entry before it
 	Raw    []byte `json:"raw"`
 }
 
-// place returns where in a list of entries the piece belongs: behind the one that it
-// stood behind, where that is there.
+// place returns the index of the piece in a list of entries: after Behind, if
+// the list has it, else At.
 func (p Piece) place(aliases []string) int {
 	if i := slices.Index(aliases, p.Behind); i >= 0 && p.At > 0 {
 		return i + 1
@@ -46,7 +45,7 @@ func (s *jks) Restore(pieces []Piece) error {
 			return ErrFormat
 		}
 		if s.taken(e.Alias) {
-			continue // someone has put it back
+			continue // someone restored it already
 		}
 		var aliases []string
 		for _, e := range s.entries {
@@ -79,7 +78,7 @@ func (s *pkcs12) Restore(pieces []Piece) error {
 			return ErrFormat
 		}
 		if s.taken(b.Alias) {
-			continue // someone has put it back
+			continue // someone restored it already
 		}
 		if p.Part >= len(s.safes) || s.safes[p.Part].opaque {
 			s.safes = append(s.safes, safe{})

@@ -21,32 +21,32 @@ var (
 	oidShroudedBag   = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 12, 10, 1, 2}
 	oidCertBag       = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 12, 10, 1, 3}
 	oidSecretBag     = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 12, 10, 1, 5}
-	oidNestedBag     = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 12, 10, 1, 6} // may hold any of these
+	oidNestedBag     = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 12, 10, 1, 6} // may hold any of the others
 	oidX509          = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 22, 1}
 	oidFriendlyName  = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 20}
 	oidTrustedUsage  = asn1.ObjectIdentifier{2, 16, 840, 1, 113894, 746875, 1, 1} // Java: the entry is a trusted certificate
 	oidAnyUsage      = asn1.ObjectIdentifier{2, 5, 29, 37, 0}
 )
 
-// pkcs12 is a file of RFC 7292: safes of bags, with a MAC over them or without.
+// pkcs12 is a file of RFC 7292: safes of bags, with or without a MAC.
 type pkcs12 struct {
-	sealed   bool // no password is known: the digest is not checked, and nothing is decrypted
+	sealed   bool // the password is unknown: do not check the MAC, and decrypt nothing
 	password string
 	safes    []safe
-	mac      *mac // nil where the file has none
-	seal     bool // the MAC is made when the file is written
+	mac      *mac // nil if the file has none
+	seal     bool // make a MAC when the file is written
 }
 
-// safe is one of the parts of a file, plain or encrypted.
+// safe is a part of a file, plain or encrypted.
 type safe struct {
-	raw     []byte      // the ContentInfo as it is in the file
-	cipher  *protection // nil for a plain one
-	bags    []bag       // nil where they are not read
-	sealed  bool        // encrypted for one recipient, and not read
-	opaque  bool        // encrypted in a way that can be read and not written
+	raw     []byte      // its ContentInfo in the file
+	cipher  *protection // nil for a plain safe
+	bags    []bag       // nil if not read
+	sealed  bool        // encrypted for a recipient, and not read
+	opaque  bool        // encrypted with a cipher that is read but not written
 	changed bool
 
-	mostIterations int // that its key may take
+	mostIterations int // limit for its key
 }
 
 // bag is one entry of a safe.
@@ -54,7 +54,7 @@ type bag struct {
 	Entry
 	raw    []byte
 	trust  bool // a trusted certificate that package certs reads
-	secret bool // a private key, or what may be one
+	secret bool // a private key, or possibly one
 }
 
 var errDER = errors.New("damaged DER in the PKCS#12 store")
@@ -113,7 +113,7 @@ func (s *pkcs12) readSafes(authSafe cryptobyte.String) error {
 	return nil
 }
 
-// readContentInfo reads a type and what is in its explicit [0].
+// readContentInfo reads a type and the content of its explicit [0].
 func readContentInfo(in *cryptobyte.String) (kind asn1.ObjectIdentifier, content cryptobyte.String, ok bool) {
 	var info cryptobyte.String
 	ok = in.ReadASN1(&info, der.SEQUENCE) && info.ReadASN1ObjectIdentifier(&kind) &&
@@ -136,11 +136,11 @@ func (p *safe) read(kind asn1.ObjectIdentifier, content cryptobyte.String, passw
 		plain = text
 	default:
 		p.sealed = true
-		return nil // enveloped for someone: carried along
+		return nil // keep it unread
 	}
 	var list cryptobyte.String
 	if !plain.ReadASN1(&list, der.SEQUENCE) {
-		if p.cipher != nil { // a wrong key leaves padding that looks right once in 256 times
+		if p.cipher != nil { // with a wrong key, one padding in 256 looks right
 			return ErrPassword
 		}
 		return errDER
@@ -193,7 +193,7 @@ func (b *bag) readAttributes(attributes cryptobyte.String) {
 }
 
 // readCertificate reads the certificate of a bag. Java trusts it only if it is
-// marked so: others belong to a key, or are from a program that marks none.
+// marked. Others belong to a key, or come from a program that sets no mark.
 func (b *bag) readCertificate(value cryptobyte.String) {
 	var seq, wrapped, raw cryptobyte.String
 	var kind asn1.ObjectIdentifier
@@ -220,8 +220,8 @@ func (s *pkcs12) Entries() []Entry {
 	return out
 }
 
-// Add appends to the safe that has the most trusted certificates, so that new
-// entries are protected as the others are; else to a new plain one.
+// Add appends to the safe with the most trusted certificates, so new entries
+// get the same protection. Without such a safe it makes a plain one.
 func (s *pkcs12) Add(e Entry) error {
 	e.Alias = unique(strings.ToLower(e.Alias), s.taken)
 	raw, err := encodeBag(e)
@@ -286,7 +286,7 @@ func (s *pkcs12) Encode() ([]byte, error) {
 	var list cryptobyte.Builder
 	for _, p := range s.safes {
 		if p.changed && p.cipher == nil && len(p.bags) == 0 && len(s.safes) > 1 {
-			continue // it was made for what is gone
+			continue // drop a plain safe that lost all its entries
 		}
 		raw, err := p.encode(s.password)
 		if err != nil {
@@ -318,7 +318,8 @@ func (s *pkcs12) Encode() ([]byte, error) {
 	return b.Bytes()
 }
 
-// encode returns the ContentInfo of a safe: as it was, unless it was changed.
+// encode returns the ContentInfo of a safe: the original bytes if it is
+// unchanged.
 func (p *safe) encode(password string) ([]byte, error) {
 	if !p.changed {
 		return p.raw, nil
@@ -342,7 +343,7 @@ func (p *safe) encode(password string) ([]byte, error) {
 	return b.Bytes()
 }
 
-// addData writes a ContentInfo that holds data as it is.
+// addData writes a ContentInfo with plain data.
 func addData(b *cryptobyte.Builder, data []byte) {
 	b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) {
 		b.AddASN1ObjectIdentifier(oidData)
@@ -350,7 +351,7 @@ func addData(b *cryptobyte.Builder, data []byte) {
 	})
 }
 
-// encodeBag returns the bag that keytool writes for a trusted certificate.
+// encodeBag returns the bag of a trusted certificate, as keytool writes it.
 func encodeBag(e Entry) ([]byte, error) {
 	explicit := der.Tag(0).ContextSpecific().Constructed()
 	var b cryptobyte.Builder
@@ -386,8 +387,8 @@ func sequence(content []byte) ([]byte, error) {
 	return bytes.Clone(raw), err
 }
 
-// NewPKCS12 returns an empty PKCS#12 store. Without a password it has no MAC, as
-// the cacerts of a Java from 18 on: Java reads it with any password, and without.
-// The certificates are not encrypted with a password either: a Java that is given
-// none would see none.
+// NewPKCS12 returns an empty PKCS#12 store. Without a password it has no MAC,
+// like cacerts since Java 18: Java reads it with any password or none. With a
+// password the certificates are still not encrypted: a Java without the
+// password would not see them.
 func NewPKCS12(password string) Store { return &pkcs12{password: password, seal: password != ""} }

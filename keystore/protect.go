@@ -19,18 +19,19 @@ import (
 	"github.com/certgraft/certgraft/certs"
 )
 
-// protection is how a safe is encrypted: algorithm and parameters as they are in
-// the file, which encrypt the edited safe too. What is encrypted are certificates
-// of CAs, so that using them twice gives nothing away.
+// protection is the encryption of a safe: algorithm and parameters in the file.
+// They encrypt the edited safe too. Using them twice is harmless, since the
+// content is certificates of CAs.
 type protection struct {
 	algorithm []byte // AlgorithmIdentifier, DER
 	id        pkix.AlgorithmIdentifier
 
-	iterations int // that deriving its key takes
-	most       int // that it may take
+	iterations int // of the key derivation
+	most       int // limit of the iterations
 }
 
-// take notes how many iterations deriving the key takes, before it is derived.
+// take notes the iterations of a key derivation before it runs, and refuses too
+// many.
 func (c *protection) take(iterations int) error {
 	if iterations < 1 || iterations > c.most {
 		return fmt.Errorf("a key derivation with %d iterations: %w", iterations, ErrUnsupported)
@@ -73,8 +74,8 @@ type pbeParameters struct {
 	Iterations int
 }
 
-// decrypt returns what an EncryptedData holds. Where it can be read and not
-// written, the certificates are noted and the safe is opaque.
+// decrypt returns the content of an EncryptedData. For a cipher that is read
+// but not written, it notes the certificates and makes the safe opaque.
 func (p *safe) decrypt(content cryptobyte.String, password string) ([]byte, error) {
 	var data, info, algorithm, text cryptobyte.String
 	var version int
@@ -107,7 +108,7 @@ func (p *safe) decrypt(content cryptobyte.String, password string) ([]byte, erro
 	return plain[:len(plain)-pad], nil
 }
 
-// key returns the cipher, nil for one that is not known here.
+// key returns the cipher, or nil for an unknown one.
 func (c *protection) key(password string) (cipher.Block, []byte, error) {
 	switch c.id.Algorithm.String() {
 	case "1.2.840.113549.1.5.13": // PBES2
@@ -149,8 +150,8 @@ func (c *protection) pbes2(password string) (cipher.Block, []byte, error) {
 }
 
 // readOpaque reads the certificates of a safe that is encrypted with RC2, as
-// keytool did until 2021. It gets by without an RC2 of its own by handing a file
-// with this safe alone to a library.
+// keytool did until 2021. A library decrypts it: readOpaque gives it a file
+// with only this safe.
 func (p *safe) readOpaque(password string) error {
 	p.opaque = true
 	var derivation pbeParameters
@@ -176,9 +177,9 @@ func (p *safe) readOpaque(password string) error {
 	return nil
 }
 
-// readUnmarked reads certificates that are not marked as trusted, as openssl
-// pkcs12 -export writes them. The library wants a second safe beside theirs. Where
-// it cannot read them either, the error is the first one.
+// readUnmarked reads certificates without the mark of trust, as openssl pkcs12
+// -export writes them. The library requires a second safe, so readUnmarked adds
+// an empty one. If the library fails again, the error is the first one.
 func (p *safe) readUnmarked(password string, cause error) error {
 	var empty cryptobyte.Builder
 	addData(&empty, []byte{0x30, 0})
@@ -190,7 +191,7 @@ func (p *safe) readUnmarked(password string, cause error) error {
 	if err != nil {
 		return err
 	}
-	found, err := sslmate.ToPEM(file, password) //nolint:staticcheck // it alone takes certificates that no key goes with
+	found, err := sslmate.ToPEM(file, password) //nolint:staticcheck // only this function accepts certificates without a key
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrUnsupported, cause)
 	}
@@ -204,7 +205,7 @@ func (p *safe) readUnmarked(password string, cause error) error {
 	return nil
 }
 
-// wrapped returns a file of these safes alone.
+// wrapped returns a file with only these safes.
 func wrapped(password string, safes ...[]byte) ([]byte, error) {
 	authSafe, err := sequence(bytes.Join(safes, nil))
 	if err != nil {
