@@ -1,6 +1,6 @@
-// Command certgraft-frontend is a Dockerfile frontend for BuildKit whose RUN steps
-// trust more CAs, of a Dockerfile that does not change. The engine runs it as an
-// image; see docs/one-step.md.
+// Command certgraft-frontend is a Dockerfile frontend for BuildKit. Its RUN
+// steps trust more CAs, without a change of the Dockerfile. The engine runs it
+// as an image; see docs/one-step.md.
 package main
 
 import (

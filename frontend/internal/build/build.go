@@ -1,8 +1,8 @@
-// Package build is the frontend: [Build] lets Dockerfile's own frontend build, and
+// Package build is the frontend: [Build] runs Dockerfile's own frontend, and
 // puts certgraft in front of the RUN steps of the result.
 //
-// It edits the result in place of what is solved on the way to it: the Dockerfile
-// and the context are read by solving too.
+// It edits the final result and not each solved graph: reading the Dockerfile
+// and the context solves graphs too.
 package build
 
 import (
@@ -18,7 +18,7 @@ import (
 	"github.com/certgraft/certgraft/frontend/internal/steps"
 )
 
-// Build is what the engine calls.
+// Build is the entry point for the engine.
 func Build(ctx context.Context, c client.Client) (*client.Result, error) {
 	opts := c.BuildOpts().Opts
 	asked, err := parseOptions(opts)
@@ -26,7 +26,7 @@ func Build(ctx context.Context, c client.Client) (*client.Result, error) {
 		return nil, err
 	}
 	result, err := builder.Build(ctx, unforwarded{c})
-	if err != nil || result.IsEmpty() { // a check, an outline, a list of targets
+	if err != nil || result.IsEmpty() { // a check, an outline or a list of targets
 		return result, err
 	}
 	settings, err := settingsOf(ctx, c, asked)
@@ -40,11 +40,11 @@ func Build(ctx context.Context, c client.Client) (*client.Result, error) {
 	return result, nil
 }
 
-// unforwarded is a client whose Dockerfile is built here, though it names another
-// frontend.
+// unforwarded is a client that builds the Dockerfile here, although its syntax
+// line names another frontend.
 type unforwarded struct{ client.Client }
 
-// BuildOpts says that the syntax line has been followed.
+// BuildOpts reports that the syntax line has been followed.
 func (c unforwarded) BuildOpts() client.BuildOpts {
 	o := c.Client.BuildOpts()
 	o.Opts = maps.Clone(o.Opts)
@@ -64,8 +64,8 @@ type trusting struct {
 	install  bool
 }
 
-// edit puts an edited reference in place of each one of the result: of one
-// platform, or by platform. Attestations stay as they are.
+// edit replaces each reference of the result by an edited one, for one platform
+// or several. Attestations stay unchanged.
 func (b *trusting) edit(ctx context.Context, result *client.Result) error {
 	if result.Ref != nil {
 		ref, err := b.reference(ctx, result, "", result.Ref)
@@ -87,7 +87,7 @@ func (b *trusting) edit(ctx context.Context, result *client.Result) error {
 	return nil
 }
 
-// reference returns the edited form of a reference. Nothing runs yet.
+// reference returns the edited form of a reference. It runs no step.
 func (b *trusting) reference(ctx context.Context, result *client.Result, id string, ref client.Reference) (client.Reference, error) {
 	g, err := graphOf(ctx, ref)
 	if err != nil || g == nil {
@@ -120,7 +120,7 @@ func (b *trusting) reference(ctx context.Context, result *client.Result, id stri
 	return solved.SingleRef()
 }
 
-// graphOf returns what makes a reference, nil where it is empty.
+// graphOf returns the graph of a reference, or nil for an empty one.
 func graphOf(ctx context.Context, ref client.Reference) (*graph.Graph, error) {
 	state, err := ref.ToState()
 	if err != nil {
@@ -136,7 +136,7 @@ func graphOf(ctx context.Context, ref client.Reference) (*graph.Graph, error) {
 	return graph.Decode(def.ToPB())
 }
 
-// warn shows a line at the end of the build. That it cannot is no failure.
+// warn shows a line at the end of the build. It ignores a failure to do so.
 func (b *trusting) warn(ctx context.Context, def *pb.Definition, text string) {
 	_ = b.client.Warn(ctx, resultOf(def), text, client.WarnOpts{Level: 1})
 }

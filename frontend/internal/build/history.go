@@ -12,8 +12,8 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// addHistory adds the line of a layer to an image's history, made when the last
-// line was made. Members of the configuration that are not known here stay.
+// addHistory appends a layer's line to an image's history, with the time of the
+// last line. It keeps unknown members of the configuration.
 func addHistory(result *client.Result, id, line string) error {
 	key := exptypes.ExporterImageConfigKey
 	if id != "" {

@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// options are what the build-args ask for.
+// options are the settings in the build-args.
 type options struct {
-	sources []string // CERTGRAFT_SOURCE, at commas and spaces
+	sources []string // CERTGRAFT_SOURCE, split at commas and spaces
 	mode    string   // CERTGRAFT_MODE
 	install bool     // CERTGRAFT_INSTALL
 }

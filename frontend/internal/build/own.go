@@ -19,8 +19,8 @@ import (
 	"github.com/certgraft/certgraft/frontend/internal/steps"
 )
 
-// settingsOf says how steps are edited, by what the engine can, by the image that
-// this program runs in, and by what the build asks for.
+// settingsOf returns the settings for steps. They depend on the abilities of the
+// engine, on this program's own image, and on the options of the build.
 func settingsOf(ctx context.Context, c client.Client, o options) (steps.Settings, error) {
 	s := steps.Settings{At: steps.BelowDev, Sources: o.sources, Mode: o.mode}
 	opts := c.BuildOpts()
@@ -30,7 +30,7 @@ func settingsOf(ctx context.Context, c client.Client, o options) (steps.Settings
 	if err := opts.LLBCaps.Supports(pb.CapExecMountSecret); err != nil {
 		return s, fmt.Errorf("certgraft: this engine has no secrets, use Docker 20.10, BuildKit 0.8 or newer: %w", err)
 	}
-	if opts.LLBCaps.Supports(pb.CapSourceDateEpoch) == nil { // as old as what takes mount points out, which no engine announces
+	if opts.LLBCaps.Supports(pb.CapSourceDateEpoch) == nil { // the release with it also removes mount points recursively, which no capability tells
 		s.At = steps.InRoot
 	}
 	var err error
@@ -44,8 +44,7 @@ func settingsOf(ctx context.Context, c client.Client, o options) (steps.Settings
 	return s, err
 }
 
-// ownImage returns the graph of the image that this program runs in, pinned by
-// digest.
+// ownImage returns the graph of this program's own image, pinned by digest.
 func ownImage(ctx context.Context, c client.Client) (*graph.Graph, error) {
 	state, err := ownState(ctx, c)
 	if err != nil {
@@ -58,8 +57,7 @@ func ownImage(ctx context.Context, c client.Client) (*graph.Graph, error) {
 	return graph.Decode(def.ToPB())
 }
 
-// ownState asks the engine for the image. Engines as old as Docker 20.10 tell no
-// more than its name.
+// ownState asks the engine for the image. Docker 20.10 tells only its name.
 func ownState(ctx context.Context, c client.Client) (llb.State, error) {
 	if teller, ok := c.(interface{ CurrentFrontend() (*llb.State, error) }); ok {
 		if state, err := teller.CurrentFrontend(); err != nil || state != nil {
@@ -87,7 +85,7 @@ func ownState(ctx context.Context, c client.Client) (llb.State, error) {
 	return llb.Image(named.String()), nil
 }
 
-// hasBaked reports whether a company has put CAs into the image.
+// hasBaked reports whether a company added CAs to the image.
 func hasBaked() (bool, error) {
 	entries, err := os.ReadDir(steps.Baked)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -1,10 +1,10 @@
-// Package graph edits a marshalled build graph. [Decode] takes a definition apart,
-// [Graph.Edit] changes operations, [Graph.Encode] puts it together again.
+// Package graph edits a marshalled build graph. [Decode] parses a definition,
+// [Graph.Edit] changes operations, and [Graph.Encode] writes the definition.
 //
-// In a definition an operation is named by the digest of its bytes, and names its
-// inputs in the same way. An edit therefore renames every operation that depends
-// on it: Encode renames them from the inputs on, and takes metadata and places in
-// the source along. It reads and writes nothing.
+// In a definition, an operation is named by the digest of its bytes, and names
+// its inputs by their digests. So an edit renames every operation that depends
+// on the edited one. Encode renames them, inputs first, and moves metadata and
+// source locations to the new names. The package does no I/O.
 package graph
 
 import (
@@ -16,7 +16,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Graph is a definition taken apart.
+// Graph is a parsed definition.
 type Graph struct {
 	nodes map[digest.Digest]*node
 	order []digest.Digest // as in the definition
@@ -24,14 +24,14 @@ type Graph struct {
 	infos []*pb.SourceInfo
 }
 
-// node is an operation by the digest that it had when the graph was decoded.
+// node is an operation. Its key is its digest at the time of Decode.
 type node struct {
 	op        *pb.Op
 	metadata  *pb.OpMetadata
 	locations *pb.Locations
 }
 
-// Decode takes a definition apart. It is not changed.
+// Decode parses a definition, and does not change it.
 func Decode(def *pb.Definition) (*Graph, error) {
 	if len(def.GetDef()) == 0 {
 		return nil, errors.New("the build graph is empty")
@@ -59,7 +59,7 @@ func (g *Graph) add(name digest.Digest, n *node) {
 	g.last = name
 }
 
-// Clone returns a graph of its own, for another edit.
+// Clone returns an independent copy of the graph.
 func (g *Graph) Clone() *Graph {
 	other := &Graph{nodes: map[digest.Digest]*node{}, infos: g.infos}
 	for _, name := range g.order {
@@ -71,8 +71,8 @@ func (g *Graph) Clone() *Graph {
 
 func clone[M proto.Message](m M) M { return proto.Clone(m).(M) }
 
-// Edit calls edit for each operation, in the order of the definition. It may
-// change both: the metadata is not nil.
+// Edit calls edit for each operation, in the order of the definition. edit may
+// change the operation and the metadata, which is not nil.
 func (g *Graph) Edit(edit func(*pb.Op, *pb.OpMetadata) error) error {
 	for _, name := range g.order {
 		n := g.nodes[name]
@@ -89,8 +89,8 @@ func (g *Graph) Edit(edit func(*pb.Op, *pb.OpMetadata) error) error {
 	return nil
 }
 
-// Graft takes the operations of another graph in and returns its result, as an
-// input for operations of this one.
+// Graft adds the operations of another graph. It returns the result of that
+// graph as an input for operations of this one.
 func (g *Graph) Graft(other *Graph) *pb.Input {
 	last := g.last
 	for _, name := range other.order {
@@ -102,10 +102,10 @@ func (g *Graph) Graft(other *Graph) *pb.Input {
 	return clone(other.nodes[other.last].op.Inputs[0])
 }
 
-// Result returns the input that names the result. It is part of the graph.
+// Result returns the input that names the result. The graph shares it.
 func (g *Graph) Result() *pb.Input { return g.nodes[g.last].op.Inputs[0] }
 
-// Platform returns what the operation runs on that makes the result.
+// Platform returns the platform of the operation that makes the result.
 func (g *Graph) Platform() *pb.Platform {
 	if n := g.nodes[digest.Digest(g.Result().Digest)]; n != nil {
 		return n.op.Platform
@@ -126,7 +126,7 @@ func (g *Graph) Append(op *pb.Op, metadata *pb.OpMetadata) error {
 	return nil
 }
 
-// Encode puts the definition together, inputs before what needs them.
+// Encode writes the definition, the inputs of an operation before it.
 func (g *Graph) Encode() (*pb.Definition, error) {
 	e := &encoder{from: g, named: map[digest.Digest]digest.Digest{}, def: &pb.Definition{
 		Metadata: map[string]*pb.OpMetadata{},
@@ -183,7 +183,7 @@ func (e *encoder) encode(name digest.Digest) (digest.Digest, error) {
 	return renamed, nil
 }
 
-// write adds an operation to the definition, once where an edit made two equal.
+// write adds an operation to the definition, once if an edit made two equal.
 func (e *encoder) write(name string, data []byte, n *node) {
 	if _, written := e.def.Metadata[name]; !written {
 		e.def.Def = append(e.def.Def, data)
@@ -199,7 +199,8 @@ func (e *encoder) write(name string, data []byte, n *node) {
 	all.Locations = append(all.Locations, n.locations.Locations...)
 }
 
-// marshal gives the same operation the same bytes, and thereby the same name.
+// marshal encodes an operation deterministically, so equal operations get equal
+// names.
 func marshal(op *pb.Op) ([]byte, error) {
 	return proto.MarshalOptions{Deterministic: true}.Marshal(op)
 }

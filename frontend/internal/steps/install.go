@@ -6,8 +6,8 @@ import (
 	"github.com/certgraft/certgraft/frontend/internal/graph"
 )
 
-// Install appends a step that puts the CAs into the result for good, and returns
-// its line for the history. Without any CA the step changes nothing.
+// Install appends a step that installs the CAs in the result. It returns the
+// step's line for the history. Without a CA the step changes nothing.
 func (s Settings) Install(g *graph.Graph) (history string, err error) {
 	platform := g.Platform()
 	own, err := s.own(g, map[string]*pb.Input{}, platform)

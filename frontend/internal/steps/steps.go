@@ -1,14 +1,13 @@
 // Package steps puts certgraft in front of the RUN steps of a build graph.
-// [Settings.Trust] edits the steps, [Settings.Install] appends one that leaves the
-// CAs in the image.
+// [Settings.Trust] edits the steps, and [Settings.Install] appends one that installs
+// the CAs in the image.
 //
-// A step gets certgraft's own image and the secret as mounts, and arguments before
-// its own:
+// Each step gets certgraft's own image and the secret as mounts. These arguments go
+// before its own:
 //
 //	/.certgraft/certgraft run --optional --in-root /.certgraft/ca -- CMD…
 //
-// What it must know of the engine and of the build is in [Settings]; it reads and
-// writes nothing.
+// [Settings] describe the engine and the build. The package does no I/O.
 package steps
 
 import (
@@ -19,34 +18,34 @@ import (
 	"github.com/certgraft/certgraft/frontend/internal/graph"
 )
 
-// SecretID is the id of the secret that has the CAs.
+// SecretID is the id of the secret with the CAs.
 const SecretID = "certgraft"
 
-// Where certgraft is in its own image, and where a company's own image has its CAs.
+// Paths of certgraft in its own image, and of the CAs in a company's own image.
 const (
 	Program = "/certgraft"
 	Baked   = "/ca"
 )
 
-// Where the mounts are in a step. The engine takes mount points out of a layer
-// again where it can take out directories above them too, else only what is below
-// /dev leaves nothing.
+// Directories of the mounts in a step. If the engine can remove the directories
+// above mount points from a layer, InRoot leaves no trace. Otherwise only
+// BelowDev leaves none.
 const (
 	InRoot   = "/.certgraft"
 	BelowDev = "/dev/.certgraft"
 )
 
-// Settings say what is put in front of a step.
+// Settings describe what to put in front of a step.
 type Settings struct {
 	Own     *graph.Graph // certgraft's own image, on any platform
 	At      string       // the directory of the mounts: [InRoot] or [BelowDev]
-	Baked   bool         // the own image has CAs in [Baked]
+	Baked   bool         // the image has CAs in [Baked]
 	Sources []string     // named sources, read offline
 	Mode    string       // "", "env" or "in-root", as CERTGRAFT_MODE
 }
 
-// Trust edits each step that has a network and runs on Linux. It returns how many
-// steps it left as they are since they run on Windows.
+// Trust edits each step that has a network and runs on Linux. It returns the
+// number of unedited Windows steps.
 func (s Settings) Trust(g *graph.Graph) (windows int, err error) {
 	platforms := map[string]*pb.Input{}
 	var steps []step
@@ -79,14 +78,14 @@ type step struct {
 	metadata *pb.OpMetadata
 }
 
-// wrapped reports whether a step has certgraft in front of it already: the result
-// of another build can be a named context of this one.
+// wrapped reports whether a step already has certgraft in front: a named
+// context may be the result of such a build.
 func (s Settings) wrapped(exec *pb.ExecOp) bool {
 	args := exec.GetMeta().GetArgs()
 	return len(args) > 0 && args[0] == s.At+Program
 }
 
-// own returns certgraft's own image for a platform, which it takes into the graph.
+// own adds certgraft's own image for a platform to the graph, and returns it.
 func (s Settings) own(g *graph.Graph, known map[string]*pb.Input, platform *pb.Platform) (*pb.Input, error) {
 	key := platform.String()
 	if known[key] != nil {
@@ -103,7 +102,7 @@ func (s Settings) own(g *graph.Graph, known map[string]*pb.Input, platform *pb.P
 	if err != nil {
 		return nil, err
 	}
-	if image, err = graph.Decode(def); err != nil { // by its new names
+	if image, err = graph.Decode(def); err != nil { // read it again for its new names
 		return nil, err
 	}
 	known[key] = g.Graft(image)
@@ -144,11 +143,11 @@ func (s Settings) secret() string { return s.At + "/ca" }
 
 func (s Settings) baked() string { return s.At + "/baked" }
 
-// runArgs are the arguments up to the "--".
+// runArgs returns the arguments before "--".
 func (s Settings) runArgs() []string {
 	args := []string{s.At + Program, "run", "--optional"}
 	switch s.Mode {
-	case "in-root": // also where the engine keeps a trace
+	case "in-root": // also if the engine keeps mount points in layers
 		args = append(args, "--mode", s.Mode)
 	case "":
 		args = append(args, "--in-root")
@@ -156,7 +155,7 @@ func (s Settings) runArgs() []string {
 	return append(args, s.sources()...)
 }
 
-// sources are the flags and arguments that name the CAs.
+// sources returns the flags and arguments that name the CAs.
 func (s Settings) sources() (args []string) {
 	if len(s.Sources) > 0 {
 		args = append(args, "--offline")
@@ -167,5 +166,5 @@ func (s Settings) sources() (args []string) {
 	return append(append(args, s.Sources...), s.secret())
 }
 
-// describe is a step in the words of a history.
+// describe returns a step in the format of a history.
 func describe(args []string) string { return "RUN " + strings.Join(args, " ") }
