@@ -7,19 +7,19 @@ import (
 	"strings"
 )
 
-// address is what a text that people paste says of a server.
+// address is the part of a pasted text that describes a server.
 type address struct {
-	protocol *Protocol // nil where it is not told
+	protocol *Protocol // nil if the text does not say
 	hosts    []string  // HOST or HOST:PORT, at least one
-	port     string    // of a host that has none
-	service  string    // of the service records that name the hosts, "" where they are named
-	direct   bool      // PostgreSQL's TLS at once
-	secret   bool      // it may hold a password: no error repeats it
+	port     string    // for a host without a port
+	service  string    // the service whose records name the hosts; "" if the text names them
+	direct   bool      // TLS of PostgreSQL without SSLRequest
+	secret   bool      // the text may hold a password, so no error repeats it
 }
 
-// readAddress reads an address in one of the forms in which programs take it: URLs,
-// of JDBC and of SQLAlchemy too, the connection strings of libpq, ODBC, ADO.NET,
-// go-sql-driver and StackExchange.Redis, lists of brokers, and HOST[:PORT][/PATH].
+// readAddress reads an address in one of the forms that programs accept: URLs,
+// also of JDBC and SQLAlchemy; the connection strings of libpq, ODBC, ADO.NET,
+// go-sql-driver and StackExchange.Redis; lists of brokers; and HOST[:PORT][/PATH].
 func readAddress(arg string) (address, error) {
 	arg = strings.Trim(strings.TrimSpace(arg), `"'`)
 	arg = strings.TrimPrefix(arg, "jdbc:")
@@ -39,7 +39,7 @@ func readAddress(arg string) (address, error) {
 	return a, nil
 }
 
-// setHosts takes the hosts of a list behind which a path may stand.
+// setHosts takes the hosts of a list. A path may follow the list.
 func (a *address) setHosts(list string) {
 	list, _, _ = strings.Cut(list, "/")
 	for host := range strings.SplitSeq(list, ",") {
@@ -49,7 +49,7 @@ func (a *address) setHosts(list string) {
 	}
 }
 
-// readURL reads what follows the scheme of a URL. A password may hold anything.
+// readURL reads a URL after its scheme. A password may hold any character.
 func readURL(scheme, rest string) (address, error) {
 	a := address{secret: true}
 	name := strings.ToLower(scheme)
@@ -62,7 +62,7 @@ func readURL(scheme, rest string) (address, error) {
 	if a.protocol == nil {
 		return a, fmt.Errorf("no protocol for %s URLs: name it with --starttls, one of %s", quote(scheme), strings.Join(ProtocolNames(), ", "))
 	}
-	if at := strings.LastIndexByte(rest, '@'); at >= 0 && a.protocol != protocols[0] { // of https it may be of the path
+	if at := strings.LastIndexByte(rest, '@'); at >= 0 && a.protocol != protocols[0] { // in a URL of https the @ may belong to the path
 		rest = rest[at+1:]
 	}
 	rest, options, _ := strings.Cut(rest, ";") // jdbc:sqlserver://host:1433;encrypt=true
@@ -84,7 +84,7 @@ func readURL(scheme, rest string) (address, error) {
 	return a, nil
 }
 
-// readPairs reads a connection string of names and values.
+// readPairs reads a connection string of pairs NAME=VALUE.
 func readPairs(arg string) (address, error) {
 	a := address{secret: true}
 	if first, rest, _ := strings.Cut(arg, ","); !strings.Contains(first, "=") && !strings.ContainsAny(first, "; ") {
@@ -105,8 +105,8 @@ func readPairs(arg string) (address, error) {
 	return a, a.readADO(cutPairs(arg, ";"))
 }
 
-// readADO reads the pairs of ADO.NET and of ODBC: those of SQL Server, unless a name
-// or a port tells otherwise.
+// readADO reads the pairs of ADO.NET or ODBC. They belong to SQL Server unless a
+// name or a port says otherwise.
 func (a *address) readADO(pairs map[string]string) error {
 	server := ""
 	for _, name := range []string{"server", "data source", "host", "address", "addr", "network address", "servername"} {
@@ -133,7 +133,7 @@ func (a *address) readADO(pairs map[string]string) error {
 	return nil
 }
 
-// cutPairs returns the pairs of NAME=VALUE in text, by lower-case name.
+// cutPairs returns the pairs NAME=VALUE of text, by lower-case name.
 func cutPairs(text, separator string) map[string]string {
 	pairs := map[string]string{}
 	for pair := range strings.SplitSeq(text, separator) {
@@ -144,8 +144,8 @@ func cutPairs(text, separator string) map[string]string {
 	return pairs
 }
 
-// libpqPairs returns the pairs of a connection string of libpq (its manual, 34.1.1.1):
-// spaces between them, quotes around a value with spaces in it.
+// libpqPairs returns the pairs of a connection string of libpq (its manual,
+// 34.1.1.1). Spaces separate pairs, and quotes surround a value with spaces.
 func libpqPairs(text string) map[string]string {
 	pairs := map[string]string{}
 	for text != "" {

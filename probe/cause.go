@@ -7,47 +7,47 @@ import (
 	"unicode/utf8"
 )
 
-// Cause names what is wrong, for programs. People read [Fault.Text].
+// Cause names a fault for programs. People read [Fault.Text].
 type Cause string
 
-// Causes that leave it open whether the server would be trusted.
+// Causes without a verdict: whether the server would be trusted stays open.
 const (
-	NameUnresolved Cause = "name-unresolved" // no address for the name
+	NameUnresolved Cause = "name-unresolved" // the name has no address
 	PortClosed     Cause = "port-closed"     // refused, unreachable or silent
-	ProxyRefused   Cause = "proxy"           // the proxy makes no connection
-	Hangs          Cause = "hangs"           // the server says nothing
-	Closes         Cause = "closes"          // the server hangs up before the certificate
-	Garbage        Cause = "garbage"         // neither the protocol nor TLS
-	TLSFails       Cause = "tls-fails"       // no handshake
-	Unchecked      Cause = "unchecked"       // a signature of a kind that is not known here
-	NoStore        Cause = "no-store"        // there is neither OpenSSL nor a bundle to judge by
+	ProxyRefused   Cause = "proxy"           // the proxy refuses the connection
+	Hangs          Cause = "hangs"           // the server sends nothing
+	Closes         Cause = "closes"          // the server closes the connection before its certificate
+	Garbage        Cause = "garbage"         // the answer is neither the protocol nor TLS
+	TLSFails       Cause = "tls-fails"       // the handshake fails
+	Unchecked      Cause = "unchecked"       // a signature of a kind that certgraft cannot check
+	NoStore        Cause = "no-store"        // neither OpenSSL nor a bundle exists to judge by
 )
 
-// Causes that are a verdict against the server.
+// Causes with a verdict against the server.
 const (
 	NoTLS               Cause = "no-tls"
 	TLSTooOld           Cause = "tls-too-old" // older than 1.2
 	SelfSigned          Cause = "self-signed"
-	UntrustedRoot       Cause = "untrusted-root" // the server sent its root, which is not trusted
+	UntrustedRoot       Cause = "untrusted-root" // the server sent its root, which the reader does not trust
 	UnknownIssuer       Cause = "unknown-issuer"
 	MissingIntermediate Cause = "missing-intermediate"
-	PartialChain        Cause = "partial-chain" // trusted is an intermediate without its root
-	Impostor            Cause = "impostor"      // the name of a known CA, another key
-	Interception        Cause = "interception"  // issued by something that opens TLS on the way
+	PartialChain        Cause = "partial-chain" // the reader trusts an intermediate without its root
+	Impostor            Cause = "impostor"      // the name of a known CA with another key
+	Interception        Cause = "interception"  // a product issued it that opens TLS on the way
 	BadSignature        Cause = "bad-signature"
 	Unreadable          Cause = "unreadable" // a certificate that OpenSSL cannot read
 	Expired             Cause = "expired"
 	NotYetValid         Cause = "not-yet-valid"
-	ClockOff            Cause = "clock" // this machine's date is impossible
+	ClockOff            Cause = "clock" // the date of this machine is impossible
 	WrongPurpose        Cause = "purpose"
-	Weak                Cause = "weak" // below OpenSSL's level 2
+	Weak                Cause = "weak" // below level 2 of OpenSSL
 	WrongName           Cause = "wrong-name"
-	DamagedStore        Cause = "damaged-store" // the reader loses its store to damage
-	Placeholder         Cause = "placeholder"   // a proxy has no certificate for the host, and shows one of its own
-	Distrusted          Cause = "distrusted"    // the chain leads through a CA that nobody should trust
+	DamagedStore        Cause = "damaged-store" // damage makes the reader lose its store
+	Placeholder         Cause = "placeholder"   // a proxy without a certificate for the host shows its own
+	Distrusted          Cause = "distrusted"    // the chain leads through a distrusted CA
 )
 
-// against reports whether the cause is a verdict rather than the lack of one.
+// against reports whether the cause is a verdict against the server.
 func (c Cause) against() bool {
 	switch c {
 	case NameUnresolved, PortClosed, ProxyRefused, Hangs, Closes, Garbage, TLSFails, Unchecked, NoStore:
@@ -56,20 +56,20 @@ func (c Cause) against() bool {
 	return true
 }
 
-// Fault is one thing that is wrong, in words.
+// Fault is one fault in words.
 type Fault struct {
 	Cause Cause  `json:"cause"`
 	Text  string `json:"text"`
 	Cure  string `json:"cure"`
 }
 
-// withoutTLS is the error of a server that speaks its protocol and offers no
-// TLS in it.
+// withoutTLS is the error for a server that speaks its protocol and does not offer
+// TLS.
 type withoutTLS struct{ answer string }
 
 func (e withoutTLS) Error() string { return e.answer }
 
-// nonsense is the error of a server that does not speak the protocol.
+// nonsense is the error for a server that does not speak the protocol.
 type nonsense struct{ answer string }
 
 func (e nonsense) Error() string { return e.answer }
@@ -79,7 +79,7 @@ func isWithoutTLS(err error) bool {
 	return ok
 }
 
-// quote makes what a server said fit to print: on one line, and not too long.
+// quote makes text of a server printable: one line of limited length.
 func quote(s string) string {
 	const most = 60
 	s = strings.TrimRight(s, "\r\n")

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// startPostgres sends SSLRequest ("Message Flow" in PostgreSQL's documentation
-// of its protocol). The answer is one byte.
+// startPostgres sends SSLRequest (documentation of PostgreSQL's protocol, "Message
+// Flow"). The answer is one byte.
 func startPostgres(w *wire) error {
 	if err := w.send("\x00\x00\x00\x08\x04\xd2\x16\x2f"); err != nil {
 		return err
@@ -27,8 +27,8 @@ func startPostgres(w *wire) error {
 	return nonsense{fmt.Sprintf("it answers %s to SSLRequest: PostgreSQL says S or N", quote(string(answer)))}
 }
 
-// postgresError reads the ErrorResponse of a server that does not even look at
-// the request: it is full, or shutting down.
+// postgresError reads the ErrorResponse of a server that is full or shuts down.
+// Such a server does not read the request.
 func postgresError(w *wire) error {
 	head, err := w.take(4)
 	if err != nil {
@@ -50,7 +50,7 @@ func postgresError(w *wire) error {
 	return nonsense{"PostgreSQL takes no connection, and does not say why"}
 }
 
-// Capabilities of MySQL's protocol ("Capabilities Flags" in its documentation).
+// Capabilities of MySQL's protocol (its documentation, "Capabilities Flags").
 const (
 	mysqlProtocol41 = 1 << 9
 	mysqlSSL        = 1 << 11
@@ -58,8 +58,8 @@ const (
 	mysqlPluginAuth = 1 << 19
 )
 
-// startMySQL reads the handshake of MySQL or MariaDB and answers with
-// SSLRequest ("Connection Phase" in MySQL's documentation of its protocol).
+// startMySQL reads the handshake of MySQL or MariaDB and answers with SSLRequest
+// (documentation of MySQL's protocol, "Connection Phase").
 func startMySQL(w *wire) error {
 	head, err := w.take(4)
 	if err != nil {
@@ -103,7 +103,7 @@ func mysqlOffers(body []byte) error {
 	return nil
 }
 
-// helloRedis greets without TLS; a server that wants a password answers too.
+// helloRedis greets without TLS. A server that wants a password answers too.
 func helloRedis(w *wire) (bool, error) {
 	if err := w.send("PING\r\n"); err != nil {
 		return false, err
@@ -116,7 +116,7 @@ func helloRedis(w *wire) (bool, error) {
 }
 
 // helloAMQP sends the protocol header of AMQP 0-9-1. A broker answers with the
-// frame Connection.Start, or with the header of the version that it speaks.
+// frame Connection.Start, or with the header of its own version.
 func helloAMQP(w *wire) (bool, error) {
 	if err := w.send("AMQP\x00\x00\x09\x01"); err != nil {
 		return false, err
@@ -128,8 +128,8 @@ func helloAMQP(w *wire) (bool, error) {
 	return string(head) == "AMQP" || bytes.Equal(head[:3], []byte{1, 0, 0}), nil
 }
 
-// helloMQTT sends CONNECT of MQTT 3.1.1, without a name. A broker answers with
-// CONNACK, whatever it decides.
+// helloMQTT sends CONNECT of MQTT 3.1.1 without a client name. A broker answers
+// with CONNACK, even to refuse.
 func helloMQTT(w *wire) (bool, error) {
 	if err := w.send("\x10\x0c\x00\x04MQTT\x04\x02\x00\x0a\x00\x00"); err != nil {
 		return false, err
@@ -141,14 +141,15 @@ func helloMQTT(w *wire) (bool, error) {
 	return head[0] == 0x20 && head[1] >= 2, nil
 }
 
-// helloMongo sends the command hello as OP_MSG, MongoDB's message of opcode 2013.
+// helloMongo sends the command hello as OP_MSG, the message of MongoDB with opcode
+// 2013.
 func helloMongo(w *wire) (bool, error) {
 	const message = 2013
 	document := "\x10hello\x00\x01\x00\x00\x00\x02$db\x00\x06\x00\x00\x00admin\x00\x00"
 	body := binary.LittleEndian.AppendUint32([]byte{0, 0, 0, 0, 0}, uint32(4+len(document)))
 	body = append(body, document...)
 	head := binary.LittleEndian.AppendUint32(nil, uint32(16+len(body)))
-	for _, field := range []uint32{1, 0, message} { // request, the one it answers, opcode
+	for _, field := range []uint32{1, 0, message} { // number of the request, number of the answered request, opcode
 		head = binary.LittleEndian.AppendUint32(head, field)
 	}
 	if err := w.send(string(head) + string(body)); err != nil {

@@ -31,8 +31,7 @@ func (o Options) dial(ctx context.Context, address string) (net.Conn, error) {
 	return (&net.Dialer{}).DialContext(ctx, o.network(), address)
 }
 
-// open resolves the name and opens a connection, by way of the proxy if there
-// is one.
+// open resolves the name and opens a connection, through the proxy if one is set.
 func (s *Session) open(ctx context.Context, opt Options) (*conn, error) {
 	host, port := s.Target.Host, strconv.Itoa(int(s.Target.Port))
 	if opt.Proxy != nil {
@@ -64,7 +63,7 @@ func proxyPort(u *url.URL) string {
 	return "80"
 }
 
-// resolve finds the addresses of a name, or takes one as it is.
+// resolve finds the addresses of a name. It returns an address unchanged.
 func (s *Session) resolve(ctx context.Context, opt Options, host string) ([]string, error) {
 	if address, err := netip.ParseAddr(host); err == nil {
 		s.done("resolve", host+" is an address")
@@ -78,7 +77,7 @@ func (s *Session) resolve(ctx context.Context, opt Options, host string) ([]stri
 		return nil, errors.Join(errors.New(f.Text), err)
 	}
 	var addresses []string
-	for _, a := range found { // /etc/hosts may have one several times
+	for _, a := range found { // /etc/hosts may repeat an address
 		if address := a.Unmap().String(); !slices.Contains(addresses, address) {
 			addresses = append(addresses, address)
 		}
@@ -99,7 +98,7 @@ func resolveReason(err error) string {
 	return ""
 }
 
-// connect tries the addresses in turn, each for its share of the time left.
+// connect tries the addresses in turn. Each gets its share of the remaining time.
 func (s *Session) connect(ctx context.Context, opt Options, addresses []string, port string) (net.Conn, error) {
 	var failed []string
 	var last error
@@ -153,7 +152,7 @@ func isTimeout(err error) bool {
 
 const proxyCure = "check the proxy, or go without it: --proxy none"
 
-// throughProxy has an HTTP proxy connect to the target (RFC 9110, section 9.3.6).
+// throughProxy lets an HTTP proxy connect to the target (RFC 9110, section 9.3.6).
 func (s *Session) throughProxy(ctx context.Context, c *conn, proxy *url.URL) error {
 	defer within(ctx, c)()
 	request := fmt.Sprintf("CONNECT %s HTTP/1.1\r\nHost: %s\r\n", s.Target, s.Target)
@@ -180,8 +179,8 @@ func (s *Session) throughProxy(ctx context.Context, c *conn, proxy *url.URL) err
 	return errors.New(f.Text)
 }
 
-// connectThrough sends the request and reads the answer's head, line by line so
-// that nothing behind it is lost.
+// connectThrough sends the request and reads the head of the answer. It reads line
+// by line and loses no byte after the head.
 func connectThrough(c *conn, request string) (status int, err error) {
 	w := c.wire("")
 	if err := w.send(request); err != nil {
@@ -206,11 +205,11 @@ func connectThrough(c *conn, request string) (status int, err error) {
 	return status, nil
 }
 
-// within makes reads and writes of c end with ctx, until the function that it
-// returns is called.
+// within ends reads and writes of c when ctx ends. It stops when the returned
+// function is called.
 func within(ctx context.Context, c net.Conn) func() {
 	if deadline, ok := ctx.Deadline(); ok {
-		_ = c.SetDeadline(deadline) // where it is not supported, ctx still closes
+		_ = c.SetDeadline(deadline) // without deadlines ctx still closes the connection
 	}
 	stop := context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Unix(1, 0)) })
 	return func() { stop() }

@@ -34,8 +34,8 @@ func startLDAP(w *wire) error {
 	return nil
 }
 
-// ldapMessage reads the contents of one LDAPMessage, whose length may be in
-// BER's longer forms.
+// ldapMessage reads the contents of one LDAPMessage. Its length may have the
+// longer forms of BER.
 func ldapMessage(w *wire) (cryptobyte.String, error) {
 	head, err := w.take(2)
 	if err != nil {
@@ -65,12 +65,12 @@ const (
 	xmppTLS    = "urn:ietf:params:xml:ns:xmpp-tls"
 )
 
-// startXMPP opens a stream, looks for starttls among its features and asks for
-// it (RFC 6120, section 5).
+// startXMPP opens a stream, finds starttls among its features and asks for it (RFC
+// 6120, section 5).
 func startXMPP(namespace string) func(*wire) error {
 	return func(w *wire) error {
 		var to strings.Builder
-		_ = xml.EscapeText(&to, []byte(w.host)) // a builder takes everything
+		_ = xml.EscapeText(&to, []byte(w.host)) // a builder accepts all text
 		open := fmt.Sprintf("<?xml version='1.0'?><stream:stream to='%s' version='1.0' xmlns='%s' xmlns:stream='%s'>", &to, namespace, xmppStream)
 		if err := w.send(open); err != nil {
 			return err
@@ -91,14 +91,14 @@ func startXMPP(namespace string) func(*wire) error {
 		case err != nil:
 			return err
 		case answer.Name == xml.Name{Space: xmppTLS, Local: "proceed"}:
-			return d.Skip() // to the end of the element, and no further
+			return d.Skip() // up to the end of the element, and no further
 		}
 		return withoutTLS{"the XMPP server refuses starttls: it answers " + quote(answer.Name.Local)}
 	}
 }
 
-// xmppOffered reads up to the features of the stream and reports whether
-// starttls is one.
+// xmppOffered reads the features of the stream, and reports whether they contain
+// starttls.
 func xmppOffered(d *xml.Decoder) (bool, error) {
 	for {
 		element, err := xmppElement(d)
@@ -122,8 +122,8 @@ func xmppOffered(d *xml.Decoder) (bool, error) {
 	}
 }
 
-// xmppRefusal reads a stream error (RFC 6120, section 4.9): the server has
-// not the host that it is asked for, say.
+// xmppRefusal reads a stream error (RFC 6120, section 4.9). One reason is a host
+// that the server does not have.
 func xmppRefusal(d *xml.Decoder, element xml.StartElement) error {
 	var stream struct {
 		Conditions []struct {
@@ -145,7 +145,7 @@ func xmppRefusal(d *xml.Decoder, element xml.StartElement) error {
 	return nonsense{"the XMPP server wants no stream: " + quote(strings.Join(words, ": ")) + "; the host that it is asked for is the one of --servername"}
 }
 
-// xmppElement reads up to the start of the next element.
+// xmppElement reads to the start of the next element.
 func xmppElement(d *xml.Decoder) (xml.StartElement, error) {
 	for {
 		token, err := d.Token()
@@ -161,7 +161,7 @@ func xmppElement(d *xml.Decoder) (xml.StartElement, error) {
 	}
 }
 
-// xmppError tells what is not XML from what is no answer at all.
+// xmppError distinguishes text that is not XML from a missing answer.
 func xmppError(err error) error {
 	if _, ok := errors.AsType[*xml.SyntaxError](err); ok && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return nonsense{"it does not speak XMPP: " + quote(err.Error())}
@@ -169,8 +169,8 @@ func xmppError(err error) error {
 	return err
 }
 
-// startNATS reads the line INFO that a NATS server greets with. The client then
-// begins with TLS unasked.
+// startNATS reads the line INFO, the greeting of a NATS server. The client then
+// begins with TLS at once.
 func startNATS(w *wire) error {
 	line, err := w.line()
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/certgraft/certgraft/readers"
 )
 
-// distrust says why a path does not end in a root that is trusted, from what is
-// certain to what is likely.
+// distrust says why a path does not end in a trusted root. It tries the certain
+// explanations first and the likely ones last.
 func (j *judge) distrust(v readers.Verdict, p path) Fault {
 	if f, forged := fault(v, readers.Signature); forged {
 		p = p.upTo(f.At)
@@ -51,14 +51,15 @@ func (j *judge) distrust(v readers.Verdict, p path) Fault {
 	return j.broken(p)
 }
 
-// placeholders are what proxies show that have no certificate for a host.
+// placeholders are the certificates that proxies show when they have none for a
+// host.
 var placeholders = []struct{ name, product string }{
 	{"Kubernetes Ingress Controller Fake Certificate", "ingress-nginx"},
 	{"TRAEFIK DEFAULT CERT", "Traefik"},
 }
 
-// placeholder returns the fault of a server that shows a placeholder: to trust that
-// would cure nothing.
+// placeholder returns the fault of a server that shows a placeholder. To trust the
+// placeholder would cure nothing.
 func (j *judge) placeholder(v readers.Verdict, p path) *Fault {
 	for _, known := range placeholders {
 		if !v.Trusted && slices.Contains(p.leaf().CommonNames(), known.name) {
@@ -69,7 +70,7 @@ func (j *judge) placeholder(v readers.Verdict, p path) *Fault {
 	return nil
 }
 
-// known is a path whose issuer is in the catalogue.
+// known is the fault of a path whose issuer is in the catalogue.
 func (j *judge) known(p path, m *match) Fault {
 	in := "the bundle " + m.bundles[0]
 	if len(m.bundles) > 1 {
@@ -86,13 +87,14 @@ func (j *judge) known(p path, m *match) Fault {
 	return Fault{cause, text, j.Install + " " + m.bundles[0]}
 }
 
-// impostor is a path that names a CA of the catalogue without its signature.
+// impostor is the fault of a path that names a CA of the catalogue and does not
+// have its signature.
 func (j *judge) impostor(p path, bundles []string) Fault {
 	return Fault{Impostor, fmt.Sprintf("signed by a CA that calls itself %s, as one in the bundle %s is called, but with another key: it is not that one", p.top().IssuerName(), strings.Join(bundles, ", ")),
 		"do not install it unless those who run the server vouch for it: either they made a CA of that name, or someone pretends to be the server"}
 }
 
-// upTo cuts a path off behind a certificate.
+// upTo returns the path up to and including a certificate.
 func (p path) upTo(last *certs.Certificate) path {
 	for i, l := range p.links {
 		if l.Certificate == last {
@@ -102,8 +104,8 @@ func (p path) upTo(last *certs.Certificate) path {
 	return p
 }
 
-// selfSigned is a server that is its own CA. There are readers that refuse those whatever
-// they trust.
+// selfSigned is the fault of a server that is its own CA. Some readers refuse such
+// servers even if they trust the certificate.
 func (j *judge) selfSigned(v readers.Verdict, p path) Fault {
 	if f, ok := fault(v, readers.SelfSigned); ok && j.trust.Has(p.leaf().Fingerprint()) {
 		return Fault{SelfSigned, f.Text + ", which " + j.Reader.Title + " refuses", f.Cure}
@@ -112,8 +114,8 @@ func (j *judge) selfSigned(v readers.Verdict, p path) Fault {
 		"give the server a certificate of a CA; or get its certificate by another way than this connection, and: " + j.Install + " ./SERVER.pem"}
 }
 
-// signedByNobody reports whether the chain breaks off though a certificate with
-// the issuer's name is there.
+// signedByNobody reports whether the chain ends early although a certificate with
+// the name of the issuer is present.
 func (j *judge) signedByNobody(p path) bool {
 	if p.complete() {
 		return false
@@ -128,7 +130,7 @@ func (j *judge) signedByNobody(p path) bool {
 	})
 }
 
-// broken is a path whose last issuer nobody has.
+// broken is the fault of a path whose last issuer is unknown.
 func (j *judge) broken(p path) Fault {
 	top := p.top()
 	if j.intermediateMissing(p) {
@@ -142,10 +144,11 @@ func (j *judge) broken(p path) Fault {
 		fmt.Sprintf("if it is a root, get it from those who run the server and install it: %s ./ROOT.pem; if it is an intermediate, the server has to send it", j.Install)}
 }
 
-// intermediateMissing looks for a sign that the issuer that is not there is no
-// root: the key id names an issuer of the issuer, the server sends what would
-// come above it, the server's certificate says where to fetch it, or it is called
-// an intermediate. What a CA's certificate says where to fetch is mostly a root.
+// intermediateMissing looks for signs that the missing issuer is an intermediate.
+// There are four: the key id names an issuer of the issuer; the server sends a
+// root, which belongs above the issuer; the server's certificate has an address of
+// the issuer; the name of the issuer contains a word for intermediates. An address
+// in the certificate of a CA is no sign, because it mostly leads to a root.
 func (j *judge) intermediateMissing(p path) bool {
 	top := p.top()
 	if top.authorityIssuer != nil && !bytes.Equal(top.authorityIssuer, issuerDER(top.Certificate)) {
@@ -168,7 +171,7 @@ func (j *judge) intermediateMissing(p path) bool {
 	return false
 }
 
-// issuerDER returns the encoding of the issuer's name.
+// issuerDER returns the name of the issuer as DER.
 func issuerDER(c *certs.Certificate) []byte {
 	if parsed := c.X509(); parsed != nil {
 		return parsed.RawIssuer

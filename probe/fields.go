@@ -10,8 +10,8 @@ import (
 	"github.com/certgraft/certgraft/internal/signed"
 )
 
-// path is the chain that the reader looked at, leaf first. The last is a root, or the
-// place where the chain breaks off.
+// path is the chain that the reader judged, leaf first. Its last certificate is a
+// root, or the place where the chain ends early.
 type path struct {
 	links []*link
 }
@@ -27,13 +27,13 @@ func (p path) leaf() *link    { return p.links[0] }
 func (p path) top() *link     { return p.links[len(p.links)-1] }
 func (p path) complete() bool { return p.top().SelfSigned() }
 
-// link is a certificate as a member of a chain, with the fields that tell where its
-// issuer is to be found.
+// link is a certificate in a chain, with the fields that say where its issuer is
+// found.
 type link struct {
 	signed.Link
 
-	authorityIssuer []byte   // DER of the name of the issuer's issuer, or nil
-	caIssuers       []string // where the issuer's certificate could be fetched
+	authorityIssuer []byte   // DER of the name of the issuer's issuer; may be nil
+	caIssuers       []string // addresses of the issuer's certificate
 }
 
 func newLink(c *certs.Certificate) *link {
@@ -62,8 +62,8 @@ func (l *link) readAuthorityKeyID(value cryptobyte.String) {
 	}
 }
 
-// readInformationAccess reads where the issuer's certificate is (RFC 5280,
-// section 4.2.2.1). It is named and never fetched.
+// readInformationAccess reads the addresses of the issuer's certificate (RFC 5280,
+// section 4.2.2.1). certgraft names an address and never fetches from it.
 func (l *link) readInformationAccess(value cryptobyte.String) {
 	const caIssuers = "\x2b\x06\x01\x05\x05\x07\x30\x02"
 	var list, description, oid, place cryptobyte.String

@@ -17,8 +17,8 @@ import (
 	"github.com/certgraft/certgraft/certs"
 )
 
-// Connect opens a connection to t, asks for TLS in the protocol's way and makes
-// the handshake. What goes wrong is in the steps of the session.
+// Connect opens a connection to t, asks for TLS in the way of the protocol, and
+// makes the handshake. Failures are in the steps of the session.
 func Connect(ctx context.Context, t Target, opt Options) *Session {
 	if opt.Timeout <= 0 {
 		opt.Timeout = defaultTimeout
@@ -34,7 +34,7 @@ func Connect(ctx context.Context, t Target, opt Options) *Session {
 		if err != nil {
 			s.odd = append(s.odd, fmt.Sprintf("certificate %d cannot be read: %v", i+1, err))
 			if i == 0 {
-				break // a chain without its leaf says nothing
+				break // a chain without its leaf has no meaning
 			}
 			continue
 		}
@@ -44,19 +44,20 @@ func Connect(ctx context.Context, t Target, opt Options) *Session {
 }
 
 // attempt makes one connection. It returns an error only if the handshake failed
-// over something that crypto/tls does not support, a certificate say.
+// because of a feature that crypto/tls does not support, for example in a
+// certificate.
 func (s *Session) attempt(ctx context.Context, opt Options, highest uint16) error {
 	c, err := s.open(ctx, opt)
 	if err != nil {
-		return nil //nolint:nilerr // it is a step of the session
+		return nil //nolint:nilerr // the failure is a step of the session
 	}
 	defer func() { _ = c.Close() }()
 	defer within(ctx, c)()
 	if !s.offer(c) {
 		return nil
 	}
-	// A server that waits for another protocol's greeting hangs; what it speaks
-	// is found out in the other half of the time.
+	// A server hangs if it waits for the greeting of another protocol. The
+	// handshake gets half of the time, and the greeting the other half.
 	handshake, cancel := ctx, func() {}
 	if deadline, ok := ctx.Deadline(); ok && s.Target.Protocol.hello != nil {
 		handshake, cancel = context.WithTimeout(ctx, time.Until(deadline)/2)
@@ -76,8 +77,8 @@ func (s *Session) attempt(ctx context.Context, opt Options, highest uint16) erro
 	return nil
 }
 
-// attemptOlder makes the handshake once more with TLS 1.2, in which the
-// certificates travel in the clear: what crypto/tls does not read is read here.
+// attemptOlder repeats the handshake with TLS 1.2, which does not encrypt the
+// certificates. certgraft then reads a certificate that crypto/tls does not read.
 func (s *Session) attemptOlder(ctx context.Context, opt Options, why error) {
 	older := &Session{Target: s.Target}
 	if err := older.attempt(ctx, opt, tls.VersionTLS12); err != nil || older.Raw == nil {
@@ -87,7 +88,7 @@ func (s *Session) attemptOlder(ctx context.Context, opt Options, why error) {
 	*s = *older
 }
 
-// offer asks for TLS where the protocol has to be asked.
+// offer asks for TLS if the protocol requires it.
 func (s *Session) offer(c *conn) bool {
 	p := s.Target.Protocol
 	if p.start == nil {
@@ -106,7 +107,7 @@ func (s *Session) offer(c *conn) bool {
 	return false
 }
 
-// plainFault says why there is no agreement on TLS.
+// plainFault says why the server did not agree to TLS.
 func (s *Session) plainFault(err error) *Fault {
 	p := s.Target.Protocol
 	garbage, isNonsense := errors.AsType[nonsense](err)
@@ -128,20 +129,20 @@ func isClosed(err error) bool {
 		errors.Is(err, net.ErrClosed) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
-// recorder keeps what is read, up to a bound.
+// recorder keeps the bytes that are read, up to a limit.
 type recorder struct {
 	net.Conn
 	heard []byte
 }
 
-// Read reads and keeps.
+// Read reads and keeps bytes.
 func (r *recorder) Read(p []byte) (int, error) {
 	n, err := r.Conn.Read(p)
 	r.heard = append(r.heard, p[:min(n, max(0, 1<<20-len(r.heard)))]...)
 	return n, err
 }
 
-// handshake makes the handshake, and takes down what the server sent.
+// handshake makes the handshake and keeps the certificates of the server.
 func (s *Session) handshake(ctx context.Context, c *conn, highest uint16) (heard []byte, err error) {
 	var plain net.Conn = c
 	if s.Target.Protocol.frame != nil {
@@ -152,7 +153,7 @@ func (s *Session) handshake(ctx context.Context, c *conn, highest uint16) (heard
 	client := tls.Client(tap, &tls.Config{
 		ServerName:         s.Target.sni(),
 		NextProtos:         s.Target.Protocol.alpn,
-		InsecureSkipVerify: true, // to judge what is sent; nothing is said afterwards
+		InsecureSkipVerify: true, // the certificate is only judged, and no data is sent afterwards
 		MinVersion:         tls.VersionTLS10,
 		MaxVersion:         highest,
 		CipherSuites:       everyCipher(),
@@ -180,9 +181,9 @@ func (s *Session) handshake(ctx context.Context, c *conn, highest uint16) (heard
 	return tap.heard, err
 }
 
-// overhear takes the certificates out of a handshake that crypto/tls gave up
-// over them. Where it is the server that stopped, they are worth nothing: it has
-// not shown that it has the key.
+// overhear takes the certificates from a handshake that crypto/tls gave up because
+// of them. If the server ended the handshake, the certificates prove nothing,
+// because the server has not shown that it has the key.
 func (s *Session) overhear(heard []byte, asked bool, err error) {
 	if !failedHere(err) {
 		return
@@ -193,9 +194,9 @@ func (s *Session) overhear(heard []byte, asked bool, err error) {
 	}
 }
 
-// unfinished decides what a handshake is worth that failed behind the
-// certificates: if it was this side that gave up, and trying an older TLS did
-// not help, they are judged all the same.
+// unfinished handles a handshake that failed after the certificates. If this side
+// gave up, and an older TLS did not help, the certificates are judged all the
+// same.
 func (s *Session) unfinished(highest uint16, err error) {
 	if !failedHere(err) || highest > tls.VersionTLS12 {
 		s.Raw = nil
@@ -219,7 +220,7 @@ func cipherName(cipher uint16, err error) string {
 	return tls.CipherSuiteName(cipher)
 }
 
-// judgeTLS adds the step of a handshake that brought certificates.
+// judgeTLS adds the step of a handshake that gave certificates.
 func (s *Session) judgeTLS(version uint16, err error) {
 	detail := s.TLS.Version
 	if s.TLS.Cipher != "" {
@@ -238,8 +239,8 @@ func (s *Session) judgeTLS(version uint16, err error) {
 	s.done("tls", detail)
 }
 
-// everyCipher is all that crypto/tls can: which are good is not judged by
-// refusing to talk.
+// everyCipher returns all ciphers of crypto/tls. A weak cipher must not end the
+// handshake, because the verdict judges it.
 func everyCipher() []uint16 {
 	var ids []uint16
 	for _, c := range append(tls.CipherSuites(), tls.InsecureCipherSuites()...) {
@@ -248,11 +249,11 @@ func everyCipher() []uint16 {
 	return ids
 }
 
-// failedHere reports whether it was crypto/tls that gave up, over something
-// that it does not support.
+// failedHere reports whether crypto/tls gave up because of a feature that it does
+// not support.
 func failedHere(err error) bool {
 	if _, ok := errors.AsType[*net.OpError](err); ok || err == nil {
-		return false // the network, or an alert of the server
+		return false // a failure of the network, or an alert of the server
 	}
 	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
 		return false
@@ -260,7 +261,7 @@ func failedHere(err error) bool {
 	return strings.HasPrefix(err.Error(), "tls: ") && !strings.Contains(err.Error(), "unsupported protocol version")
 }
 
-// handshakeFault says why there are no certificates.
+// handshakeFault says why the handshake gave no certificates.
 func (s *Session) handshakeFault(err error, heard []byte) *Fault {
 	p := s.Target.Protocol
 	alert, isAlert := alertIn(err)
@@ -288,7 +289,8 @@ func (s *Session) handshakeFault(err error, heard []byte) *Fault {
 }
 
 // alertIn returns the alert by which the server ended the handshake. crypto/tls
-// has a type of its own for those, and this one for QUIC: they share the text.
+// has an unexported type for alerts, and AlertError for QUIC. Both have the same
+// text.
 func alertIn(err error) (tls.AlertError, bool) {
 	remote, ok := errors.AsType[*net.OpError](err)
 	if !ok || remote.Op != "remote error" {
@@ -310,7 +312,7 @@ const (
 	alertUnrecognizedName tls.AlertError = 112
 )
 
-// plainServers is how servers that do not begin with TLS begin.
+// plainServers are the first bytes of servers that do not begin with TLS.
 var plainServers = []struct{ prefix, what, cure string }{
 	{"HTTP/", "plain HTTP", "use the port for https, usually 443"},
 	{"220", "SMTP or FTP without TLS", "ask for it: --starttls smtp, or ftp"},
@@ -324,7 +326,7 @@ var plainServers = []struct{ prefix, what, cure string }{
 	{"AMQP", "AMQP without TLS", "use the port for TLS, usually 5671"},
 }
 
-// plainServer says what it is that answers a handshake with something else.
+// plainServer identifies a server that answers a handshake with another protocol.
 func plainServer(heard []byte, p *Protocol) *Fault {
 	for _, known := range plainServers {
 		if strings.HasPrefix(string(heard), known.prefix) {
@@ -337,8 +339,8 @@ func plainServer(heard []byte, p *Protocol) *Fault {
 	return &Fault{Garbage, "the server answers the TLS handshake with " + quote(string(heard[:min(len(heard), 40)])), p.cure}
 }
 
-// speaksPlainly greets a server that made no handshake in its protocol without
-// TLS, and adds the step if it answers.
+// speaksPlainly greets a server without TLS in its protocol, after a handshake
+// failed. If the server answers, speaksPlainly adds the step.
 func (s *Session) speaksPlainly(ctx context.Context, opt Options) bool {
 	p := s.Target.Protocol
 	if p.hello == nil {
@@ -354,13 +356,13 @@ func (s *Session) speaksPlainly(ctx context.Context, opt Options) bool {
 	if err != nil || !plain {
 		return false
 	}
-	s.Steps = s.Steps[:len(s.Steps)-1] // the offer that was none
+	s.Steps = s.Steps[:len(s.Steps)-1] // the offer, which was wrong
 	s.fail("offer", &Fault{NoTLS, "the server speaks " + p.Name + " without TLS on this port", p.cure})
 	return true
 }
 
-// certificatesIn finds the message Certificate in the records of a handshake up
-// to TLS 1.2 (RFC 5246, section 7.4.2), in which it is not encrypted.
+// certificatesIn finds the message Certificate in the records of a handshake. Up
+// to TLS 1.2 the message is not encrypted (RFC 5246, section 7.4.2).
 func certificatesIn(records []byte) [][]byte {
 	const handshake, certificate = 22, 11
 	var messages []byte

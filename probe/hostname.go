@@ -9,8 +9,8 @@ import (
 	"github.com/certgraft/certgraft/readers"
 )
 
-// hosts lists what a certificate is for: addresses as such, so that a DNS name of
-// digits does not look like one.
+// hosts lists the hosts of a certificate. It marks addresses, because a DNS name
+// of digits looks like one.
 func hosts(c *certs.Certificate) string {
 	names, addresses := readers.Hosts(c)
 	var all []string
@@ -35,13 +35,13 @@ func hosts(c *certs.Certificate) string {
 	return strings.Join(all, ", ")
 }
 
-// onlyCommonName reports whether a certificate has its host as common name alone.
+// onlyCommonName reports whether a certificate has its host only as common name.
 func onlyCommonName(c *certs.Certificate, host string) bool {
 	names, addresses := readers.Hosts(c)
 	return len(names)+len(addresses) == 0 && slices.ContainsFunc(c.CommonNames(), func(n string) bool { return strings.EqualFold(n, host) })
 }
 
-// printable leaves a host name as it is and quotes what is none.
+// printable returns a host name unchanged, and quotes other text.
 func printable(name string) string {
 	for _, r := range name {
 		if r <= ' ' || r > '~' {

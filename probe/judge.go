@@ -13,27 +13,27 @@ import (
 	"github.com/certgraft/certgraft/readers"
 )
 
-// Circumstances are what a verdict depends on beside the server.
+// Circumstances are the facts beside the server that a verdict depends on.
 type Circumstances struct {
-	Reader  readers.Reader   // whose rules count; the zero value is OpenSSL in its newest release
-	Trust   *certs.Set       // what the reader loads; the sources of each are the stores that hold it
-	Damage  []readers.Damage // what keeps it from loading more
-	NoStore string           // why there is no store to judge by, "" if there is one
-	Setting string           // what makes a reader without a store read one, "" if an install does
-	Whose   string           // who trusts it, in words: "this system"
+	Reader  readers.Reader   // the reader whose rules count; the zero value is OpenSSL in its newest release
+	Trust   *certs.Set       // the CAs that the reader loads; the sources of each are the stores that hold it
+	Damage  []readers.Damage // why the reader does not load more
+	NoStore string           // why no store to judge by exists, or ""
+	Setting string           // how a reader without a store is made to read one; "" if an install does it
+	Whose   string           // the owner of the trust, in words: "this system"
 	Now     time.Time
-	Clock   string          // what Now was taken from, SOURCE_DATE_EPOCH say; "" is the clock of this machine
-	Built   time.Time       // a moment that is past, if clocks are right
+	Clock   string          // the source of Now, for example SOURCE_DATE_EPOCH; "" means the clock of this machine
+	Built   time.Time       // a moment in the past, if clocks are right
 	Install string          // the command that installs a source, up to its argument
 	Repair  string          // the command that repairs a damaged store
-	Known   iter.Seq[Known] // where issuers that are not trusted are looked for
+	Known   iter.Seq[Known] // certificates among which issuers are searched
 
-	// Distrusted returns why nobody should trust a certificate, "" for most. A chain
-	// through one is refused, whatever the reader says.
+	// Distrusted returns why a certificate is distrusted, or "". A chain through a
+	// distrusted certificate is refused, even if the reader trusts it.
 	Distrusted func(*certs.Certificate) string
 }
 
-// judge is one judgement in the making.
+// judge is one judgement in progress.
 type judge struct {
 	Circumstances
 	session *Session
@@ -42,7 +42,7 @@ type judge struct {
 	faults  []Fault
 }
 
-// Judge says whether a reader with that trust would talk to the server.
+// Judge says whether the reader would trust the server.
 func (s *Session) Judge(c Circumstances) *Report {
 	if c.Trust == nil {
 		c.Trust = &certs.Set{}
@@ -83,7 +83,7 @@ func (j *judge) has(name string) bool {
 	return false
 }
 
-// step adds a step that failed with a fault, or went well.
+// step adds a step. Without a fault the step went well.
 func (j *judge) step(name string, f *Fault, detail string) {
 	if f == nil {
 		j.report.Steps = append(j.report.Steps, Step{Name: name, Outcome: OK, Detail: detail})
@@ -97,8 +97,8 @@ func (j *judge) caveat(format string, args ...any) {
 	j.report.Caveats = append(j.report.Caveats, fmt.Sprintf(format, args...))
 }
 
-// judgeChain adds the steps that the reader decides. Each of its faults belongs to one
-// of them.
+// judgeChain adds the steps that the reader decides. Each fault of the reader
+// belongs to one of them.
 func (j *judge) judgeChain() {
 	v := j.Reader.Judge(j.session.sent, j.trust, j.session.Target.ServerName, j.Now)
 	p := newPath(v.Chain)
@@ -117,7 +117,7 @@ func (j *judge) judgeChain() {
 	j.remark(v, p)
 }
 
-// fault returns the first fault of some causes; ok is false if there is none.
+// fault returns the first fault with one of the causes; ok is false without one.
 func fault(v readers.Verdict, causes ...readers.Cause) (f readers.Fault, ok bool) {
 	for _, f := range append([]readers.Fault{v.Fault}, v.Also...) {
 		if slices.Contains(causes, f.Cause) {
@@ -156,7 +156,7 @@ func (j *judge) judgeTrust(v readers.Verdict, p path) {
 	}
 }
 
-// listed returns the fault of a chain through a CA that nobody should trust.
+// listed returns the fault of a chain through a distrusted CA.
 func (j *judge) listed(p path) *Fault {
 	if j.Distrusted == nil {
 		return nil
@@ -174,8 +174,7 @@ func (j *judge) noStore() *Fault {
 	return &Fault{NoStore, j.NoStore, cmp.Or(j.Setting, install)}
 }
 
-// damaged returns the fault of a store that the reader loses to damage, nil if it
-// loses none.
+// damaged returns the fault of a store that the reader loses to damage, or nil.
 func (j *judge) damaged() *Fault {
 	for _, d := range j.Damage {
 		if d.All && d.Line > 0 {
@@ -195,8 +194,8 @@ func (j *judge) countSent(p path) int {
 	return n
 }
 
-// remark adds what others make of the chain, where that is no matter of what is
-// installed.
+// remark adds the judgements of other programs that do not depend on the installed
+// CAs.
 func (j *judge) remark(v readers.Verdict, p path) {
 	for _, l := range p.links {
 		if quirk := l.Quirk(); quirk != "" {
@@ -222,7 +221,7 @@ func (j *judge) remark(v readers.Verdict, p path) {
 	}
 }
 
-// counted returns n and the noun that goes with it.
+// counted returns n and the noun in its right form.
 func counted(n int, one string) string {
 	if n == 1 {
 		return "1 " + one
@@ -230,7 +229,7 @@ func counted(n int, one string) string {
 	return fmt.Sprintf("%d %ss", n, one)
 }
 
-// refusing names the readers that refuse for a cause what this one trusts.
+// refusing names the readers that refuse the server for this cause.
 func (j *judge) refusing(cause readers.Cause) (titles []string) {
 	for _, r := range readers.All() {
 		if v := r.Judge(j.session.sent, j.trust, j.session.Target.ServerName, j.Now); v.Cause == cause {

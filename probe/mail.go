@@ -5,8 +5,9 @@ import (
 	"strings"
 )
 
-// reply reads an answer of SMTP (RFC 5321, section 4.2) or FTP (RFC 959,
-// section 4.2): lines that start with one code, the last with a space behind it.
+// reply reads an answer of SMTP (RFC 5321, section 4.2) or FTP (RFC 959, section
+// 4.2). All lines start with one code, and in the last line a space follows the
+// code.
 func (w *wire) reply(protocol string) (code string, lines []string, err error) {
 	for {
 		line, err := w.line()
@@ -38,7 +39,7 @@ func isCode(line string) bool {
 		line[2] >= '0' && line[2] <= '9' && (len(line) == 3 || line[3] == ' ' || line[3] == '-')
 }
 
-// startSMTP asks for TLS as RFC 3207 has it.
+// startSMTP asks for TLS (RFC 3207).
 func startSMTP(w *wire) error {
 	code, lines, err := w.reply("SMTP")
 	switch {
@@ -72,7 +73,7 @@ func startSMTP(w *wire) error {
 	return nil
 }
 
-// startFTP asks for TLS as RFC 4217 has it.
+// startFTP asks for TLS (RFC 4217).
 func startFTP(w *wire) error {
 	code, lines, err := w.reply("FTP")
 	switch {
@@ -93,7 +94,7 @@ func startFTP(w *wire) error {
 	return nil
 }
 
-// startIMAP asks for TLS as RFC 9051, section 6.2.1, has it.
+// startIMAP asks for TLS (RFC 9051, section 6.2.1).
 func startIMAP(w *wire) error {
 	greeting, err := w.line()
 	switch {
@@ -122,7 +123,7 @@ func startIMAP(w *wire) error {
 	}
 }
 
-// startPOP3 asks for TLS as RFC 2595, section 4, has it.
+// startPOP3 asks for TLS (RFC 2595, section 4).
 func startPOP3(w *wire) error {
 	greeting, err := w.line()
 	switch {

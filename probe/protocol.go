@@ -6,27 +6,27 @@ import (
 	"strings"
 )
 
-// Protocol is one way to get from a connection to a TLS handshake.
+// Protocol is one way from a connection to a TLS handshake.
 type Protocol struct {
 	Name string
 
 	aliases []string // other names and URL schemes
-	port    uint16   // where servers listen
-	ports   []uint16 // other ports that tell the protocol
+	port    uint16   // the usual port of servers
+	ports   []uint16 // other ports that imply the protocol
 	alpn    []string
 
-	// start asks for TLS; nil where the client begins with it.
+	// start asks for TLS; nil if the client begins with TLS.
 	start func(*wire) error
-	// frame wraps the connection for the handshake, nil for not at all.
+	// frame wraps the connection for the handshake; nil if it needs no wrapper.
 	frame func(*conn) net.Conn
 	// hello reports whether a server answers a greeting without TLS.
 	hello func(*wire) (bool, error)
-	// cure is how TLS is switched on in such servers.
+	// cure says how to switch on TLS in such servers.
 	cure string
 }
 
-// protocols is every protocol. One row each: its names, its port, how TLS
-// begins in it. A port or scheme that stands in several rows is the first's.
+// protocols is the table of protocols. A port or scheme in several rows belongs to
+// the first of them.
 var protocols = []*Protocol{
 	{Name: "tls", aliases: []string{"none", "https", "wss"}, port: 443, ports: []uint16{8443}, cure: "switch TLS on in the server"},
 	{Name: "postgres", aliases: []string{"postgresql", "postgis", "ecto", "cockroachdb", "cockroach", "redshift"}, port: 5432, ports: []uint16{6432, 26257, 5439}, start: startPostgres, cure: "set ssl = on in postgresql.conf"},
@@ -79,7 +79,7 @@ func protocolNamed(name string) *Protocol {
 	return nil
 }
 
-// protocolOn returns the protocol that is usual on a port, direct TLS if none is.
+// protocolOn returns the usual protocol of a port, or direct TLS.
 func protocolOn(port uint16) *Protocol {
 	for _, p := range protocols {
 		if p.port == port || slices.Contains(p.ports, port) {

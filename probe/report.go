@@ -6,7 +6,7 @@ import (
 	"github.com/certgraft/certgraft/certs"
 )
 
-// Status is how a verdict ends.
+// Status is the result of a verdict.
 type Status string
 
 // The verdicts.
@@ -16,14 +16,14 @@ const (
 	Undecided  Status = "undecided"
 )
 
-// Verdict says in one line whether a client would talk to the server; if not,
-// why, and what to do.
+// Verdict says in one line whether a client would trust the server. If not, it
+// says why and what to do.
 type Verdict struct {
 	Status Status  `json:"status"`
 	Cause  Cause   `json:"cause,omitzero"`
 	Text   string  `json:"text"`
 	Cure   string  `json:"cure,omitzero"`
-	Also   []Fault `json:"also,omitzero"` // what else is wrong
+	Also   []Fault `json:"also,omitzero"` // further faults
 }
 
 // Certificate is one member of the chain.
@@ -39,7 +39,7 @@ type Certificate struct {
 	TrustedBy   []string  `json:"trustedBy,omitzero"`
 }
 
-// Report is what there is to say of a server.
+// Report is everything that certgraft found out about a server.
 type Report struct {
 	Host       string        `json:"host"`
 	Port       uint16        `json:"port"`
@@ -49,12 +49,12 @@ type Report struct {
 	Steps      []Step        `json:"steps"`
 	TLS        *TLS          `json:"tls,omitzero"`
 	Chain      []Certificate `json:"chain,omitzero"`  // leaf first
-	Unused     []Certificate `json:"unused,omitzero"` // sent by the server, and not in the chain
+	Unused     []Certificate `json:"unused,omitzero"` // certificates of the server that the chain does not use
 	Verdict    Verdict       `json:"verdict"`
-	Caveats    []string      `json:"caveats,omitzero"` // who judges otherwise
+	Caveats    []string      `json:"caveats,omitzero"` // judgements of others that differ
 }
 
-// describe returns a certificate as it is reported.
+// describe returns a certificate for the report.
 func (j *judge) describe(l *link) Certificate {
 	return Certificate{
 		Fingerprint: l.Fingerprint().String(), Subject: l.Subject(), Issuer: l.Issuer(), NotBefore: l.NotBefore(), NotAfter: l.NotAfter(),
@@ -71,7 +71,7 @@ func (j *judge) wasSent(l *link) bool {
 	return false
 }
 
-// unused returns what the server sent that is not in the chain, each once.
+// unused returns the server's certificates outside the chain, each once.
 func (j *judge) unused(p path) []Certificate {
 	inPath := map[certs.Fingerprint]bool{}
 	for _, l := range p.links {

@@ -9,13 +9,13 @@ import (
 	"github.com/certgraft/certgraft/certs"
 )
 
-// Known is a certificate of a bundle that can be installed.
+// Known is a certificate of a bundle that certgraft can install.
 type Known struct {
-	Bundle      string // what to install
+	Bundle      string // id of the bundle
 	Name        string // its common name
 	Fingerprint certs.Fingerprint
-	NotAfter    time.Time          // the zero time where it is not known
-	Certificate *certs.Certificate // nil where there is no copy of it here
+	NotAfter    time.Time          // the zero time if it is unknown
+	Certificate *certs.Certificate // nil without a copy in this program
 }
 
 // expires returns when the certificate expires.
@@ -26,7 +26,7 @@ func (k Known) expires() time.Time {
 	return k.NotAfter
 }
 
-// match is a known certificate that issued a member of a path, or is one.
+// match is a known certificate that issued a member of a path, or is a member.
 type match struct {
 	name    string
 	bundles []string
@@ -34,16 +34,16 @@ type match struct {
 	issued  bool
 }
 
-// findings is what a search turned up.
+// findings is the result of a search.
 type findings struct {
 	best      *match
-	namesakes []string // bundles with a CA of that name whose key it is not
-	unproven  []string // bundles with a CA of that name of which there is no copy to compare with
+	namesakes []string // bundles with a CA of that name and another key
+	unproven  []string // bundles with a CA of that name and no copy in this program to compare
 }
 
-// search looks in the catalogue for who issued the members of a path: by
-// fingerprint, or by name, key id and signature together. A name alone proves
-// nothing and is told apart.
+// search looks in the catalogue for the issuers of a path: by fingerprint, or by
+// name, key id and signature together. A name alone proves nothing and is kept
+// apart.
 func search(p path, catalogue iter.Seq[Known]) findings {
 	var f findings
 	if catalogue == nil {
@@ -78,7 +78,7 @@ func (f *findings) compare(known Known, at int, l *link) {
 	addOnce(&f.namesakes, known.Bundle)
 }
 
-// add keeps the match that is nearest to the root.
+// add keeps the match nearest to the root.
 func (f *findings) add(m match, bundle string) {
 	switch {
 	case f.best == nil || m.at > f.best.at:
@@ -96,7 +96,7 @@ func addOnce(list *[]string, s string) {
 }
 
 // interceptors are products that open TLS on the way and issue certificates of
-// their own, by words in the issuer's name.
+// their own. Words in the name of the issuer identify them.
 var interceptors = []struct{ word, product string }{
 	{"zscaler", "Zscaler"},
 	{"netskope", "Netskope"},
@@ -135,8 +135,8 @@ var interceptors = []struct{ word, product string }{
 	{"squid", "Squid"},
 }
 
-// interceptor names the product that issued the path, if its issuer's name
-// says so.
+// interceptor names the product that issued the path, if the name of the issuer
+// shows it.
 func interceptor(p path) string {
 	text := strings.ToLower(p.top().Issuer() + "\n" + p.top().Subject())
 	if len(p.links) > 1 {

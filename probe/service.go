@@ -10,9 +10,9 @@ import (
 // Lookup finds the service records of a name, as [net.Resolver.LookupSRV] does.
 type Lookup func(ctx context.Context, service, proto, name string) (cname string, found []*net.SRV, err error)
 
-// Resolve returns the first server that the service records name, where the target
-// is a service. As MongoDB's clients do, it refuses a server outside the domain of
-// the service: whoever answers the query could name any.
+// Resolve returns the first server in the service records, if the target is a
+// service. It refuses a server outside the domain of the service, as MongoDB's
+// clients do: an attacker who answers the query could name any server.
 func (t Target) Resolve(ctx context.Context, lookup Lookup) (Target, error) {
 	if t.Service == "" {
 		return t, nil

@@ -10,27 +10,27 @@ import (
 	"strings"
 )
 
-// Target is a server, and what is spoken there.
+// Target is a server and the protocol that it speaks.
 type Target struct {
 	Host       string // name or address, without brackets and final dot
 	Port       uint16
 	Protocol   *Protocol
-	ServerName string // what the certificate has to be for, and SNI; Host if nothing else is said
-	Service    string // Host is a name whose service records (SRV) of this service name the hosts, see [Target.Resolve]
-	Others     int    // hosts that were named beside this one
+	ServerName string // the name for the certificate and for SNI; by default Host
+	Service    string // Host is a name whose service records (SRV) for this service name the hosts, see [Target.Resolve]
+	Others     int    // number of further hosts in the text
 }
 
-// ParseTarget reads what a user names a server by: HOST, HOST:PORT, a URL such as
-// postgres://user@host/db, whose user and path are not looked at, or a connection
-// string of a program. Of several hosts it takes the first. starttls names the
-// protocol, where it is not "".
+// ParseTarget reads a user's description of a server: HOST, HOST:PORT, a URL, or a
+// connection string of a program. It ignores the user and the path of a URL, as in
+// postgres://user@host/db. It takes the first of several hosts. A starttls that is
+// not "" names the protocol.
 func ParseTarget(arg, starttls string) (Target, error) {
 	t := Target{}
 	if starttls != "" {
 		if t.Protocol = protocolNamed(starttls); t.Protocol == nil {
 			return t, fmt.Errorf("no protocol %q: it is one of %s", starttls, strings.Join(ProtocolNames(), ", "))
 		}
-		if scheme, rest, ok := strings.Cut(arg, "://"); ok && protocolNamed(scheme) == nil { // the scheme need not be known
+		if scheme, rest, ok := strings.Cut(arg, "://"); ok && protocolNamed(scheme) == nil { // the scheme may be unknown
 			arg = t.Protocol.Name + "://" + rest
 		}
 	}
@@ -56,7 +56,7 @@ func ParseTarget(arg, starttls string) (Target, error) {
 		t.ServerName = t.Host
 		err = t.choosePort(cmp.Or(port, a.port))
 	}
-	if err != nil && a.secret { // its words could show a password
+	if err != nil && a.secret { // the text of the error could show a password
 		err = errors.New("the address cannot be read: name one host, as in HOST:PORT or postgres://HOST:PORT")
 	}
 	return t, err
@@ -64,8 +64,7 @@ func ParseTarget(arg, starttls string) (Target, error) {
 
 var errNoHost = errors.New("the host is missing")
 
-// splitHostPort cuts a port off, where there is one. IPv6 addresses may stand
-// without brackets.
+// splitHostPort separates the port from a host. An IPv6 address needs no brackets.
 func splitHostPort(arg string) (host, port string, err error) {
 	if _, err := netip.ParseAddr(arg); err == nil {
 		return arg, "", nil
@@ -80,7 +79,7 @@ func splitHostPort(arg string) (host, port string, err error) {
 	return host, port, nil
 }
 
-// cleanHost refuses what cannot be a host.
+// cleanHost refuses text that cannot be a host.
 func cleanHost(host string) (string, error) {
 	if strings.TrimSuffix(host, ".") == "" {
 		return "", errNoHost
@@ -121,7 +120,7 @@ func (t *Target) choosePort(port string) error {
 // String returns host and port.
 func (t Target) String() string { return net.JoinHostPort(t.Host, strconv.Itoa(int(t.Port))) }
 
-// sni returns the name that the handshake asks for; addresses have none.
+// sni returns the name for SNI; an address has none.
 func (t Target) sni() string {
 	if _, err := netip.ParseAddr(t.ServerName); err == nil {
 		return ""

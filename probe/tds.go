@@ -20,15 +20,15 @@ const (
 	tdsNotSupported = 2
 )
 
-// startTDS sends PRELOGIN and reads whether the server encrypts. The handshake
-// then travels in packets of the same type, see [tdsConn].
+// startTDS sends PRELOGIN and reads whether the server encrypts. The packets of
+// the handshake have the same type, see [tdsConn].
 func startTDS(w *wire) error {
 	const version, on = 0, 1
 	body := []byte{
 		version, 0, 11, 0, 6,
 		tdsEncryption, 0, 17, 0, 1,
 		tdsTerminator,
-		11, 0, 0, 0, 0, 0, // a version that no driver has
+		11, 0, 0, 0, 0, 0, // the version of no driver
 		on,
 	}
 	if err := w.send(string(tdsPacket(body, 1, true))); err != nil {
@@ -49,7 +49,7 @@ func startTDS(w *wire) error {
 	return tdsOffers(options)
 }
 
-// tdsOffers looks for ENCRYPTION in the options of a PRELOGIN answer.
+// tdsOffers looks for ENCRYPTION in the options of the answer to PRELOGIN.
 func tdsOffers(options []byte) error {
 	for at := 0; at+5 <= len(options) && options[at] != tdsTerminator; at += 5 {
 		if options[at] != tdsEncryption {
@@ -81,7 +81,7 @@ func frameTDS(c *conn) net.Conn { return &tdsConn{conn: c} }
 // tdsConn carries a TLS handshake in packets of type PRELOGIN.
 type tdsConn struct {
 	*conn
-	left int // of the packet that is being read
+	left int // bytes left in the current packet
 	id   byte
 }
 
@@ -102,7 +102,7 @@ func (c *tdsConn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Write writes packets of at most 4096 bytes, which every server takes.
+// Write writes packets of at most 4096 bytes, which every server accepts.
 func (c *tdsConn) Write(p []byte) (int, error) {
 	const most = 4096 - 8
 	written := 0

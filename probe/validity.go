@@ -14,8 +14,8 @@ import (
 
 const day = 24 * time.Hour
 
-// dates returns what the reader finds wrong with the dates. A clock that shows a time
-// before this program was made is wrong, whatever the certificates say.
+// dates returns the reader's fault of the dates. A clock that is earlier than the
+// catalogue of this program is wrong, and then the certificates are not at fault.
 func (j *judge) dates(v readers.Verdict, p path) *Fault {
 	f, ok := fault(v, readers.Expired, readers.NotYetValid)
 	clock := j.date() + " is " + j.Now.Format(time.DateTime+" MST")
@@ -40,7 +40,7 @@ func (j *judge) datesDetail(p path) string {
 	return detail
 }
 
-// date names what is taken for today.
+// date names the date of the judgement.
 func (j *judge) date() string {
 	if j.Clock == "" {
 		return "this machine's date"
@@ -48,7 +48,7 @@ func (j *judge) date() string {
 	return j.Clock
 }
 
-// clock names where that is set.
+// clock names the place where that date is set.
 func (j *judge) clock() string {
 	if j.Clock == "" {
 		return "the clock of this machine"
@@ -63,8 +63,8 @@ func (j *judge) clockCure() string {
 	return "correct " + j.Clock + ", or unset it to have certificates judged as of now"
 }
 
-// expired says what can be done about a certificate that expired. For a root the
-// catalogue is searched for one of the same name and key.
+// expired returns the cure for an expired certificate. For a root it searches the
+// catalogue for a CA of the same name and key.
 func (j *judge) expired(p path, at *certs.Certificate, clock string) *Fault {
 	f := &Fault{Expired, fmt.Sprintf("%s expired on %s; %s", at.Name(), at.NotAfter().Format(time.DateOnly), clock), "the server needs a new certificate"}
 	switch {
@@ -85,13 +85,13 @@ func (j *judge) expired(p path, at *certs.Certificate, clock string) *Fault {
 	return f
 }
 
-// renewal is a bundle with a CA that may stand in for an expired root.
+// renewal is a bundle with a CA that may replace an expired root.
 type renewal struct{ bundle, text string }
 
-// renewed returns the bundle that has a valid CA with the name and key of a CA in a path,
-// or, of a bundle whose certificates are not here, with its name. The path could end
-// there: at a newer certificate of its root, or at the root that was signed by an older
-// one. A CA that is trusted already is no help.
+// renewed returns a bundle with a valid CA that has the name and key of a CA in a
+// path. If this program has only the names of a bundle, the name is enough. The
+// path could then end at a newer certificate of its root, or at a root below an
+// older one. A CA that is already trusted does not help.
 func (j *judge) renewed(p path) (byName *renewal) {
 	if j.Known == nil {
 		return nil
@@ -112,7 +112,7 @@ func (j *judge) renewed(p path) (byName *renewal) {
 	return byName
 }
 
-// takingExpired names the readers that do not look at the dates of a root.
+// takingExpired names the readers that ignore the dates of a root.
 func (j *judge) takingExpired() (titles []string) {
 	for _, r := range readers.All() {
 		if r.Judge(j.session.sent, j.trust, j.session.Target.ServerName, j.Now).Trusted {
@@ -122,7 +122,7 @@ func (j *judge) takingExpired() (titles []string) {
 	return titles
 }
 
-// purpose returns what the certificates may not do.
+// purpose returns the fault of certificates that are not for servers.
 func (j *judge) purpose(v readers.Verdict) *Fault {
 	f, ok := fault(v, readers.Version, readers.Authority, readers.PathLength, readers.Purpose, readers.Critical, readers.Strict, readers.Constraints)
 	if !ok {
@@ -131,7 +131,7 @@ func (j *judge) purpose(v readers.Verdict) *Fault {
 	return &Fault{WrongPurpose, f.Text, cmp.Or(f.Cure, "the server needs a certificate that a CA made for servers")}
 }
 
-// strength returns what is too weak.
+// strength returns the fault of keys or digests that are too weak.
 func (j *judge) strength(v readers.Verdict) *Fault {
 	f, ok := fault(v, readers.WeakKey, readers.WeakDigest)
 	switch {
@@ -151,7 +151,7 @@ func (j *judge) strengthDetail(p path) string {
 	return strings.Join(kinds, ", ") + ": good for " + j.Reader.Title
 }
 
-// name returns whether the certificate is for another host.
+// name returns the fault of a certificate for other hosts.
 func (j *judge) name(v readers.Verdict) *Fault {
 	f, wrong := fault(v, readers.WrongName)
 	if !wrong {
@@ -164,7 +164,7 @@ func (j *judge) name(v readers.Verdict) *Fault {
 	}
 	cure := "connect by a name that the certificate has, or have one issued for this name; --servername tries another"
 	if j.Reader.ID != "openssl" && f.Cure != "" {
-		cure = f.Cure // which may be an option of the reader
+		cure = f.Cure // the cure may be an option of the reader
 	}
 	return &Fault{WrongName, fmt.Sprintf("the certificate is not for %s but for %s", host, hosts(v.Chain[0])), cure}
 }

@@ -8,14 +8,14 @@ import (
 	"net"
 )
 
-// mostPlain is how much a server may say before TLS begins.
+// mostPlain is the limit for data of a server before TLS, 64 KiB.
 const mostPlain = 64 << 10
 
-// errTooMuch is the error of a server that talks on and on.
+// errTooMuch is the error for a server that exceeds mostPlain.
 var errTooMuch = errors.New("it sends more than belongs before TLS")
 
-// conn is a connection that is read through a buffer, so that what a proxy or
-// a greeting leaves behind is not lost.
+// conn is a connection with a buffer. It loses no bytes that follow an answer of a
+// proxy or a greeting.
 type conn struct {
 	net.Conn
 	r *bufio.Reader
@@ -26,11 +26,11 @@ func newConn(c net.Conn) *conn { return &conn{Conn: c, r: bufio.NewReader(c)} }
 // Read reads through the buffer.
 func (c *conn) Read(p []byte) (int, error) { return c.r.Read(p) }
 
-// wire is the part of a conversation before TLS.
+// wire is the conversation before TLS.
 type wire struct {
 	r    *bufio.Reader
 	w    io.Writer
-	host string // whom the client wants to talk to
+	host string // the host that the client wants
 
 	read int
 }
@@ -50,8 +50,8 @@ func (w *wire) ReadByte() (byte, error) {
 	return w.r.ReadByte()
 }
 
-// Read reads as [io.Reader] does. With ReadByte it makes decoders read no
-// further than they have to.
+// Read reads as [io.Reader] does. Because of ReadByte decoders read only as far as
+// they must.
 func (w *wire) Read(p []byte) (int, error) {
 	if w.read >= mostPlain {
 		return 0, errTooMuch

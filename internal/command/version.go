@@ -36,7 +36,7 @@ func thisBuild() versionResult {
 }
 
 // buildOf completes the stamps of a release with the stamps of the go command. If
-// a release has any stamp of its own, no stamp of the go command is used.
+// the release has a version, only the version of Go and the platform are added.
 func buildOf(info *debug.BuildInfo, v versionResult) versionResult {
 	v.Go, v.Platform = runtime.Version(), runtime.GOOS+"/"+runtime.GOARCH
 	if v.Version != "" {
