@@ -4,15 +4,15 @@ import (
 	"github.com/certgraft/certgraft/certs"
 )
 
-// Refuses returns what a reader has against a CA in its stores, as far as that depends on
-// the CA alone, and what to do about it; nil is nothing. Whatever a server sends, a reader that refuses the end of
-// the chain refuses the whole. Dates are not looked at.
+// Refuses returns the fault that a reader finds in a CA of its stores, and the
+// cure. It judges only what depends on the CA alone, and not its dates. A reader
+// that refuses the CA refuses every chain that ends at it. nil means no fault.
 func (r Reader) Refuses(ca *certs.Certificate) (f *Fault, cure string) {
 	if !ca.IsCA() {
-		return nil, "" // a server's own certificate
+		return nil, "" // the certificate of a server
 	}
 	l, j := newLink(ca), judgement{rules: r.rules, memory: newMemory()}
-	below := &link{Link: l.Link, usage: -1, critical: map[string]bool{}} // any certificate that it issued
+	below := &link{Link: l.Link, usage: -1, critical: map[string]bool{}} // any certificate that the CA issued
 	issued, alone := chain{links: []*link{below, l}, anchored: true}, chain{links: []*link{l}, anchored: true}
 	why := j.extensionsOf(issued, 1)
 	switch {

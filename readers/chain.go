@@ -9,25 +9,26 @@ import (
 	"github.com/certgraft/certgraft/internal/signed"
 )
 
-// chain is a path from the server, leaf first. Anchored, its last certificate is in the store.
+// chain is a path from the server, leaf first. If it is anchored, the reader may
+// end it at its last certificate.
 type chain struct {
 	links    []*link
 	anchored bool
-	forged   *link // that the key of no issuer of its name has signed; nil for none
+	forged   *link // no issuer of that name has signed it; nil for none
 }
 
 func (p chain) leaf() *link { return p.links[0] }
 func (p chain) top() *link  { return p.links[len(p.links)-1] }
 
-// Bounds of the search. Real chains have three or four members, and servers that
-// send hundreds of certificates mean no good.
+// Limits of the search. Real chains have three or four members. A server that
+// sends hundreds of certificates is hostile.
 const (
 	longestPath = 12
 	mostPaths   = 64
 	mostSent    = 100
 )
 
-// builder finds paths from what a server sent to a store.
+// builder finds paths from the server's certificates to a store.
 type builder struct {
 	rules *rules
 	at    time.Time
@@ -46,7 +47,7 @@ func newBuilder(r *rules, m *memory, sent []*certs.Certificate, trust *certs.Set
 	return b
 }
 
-// stored returns the certificates of the store that have the name of the issuer of l.
+// stored returns the certificates of the store with the name of l's issuer.
 func (b *builder) stored(l *link) (all []*link) {
 	hash, _ := l.IssuerHashes()
 	for c := range b.trust.All() {
@@ -61,7 +62,7 @@ func (b *builder) stored(l *link) (all []*link) {
 // held reports whether a certificate is in the store.
 func (b *builder) held(l *link) bool { return b.trust.Has(l.Fingerprint()) }
 
-// paths returns those that the reader looks at, in its order; at least one.
+// paths returns the paths that the reader tries, in its order, and at least one.
 func (b *builder) paths() []chain {
 	start := chain{links: b.sent[:1:1]}
 	switch b.rules.find {
@@ -88,9 +89,9 @@ func (b *builder) ends(p chain) bool {
 	return b.rules.partial
 }
 
-// byName makes one path: at each step an issuer of the store where there is one,
-// else one that was sent; signatures are for later. It is what X509_verify_cert of
-// OpenSSL does since 1.1.0, with certificates of the store first.
+// byName makes one path. At each step it takes an issuer from the store if one
+// exists, else from the sent certificates. It does not check signatures.
+// X509_verify_cert of OpenSSL works like this since 1.1.0, with the store first.
 func (b *builder) byName(p chain) chain {
 	for len(p.links) < longestPath && !p.top().SelfSigned() {
 		next := b.issuer(b.stored(p.top()), p)
@@ -106,8 +107,9 @@ func (b *builder) byName(p chain) chain {
 	return p
 }
 
-// issuer returns who may have issued the last certificate of p, going by names and
-// key identifiers: the first that is valid at the moment, else the one that was longest.
+// issuer returns a possible issuer of the last certificate of p, by name and key
+// identifier. It prefers the first one that is valid now. If none is valid, it
+// takes the one that was valid longest.
 func (b *builder) issuer(from []*link, p chain) *link {
 	var best *link
 	for _, l := range from {
@@ -130,8 +132,8 @@ func (p chain) holds(l *link) bool {
 	return slices.ContainsFunc(p.links, func(other *link) bool { return other.Fingerprint() == l.Fingerprint() })
 }
 
-// bySent follows what was sent, in whatever order, before it looks into the store.
-// Where the root of that has expired, it takes a path through another.
+// bySent follows the sent certificates in any order, and then looks into the
+// store. If the root of that path has expired, it tries a path to another root.
 func (b *builder) bySent(p chain) []chain {
 	for len(p.links) < longestPath && !p.top().SelfSigned() {
 		next := b.signer(b.sent[1:], p)
@@ -144,7 +146,7 @@ func (b *builder) bySent(p chain) []chain {
 		p.links = append(slices.Clip(p.links), next)
 	}
 	var all []chain
-	for n := len(p.links); n > 0; n-- { // the longest first
+	for n := len(p.links); n > 0; n-- { // the longest path first
 		part := chain{links: p.links[:n:n]}
 		switch root := b.signer(b.stored(part.top()), part); {
 		case b.held(part.top()) && part.top().SelfSigned():
@@ -164,8 +166,8 @@ func (b *builder) bySent(p chain) []chain {
 	return all[len(all)-1:]
 }
 
-// signer returns who issued the last certificate of p, by its signature: one that is
-// valid at the moment, where there is one.
+// signer returns a certificate whose key has signed the last certificate of p. It
+// prefers one that is valid now.
 func (b *builder) signer(from []*link, p chain) *link {
 	var found *link
 	for _, l := range from {
@@ -180,7 +182,8 @@ func (b *builder) signer(from []*link, p chain) *link {
 	return found
 }
 
-// grow adds every issuer of the last certificate in turn, of the store first.
+// grow adds each issuer of the last certificate in turn. Issuers from the store
+// come first.
 func (b *builder) grow(p chain) {
 	if len(b.found) >= mostPaths {
 		return
@@ -211,7 +214,7 @@ func (b *builder) grow(p chain) {
 	}
 }
 
-// issued returns why l is not issued by parent, nil if it is.
+// issued returns why parent has not issued l, or nil if it has.
 func (b *builder) issued(l, parent *link) error {
 	switch {
 	case !l.NamesIssuer(parent.Certificate):

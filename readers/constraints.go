@@ -2,8 +2,8 @@ package readers
 
 import "strings"
 
-// needsKnowing reports whether critical constraints have a kind that a reader takes
-// for unknown.
+// needsKnowing reports whether critical constraints have a kind that the reader
+// does not know.
 func (l *limits) needsKnowing(r limitRules) bool {
 	for _, s := range l.all() {
 		if r.of(s.kind) == critical {
@@ -13,7 +13,7 @@ func (l *limits) needsKnowing(r limitRules) bool {
 	return false
 }
 
-// of returns what a reader does with constraints on a kind of names.
+// of returns the treatment of constraints on one kind of names.
 func (r limitRules) of(kind uint8) treatment {
 	switch kind {
 	case kindDNS, kindEmail:
@@ -26,8 +26,8 @@ func (r limitRules) of(kind uint8) treatment {
 	return r.others
 }
 
-// permit reports whether a server's certificate is within the limits, as a reader
-// judges them.
+// permit reports whether the reader finds the server's certificate within the
+// limits.
 func (r limitRules) permit(l *limits, leaf *link) bool {
 	for _, s := range l.all() {
 		if r.of(s.kind) == refused && (s.kind != kindAddress || len(leaf.addresses) > 0) || r.dotsRefused && strings.HasPrefix(s.text, ".") {
@@ -50,7 +50,7 @@ func (r limitRules) permit(l *limits, leaf *link) bool {
 	return r.directory != checked || leaf.EmptySubject() || l.allows(kindDirectory, func(s subtree) bool { return s.holdsName(leaf.subject) })
 }
 
-// hosts are the names to which constraints on DNS names apply.
+// hosts are the names that constraints on DNS names apply to.
 func (r limitRules) hosts(leaf *link) []string {
 	if leaf.alternatives || r.cnIgnored {
 		return leaf.names

@@ -2,11 +2,11 @@ package readers
 
 import "strings"
 
-// aFile is what a cure speaks of where [Case] does not name the file.
+// aFile is the phrase of a cure if [Case] does not name the file.
 const aFile = "a file with the root"
 
-// setting is what makes a reader load a root that it does not have; "" where it reads
-// the system's bundle by itself.
+// setting says how to make a reader load a missing root. It returns "" if the
+// reader loads the system's bundle.
 func (r Reader) setting() string {
 	m := r.Remedy()
 	switch {
@@ -20,8 +20,9 @@ func (r Reader) setting() string {
 
 const httpsMatch = "add {customize_hostname_check, [{match_fun, public_key:pkix_verify_hostname_match_fun(https)}]} to the options of ssl"
 
-// cure returns what makes a reader accept what it refuses; "" where that is the
-// server's matter and plain. Whether Erlang's other match of names accepts a host is tried.
+// cure says how to make a reader accept the server. It returns "" if only the
+// server can cure the fault, in a plain way. It tries whether Erlang's other match
+// of names accepts the host.
 func (r Reader) cure(f Fault, v Verdict, try func(Reader) Verdict) string {
 	leaf := len(v.Chain) > 0 && f.At == v.Chain[0]
 	switch f.Cause {
@@ -55,7 +56,8 @@ func (r Reader) cure(f Fault, v Verdict, try func(Reader) Verdict) string {
 	return ""
 }
 
-// strictCure names the extension that a CA has to add, and what goes without it meanwhile.
+// strictCure names the extension that a CA must add, and a setting that avoids the
+// check until then.
 func (r Reader) strictCure(f Fault) string {
 	add := "that changed"
 	for _, known := range []struct{ text, extension string }{

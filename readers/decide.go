@@ -8,26 +8,26 @@ import (
 	"github.com/certgraft/certgraft/certs"
 )
 
-// Case is a server about which readers decide.
+// Case is a server for the readers to judge.
 type Case struct {
-	Sent []*certs.Certificate // its own certificate first
+	Sent []*certs.Certificate // the server's own certificate first
 	Host string
 	At   time.Time
-	With *certs.Set // counts as if every reader had it; nil for nothing
+	With *certs.Set // counts as loaded by every reader; nil for none
 
-	Bundle []string // the files with the root, where a cure is to name one
+	Bundle []string // the files with the root, one of which a cure can name
 }
 
-// Decision is what a reader makes of a case.
+// Decision is the decision of a reader on a case.
 type Decision struct {
 	Verdict
-	Trust  *certs.Set // of what the reader loads, what a path could need; the sources are its places
-	Damage []Damage   // what keeps it from loading more
-	Blind  bool       // none of its places exists: what it reads is not known
+	Trust  *certs.Set // the loaded certificates that a path could need; their sources are the places of the reader
+	Damage []Damage   // why the reader does not load more
+	Blind  bool       // none of the reader's places exists, so its store is unknown
 }
 
-// Decide says whether the reader accepts a server, with what it loads. It reads no
-// more than it needs for that: [Instance.Load] returns all.
+// Decide says whether the reader accepts a server with the certificates that it
+// loads. It reads only the files that the case needs; [Instance.Load] returns all.
 func (i Instance) Decide(c Case) Decision {
 	if c.With == nil {
 		c.With = &certs.Set{}
@@ -36,7 +36,7 @@ func (i Instance) Decide(c Case) Decision {
 	decide := func() Verdict { return i.judge(i.files.memory, c.Sent, g.trust(), c.Host, c.At) }
 	for _, p := range i.row.places(i.at) {
 		if p.read.each != nil && i.rules.find == byAll && g.addRead(p) && decide().Trusted {
-			break // more cannot make it refuse
+			break // further certificates cannot make the reader refuse
 		}
 		if !g.add(p) {
 			break
@@ -49,7 +49,7 @@ func (i Instance) Decide(c Case) Decision {
 	return Decision{Verdict: v, Trust: g.trust(), Damage: g.damage, Blind: g.blind && c.With.Len() == 0}
 }
 
-// Warm reads the files that [Instance.Decide] is going to need, but for directories.
+// Warm reads the files that [Instance.Decide] will need, but no directories.
 func (i Instance) Warm() {
 	for _, p := range i.row.places(i.at) {
 		switch {
@@ -63,7 +63,7 @@ func (i Instance) Warm() {
 	}
 }
 
-// gathering is what a reader loads of its places for a case.
+// gathering is the certificates that a reader loads from its places for a case.
 type gathering struct {
 	Instance
 	sent []*certs.Certificate
@@ -75,10 +75,11 @@ type gathering struct {
 	lost   bool
 }
 
-// stock is where certificates are taken from, by the name of their subject.
+// stock returns certificates by the name of their subject.
 type stock func(subject) []entry
 
-// add reads a place. It returns false if the reader does not begin because of it.
+// add reads a place. It returns false if the reader cannot start without the
+// place.
 func (g *gathering) add(p place) bool {
 	if p.own {
 		g.blind = false
@@ -102,8 +103,8 @@ func (g *gathering) add(p place) bool {
 	return !g.lost
 }
 
-// addRead takes of a directory what was read of it already. It returns false if the reader
-// has nothing yet.
+// addRead takes the files of a directory that were already read. It returns false
+// if the reader has no certificates yet.
 func (g *gathering) addRead(p place) bool {
 	for _, name := range g.names(p) {
 		g.blind = false
@@ -114,7 +115,7 @@ func (g *gathering) addRead(p place) bool {
 	return len(g.stocks) > 0
 }
 
-// passing yields of a shelf what a format lets pass.
+// passing returns the certificates of a shelf that a format accepts.
 func (s *shelf) passing(as format) stock {
 	if as.passes == nil {
 		return s.named
@@ -129,7 +130,7 @@ func (s *shelf) passing(as format) stock {
 	}
 }
 
-// links reads of a directory what is there for a name.
+// links reads the certificates of one name from a directory.
 func (g *gathering) links(as format, dir string) stock {
 	return func(name subject) []entry {
 		l := &loading{files: g.files, shelf: &shelf{}}
@@ -143,8 +144,9 @@ func (g *gathering) links(as format, dir string) stock {
 	}
 }
 
-// trust returns the certificates that a path could need: those of the names that were
-// sent, of their issuers, and of the issuers of what is found by them.
+// trust returns the certificates that a path could need. Their names are those of
+// the sent certificates, of the issuers of these, and of the issuers of each
+// certificate found so.
 func (g *gathering) trust() *certs.Set {
 	held, seen := &certs.Set{}, map[subject]bool{}
 	var names []subject

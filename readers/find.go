@@ -11,19 +11,20 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// found is where a reader was found, and its release, "" where that cannot be told.
+// found is the place of a reader and its release. The release is "" if it is
+// unknown.
 type found struct{ path, release string }
 
-// finder looks for readers in a root. Each is found by its name in the places where
-// such things are put; no directory is searched.
+// finder looks for readers in a root. It looks for each by its name, in the usual
+// places, and searches no directory.
 type finder struct {
 	*glob.Tree
 
 	root    *rootfs.Overlay
 	environ map[string]string
-	bins    func() []string // directories of programs
-	sites   func() []string // directories of Python's modules
-	homes   func() []string // of Java
+	bins    func() []string // directories with programs
+	sites   func() []string // directories with Python modules
+	homes   func() []string // directories of Java runtimes
 }
 
 func newFinder(root *rootfs.Overlay, environ map[string]string) *finder {
@@ -34,7 +35,7 @@ func newFinder(root *rootfs.Overlay, environ map[string]string) *finder {
 	return f
 }
 
-// Places of programs: the system's, and those of version managers.
+// Directories with programs: of the system and of version managers.
 var programDirs = []string{
 	"usr/local/bin", "usr/bin", "bin", "usr/sbin", ".", "nodejs/bin", "opt/*/bin", "opt/*/*/bin", "usr/local/*/bin",
 	"{home}/.local/bin", "{home}/.cargo/bin", "{home}/.deno/bin", "{home}/.bun/bin", "{home}/.pyenv/versions/*/bin", "opt/pyenv/versions/*/bin",
@@ -43,16 +44,16 @@ var programDirs = []string{
 	"opt/hostedtoolcache/node/*/*/bin", "home/linuxbrew/.linuxbrew/bin", "layers/*/*/bin",
 }
 
-// Places below which Python has its lib directory: the system's, virtual environments,
-// pyenv, tools of pipx and uv.
+// Directories that contain Python's lib directory: of the system, of virtual
+// environments, of pyenv, and of the tools of pipx and uv.
 var pythonHomes = []string{
 	"usr", "usr/local", "opt/*", "venv", ".venv", "app/venv", "app/.venv", "usr/src/app/venv", "usr/src/app/.venv", "code/.venv", "srv/*/.venv",
 	"{home}/.local", "{home}/.venv", "{home}/.pyenv/versions/*", "opt/pyenv/versions/*", "{home}/.local/share/mise/installs/python/*", "{home}/.asdf/installs/python/*",
 	"{home}/.local/share/pipx/venvs/*", "opt/pipx/venvs/*", "{home}/.local/share/uv/tools/*", "{home}/.local/share/uv/python/*", "var/lang", "layers/*/*",
 }
 
-// Places of Java runtimes. Where much else is, only directories that are called like
-// one count.
+// Directories that contain Java runtimes. In directories with other content too,
+// only names like those of runtimes count.
 var javaDirs = []string{
 	"usr/lib/jvm/*", "usr/lib64/jvm/*", "usr/lib64/graalvm/*", "usr/java/*", "opt/java/*", "opt/jvm/*", "opt/*/jre", "opt/*/jdk", "opt/*/jbr", "opt/*/java",
 	"usr/share/*/jdk", "usr/share/*/jre", "layers/*/jre", "layers/*/jdk", "usr/local/sdkman/candidates/java/*", "{home}/.sdkman/candidates/java/*",
@@ -60,10 +61,11 @@ var javaDirs = []string{
 	"opt/hostedtoolcache/Java*/*/*", "home/linuxbrew/.linuxbrew/opt/openjdk*/libexec",
 }
 
-// javaNames are parts of the names of directories with a Java runtime.
+// javaNames are parts of the names of Java runtimes.
 var javaNames = []string{"jdk", "jre", "java", "graal", "zulu", "corretto", "temurin", "semeru", "jvm", "liberica", "sapmachine"}
 
-// calledLikeJava returns what in directories has such a name.
+// calledLikeJava returns the entries of directories that are named like a Java
+// runtime.
 func (f *finder) calledLikeJava(dirs ...string) (names []string) {
 	for _, dir := range dirs {
 		for _, e := range f.List(dir) {
@@ -76,7 +78,7 @@ func (f *finder) calledLikeJava(dirs ...string) (names []string) {
 	return names
 }
 
-// sitePackages returns the directories with Python's modules.
+// sitePackages returns the directories with Python modules.
 func (f *finder) sitePackages() (sites []string) {
 	homes := f.Match(pythonHomes...)
 	for _, name := range []string{"VIRTUAL_ENV", "CONDA_PREFIX"} {
@@ -89,11 +91,11 @@ func (f *finder) sitePackages() (sites []string) {
 			}
 		}
 	}
-	return append(sites, "var/task", "opt/python") // the last two are those of AWS Lambda
+	return append(sites, "var/task", "opt/python") // the last two are of AWS Lambda
 }
 
-// searchPath returns the directories of PATH that are no patterns. What managers of
-// versions put on it in place of programs is found where the programs are.
+// searchPath returns the directories of PATH, without patterns. It omits the shims
+// of version managers: the programs themselves are found elsewhere.
 func (f *finder) searchPath() (dirs []string) {
 	for _, dir := range unrooted(strings.Split(f.environ["PATH"], ":")) {
 		if !glob.HasMeta(dir) && path.Base(dir) != "shims" {
@@ -103,7 +105,8 @@ func (f *finder) searchPath() (dirs []string) {
 	return dirs
 }
 
-// distinct leaves out what is not there, and what is found by another name already.
+// distinct removes paths that do not exist, and paths to a file that was already
+// found.
 func (f *finder) distinct(all []found) (kept []found) {
 	seen := map[string]bool{}
 	for _, at := range all {
@@ -114,7 +117,7 @@ func (f *finder) distinct(all []found) (kept []found) {
 	return kept
 }
 
-// programs finds the programs of a name.
+// programs finds the programs with a name.
 func programs(name string) func(*finder) []found {
 	return func(f *finder) (all []found) {
 		for _, dir := range f.bins() {
@@ -127,7 +130,7 @@ func programs(name string) func(*finder) []found {
 	}
 }
 
-// libraries finds shared libraries where the linker looks.
+// libraries finds shared libraries in the directories of the linker.
 func libraries(names ...string) func(*finder) []found {
 	return func(f *finder) (all []found) {
 		for _, dir := range f.Match("usr/lib/*-linux-*", "usr/lib", "usr/lib64", "lib/*-linux-*", "lib", "lib64", "usr/local/lib", "usr/local/lib64") {
@@ -141,7 +144,7 @@ func libraries(names ...string) func(*finder) []found {
 	}
 }
 
-// pythons finds interpreters by the name that has the release.
+// pythons finds interpreters by the name that includes the release.
 func pythons(f *finder) (all []found) {
 	for _, dir := range f.bins() {
 		for _, at := range f.pythonsIn(dir) {
@@ -153,8 +156,9 @@ func pythons(f *finder) (all []found) {
 	return all
 }
 
-// pythonsIn returns what in a directory may be an interpreter. Few have one, and those of
-// programs have many names: they are not listed for it.
+// pythonsIn returns the possible interpreters in a directory. It tries their names
+// and does not list the directory, because directories of programs are long and
+// few have an interpreter.
 func (f *finder) pythonsIn(dir string) (names []string) {
 	if f.Exists(path.Join(dir, "python3")) {
 		return f.In(dir, "python3.*")
@@ -165,7 +169,7 @@ func (f *finder) pythonsIn(dir string) (names []string) {
 	return names
 }
 
-// modules finds a module of Python by what its installer wrote.
+// modules finds a Python module by the files of its installer.
 func modules(name string) func(*finder) []found {
 	return func(f *finder) (all []found) {
 		for _, dir := range f.sites() {
@@ -179,13 +183,13 @@ func modules(name string) func(*finder) []found {
 	}
 }
 
-// nodes finds the builds of nodejs.org, which have their headers beside them, or
-// those of distributions, which do not.
+// nodes finds builds of Node: the official ones of nodejs.org, which have headers
+// beside them, or those of distributions, which have not.
 func nodes(official bool) func(*finder) []found {
 	return func(f *finder) (all []found) {
 		for _, at := range programs("node")(f) {
 			real, err := f.root.Resolve(at.path)
-			if err != nil || strings.Contains(path.Base(real), "shim") { // Volta's starts the one that a project names
+			if err != nil || strings.Contains(path.Base(real), "shim") { // Volta's shim starts the release that a project names
 				continue
 			}
 			release, isOfficial := f.nodeRelease(real)
@@ -197,8 +201,8 @@ func nodes(official bool) func(*finder) []found {
 	}
 }
 
-// nodeRelease returns the release of an official build, as far as its headers or its
-// path tell it.
+// nodeRelease returns the release of an official build, if its headers or its path
+// have it.
 func (f *finder) nodeRelease(program string) (release string, official bool) {
 	home := path.Dir(path.Dir(program))
 	official = home != "usr" && home != "." || !f.ownNode()
@@ -213,9 +217,10 @@ func (f *finder) nodeRelease(program string) (release string, official bool) {
 	return "", official
 }
 
-// ownNode reports whether the node in /usr/bin is the distribution's, which uses its
-// libssl: it has a library beside it, or the distribution builds it without. Else it
-// is a package of nodejs.org's build.
+// ownNode reports whether the node in /usr/bin is the distribution's build, which
+// uses the distribution's libssl. It is, if a library lies beside it, or if the
+// distribution builds node without one. Otherwise it is a package of the official
+// build.
 func (f *finder) ownNode() bool {
 	if len(f.Match("usr/lib/libnode.so*", "usr/lib64/libnode.so*", "usr/lib/*-linux-gnu*/libnode.so*")) > 0 {
 		return true
@@ -235,7 +240,7 @@ func (f *finder) ownNode() bool {
 	return false
 }
 
-// define returns the value of a macro of C.
+// define returns the value of a C macro.
 func define(text, name string) string {
 	for line := range strings.Lines(text) {
 		if fields := strings.Fields(line); len(fields) == 3 && fields[0] == "#define" && fields[1] == name {
@@ -245,10 +250,11 @@ func define(text, name string) string {
 	return ""
 }
 
-// javas finds runtimes by their trust stores, and by the programs that lead to one.
+// javas finds runtimes by their trust stores, and by the programs that lead to
+// them.
 func javas(f *finder) (all []found) {
 	for _, home := range f.homes() {
-		for _, home := range []string{home, path.Join(home, "jre")} { // the latter in version 8
+		for _, home := range []string{home, path.Join(home, "jre")} { // version 8 has jre
 			if dir := path.Join(home, "lib/security"); f.Exists(path.Join(dir, "cacerts")) || f.Exists(path.Join(dir, "jssecacerts")) {
 				all = append(all, found{home, f.javaRelease(home)})
 			}
@@ -273,11 +279,11 @@ func (f *finder) javaHomes() []string {
 	return homes
 }
 
-// javaRelease reads the release of a runtime: 21, or 8 for 1.8.
+// javaRelease reads the release of a runtime. It returns 8 for 1.8.
 func (f *finder) javaRelease(home string) string {
 	data, err := f.root.Content(path.Join(home, "release"))
 	if err != nil {
-		data, _ = f.root.Content(path.Join(path.Dir(home), "release")) // of a jre in its jdk
+		data, _ = f.root.Content(path.Join(path.Dir(home), "release")) // the jdk around a jre
 	}
 	for line := range strings.Lines(string(data)) {
 		if value, ok := strings.CutPrefix(line, `JAVA_VERSION="`); ok {
@@ -287,7 +293,7 @@ func (f *finder) javaRelease(home string) string {
 	return ""
 }
 
-// erlangs finds Erlang by the release that it says it is.
+// erlangs finds Erlang by its file of the release.
 func erlangs(f *finder) (all []found) {
 	for _, at := range f.Match("usr/lib/erlang/releases/*/OTP_VERSION", "usr/local/lib/erlang/releases/*/OTP_VERSION", "opt/*/lib/erlang/releases/*/OTP_VERSION",
 		"{home}/.local/share/mise/installs/erlang/*/releases/*/OTP_VERSION", "{home}/.asdf/installs/erlang/*/releases/*/OTP_VERSION") {

@@ -22,15 +22,17 @@ import (
 
 // The formats.
 var (
-	// wholeFile is a bundle that is lost with one damaged block: OpenSSL's.
+	// wholeFile is a bundle that one damaged block makes unreadable, as for
+	// OpenSSL.
 	wholeFile = format{name: "whole", pem: true, read: func(l *loading, name string) { l.openSSL(name, true, nil) }}
-	// untilDamage is a bundle that is read up to a damaged block: Node's.
+	// untilDamage is a bundle that is read up to the first damaged block, as for
+	// Node.
 	untilDamage = format{name: "until", pem: true, read: func(l *loading, name string) { l.openSSL(name, false, nil) }}
-	// hashLinks is a directory that is read by the hash of the subject, HASH.0, HASH.1 and so on
-	// up to the first number that is missing: OpenSSL's.
+	// hashLinks is a directory that OpenSSL reads by the hash of the subject:
+	// HASH.0, HASH.1 and so on, up to the first missing number.
 	hashLinks = format{name: "hash", read: func(l *loading, dir string) { l.hashed(dir, isHash) }, hash: (*loading).byHash}
-	// eitherHash is such a directory as BoringSSL reads it, which knows the hash of
-	// OpenSSL 0.9.8 too.
+	// eitherHash is a directory as BoringSSL reads it. BoringSSL also uses the
+	// hash of OpenSSL 0.9.8.
 	eitherHash = format{name: "either", read: func(l *loading, dir string) { l.hashed(dir, isEither) }, hash: (*loading).byEither}
 	eachBlock  = format{name: "each", pem: true, read: (*loading).eachBlock, passes: func(c *certs.Certificate) bool { return c.Quirk() == "" }}
 	gnuTLSFile = format{name: "gnutls", pem: true, read: (*loading).gnuTLSFile}
@@ -75,7 +77,7 @@ func isEither(c *certs.Certificate, hash uint32) bool {
 	return c.SubjectHash() == hash || c.SubjectHashOld() == hash
 }
 
-// byHash reads of a directory what is there for one name.
+// byHash reads the certificates of one name from a directory.
 func (l *loading) byHash(dir string, want subject) { l.linksOf(dir, want.hash) }
 
 func (l *loading) byEither(dir string, want subject) {
@@ -94,7 +96,7 @@ func (l *loading) linksOf(dir string, hash uint32) {
 	}
 }
 
-// behindGap notes that a link stands behind a number that none has.
+// behindGap notes a link after a missing number. No reader finds such a link.
 func (l *loading) behindGap(dir string, hash uint32, missing int) {
 	at := path.Join(dir, fmt.Sprintf("%08x.%d", hash, missing+1))
 	if _, err := l.root.Stat(at); err == nil {
@@ -106,10 +108,10 @@ func gapBefore(at, hash string, missing int) Damage {
 	return Damage{Path: "/" + at, Why: fmt.Sprintf("no link %s.%d stands before it, so that it is not found", hash, missing), All: true}
 }
 
-// mostLinks bounds how many certificates of one hash are read for a name.
+// mostLinks is the limit for certificates of one hash.
 const mostLinks = 100
 
-// hashed reads all of a directory.
+// hashed reads the whole directory.
 func (l *loading) hashed(dir string, is func(c *certs.Certificate, hash uint32) bool) {
 	entries, err := l.root.ReadDir(dir)
 	if err != nil {
@@ -133,7 +135,7 @@ func (l *loading) hashed(dir string, is func(c *certs.Certificate, hash uint32) 
 	}
 }
 
-// before returns the first number below that of a link which no link has.
+// before returns the first missing number below the number of a link.
 func before(hash, number string, there map[string]bool) (missing int, gap bool) {
 	n, _ := strconv.Atoi(number)
 	for i := range min(n, len(there)) {
@@ -144,9 +146,8 @@ func before(hash, number string, there map[string]bool) (missing int, gap bool) 
 	return 0, false
 }
 
-// plainShelf reads a bundle of which every reader makes the same: blocks of certificates
-// in the form in which tools write them, with text between them perhaps. It returns nil for
-// another file.
+// plainShelf reads a bundle that every reader reads alike: blocks of certificates
+// as tools write them, with text between them. It returns nil for other files.
 func (f *files) plainShelf(name string) *shelf {
 	s, known := f.plain[name]
 	if !known {
@@ -176,8 +177,8 @@ func (f *files) readPlain(data []byte, name string) *shelf {
 	return s
 }
 
-// eachBlock reads a bundle as Go's CertPool does: a block that it cannot read is
-// passed over, with those that are joined to it.
+// eachBlock reads a bundle as Go's CertPool does. It skips a block that it cannot
+// read, and the blocks that are joined to it.
 func (l *loading) eachBlock(name string) {
 	data, ok := l.file(name)
 	if !ok {
@@ -202,8 +203,9 @@ func (l *loading) eachBlock(name string) {
 	}
 }
 
-// gnuTLSFile reads a bundle as GnuTLS does. It looks for BEGIN anywhere, passes over
-// white space in the base64, and loses the file with one block that it cannot decode.
+// gnuTLSFile reads a bundle as GnuTLS does. It finds BEGIN anywhere and skips
+// white space in the base64. One block that it cannot decode makes the file
+// unreadable.
 func (l *loading) gnuTLSFile(name string) {
 	data, ok := l.file(name)
 	if !ok {
@@ -231,8 +233,8 @@ func (l *loading) gnuTLSFile(name string) {
 	}
 }
 
-// decoded reads base64 up to the first dash; whole is false where that is not one
-// whole value of ASN.1.
+// decoded reads base64 up to the first dash. whole is false if the result is not
+// exactly one value of ASN.1.
 func decoded(text []byte) (der []byte, whole bool) {
 	if i := bytes.IndexByte(text, '-'); i >= 0 {
 		text = text[:i]
@@ -245,8 +247,8 @@ func decoded(text []byte) (der []byte, whole bool) {
 
 func lineOf(data []byte, at int) int { return 1 + bytes.Count(data[:at], []byte("\n")) }
 
-// lines reads a bundle as Erlang and rustls do: lines that begin with BEGIN and END make a block.
-// A block that cannot be read loses the file.
+// lines reads a bundle as Erlang and rustls do. A block begins and ends with a
+// line. One block that cannot be read makes the file unreadable.
 func (l *loading) lines(name string, block func(label string, body []byte) (*certs.Certificate, error)) {
 	data, ok := l.file(name)
 	if !ok {
@@ -278,16 +280,17 @@ func (l *loading) lines(name string, block func(label string, body []byte) (*cer
 	}
 }
 
-// erlangBlock reads a block as public_key:cacerts_load does; a certificate that is nil is passed
-// over. In the base64 other characters are passed over, and so is what is no certificate then. What
-// is no base64 even so, and a block of another kind that it knows, are errors.
+// erlangBlock reads a block as public_key:cacerts_load does. It skips other
+// characters in the base64, and returns nil for a block that then is no
+// certificate. A block that is not base64 even so is an error. So is a block of
+// another kind that public_key knows.
 func (l *loading) erlangBlock(label string, body []byte) (*certs.Certificate, error) {
 	switch label {
 	case "-----BEGIN CERTIFICATE-----", "-----BEGIN TRUSTED CERTIFICATE-----":
 	case "-----BEGIN PRIVATE KEY-----", "-----BEGIN RSA PRIVATE KEY-----", "-----BEGIN EC PRIVATE KEY-----":
 		return nil, errors.New("a private key stands among the certificates")
 	default:
-		return nil, nil //nolint:nilnil // it is passed over
+		return nil, nil //nolint:nilnil // the block is skipped
 	}
 	text := strings.Map(func(r rune) rune {
 		if r == '+' || r == '/' || r == '=' || '0' <= r && r <= '9' || 'A' <= r && r <= 'Z' || 'a' <= r && r <= 'z' {
@@ -299,15 +302,16 @@ func (l *loading) erlangBlock(label string, body []byte) (*certs.Certificate, er
 	if err != nil {
 		return nil, errors.New("its base64 is damaged")
 	}
-	c, _ := l.pem.Parse(der) // what is no certificate is passed over
+	c, _ := l.pem.Parse(der) // a block without a certificate is skipped
 	return c, nil
 }
 
-// rustBlock reads a block as rustls-pemfile does, in whose base64 nothing else may stand but a BEGIN line.
+// rustBlock reads a block as rustls-pemfile does. Its base64 may hold no other
+// text except a BEGIN line.
 func (l *loading) rustBlock(label string, body []byte) (*certs.Certificate, error) {
 	const begin = "-----BEGIN CERTIFICATE-----"
 	if label != begin {
-		return nil, nil //nolint:nilnil // it is passed over
+		return nil, nil //nolint:nilnil // the block is skipped
 	}
 	der, err := base64.StdEncoding.AppendDecode(nil, bytes.Join(bytes.Fields(bytes.ReplaceAll(body, []byte(begin), nil)), nil))
 	if err != nil {
@@ -317,9 +321,9 @@ func (l *loading) rustBlock(label string, body []byte) (*certs.Certificate, erro
 	return c, nil
 }
 
-// javaFile reads a bundle as Java's CertificateFactory does: DER, and blocks with any label.
-// Dashes at the beginning of a line have to be those of a block. One that is damaged, and a
-// certificate without a subject, lose the file.
+// javaFile reads a bundle as Java's CertificateFactory does: DER, and blocks with
+// any label. Dashes at the start of a line must belong to a block. A damaged block
+// makes the file unreadable, and so does a certificate without a subject.
 func (l *loading) javaFile(name string) {
 	data, ok := l.file(name)
 	if !ok {
@@ -352,19 +356,19 @@ func (l *loading) javaFile(name string) {
 	}
 }
 
-// isCertificate reports whether a value has the form of a certificate. Java reads some
-// that package certs does not.
+// isCertificate reports whether a value has the shape of a certificate. Java reads
+// some that package certs does not.
 func isCertificate(der []byte) bool {
 	in := cryptobyte.String(der)
 	var outer cryptobyte.String
 	return in.ReadASN1(&outer, asn1.SEQUENCE) && in.Empty() && outer.PeekASN1Tag(asn1.SEQUENCE)
 }
 
-// javaDashes are those that begin a block.
+// javaDashes are the dashes that start a block.
 var javaDashes = regexp.MustCompile(`(?:^|[\r\n])-----([^\r\n]*)`)
 
-// javaBlock returns the first certificate in a text, and the text behind it; [io.EOF] where
-// there is no other.
+// javaBlock returns the first certificate in a text, and the text after it. It
+// returns [io.EOF] if the text has none.
 func javaBlock(text []byte) (der, rest []byte, err error) {
 	in := cryptobyte.String(text)
 	if in.ReadASN1Element((*cryptobyte.String)(&der), asn1.SEQUENCE) {
@@ -390,7 +394,7 @@ func javaBlock(text []byte) (der, rest []byte, err error) {
 // javaStore reads a trust store as Java does, without a password.
 func (l *loading) javaStore(name string) { l.keystore(name, keystore.WithoutPassword) }
 
-// javaStoreWith reads one with the password that an option gives.
+// javaStoreWith reads a trust store with the password of an option.
 func javaStoreWith(password string) format {
 	if password == "" {
 		return javaStore

@@ -7,12 +7,12 @@ import (
 	"github.com/certgraft/certgraft/certs"
 )
 
-// Instance is a reader that is there in a root.
+// Instance is a reader in a root.
 type Instance struct {
 	Reader
-	Path string // of what was found: a program, a library, the directory of a runtime; "" if nothing was
+	Path string // of the program, the library or the directory of a runtime; "" if none was found
 
-	files *files // of all that are in the root: they read the same
+	files *files // shared by all readers of the root, which read the same files
 	row   *row
 	at    where
 }
@@ -36,11 +36,12 @@ func (r *row) instance(read *files, at where, release string) Instance {
 	return i
 }
 
-// Measured reports whether a run has measured the rules of the reader; else [Reader.Judge] says nothing.
+// Measured reports whether a run has measured the rules of the reader. Without
+// rules [Reader.Judge] gives no verdict.
 func (i Instance) Measured() bool { return len(i.row.versions) > 0 }
 
-// Load returns the certificates that the reader trusts, as strictly as it reads them, and
-// what it does not load of its places. The sources of each certificate are the
+// Load returns the certificates that the reader trusts, parsed as strictly as the
+// reader does, and the damage of its places. The sources of a certificate are the
 // places that have it.
 func (i Instance) Load() (*certs.Set, []Damage) {
 	held, damage := &certs.Set{}, []Damage(nil)
@@ -63,7 +64,8 @@ func (i Instance) Load() (*certs.Set, []Damage) {
 	return held, damage
 }
 
-// into adds the certificates to those of a reader. What does not pass is damage.
+// into adds the certificates to the loaded ones of a reader. A certificate that
+// the format does not accept is damage.
 func (s *shelf) into(held *certs.Set, as format) (damage []Damage) {
 	left := map[string]int{}
 	for _, e := range s.held {
@@ -79,7 +81,7 @@ func (s *shelf) into(held *certs.Set, as format) (damage []Damage) {
 	return damage
 }
 
-// missing is the damage of a place that has to be there and is not.
+// missing is the damage of a place that must exist and does not.
 func (i Instance) missing(p place) []Damage {
 	if !p.must || len(i.names(p)) > 0 || len(p.paths) == 0 {
 		return nil
@@ -87,7 +89,7 @@ func (i Instance) missing(p place) []Damage {
 	return []Damage{{Path: "/" + p.paths[len(p.paths)-1], Why: "it does not exist, and the reader does not begin without", All: true}}
 }
 
-// names returns the paths of a place, without their first slash.
+// names returns the paths of a place, without the first slash.
 func (i Instance) names(p place) []string {
 	for _, v := range p.variables {
 		if files := v.Files(i.at.environ[v.Name]); len(files) > 0 {
@@ -102,7 +104,7 @@ func (i Instance) names(p place) []string {
 	return nil
 }
 
-// real resolves links: what is said of a file is said of the one that is read.
+// real resolves links, because messages name the file that is read.
 func (i Instance) real(names []string) []string {
 	for n, name := range names {
 		if real, err := i.files.root.Resolve(name); err == nil {
@@ -112,8 +114,8 @@ func (i Instance) real(names []string) []string {
 	return names
 }
 
-// Remedy returns what makes the reader trust what is in a bundle. Of one that reads the
-// system's bundle by itself it is the first variable that names another.
+// Remedy says how to make the reader trust a bundle. For a reader of the system's
+// bundle it is the first variable that names another bundle.
 func (i Instance) Remedy() Remedy {
 	c := i.Reader.Remedy()
 	if c != (Remedy{}) {
@@ -127,8 +129,8 @@ func (i Instance) Remedy() Remedy {
 	return c
 }
 
-// ReadsSystem reports whether a file or directory of the system is what the reader reads
-// where no variable names another.
+// ReadsSystem reports whether the reader reads a file or directory of the system
+// if no variable names another.
 func (i Instance) ReadsSystem() bool {
 	for _, p := range i.row.places(where{i.at.path, nil}) {
 		for _, name := range (Instance{files: i.files, at: where{i.at.path, nil}}).names(p) {
@@ -140,8 +142,7 @@ func (i Instance) ReadsSystem() bool {
 	return false
 }
 
-// Stores returns the paths of what the reader reads, those of its places that exist, and
-// [BuiltIn].
+// Stores returns the places of the reader that exist, and [BuiltIn].
 func (i Instance) Stores() (paths []string) {
 	for _, p := range i.row.places(i.at) {
 		if p.own {

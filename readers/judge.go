@@ -11,8 +11,8 @@ import (
 	"github.com/certgraft/certgraft/internal/signed"
 )
 
-// judge says whether a reader with these rules accepts a chain, as a server sends
-// it: its own certificate first.
+// judge says whether a reader with these rules accepts a chain. sent is in the
+// order of the server: its own certificate first.
 func (r *rules) judge(m *memory, sent []*certs.Certificate, trust *certs.Set, host string, at time.Time) Verdict {
 	if len(sent) == 0 {
 		return Verdict{Fault: Fault{Cause: Untrusted, Text: "the server sends no certificate"}}
@@ -39,7 +39,7 @@ func (r *rules) judge(m *memory, sent []*certs.Certificate, trust *certs.Set, ho
 	return j.verdict(best, first)
 }
 
-// judgement is one in the making.
+// judgement is one judgement in progress.
 type judgement struct {
 	*rules
 
@@ -48,8 +48,8 @@ type judgement struct {
 	at     time.Time
 }
 
-// path returns what speaks against a path, nil if nothing does. Of several faults the
-// first is the one that most readers name.
+// path returns the first fault of a path, or nil. The checks are in an order that
+// puts first the fault that most readers report.
 func (j judgement) path(p chain) *fault {
 	for _, check := range j.checks() {
 		if f := check(p); f != nil {
@@ -65,8 +65,8 @@ func (j judgement) checks() []func(chain) *fault {
 	}
 }
 
-// verdict is that on a path; nil is no fault. What else is wrong with the path is
-// added, one of each check.
+// verdict is the verdict on a path; a nil fault means accepted. It adds the
+// further faults of the path, one of each check.
 func (j judgement) verdict(p chain, first *fault) Verdict {
 	v := Verdict{Trusted: first == nil, Anchored: p.anchored, Forged: p.forged != nil}
 	for i, l := range p.links {
@@ -87,8 +87,8 @@ func (j judgement) verdict(p chain, first *fault) Verdict {
 	return v
 }
 
-// unlooked returns what the reader does not look at in the certificate at a place
-// of a path.
+// unlooked returns the aspects that the reader does not check in the certificate
+// at index i of a path.
 func (j judgement) unlooked(p chain, i int) aspect {
 	switch {
 	case i == len(p.links)-1 && p.anchored && i > 0:
@@ -99,8 +99,8 @@ func (j judgement) unlooked(p chain, i int) aspect {
 	return j.middle
 }
 
-// unreadable looks for certificates that the reader cannot read, among those that
-// it needs: the server's, as far as it has been measured.
+// unreadable finds a certificate that the reader needs and cannot read. Only the
+// server's certificate has been measured.
 func (j judgement) unreadable(sent []*link) *fault {
 	leaf := sent[0]
 	switch {
@@ -114,7 +114,7 @@ func (j judgement) unreadable(sent []*link) *fault {
 	return nil
 }
 
-// stray looks for a root that was sent, is not known, and is no part of the path.
+// stray finds a sent root that is neither known nor part of the path.
 func (j judgement) stray(b *builder, p chain) *fault {
 	if !j.strayRefused {
 		return nil
@@ -165,7 +165,7 @@ func (j judgement) complete(p chain) *fault {
 	}
 }
 
-// extensions judges what the certificates of a path may do.
+// extensions judges whether the certificates of a path may be used so.
 func (j judgement) extensions(p chain) *fault {
 	for i := range p.links {
 		if f := j.extensionsOf(p, i); f != nil {
@@ -175,7 +175,7 @@ func (j judgement) extensions(p chain) *fault {
 	return nil
 }
 
-// extensionsOf judges what one certificate of a path may do.
+// extensionsOf judges whether one certificate of a path may be used so.
 func (j judgement) extensionsOf(p chain, i int) *fault {
 	l, skip := p.links[i], j.unlooked(p, i)
 	for _, check := range []struct {
@@ -211,7 +211,7 @@ func (j judgement) critical(l *link) *fault {
 	return nil
 }
 
-// authority judges whether the issuers of a path are CAs.
+// authority judges whether the issuers in a path are CAs.
 func (j judgement) authority(p chain, i int) *fault {
 	l := p.links[i]
 	switch {
@@ -258,7 +258,7 @@ func intermediates(n int) string {
 	return fmt.Sprintf("%d intermediates", n)
 }
 
-// Purposes of extended key usage that are good for a server.
+// Purposes of extended key usage that allow a server.
 const (
 	serverAuth = "1.3.6.1.5.5.7.3.1"
 	anyPurpose = "2.5.29.37.0"
@@ -286,7 +286,7 @@ func (j judgement) use(l *link, i int) *fault {
 	return faulty(Purpose, l, "the key usage of the server's certificate allows no key exchange")
 }
 
-// strictness is what X509_V_FLAG_X509_STRICT asks for.
+// strictness makes the checks of X509_V_FLAG_X509_STRICT.
 func (j judgement) strictness(p chain) *fault {
 	if !j.strict {
 		return nil
@@ -317,8 +317,8 @@ func (j judgement) strictness(p chain) *fault {
 	return nil
 }
 
-// strength judges keys, and the digests of signatures. That of the certificate in
-// the store is worth nothing and is not judged.
+// strength judges the keys, and the digests of signatures. It skips the signature
+// of the certificate in the store, which proves nothing.
 func (j judgement) strength(p chain) *fault {
 	for i, l := range p.links {
 		if l.Key.Bits > 0 && l.Key.Bits < j.leastBits {
@@ -364,7 +364,7 @@ func (j judgement) dates(p chain) *fault {
 	return nil
 }
 
-// limited judges the name constraints of the CAs of a path.
+// limited judges the name constraints of the CAs in a path.
 func (j judgement) limited(p chain) *fault {
 	for i, l := range p.links[1:] {
 		if l.limits == nil || j.unlooked(p, i+1)&ofLimits != 0 {

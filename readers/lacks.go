@@ -7,12 +7,12 @@ import (
 	"github.com/certgraft/certgraft/certs"
 )
 
-// Lacks returns those of the certificates that the reader does not load, and what keeps
-// it from loading. Where none of its places exists, what it reads is not known. It
-// reads no more than it needs for that.
+// Lacks returns the certificates of want that the reader does not load, and the
+// damage that causes it. known is false if none of the reader's places exists. It
+// reads only the files that it needs.
 func (i Instance) Lacks(want []*certs.Certificate) (missing []*certs.Certificate, damage []Damage, known bool) {
 	g := &gathering{Instance: i, blind: true}
-	var wide []place // directories that are read whole
+	var wide []place // directories that the reader reads whole
 	for _, p := range i.row.places(i.at) {
 		if p.read.each != nil && len(i.names(p)) > 0 {
 			wide = append(wide, p)
@@ -33,8 +33,9 @@ func (i Instance) Lacks(want []*certs.Certificate) (missing []*certs.Certificate
 	return missing, g.damage, !g.blind || i.Reader.Remedy().Variable != nil
 }
 
-// bundlesIn takes certificates from those files of a directory that are no links, as a
-// bundle among hash links is: that saves reading each of hundreds of anchors.
+// bundlesIn takes certificates from the regular files of a directory, such as a
+// bundle among hash links. It skips links, which saves reading hundreds of
+// anchors.
 func (g *gathering) bundlesIn(p place) stock {
 	return func(name subject) (all []entry) {
 		for _, dir := range g.names(p) {
@@ -52,7 +53,7 @@ func (g *gathering) bundlesIn(p place) stock {
 	}
 }
 
-// lacks returns those of the certificates that no place has.
+// lacks returns the certificates that no place has.
 func (g *gathering) lacks(want []*certs.Certificate) (missing []*certs.Certificate) {
 	for _, c := range want {
 		if !g.holds(c) {

@@ -15,15 +15,15 @@ type limits struct {
 	permitted, excluded []subtree
 }
 
-// subtree is a part of a space of names.
+// subtree is a part of a name space.
 type subtree struct {
 	kind   uint8  // the number of the tag of GeneralName
-	text   string // of a DNS name or a mail address
+	text   string // for a DNS name or a mail address
 	prefix netip.Prefix
 	name   []byte // contents of a directory name
 }
 
-// Kinds of names, as GeneralName numbers them.
+// Kinds of names: the tags of GeneralName.
 const (
 	kindEmail     = 1
 	kindDNS       = 2
@@ -71,7 +71,7 @@ func readSubtrees(list cryptobyte.String) (all []subtree) {
 	return all
 }
 
-// readPrefix reads an address and its mask.
+// readPrefix reads an address and a mask.
 func readPrefix(value []byte) netip.Prefix {
 	address, ok := netip.AddrFromSlice(value[:len(value)/2])
 	if !ok || len(value) != 2*address.BitLen()/8 {
@@ -86,11 +86,11 @@ func readPrefix(value []byte) netip.Prefix {
 	return netip.PrefixFrom(address, bits)
 }
 
-// all returns the subtrees, permitted and excluded.
+// all returns the permitted and the excluded subtrees.
 func (l *limits) all() []subtree { return slices.Concat(l.permitted, l.excluded) }
 
-// allows reports whether a name of a kind is in a permitted subtree, where there is
-// one of its kind, and in no excluded one.
+// allows reports whether a name is allowed. It must be in no excluded subtree of
+// its kind, and in a permitted one if any of its kind exists.
 func (l *limits) allows(kind uint8, holds func(subtree) bool) bool {
 	limited, inside := false, false
 	for _, s := range l.permitted {
@@ -106,7 +106,7 @@ func (l *limits) allows(kind uint8, holds func(subtree) bool) bool {
 	return inside || !limited
 }
 
-// holdsHost reports whether a DNS name is the subtree's or below it.
+// holdsHost reports whether a DNS name is the subtree's name or below it.
 func (s subtree) holdsHost(host string) bool {
 	host, domain := strings.ToLower(host), strings.ToLower(s.text)
 	if domain == "" || host == domain {
@@ -118,7 +118,7 @@ func (s subtree) holdsHost(host string) bool {
 	return strings.HasSuffix(host, "."+domain)
 }
 
-// holdsName reports whether a directory name, as DER, begins with the subtree's.
+// holdsName reports whether a directory name in DER begins with the subtree's.
 func (s subtree) holdsName(name []byte) bool {
 	in := cryptobyte.String(name)
 	var contents cryptobyte.String

@@ -10,9 +10,10 @@ import (
 	"github.com/certgraft/certgraft/internal/signed"
 )
 
-// link is a certificate as a member of a chain, with the fields of RFC 5280 that
-// decide whether the chain holds. They are read here, since crypto/x509 refuses
-// certificates that others accept; package certs has checked their shape.
+// link is a certificate in a chain, with the fields of RFC 5280 that decide
+// whether the chain holds. They are read here, because crypto/x509 refuses
+// certificates that other readers accept. Package certs has already checked their
+// shape.
 type link struct {
 	signed.Link
 
@@ -21,17 +22,17 @@ type link struct {
 
 	critical map[string]bool // the extensions, by identifier
 	basic    *basicConstraints
-	usage    int      // bits of keyUsage, the first lowest; -1 without the extension
+	usage    int      // bits of keyUsage, the first is the lowest; -1 without the extension
 	purposes []string // nil without the extension
 	limits   *limits  // nil without name constraints
 
-	alternatives bool // there are alternative names, of any kind
+	alternatives bool // the extension for alternative names exists, with names of any kind
 	names        []string
 	addresses    []netip.Addr
 	emails       []string
 }
 
-// basicConstraints is the extension of that name.
+// basicConstraints is the extension of the same name.
 type basicConstraints struct {
 	ca         bool
 	pathLength int // -1 for none
@@ -49,7 +50,7 @@ const (
 	oidPurposes         = "2.5.29.37"
 )
 
-// known are the extensions that may be critical. No reader refuses one of them.
+// known are the extensions that every reader accepts as critical.
 var known = map[string]bool{
 	oidSubjectKeyID: true, oidUsage: true, oidAlternatives: true, oidBasicConstraints: true, oidLimits: true, oidPolicies: true,
 	oidAuthorityKeyID: true, oidPurposes: true,
@@ -64,8 +65,8 @@ func newLink(c *certs.Certificate) *link {
 	return l
 }
 
-// readTBS reads the serial number and the extensions. The fields between them are
-// those of package certs.
+// readTBS reads the serial number and the extensions. Package certs reads the
+// fields between them.
 func (l *link) readTBS(tbs cryptobyte.String) {
 	var serial, wrapped, list, ext cryptobyte.String
 	tbs.SkipOptionalASN1(asn1.Tag(0).ContextSpecific().Constructed())

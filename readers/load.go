@@ -13,41 +13,41 @@ import (
 
 // place is a file or directory of certificates that a reader reads.
 type place struct {
-	variables []*Variable // the first that is set names it, or them where it is a list
-	own       bool        // it is the Mozilla roots that are built in, and no file
-	must      bool        // a reader that cannot read it trusts nobody
-	paths     []string    // else the first of these that exists
+	variables []*Variable // the first one that is set names the path, or a list of paths
+	own       bool        // the built-in Mozilla roots in place of a file
+	must      bool        // a reader that cannot read it trusts no CA
+	paths     []string    // without a variable the first of these that exists
 	read      format
 }
 
-// format is how a place is read. The name is that of what comes of it.
+// format is a way to read a place. Its name is a key for the result.
 type format struct {
 	name   string
-	pem    bool // of a file of PEM
+	pem    bool // the file is PEM
 	read   func(l *loading, name string)
-	hash   func(l *loading, dir string, want subject) // of a directory that is asked for a name
-	passes func(*certs.Certificate) bool              // the others are not read; nil passes all
-	each   *format                                    // how each file of a directory is read
+	hash   func(l *loading, dir string, want subject) // reads one name from a directory
+	passes func(*certs.Certificate) bool              // accepts a certificate; nil accepts all
+	each   *format                                    // the format of each file in a directory
 }
 
-// Damage is what keeps a reader from loading certificates.
+// Damage is a reason why a reader does not load certificates.
 type Damage struct {
 	Path string // in the root
-	Line int    // from 1; 0 where the file has no lines
+	Line int    // from 1; 0 for a file without lines
 	Why  string
-	All  bool // nothing of the file is loaded
+	All  bool // the reader loads no certificate of the file
 }
 
-// files is what the instances of a root have read. They read the same files: each is
-// read and parsed once for all that read it in the same way.
+// files is the cache of the readers of a root. A file is read and parsed once for
+// all readers that read it in the same way.
 type files struct {
 	root *rootfs.Overlay
 	pem  *pemfile.Reader
 	data map[string][]byte
 	read map[string]*shelf // by format and name
-	own  *shelf            // the Mozilla roots, once they were needed
+	own  *shelf            // the Mozilla roots; nil before the first use
 
-	plain  map[string]*shelf // of files of which every reader makes the same, nil for others
+	plain  map[string]*shelf // files that every reader reads alike; nil for other files
 	memory *memory
 }
 
@@ -55,14 +55,14 @@ func newFiles(root *rootfs.Overlay, read *pemfile.Reader) *files {
 	return &files{root: root, pem: read, data: map[string][]byte{}, read: map[string]*shelf{}, plain: map[string]*shelf{}, memory: newMemory()}
 }
 
-// shelf is what a place holds.
+// shelf is the content of a place.
 type shelf struct {
 	held   []entry
 	damage []Damage
 	byName map[uint32][]entry
 }
 
-// BuiltIn stands for roots that are in a program, where others have the path of a store.
+// BuiltIn stands for the roots in a program, in place of the path of a store.
 const BuiltIn = "built in"
 
 type entry struct {
@@ -70,7 +70,7 @@ type entry struct {
 	path string
 }
 
-// subject is what certificates are looked for by: the hashes of a name.
+// subject is the two hashes of a name, by which certificates are found.
 type subject struct{ hash, old uint32 }
 
 // named returns the certificates of a subject.
@@ -84,7 +84,7 @@ func (s *shelf) named(name subject) []entry {
 	return s.byName[name.hash]
 }
 
-// shelf returns what a place holds.
+// shelf returns the content of a place.
 func (f *files) shelf(as format, name string) *shelf {
 	if as.pem {
 		if s := f.plainShelf(name); s != nil {
@@ -130,7 +130,7 @@ func unrooted(paths []string) (names []string) {
 	return names
 }
 
-// file returns what is in a file; ok is false if it cannot be read.
+// file returns the content of a file; ok is false if it cannot be read.
 func (l *loading) file(name string) (data []byte, ok bool) {
 	data, err := l.content(name)
 	if err != nil {
@@ -149,7 +149,7 @@ func (f *files) content(name string) (data []byte, err error) {
 	return data, err
 }
 
-// reason is what is wrong, without the path, which is named beside it.
+// reason is the text of an error without the path, which stands beside it.
 func reason(err error) string {
 	for {
 		inner, ok := err.(interface{ Unwrap() error })
@@ -166,7 +166,7 @@ func (l *loading) add(c *certs.Certificate, name string) {
 	l.held = append(l.held, entry{c, "/" + name})
 }
 
-// every reads each file of a directory, once for all links that lead to it.
+// every reads each file of a directory. Several links to a file cause one read.
 func every(as format) format {
 	read := func(l *loading, dir string) {
 		done := map[string]bool{}
@@ -181,9 +181,9 @@ func every(as format) format {
 	return format{name: "every " + as.name, read: read, passes: as.passes, each: &as}
 }
 
-// filesIn returns the regular files in a directory, by what their links lead to.
+// filesIn returns the regular files in a directory, with links resolved.
 func (f *files) filesIn(dir string) (names []string) {
-	entries, _ := f.root.ReadDir(dir) // what cannot be listed holds nothing
+	entries, _ := f.root.ReadDir(dir) // a directory that cannot be listed has no files
 	for _, e := range entries {
 		name, err := f.root.Resolve(path.Join(dir, e.Name()))
 		if err != nil {
@@ -196,7 +196,8 @@ func (f *files) filesIn(dir string) (names []string) {
 	return names
 }
 
-// alreadyRead returns what was read of the files in a directory, as they are read in it.
+// alreadyRead returns the files of a directory that were already read in this
+// format.
 func (f *files) alreadyRead(as format, dir string) (all []*shelf) {
 	for _, name := range slices.Sorted(maps.Keys(f.data)) {
 		if path.Dir(name) == dir {

@@ -1,37 +1,37 @@
 package readers
 
-// The rules of each family, as e2e/readers has measured them. What a version changes
-// is beside its reader in [table].
+// The rules of each family, as e2e/readers has measured them. The changes of a
+// release are beside the reader in [table].
 
-// openSSL are the rules of libssl at security level 2, which Debian, Ubuntu and
-// Fedora set, and OpenSSL itself from 3.2 on.
+// openSSL are the rules of libssl at security level 2. Debian, Ubuntu and Fedora
+// set this level, and it is the default of OpenSSL from 3.2 on.
 var openSSL = &rules{leastBits: 112, refused: []string{"SHA1"}, names: nameRules{starInLabel: true}}
 
-// levelOne changes the rules to those of OpenSSL 3.0 and 3.1 as it is built by itself.
+// levelOne changes the rules to level 1, the default of OpenSSL 3.0 and 3.1.
 func levelOne(r *rules) { r.leastBits = 80 }
 
-// curlRules has a match of names of its own.
+// curlRules have a match of names of their own.
 var curlRules = openSSL.tweaked(func(r *rules) {
 	r.partial, r.leafAnchor = true, true
 	r.names = nameRules{commonName: withoutHosts, addressByCN: true, trailingDot: true}
 })
 
-// pythonRules are those of ssl.create_default_context.
+// pythonRules are the rules of ssl.create_default_context.
 var pythonRules = openSSL.tweaked(func(r *rules) { r.names.starInLabel = false })
 
-// strictPython are those of ssl.create_default_context from Python 3.13 on.
+// strictPython are the rules of ssl.create_default_context from Python 3.13 on.
 var strictPython = pythonRules.tweaked(func(r *rules) {
 	r.partial, r.leafAnchor, r.strict = true, true, true
 })
 
-// matchHostname are the rules of those that compare names as Python's
+// matchHostname are the rules of programs that compare names as Python's
 // ssl.match_hostname did.
 var matchHostname = nameRules{commonName: withoutHosts, addressByCN: true, starInLabel: true, starAtTop: true}
 
-// urllib3Rules are those of urllib3 2, which leaves the common name aside.
+// urllib3Rules are the rules of urllib3 2, which ignores the common name.
 var urllib3Rules = pythonRules.tweaked(func(r *rules) { r.names.commonName = never })
 
-// nodeRules are those of tls.checkServerIdentity.
+// nodeRules are the rules of tls.checkServerIdentity.
 var nodeRules = openSSL.tweaked(func(r *rules) { r.names = nameRules{starInLabel: true, trailingDot: true} })
 
 var rubyRules = openSSL.tweaked(func(r *rules) {
@@ -60,8 +60,8 @@ var gnuTLS = &rules{
 	constraints: limitRules{directory: ignored, others: refused},
 }
 
-// gnuTLSAny are the rules of programs that ask GnuTLS about a certificate without
-// saying that it is a server's.
+// gnuTLSAny are the rules of programs that do not tell GnuTLS that the certificate
+// is for a server.
 var gnuTLSAny = gnuTLS.tweaked(func(r *rules) { r.leaf, r.middle, r.anyPurpose = ofPurpose, ofPurpose, false })
 
 var goRules = &rules{
@@ -80,8 +80,8 @@ var webpki = &rules{
 	constraints: limitRules{directory: refused},
 }
 
-// webpkiWithRing are those with the signatures that ring knows, and the version of rustls that
-// reads anchors whole.
+// webpkiWithRing are the rules with the signatures that ring knows, in the version
+// of rustls that parses the whole anchor.
 var webpkiWithRing = webpki.tweaked(func(r *rules) {
 	r.anchor &^= ofCritical
 	r.refused = []string{"SHA1", "SHA224", "ECDSA-SHA512"}
@@ -94,10 +94,11 @@ var javaRules = &rules{
 	names:   nameRules{starInLabel: true, starAtTop: true, noUnderscore: true},
 }
 
-// pgjdbcRules are those of sslmode=verify-full: Java's, with names as libpq compares them.
+// pgjdbcRules are the rules of sslmode=verify-full: those of Java, with the names
+// of libpq.
 var pgjdbcRules = javaRules.tweaked(func(r *rules) { r.names = libpqRules.names })
 
-// erlangRules are those of ssl with verify_peer and nothing else.
+// erlangRules are the rules of ssl with verify_peer and no other option.
 var erlangRules = &rules{
 	find: bySent, anchor: ofCA | ofSigning | ofLength | ofPurpose | ofCritical | ofLimits,
 	selfSignedRefused: true, strayRefused: true, oldIntermediates: true,
@@ -112,14 +113,14 @@ var olderErlang = erlangRules.tweaked(func(r *rules) {
 	r.constraints.cnIgnored, r.constraints.dotsRefused = true, true
 })
 
-// httpsErlang changes the match of names to that of https, which
-// customize_hostname_check asks for.
+// httpsErlang changes the match of names to the match for https, which
+// customize_hostname_check selects.
 func httpsErlang(r *rules) {
 	r.names.noStars, r.names.starInCN = false, false
 	r.names.starInLabel, r.names.starAtTop = true, true
 }
 
-// nssRules are those of NSS with CAs in a database (certutil -t C).
+// nssRules are the rules of NSS with CAs in a database (certutil -t C).
 var nssRules = &rules{
 	find: byAll, partial: true, middle: ofPurpose, anchor: ofPurpose | ofCritical,
 	leafNoCA: true, leafNoAnchorCA: true, refused: []string{"Ed25519"},

@@ -4,8 +4,9 @@ import (
 	"github.com/certgraft/certgraft/certs"
 )
 
-// memory is what is known of certificates whoever judges them: their fields, and who
-// signed whom. Twenty readers look at the same chain.
+// memory caches facts about certificates that do not depend on the reader: their
+// fields, and which key signed which certificate. Twenty readers judge the same
+// chain.
 type memory struct {
 	links  map[certs.Fingerprint]*link
 	signed map[[2]certs.Fingerprint]error
@@ -24,7 +25,7 @@ func (m *memory) link(c *certs.Certificate) *link {
 	return l
 }
 
-// signedBy returns why the key of parent has not signed l, nil if it has.
+// signedBy returns why the key of parent has not signed l, or nil if it has.
 func (m *memory) signedBy(l, parent *link) error {
 	pair := [2]certs.Fingerprint{l.Fingerprint(), parent.Fingerprint()}
 	err, known := m.signed[pair]

@@ -8,8 +8,8 @@ import (
 	"github.com/certgraft/certgraft/certs"
 )
 
-// Hosts returns what a certificate is for: the names and addresses among its alternative
-// names, as it has them.
+// Hosts returns the DNS names and addresses among the alternative names of a
+// certificate, unchanged.
 func Hosts(c *certs.Certificate) (names []string, addresses []netip.Addr) {
 	l := newLink(c)
 	return l.names, l.addresses
@@ -48,8 +48,8 @@ func (r nameRules) countsCommonName(leaf *link) bool {
 	return false
 }
 
-// matchHost compares a name with a pattern, in which a star may stand for the first
-// label.
+// matchHost compares a name with a pattern. A star in the pattern can match the
+// first label.
 func (r nameRules) matchHost(pattern, host string) bool {
 	pattern, host = strings.ToLower(pattern), strings.ToLower(host)
 	if r.trailingDot {

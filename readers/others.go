@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// others are programs and libraries that have roots of their own and whose rules no
-// run has measured: of these it is known where they are, and what they read.
+// others are programs and libraries with roots of their own whose rules no run has
+// measured. Only their places are known, and the files that they read.
 var others = []row{
 	{"uv", "uv", programs("uv"), replaced(sslCertFile), nil},
 	{"certifi", "certifi", lonelyCertifi, ownFile(requestsCABundle), nil},
@@ -21,7 +21,7 @@ var others = []row{
 	{"perl", "Perl's Mozilla::CA", rootsOf(mozillaCAs), ownFile(perlLWPCAFile), nil},
 }
 
-// Unmeasured returns the readers that are known by their places alone.
+// Unmeasured returns the readers without measured rules.
 func Unmeasured() (all []Reader) {
 	for _, r := range others {
 		all = append(all, r.reader(""))
@@ -29,7 +29,7 @@ func Unmeasured() (all []Reader) {
 	return all
 }
 
-// unmeasured returns the row of such a reader.
+// unmeasured returns the row of a reader without measured rules.
 func unmeasured(id string) *row {
 	return &others[slices.IndexFunc(others, func(r row) bool { return r.id == id })]
 }
@@ -41,7 +41,7 @@ func ownFile(variable *Variable) func(where) []place {
 	}
 }
 
-// replaced are the places of a reader with built-in roots that a variable replaces.
+// replaced are the places of a reader whose built-in roots a variable replaces.
 func replaced(variable *Variable) func(where) []place {
 	return func(at where) []place {
 		if at.environ[variable.Name] == "" {
@@ -51,8 +51,8 @@ func replaced(variable *Variable) func(where) []place {
 	}
 }
 
-// rootsOf finds files of roots. A distribution's package has a link to the system's
-// bundle in their place, which is none.
+// rootsOf finds files of roots. Packages of distributions have a link to the
+// system's bundle in their place, which does not count.
 func rootsOf(named func(*finder) []string) func(*finder) []found {
 	return func(f *finder) (all []found) {
 		for _, name := range named(f) {
@@ -64,7 +64,7 @@ func rootsOf(named func(*finder) []string) func(*finder) []found {
 	}
 }
 
-// module returns a file of a Python module, in each place of modules.
+// module returns a file of a Python module, from each directory with modules.
 func (f *finder) module(file string) (names []string) {
 	for _, dir := range f.sites() {
 		if at := path.Join(dir, file); f.Exists(at) {
@@ -74,8 +74,8 @@ func (f *finder) module(file string) (names []string) {
 	return names
 }
 
-// lonelyCertifi finds the roots of certifi beside which neither requests nor httpx is
-// found: these say what to do about it.
+// lonelyCertifi finds the roots of certifi without requests or httpx beside them.
+// Those two are readers with a remedy of their own.
 func lonelyCertifi(f *finder) []found {
 	known := slices.Concat(modules("requests")(f), modules("httpx")(f))
 	return slices.DeleteFunc(rootsOf(func(f *finder) []string { return f.module("certifi/cacert.pem") })(f), func(at found) bool {
@@ -84,8 +84,8 @@ func lonelyCertifi(f *finder) []found {
 	})
 }
 
-// oldPips finds the roots of each pip that uses them: from version 24.2 on it uses
-// the system's, with Python from 3.10 on.
+// oldPips finds the roots of each pip that uses them. pip from 24.2 on uses the
+// system's roots, with Python from 3.10 on.
 func oldPips(f *finder) []found {
 	return rootsOf(func(f *finder) (names []string) {
 		for _, name := range f.module("pip/_vendor/certifi/cacert.pem") {
@@ -119,8 +119,8 @@ func grpcFiles(f *finder) []string {
 		f.Match("usr/local/bundle/gems/grpc-*/etc/roots.pem", "var/lib/gems/*/gems/grpc-*/etc/roots.pem", "usr/local/lib/ruby/gems/*/gems/grpc-*/etc/roots.pem")...)
 }
 
-// condaFiles returns the bundle that the OpenSSL of Conda reads, of the installation
-// and of each environment.
+// condaFiles returns the bundle of Conda's OpenSSL, in the installation and in
+// each environment.
 func condaFiles(f *finder) (names []string) {
 	for _, base := range []string{"opt/*conda*", "opt/*mamba*", "opt/miniforge*", "{home}/*conda*", "{home}/miniforge*", "usr/local/*conda*"} {
 		names = append(names, f.Match(base+"/ssl/cacert.pem", base+"/envs/*/ssl/cacert.pem")...)

@@ -8,7 +8,7 @@ import (
 	"github.com/certgraft/certgraft/internal/settings"
 )
 
-// Places of the stores, as distributions build their programs.
+// Places of the stores, as distributions configure their programs.
 var (
 	bundles     = []string{"etc/ssl/certs/ca-certificates.crt", "etc/pki/tls/certs/ca-bundle.crt", "etc/ssl/ca-bundle.pem", "etc/pki/tls/cacert.pem", "etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", "etc/ssl/cert.pem"}
 	directories = []string{"etc/ssl/certs", "etc/pki/tls/certs"}
@@ -16,27 +16,27 @@ var (
 	openSSLFile = []string{"usr/lib/ssl/cert.pem", "etc/pki/tls/cert.pem", "etc/ssl/cert.pem"}
 )
 
-// where is where a reader was found, and the variables with which it runs.
+// where is the path of a reader, and the variables of its environment.
 type where struct {
-	path    string // without its first slash
+	path    string // without the first slash
 	environ map[string]string
 }
 
-// fixed are places that do not depend on that.
+// fixed are places that do not depend on path or variables.
 func fixed(places ...place) func(where) []place {
 	return func(where) []place { return places }
 }
 
-// openSSLPlaces is what X509_STORE_set_default_paths reads.
+// openSSLPlaces are the places that X509_STORE_set_default_paths reads.
 var openSSLPlaces = []place{
 	{variables: []*Variable{sslCertFile}, paths: openSSLFile, read: wholeFile},
 	{variables: []*Variable{sslCertDir}, paths: openSSLDirs, read: hashLinks},
 }
 
-// The places of other families. They are what their real clients read in a Debian
-// root; paths of other distributions are those that their sources list.
+// The places of other families. Real clients read these in a Debian root. Paths of
+// other distributions are from the lists in their sources.
 var (
-	gnuTLSPlaces = []place{{paths: bundles[:1], read: gnuTLSFile}} // elsewhere it asks p11-kit
+	gnuTLSPlaces = []place{{paths: bundles[:1], read: gnuTLSFile}} // elsewhere GnuTLS asks p11-kit
 	goPlaces     = []place{
 		{variables: []*Variable{sslCertFile}, paths: bundles, read: eachBlock},
 		{variables: []*Variable{sslCertDir}, paths: directories, read: every(eachBlock)},
@@ -64,8 +64,8 @@ var (
 	nodeExtra    = place{variables: []*Variable{nodeExtraCACerts}, read: untilDamage}
 )
 
-// nodePlaces are those of the builds of nodejs.org, which have roots of their own and
-// read the system's where a variable says so.
+// nodePlaces are the places of the official builds, which have roots of their own.
+// They read the system's roots if a variable says so.
 func nodePlaces(at where) []place {
 	if options := at.environ["NODE_OPTIONS"]; at.environ["NODE_USE_SYSTEM_CA"] == "1" || strings.Contains(options, "-ca") {
 		return []place{
@@ -77,7 +77,7 @@ func nodePlaces(at where) []place {
 	return []place{nodeExtra, builtIn}
 }
 
-// denoPlaces are roots of its own, and the system's where a variable says so.
+// denoPlaces are Deno's own roots, and the system's roots if a variable says so.
 func denoPlaces(at where) []place {
 	places := []place{{variables: []*Variable{denoCert, nodeExtraCACerts}, read: eachBlock}, builtIn}
 	if strings.Contains(at.environ["DENO_TLS_CA_STORE"], "system") {
@@ -86,8 +86,8 @@ func denoPlaces(at where) []place {
 	return places
 }
 
-// certifi are the roots of the module beside one of Python, else the bundle, to which
-// distributions have it lead.
+// certifi are the roots of the module certifi beside another module, else the
+// bundle. Distributions link certifi to the bundle.
 func certifi(at where) []string {
 	return append([]string{path.Join(path.Dir(at.path), "certifi/cacert.pem")}, bundles...)
 }
@@ -96,7 +96,8 @@ func requestsPlaces(at where) []place {
 	return []place{{variables: []*Variable{requestsCABundle, curlCABundle}, paths: certifi(at), read: wholeFile, must: true}}
 }
 
-// httpxPlaces are a file or a directory that a variable names, in place of all else.
+// httpxPlaces are a file or directory that a variable names, and replaces all
+// other roots.
 func httpxPlaces(at where) []place {
 	if at.environ["SSL_CERT_FILE"] == "" && at.environ["SSL_CERT_DIR"] != "" {
 		return []place{{variables: []*Variable{sslCertDir}, read: hashLinks}}
@@ -104,9 +105,9 @@ func httpxPlaces(at where) []place {
 	return []place{{variables: []*Variable{sslCertFile}, paths: certifi(at), read: wholeFile, must: true}}
 }
 
-// javaPlaces are the trust stores of a runtime: the one that an option names, which
-// trusts nobody where that is missing; else jssecacerts, where there is one, in place
-// of cacerts.
+// javaPlaces are the trust stores of a runtime. An option can name one; if that is
+// missing, the runtime trusts no CA. Without the option it reads jssecacerts, or
+// cacerts if jssecacerts does not exist.
 func javaPlaces(at where) []place {
 	for _, variable := range slices.Backward(settings.JavaVariables) {
 		if name, password := settings.Java(at.environ[variable]); name != "" {

@@ -1,10 +1,10 @@
-// Package readers knows the programs and libraries that decide about certificates:
-// where each is found, what it reads, and how it judges.
+// Package readers knows the programs and libraries that judge certificates: where
+// to find them, which files they read, and how they judge.
 //
-// Start with [All], or with [Named] for one. [Reader.Judge] says whether a reader
-// accepts what a server sends. The rules are measured: e2e/readers runs the real
-// programs against servers that are odd in one thing, testdata/matrix.tsv is what they
-// did, and a test holds every rule against every cell of it.
+// Start with [All], or with [Named] for one reader. [Reader.Judge] says whether a
+// reader accepts a server's certificates. The rules are measured: e2e/readers runs
+// the real programs against servers that each have one oddity. testdata/matrix.tsv
+// holds the results, and a test compares every rule with every cell.
 //
 // The API may change before version 1.0.
 package readers
@@ -16,16 +16,16 @@ import (
 	"github.com/certgraft/certgraft/certs"
 )
 
-// Reader is a program or a library that decides about certificates, in a release.
+// Reader is a program or library that judges certificates, in a release.
 type Reader struct {
 	ID      string // "python"
 	Title   string // "Python's ssl"
-	Release string // "3.13"; "" is the newest that was measured
+	Release string // "3.13"; "" is the newest measured release
 
 	rules *rules
 }
 
-// Name returns the title and the release, where it is known.
+// Name returns the title, and the release if it is known.
 func (r Reader) Name() string {
 	if r.Release == "" {
 		return r.Title
@@ -33,7 +33,7 @@ func (r Reader) Name() string {
 	return r.Title + " " + r.Release
 }
 
-// All returns the readers that are known, in the order in which they are named.
+// All returns all readers, in the order of the output.
 func All() (all []Reader) {
 	for n := range table {
 		all = append(all, table[n].reader(""))
@@ -41,8 +41,8 @@ func All() (all []Reader) {
 	return all
 }
 
-// Named returns a reader in a release, "" for the newest; ok is false if the id is
-// not known.
+// Named returns a reader in a release; "" means the newest. ok is false for an
+// unknown id.
 func Named(id, release string) (r Reader, ok bool) {
 	if row := named(id); row != nil {
 		return row.reader(release), true
@@ -50,9 +50,9 @@ func Named(id, release string) (r Reader, ok bool) {
 	return Reader{}, false
 }
 
-// Judge says whether the reader accepts what a server sends, its own certificate
-// first, as that of a host, where it trusts those in trust. Every signature is checked, but
-// for those of kinds that are not known here.
+// Judge says whether the reader accepts the certificates that a server sends, its
+// own first, for a host. trust is the CAs that the reader loads. Judge checks
+// every signature, except signatures of unknown kinds.
 func (r Reader) Judge(sent []*certs.Certificate, trust *certs.Set, host string, at time.Time) Verdict {
 	return r.judge(newMemory(), sent, trust, host, at)
 }
@@ -70,8 +70,9 @@ func (r Reader) judge(m *memory, sent []*certs.Certificate, trust *certs.Set, ho
 	return v
 }
 
-// Reads returns the variables that name what the reader reads, with a + where they add
-// to the rest, and the paths that it reads without them, the first that exists of each list.
+// Reads returns the variables that name files for the reader, with a + if they add
+// to the others. paths are the lists of paths that it reads without variables: the
+// first of each list that exists.
 func (r Reader) Reads() (variables, paths []string) {
 	row := named(r.ID)
 	if row == nil {

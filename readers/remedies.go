@@ -1,16 +1,16 @@
 package readers
 
-// Remedy is what makes a reader trust what is in the system's bundle, which it does not
-// read by itself.
+// Remedy says how to make a reader trust the system's bundle if it does not read
+// the bundle by itself.
 type Remedy struct {
-	Variable *Variable // that names a bundle; nil where none does
-	More     string    // what goes with it: ", or start it with …"
-	Store    string    // of package installer, which edits the file that the reader has
-	Instead  string    // what to do with {bundle}, where the variable would do too much
+	Variable *Variable // a variable that names a bundle, or nil
+	More     string    // further text for the variable: ", or start it with …"
+	Store    string    // a store of package installer, which edits the reader's own file
+	Instead  string    // what to do with {bundle} if the variable would do too much
 }
 
-// remedies are by reader. Each is one that a run has shown: testdata/stores.tsv, and
-// e2e/clients for readers whose rules were not measured.
+// remedies are by reader. A run has shown each of them: testdata/stores.tsv, and
+// e2e/clients for readers without measured rules.
 var remedies = map[string]Remedy{
 	"node":     {Variable: nodeExtraCACerts, More: ", or start it with --use-openssl-ca, or from 22.15 on with NODE_USE_SYSTEM_CA=1"},
 	"deno":     {Variable: denoCert, More: ", or set DENO_TLS_CA_STORE=mozilla,system"},
@@ -31,6 +31,6 @@ var remedies = map[string]Remedy{
 	"perl":     {Variable: perlLWPCAFile},
 }
 
-// Remedy returns what makes the reader trust what is in the system's bundle; the zero
-// value where it reads the bundle by itself, or none is known.
+// Remedy says how to make the reader trust the system's bundle. It is zero if the
+// reader reads the bundle by itself, or if no remedy is known.
 func (r Reader) Remedy() Remedy { return remedies[r.ID] }

@@ -10,15 +10,15 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// Root is a root and the readers that are there in it.
+// Root is a root with its readers.
 type Root struct {
 	found   []Instance
 	files   *files
 	environ map[string]string
 }
 
-// Look finds the readers in a root, but for those that no file tells. Variables are
-// those of the environment in which they run.
+// Look finds the readers in a root, except readers that leave no file. environ is
+// the environment in which they run.
 func Look(root *rootfs.Overlay, environ map[string]string) *Root {
 	r, f := &Root{files: newFiles(root, pemfile.NewReader()), environ: environ}, newFinder(root, environ)
 	defer r.ahead()()
@@ -28,8 +28,8 @@ func Look(root *rootfs.Overlay, environ map[string]string) *Root {
 	return r
 }
 
-// ahead starts to parse the bundle, which most readers read, on another processor. It is
-// parsed when wait has returned.
+// ahead starts to parse the bundle, which most readers read, in parallel. wait
+// returns when the bundle is parsed.
 func (r *Root) ahead() (wait func()) {
 	parse, wait := r.files.pem.Ahead()
 	for _, name := range bundles {
@@ -45,15 +45,15 @@ func (r *Root) ahead() (wait func()) {
 	return wait
 }
 
-// In returns the readers of [Look].
+// In returns the readers that [Look] finds.
 func In(root *rootfs.Overlay, environ map[string]string) []Instance { return Look(root, environ).found }
 
-// Found returns the readers that are there.
+// Found returns the readers in the root.
 func (r *Root) Found() []Instance { return r.found }
 
-// Default returns the reader whose word counts where none is named: OpenSSL with the
-// root's own places; without OpenSSL in the root its rules, on the bundle that is
-// there. Its decisions are blind where no bundle is there either.
+// Default returns the reader that decides if no reader is named: OpenSSL with the
+// places of the root. Without OpenSSL in the root it applies OpenSSL's rules to
+// the bundle. Without a bundle its decisions are blind.
 func (r *Root) Default() Instance {
 	for _, i := range r.found {
 		if i.ID == "openssl" {
@@ -68,10 +68,10 @@ func (r *Root) Default() Instance {
 	return row.instance(r.files, where{"", r.environ}, "")
 }
 
-// Named returns the readers that an id names, which may have a release behind a slash: those that
-// are there; else one that judges by its rules, on the places that it has by
-// default, or on those of [Root.Default] where that cannot be said. ok is false for an
-// id that no reader has.
+// Named returns the readers with an id, which may have a release after a slash. If
+// the root has none, Named returns one that judges by the reader's rules. Its
+// places are the reader's default places if any exists, else the places of
+// [Root.Default]. ok is false for an unknown id.
 func (r *Root) Named(id string) (all []Instance, ok bool) {
 	id, release, _ := strings.Cut(id, "/")
 	row := named(id)
@@ -89,7 +89,7 @@ func (r *Root) Named(id string) (all []Instance, ok bool) {
 	return all, true
 }
 
-// absent returns a reader that was not found.
+// absent returns a reader that the root does not have.
 func (r *Root) absent(row *row, release string) Instance {
 	i := row.instance(r.files, where{"", r.environ}, release)
 	for _, p := range row.places(i.at) {
@@ -103,7 +103,7 @@ func (r *Root) absent(row *row, release string) Instance {
 	return i
 }
 
-// named returns the row of a reader, nil if none has the id.
+// named returns the row of a reader, or nil for an unknown id.
 func named(id string) *row {
 	for n := range table {
 		if table[n].id == id {
@@ -113,10 +113,11 @@ func named(id string) *row {
 	return nil
 }
 
-// Content returns what is in a file of the root.
+// Content returns the content of a file in the root.
 func (r *Root) Content(name string) ([]byte, error) { return r.files.content(name) }
 
-// FilesIn returns the regular files in a directory of the root and in those in it.
+// FilesIn returns the regular files in a directory of the root and in its
+// subdirectories.
 func (r *Root) FilesIn(dir string) []string {
 	names := r.files.filesIn(dir)
 	entries, _ := r.files.root.ReadDir(dir)
@@ -128,8 +129,8 @@ func (r *Root) FilesIn(dir string) []string {
 	return names
 }
 
-// Alone returns the first of some paths at which one certificate is and nothing else, with
-// its links resolved; "" if there is none.
+// Alone returns the first of paths whose file holds exactly one certificate, with
+// links resolved, or "".
 func (r *Root) Alone(paths []string) string {
 	for _, name := range unrooted(paths) {
 		real, err := r.files.root.Resolve(name)
@@ -143,14 +144,15 @@ func (r *Root) Alone(paths []string) string {
 	return ""
 }
 
-// File returns a reader with OpenSSL's rules that reads one file.
+// File returns a reader that applies OpenSSL's rules to one file.
 func (r *Root) File(path string) Instance {
 	row := *named("openssl")
 	row.places = fixed(place{paths: unrooted([]string{path}), read: untilDamage})
 	return row.instance(r.files, where{"", r.environ}, "")
 }
 
-// Rules returns a root that holds nothing: readers judge by what a case comes with.
+// Rules returns an empty root. Its readers judge only by the certificates of a
+// case.
 func Rules() *Root { return Look(rootfs.NewOverlay(nothing{}), nil) }
 
 // nothing is a file system without files.
@@ -164,7 +166,7 @@ func missingFile(op, name string) error {
 	return &fs.PathError{Op: op, Path: name, Err: fs.ErrNotExist}
 }
 
-// Holds reports whether there is a certificate in any of the reader's places.
+// Holds reports whether any place of the reader has a certificate.
 func (i Instance) Holds() bool {
 	for _, p := range i.row.places(i.at) {
 		if p.own {
@@ -179,8 +181,8 @@ func (i Instance) Holds() bool {
 	return i.Anchor() != ""
 }
 
-// Anchor returns the path of a file in the root that holds one certificate, of those
-// that the reader finds by hash; "" if it finds none.
+// Anchor returns the path of a file with one certificate, among the files that the
+// reader finds by hash, or "".
 func (i Instance) Anchor() string {
 	for _, p := range i.row.places(i.at) {
 		if p.read.hash == nil {

@@ -1,49 +1,49 @@
 package readers
 
-// rules are how a reader judges a chain. The zero value is what most of them do;
-// each field is a difference that e2e/readers has measured.
+// rules are the way in which a reader judges a chain. The zero value is what most
+// readers do. Each field is a difference that e2e/readers has measured.
 type rules struct {
 	find          search
-	partial       bool // a certificate in the store ends a chain, though it is not signed by itself
-	leafAnchor    bool // so does the server's own, where it is in the store
-	keyIDsIgnored bool // the identifiers of keys do not tell issuers of one name apart
-	goParser      bool // certificates that crypto/x509 cannot read do not exist
+	partial       bool // a certificate in the store ends a chain even if it is not self-signed
+	leafAnchor    bool // the server's own certificate ends a chain if it is in the store
+	keyIDsIgnored bool // key identifiers do not distinguish issuers of one name
+	goParser      bool // certificates that crypto/x509 cannot read are ignored
 
-	// What is not looked at, in the server's certificate, in intermediates and in
-	// the certificate of the store that ends the chain.
+	// The aspects that the reader does not check: in the server's certificate, in
+	// intermediates, and in the anchor.
 	leaf, middle, anchor aspect
 
-	selfSignedRefused bool // a server's certificate that names itself as its issuer is refused
-	strayRefused      bool // a root is refused that is sent, unknown and no part of the chain
-	oldIntermediates  bool // of version 1 are CAs
-	newOnly           bool // certificates of version 1 are refused, but for those of the store
+	selfSignedRefused bool // a server's certificate that names itself as issuer is refused
+	strayRefused      bool // a sent root that is unknown and outside the chain is refused
+	oldIntermediates  bool // intermediates of version 1 count as CAs
+	newOnly           bool // certificates of version 1 are refused, except those of the store
 	constraintsNeeded bool // a root of version 3 without basic constraints is no CA
 	leafNoCA          bool // the server's certificate must not be a CA's
-	leafNoAnchorCA    bool // one that is signed by itself must be a CA's or say nothing of it
+	leafNoAnchorCA    bool // a self-signed one must be a CA's, or must not say
 	anyPurpose        bool // anyExtendedKeyUsage is enough for a server
-	emptyUsage        bool // key usage without a bit is as none
-	keyIDsCritical    bool // the identifiers of keys may be critical
-	pathLengthNoCA    bool // a path length makes a certificate that is no CA's unreadable
+	emptyUsage        bool // key usage without any bit counts as missing
+	keyIDsCritical    bool // key identifiers may be critical
+	pathLengthNoCA    bool // a path length makes a certificate unreadable if it is not a CA's
 	namelessMalformed bool // without a subject, alternative names must be critical
 	strict            bool // X509_V_FLAG_X509_STRICT of OpenSSL
 
-	leastBits int      // of security that keys must have, as OpenSSL counts it
-	refused   []string // digests and schemes of signatures that it does not take; MD5 nobody takes
+	leastBits int      // bits of security that keys must have, as OpenSSL counts them
+	refused   []string // digests and schemes of signatures that the reader refuses; every reader refuses MD5
 
 	names       nameRules
 	constraints limitRules
 }
 
-// aspect is a part of a certificate that a reader may not look at.
+// aspect is a part of a certificate that a reader may leave unchecked.
 type aspect uint
 
 const (
 	ofDates    aspect = 1 << iota
 	ofCA              // basic constraints
 	ofSigning         // keyCertSign
-	ofLength          // of the path
+	ofLength          // path length
 	ofPurpose         // extended key usage
-	ofUsage           // key usage of the server
+	ofUsage           // key usage of the server's certificate
 	ofCritical        // unknown critical extensions
 	ofLimits          // name constraints
 )
@@ -52,55 +52,55 @@ const (
 type search int
 
 const (
-	byName search = iota // one path by names, key identifiers and dates, the stores first: OpenSSL
+	byName search = iota // one path by names, key identifiers and dates, with the stores first: OpenSSL
 	byAll                // any path that passes
-	bySent               // one path, what was sent first, another where its root has expired: Erlang
+	bySent               // one path, with sent certificates first, and another if its root has expired: Erlang
 )
 
-// nameRules are how a reader compares a host with a certificate.
+// nameRules are the way in which a reader compares a host with a certificate.
 type nameRules struct {
 	commonName   commonNames
-	addressByCN  bool // an address may be the common name
-	addressByDNS bool // an address may be a DNS name
-	noStars      bool // a star is a letter like others
-	starInCN     bool // but in a common name it is a star
-	starInLabel  bool // a star may stand for a part of a label
-	starAtTop    bool // a star may stand directly below a top-level domain
-	trailingDot  bool // a dot behind the name is passed over
-	noUnderscore bool // hosts must not have one
+	addressByCN  bool // the common name can match an address
+	addressByDNS bool // a DNS name can match an address
+	noStars      bool // a star is an ordinary character
+	starInCN     bool // a star still matches in a common name
+	starInLabel  bool // a star can match a part of a label
+	starAtTop    bool // a star can match directly below a top-level domain
+	trailingDot  bool // a dot at the end of a name is ignored
+	noUnderscore bool // hosts with an underscore are refused
 }
 
-// commonNames says when the common name counts.
+// commonNames says when a reader uses the common name.
 type commonNames int
 
 const (
-	withoutDNS          commonNames = iota // where there is no DNS name
-	withoutHosts                           // where there is neither a DNS name nor an address
-	withoutAlternatives                    // where there are no alternative names at all
+	withoutDNS          commonNames = iota // if no DNS name exists
+	withoutHosts                           // if neither a DNS name nor an address exists
+	withoutAlternatives                    // if no alternative names exist at all
 	never
 )
 
-// limitRules are how a reader judges name constraints.
+// limitRules are the way in which a reader judges name constraints.
 type limitRules struct {
 	directory   treatment
 	address     treatment
-	others      treatment // kinds that nobody uses
-	cnIgnored   bool      // a common name is no host to which they apply
-	cnRefused   bool      // a certificate without alternative names is refused below a constraint
-	dotsRefused bool      // a constraint with a dot in front contains nothing
+	others      treatment // the kinds that are not used in practice
+	cnIgnored   bool      // constraints do not apply to a common name
+	cnRefused   bool      // a constraint refuses certificates without alternative names
+	dotsRefused bool      // a constraint with a leading dot contains no host
 }
 
-// treatment says what a reader does with constraints on one kind of names.
+// treatment is what a reader does with constraints on one kind of names.
 type treatment int
 
 const (
 	checked  treatment = iota
-	ignored            // they are passed over
-	critical           // they are an unknown critical extension, where they are critical
-	refused            // no certificate passes
+	ignored            // the constraints have no effect
+	critical           // critical constraints are an unknown critical extension
+	refused            // every certificate is refused
 )
 
-// tweaked returns the rules with a change.
+// tweaked returns a changed copy of the rules.
 func (r *rules) tweaked(change func(*rules)) *rules {
 	changed := *r
 	change(&changed)

@@ -7,7 +7,7 @@ import (
 
 // version is a reader from a release on.
 type version struct {
-	since string // "" is every release before the next row
+	since string // "" for every release before the next row
 	rules *rules
 }
 
@@ -15,13 +15,13 @@ type version struct {
 type row struct {
 	id       string
 	title    string
-	find     func(*finder) []found // nil for what no file tells
-	places   func(where) []place   // what it reads, in order
-	versions []version             // none where no run has measured them
+	find     func(*finder) []found // nil for a reader that leaves no file
+	places   func(where) []place   // the places that it reads, in order
+	versions []version             // none if no run has measured the rules
 }
 
-// table is every reader that is known, in the order in which they are named. What
-// each reads is measured as its rules are: testdata/stores.tsv.
+// table is every reader, in the order of the output. testdata/stores.tsv has the
+// measured files of each reader.
 var table = []row{
 	{"openssl", "OpenSSL", libraries("libssl.so.3", "libssl.so.1.1", "libssl.so.4", "libssl.so.1.0.0", "libssl.so.10", "libssl.so.48"), fixed(openSSLPlaces...), []version{{"", openSSL}}},
 	{"gnutls", "GnuTLS", libraries("libgnutls.so.30"), fixed(gnuTLSPlaces...), []version{{"", gnuTLS}}},
@@ -65,8 +65,8 @@ func (r *row) at(release string) *rules {
 	return found
 }
 
-// older reports whether a release comes before another, by the numbers between
-// their dots.
+// older reports whether a release comes before another. It compares the numbers
+// between the dots.
 func older(release, than string) bool {
 	a, b := strings.Split(release, "."), strings.Split(than, ".")
 	for i := range min(len(a), len(b)) {

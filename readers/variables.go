@@ -8,28 +8,28 @@ import (
 	"github.com/certgraft/certgraft/keystore"
 )
 
-// Variable is an environment variable that tells programs whom to trust.
+// Variable is an environment variable that names CAs for programs.
 type Variable struct {
 	Name    string
 	Runtime string // the programs that read it
-	Value   string // with the paths of [Paths] in braces
-	Adds    bool   // to the roots that the programs have, rather than replacing them
-	Joined  string // between the value that is there and ours, where both count; else there is one value, a path
-	Strict  bool   // programs that did not look at certificates begin to: only where that is wanted
-	Kept    bool   // no command sets it, or edits a file that it names
+	Value   string // with names of [Paths] in braces
+	Adds    bool   // it adds to the roots of the programs, and does not replace them
+	Joined  string // separator between the old value and ours if both count; "" if the value is one path
+	Strict  bool   // programs begin to verify servers because of it, so only a user sets it
+	Kept    bool   // no command sets it or edits the file that it names
 }
 
-// What a value is, where it is nothing but a path.
+// Values that are only a path.
 const (
 	aBundle    = "{bundle}"
 	aDirectory = "{directory}"
 )
 
-// included stands between values of which the later one counts: its file
-// includes the file of the one before.
+// included separates values of which only the last counts. The last file includes
+// the earlier one.
 const included = "\x00"
 
-// The variables that readers of [table] and [others] read: see their places.
+// The variables of the readers in [table] and [others]: see their places.
 var (
 	sslCertFile      = &Variable{Name: "SSL_CERT_FILE", Runtime: "OpenSSL and programs that use it, Go, .NET, uv", Value: aBundle}
 	sslCertDir       = &Variable{Name: "SSL_CERT_DIR", Runtime: "OpenSSL and programs that use it, Go, .NET", Value: aDirectory, Joined: ":"}
@@ -50,9 +50,9 @@ var (
 	pgSSLRootCert    = &Variable{Name: "PGSSLROOTCERT", Runtime: "libpq", Value: aBundle, Strict: true}
 )
 
-// variables is every variable that this program knows: what env prints, what run
-// sets, what advice names, and whose files install extends. Programs that no row of
-// [table] or [others] stands for read the others.
+// variables is every known variable: those that env prints, that run sets, that
+// advice names, and whose files install extends. Those without a name above belong
+// to programs outside [table] and [others].
 var variables = []*Variable{
 	sslCertFile, sslCertDir, nodeExtraCACerts, denoCert, requestsCABundle, curlCABundle, awsCABundle, pipCert, httplib2CACerts, gitSSLCAInfo, gitSSLCAPath, grpcRoots, javaToolOptions,
 	{Name: "CARGO_HTTP_CAINFO", Runtime: "cargo", Value: aBundle},
@@ -71,21 +71,20 @@ var variables = []*Variable{
 	pgSSLRootCert,
 }
 
-// Variables returns every variable that is known, in the order in which they are
-// written.
+// Variables returns every known variable, in the order of the output.
 func Variables() []*Variable { return variables }
 
-// javaOptions are the options of a Java runtime. They say all there is to say,
-// so that they take the place of any that stand before them.
+// javaOptions are the options of a Java runtime. They are complete, so that they
+// override all earlier options.
 const javaOptions = "-Djavax.net.ssl.trustStore={keystore} -Djavax.net.ssl.trustStoreType=JKS -Djavax.net.ssl.trustStorePassword=" + keystore.DefaultPassword
 
-// JavaOptions returns the options that have a Java runtime use a trust store.
+// JavaOptions returns the options by which a Java runtime uses a trust store.
 func JavaOptions(keystore string) string {
 	return strings.ReplaceAll(javaOptions, "{keystore}", javaQuoted(keystore))
 }
 
-// Paths are what the values of variables are made of. Variables that need one that is
-// "" are left out.
+// Paths are the paths for the values of variables. A variable whose path is "" is
+// left out.
 type Paths struct {
 	Bundle    string // a file of certificates
 	Directory string // a directory of certificates with hash links
@@ -100,13 +99,13 @@ type Setting struct {
 	Name    string `json:"name"`
 	Value   string `json:"value"`
 	Runtime string `json:"runtime"` // the programs that read it
-	Adds    bool   `json:"adds"`    // to the roots that they have, rather than replacing them
+	Adds    bool   `json:"adds"`    // it adds to the roots of the programs, and does not replace them
 }
 
-// Settings returns the variables that make every program use the files at the paths. In
-// environ are those that are set: one that holds a list keeps what is in it. One that
-// names a file is overwritten, so the file at its path must hold what that file does:
-// see [NamedFiles].
+// Settings returns the variables by which every program uses the files of at.
+// environ is the present environment. A variable with a list keeps its old
+// entries. A variable with one file is overwritten, so the new file must contain
+// the old one: see [NamedFiles].
 func Settings(at Paths, environ map[string]string) []Setting {
 	var all []Setting
 	for _, v := range variables {
@@ -115,15 +114,15 @@ func Settings(at Paths, environ map[string]string) []Setting {
 		case value == "":
 			continue
 		case v.Strict && (old == "system" || old == "" && !strings.HasPrefix(environ["PGSSLMODE"], "verify-")):
-			continue // OpenSSL's own, which other variables see to
+			continue // other variables replace this one of OpenSSL
 		}
 		all = append(all, v.With(v.Join(environ[v.Name], value)))
 	}
 	return all
 }
 
-// NamedFiles returns the files, or directories, of certificates that variables
-// in environ name, by variable.
+// NamedFiles returns the files or directories of certificates that variables in
+// environ name, by variable.
 func NamedFiles(environ map[string]string) map[string]string {
 	named := map[string]string{}
 	for _, v := range variables {
@@ -137,7 +136,7 @@ func NamedFiles(environ map[string]string) map[string]string {
 // NamesDirectory reports whether the variable names directories of hash links.
 func (v *Variable) NamesDirectory() bool { return v.Value == aDirectory }
 
-// Files returns the files, or directories, of certificates that a value names.
+// Files returns the files or directories of certificates that a value names.
 func (v *Variable) Files(value string) []string {
 	isEmpty := func(name string) bool { return name == "" }
 	switch {
@@ -158,7 +157,8 @@ func (v *Variable) With(value string) Setting {
 	return Setting{Name: v.Name, Value: value, Runtime: v.Runtime, Adds: v.Adds}
 }
 
-// At fills the paths into the value; "" if one is missing, or the variable is kept.
+// At fills the paths into the value. It returns "" if a path is missing or the
+// variable is Kept.
 func (v *Variable) At(p Paths) string {
 	if v.Kept {
 		return ""
@@ -177,7 +177,7 @@ func (v *Variable) At(p Paths) string {
 	return v.Value
 }
 
-// Join returns a value that says what old says and then value.
+// Join returns a value with the effect of old and then of value.
 func (v *Variable) Join(old, value string) string {
 	switch {
 	case old == "" || v.Joined == "" || v.Joined == included:
@@ -188,7 +188,7 @@ func (v *Variable) Join(old, value string) string {
 	return old + v.Joined + strings.TrimPrefix(value, v.Joined)
 }
 
-// javaQuoted quotes a path as JAVA_TOOL_OPTIONS needs it, which is split at white
+// javaQuoted quotes a path for JAVA_TOOL_OPTIONS, which Java splits at white
 // space.
 func javaQuoted(path string) string {
 	if strings.ContainsAny(path, " \t'") {
