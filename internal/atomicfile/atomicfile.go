@@ -1,5 +1,5 @@
-// Package atomicfile writes a file whole or not at all: a reader sees the old
-// content or the new one, and a write that fails leaves the old one.
+// Package atomicfile writes a file whole or not at all. A reader sees the old
+// content or the new, and a failed write leaves the old.
 //
 // Start with [Replace] for a file that a user names, or with [In] for one below
 // an [os.Root].
@@ -17,8 +17,8 @@ import (
 	"syscall"
 )
 
-// In writes name in root. Who may read the file that was there may read the new
-// one, and nobody else; a file that is new gets what the umask leaves of 0644.
+// In writes name in root. Users who may read the old file may read the new one,
+// and no others. The mode of a new file is 0644 without the bits of the umask.
 func In(root *os.Root, name string, write func(io.Writer) error) error {
 	before, err := root.Stat(name)
 	if err != nil {
@@ -27,10 +27,10 @@ func In(root *os.Root, name string, write func(io.Writer) error) error {
 	return swap(root, name, 0o600, write, func(f *os.File) error { return f.Chmod(before.Mode().Perm()) })
 }
 
-// Replace writes the file name. A link stays, and what it leads to is written; a
-// file that is there keeps its mode and owner, and is left alone where it has
-// this content. What cannot be replaced is written in place: a file that is
-// mounted, a device, a pipe.
+// Replace writes the file name. If name is a link, Replace keeps the link and
+// writes its target. An existing file keeps its mode and owner; with equal content
+// it is not written at all. A file that cannot be replaced is written in place: a
+// mounted file, a device, a pipe.
 func Replace(name string, data []byte) error {
 	target, special := followLinks(name)
 	info, err := os.Stat(target)
@@ -45,8 +45,9 @@ func Replace(name string, data []byte) error {
 	return exchange(target, info, data)
 }
 
-// followLinks returns what name leads to, there or not. What the kernel hands
-// out, as /dev/stdout does, is special: it can be opened and not replaced.
+// followLinks returns the target of name, which need not exist. special is true
+// for a link of the kernel, such as /dev/stdout: the target can be opened and not
+// replaced.
 func followLinks(name string) (target string, special bool) {
 	for range 40 {
 		if strings.HasPrefix(name, "/proc/") || strings.HasPrefix(name, "/dev/fd/") {
@@ -57,16 +58,16 @@ func followLinks(name string) (target string, special bool) {
 			return name, false
 		}
 		if !filepath.IsAbs(link) {
-			dir, _ := filepath.Split(name) // filepath.Join would cut a link before ".." short
+			dir, _ := filepath.Split(name) // filepath.Join would resolve ".." before the link
 			link = dir + link
 		}
 		name = link
 	}
-	return name, true // a loop: the kernel says so
+	return name, true // a loop, which the kernel will report
 }
 
-// exchange writes a file that is there: in place where its name is taken by a
-// mount, or its directory is not to be written.
+// exchange writes an existing file. It writes in place if a mount covers the name,
+// or if the directory is not writable.
 func exchange(name string, info fs.FileInfo, data []byte) error {
 	if old, err := os.ReadFile(name); err == nil && bytes.Equal(old, data) {
 		return nil
@@ -80,8 +81,8 @@ func exchange(name string, info fs.FileInfo, data []byte) error {
 	return err
 }
 
-// rename writes a file under its name by way of a new one, with the mode and
-// owner of the file before, if there is one.
+// rename writes a new file and renames it to name. The file gets the mode and
+// owner of the earlier file, if one exists.
 func rename(name string, before fs.FileInfo, data []byte) error {
 	write := func(w io.Writer) error { _, err := w.Write(data); return err }
 	return swap(disk{}, name, 0o600, write, func(f *os.File) error {
@@ -89,20 +90,20 @@ func rename(name string, before fs.FileInfo, data []byte) error {
 			return f.Chmod(0o644)
 		}
 		if owner, ok := before.Sys().(*syscall.Stat_t); ok {
-			_ = f.Chown(int(owner.Uid), int(owner.Gid)) // only root can
+			_ = f.Chown(int(owner.Uid), int(owner.Gid)) // only root may do this
 		}
 		return f.Chmod(before.Mode().Perm())
 	})
 }
 
-// place is where a file is written: below a root, or anywhere.
+// place is a directory tree for a file: a root, or the whole disk.
 type place interface {
 	OpenFile(name string, flag int, perm fs.FileMode) (*os.File, error)
 	Rename(from, to string) error
 	Remove(name string) error
 }
 
-// disk takes names as the system does.
+// disk uses names as the system does.
 type disk struct{}
 
 func (disk) OpenFile(name string, flag int, perm fs.FileMode) (*os.File, error) {
@@ -111,8 +112,8 @@ func (disk) OpenFile(name string, flag int, perm fs.FileMode) (*os.File, error) 
 func (disk) Rename(from, to string) error { return os.Rename(from, to) }
 func (disk) Remove(name string) error     { return os.Remove(name) }
 
-// swap writes a new file beside name, which set makes what it is to be, and gives
-// it the name in one step.
+// swap writes a new file beside name, lets set adjust it, and renames it to name
+// in one step.
 func swap(in place, name string, mode fs.FileMode, write func(io.Writer) error, set func(*os.File) error) error {
 	dir, _ := filepath.Split(name)
 	tmp := dir + ".certgraft-" + rand.Text()[:16] + ".tmp"
