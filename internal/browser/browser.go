@@ -1,10 +1,10 @@
-// Package browser knows the browsers of a root: which there are, the files in which
-// an administrator sets policies for them, and the databases of NSS.
+// Package browser knows the browsers of a root, the files in which an
+// administrator sets their policies, and the databases of NSS.
 //
-// Start with [Find], which names the browsers, and [Policies], which says in which
-// file of policies a list must stand so that they obey it. [Open] reads such a file
-// and edits lists in it; every other byte stays. [Databases] names the databases of
-// NSS, and [StandIn] what makes them unnecessary.
+// Start with [Find], which names the browsers, and [Policies], which names the
+// file that must hold a list so that the browsers obey it. [Open] reads such a
+// file and edits its lists; it keeps every other byte. [Databases] names the
+// databases of NSS. [StandIn] names the module that makes them unnecessary.
 package browser
 
 import (
@@ -21,29 +21,31 @@ import (
 // A Browser is a browser in a root.
 type Browser struct {
 	Name string
-	Path string // of its program, or of its directory of policies
+	Path string // of its program or its directory of policies
 	family
 }
 
-// family is the browsers that read policies in the same place.
+// family is the browsers that read policies from the same place.
 type family struct {
 	name     string
 	kind     Kind
-	policies string   // of Chromium's kind: the directory; of Firefox's: the file for all Firefoxes
+	policies string   // for Chromium's kind a directory; for Firefox's kind the file for all Firefoxes
 	programs []string // {home} is every home directory
 }
 
-// firefoxPolicies is the file that every Firefox reads, and if it exists no other.
+// firefoxPolicies is the file that every Firefox reads. If it exists, Firefox
+// reads no other.
 const firefoxPolicies = "etc/firefox/policies/policies.json"
 
-// playwrights is Firefox as Playwright builds it: it reads the file that a variable
-// names, and no other.
+// playwrights is Firefox as Playwright builds it. It reads only the file that a
+// variable names.
 const (
 	playwrights        = "Playwright's Firefox"
 	playwrightPolicies = "etc/playwright/policies.json"
 )
 
-// families is every family. Chrome's headless shell reads no policies.
+// families is every family. Chrome's headless shell is missing, because it reads
+// no policies.
 var families = []family{
 	{"Chromium", Chromium, "etc/chromium/policies/managed", []string{
 		"usr/lib/chromium/chromium", "usr/lib64/chromium/chromium", "usr/lib64/chromium-browser/chromium-browser", "usr/lib/chromium/chromium-launcher.sh",
@@ -60,8 +62,8 @@ var families = []family{
 	{"Firefox", Firefox, firefoxPolicies, []string{"usr/lib/firefox*/libxul.so", "usr/lib64/firefox*/libxul.so", "opt/firefox*/libxul.so", "usr/local/firefox*/libxul.so", "usr/local/lib/firefox*/libxul.so"}},
 }
 
-// Variable returns the variable that must name the file of policies, and its value;
-// "" for a browser that finds the file by itself.
+// Variable returns the variable that must name the file of policies, and its
+// value. It returns "" for a browser that finds the file itself.
 func (b Browser) Variable() (name, value string) {
 	if b.Name == playwrights {
 		return "PLAYWRIGHT_FIREFOX_POLICIES_JSON", "/" + playwrightPolicies // from Playwright 1.53 on
@@ -73,8 +75,8 @@ func (b Browser) Variable() (name, value string) {
 // name; see [StandIn].
 func (b Browser) LoadsNSS() bool { return b.kind == Chromium }
 
-// Find returns the browsers of a root that read policies: each program, and of a
-// family without one its directory of policies.
+// Find returns the browsers of a root that read policies. It returns each program;
+// for a family without a program it returns the directory of policies.
 func Find(root *rootfs.Overlay) (all []Browser) {
 	tree := glob.New(root)
 	for _, f := range families {
@@ -95,18 +97,18 @@ func Find(root *rootfs.Overlay) (all []Browser) {
 	return all
 }
 
-// Target is a file of policies in which a list must stand.
+// Target is a file of policies that must hold a list.
 type Target struct {
 	Path     string // without the first slash; the file may be missing
 	Kind     Kind
 	Key      []string // of the list
-	Browsers []string // names of those that read it
-	Passed   []string // files beside it that are no JSON, and that the browsers pass over
+	Browsers []string // names of the browsers that read it
+	Passed   []string // files beside it that are not JSON, which the browsers skip
 }
 
-// Policies returns the files in which a list must stand so that the browsers that
-// were found obey it. Chromium calls the list chromium, and Firefox firefox, below
-// "policies"; browsers of a kind without one are left out.
+// Policies returns the files that must hold a list so that the found browsers obey
+// it. The list is named chromium for Chromium, and firefox below "policies" for
+// Firefox. Browsers of a kind without a list are left out.
 func Policies(root *rootfs.Overlay, found []Browser, chromium string, firefox ...string) (targets []Target, err error) {
 	var firefoxes []Browser
 	var playwright []string
@@ -137,12 +139,12 @@ func Policies(root *rootfs.Overlay, found []Browser, chromium string, firefox ..
 	return targets, nil
 }
 
-// own is the file that is made where no other has the policy. By its name it is the
-// first: a list that someone sets later is not hidden by it.
+// own is the file to create if no file has the policy. Its name sorts first, so it
+// hides no list that somebody sets later.
 const own = "00-certgraft.json"
 
-// lastOf returns which file of a directory has the value of a policy that Chromium
-// takes: the last one by name. It passes over what it cannot read.
+// lastOf returns the file of a directory whose value of a policy Chromium takes:
+// the last one by name. It skips files that it cannot read.
 func lastOf(root *rootfs.Overlay, dir string, key []string) (name string, passed []string, err error) {
 	entries, err := root.ReadDir(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -170,8 +172,9 @@ func lastOf(root *rootfs.Overlay, dir string, key []string) (name string, passed
 	return name, passed, nil
 }
 
-// firefoxFiles returns the files that the Firefoxes of a root read: the one for all,
-// if it exists or no Firefox has its own, else each one's own.
+// firefoxFiles returns the files that the Firefoxes of a root read. This is the
+// file for all if it exists, or if no Firefox has a file of its own. Otherwise it
+// is the file of each.
 func firefoxFiles(root *rootfs.Overlay, found []Browser) (names []string) {
 	if len(found) == 0 {
 		return nil
@@ -193,18 +196,19 @@ func firefoxFiles(root *rootfs.Overlay, found []Browser) (names []string) {
 	return slices.Compact(names)
 }
 
-// Reads reports whether a file may be one of policies.
+// Reads reports whether a file may hold policies.
 func Reads(name string) bool {
 	return strings.HasSuffix(name, "distribution/policies.json") || slices.ContainsFunc(families, func(f family) bool {
 		return name == f.policies || path.Dir(name) == f.policies || path.Dir(name) == path.Dir(f.policies)
 	})
 }
 
-// standIns are where programs find the module of NSS that has the public roots.
+// standIns are the places in which programs find NSS's module of public roots.
 var standIns = []string{"usr/lib/*-linux-gnu*/libnssckbi.so", "usr/lib/*-linux-gnu*/nss/libnssckbi.so", "usr/lib64/libnssckbi.so", "usr/lib64/nss/libnssckbi.so", "usr/lib/libnssckbi.so", "usr/lib/nss/libnssckbi.so"}
 
-// StandIn returns the module of NSS for the public roots in whose place p11-kit's
-// stands, so that what loads it trusts what the system trusts; "" if there is none.
+// StandIn returns the module of NSS for the public roots that p11-kit's module has
+// replaced. Programs that load it trust the system's CAs. It returns "" if no such
+// module exists.
 func StandIn(root *rootfs.Overlay) string {
 	for _, name := range glob.New(root).Match(standIns...) {
 		if real, err := root.Resolve(name); err == nil && path.Base(real) == "p11-kit-trust.so" {

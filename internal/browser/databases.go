@@ -7,29 +7,30 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// Database is a database of NSS: it is named and never read here.
+// Database is a database of NSS. certgraft names it and never reads it.
 type Database struct {
 	Path string // of its directory
-	Whom string // who reads it
-	kind Kind   // of that browser, or none
+	Whom string // the program that reads it
+	kind Kind   // of the browser, or none
 }
 
-// none is the kind of what is no browser.
+// none is the kind of a program that is not a browser.
 const none Kind = -1
 
 // IsFirefox reports whether it is a profile of Firefox.
 func (d Database) IsFirefox() bool { return d.kind == Firefox }
 
-// HasPolicies reports whether what reads it obeys policies.
+// HasPolicies reports whether the program of the database obeys policies.
 func (d Database) HasPolicies() bool { return d.kind != none }
 
-// LoadsNSS reports whether what reads it loads NSS's module of public roots by its
-// name; see [StandIn].
+// LoadsNSS reports whether the program of the database loads NSS's module of
+// public roots by its name; see [StandIn].
 func (d Database) LoadsNSS() bool { return d.kind == Chromium }
 
-// databases are where browsers, and programs that use NSS, keep theirs.
+// databases are the places in which browsers, and programs that use NSS, keep
+// databases.
 var databases = []struct {
-	pattern, file string // the file makes a directory one
+	pattern, file string // a directory with this file is a database
 	whom          string
 	kind          Kind
 }{
@@ -44,7 +45,7 @@ var databases = []struct {
 	{"{home}/.thunderbird/*", "cert9.db", "Thunderbird", none},
 }
 
-// Databases returns the databases of NSS that are in a root.
+// Databases returns the databases of NSS in a root.
 func Databases(root *rootfs.Overlay) (all []Database) {
 	tree, seen := glob.New(root), map[string]bool{}
 	for _, d := range databases {

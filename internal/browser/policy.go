@@ -12,15 +12,15 @@ import (
 // Kind is a family of browsers that read their policies alike.
 type Kind int
 
-// Chromium reads each file of a directory, and of a policy the value of the last
-// one by name; it knows comments. Firefox reads one file.
+// Chromium reads each file of a directory, and takes the value of a policy from
+// the last file by name. It allows comments. Firefox reads one file.
 const (
 	Chromium Kind = iota
 	Firefox
 )
 
-// Policy is a file of policies, opened. Its lists of strings can be changed, and
-// all other bytes stay.
+// Policy is an open file of policies. Its lists of strings can be changed, and all
+// other bytes stay.
 type Policy struct {
 	text []byte
 	kind Kind
@@ -43,13 +43,13 @@ func (p *Policy) read() (err error) {
 	return err
 }
 
-// Bytes returns the text of the file. It is not to be changed.
+// Bytes returns the text of the file, which must not be changed.
 func (p *Policy) Bytes() []byte { return p.text }
 
-// IsEmpty reports whether no policy is left.
+// IsEmpty reports whether the file has no policy.
 func (p *Policy) IsEmpty() bool { return len(p.root.members) == 0 }
 
-// find follows path through the objects as far as it leads.
+// find follows path through the objects as far as the path exists.
 func (p *Policy) find(path []string) (at value, found int, err error) {
 	at = p.root
 	for i, key := range path {
@@ -68,8 +68,8 @@ func (p *Policy) find(path []string) (at value, found int, err error) {
 	return at, len(path), nil
 }
 
-// List returns the entries of the list at path, "" for one that is not a string,
-// and whether there is a list.
+// List returns the entries of the list at path, and whether the list exists. An
+// entry that is not a string is returned as "".
 func (p *Policy) List(path ...string) (entries []string, ok bool, err error) {
 	list, found, err := p.find(path)
 	if err != nil || found < len(path) {
@@ -77,15 +77,15 @@ func (p *Policy) List(path ...string) (entries []string, ok bool, err error) {
 	}
 	for _, item := range list.items {
 		var text string
-		_ = json.Unmarshal(p.text[item.start:item.end], &text) // else it is no string, and no entry of anyone's
+		_ = json.Unmarshal(p.text[item.start:item.end], &text) // a damaged string is no entry that anyone made
 		entries = append(entries, text)
 	}
 	return entries, true, nil
 }
 
-// Append adds entries behind the others of the list at path, and makes the list
-// where it is missing. It returns the path of what it made: of the list, or of the
-// object that it is in; nil if the list was there.
+// Append adds entries at the end of the list at path. If the list is missing,
+// Append creates it, and returns the path of the created list or of the object
+// around it. It returns nil if the list existed.
 func (p *Policy) Append(entries []string, path ...string) (made []string, err error) {
 	at, found, err := p.find(path)
 	if err != nil || len(entries) == 0 {
@@ -108,7 +108,7 @@ func (p *Policy) Append(entries []string, path ...string) (made []string, err er
 	return nil, p.read()
 }
 
-// insert adds to an object a member with the list at path below it.
+// insert adds a member to an object, with the list at path below it.
 func (p *Policy) insert(object value, path, entries []string) {
 	at, between, comma := object.start+1, "\n  ", ""
 	if n := len(object.members); n > 0 {
@@ -119,7 +119,7 @@ func (p *Policy) insert(object value, path, entries []string) {
 	p.splice(at, at, comma+between+list(path, entries, between))
 }
 
-// list returns the text of a member with a list below it, whose lines begin as
+// list returns the text of a member with a list below it. Its lines begin as
 // between ends.
 func list(path, entries []string, between string) string {
 	inner := between
@@ -143,20 +143,20 @@ func joined(entries []string, between string) string {
 	return strings.Join(all, between)
 }
 
-// quoted returns a string as JSON has it.
+// quoted returns a string in JSON.
 func quoted(text string) string {
-	data, _ := json.Marshal(text) // a string always has a form
+	data, _ := json.Marshal(text) // a string always encodes
 	return string(data)
 }
 
-// between returns the white space before what stands at an offset in a list or an
-// object: its neighbours begin with the same.
+// between returns the white space before the element at an offset of a list or
+// object. The elements beside it begin with the same.
 func (p *Policy) between(in value, at int) string {
 	text := p.text[in.start+1 : at]
 	return string(text[len(bytes.TrimRight(text, " \t\r\n")):])
 }
 
-// keyOf returns where the name of a member stands.
+// keyOf returns the offset of a member's name.
 func (p *Policy) keyOf(object value, n int) int {
 	if n > 0 {
 		return p.behindComma(object.members[n-1].value.end)
@@ -164,8 +164,8 @@ func (p *Policy) keyOf(object value, n int) int {
 	return p.behindComma(object.start + 1)
 }
 
-// behindComma returns where the next thing stands that is neither white space nor a
-// comment nor a comma.
+// behindComma returns the offset of the next byte that is not white space, comma
+// or comment.
 func (p *Policy) behindComma(at int) int {
 	s := scanner{text: p.text, at: at, lenient: p.kind == Chromium}
 	for s.space(); s.next() == ','; s.space() {
@@ -174,9 +174,9 @@ func (p *Policy) behindComma(at int) int {
 	return s.at
 }
 
-// Delete takes entries, by their places, out of the list at path. If the list is
-// then empty and made names it, or the object that it is in, that goes too, unless
-// something else is in it.
+// Delete removes entries, by index, from the list at path. If the list becomes
+// empty and made names it, or the object around it, Delete removes that too. It
+// keeps an object with other members.
 func (p *Policy) Delete(places []int, made []string, path ...string) error {
 	at, found, err := p.find(path)
 	if err != nil || found < len(path) {
@@ -198,7 +198,7 @@ func (p *Policy) Delete(places []int, made []string, path ...string) error {
 	return err
 }
 
-// prune takes the member at path out, if nothing is in it.
+// prune removes the member at path if it is empty.
 func (p *Policy) prune(path []string) bool {
 	in := p.root
 	for _, key := range path[:len(path)-1] {
@@ -220,8 +220,8 @@ func (p *Policy) prune(path []string) bool {
 	return true
 }
 
-// cut takes something out with the comma before it, which is behind the end of the
-// one before, or with the comma behind it, of the first.
+// cut removes an element and one comma: the comma before it, after the end of the
+// element before, or for the first element the comma after it.
 func (p *Policy) cut(start, end, before int) {
 	switch next := p.behindComma(end); {
 	case before > 0:

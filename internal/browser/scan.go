@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// value is a JSON value, by where it stands in the text.
+// value is a JSON value, as a range of the text.
 type value struct {
 	start, end int
-	kind       byte // '{', '[', '"', or 0 for what is none of these
+	kind       byte // '{', '[', '"', or 0 for any other value
 	members    []member
 	items      []value
 }
@@ -22,8 +22,8 @@ type member struct {
 	value value
 }
 
-// member returns the member of an object that counts, which is the last one of that
-// name; -1 where it has none.
+// member returns the index of an object's member with a name, or -1. The last
+// member of the name counts.
 func (v value) member(key string) int {
 	for i, m := range slices.Backward(v.members) {
 		if m.key == key {
@@ -33,17 +33,17 @@ func (v value) member(key string) int {
 	return -1
 }
 
-// deepest is how deep arrays and objects may stand in each other.
+// deepest is the limit for nested arrays and objects.
 const deepest = 100
 
-// scanner reads JSON, as strictly as Firefox or as Chromium does.
+// scanner reads JSON as strictly as Firefox or Chromium.
 type scanner struct {
 	text    []byte
 	at      int
-	lenient bool // as Chromium: comments, a comma behind the last, a byte order mark
+	lenient bool // as Chromium: comments, a comma after the last element, a byte order mark
 }
 
-// document reads a text that is one object.
+// document reads a text that consists of one object.
 func (s *scanner) document() (value, error) {
 	if s.lenient {
 		s.at = len(s.text) - len(bytes.TrimPrefix(s.text, []byte("\ufeff")))
@@ -87,7 +87,7 @@ func (s *scanner) value(depth int) (value, error) {
 	return v, err
 }
 
-// list reads what stands between commas up to the end of an array or an object.
+// list reads elements between commas up to the end of an array or object.
 func (s *scanner) list(end byte, one func() error) error {
 	s.at++
 	for first := true; ; first = false {
@@ -120,7 +120,7 @@ func (s *scanner) member(v *value, depth int) error {
 		return err
 	}
 	var key string
-	_ = json.Unmarshal(quoted, &key) // a name that is damaged is nobody's
+	_ = json.Unmarshal(quoted, &key) // a damaged name matches no policy
 	if s.space(); s.next() != ':' {
 		return s.wrong("a colon must stand here")
 	}
@@ -131,7 +131,7 @@ func (s *scanner) member(v *value, depth int) error {
 	return err
 }
 
-// quoted reads a string, and returns it with its quotes.
+// quoted reads a string and returns it with its quotes.
 func (s *scanner) quoted() ([]byte, error) {
 	start := s.at
 	for s.at++; s.next() != '"'; s.at++ {
@@ -151,7 +151,7 @@ func (s *scanner) quoted() ([]byte, error) {
 	return s.text[start:s.at], nil
 }
 
-// literal reads a number, or a word.
+// literal reads a number or a word.
 func (s *scanner) literal() error {
 	start := s.at
 	for s.at < len(s.text) && strings.IndexByte(" \t\r\n,:]}/\"", s.text[s.at]) < 0 {
@@ -164,7 +164,7 @@ func (s *scanner) literal() error {
 	return nil
 }
 
-// space passes over white space, and comments.
+// space skips white space and comments.
 func (s *scanner) space() {
 	for s.at < len(s.text) {
 		rest := s.text[s.at:]
@@ -182,7 +182,7 @@ func (s *scanner) space() {
 	}
 }
 
-// before returns how many bytes stand before end.
+// before returns the number of bytes before end.
 func before(text []byte, end string) int {
 	if n := bytes.Index(text, []byte(end)); n >= 0 {
 		return n
@@ -190,7 +190,7 @@ func before(text []byte, end string) int {
 	return len(text)
 }
 
-// next returns the byte that stands next, 0 at the end.
+// next returns the next byte, or 0 at the end.
 func (s *scanner) next() byte {
 	if s.at >= len(s.text) {
 		return 0
