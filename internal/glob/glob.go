@@ -1,7 +1,7 @@
 // Package glob finds names in a root by patterns.
 //
-// Start with [New], and [Tree.Match]. A pattern is one of [path.Match], which may
-// begin with {home} for every home directory.
+// Start with [New], and [Tree.Match]. A pattern is a pattern of [path.Match]. It
+// may begin with {home}, which stands for every home directory.
 //
 // The API may change before version 1.0.
 package glob
@@ -15,15 +15,15 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// Tree is a root in which names are found. Most patterns have a directory in common
-// with others: each is listed once, and each part of a pattern is matched once.
+// Tree is a root to search for names. Patterns often share directories, so Tree
+// lists each directory once and matches each part of a pattern once.
 type Tree struct {
 	root    *rootfs.Overlay
 	lists   map[string][]fs.DirEntry
 	matched map[string][]string
 }
 
-// New returns the tree of a root, as it is when names are first looked for.
+// New returns the tree of a root, in the state of the first search.
 func New(root *rootfs.Overlay) *Tree {
 	return &Tree{root: root, lists: map[string][]fs.DirEntry{}, matched: map[string][]string{}}
 }
@@ -47,7 +47,7 @@ func (t *Tree) Match(patterns ...string) (names []string) {
 	return names
 }
 
-// match returns the names that match a pattern of [path.Match].
+// match returns the names that match one pattern of [path.Match].
 func (t *Tree) match(pattern string) []string {
 	names, known := t.matched[pattern]
 	if !known {
@@ -60,8 +60,8 @@ func (t *Tree) match(pattern string) []string {
 	return names
 }
 
-// parents returns the directories in which a pattern may match, and the pattern for
-// the names in them.
+// parents returns the directories in which a pattern may match, and its last
+// element.
 func (t *Tree) parents(pattern string) (dirs []string, last string) {
 	dir, last := path.Split(pattern)
 	dir = path.Clean(dir)
@@ -71,7 +71,7 @@ func (t *Tree) parents(pattern string) (dirs []string, last string) {
 	return []string{dir}, last
 }
 
-// In returns the names in a directory that match a pattern for the last element.
+// In returns the names in a directory that match a pattern of one element.
 func (t *Tree) In(dir, pattern string) (names []string) {
 	at := strings.IndexAny(pattern, meta)
 	if at < 0 {
@@ -93,14 +93,14 @@ func (t *Tree) In(dir, pattern string) (names []string) {
 	return names
 }
 
-// Exists reports whether a name leads to something that exists.
+// Exists reports whether a name exists, with links followed.
 func (t *Tree) Exists(name string) bool {
 	_, err := t.root.Stat(name)
 	return err == nil
 }
 
-// List returns the entries of a directory, sorted by name; none of a directory that
-// cannot be listed.
+// List returns the entries of a directory, sorted by name. A directory that cannot
+// be listed gives none.
 func (t *Tree) List(dir string) []fs.DirEntry {
 	real, err := t.root.Resolve(dir)
 	if err != nil {
@@ -114,8 +114,8 @@ func (t *Tree) List(dir string) []fs.DirEntry {
 	return entries
 }
 
-// Enter resolves a name, and enters the result in seen. ok is false for a name that
-// does not exist, and for one whose file was seen by another name already.
+// Enter resolves a name, and adds the result to seen. ok is false if the name does
+// not exist, or if another name already led to the same file.
 func (t *Tree) Enter(seen map[string]bool, name string) (real string, ok bool) {
 	real, err := t.root.Resolve(name)
 	if err != nil || seen[real] || !t.Exists(real) {
