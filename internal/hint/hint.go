@@ -1,7 +1,7 @@
-// Package hint gives errors advice: what a user can do about them, which is
-// printed below the error and is no part of its text.
+// Package hint adds advice to errors: what a user can do. The advice is printed
+// below the error and is not part of its text.
 //
-// Start with [Add]. [Of] returns the advice of an error, to print it.
+// Start with [Add]. [Of] returns the advice of an error.
 package hint
 
 import "slices"
@@ -12,7 +12,7 @@ type Error struct {
 	advice string
 }
 
-// Add returns err with advice, which is a sentence without a capital or a period.
+// Add returns err with advice. Advice is a sentence without capital and period.
 func Add(err error, advice string) error { return Error{err, advice} }
 
 // Unwrap returns the error without this advice.
@@ -21,14 +21,14 @@ func (e Error) Unwrap() error { return e.error }
 // Hint returns the advice.
 func (e Error) Hint() string { return e.advice }
 
-// Of returns the advice that err and the errors in it carry, each once, the
-// outermost first. It counts what has a method Hint.
+// Of returns the advice of err and of the errors in it, each once, the outermost
+// first. Every error with a method Hint has advice.
 func Of(err error) (found []string) {
 	if h, ok := err.(interface{ Hint() string }); ok && h.Hint() != "" {
 		found = append(found, h.Hint())
 	}
 	var inner []error
-	switch e := err.(type) { //nolint:errorlint // this walks the tree of wrapped errors itself
+	switch e := err.(type) { //nolint:errorlint // this walks the tree of wrapped errors
 	case interface{ Unwrap() error }:
 		inner = []error{e.Unwrap()}
 	case interface{ Unwrap() []error }:

@@ -2,8 +2,8 @@ package hint
 
 import "strings"
 
-// Near returns the first of names that a typing error could have made word from, or that
-// contain it.
+// Near returns the names that contain word, or that a typing error could have
+// turned into word.
 func Near(word string, names []string) (near []string) {
 	for _, name := range names {
 		if len(word) > 2 && strings.Contains(name, word) || distance(word, name) <= min(2, len(word)/3) {
