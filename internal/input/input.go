@@ -1,6 +1,6 @@
-// Package input opens and reads what a user names. A FIFO that nobody writes to,
-// a stalled pipe or a dead network file system makes open(2) and read(2) wait for
-// ever; here each wait ends with its context.
+// Package input opens and reads files that a user names. A FIFO without a writer,
+// a stalled pipe or a dead network file system blocks open(2) and read(2) for
+// ever. Here each wait ends with its context.
 package input
 
 import (
@@ -10,18 +10,18 @@ import (
 	"os"
 )
 
-// ReadFile is [os.ReadFile] until ctx is done.
+// ReadFile is [os.ReadFile] that ends with ctx.
 func ReadFile(ctx context.Context, name string) ([]byte, error) {
 	return Await(ctx, func() ([]byte, error) { return os.ReadFile(name) })
 }
 
-// Open is [os.Open] until ctx is done. To read the file take [Reader].
+// Open is [os.Open] that ends with ctx. Use [Reader] to read the file.
 func Open(ctx context.Context, name string) (*os.File, error) {
 	return Await(ctx, func() (*os.File, error) { return os.Open(name) })
 }
 
-// Await returns what do returns. Once ctx is done it leaves do behind: nothing
-// ends a system call that waits for somebody else.
+// Await returns the result of do. When ctx ends first, it leaves do running,
+// because a blocked system call cannot be ended.
 func Await[T any](ctx context.Context, do func() (T, error)) (T, error) {
 	type result struct {
 		value T
@@ -41,17 +41,17 @@ func Await[T any](ctx context.Context, do func() (T, error)) (T, error) {
 	}
 }
 
-// Reader returns a reader of r whose reads end when ctx is done. It must not be
-// read by two at once.
+// Reader returns a reader of r whose reads end with ctx. Two goroutines must not
+// use it at once.
 func Reader(ctx context.Context, r io.Reader) io.Reader { return &reader{ctx: ctx, r: r} }
 
 type reader struct {
-	ctx  context.Context //nolint:containedctx // it is that of one stream
+	ctx  context.Context //nolint:containedctx // the context of one stream
 	r    io.Reader
-	room []byte // a read that was left behind writes here, not into the caller's memory
+	room []byte // an abandoned read writes here, not into the caller's memory
 }
 
-// maxRead bounds one read.
+// maxRead is the limit for one read, 256 KiB.
 const maxRead = 256 << 10
 
 // Read implements [io.Reader].
