@@ -1,10 +1,10 @@
-// Package lines writes and reads data as a sequence of lines: the values that the
-// program carries. Reading takes a fraction of the time of JSON, and the data
-// half the room that the same data takes as Go source.
+// Package lines writes and reads data as a sequence of lines, for the values that
+// the program carries. Reading is several times faster than JSON. The data take
+// half the space of the same data in Go source.
 //
-// A string and a bool are a line. A struct is its fields, in order. A slice is a
-// line with its length and its elements, a map the same with each key before its
-// value, sorted. What reads must have the types of what wrote.
+// A string or a bool is one line. A struct is its fields, in order. A slice is a
+// line with its length, and then its elements. A map is the same, sorted, with
+// each key before its value. The reader must use the same types as the writer.
 package lines
 
 import (
@@ -16,8 +16,8 @@ import (
 	"strings"
 )
 
-// Marshal returns the lines of v. The error names a value that has none: a string
-// of several lines, or another type.
+// Marshal returns the lines of v. Some values have no lines: a string with a line
+// break, and other types. The error names such a value.
 func Marshal(v any) ([]byte, error) {
 	var b []byte
 	err := appendValue(&b, reflect.ValueOf(v))
@@ -78,8 +78,9 @@ func appendMap(b *[]byte, v reflect.Value) error {
 	return nil
 }
 
-// Unmarshal sets what v points at from the lines of data, whose strings it
-// shares. It panics where data are not the lines of such a value.
+// Unmarshal sets the value that v points at from the lines of data. The strings of
+// v share the memory of data. Unmarshal panics if data are not the lines of such a
+// value.
 func Unmarshal(data string, v any) {
 	r := reader{data}
 	r.value(reflect.ValueOf(v).Elem())
@@ -119,7 +120,8 @@ func (r *reader) value(v reflect.Value) {
 	}
 }
 
-// fields does not range over v.Fields, which makes two allocations a field.
+// fields does not range over v.Fields, which would make two allocations for each
+// field.
 func (r *reader) fields(v reflect.Value) {
 	n := v.NumField()
 	for i := range n {
@@ -127,7 +129,7 @@ func (r *reader) fields(v reflect.Value) {
 	}
 }
 
-// slice leaves an empty one nil, as a literal without the field would.
+// slice leaves an empty slice nil, as a literal without the field would be.
 func (r *reader) slice(v reflect.Value) {
 	n := r.length()
 	if n == 0 {
