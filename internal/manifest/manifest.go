@@ -1,10 +1,10 @@
-// Package manifest reads the YAML of Kubernetes objects and of kubeconfig files:
-// as much of YAML as kubectl, Helm and the libraries for it write, and no more.
+// Package manifest reads the YAML of Kubernetes objects and kubeconfig files. It
+// reads only the part of YAML that kubectl, Helm and their libraries write.
 //
-// Start with [Scalars]. Read are mappings and lists in lines of their own, plain
-// and quoted scalars and blocks behind | and >. Anchors, aliases, tags and
-// directives are errors, so that nothing can grow: the time that it takes is
-// linear in the size of the text.
+// Start with [Scalars]. It reads mappings and lists on lines of their own, plain
+// and quoted scalars, and blocks after | and >. Anchors, aliases, tags and
+// directives are errors. So no text can expand, and the time is linear in the size
+// of the text.
 package manifest
 
 import (
@@ -15,9 +15,9 @@ import (
 
 // Scalar is one value of a document.
 type Scalar struct {
-	Path  []string // the keys that lead to it; lists have none
+	Path  []string // the keys above the scalar; lists have none
 	Value string
-	Line  int // on which it begins, from 1
+	Line  int // the first line, from 1
 }
 
 // Key returns the last key, or "".
@@ -33,8 +33,7 @@ func (s Scalar) up(n int) string {
 	return s.Path[len(s.Path)-n]
 }
 
-// Looks reports whether text is such a document: it has apiVersion at the start of
-// a line.
+// Looks reports whether text looks like a manifest: a line starts with apiVersion.
 func Looks(text []byte) bool {
 	for at := 0; ; {
 		n := bytes.Index(text[at:], []byte("apiVersion"))
@@ -55,7 +54,7 @@ func Looks(text []byte) bool {
 }
 
 // Scalars returns the scalars of all documents in text, in order. The error names
-// the line from which on the text is not what this package reads.
+// the first line that this package cannot read.
 func Scalars(text []byte) ([]Scalar, error) {
 	p := &parser{lines: split(strings.TrimPrefix(string(text), "\ufeff"))}
 	for p.skipBlank(); p.more(); p.skipBlank() {
@@ -83,12 +82,12 @@ func split(text string) []line {
 	return all
 }
 
-// maxDepth bounds how deep values are nested.
+// maxDepth is the limit for nested values.
 const maxDepth = 32
 
 type parser struct {
 	lines []line
-	at    int // the line that is next
+	at    int // index of the next line
 	path  []string
 	depth int
 	found []Scalar
@@ -98,25 +97,25 @@ func (p *parser) more() bool { return p.at < len(p.lines) }
 
 func (p *parser) next() *line { return &p.lines[p.at] }
 
-// wrong is the error about the line that is next, or the last.
+// wrong is an error about the next line, or about the last line at the end.
 func (p *parser) wrong(format string, args ...any) error {
 	number := p.lines[min(p.at, len(p.lines)-1)].number
 	return fmt.Errorf("line %d: %s", number, fmt.Sprintf(format, args...))
 }
 
-// skipBlank goes to the next line that says something.
+// skipBlank skips blank lines and comments.
 func (p *parser) skipBlank() {
 	for p.more() && (p.next().text == "" || p.next().text[0] == '#') {
 		p.at++
 	}
 }
 
-// isMark reports whether a line divides documents.
+// isMark reports whether a line separates documents.
 func (l *line) isMark() bool {
 	return l.indent == 0 && (l.text == "---" || l.text == "..." || strings.HasPrefix(l.text, "--- #"))
 }
 
-// document reads one document, up to the mark behind it.
+// document reads one document, up to the mark after it.
 func (p *parser) document() error {
 	if p.next().isMark() {
 		p.at++
@@ -131,7 +130,7 @@ func (p *parser) document() error {
 	return nil
 }
 
-// block reads a mapping or a list whose lines are indented by at least that much.
+// block reads a mapping or list whose lines are indented by at least least.
 func (p *parser) block(least int) error {
 	p.skipBlank()
 	if !p.more() || p.next().isMark() || p.next().indent < least {
@@ -197,7 +196,7 @@ func (p *parser) entry(l *line) error {
 	return p.block(l.indent + 1)
 }
 
-// list reads the elements of a list that is not indented more than its key is.
+// list reads the elements of a list that has the same indentation as its key.
 func (p *parser) list(indent int) error {
 	for p.more() && p.next().indent == indent && isItem(p.next().text) {
 		if err := p.item(p.next()); err != nil {
@@ -208,7 +207,7 @@ func (p *parser) list(indent int) error {
 	return nil
 }
 
-// cutKey cuts a line into key and value.
+// cutKey splits a line into key and value.
 func cutKey(text string) (key, rest string, ok bool) {
 	if text != "" && (text[0] == '"' || text[0] == '\'') {
 		end := strings.IndexByte(text[1:], text[0])
@@ -229,10 +228,10 @@ func cutKey(text string) (key, rest string, ok bool) {
 	return key, strings.TrimLeft(rest, " "), ok
 }
 
-// first returns the first byte of text.
+// first returns the first byte of text, or "".
 func first(text string) string { return text[:min(len(text), 1)] }
 
-// add adds a scalar at the path.
+// add adds a scalar at the present path.
 func (p *parser) add(value string, line int) {
 	p.found = append(p.found, Scalar{append([]string(nil), p.path...), value, line})
 }

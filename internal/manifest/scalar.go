@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// value reads a scalar that begins with text on the line that is next, in a block
-// with that indentation.
+// value reads a scalar that begins with text on the next line, in a block with
+// this indentation.
 func (p *parser) value(text string, indent int) error {
 	switch text[0] {
 	case '|', '>':
@@ -27,7 +27,8 @@ func (p *parser) value(text string, indent int) error {
 	return p.plain(text, indent)
 }
 
-// plain reads a scalar without quotes. Lines that are indented more belong to it.
+// plain reads a scalar without quotes. Further lines with more indentation belong
+// to it.
 func (p *parser) plain(text string, indent int) error {
 	start := p.next().number
 	var parts []string
@@ -49,7 +50,7 @@ func (p *parser) plain(text string, indent int) error {
 	return nil
 }
 
-// literal reads a block behind | or >.
+// literal reads a block after | or >.
 func (p *parser) literal(header string, indent int) error {
 	start := p.next().number
 	options, _, _ := strings.Cut(header[1:], " #")
@@ -83,10 +84,10 @@ func (p *parser) literal(header string, indent int) error {
 	return nil
 }
 
-// style is one of the two kinds of quotes.
+// style is one of the two styles of quotes.
 type style struct {
-	end     func(text string) int // where the quote ends that text continues, or -1
-	escapes bool                  // a backslash at the end of a line takes the break away
+	end     func(text string) int // the index of the closing quote in text, or -1
+	escapes bool                  // a backslash at the end of a line removes the line break
 	decode  func(text string) (string, bool)
 }
 
@@ -95,9 +96,9 @@ var (
 	double = style{doubleEnd, true, unescape}
 )
 
-// quoted reads a scalar in quotes, which may go over several lines. A break
-// between two lines is a space; one beside empty lines is as many breaks as those
-// are.
+// quoted reads a scalar in quotes, which may span lines. One line break becomes a
+// space. A line break with empty lines becomes as many breaks as there are empty
+// lines.
 func (p *parser) quoted(text string, indent int, s style) error {
 	start := p.next().number
 	var b strings.Builder
@@ -131,7 +132,8 @@ func (p *parser) quoted(text string, indent int, s style) error {
 	}
 }
 
-// endQuoted adds a scalar whose last line has been read, with what follows there.
+// endQuoted adds a scalar whose closing quote was read, and checks the text after
+// it.
 func (p *parser) endQuoted(after string, start int, text string, s style) error {
 	value, ok := s.decode(text)
 	after = strings.TrimLeft(after, " \t")
@@ -176,13 +178,13 @@ func endsInEscape(text string) bool {
 	return (len(text)-len(strings.TrimRight(text, `\`)))%2 == 1
 }
 
-// escapes are those of YAML that are one letter, and what they stand for.
+// escapes are the escapes of YAML with one letter, and their characters.
 const (
 	escapes = `0abtnvfre "/\N_LP`
 	stands  = "\x00\a\b\t\n\v\f\r\x1b \"/\\\u0085\u00a0\u2028\u2029"
 )
 
-// unescape reads the escapes of a double-quoted scalar.
+// unescape decodes the escapes of a double-quoted scalar.
 func unescape(text string) (string, bool) {
 	var b strings.Builder
 	for {
@@ -212,7 +214,7 @@ func unescape(text string) (string, bool) {
 	}
 }
 
-// flow passes over a collection in braces or brackets, over several lines even.
+// flow skips a collection in braces or brackets, which may span lines.
 func (p *parser) flow(text string, indent int) error {
 	start, depth := p.next().number, 0
 	for quote := byte(0); ; text = p.next().text {
