@@ -1,6 +1,6 @@
-// Package ocilayout makes images from scratch and writes them into an OCI layout:
-// that of a release, and those that tests need. Documents are maps, so that a test
-// can write what no tool does.
+// Package ocilayout makes images from scratch and writes them into an OCI layout,
+// for releases and for tests. Documents are maps, so that a test can write
+// documents that no tool writes.
 //
 // See https://github.com/opencontainers/image-spec/blob/main/image-layout.md.
 package ocilayout
@@ -20,7 +20,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// Media types of what is made.
+// Media types of the written documents.
 const (
 	OCIManifest    = "application/vnd.oci.image.manifest.v1+json"
 	OCIIndex       = "application/vnd.oci.image.index.v1+json"
@@ -32,31 +32,31 @@ const (
 	dockerConfig   = "application/vnd.docker.container.image.v1+json"
 )
 
-// Descriptor is a descriptor as it is written.
+// Descriptor is a descriptor as a map.
 type Descriptor map[string]any
 
-// Digest returns the digest that it names.
+// Digest returns the digest in the descriptor.
 func (d Descriptor) Digest() string { return d["digest"].(string) }
 
-// Image is an image to be made. Fields of Config and Manifest are added to what
-// it needs, or replace it.
+// Image is an image to make. Fields of Config and Manifest are added to the
+// required fields, or replace them.
 type Image struct {
 	Docker   bool   // media types of Docker
-	Packed   string // gzip, zstd or "" for layers that are not compressed
-	Platform string // linux/amd64 if it is empty
+	Packed   string // gzip, zstd, or "" for uncompressed layers
+	Platform string // "" means linux/amd64
 	Layers   [][]byte
 	Config   map[string]any
 	Manifest map[string]any
 }
 
-// Layout is an OCI layout in a directory that images are made in.
+// Layout is an OCI layout in a directory.
 type Layout struct {
 	Dir     string
 	Level   int  // of gzip
-	Compact bool // documents are without white space, as most tools write them
+	Compact bool // documents have no white space, as most tools write them
 }
 
-// Open makes a layout in a directory, or goes on with the one in it.
+// Open creates a layout in a directory, or opens the existing one.
 func Open(dir string) (*Layout, error) {
 	if err := os.MkdirAll(filepath.Join(dir, "blobs/sha256"), 0o755); err != nil {
 		return nil, err
@@ -65,7 +65,7 @@ func Open(dir string) (*Layout, error) {
 	return &Layout{Dir: dir, Level: gzip.DefaultCompression}, err
 }
 
-// Image makes an image.
+// Image writes an image.
 func (l *Layout) Image(img Image) (Descriptor, error) {
 	manifestType, configType, layerType, plus := OCIManifest, ociConfig, OCILayer, "+"
 	if img.Docker {
@@ -115,14 +115,14 @@ func platformOf(text string) map[string]string {
 	return p
 }
 
-// Index makes an index. Further fields are added to it.
+// Index writes an index, with the further fields.
 func (l *Layout) Index(mediaType string, fields map[string]any, children ...Descriptor) (Descriptor, error) {
 	index := map[string]any{"schemaVersion": 2, "mediaType": mediaType, "manifests": children}
 	maps.Copy(index, fields)
 	return l.JSON(mediaType, index)
 }
 
-// JSON puts a document into the layout.
+// JSON writes a document.
 func (l *Layout) JSON(mediaType string, v any) (Descriptor, error) {
 	data, err := json.MarshalIndent(v, "", "   ")
 	if l.Compact {
@@ -134,14 +134,14 @@ func (l *Layout) JSON(mediaType string, v any) (Descriptor, error) {
 	return l.Blob(mediaType, data)
 }
 
-// Blob puts data into the layout.
+// Blob writes data.
 func (l *Layout) Blob(mediaType string, data []byte) (Descriptor, error) {
 	sum := fmt.Sprintf("%x", sha256.Sum256(data))
 	err := os.WriteFile(filepath.Join(l.Dir, "blobs/sha256", sum), data, 0o644)
 	return Descriptor{"mediaType": mediaType, "digest": "sha256:" + sum, "size": len(data)}, err
 }
 
-// Tag has the layout name what d names.
+// Tag gives the document of d a tag in the layout.
 func (l *Layout) Tag(d Descriptor, tag string) error {
 	d = maps.Clone(d)
 	d["annotations"] = map[string]string{"org.opencontainers.image.ref.name": tag}
@@ -160,7 +160,7 @@ func (l *Layout) Tag(d Descriptor, tag string) error {
 	return os.WriteFile(name, data, 0o644)
 }
 
-// Pack compresses data by gzip of a level, or by zstd, or not.
+// Pack compresses data with gzip of a level, with zstd, or not at all.
 func Pack(how string, level int, data []byte) ([]byte, error) {
 	var buf bytes.Buffer
 	var w io.WriteCloser
