@@ -1,13 +1,13 @@
-// Package order sorts slices of structs by one piece of code for all of them: each
-// type that package slices sorts costs the binary some 10 KiB.
+// Package order sorts slices of structs with one piece of code for all types.
+// Package slices adds about 10 KiB to the binary for each type that it sorts.
 package order
 
 import "sort"
 
-// Sort sorts x by compare, as [slices.SortFunc] does.
+// Sort sorts x by compare, like [slices.SortFunc].
 func Sort[E any](x []E, compare func(a, b E) int) { sort.Sort(sorter[E]{x, compare}) }
 
-// Stable is Sort that keeps the order of equal elements.
+// Stable is Sort, and keeps the order of equal elements.
 func Stable[E any](x []E, compare func(a, b E) int) { sort.Stable(sorter[E]{x, compare}) }
 
 type sorter[E any] struct {
