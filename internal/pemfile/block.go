@@ -10,10 +10,10 @@ import (
 
 // Block is one PEM block of a file.
 type Block struct {
-	start, end int                // of the text from BEGIN to the line feed after END
-	Label      string             // between BEGIN and the dashes
-	Cert       *certs.Certificate // nil for any other label
-	trailing   bool               // bytes follow the certificate: OpenSSL passes over them, GnuTLS and Java fail
+	start, end int                // from BEGIN to the line feed after END
+	Label      string             // the text between BEGIN and the dashes
+	Cert       *certs.Certificate // nil for other labels
+	trailing   bool               // bytes follow the certificate: OpenSSL skips them, GnuTLS and Java fail
 }
 
 var (
@@ -27,10 +27,10 @@ var (
 type lineReader struct {
 	data []byte
 	at   int
-	text []byte // of the block, written over by that of the next
+	text []byte // of the block; the next block overwrites it
 }
 
-// block returns the next block and its base64; nil at the end of the text.
+// block returns the next block and its base64, or nil at the end of the text.
 func (l *lineReader) block() (*Block, []byte, error) {
 	for first := true; ; first = false {
 		start, line, ok := l.next()
@@ -47,9 +47,9 @@ func (l *lineReader) block() (*Block, []byte, error) {
 	}
 }
 
-// next returns a line without what OpenSSL strips from its end, and where it
-// starts. BIO_gets takes lines for strings: what is behind a NUL is not seen, and
-// one that begins with a NUL is empty, which is the end of the file.
+// next returns a line and its start, without the bytes that OpenSSL strips from
+// the end. BIO_gets treats a line as a C string: bytes after a NUL are lost, and a
+// line that begins with a NUL is empty, which means the end of the file.
 func (l *lineReader) next() (start int, line []byte, ok bool) {
 	if l.at == len(l.data) || l.data[l.at] == 0 {
 		return l.at, nil, false
@@ -62,16 +62,16 @@ func (l *lineReader) next() (start int, line []byte, ok bool) {
 	if i := bytes.IndexByte(line, 0); i >= 0 {
 		line = line[:i]
 	}
-	for len(line) > 0 && (line[len(line)-1] <= ' ' || line[len(line)-1] >= 0x80) { // as a signed char, that is less too
+	for len(line) > 0 && (line[len(line)-1] <= ' ' || line[len(line)-1] >= 0x80) { // a signed char is below ' ' here too
 		line = line[:len(line)-1]
 	}
 	return start, line, true
 }
 
-// body returns what stands before the END line of label. A blank line is
-// allowed before all of it, and the lines are then 64 wide but for the last;
-// anywhere else what precedes it is taken for headers, which no certificate
-// may have.
+// body returns the text before the END line of label. One blank line may precede
+// the whole text; all lines except the last must then have 64 characters. Text
+// before a blank line elsewhere counts as headers, which a certificate must not
+// have.
 func (l *lineReader) body(label string) ([]byte, error) {
 	body := l.text[:0]
 	defer func() { l.text = body }()
@@ -103,8 +103,8 @@ func beginLabel(line []byte) (string, bool) {
 	return string(label), begins && ends
 }
 
-// endsEarly reports whether OpenSSL takes a line for the end of the file. fgets
-// gives it at most 254 bytes of a line at once.
+// endsEarly reports whether OpenSSL takes a line as the end of the file. fgets
+// returns at most 254 bytes of a line at once.
 func endsEarly(data []byte) bool {
 	const most = 254
 	for bytes.IndexByte(data, 0) >= 0 {
@@ -120,8 +120,8 @@ func endsEarly(data []byte) bool {
 	return false
 }
 
-// decodeBase64 is EVP_DecodeUpdate: white space is passed over, a dash ends it.
-// It appends to dst.
+// decodeBase64 is EVP_DecodeUpdate: it skips white space and ends at a dash. It
+// appends to dst.
 func decodeBase64(dst, text []byte) ([]byte, error) {
 	if i := bytes.IndexByte(text, '-'); i >= 0 {
 		text = text[:i]
@@ -130,7 +130,7 @@ func decodeBase64(dst, text []byte) ([]byte, error) {
 		return nil, errNothing
 	}
 	der, err := base64.StdEncoding.AppendDecode(dst, text)
-	if err != nil && bytes.ContainsAny(text, " \t\v\f") { // returns the decoder passes over itself
+	if err != nil && bytes.ContainsAny(text, " \t\v\f") { // the decoder skips carriage returns itself
 		der, err = base64.StdEncoding.AppendDecode(dst, bytes.Join(bytes.Fields(text), nil))
 	}
 	if err != nil {

@@ -2,14 +2,14 @@ package pemfile
 
 import "strings"
 
-// Cut is a change to a file: at Offset of the file as it was, Was became Now.
+// Cut is a change of a file: at Offset of the original file, Was became Now.
 type Cut struct {
 	Offset int    `json:"offset"`
-	Was    []byte `json:"was"` // base64 in JSON: it is damaged, and need not be text
+	Was    []byte `json:"was"` // base64 in JSON, because damaged bytes need not be text
 	Now    string `json:"now"`
 }
 
-// done says what the change does to a block.
+// done says what the change did to a block.
 func (c Cut) done() string {
 	switch {
 	case strings.Contains(c.Now, "-----BEGIN "):

@@ -1,12 +1,12 @@
-// Package pemfile reads, repairs and extends a file of certificates in PEM.
+// Package pemfile reads, repairs and extends files of certificates in PEM.
 //
-// Start with [NewReader] and [Reader.Open]. A [Reader] finds out what programs
-// make of a file; package certs makes the best of what people have. Open returns
-// the file in a state that every program reads, and the changes that led there.
-// [Style.Append] adds a certificate as the tool of a distribution would, and
-// [Style.Without] takes out what [Reader.Copies] finds.
+// Start with [NewReader] and [Reader.Open]. A [Reader] reads a file as programs
+// do; package certs reads as much as it can. Open returns the file in a state that
+// every program reads, with the changes that led there. [Style.Append] adds a
+// certificate as the tool of a distribution would. [Style.Without] removes copies
+// that [Reader.Copies] found.
 //
-// Nothing here knows where a file is: it goes in and comes out as bytes.
+// The package knows no paths: files go in and come out as bytes.
 package pemfile
 
 import (
@@ -17,20 +17,20 @@ import (
 	"github.com/certgraft/certgraft/certs"
 )
 
-// File is a file of certificates, in a state that every program reads.
+// File is a file of certificates in a state that every program reads.
 type File struct {
 	Data   []byte
-	Held   *certs.Set // its certificates, each once, in its order
-	Steps  [][]Cut    // what was changed to get it into that state, each step in what the one before left
-	Faults []Fault    // why
+	Held   *certs.Set // its certificates, each once, in order
+	Steps  [][]Cut    // the changes, in steps: each step applies to the result of the step before
+	Faults []Fault    // the reasons for the changes
 }
 
-// Open reads a file. A block over which a strict reader loses the whole file is
-// taken out; one that package certs can read is written anew. Everything
-// else stays as it is, and what could be read before can be read afterwards. The
-// error is of a file that cannot be made readable without a loss.
+// Open reads a file. A block that makes a strict reader lose the whole file is
+// removed, or written anew if package certs can read it. All other bytes stay, and
+// every certificate that could be read before can be read afterwards. The error is
+// about a file that cannot be made readable without a loss.
 func (r *Reader) Open(data []byte) (File, error) {
-	b := File{Data: data, Held: &certs.Set{}} // none of a bundle that cannot be read
+	b := File{Data: data, Held: &certs.Set{}} // empty for a bundle that cannot be read
 	blocks, err := r.Read(data)
 	if err != nil || !isClean(data, blocks) {
 		b.mend(r)
@@ -45,29 +45,29 @@ func (r *Reader) Open(data []byte) (File, error) {
 	return b, nil
 }
 
-// Held returns the certificates of the file that [Reader.Open] returns.
+// Held returns the certificates of the file, after [Reader.Open] has repaired it.
 func (r *Reader) Held(data []byte) *certs.Set {
-	file, _ := r.Open(data) // what cannot be made readable holds nothing
+	file, _ := r.Open(data) // a file that cannot be repaired holds none
 	return file.Held
 }
 
-// Passes reports whether every program reads a file as it is.
+// Passes reports whether every program reads a file without a change.
 func (r *Reader) Passes(data []byte) bool {
 	b, err := r.Open(data)
 	return err == nil && len(b.Steps) == 0
 }
 
-// Clean reports whether every program reads a file as it is, and no text in it
-// looks like the beginning of a block.
+// Clean reports whether every program reads a file without a change, and no text
+// between blocks looks like the start of one.
 func (r *Reader) Clean(data []byte) bool {
 	blocks, err := r.Read(data)
 	return err == nil && isClean(data, blocks)
 }
 
-// mend makes the changes that make the file readable. What a step leaves can be
-// damaged in its own right: a block without an END line hides what follows it.
+// mend makes the changes that make the file readable. The result of a step can be
+// damaged too: a block without an END line hides the damage after it.
 func (b *File) mend(r *Reader) {
-	const most = 16 // more than any file needs that was not made to need them
+	const most = 16 // only a file made for the purpose needs more
 	for range most {
 		cuts, faults := r.faults(b.Data)
 		if len(cuts) == 0 {
@@ -78,9 +78,9 @@ func (b *File) mend(r *Reader) {
 	}
 }
 
-// lost returns a certificate that was read of a file, by OpenSSL up to the block
-// over which it gives up or by package certs, and is not read so any more; nil
-// if there is none.
+// lost returns a certificate that a program could read in was and cannot read in
+// is. It counts what OpenSSL reads up to the block at which it gives up, and what
+// package certs reads. It returns nil if no certificate is lost.
 func (r *Reader) lost(was, is []byte) *certs.Certificate {
 	strict, lenient := r.programsRead(is), &certs.Set{}
 	for b := range certs.Blocks(is) {
@@ -101,8 +101,8 @@ func (r *Reader) lost(was, is []byte) *certs.Certificate {
 	return nil
 }
 
-// programsRead returns what OpenSSL reads of a file up to the block over which it
-// gives up. Node has that much even then.
+// programsRead returns what OpenSSL reads up to the block at which it gives up.
+// Node uses these certificates even then.
 func (r *Reader) programsRead(data []byte) *certs.Set {
 	blocks, _ := r.Read(data)
 	return certificatesOf(blocks)
@@ -118,8 +118,8 @@ func certificatesOf(blocks []Block) *certs.Set {
 	return set
 }
 
-// isClean reports whether OpenSSL saw every block and all that is behind them, so
-// that nothing is left for other readers to trip over.
+// isClean reports whether OpenSSL saw every block and the text after the last.
+// Other readers then find no other block.
 func isClean(data []byte, blocks []Block) bool {
 	return bytes.Count(data, []byte("-----BEGIN ")) == len(blocks) && !endsEarly(data) &&
 		!slices.ContainsFunc(blocks, func(b Block) bool { return b.trailing })

@@ -13,25 +13,24 @@ import (
 )
 
 // Reader reads files of certificates as OpenSSL does (PEM_X509_INFO_read_bio in
-// crypto/pem/pem_info.c, over pem_lib.c), the program that loses most over one
-// bad block: the whole file. It remembers what it has parsed, since each
-// certificate is met many times, and what it has read: bytes that it was given
-// must not be changed afterwards. One goroutine at a time may use it, others use
-// its [Reader.Helper].
+// crypto/pem/pem_info.c, over pem_lib.c). OpenSSL loses most to one bad block: the
+// whole file. A Reader caches parsed certificates and files, because it meets each
+// certificate many times. The bytes that it has read must not change afterwards.
+// Only one goroutine may use it at a time; others use a [Reader.Helper].
 type Reader struct {
 	*memory
-	text, der []byte // of the block that is being read
+	text, der []byte // buffers for the current block
 }
 
-// memory is what has been met, by several readers at the same time perhaps.
+// memory is the cache of one or several readers, which may run in parallel.
 type memory struct {
 	mu     sync.Mutex
 	parsed map[string]parsed   // by DER
-	files  map[stretch]scanned // an anchor is met as itself and behind two links
+	files  map[stretch]scanned // an anchor is read by its own name and by two links
 }
 
-// stretch is a stretch of memory. What a file holds is known by where it is: what
-// is read of an overlay stays there and is not changed.
+// stretch is a range of memory. It identifies the content of a file, because the
+// bytes that an overlay has read stay in place and do not change.
 type stretch struct {
 	start *byte
 	size  int
@@ -44,7 +43,7 @@ func stretchOf(data []byte) stretch {
 	return stretch{&data[0], len(data)}
 }
 
-// known returns what was remembered of a file.
+// known returns the cached result for a file.
 func (m *memory) known(data []byte) (scanned, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -68,13 +67,13 @@ type parsed struct {
 	err  error
 }
 
-// NewReader returns a reader that has met nothing yet.
+// NewReader returns a reader with an empty cache.
 func NewReader() *Reader {
 	return &Reader{memory: &memory{parsed: map[string]parsed{}, files: map[stretch]scanned{}}}
 }
 
-// Read returns the blocks of a file. The error is of the block over which
-// OpenSSL gives the whole file up. The blocks must not be changed.
+// Read returns the blocks of a file. The error is about the block at which OpenSSL
+// gives up the whole file. The blocks must not be changed.
 func (r *Reader) Read(data []byte) ([]Block, error) {
 	known, ok := r.known(data)
 	if !ok {
@@ -84,8 +83,7 @@ func (r *Reader) Read(data []byte) ([]Block, error) {
 	return known.blocks, known.err
 }
 
-// scan reads a file. It stops behind that many certificates, unless most is
-// negative.
+// scan reads a file. It stops after most certificates, unless most is negative.
 func (r *Reader) scan(data []byte, most int) ([]Block, error) {
 	var found []Block
 	lines := lineReader{data: data, text: r.text}
@@ -111,13 +109,13 @@ func (r *Reader) scan(data []byte, most int) ([]Block, error) {
 	}
 }
 
-// Single returns the certificate of a file that holds exactly one item, in the
-// sense of openssl rehash: a certificate with its key, or with a list of
-// revoked certificates, is one.
+// Single returns the certificate of a file with exactly one item, as openssl
+// rehash counts. A certificate with its key, or with a list of revoked
+// certificates, is one item.
 func (r *Reader) Single(data []byte) *certs.Certificate {
 	known, ok := r.known(data)
 	if !ok {
-		known.blocks, known.err = r.scan(data, 2) // of a bundle, more is not asked
+		known.blocks, known.err = r.scan(data, 2) // two certificates already answer the question
 	}
 	var found *certs.Certificate
 	for _, b := range known.blocks {
@@ -128,7 +126,7 @@ func (r *Reader) Single(data []byte) *certs.Certificate {
 			found = b.Cert
 		}
 	}
-	if !ok { // with one certificate or none it was read to its end
+	if !ok { // a file with fewer than two certificates was read to its end
 		r.remember(data, known)
 	}
 	if known.err != nil {
@@ -137,7 +135,7 @@ func (r *Reader) Single(data []byte) *certs.Certificate {
 	return found
 }
 
-// decode reads what the block holds.
+// decode reads the content of the block.
 func (r *Reader) decode(b *Block, body []byte) error {
 	der, err := decodeBase64(r.der[:0], body)
 	if err != nil {
@@ -154,20 +152,18 @@ func (r *Reader) decode(b *Block, body []byte) error {
 	if !rest.ReadASN1Element(&first, asn1.SEQUENCE) {
 		return errors.New("it is not DER")
 	}
-	b.trailing = !rest.Empty() && b.Label != "TRUSTED CERTIFICATE" // there it is the trust
+	b.trailing = !rest.Empty() && b.Label != "TRUSTED CERTIFICATE" // in that format the trust settings follow
 	b.Cert, err = r.Parse(first)
 	return err
 }
 
-// Helper returns a reader that remembers what r does, and the other way round,
-// for use at the same time.
+// Helper returns a reader with the same cache, for use at the same time.
 func (r *Reader) Helper() *Reader { return &Reader{memory: r.memory} }
 
-// Ahead starts to read files on another processor: those with which parse is
-// called, for r to know them when it comes to them. The work is done when wait
-// has returned.
+// Ahead starts to read files on another processor. parse adds a file, so that r
+// finds it in its cache. wait returns when all files are read.
 func (r *Reader) Ahead() (parse func(data []byte), wait func()) {
-	const usual = 512 // anchors: more make the caller wait
+	const usual = 512 // number of anchors; after more the caller waits
 	files, done := make(chan []byte, usual), make(chan struct{})
 	helper := r.Helper()
 	go func() {
@@ -182,19 +178,19 @@ func (r *Reader) Ahead() (parse func(data []byte), wait func()) {
 	return func(data []byte) { files <- data }, func() { close(files); <-done }
 }
 
-// Know remembers a certificate that is going to be met.
+// Know adds a certificate to the cache before it is met.
 func (m *memory) Know(c *certs.Certificate) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.parsed[string(c.Raw)] = parsed{cert: c}
 }
 
-// Parse parses a certificate, unless it was met before.
+// Parse parses a certificate, unless it is in the cache.
 func (m *memory) Parse(der []byte) (*certs.Certificate, error) {
 	m.mu.Lock()
 	known, ok := m.parsed[string(der)]
 	m.mu.Unlock()
-	if !ok { // that two do so at once is rare, and no harm
+	if !ok { // two readers may parse it at once, which is rare and harmless
 		known.cert, known.err = certs.ParseCertificate(der)
 		m.mu.Lock()
 		m.parsed[string(der)] = known

@@ -14,15 +14,15 @@ import (
 	"github.com/certgraft/certgraft/internal/order"
 )
 
-// Style is how the tool of a distribution writes the certificates of a bundle.
-// The zero value is one block behind another.
+// Style is the way in which the tool of a distribution writes certificates into a
+// bundle. The zero value writes only blocks.
 type Style struct {
-	After   string // what stands behind each
-	Comment bool   // "# LABEL" stands before each, and a blank line between them: trust extract --comment
-	Trusted bool   // each is a TRUSTED CERTIFICATE
+	After   string // text after each certificate
+	Comment bool   // "# LABEL" before each certificate, and a blank line between two: trust extract --comment
+	Trusted bool   // each block is a TRUSTED CERTIFICATE
 }
 
-// Append writes a certificate behind those in text.
+// Append adds a certificate at the end of text.
 func (s Style) Append(text []byte, c *certs.Certificate) []byte {
 	if s.Comment {
 		if len(text) > 0 {
@@ -38,21 +38,21 @@ func (s Style) Append(text []byte, c *certs.Certificate) []byte {
 	return append(text, s.After...)
 }
 
-// Copy is one copy of a certificate in a file, with what sets it apart.
+// Copy is one copy of a certificate in a file, with the text around it.
 type Copy struct {
 	Cert   *certs.Certificate
 	Behind *certs.Certificate // the certificate before it, nil if it is the first
-	Gap    int                // bytes between the two
-	Plain  bool               // those are blank lines, or comments where the style has some
-	Text   []byte             // those themselves
+	Gap    int                // bytes between that and this one
+	Plain  bool               // the text between is blank lines, or comments if the style has some
+	Text   []byte             // the text between
 
 	style      Style
 	start, end int
 	text       []byte
-	last       bool // in the file
+	last       bool // the last certificate in the file
 }
 
-// Copies returns every copy of every certificate in a file, in its order.
+// Copies returns every copy of every certificate in a file, in order.
 func (r *Reader) Copies(data []byte, as Style) []Copy {
 	var found []Copy
 	var before *certs.Certificate
@@ -68,7 +68,7 @@ func (r *Reader) Copies(data []byte, as Style) []Copy {
 	return found
 }
 
-// isComment reports whether text is blank lines, and lines that begin with #.
+// isComment reports whether text has only blank lines and lines that begin with #.
 func isComment(text []byte) bool {
 	for line := range bytes.Lines(text) {
 		if line = bytes.TrimSpace(line); len(line) > 0 && line[0] != '#' {
@@ -78,14 +78,14 @@ func isComment(text []byte) bool {
 	return true
 }
 
-// Start returns where the copy starts in its file.
+// Start returns the offset of the copy's start.
 func (c Copy) Start() int { return c.start }
 
-// End returns where the copy ends in its file.
+// End returns the offset of the copy's end.
 func (c Copy) End() int { return c.end }
 
-// Exact reports whether the bytes are what [Style.Append] writes of the
-// certificate. What is last in a file may have lost its line end since.
+// Exact reports whether the bytes are equal to the output of [Style.Append]. The
+// last copy in a file may lack its line end.
 func (c Copy) Exact() bool {
 	want := c.style.Append(nil, c.Cert)
 	if c.start > 0 && c.style.Comment {
@@ -94,8 +94,7 @@ func (c Copy) Exact() bool {
 	return bytes.Equal(c.text, want) || c.last && len(c.text) > 0 && bytes.HasPrefix(want, c.text) && len(bytes.TrimSpace(want[len(c.text):])) == 0
 }
 
-// certificateBlocks returns the blocks of a file that are certificates, of one
-// that is damaged too.
+// certificateBlocks returns the blocks with certificates, even of a damaged file.
 func (r *Reader) certificateBlocks(data []byte) []Block {
 	blocks, err := r.Read(data)
 	if err == nil && isClean(data, blocks) {
@@ -110,8 +109,8 @@ func (r *Reader) certificateBlocks(data []byte) []Block {
 	return found
 }
 
-// Without returns a file without copies that it has, each with what sets it
-// apart.
+// Without returns a file without some of its copies, and without the text around
+// each.
 func (s Style) Without(data []byte, copies []Copy) []byte {
 	var cuts []Cut
 	for _, c := range copies {
@@ -123,7 +122,7 @@ func (s Style) Without(data []byte, copies []Copy) []byte {
 
 func (s Style) heading(c *certs.Certificate) string { return "# " + FileLabel(c) + "\n" }
 
-// around returns where a block starts and ends together with what sets it apart.
+// around returns the range of a block with the text around it.
 func (s Style) around(data []byte, b Block) (start, end int) {
 	start, end = b.start, b.end
 	if bytes.HasPrefix(data[end:], []byte(s.After)) {
@@ -138,8 +137,8 @@ func (s Style) around(data []byte, b Block) (start, end int) {
 	return start, end
 }
 
-// tidy returns text, from which certificates were taken, without the blank line
-// that stood between the first of them and the next.
+// tidy removes the blank line that stood between the first removed certificate and
+// the next.
 func (s Style) tidy(text, before []byte) []byte {
 	if s.Comment && !bytes.HasPrefix(before, []byte("\n")) {
 		return bytes.TrimPrefix(text, []byte("\n"))
@@ -147,10 +146,10 @@ func (s Style) tidy(text, before []byte) []byte {
 	return text
 }
 
-// Label is what p11-kit calls a certificate, "" for one without a name.
+// Label is p11-kit's name for a certificate, or "".
 func Label(c *certs.Certificate) string { return c.Name() }
 
-// FileLabel is the label where p11-kit needs one.
+// FileLabel is the label in a file, which p11-kit requires.
 func FileLabel(c *certs.Certificate) string {
 	if l := Label(c); l != "" {
 		return l
@@ -158,9 +157,9 @@ func FileLabel(c *certs.Certificate) string {
 	return "certificate"
 }
 
-// trustedDER returns a certificate with what OpenSSL calls auxiliary data
-// (X509_CERT_AUX): its label, and no limits to what it is trusted for, or what it is
-// not trusted for.
+// trustedDER returns a certificate with the auxiliary data of OpenSSL
+// (X509_CERT_AUX): its label, and the uses for which it is rejected. Without
+// rejected uses it is trusted for all.
 func trustedDER(c *certs.Certificate, rejected []encoding.ObjectIdentifier) []byte {
 	var b cryptobyte.Builder
 	b.AddBytes(c.Raw)
@@ -176,18 +175,19 @@ func trustedDER(c *certs.Certificate, rejected []encoding.ObjectIdentifier) []by
 			b.AddASN1(asn1.UTF8String, func(b *cryptobyte.Builder) { b.AddBytes([]byte(l)) })
 		}
 	})
-	return b.BytesOrPanic() // a certificate that was parsed is not too long
+	return b.BytesOrPanic() // a parsed certificate is not too long
 }
 
 func trustedPEM(c *certs.Certificate) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "TRUSTED CERTIFICATE", Bytes: trustedDER(c, nil)})
 }
 
-// Rejected returns what trust extract writes of a certificate that is in a blocklist,
-// in a file that has those too: it is trusted for nothing that p11-kit knows.
+// Rejected returns a blocklisted certificate as trust extract writes it into a
+// file that holds such certificates too. It is rejected for every use that p11-kit
+// knows.
 func Rejected(c *certs.Certificate) []byte {
 	var usages []encoding.ObjectIdentifier
-	for n := 1; n <= 8; n++ { // TLS servers and clients, code, email, three of IPsec, time stamps
+	for n := 1; n <= 8; n++ { // TLS servers and clients, code, email, three for IPsec, time stamps
 		usages = append(usages, encoding.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 3, n})
 	}
 	return pem.EncodeToMemory(&pem.Block{Type: "TRUSTED CERTIFICATE", Bytes: trustedDER(c, usages)})
