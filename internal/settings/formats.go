@@ -4,8 +4,8 @@ import (
 	"strings"
 )
 
-// readGit reads a gitconfig: git-config(1), "Syntax". Keys are SECTION.KEY in lower
-// case, whatever the subsection is.
+// readGit reads a gitconfig: git-config(1), "Syntax". Keys are SECTION.KEY in
+// lower case. The subsection is ignored.
 func readGit(text string, yield func(line int, key, value string)) {
 	section := ""
 	for line, s := range joined(text) {
@@ -23,8 +23,8 @@ func readGit(text string, yield func(line int, key, value string)) {
 	}
 }
 
-// cutHead cuts what is in the brackets of a section from what is behind them. A
-// bracket between quotes is part of the name.
+// cutHead splits a line after the bracket that closes the head of a section. A
+// bracket in quotes belongs to the name.
 func cutHead(s string) (head, rest string) {
 	inside := false
 	for i := 0; i < len(s); i++ {
@@ -40,7 +40,8 @@ func cutHead(s string) (head, rest string) {
 	return s, ""
 }
 
-// unquoted returns a value of a gitconfig without quotes, escapes and comments.
+// unquoted returns a value of a gitconfig without its quotes, escapes and
+// comments.
 func unquoted(s string) string {
 	var out strings.Builder
 	inside := false
@@ -60,7 +61,7 @@ func unquoted(s string) string {
 	return strings.TrimSpace(out.String())
 }
 
-// readINI reads the format of Python's configparser, whatever the section.
+// readINI reads the format of Python's configparser. It ignores sections.
 func readINI(text string, yield func(line int, key, value string)) {
 	for line, s := range plain(text, "#;") {
 		if at := strings.IndexAny(s, "=:"); at > 0 {
@@ -84,7 +85,7 @@ func readNPM(text string, yield func(line int, key, value string)) {
 	}
 }
 
-// readYAML reads the scalars of a mapping that are on the line of their key.
+// readYAML reads the scalars of a mapping that stand on the line of their key.
 func readYAML(text string, yield func(line int, key, value string)) {
 	for line, s := range lines(text) {
 		key, value, ok := strings.Cut(s, ":")
@@ -127,7 +128,7 @@ func readProperties(text string, yield func(line int, key, value string)) {
 	}
 }
 
-// readWget reads a wgetrc, in whose commands neither case nor - and _ count.
+// readWget reads a wgetrc. Its commands ignore case, - and _.
 func readWget(text string, yield func(line int, key, value string)) {
 	for line, s := range plain(text, "#") {
 		if key, value, ok := strings.Cut(s, "="); ok {
@@ -137,8 +138,8 @@ func readWget(text string, yield func(line int, key, value string)) {
 	}
 }
 
-// readAPT reads apt's configuration: apt.conf(5). Keys are without the names of the
-// scopes that they are in.
+// readAPT reads the configuration of apt: apt.conf(5). Keys omit the names of the
+// scopes around them.
 func readAPT(text string, yield func(line int, key, value string)) {
 	for line, s := range plain(text, "#") {
 		for part := range strings.SplitSeq(s, ";") {
@@ -152,7 +153,7 @@ func readAPT(text string, yield func(line int, key, value string)) {
 	}
 }
 
-// lines yields the lines of a text by their numbers.
+// lines yields the lines of a text with their numbers.
 func lines(text string) func(yield func(int, string) bool) {
 	return func(yield func(int, string) bool) {
 		n := 0
@@ -165,8 +166,7 @@ func lines(text string) func(yield func(int, string) bool) {
 	}
 }
 
-// plain yields the lines without the white space around them, but for those that
-// begin as a comment does.
+// plain yields the lines without the white space around them, and skips comments.
 func plain(text, comments string) func(yield func(int, string) bool) {
 	return func(yield func(int, string) bool) {
 		for n, s := range lines(text) {
@@ -178,7 +178,7 @@ func plain(text, comments string) func(yield func(int, string) bool) {
 	}
 }
 
-// joined yields the lines, with those behind a \ at the end of one joined to it.
+// joined yields the lines. A \ at the end of a line joins the next line to it.
 func joined(text string) func(yield func(int, string) bool) {
 	return func(yield func(int, string) bool) {
 		first, whole := 0, ""

@@ -4,14 +4,15 @@ import (
 	"strings"
 )
 
-// JavaVariables hold options of Java runtimes. What a later one says counts.
+// JavaVariables hold options of Java runtimes. A later one overrides the earlier
+// ones.
 var JavaVariables = []string{"JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS"}
 
 // trustStore is the property of a Java runtime that names its trust store.
 const trustStore = "javax.net.ssl.trustStore"
 
 // Java returns the trust store that options of a Java runtime name, and its
-// password. Of several the last counts. It is "" where the options name no file.
+// password. The last of several counts. The name is "" if the options name none.
 func Java(options string) (name, password string) {
 	if !strings.Contains(options, trustStore) {
 		return "", ""
@@ -34,8 +35,7 @@ func Java(options string) (name, password string) {
 	return name, password
 }
 
-// javaWords splits options as the runtime does: at white space that is not between
-// quotes.
+// javaWords splits options as the runtime does: at white space outside quotes.
 func javaWords(options string) []string {
 	var words []string
 	var word strings.Builder
@@ -62,8 +62,8 @@ func javaWords(options string) []string {
 	return words
 }
 
-// Erlang returns the file that options of the Erlang emulator name, "" if they name
-// none: -public_key cacerts_path '"/etc/corp.pem"'.
+// Erlang returns the file that options of the Erlang emulator name, or "":
+// -public_key cacerts_path '"/etc/corp.pem"'.
 func Erlang(options string) string {
 	_, rest, ok := strings.Cut(options, "cacerts_path")
 	if !ok {

@@ -1,5 +1,6 @@
-// Package settings finds the CAs that the configuration of programs names: a file of
-// certificates in a gitconfig, a trust store in the options of Java.
+// Package settings finds the CAs that configuration files of programs name: for
+// example a file of certificates in a gitconfig, or a trust store in options of
+// Java.
 //
 // Start with [Find], which reads the files that git, npm, pip, curl, Conda, Gradle,
 // wget and apt read, in a root. [Java] and [Erlang] read the values of variables.
@@ -16,15 +17,15 @@ import (
 	"strings"
 )
 
-// Kind is what a value is.
+// Kind is the kind of a value.
 type Kind int
 
 // The kinds of values.
 const (
-	File      Kind = iota + 1 // a path of a file of certificates
-	Directory                 // a path of a directory of certificates
-	Keystore                  // a path of a trust store of Java
-	Inline                    // a certificate, in the configuration itself
+	File      Kind = iota + 1 // path of a file of certificates
+	Directory                 // path of a directory of certificates
+	Keystore                  // path of a trust store of Java
+	Inline                    // a certificate in the configuration itself
 	options                   // options of a Java runtime
 	password                  // of the keystore in the same file
 	include                   // another file of the same format
@@ -36,20 +37,20 @@ type Setting struct {
 	Line     int
 	Key      string
 	Kind     Kind
-	Value    string // a path as the program takes it: one that does not begin with / depends on where it starts
-	Password string // of a keystore, if the configuration has it
+	Value    string // a path as the program takes it; without a leading / it depends on the program's directory
+	Password string // of a keystore, if the configuration has one
 }
 
-// String says where the setting is.
+// String says where the setting stands.
 func (s Setting) String() string { return fmt.Sprintf("%s in /%s, line %d,", s.Key, s.Name, s.Line) }
 
 // program is a program and its configuration.
 type program struct {
 	files     []string // in the root
 	homes     []string // in a home directory
-	variables []string // that name a file, or, with a path behind a /, the directory of one
+	variables []string // that name a file; with a path after a /, its directory
 	read      func(text string, yield func(line int, key, value string))
-	keys      map[string]Kind // as read yields them
+	keys      map[string]Kind // the keys that read yields
 }
 
 var programs = []program{
@@ -96,15 +97,15 @@ var programs = []program{
 	},
 }
 
-// most is how large a file of configuration may be, and how many an include leads
-// to, one from the other.
+// Limits: the size of a configuration file, and the number of files in a chain of
+// includes.
 const (
 	most    = 1 << 20
 	deepest = 10
 )
 
-// Find returns what the configuration in a root names, in the order of the files.
-// Files that cannot be read are passed over: their programs do not obey them either.
+// Find returns the settings in a root, in the order of the files. It skips files
+// that it cannot read, because their programs cannot read them either.
 func Find(root fs.FS, environ map[string]string) []Setting {
 	f := &finder{root: root, environ: environ}
 	homes := f.homeDirs()
@@ -127,7 +128,7 @@ func Find(root fs.FS, environ map[string]string) []Setting {
 	return f.found
 }
 
-// Reads reports whether a program may have its configuration in the file at name.
+// Reads reports whether name may be the configuration of a program.
 func Reads(name string) bool {
 	for _, p := range programs {
 		if slices.Contains(p.files, name) || slices.ContainsFunc(p.homes, func(home string) bool { return name == home || strings.HasSuffix(name, "/"+home) }) {
@@ -144,8 +145,8 @@ type finder struct {
 	found   []Setting
 }
 
-// homeDirs are the directories in which users have their configuration. They are
-// listed, so that what is missing there costs nothing.
+// homeDirs are the directories with configuration of users. They are listed once,
+// so that a missing file costs no look-up.
 func (f *finder) homeDirs() []string {
 	homes := []string{".", "root"}
 	entries, _ := fs.ReadDir(f.root, "home")
@@ -161,7 +162,7 @@ func (f *finder) homeDirs() []string {
 	return homes
 }
 
-// home is the directory of the user whose environment is known, or root's.
+// home is the home directory of the user whose environment is known, else root's.
 func (f *finder) home() string {
 	if home := f.environ["HOME"]; strings.HasPrefix(home, "/") {
 		return toName(home)
@@ -169,7 +170,7 @@ func (f *finder) home() string {
 	return "root"
 }
 
-// read enters the settings of a file, once.
+// read adds the settings of a file, once.
 func (f *finder) read(p program, name, home string, depth int) {
 	name = toName(name)
 	if slices.Contains(f.done, name) || depth > deepest {
@@ -210,11 +211,11 @@ func (f *finder) read(p program, name, home string, depth int) {
 	}
 }
 
-// noPath are values of settings that hold a path, or say whether one is looked at.
+// noPath are words that stand in place of a path.
 var noPath = []string{"true", "false", "yes", "no", "on", "off", "null", "~", "none", "truststore", "system"}
 
-// path expands what stands for directories in a path: the home directory and
-// variables. In dir is what is not rooted; dir is "" where that is not known.
+// path expands the home directory and variables in a path. A relative path is
+// below dir; dir is "" if it is unknown.
 func (f *finder) path(value, home, dir string) string {
 	if rest, ok := strings.CutPrefix(value, "~/"); ok {
 		value = path.Join("/", home, rest)
@@ -231,7 +232,7 @@ func (f *finder) path(value, home, dir string) string {
 	return value
 }
 
-// toName returns a rooted path for io/fs.
+// toName returns an absolute path as a name for io/fs.
 func toName(p string) string {
 	if p = strings.TrimPrefix(path.Clean("/"+p), "/"); p == "" {
 		return "."
