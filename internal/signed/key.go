@@ -12,14 +12,14 @@ import (
 	"golang.org/x/crypto/cryptobyte/asn1"
 )
 
-// Key is a public key, as far as it is known here.
+// Key is a public key.
 type Key struct {
-	Kind   string // "RSA 2048", "EC P-256", or the identifier of what is not known
-	Bits   int    // of security, as OpenSSL counts it; 0 where not known
-	Public any    // that crypto can verify with, or nil
+	Kind   string // "RSA 2048", "EC P-256", or the identifier of an unknown kind
+	Bits   int    // of security, as OpenSSL counts it; 0 if unknown
+	Public any    // a key with which crypto can verify, or nil
 }
 
-// curves are those that crypto/elliptic does not have and OpenSSL does.
+// curves are the curves that OpenSSL has and crypto/elliptic does not.
 var curves = map[string]struct {
 	name string
 	bits int
@@ -35,7 +35,7 @@ var curves = map[string]struct {
 	"1.2.840.10045.3.1.1":   {"P-192", 96},
 }
 
-// keyKinds are kinds of keys that crypto has no verification for.
+// keyKinds are the kinds of keys that crypto cannot verify with.
 var keyKinds = map[string]Key{
 	"1.3.101.113":             {Kind: "Ed448", Bits: 224},
 	"2.16.840.1.101.3.4.3.17": {Kind: "ML-DSA-44", Bits: 128},
@@ -63,7 +63,7 @@ func readKey(der cryptobyte.String) Key {
 	switch known, isCurve := curves[curve]; {
 	case isCurve:
 		return Key{Kind: "EC " + known.name, Bits: known.bits}
-	case a.OID == oidPSS && info.ReadASN1BitStringAsBytes(&bits): // an RSA key for PSS only
+	case a.OID == oidPSS && info.ReadASN1BitStringAsBytes(&bits): // an RSA key that is only for PSS
 		if key, err := x509.ParsePKCS1PublicKey(bits); err == nil {
 			return knownKey(key)
 		}
@@ -87,13 +87,13 @@ func knownKey(key any) Key {
 	return Key{Kind: fmt.Sprintf("%T", key)}
 }
 
-// finiteFieldBits is the strength of RSA, DSA and DH by their size (NIST SP
-// 800-57, table 2, as BN_security_bits of OpenSSL has it).
+// finiteFieldBits is the strength of RSA, DSA and DH keys by size (NIST SP 800-57,
+// table 2, as in BN_security_bits of OpenSSL).
 func finiteFieldBits(size int) int {
 	for _, row := range []struct{ size, bits int }{{15360, 256}, {7680, 192}, {3072, 128}, {2048, 112}, {1024, 80}} {
 		if size >= row.size {
 			return row.bits
 		}
 	}
-	return max(size/16, 1) // weak, whatever it is exactly
+	return max(size/16, 1) // too weak for the exact number to matter
 }

@@ -1,6 +1,7 @@
-// Package signed says who signed a certificate: by which algorithm and key, and
-// whether that holds. It reads these fields itself, since crypto/x509 refuses
-// certificates that others accept; package certs has checked their shape.
+// Package signed says who signed a certificate, with which algorithm and key, and
+// whether the signature is valid. It reads these fields itself, because
+// crypto/x509 refuses certificates that other programs accept. Package certs has
+// already checked their shape.
 package signed
 
 import (
@@ -10,20 +11,20 @@ import (
 	"github.com/certgraft/certgraft/certs"
 )
 
-// Link is a certificate as a member of a chain.
+// Link is a certificate in a chain.
 type Link struct {
 	*certs.Certificate
 
-	TBS       []byte // what is signed
+	TBS       []byte // the signed bytes
 	Algorithm Algorithm
 	Signature []byte
 	Key       Key
 
-	SubjectKeyID, AuthorityKeyID []byte // by [Link.ReadSubjectKeyID] and [Link.ReadAuthorityKeyID]
+	SubjectKeyID, AuthorityKeyID []byte // set by [Link.ReadSubjectKeyID] and [Link.ReadAuthorityKeyID]
 }
 
-// New returns a certificate with what is signed, how and by what, but without the
-// key identifiers, which are extensions.
+// New returns a certificate with its signed bytes, algorithm and key. It does not
+// read the key identifiers, which are extensions.
 func New(c *certs.Certificate) Link {
 	l := Link{Certificate: c}
 	in := cryptobyte.String(c.Raw)
@@ -36,7 +37,7 @@ func New(c *certs.Certificate) Link {
 	return l
 }
 
-// ReadSubjectKeyID reads the value of that extension.
+// ReadSubjectKeyID reads the value of the extension subjectKeyIdentifier.
 func (l *Link) ReadSubjectKeyID(value cryptobyte.String) {
 	var id cryptobyte.String
 	if value.ReadASN1(&id, asn1.OCTET_STRING) {
@@ -44,8 +45,9 @@ func (l *Link) ReadSubjectKeyID(value cryptobyte.String) {
 	}
 }
 
-// ReadAuthorityKeyID reads the value of that extension, and returns what follows the
-// key identifier in it: the name of the issuer's issuer, and a serial number.
+// ReadAuthorityKeyID reads the value of the extension authorityKeyIdentifier. It
+// returns the rest of the value: the name of the issuer's issuer, and a serial
+// number.
 func (l *Link) ReadAuthorityKeyID(value cryptobyte.String) (rest cryptobyte.String) {
 	var seq, id cryptobyte.String
 	var present bool
@@ -58,7 +60,8 @@ func (l *Link) ReadAuthorityKeyID(value cryptobyte.String) (rest cryptobyte.Stri
 	return seq
 }
 
-// Usage reads the value of the extension keyUsage: its bits, the first lowest.
+// Usage reads the value of the extension keyUsage. The lowest bit of usage is the
+// first bit of the value.
 func Usage(value cryptobyte.String) (usage int, ok bool) {
 	var raw cryptobyte.String
 	if !value.ReadASN1(&raw, asn1.BIT_STRING) || len(raw) < 2 {

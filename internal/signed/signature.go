@@ -34,7 +34,8 @@ func readAlgorithm(contents cryptobyte.String) Algorithm {
 	return Algorithm{oid, contents}
 }
 
-// ReadOID reads an object identifier, "" where there is none.
+// ReadOID reads an object identifier. It returns "" if in begins with another
+// value.
 func ReadOID(in *cryptobyte.String) string {
 	var oid encoding.ObjectIdentifier
 	if !in.ReadASN1ObjectIdentifier(&oid) {
@@ -43,14 +44,14 @@ func ReadOID(in *cryptobyte.String) string {
 	return oid.String()
 }
 
-// Scheme is how a signature is made.
+// Scheme is a kind of signature.
 type Scheme struct {
 	Name string
 	Bits int         // of security of the digest, as OpenSSL counts it
-	hash crypto.Hash // 0 where the scheme has its own
+	hash crypto.Hash // 0 for a scheme with a hash of its own
 }
 
-// schemes are the signature algorithms by their identifiers.
+// schemes are the signature algorithms by identifier.
 var schemes = map[string]Scheme{
 	"1.2.840.113549.1.1.4":    {"MD5-RSA", 39, crypto.MD5},
 	"1.2.840.113549.1.1.5":    {"SHA1-RSA", 63, crypto.SHA1},
@@ -72,7 +73,7 @@ var schemes = map[string]Scheme{
 	"2.16.840.1.101.3.4.3.19": {"ML-DSA-87", 256, 0},
 }
 
-// digests are the hashes that the parameters of RSASSA-PSS name.
+// digests are the hashes in the parameters of RSASSA-PSS.
 var digests = map[string]Scheme{
 	"":                       {"SHA1-RSAPSS", 63, crypto.SHA1}, // the default
 	"1.3.14.3.2.26":          {"SHA1-RSAPSS", 63, crypto.SHA1},
@@ -82,8 +83,8 @@ var digests = map[string]Scheme{
 	"2.16.840.1.101.3.4.2.3": {"SHA512-RSAPSS", 256, crypto.SHA512},
 }
 
-// Scheme returns how the signature is made; its name is the identifier where
-// that is not known.
+// Scheme returns the kind of the signature. The name of an unknown kind is its
+// identifier.
 func (a Algorithm) Scheme() Scheme {
 	if a.OID == oidPSS {
 		return digests[a.pssDigest()]
@@ -106,7 +107,7 @@ func (a Algorithm) pssDigest() string {
 	return readAlgorithm(alg).OID
 }
 
-// Why a certificate does not count as issued by another.
+// Reasons why a certificate does not count as issued by another.
 var (
 	ErrOtherName  = errors.New("it names another issuer")
 	ErrOtherKeyID = errors.New("it names another key")
@@ -114,13 +115,14 @@ var (
 	ErrUnchecked  = errors.New("signatures of this kind are not checked here")
 )
 
-// mostRSABits is the size from which OpenSSL refuses RSA keys
-// (OPENSSL_RSA_MAX_MODULUS_BITS): a server could keep others busy with one of a
-// million bits.
+// mostRSABits is the size above which OpenSSL refuses RSA keys
+// (OPENSSL_RSA_MAX_MODULUS_BITS). A server could otherwise keep a client busy with
+// a key of a million bits.
 const mostRSABits = 16384
 
-// CheckSignature returns nil if the key of parent made the signature of l, else
-// ErrNotSigned, or ErrUnchecked where that cannot be told here.
+// CheckSignature returns nil if the key of parent made the signature of l.
+// Otherwise it returns ErrNotSigned, or ErrUnchecked if this program cannot verify
+// the signature.
 func (l *Link) CheckSignature(parent *Link) error {
 	s := l.Algorithm.Scheme()
 	if parent.Key.Public == nil || s.Name == l.Algorithm.OID || s.Name == "" || s.hash != 0 && !s.hash.Available() {
@@ -135,7 +137,7 @@ func (l *Link) CheckSignature(parent *Link) error {
 	switch key := parent.Key.Public.(type) {
 	case *rsa.PublicKey:
 		if n := key.N.BitLen(); n < 1024 || n > mostRSABits {
-			return ErrUnchecked // crypto/rsa does not touch the former
+			return ErrUnchecked // crypto/rsa refuses such keys
 		}
 		if l.Algorithm.OID == oidPSS {
 			return holds(rsa.VerifyPSS(key, s.hash, digest, l.Signature, nil) == nil)
@@ -156,8 +158,9 @@ func holds(ok bool) error {
 	return ErrNotSigned
 }
 
-// CheckIssuer returns nil if parent issued l by name, key id and signature;
-// ErrUnchecked if only the signature is open; else what speaks against it.
+// CheckIssuer returns nil if parent issued l by name, key id and signature. It
+// returns ErrUnchecked if only the signature cannot be verified. Otherwise it
+// returns the reason against parent.
 func (l *Link) CheckIssuer(parent *Link) error {
 	switch {
 	case !l.NamesIssuer(parent.Certificate):
@@ -168,11 +171,11 @@ func (l *Link) CheckIssuer(parent *Link) error {
 	return l.CheckSignature(parent)
 }
 
-// SelfSigned reports whether l is a root, as OpenSSL tells one: by name and key
-// id. Its own signature, on which nothing rests, is not looked at.
+// SelfSigned reports whether l is a root by OpenSSL's test of name and key id. It
+// does not verify the signature of l by itself, which proves nothing.
 func (l *Link) SelfSigned() bool { return l.SelfIssued() && !l.OtherKeyID(l) }
 
-// OtherKeyID reports whether l says that another key than parent's issued it.
+// OtherKeyID reports whether l names another key than parent's as its issuer's.
 func (l *Link) OtherKeyID(parent *Link) bool {
 	return len(l.AuthorityKeyID) > 0 && len(parent.SubjectKeyID) > 0 && !bytes.Equal(l.AuthorityKeyID, parent.SubjectKeyID)
 }
