@@ -9,9 +9,9 @@ import (
 	"strings"
 )
 
-// Proxy is [http.ProxyFromEnvironment], but for a variable that holds no URL. That
-// function passes over it, and the request goes around the proxy, which may mean
-// that nothing ever answers; or it takes a part of it for a host.
+// Proxy is [http.ProxyFromEnvironment], with an error for a variable that holds no
+// URL. The original ignores such a variable, and the request bypasses the proxy
+// and may hang for ever. Or it takes a part of the value as a host.
 func Proxy(req *http.Request) (*url.URL, error) {
 	name, value := firstSet(strings.ToUpper(req.URL.Scheme)+"_PROXY", strings.ToLower(req.URL.Scheme)+"_proxy")
 	if value != "" && !isProxy(value) && !spared(req.URL) {
@@ -20,17 +20,17 @@ func Proxy(req *http.Request) (*url.URL, error) {
 	return http.ProxyFromEnvironment(req)
 }
 
-// proxyError names the variable, and not what it holds: there may be a password.
+// proxyError names the variable. It omits the value, which may hold a password.
 type proxyError string
 
 func (e proxyError) Error() string { return "the variable " + string(e) + " is no URL of a proxy" }
 
-// Hint is as of package hint.
+// Hint is for package hint.
 func (e proxyError) Hint() string {
 	return "write " + string(e) + "=http://HOST:PORT, or go without a proxy: unset " + string(e)
 }
 
-// firstSet returns the first of variables that is not empty, with its value.
+// firstSet returns the first of names that is set and not empty, with its value.
 func firstSet(names ...string) (name, value string) {
 	for _, name := range names {
 		if value := os.Getenv(name); value != "" { //nolint:forbidigo // environ.go names it
@@ -40,7 +40,8 @@ func firstSet(names ...string) (name, value string) {
 	return "", ""
 }
 
-// isProxy reports whether a value is the URL of a proxy, or one without its scheme.
+// isProxy reports whether a value is the URL of a proxy, with or without its
+// scheme.
 func isProxy(value string) bool {
 	if !strings.Contains(value, "://") {
 		value = "http://" + value
@@ -49,8 +50,8 @@ func isProxy(value string) bool {
 	return err == nil && u.Host != ""
 }
 
-// spared reports whether NO_PROXY excludes the host of an address, or it is the
-// machine itself.
+// spared reports whether NO_PROXY excludes the host of a URL, or the host is this
+// machine.
 func spared(u *url.URL) bool {
 	host := strings.ToLower(u.Hostname())
 	addr, _ := netip.ParseAddr(host)

@@ -1,5 +1,5 @@
-// Package web holds what downloads of bundles and requests to registries share:
-// when a request is sent again, and which part of an address an error may show.
+// Package web holds code that downloads of bundles and requests to registries
+// share: when to repeat a request, and which part of an address an error may show.
 package web
 
 import (
@@ -16,20 +16,20 @@ import (
 	"github.com/hashicorp/go-retryablehttp"
 )
 
-// Client sends a request again where that may help: nothing came back, or the
-// server says that it is overloaded or broken. A pause is a second at first, and
-// doubles; a server may ask for a longer one.
+// Client repeats a request if that may help: no answer came, or the server says
+// that it is overloaded or broken. The first pause is a second, and each further
+// one is twice as long. A server may ask for a longer pause.
 type Client struct {
 	Inner   http.RoundTripper
-	Tries   int           // in all
-	Longest time.Duration // pause, whatever a server asks for
+	Tries   int           // the number of attempts
+	Longest time.Duration // the limit for a pause, even if a server asks for more
 
 	CheckRedirect func(req *http.Request, via []*http.Request) error        // as in [http.Client]
-	Noted         func(ctx context.Context, resp *http.Response, err error) // is told of each attempt; may be nil
-	Wait          func(time.Duration)                                       // instead of the pauses; nil sleeps
+	Noted         func(ctx context.Context, resp *http.Response, err error) // is called after each attempt; may be nil
+	Wait          func(time.Duration)                                       // replaces the pauses; nil sleeps
 }
 
-// Get gets an address. Where read fails, all of it is tried again.
+// Get gets an address. If read fails, the whole request is repeated.
 func (c *Client) Get(ctx context.Context, address string, header http.Header, read func(*http.Response) error) (*http.Response, error) {
 	req, err := retryablehttp.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
@@ -40,8 +40,8 @@ func (c *Client) Get(ctx context.Context, address string, header http.Header, re
 	return c.retrying().Do(req)
 }
 
-// RoundTrip implements [http.RoundTripper]. A body that is a stream is gone once
-// it was sent: who sent it has to start over.
+// RoundTrip implements [http.RoundTripper]. A body that is a stream cannot be sent
+// again: its sender has to start over.
 func (c *Client) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.Body == nil || req.Body == http.NoBody {
 		return c.send(req)
@@ -49,7 +49,7 @@ func (c *Client) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.GetBody == nil {
 		return guarded{c.Inner}.RoundTrip(req)
 	}
-	body, err := req.GetBody() // what renews a token sends the same request twice
+	body, err := req.GetBody() // the transport that renews a token sends the same request twice
 	if err != nil {
 		return nil, err
 	}
@@ -58,8 +58,8 @@ func (c *Client) RoundTrip(req *http.Request) (*http.Response, error) {
 	return c.send(again)
 }
 
-// send returns an answer or an error. Of a context that ended meanwhile the library
-// returns both, which package net/http reports on standard error.
+// send returns either an answer or an error. When a context has ended, the library
+// returns both, and package net/http would report that on standard error.
 func (c *Client) send(req *http.Request) (*http.Response, error) {
 	resp, err := (&retryablehttp.RoundTripper{Client: c.retrying()}).RoundTrip(req)
 	if err != nil && resp != nil {
@@ -70,7 +70,7 @@ func (c *Client) send(req *http.Request) (*http.Response, error) {
 }
 
 func (c *Client) retrying() *retryablehttp.Client {
-	return &retryablehttp.Client{ // without a logger: it leaves all of a URL but the password in what it says
+	return &retryablehttp.Client{ // without a logger, which would print URLs with all secrets except the password
 		HTTPClient: &http.Client{Transport: guarded{c.Inner}, CheckRedirect: c.CheckRedirect},
 		RetryMax:   c.Tries - 1, RetryWaitMin: time.Second, RetryWaitMax: c.Longest,
 		CheckRetry: c.again, Backoff: c.pause, ErrorHandler: retryablehttp.PassthroughErrorHandler,
@@ -82,7 +82,7 @@ func (c *Client) again(ctx context.Context, resp *http.Response, err error) (boo
 		c.Noted(ctx, resp, err)
 	}
 	switch {
-	case err != nil: // one of a context says why that ended
+	case err != nil: // the error of a context is the reason for the end
 		return ctx.Err() == nil && Temporary(err), nil
 	case ctx.Err() != nil:
 		return false, context.Cause(ctx)
@@ -92,13 +92,14 @@ func (c *Client) again(ctx context.Context, resp *http.Response, err error) (boo
 	return MayPass(resp.StatusCode), nil
 }
 
-// Once has a request not sent again where the server is broken: for what the
-// program can do without.
+// Once makes the client send a request only once even if the server is broken. It
+// is for data that the program can do without.
 func Once(ctx context.Context) context.Context { return context.WithValue(ctx, onceKey{}, true) }
 
 type onceKey struct{}
 
-// pause bounds what the default honours whatever it is: a day, say.
+// pause limits the pause that the default takes from the server, which could be a
+// day.
 func (c *Client) pause(least, most time.Duration, attempt int, resp *http.Response) time.Duration {
 	d := min(retryablehttp.DefaultBackoff(least, most, attempt, resp), most)
 	if c.Wait != nil {
@@ -108,14 +109,14 @@ func (c *Client) pause(least, most time.Duration, attempt int, resp *http.Respon
 	return d
 }
 
-// MayPass reports whether a status says that the server is overloaded or broken.
+// MayPass reports whether a status means that the server is overloaded or broken.
 func MayPass(status int) bool {
 	return status == http.StatusRequestTimeout || status == http.StatusTooManyRequests || status >= 500
 }
 
-// Temporary reports whether an error of the network may pass. A second try cures
-// no name that does not exist, no resolver or server that nobody can reach, no
-// refused connection and no certificate.
+// Temporary reports whether an error of the network may pass. A repetition cures
+// no missing name, no unreachable resolver or server, no refused connection and no
+// certificate.
 func Temporary(err error) bool {
 	if dns, ok := errors.AsType[*net.DNSError](err); ok {
 		return dns.IsTemporary && !unreachable(dns)
@@ -129,9 +130,9 @@ func Temporary(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || strings.Contains(err.Error(), "connection reset") || strings.Contains(err.Error(), "server closed")
 }
 
-// unreachable reports whether no question got to the resolver: this machine has no
-// route, or no program listens. Package net calls each error of a socket temporary
-// there, and keeps only its text.
+// unreachable reports whether the question did not reach the resolver, because
+// this machine has no route or no program listens. Package net calls every such
+// socket error temporary, and keeps only its text.
 func unreachable(dns *net.DNSError) bool {
 	for _, cause := range []syscall.Errno{syscall.ENETUNREACH, syscall.EHOSTUNREACH, syscall.ENETDOWN, syscall.EADDRNOTAVAIL, syscall.ECONNREFUSED} {
 		if strings.HasSuffix(dns.Err, cause.Error()) {
@@ -141,8 +142,8 @@ func unreachable(dns *net.DNSError) bool {
 	return false
 }
 
-// guarded refuses an answer that leads to no URL: package net/url quotes all of
-// that, and it may be a signed one.
+// guarded refuses a redirect that is not a URL. Package net/url would quote all of
+// it, and it may be signed.
 type guarded struct{ http.RoundTripper }
 
 func (g guarded) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -157,8 +158,8 @@ func (g guarded) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// RedactName takes user and password out of the name of an image or a server. The
-// @ of a digest stays.
+// RedactName removes user and password from the name of an image or server. It
+// keeps the @ of a digest.
 func RedactName(text string) string {
 	scheme, rest, ok := strings.Cut(text, "://")
 	if ok {
@@ -173,8 +174,8 @@ func RedactName(text string) string {
 	return scheme + name[strings.LastIndexByte(name, '@')+1:] + digest
 }
 
-// Redact takes out of a URL what may be secret: user, password, query and
-// fragment. What is signed in its query can be had without a password.
+// Redact removes the parts of a URL that may be secret: user, password, query and
+// fragment. A signed query works without a password.
 func Redact(address string) string {
 	u, err := url.Parse(address)
 	if err != nil {
