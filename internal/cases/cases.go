@@ -1,14 +1,14 @@
-// Package cases makes the servers with which the real readers of certificates are
-// measured, and the trust stores from which they load.
+// Package cases makes servers and trust stores for the measurement of real
+// readers.
 //
-// [Chains] returns the servers: each has a chain with one thing that is odd, from
-// CAs that are made anew and thrown away. e2e/readers runs every client against
-// every one of them and writes down what it does; the tests of package readers
-// make the same chains and hold the rules of readers against that. So the identifiers stay,
-// and the certificates do not.
+// [Chains] returns the servers. Each has a chain with one oddity, from CAs that
+// are made anew and thrown away. e2e/readers runs every client against every
+// server and records the results. The tests of package readers make the same
+// chains and compare the rules with the record. So the ids of cases stay, and the
+// certificates do not.
 //
-// [Stores] returns trust stores in the same way: files of a root, and which of
-// two CAs, A and B, they are about.
+// [Stores] returns trust stores in the same way. A store is a set of files of a
+// root, about two CAs, A and B.
 package cases
 
 import (
@@ -23,26 +23,25 @@ import (
 	"time"
 )
 
-// Chain is a server and what its clients trust.
+// Chain is a server, and the CAs that its clients trust.
 type Chain struct {
 	ID    string
-	Group string // what it is about: "names", say
-	About string // what is odd, in words
-	Host  string // that clients ask for
+	Group string // the subject of the case, for example "names"
+	About string // the oddity in words
+	Host  string // the name that clients ask for
 	Sent  [][]byte
 	Key   crypto.Signer
-	Trust [][]byte // CAs that are in the stores of the client
+	Trust [][]byte // CAs in the stores of the client
 }
 
-// Domain is what the names of the servers end in. Clients find all of them on
+// Domain is the end of the servers' names. Clients resolve all of them to
 // loopback.
 const Domain = "certgraft.test"
 
-// usualHost is that of the cases which are not about names.
+// usualHost is the host of the cases that are not about names.
 const usualHost = "server." + Domain
 
-// Chains makes the servers. They are valid at that moment, but for those that are
-// about dates.
+// Chains makes the servers. They are valid at now, except in cases about dates.
 func Chains(t testing.TB, now time.Time) []Chain {
 	t.Helper()
 	m := &maker{TB: t, now: now.UTC().Truncate(time.Second), keys: map[[2]int]*rsa.PrivateKey{}}
@@ -65,7 +64,7 @@ type maker struct {
 	now   time.Time
 	group string
 	made  []Chain
-	keys  map[[2]int]*rsa.PrivateKey // by size and number
+	keys  map[[2]int]*rsa.PrivateKey // keys by size and number
 }
 
 // add adds a case: a server that sends a chain, leaf first.
@@ -82,7 +81,7 @@ func ders(all []*certificate) (out [][]byte) {
 
 func trust(all ...*certificate) []*certificate { return all }
 
-// template returns what all certificates have in common.
+// template returns the fields that all certificates share.
 func (m *maker) template(name []byte) template {
 	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
 	if err != nil {
@@ -91,7 +90,7 @@ func (m *maker) template(name []byte) template {
 	return template{version: 2, serial: serial.Add(serial, big.NewInt(1<<62)), subject: name, from: m.now.AddDate(0, -1, 0), to: m.now.AddDate(1, 0, 0), key: m.elliptic(elliptic.P256())}
 }
 
-// root makes a root of the name of a case.
+// root makes a root with the name of a case.
 func (m *maker) root(id string, options ...option) *certificate {
 	return m.authority(nil, id+" root", options...)
 }
@@ -102,7 +101,7 @@ func (m *maker) intermediate(issuer *certificate, id string, options ...option) 
 
 func (m *maker) authority(issuer *certificate, cn string, options ...option) *certificate {
 	tmpl := m.template(name(organisation("certgraft tests"), commonName(cn)))
-	for _, o := range options { // the key decides about its identifier
+	for _, o := range options { // the key determines its identifier
 		o(&tmpl)
 	}
 	id := keyID(tmpl.key)
@@ -113,7 +112,7 @@ func (m *maker) authority(issuer *certificate, cn string, options ...option) *ce
 	return sign(m, issuer, tmpl, options)
 }
 
-// leaf makes the certificate of a server with that host as its alternative name.
+// leaf makes a server's certificate with host as its alternative name.
 func (m *maker) leaf(issuer *certificate, host string, options ...option) *certificate {
 	tmpl := m.template(name(commonName(host)))
 	for _, o := range options {
@@ -139,7 +138,7 @@ func (m *maker) elliptic(curve elliptic.Curve) crypto.Signer {
 	return key
 }
 
-// rsa returns a key of a size. They take long to make, so that cases share them.
+// rsa returns a key of a size. Cases share keys, because a key takes long to make.
 func (m *maker) rsa(bits, number int) crypto.Signer {
 	id := [2]int{bits, number}
 	if m.keys[id] == nil {
@@ -162,7 +161,7 @@ func (m *maker) ed25519() crypto.Signer {
 
 // Options.
 
-// with adds an extension, in place of that with the same identifier.
+// with adds an extension, or replaces the one with the same identifier.
 func with(e extension) option {
 	return func(t *template) {
 		without(e.oid)(t)
@@ -186,7 +185,7 @@ func without(oids ...string) option {
 	}
 }
 
-// critical changes whether an extension must be understood.
+// critical sets whether an extension is critical.
 func critical(oid string, is bool) option {
 	return func(t *template) {
 		for i := range t.extensions {

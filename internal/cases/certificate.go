@@ -19,24 +19,24 @@ import (
 	"golang.org/x/crypto/cryptobyte/asn1"
 )
 
-// certificate is a certificate with its key. It is built field by field, since
-// crypto/x509 makes none of the odd ones.
+// certificate is a certificate with its key. It is built field by field, because
+// crypto/x509 cannot make the odd ones.
 type certificate struct {
 	template
 
 	t      testing.TB
-	issuer *certificate // itself, of one that is signed by itself
+	issuer *certificate // the certificate itself if it is self-signed
 	der    []byte
 }
 
-// template is what a certificate says.
+// template is the content of a certificate.
 type template struct {
 	version    int // as encoded: 2 is version 3
 	serial     *big.Int
 	subject    []byte // DER of the name
 	from, to   time.Time
 	key        crypto.Signer
-	digest     string // of the signature: a key of signatures
+	digest     string // of the signature: a key of the map signatures
 	extensions []extension
 	damaged    bool // the signature is broken
 }
@@ -59,10 +59,10 @@ const (
 	oidNC   = "2.5.29.30"
 	oidAKI  = "2.5.29.35"
 	oidEKU  = "2.5.29.37"
-	unknown = "1.3.6.1.4.1.32473.1" // of the arc for examples
+	unknown = "1.3.6.1.4.1.32473.1" // from the arc for examples
 )
 
-// sign makes the certificate of a template. Without an issuer it signs itself.
+// sign signs a template. Without an issuer the certificate is self-signed.
 func sign(t testing.TB, issuer *certificate, tmpl template, options []option) *certificate {
 	t.Helper()
 	for _, o := range options {
@@ -132,7 +132,7 @@ func (c *certificate) addExtensions(b *cryptobyte.Builder) {
 	})
 }
 
-// signature is how a certificate is signed.
+// signature is a kind of signature.
 type signature struct {
 	oid  string
 	hash crypto.Hash
@@ -166,7 +166,7 @@ func usualDigest(key crypto.Signer) string {
 	return "ecdsa-sha256"
 }
 
-// identifier is the AlgorithmIdentifier; that of PSS names SHA-256 with a salt of
+// identifier is the AlgorithmIdentifier. For PSS it names SHA-256 with a salt of
 // 32 bytes (RFC 4055, section 3.1).
 func (s signature) identifier() []byte {
 	explicit := func(n int, add cryptobyte.BuilderContinuation) cryptobyte.BuilderContinuation {
@@ -220,7 +220,7 @@ func (s signature) sign(t testing.TB, key crypto.Signer, tbs []byte) []byte {
 
 // Parts of a certificate.
 
-// attribute is a part of a name, O=Corp say.
+// attribute is a part of a name, for example O=Corp.
 type attribute struct{ oid, value string }
 
 func commonName(value string) attribute   { return attribute{"2.5.4.3", value} }
@@ -262,7 +262,7 @@ func authorityKeyID(id []byte) extension {
 	})}
 }
 
-// constraints are basic constraints; a path length below 0 sets no limit.
+// constraints are basic constraints. A path length below 0 means no limit.
 func constraints(ca bool, pathLength int) extension {
 	return extension{oidBC, true, build(func(b *cryptobyte.Builder) {
 		b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
@@ -364,7 +364,7 @@ func within(critical bool, permitted, excluded []general) extension {
 	})}
 }
 
-// object reads an object identifier, one of this package.
+// object parses one of the object identifiers of this package.
 func object(dotted string) encoding.ObjectIdentifier {
 	oid, err := x509.ParseOID(dotted)
 	if err != nil {

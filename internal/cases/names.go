@@ -2,10 +2,10 @@ package cases
 
 import "crypto/elliptic"
 
-// curve is that of the usual keys.
+// curve is the curve of the usual keys.
 var curve = elliptic.P256()
 
-// names are about the hosts that a certificate is for.
+// names are cases about the hosts of a certificate.
 func names(m *maker) {
 	one := func(id, about, host string, options ...option) {
 		root := m.root(id)
@@ -36,7 +36,7 @@ func names(m *maker) {
 	one("no-subject", "the certificate has alternative names and no subject", usualHost, subject(), critical(oidSAN, true))
 }
 
-// nameConstraints are about the names for which a CA may issue.
+// nameConstraints are cases about the names for which a CA may issue.
 func nameConstraints(m *maker) {
 	corp := organisation("Corp")
 	limited := func(id, about, host string, limits extension, options ...option) {

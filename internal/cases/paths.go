@@ -1,6 +1,6 @@
 package cases
 
-// chains are about which certificates are sent and which are trusted.
+// chains are cases about sent and trusted certificates.
 func chains(m *maker) {
 	root := m.root("plain")
 	m.add("plain", "a root and a server", usualHost, trust(root), m.leaf(root, usualHost))
@@ -43,7 +43,7 @@ func chains(m *maker) {
 	selfSigned(m)
 }
 
-// crossSigned adds CAs that have a certificate from an older one as well.
+// crossSigned adds CAs that also have a certificate from an older CA.
 func crossSigned(m *maker) {
 	cross := func(id, about string, older, crossed option) {
 		old, key := m.root(id+" old", older), keyed(m.elliptic(curve))
@@ -54,7 +54,7 @@ func crossSigned(m *maker) {
 	cross("cross-signed-expired", "the root is sent as certified by an older one, and that certificate has expired", both(), m.expired())
 }
 
-// sameNames adds CAs that share their name.
+// sameNames adds CAs with equal names.
 func sameNames(m *maker) {
 	key := keyed(m.elliptic(curve))
 	expired, root := m.root("renewed", key, m.expired()), m.root("renewed", key)

@@ -25,10 +25,10 @@ type Store struct {
 	About string
 	Files map[string]string // by their names in the root
 	Links map[string]string
-	Env   map[string]string // of the client
+	Env   map[string]string // environment of the client
 }
 
-// Places in a Debian root.
+// Paths in a Debian root.
 const (
 	bundlePath    = "etc/ssl/certs/ca-certificates.crt"
 	directoryPath = "etc/ssl/certs/"
@@ -36,8 +36,8 @@ const (
 	extraPath     = "opt/extra.pem"
 )
 
-// Stores makes trust stores that are about two CAs, A and B, and a server of each,
-// with the ids a and b. What a client makes of a store is which of the two it trusts.
+// Stores makes trust stores about two CAs, A and B, and a server of each, with the
+// ids a and b. The result of a client is the set of CAs that it trusts.
 func Stores(t testing.TB, now time.Time) (servers []Chain, stores []Store) {
 	t.Helper()
 	m := &storeMaker{maker: &maker{TB: t, now: now.UTC().Truncate(time.Second), group: "stores"}}
@@ -63,8 +63,8 @@ func (m *storeMaker) store(group, id, about string, files map[string]string) *St
 	return &m.stores[len(m.stores)-1]
 }
 
-// unpadded makes a root whose base64 needs no padding: what some readers make of a
-// damaged block depends on that.
+// unpadded makes a root whose base64 needs no padding, because some readers treat
+// a damaged block differently without padding.
 func (m *storeMaker) unpadded(name string) *certificate {
 	for {
 		if c := m.root(name); len(c.der)%3 == 0 {
@@ -79,7 +79,8 @@ func block(label string, der []byte) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: label, Bytes: der}))
 }
 
-// bundles are files with a good certificate, something else, and another good one.
+// bundles are files with a good certificate, an oddity, and another good
+// certificate.
 func (m *storeMaker) bundles() {
 	odd := m.unpadded("odd").pem()
 	lines := strings.SplitAfter(odd, "\n")
@@ -136,7 +137,8 @@ func utf16Text(text string) string {
 	return string(out)
 }
 
-// directories have hash links and no bundle, unless the case is about both.
+// directories are cases with hash links. They have no bundle unless the case is
+// about both.
 func (m *storeMaker) directories() {
 	files := func() map[string]string {
 		return map[string]string{directoryPath + "a.pem": m.a.pem(), directoryPath + "b.pem": m.b.pem()}
@@ -186,7 +188,7 @@ func (m *storeMaker) hash(c *certificate, n int) string {
 	return fmt.Sprintf("%08x.%d", m.parsed(c).SubjectHash(), n)
 }
 
-// keystores are trust stores of Java.
+// keystores are cases with trust stores of Java.
 func (m *storeMaker) keystores() {
 	file := func(id, about string, store keystore.Store, all ...*certificate) {
 		for i, c := range all {
@@ -214,7 +216,8 @@ func (m *storeMaker) keystores() {
 	m.store("java", "no-cacerts", "no trust store", map[string]string{})
 }
 
-// variables name a file with A, where the stores have B.
+// variables are cases in which a variable names a file with A, and the stores have
+// B.
 func (m *storeMaker) variables() {
 	name := func(variable, value, id, about string) *Store {
 		s := m.store("variable", id, about, map[string]string{bundlePath: m.b.pem(), directoryPath + "b.pem": m.b.pem(), extraPath: m.a.pem(), "opt/extra/a.pem": m.a.pem()})

@@ -5,7 +5,7 @@ import (
 	"math/big"
 )
 
-// authorities are about who may issue.
+// authorities are cases about the right to issue.
 func authorities(m *maker) {
 	below := func(id, about string, rooted, between option) {
 		root := m.root(id, rooted)
@@ -33,7 +33,7 @@ func authorities(m *maker) {
 	under("leaf-ca", "the server's certificate is a CA's", both(), with(constraints(true, -1)), with(usage(digitalSignature, keyCertSign)))
 }
 
-// intents are about what a certificate is for.
+// intents are cases about the purpose of a certificate.
 func intents(m *maker) {
 	below := func(id, about string, rooted, between, last option) {
 		root := m.root(id, rooted)
@@ -68,7 +68,7 @@ func dates(m *maker) {
 	below("root-future", "the root is not valid yet", m.future(), same, same)
 }
 
-// keys are about the strength of keys and digests.
+// keys are cases about the strength of keys and digests.
 func keys(m *maker) {
 	below := func(id, about string, rooted, between, last option) {
 		root := m.root(id, rooted)
@@ -93,7 +93,7 @@ func keys(m *maker) {
 	below("ed25519-root", "the key of the root is Ed25519", keyed(m.ed25519()), same, same)
 }
 
-// strict are about what RFC 5280 asks for and most readers do not.
+// strict are cases about requirements of RFC 5280 that most readers do not check.
 func strict(m *maker) {
 	below := func(id, about string, rooted, between, last option) {
 		root := m.root(id, rooted)
