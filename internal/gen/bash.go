@@ -34,8 +34,8 @@ func bashCompletion(p program) string {
 			Replace(bashTemplate)
 }
 
-// bashTemplate works in bash 3.2 too, which is that of a Mac. Readline replaces
-// what is behind the last = or :, so replies are without what is before it.
+// bashTemplate also works in bash 3.2, the version of macOS. Readline replaces
+// only the text after the last = or :, so replies omit the text before it.
 const bashTemplate = `_certgraft() {
   local ids='@IDS@'
   local regions='@REGIONS@'

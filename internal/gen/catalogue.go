@@ -11,7 +11,8 @@ import (
 	"github.com/certgraft/certgraft/internal/lines"
 )
 
-// catalogueFiles are made from the catalogue, and from the certificates beside it.
+// catalogueFiles makes the files from the catalogue and the certificates beside
+// it.
 func catalogueFiles(dir string) (map[string][]byte, error) {
 	providers, err := readCatalogue(filepath.Join(dir, "bundles/catalog.json"))
 	if err != nil {
@@ -42,8 +43,8 @@ func catalogueFiles(dir string) (map[string][]byte, error) {
 	}, nil
 }
 
-// readCatalogue returns the entries of a catalogue file. What is in them is
-// looked at by the tests of package bundles.
+// readCatalogue returns the entries of a catalogue file. The tests of package
+// bundles check the entries.
 func readCatalogue(name string) ([]*bundles.Provider, error) {
 	data, err := os.ReadFile(name)
 	if err != nil {
@@ -59,7 +60,7 @@ func readCatalogue(name string) ([]*bundles.Provider, error) {
 	return file.Providers, err
 }
 
-// snapshotOf returns the certificates of a PEM file in DER, one behind the other.
+// snapshotOf returns the certificates of a PEM file in DER, joined.
 func snapshotOf(name string) (der []byte, err error) {
 	data, err := os.ReadFile(name)
 	if err != nil {
@@ -74,7 +75,8 @@ func snapshotOf(name string) (der []byte, err error) {
 	return der, nil
 }
 
-// readDistrust returns the lists of distrusted CAs, and when they were checked.
+// readDistrust returns the lists of distrusted CAs, and the date of their last
+// check.
 func readDistrust(name string) (date string, lists []*bundles.Distrust, err error) {
 	data, err := os.ReadFile(name)
 	if err != nil {

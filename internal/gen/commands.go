@@ -60,7 +60,7 @@ func (c commandDoc) page(b *strings.Builder) {
 	}
 }
 
-// remarks are what a page says of a flag behind its usage.
+// remarks are the remarks on a flag after its usage.
 func (f flagDoc) remarks(quote string) string {
 	var text strings.Builder
 	if f.often && !strings.Contains(f.usage, "often") {
@@ -79,5 +79,5 @@ func code(text string) string {
 	return "`" + text + "`"
 }
 
-// cell is text that may stand in a table.
+// cell escapes text for a table.
 func cell(text string) string { return strings.ReplaceAll(text, "|", `\|`) }

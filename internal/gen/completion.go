@@ -8,10 +8,10 @@ import (
 	"github.com/certgraft/certgraft/bundles"
 )
 
-// transports begin the names of images.
+// transports are the prefixes of the names of images.
 var transports = []string{"docker://", "oci:", "oci-archive:", "docker-archive:", "docker-daemon:"}
 
-// kind says what may stand behind a flag: "" nothing, "dir", "file", "words" of
+// kind is the kind of a flag's value: "" for no value, "dir", "file", "words" of
 // the flag, or "other".
 func (f flagDoc) kind() string {
 	switch {
@@ -27,7 +27,7 @@ func (f flagDoc) kind() string {
 	return "other"
 }
 
-// operandKind says what the arguments of a command are.
+// operandKind is the kind of a command's arguments.
 func operandKind(c commandDoc) string {
 	switch {
 	case strings.HasPrefix(c.args, "IMAGE SOURCE"):
@@ -48,7 +48,7 @@ func operandKind(c commandDoc) string {
 	return "shells"
 }
 
-// completedIDs returns the names that sources may have, without and with a region.
+// completedIDs returns the names of sources, without and with a region.
 func completedIDs(providers []*bundles.Provider) (ids, regions []string) {
 	for _, p := range providers {
 		ids = append(ids, p.ID)

@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-// The measures of docs/demo.svg, in the units of its view box, and its times, in
+// The measures of docs/demo.svg, in units of its view box, and its times, in
 // seconds.
 const (
 	demoColumns = 82
@@ -18,21 +18,20 @@ const (
 	demoTop     = 66.0
 
 	demoTyping  = 1.3  // from the caption to the end of a command
-	demoAnswer  = 0.35 // from there to the first line of its output
+	demoAnswer  = 0.35 // from there to the first line of output
 	demoStagger = 0.05 // from line to line
-	demoReading = 3.2  // how long a scene stays when all of it is there, and
-	demoEach    = 0.11 // more for each line
+	demoReading = 3.2  // time of a scene after its last line has appeared
+	demoEach    = 0.11 // additional time for each line
 )
 
-// scene is what the picture shows at a time: a caption, and commands with what they
-// print.
+// scene is a caption, and commands with their output.
 type scene struct {
 	says  string
 	lines []string
 }
 
-// demoFiles makes the picture that moves from the record of real runs, which
-// TestDemo of e2e/roots keeps true.
+// demoFiles makes the animated picture from the record of real runs. TestDemo of
+// e2e/roots keeps the record true.
 func demoFiles(dir string) (map[string][]byte, error) {
 	record, err := os.ReadFile(filepath.Join(dir, "internal/gen/demo.txt"))
 	if err != nil {
@@ -41,7 +40,7 @@ func demoFiles(dir string) (map[string][]byte, error) {
 	return map[string][]byte{"docs/demo.svg": []byte(demoPicture(scenesOf(string(record))))}, nil
 }
 
-// scenesOf reads a record: captions begin with "# ", commands with "$ ".
+// scenesOf parses a record. A caption begins with "# ", a command with "$ ".
 func scenesOf(record string) (scenes []scene) {
 	for line := range strings.Lines(record) {
 		line = strings.TrimSuffix(line, "\n")
@@ -55,15 +54,15 @@ func scenesOf(record string) (scenes []scene) {
 	return scenes
 }
 
-// demo is a picture that is being drawn.
+// demo is a picture in progress.
 type demo struct {
 	style, body strings.Builder
-	length      float64 // of the whole, in seconds
-	n           int     // animations so far
+	length      float64 // of the whole picture, in seconds
+	n           int     // number of animations so far
 }
 
-// demoPicture draws scenes, one after the other and from the first again. It asks for
-// nothing and runs no script: style rules alone move it.
+// demoPicture draws scenes in a loop. It loads nothing and runs no script: only
+// style rules animate it.
 func demoPicture(scenes []scene) string {
 	d := &demo{}
 	rows := 0
@@ -98,7 +97,7 @@ text { fill: var(--text); font: 14px ui-monospace, "SF Mono", Menlo, Consolas, "
 `, width, height, width, height, d.length, d.length, d.style.String(), width-10, width, d.body.String(), width-1, height-1)
 }
 
-// length is how long a scene is shown.
+// length is the time of a scene.
 func (s scene) length() float64 {
 	typed := 0
 	for _, line := range s.lines {
@@ -109,7 +108,8 @@ func (s scene) length() float64 {
 	return float64(typed)*(demoTyping+demoAnswer) + float64(len(s.lines))*(demoStagger+demoEach) + demoReading
 }
 
-// scene draws one that begins at a time. The last stands where nothing moves.
+// scene draws a scene that begins at from. If still is set, the scene is shown
+// where animations are off.
 func (d *demo) scene(s scene, from float64, still bool) {
 	until, at := from+s.length(), from
 	d.text(fmt.Sprintf(`class="s v%s"`, stillClass(still)), demoLeft, 27, escaped(s.says), 0, at, until)
@@ -135,8 +135,8 @@ func stillClass(still bool) string {
 	return ""
 }
 
-// text draws a line that is visible for a time. With columns it is exactly as wide as
-// those, whatever the font is.
+// text draws a line that is visible from from until until. With columns it has
+// exactly that width in every font.
 func (d *demo) text(class string, x, y float64, markup string, columns int, from, until float64) {
 	if columns == 0 && markup == "" {
 		return
@@ -154,7 +154,7 @@ func (d *demo) text(class string, x, y float64, markup string, columns int, from
 	d.n++
 }
 
-// cover draws what moves away from a command as it is typed.
+// cover draws a rectangle over a command. It moves away as the command is typed.
 func (d *demo) cover(y float64, columns int, from, until float64) {
 	wide := float64(columns) * demoCell
 	fmt.Fprintf(&d.body, "<rect class=\"b t\" id=\"k%d\" x=\"%.1f\" y=\"%.0f\" width=\"%.1f\" height=\"%.0f\"/>\n", d.n, demoLeft+2*demoCell, y-14, wide, demoLine)
@@ -163,7 +163,7 @@ func (d *demo) cover(y float64, columns int, from, until float64) {
 	d.n++
 }
 
-// progress draws how far the picture is: a piece of a bar for each scene.
+// progress draws the piece of the progress bar for one scene.
 func (d *demo) progress(i, n int, from, length, width float64) {
 	piece := (width - 2*demoLeft) / float64(n)
 	x, wide := demoLeft+float64(i)*piece, piece-6
@@ -175,10 +175,10 @@ func (d *demo) progress(i, n int, from, length, width float64) {
 
 func (d *demo) percent(at float64) string { return fmt.Sprintf("%.2f%%", 100*at/d.length) }
 
-// demoColours are the classes of the colours that the program prints.
+// demoColours are the classes for the colours of the program's output.
 var demoColours = map[string]string{"31;1": "red", "32": "green", "33;1": "yellow", "36": "cyan"}
 
-// coloured returns a line of output with its colours, and how many columns it has.
+// coloured returns a line of output with its colours, and its width in columns.
 func coloured(line string) (markup string, columns int) {
 	var b strings.Builder
 	open := false

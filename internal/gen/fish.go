@@ -8,7 +8,7 @@ import (
 
 func fishCompletion(p program) string {
 	var lines []string
-	flags := map[string][]string{} // what is said of a flag, and by which commands
+	flags := map[string][]string{} // descriptions of a flag, with the commands that have them
 	for _, c := range p.commands {
 		lines = append(lines, fmt.Sprintf("complete -c certgraft -n '__certgraft_is' -f -a %s -d '%s'", c.name, fishQuoted(c.usage)))
 		for _, f := range c.flags {
@@ -34,7 +34,7 @@ func fishCompletion(p program) string {
 		strings.Join(lines, "\n") + "\n"
 }
 
-// fishOperands are what completes the arguments.
+// fishOperands are the completions of arguments.
 var fishOperands = map[string]string{
 	"sources":       "-F -a '(__certgraft_sources)'",
 	"image-sources": "-F -a '(__certgraft_images) (__certgraft_sources)'",

@@ -9,14 +9,14 @@ import (
 	"unicode/utf8"
 )
 
-// pageWidth is how many columns a line of a page may have. Tables and code stay
-// as they are: Markdown cannot fold them.
+// pageWidth is the limit for a line of a page. Tables and code are not folded,
+// because Markdown does not allow it.
 const pageWidth = 120
 
 // written are the patterns of the pages that people and make bench write.
 var written = []string{"README.md", "CONTRIBUTING.md", "docs/*.md"}
 
-// pageFiles folds the pages as they are written.
+// pageFiles folds the written pages.
 func pageFiles(dir string) (map[string][]byte, error) {
 	files := map[string][]byte{}
 	for _, pattern := range written {
@@ -51,13 +51,13 @@ func folded(make part) part {
 
 var (
 	listItem = regexp.MustCompile(`^( *)([-*+]|[0-9]+\.) `)
-	// markup is a word that begins a list, a heading, a quotation or a table where it
-	// begins a line.
+	// markup is a word that would start a list, a heading, a quotation or a table
+	// at the beginning of a line.
 	markup = regexp.MustCompile(`^([-*+>]|[0-9]+[.)]|#+|\|.*)$`)
 )
 
-// fold breaks the lines of a page that are longer than pageWidth. A paragraph or
-// list item without such a line keeps its breaks.
+// fold breaks the lines of a page that exceed pageWidth. A paragraph or list item
+// without such a line keeps its breaks.
 func fold(page string) string {
 	var out, block []string
 	flush := func() {
@@ -83,7 +83,7 @@ func fold(page string) string {
 	return strings.Join(out, "\n")
 }
 
-// isProse reports whether a line outside code is text that can be folded.
+// isProse reports whether a line outside code may be folded.
 func isProse(line string) bool {
 	text := strings.TrimSpace(line)
 	return text != "" && !strings.HasPrefix(text, "|") && !strings.HasPrefix(text, "#") && !strings.HasPrefix(text, "<!--")
@@ -137,7 +137,7 @@ func keepLinks(words []string) (kept []string) {
 // proseWords splits text at white space, but not inside a code span.
 func proseWords(text string) (words []string) {
 	for i, part := range strings.Split(text, "`") {
-		if i%2 == 1 { // a code span belongs to what stands beside it
+		if i%2 == 1 { // a code span belongs to the words beside it
 			words[len(words)-1] += "`" + strings.Join(strings.Fields(part), " ") + "`"
 			continue
 		}

@@ -1,6 +1,6 @@
-// Gen writes the files that are made from others: the catalogue as Go data and
-// as a page, the pages, the man page and the completions that say what the
-// command tree says. It also folds the lines of the pages that people write.
+// Gen writes the generated files: the catalogue as Go data and as a page; the
+// pages, the man page and the completions from the command tree. It also folds the
+// lines of the written pages.
 //
 //	go run ./internal/gen [catalogue] [commands] [demo] [pages] [readers]    in the directory of the module
 //

@@ -84,8 +84,8 @@ func roff(text string) string {
 	return text
 }
 
-// prose escapes text, and writes each sentence on lines of its own, of up to 80
-// bytes, as mandoc wants them.
+// prose escapes text. It writes each sentence on lines of its own of up to 80
+// bytes, as mandoc asks for.
 func prose(text string) string {
 	var b strings.Builder
 	for sentence := range strings.SplitSeq(sentences.ReplaceAllString(text, "$1\n"), "\n") {

@@ -7,7 +7,7 @@ import (
 	"github.com/certgraft/certgraft/bundles"
 )
 
-// example is a company's own catalogue, as the page shows it.
+// example is the example of a company's own catalogue.
 const example = `{
   "version": 1,
   "providers": [

@@ -23,7 +23,7 @@ A variable with + adds to a reader's roots; the others replace them. In the list
 | --- | --- | --- | --- | --- |
 `
 
-// groups are the kinds of cases, as the page has them.
+// groups are the kinds of cases, with their titles on the page.
 var groups = []struct{ id, title, column string }{
 	{"chains", "Which certificates are sent, and which are trusted", accepted}, {"names", "Names", accepted}, {"constraints", "Name constraints", accepted},
 	{"authority", "Who may issue", accepted}, {"purposes", "Purposes and critical extensions", accepted}, {"dates", "Dates", accepted},
@@ -34,7 +34,7 @@ var groups = []struct{ id, title, column string }{
 
 const accepted = "accepted by"
 
-// usualPlaces names lists of paths that many readers have.
+// usualPlaces gives names to lists of paths that many readers share.
 var usualPlaces = strings.NewReplacer(
 	"/etc/ssl/certs/ca-certificates.crt or /etc/pki/tls/certs/ca-bundle.crt or /etc/ssl/ca-bundle.pem or /etc/pki/tls/cacert.pem or /etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem or /etc/ssl/cert.pem", "the bundle",
 	"/usr/lib/ssl/cert.pem or /etc/pki/tls/cert.pem or /etc/ssl/cert.pem", "OpenSSL's file",
@@ -137,7 +137,7 @@ func readersPage(data string) (string, error) {
 	return b.String(), err
 }
 
-// writeClients writes what programs did before and after.
+// writeClients writes the results of programs before and after an install.
 func writeClients(b *strings.Builder, name string) error {
 	did, err := os.ReadFile(name)
 	if err != nil {
@@ -186,7 +186,7 @@ func readMatrix(name string) (matrix, error) {
 	return m, nil
 }
 
-// releases returns those of a reader that were measured.
+// releases returns the measured releases of a reader.
 func (m matrix) releases(id string) (all []string) {
 	for _, c := range m.columns {
 		if name, release, _ := strings.Cut(c, "/"); name == id {
@@ -196,7 +196,8 @@ func (m matrix) releases(id string) (all []string) {
 	return all
 }
 
-// who says who accepts a case: "all", "none", or the shorter of two lists.
+// who names the readers that accept a case: "all", "none", or the shorter of two
+// lists.
 func (m matrix) who(id string) string {
 	accept, refuse := m.split(id, func(cell string) bool { return cell == "ok" })
 	switch {
@@ -210,7 +211,7 @@ func (m matrix) who(id string) string {
 	return strings.Join(accept, ", ")
 }
 
-// trusts says what of A and B is loaded of a store, and by whom.
+// trusts says which readers load A and which load B from a store.
 func (m matrix) trusts(id string) string {
 	var parts []string
 	for _, cell := range []string{"ab", "a", "b", "-"} {
@@ -222,8 +223,9 @@ func (m matrix) trusts(id string) string {
 	return strings.Join(parts, " · ")
 }
 
-// without leaves out what readers do anyway: in a group about stores, those that do
-// not read them; in that of variables, what a reader does in most of the cases.
+// without removes results that show nothing. In a group about stores these are
+// readers that do not read the stores. In the group about variables it is the
+// usual result of a reader.
 func (m matrix) without(group string, ids []listed) matrix {
 	less := matrix{m.columns, map[string]map[string]string{}}
 	for _, c := range ids {
@@ -239,7 +241,7 @@ func (m matrix) without(group string, ids []listed) matrix {
 	return less
 }
 
-// usual is what a reader did in most of the cases.
+// usual is the result of a reader in most cases.
 func (m matrix) usual(column string, ids []listed) string {
 	count, best := map[string]int{}, ""
 	for _, c := range ids {
@@ -251,11 +253,11 @@ func (m matrix) usual(column string, ids []listed) string {
 	return best
 }
 
-// split divides the readers that were run by what they did. Where releases of one
-// differ, they are named.
+// split divides the measured readers by their result. If releases of a reader
+// differ, it names the releases.
 func (m matrix) split(id string, is func(cell string) bool) (yes, no []string) {
 	for _, r := range readers.All() {
-		var each [2][]string // releases, by is
+		var each [2][]string // releases with each result
 		for _, release := range m.releases(r.ID) {
 			switch cell := m.cells[id][r.ID+"/"+release]; {
 			case cell == "":

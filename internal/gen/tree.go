@@ -15,7 +15,7 @@ import (
 	"github.com/certgraft/certgraft/internal/command"
 )
 
-// commandFiles are made from the command tree.
+// commandFiles makes the files from the command tree.
 func commandFiles(dir string) (map[string][]byte, error) {
 	tree, err := readTree(dir)
 	if err != nil {
@@ -35,7 +35,7 @@ func commandFiles(dir string) (map[string][]byte, error) {
 	return files, nil
 }
 
-// program is what the pages and completions say of certgraft.
+// program is the content of the pages and completions.
 type program struct {
 	usage     string
 	about     []string // paragraphs
@@ -43,10 +43,10 @@ type program struct {
 	variables [][2]string // name and meaning
 
 	providers    []*bundles.Provider
-	ids, regions []string // the names that sources may have, without and with a region
+	ids, regions []string // the names of sources, without and with a region
 }
 
-// commandDoc is what they say of a command.
+// commandDoc is the description of a command.
 type commandDoc struct {
 	name, usage, args string
 	about             []string // paragraphs
@@ -54,18 +54,18 @@ type commandDoc struct {
 	flags             []flagDoc // by category, then by name
 }
 
-// flagDoc is what they say of a flag.
+// flagDoc is the description of a flag.
 type flagDoc struct {
 	names       []string // without dashes, the long one first
 	category    string   // with a colon
 	placeholder string   // "" for a flag without a value
 	usage       string
-	defaults    string // as it is written on a command line
+	defaults    string // as on a command line
 	env         []string
 	takesFile   bool
-	often       bool     // may be given more than once
-	words       []string // that it takes
-	others      bool     // it takes other values too
+	often       bool     // the flag may be repeated
+	words       []string // the words that it takes
+	others      bool     // the flag takes other values too
 }
 
 // statuses are the exit statuses and what they mean; see command.Run.
@@ -78,7 +78,7 @@ var statuses = [][2]string{
 	{"5", "verify, diff or lock --check found what it looks for"},
 }
 
-// readTree reads the command tree, and the catalogue.
+// readTree reads the command tree and the catalogue.
 func readTree(dir string) (program, error) {
 	app, categories := command.App(), command.Categories()
 	about, _ := splitDescription(app.Description)
@@ -141,8 +141,8 @@ func documentedFlag(f cli.Flag) flagDoc {
 
 var spaces = regexp.MustCompile(`\s{3,}`)
 
-// splitDescription tells the paragraphs of a description from the examples in it, and
-// of those the command from its meaning, which stands behind three spaces.
+// splitDescription splits a description into paragraphs and examples. Three spaces
+// separate the command of an example from its meaning.
 func splitDescription(text string) (paragraphs []string, examples [][2]string) {
 	prose, lines := command.SplitDescription(text)
 	for _, line := range lines {
@@ -155,8 +155,8 @@ func splitDescription(text string) (paragraphs []string, examples [][2]string) {
 	return paragraphs, examples
 }
 
-// variables returns what the comment of the type environ says: it is where every
-// variable that is read is named.
+// variables returns the variables in the comment of the type environ, which names
+// every variable that the program reads.
 func variables(dir string) ([][2]string, error) {
 	source, err := os.ReadFile(filepath.Join(dir, "internal/command/environ.go"))
 	if err != nil {
@@ -173,7 +173,7 @@ func variables(dir string) ([][2]string, error) {
 	return found, nil
 }
 
-// with is the names as they stand on a command line: --tag IMAGE, -t IMAGE.
+// with returns the names as on a command line: --tag IMAGE, -t IMAGE.
 func (f flagDoc) with(join string) string {
 	var all []string
 	for _, n := range f.names {

@@ -9,7 +9,7 @@ import (
 
 func zshCompletion(p program) string {
 	var commands, cases strings.Builder
-	groups := map[string][]string{} // what is said of flags and arguments, by the commands that have them
+	groups := map[string][]string{} // descriptions of flags and arguments, with the commands that have them
 	said, of := []string{}, map[string][]string{}
 	say := func(text, command string) {
 		if of[text] == nil {
