@@ -21,17 +21,18 @@ type product struct {
 	title, description, documentation string
 
 	entrypoint string
-	labels     map[string]string // beside the annotations
+	labels     map[string]string // in addition to the annotations
 	files      func(b binary) ([]file, error)
 }
 
-// file is a file of an image.
+// file is a file in an image.
 type file struct {
-	name, from string // from where on this machine
+	name, from string // from is the path on this machine
 	mode       int64
 }
 
-// licences are in each image; the frontend's has those of its modules, too.
+// licences are the licence files of each image. The frontend also has the licences
+// of its modules.
 func (r *release) licences() []file {
 	return []file{{"licenses/LICENSE", r.source("LICENSE"), 0o644}, {"licenses/NOTICE", r.source("NOTICE"), 0o644}}
 }
@@ -49,14 +50,15 @@ func (r *release) certgraft() product {
 	}
 }
 
-// frontend is the image that BuildKit runs; frontend/Dockerfile makes the same.
+// frontend is the image that BuildKit runs. frontend/Dockerfile makes the same
+// image.
 func (r *release) frontend() product {
 	return product{
 		title: "certgraft-frontend", description: "a Dockerfile frontend whose RUN steps trust the CAs they need",
 		documentation: "https://github.com/certgraft/certgraft/blob/main/docs/one-step.md",
 		entrypoint:    "/certgraft-frontend",
 		labels: map[string]string{
-			"moby.buildkit.frontend.network.none": "true", // engines without a bridge start it, too
+			"moby.buildkit.frontend.network.none": "true", // engines without a bridge start it too
 			"moby.buildkit.frontend.caps": "moby.buildkit.frontend.inputs,moby.buildkit.frontend.subrequests,moby.buildkit.frontend.contexts," +
 				"moby.buildkit.frontend.gitquerystring,moby.buildkit.frontend.contexts.zstd",
 		},
@@ -71,8 +73,8 @@ func (r *release) frontend() product {
 	}
 }
 
-// write writes a layout anew, tagged with the version, and returns the digest of
-// its index. The images are in the order of their platforms' names.
+// write writes a new layout with the version as tag, and returns the digest of its
+// index. The images are sorted by platform.
 func (r *release) write(p product, dir string) (string, error) {
 	if err := os.RemoveAll(dir); err != nil {
 		return "", err
@@ -129,7 +131,7 @@ func (r *release) image(l *ocilayout.Layout, p product, b binary) (ocilayout.Des
 	return l.Image(img)
 }
 
-// layer returns the archive of files, and of the directories above them.
+// layer returns an archive of files and of the directories above them.
 func (r *release) layer(files []file) ([]byte, error) {
 	var archive bytes.Buffer
 	w := tar.NewWriter(&archive)
@@ -157,8 +159,8 @@ func (r *release) layer(files []file) ([]byte, error) {
 	return archive.Bytes(), err
 }
 
-// annotations are also the labels.
-// See https://github.com/opencontainers/image-spec/blob/main/annotations.md.
+// annotations are the annotations and the labels. See
+// https://github.com/opencontainers/image-spec/blob/main/annotations.md.
 func (r *release) annotations(p product) map[string]string {
 	return map[string]string{
 		"org.opencontainers.image.title":         p.title,

@@ -1,5 +1,5 @@
-// Release makes the container images of a release out of what goreleaser built:
-// for each an OCI layout with one image FROM scratch for each platform, which
+// Release makes the container images of a release from the output of goreleaser.
+// Each image is an OCI layout with one image FROM scratch for each platform, which
 // holds the programs, LICENSE and NOTICE. `make release` calls it:
 //
 //	SOURCE_DATE_EPOCH=… go run ./internal/release dist
@@ -52,7 +52,7 @@ func run(args []string, epoch string, stdout io.Writer) error {
 	return r.publish(r.frontend(), filepath.Join(args[0], "image-frontend"), stdout)
 }
 
-// publish writes an image, and says where it is and which digest it has.
+// publish writes an image, and prints its path and its digest.
 func (r *release) publish(p product, layout string, stdout io.Writer) error {
 	digest, err := r.write(p, layout)
 	if err != nil {
@@ -62,17 +62,17 @@ func (r *release) publish(p product, layout string, stdout io.Writer) error {
 	return err
 }
 
-// release is what goreleaser says of a build in its metadata.json, and the
-// binaries that it lists in artifacts.json.
+// release is the description of a build from goreleaser's metadata.json, and the
+// binaries in artifacts.json.
 type release struct {
 	Version  string `json:"version"` // without the v
 	Commit   string `json:"commit"`
-	checkout string // the directory that goreleaser ran in
+	checkout string // the directory in which goreleaser ran
 	binaries []binary
 	created  time.Time
 }
 
-// binary is one artifact of the type Binary.
+// binary is an artifact of the type Binary.
 type binary struct {
 	Name   string `json:"name"` // of the program
 	Path   string `json:"path"` // below the checkout
@@ -82,7 +82,7 @@ type binary struct {
 	Type   string `json:"type"`
 }
 
-// readDist reads the directory that goreleaser writes.
+// readDist reads the output directory of goreleaser.
 func readDist(dir string) (*release, error) {
 	r := &release{checkout: filepath.Dir(dir)}
 	if err := readJSON(filepath.Join(dir, "metadata.json"), r); err != nil {

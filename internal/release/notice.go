@@ -15,8 +15,8 @@ import (
 	"strings"
 )
 
-// writeNotice writes the file NOTICE of the program in a directory, or with check
-// says whether the file is the one that it would write.
+// writeNotice writes the file NOTICE of the program in a directory. With check it
+// compares the existing file instead.
 func writeNotice(dir string, check bool) error {
 	want, err := notice(dir)
 	if err != nil {
@@ -32,8 +32,8 @@ func writeNotice(dir string, check bool) error {
 	return nil
 }
 
-// embedded says which data of others is in certgraft; module data has its licence
-// in its own module.
+// embedded names the foreign data in certgraft. Data of a module have their
+// licence in the module.
 const embedded = `
 certgraft contains certificates that others publish:
 
@@ -45,8 +45,8 @@ certgraft contains certificates that others publish:
   bundles/snapshots/README.md says where each is from.
 `
 
-// notice returns the text: what a program links, and the licence of each module
-// in the words of that module.
+// notice returns the text: the modules that a program links, and the licence of
+// each in its own words.
 func notice(dir string) (string, error) {
 	modules, err := linked(dir)
 	if err != nil {
@@ -61,7 +61,7 @@ func notice(dir string) (string, error) {
 	if name == "certgraft" {
 		out.WriteString(embedded)
 	}
-	texts := map[string][]string{} // the modules that have a licence of these words
+	texts := map[string][]string{} // the modules with a licence of these words
 	for _, m := range modules {
 		found, err := m.licences()
 		if err != nil {
@@ -88,19 +88,19 @@ func notice(dir string) (string, error) {
 	return out.String(), nil
 }
 
-// module is a module of which a program links packages.
+// module is a module with packages that a program links.
 type module struct {
 	Path, Version, Dir string
 	Main               bool
 
-	packages map[string]bool // their directories
+	packages map[string]bool // the directories of the linked packages
 }
 
 func (m *module) String() string { return strings.TrimSpace(m.Path + " " + m.Version) }
 
-// linked returns the modules that a program links on Linux or macOS, by their
-// paths. The standard library is one more: its licence is that of golang.org/x/sys,
-// and some distributions package Go without it.
+// linked returns the modules that a program links on Linux or macOS, by path. The
+// standard library is one of them. Its licence is taken from golang.org/x/sys,
+// because some distributions package Go without it.
 func linked(dir string) (map[string]*module, error) {
 	modules := map[string]*module{}
 	for _, system := range []string{"linux", "darwin"} {
@@ -143,13 +143,13 @@ func linked(dir string) (map[string]*module, error) {
 var (
 	licenceFile = regexp.MustCompile(`(?i)^(licen[cs]e|copying|notice)([.-].*)?$`)
 
-	// Two licences whose words are the same in each module.
+	// Two licences that have the same words in each module.
 	apache  = regexp.MustCompile(`(?s) *Apache License\s+Version 2\.0, January 2004.*?END OF TERMS AND CONDITIONS`)
 	mozilla = regexp.MustCompile(`(?s)Mozilla Public License, version 2\.0\s+1\. Definitions.*Exhibit B.*`)
 )
 
-// licences returns the texts in a module: those of its root, and those beside the
-// packages that are linked.
+// licences returns the licence texts of a module: those in its root, and those
+// beside the linked packages.
 func (m *module) licences() ([]string, error) {
 	if m.Main || strings.HasPrefix(m.Path, "github.com/certgraft/") {
 		return nil, nil
@@ -183,13 +183,13 @@ func (m *module) licences() ([]string, error) {
 	return texts, nil
 }
 
-// short names the two long licences in place of their words.
+// short replaces the words of the two long licences by their names.
 func (m *module) short(text string) string {
 	text = apache.ReplaceAllString(text, "Apache License, Version 2.0: the text is in LICENSE.")
 	return mozilla.ReplaceAllString(text, "Mozilla Public License 2.0: https://www.mozilla.org/MPL/2.0/. The source is https://"+m.Path+".")
 }
 
-// tidy leaves out white space that differs between copies of one licence.
+// tidy removes white space that differs between copies of a licence.
 func tidy(text string) string {
 	lines := strings.Split(strings.ReplaceAll(text, "\r", ""), "\n")
 	for i := range lines {
