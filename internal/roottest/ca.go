@@ -1,5 +1,5 @@
-// Package roottest has what the tests of several packages share: throw-away
-// CAs, and trees of files written as text.
+// Package roottest has helpers for the tests of several packages: throw-away CAs,
+// and trees of files written as text.
 package roottest
 
 import (
@@ -27,19 +27,19 @@ type CA struct {
 // Option changes the certificate of a CA before it is signed.
 type Option func(*x509.Certificate)
 
-// Expired makes it a certificate of the year 2000.
+// Expired makes a certificate that was valid in the year 2000.
 func Expired(c *x509.Certificate) {
 	c.NotBefore = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 	c.NotAfter = c.NotBefore.AddDate(1, 0, 0)
 }
 
-// Future makes it a certificate of the year 2200.
+// Future makes a certificate that is valid from the year 2200.
 func Future(c *x509.Certificate) {
 	c.NotBefore = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)
 	c.NotAfter = c.NotBefore.AddDate(1, 0, 0)
 }
 
-// Leaf takes the right to sign others away.
+// Leaf makes a certificate that must not sign others.
 func Leaf(c *x509.Certificate) { c.IsCA, c.KeyUsage = false, x509.KeyUsageDigitalSignature }
 
 // NewCA makes a self-signed CA with that common name.
@@ -64,7 +64,7 @@ func (ca *CA) Intermediate(t testing.TB, name string) *CA {
 	return sign(t, &template, ca)
 }
 
-// Issue makes a certificate for a TLS server with those names and addresses.
+// Issue makes a certificate for a TLS server with these names and addresses.
 func (ca *CA) Issue(t testing.TB, hosts ...string) tls.Certificate {
 	t.Helper()
 	template := &x509.Certificate{

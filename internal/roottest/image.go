@@ -82,7 +82,7 @@ func TarTree(t testing.TB, tree fstest.MapFS) []byte {
 	return Tar(t, entries...)
 }
 
-// Media types of the images that are made.
+// Media types of the images.
 const (
 	OCIManifest    = ocilayout.OCIManifest
 	OCIIndex       = ocilayout.OCIIndex
@@ -92,13 +92,13 @@ const (
 	DockerLayer    = ocilayout.DockerLayer
 )
 
-// Descriptor is a descriptor as tests write it.
+// Descriptor is a descriptor of package ocilayout.
 type Descriptor = ocilayout.Descriptor
 
-// Image is an image to be made.
+// Image is an image to make.
 type Image = ocilayout.Image
 
-// Layout is an OCI layout in a directory that images are made in.
+// Layout is an OCI layout in a directory.
 type Layout struct {
 	*ocilayout.Layout
 	t testing.TB
@@ -110,7 +110,7 @@ func NewLayout(t testing.TB) *Layout {
 	return OpenLayout(t, t.TempDir())
 }
 
-// OpenLayout makes a layout in a directory, or goes on with the one in it.
+// OpenLayout creates a layout in a directory, or opens the existing one.
 func OpenLayout(t testing.TB, dir string) *Layout {
 	t.Helper()
 	l, err := ocilayout.Open(dir)
@@ -118,26 +118,26 @@ func OpenLayout(t testing.TB, dir string) *Layout {
 	return &Layout{l, t}
 }
 
-// made returns a descriptor that could be made.
+// made returns a descriptor, and fails the test after an error.
 func (l *Layout) made(d Descriptor, err error) Descriptor {
 	l.t.Helper()
 	must(l.t, err)
 	return d
 }
 
-// Blob puts data into the layout.
+// Blob writes data.
 func (l *Layout) Blob(mediaType string, data []byte) Descriptor {
 	l.t.Helper()
 	return l.made(l.Layout.Blob(mediaType, data))
 }
 
-// JSON puts a value into the layout.
+// JSON writes a value.
 func (l *Layout) JSON(mediaType string, v any) Descriptor {
 	l.t.Helper()
 	return l.made(l.Layout.JSON(mediaType, v))
 }
 
-// Image makes an image, created at a fixed time.
+// Image writes an image with a fixed creation time.
 func (l *Layout) Image(img Image) Descriptor {
 	l.t.Helper()
 	config := map[string]any{"created": "2024-05-06T07:08:09Z"}
@@ -146,13 +146,13 @@ func (l *Layout) Image(img Image) Descriptor {
 	return l.made(l.Layout.Image(img))
 }
 
-// Index makes an index. Further fields are added to it.
+// Index writes an index, with the further fields.
 func (l *Layout) Index(mediaType string, fields map[string]any, children ...Descriptor) Descriptor {
 	l.t.Helper()
 	return l.made(l.Layout.Index(mediaType, fields, children...))
 }
 
-// Tag has the layout name what d names, and returns its location.
+// Tag gives the document of d a tag in the layout, and returns its location.
 func (l *Layout) Tag(d Descriptor, tag string) string {
 	l.t.Helper()
 	must(l.t, l.Layout.Tag(d, tag))
@@ -172,9 +172,9 @@ func pack(t testing.TB, how string, level int, data []byte) []byte {
 	return packed
 }
 
-// OnTop makes an image of one in the layout, "oci:DIR:TAG", with one more layer,
-// names it by another tag and returns its location. The image is in an index of
-// one, or by itself.
+// OnTop adds one layer to an image of the layout, "oci:DIR:TAG". It gives the new
+// image another tag and returns its location. The image may be alone or in an
+// index of one.
 func (l *Layout) OnTop(from, tag string, layer []byte) string {
 	l.t.Helper()
 	var index map[string]any
@@ -209,7 +209,7 @@ func (l *Layout) load(name string, v any) {
 	must(l.t, json.Unmarshal(data, v))
 }
 
-// document returns what a descriptor names.
+// document returns the document that a descriptor names.
 func (l *Layout) document(d map[string]any) map[string]any {
 	l.t.Helper()
 	var v map[string]any

@@ -8,8 +8,9 @@ import (
 	"testing"
 )
 
-// ClosedPort returns an address of this machine that refuses connections. Nobody
-// else gets it while the test runs: a socket has it that does not listen.
+// ClosedPort returns an address of this machine that refuses connections. A socket
+// that does not listen holds the port until the test ends, so no other program
+// gets it.
 func ClosedPort(t testing.TB) string {
 	t.Helper()
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)

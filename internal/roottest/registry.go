@@ -12,13 +12,13 @@ import (
 	"testing"
 )
 
-// Registry is a registry in memory, as the OCI distribution specification has
-// it, with mounts. It counts what it is asked.
+// Registry is a registry in memory, as in the OCI distribution specification, with
+// mounts. It counts the requests.
 type Registry struct {
 	*httptest.Server
 	Host string
 
-	// NoRanges has blobs sent whole, whatever part of them is asked for.
+	// NoRanges makes the registry send whole blobs, whatever range is asked for.
 	NoRanges bool
 
 	mu        sync.Mutex
@@ -44,7 +44,7 @@ func NewRegistry(t testing.TB) *Registry {
 	return r
 }
 
-// Requests returns what was asked since the last call, as METHOD KIND/NAME.
+// Requests returns the requests since the last call, as METHOD KIND/NAME.
 func (r *Registry) Requests() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -53,7 +53,8 @@ func (r *Registry) Requests() []string {
 	return all
 }
 
-// Moved returns how many bytes of blobs went up and down since the last call.
+// Moved returns the bytes of blobs that were sent and received since the last
+// call.
 func (r *Registry) Moved() (up, down int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -62,14 +63,14 @@ func (r *Registry) Moved() (up, down int) {
 	return up, down
 }
 
-// Retag has a tag stand for what another name in the repository does.
+// Retag gives a tag the document of another name in the repository.
 func (r *Registry) Retag(repo, ref, tag string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.manifests[repo][tag] = r.manifests[repo][ref]
 }
 
-// Spoil has a blob hold something else.
+// Spoil changes the content of a blob, and keeps its digest.
 func (r *Registry) Spoil(digest string, change func([]byte) []byte) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -80,8 +81,8 @@ func (r *Registry) Spoil(digest string, change func([]byte) []byte) {
 	}
 }
 
-// SpoilAll has every blob of a repository hold something else; what change
-// returns nil for is gone.
+// SpoilAll changes the content of every blob in a repository. A blob for which
+// change returns nil is removed.
 func (r *Registry) SpoilAll(repo string, change func([]byte) []byte) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -92,8 +93,9 @@ func (r *Registry) SpoilAll(repo string, change func([]byte) []byte) {
 	}
 }
 
-// Fault sets what sees each request first, and has answered if it returns true;
-// nil is nothing. Requests that are given up may still be on their way.
+// Fault sets a function that sees each request first. If it returns true, it has
+// answered the request. nil removes the function. Cancelled requests may still
+// arrive.
 func (r *Registry) Fault(see func(w http.ResponseWriter, r *http.Request) bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -110,7 +112,7 @@ func (r *Registry) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 }
 
-// Answer answers a request as if there were no fault.
+// Answer answers a request without the function of [Registry.Fault].
 func (r *Registry) Answer(w http.ResponseWriter, req *http.Request) {
 	path := strings.TrimPrefix(req.URL.Path, "/v2/")
 	if path == "" {

@@ -7,10 +7,10 @@ import (
 	"testing"
 )
 
-// Script writes a script of the shell that can be run at once. While it is
-// written no other test starts a program: the child would hold the open file
-// until it has become that program, and nobody can run a file that is open for
-// writing ("text file busy").
+// Script writes a shell script that can be run at once. No other test starts a
+// program during the write. Otherwise the new process would hold the open file
+// until its exec, and no process can run a file that is open for writing ("text
+// file busy").
 func Script(t testing.TB, name, text string) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {

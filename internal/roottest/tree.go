@@ -18,9 +18,9 @@ import (
 )
 
 // Tree reads a tree of files from a txtar archive. A name that ends in "/" is a
-// directory; "NAME -> TARGET" is a link; " 0444" behind a name is its mode. A
-// file whose name ends in "\" has no final line feed; one whose name ends in "|"
-// is in base64.
+// directory. "NAME -> TARGET" is a link. " 0444" after a name is its mode. A file
+// whose name ends in "\" has no final line feed. A file whose name ends in "|" is
+// in base64.
 func Tree(t testing.TB, archive []byte) fstest.MapFS {
 	t.Helper()
 	tree := fstest.MapFS{}
@@ -45,7 +45,7 @@ func Tree(t testing.TB, archive []byte) fstest.MapFS {
 	return tree
 }
 
-// splitMode takes the mode behind a name off.
+// splitMode separates the mode from a name.
 func splitMode(t testing.TB, name string) (string, fs.FileMode) {
 	t.Helper()
 	mode := fs.FileMode(0o644)
@@ -72,7 +72,7 @@ func TreeFile(t testing.TB, name string) fstest.MapFS {
 	return Tree(t, data)
 }
 
-// Dump describes every name of a tree on a line: mode, target or content.
+// Dump describes every name of a tree in one line: mode, target or content.
 func Dump(t testing.TB, fsys fs.ReadLinkFS) map[string]string {
 	t.Helper()
 	lines := map[string]string{}
@@ -108,7 +108,7 @@ func Dump(t testing.TB, fsys fs.ReadLinkFS) map[string]string {
 	return lines
 }
 
-// Same fails if two dumps differ, and names what does.
+// Same fails if two dumps differ, and names the differences.
 func Same(t testing.TB, what string, want, got map[string]string) {
 	t.Helper()
 	names := slices.Sorted(maps.Keys(want))
@@ -131,7 +131,7 @@ func short(s string) string {
 	return s
 }
 
-// WriteTo writes a tree into a directory of the disk.
+// WriteTo writes a tree into a directory on the disk.
 func WriteTo(t testing.TB, tree fstest.MapFS, dir string) {
 	t.Helper()
 	for _, name := range slices.Sorted(maps.Keys(tree)) {
@@ -156,8 +156,7 @@ func must(t testing.TB, err error) {
 	}
 }
 
-// Archive writes the names of dir that keep chooses as a txtar archive that
-// [Tree] reads.
+// Archive writes the names in dir that keep selects as a txtar archive for [Tree].
 func Archive(t testing.TB, dir string, keep func(name string) bool) []byte {
 	t.Helper()
 	archive := &txtar.Archive{}
