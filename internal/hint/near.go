@@ -2,7 +2,7 @@ package hint
 
 import "strings"
 
-// Near returns the names that contain word, or that a typing error could have
+// Near returns up to 5 names that contain word, or that a typing error could have
 // turned into word.
 func Near(word string, names []string) (near []string) {
 	for _, name := range names {

@@ -137,7 +137,7 @@ func (l *Link) CheckSignature(parent *Link) error {
 	switch key := parent.Key.Public.(type) {
 	case *rsa.PublicKey:
 		if n := key.N.BitLen(); n < 1024 || n > mostRSABits {
-			return ErrUnchecked // crypto/rsa refuses such keys
+			return ErrUnchecked // crypto/rsa refuses keys below 1024 bits
 		}
 		if l.Algorithm.OID == oidPSS {
 			return holds(rsa.VerifyPSS(key, s.hash, digest, l.Signature, nil) == nil)
