@@ -13,8 +13,8 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// On Alpine, where c_rehash makes the hash links, the CAs of one subject have
-// them without a gap whichever of them goes.
+// On Alpine, c_rehash makes the hash links. The links of CAs with one subject have no
+// gap, whichever CA is removed.
 func TestAlpineRemoveOneOfASubject(t *testing.T) {
 	old := roottest.NewCA(t, "Same")
 	before := debianTree(map[string]string{
@@ -26,8 +26,8 @@ func TestAlpineRemoveOneOfASubject(t *testing.T) {
 	removeEither(t, before, old)
 }
 
-// Where a hash link was missing before ours, or led nowhere, what is ours is
-// found until all of it is gone, and the directory is then as it was.
+// If a hash link before ours was missing or led nowhere, OpenSSL finds our CAs until
+// the last one is removed. Then the directory is as it was.
 func TestDebianRemoveOneOfASubjectBehindAHole(t *testing.T) {
 	packaged, old := roottest.NewCA(t, "Packaged").PEM(), roottest.NewCA(t, "Same")
 	for name, first := range map[string]*fstest.MapFile{"a hole": nil, "a link into nothing": link("gone.pem")} {
@@ -43,8 +43,7 @@ func TestDebianRemoveOneOfASubjectBehindAHole(t *testing.T) {
 	}
 }
 
-// removeEither installs two CAs of one subject and removes them, the one or the
-// other first.
+// removeEither installs two CAs with one subject and removes them in both orders.
 func removeEither(t *testing.T, before fstest.MapFS, others ...*roottest.CA) {
 	t.Helper()
 	a, b := roottest.NewCA(t, "Same"), roottest.NewCA(t, "Same")
@@ -64,8 +63,8 @@ func link(target string) *fstest.MapFile {
 	return &fstest.MapFile{Data: []byte(target), Mode: fs.ModeSymlink | 0o777}
 }
 
-// foundByHash checks that OpenSSL finds those CAs in /etc/ssl/certs: it stops at
-// the first number that is missing or leads nowhere.
+// foundByHash checks that OpenSSL finds the CAs in /etc/ssl/certs. OpenSSL stops at the
+// first number that is missing or leads nowhere.
 func foundByHash(t *testing.T, tree fstest.MapFS, cas ...*roottest.CA) {
 	t.Helper()
 	for _, ca := range cas {
@@ -77,7 +76,7 @@ func foundByHash(t *testing.T, tree fstest.MapFS, cas ...*roottest.CA) {
 
 func isFoundByHash(t *testing.T, tree fstest.MapFS, ca *roottest.CA) bool {
 	t.Helper()
-	root := rootfs.NewOverlay(tree) // which follows links from the root
+	root := rootfs.NewOverlay(tree) // the overlay follows links from the root
 	for id := 0; ; id++ {
 		data, err := fs.ReadFile(root, fmt.Sprintf("etc/ssl/certs/%s.%d", hash(t, ca), id))
 		if err != nil {
@@ -89,8 +88,8 @@ func isFoundByHash(t *testing.T, tree fstest.MapFS, ca *roottest.CA) bool {
 	}
 }
 
-// The links of a subject behind ours have the numbers afterwards that they would
-// have had.
+// After a removal the links behind ours have the numbers that they would have without
+// ours.
 func TestDebianRemoveBeforeOthersOfASubject(t *testing.T) {
 	packaged := roottest.NewCA(t, "Packaged").PEM()
 	ours, x, y := roottest.NewCA(t, "Same"), roottest.NewCA(t, "Same"), roottest.NewCA(t, "Same")
@@ -112,8 +111,8 @@ func TestDebianRemoveBeforeOthersOfASubject(t *testing.T) {
 	}
 }
 
-// Someone takes a file away whose hash link is before ours: openssl rehash leaves
-// the link where another needs a number. It goes with ours.
+// Someone deletes a file whose hash link is before ours. openssl rehash keeps the link
+// where another link needs its number. remove deletes it together with ours.
 func TestDebianRemoveBehindALinkThatIsLeft(t *testing.T) {
 	own, ours := roottest.NewCA(t, "Same"), roottest.NewCA(t, "Same")
 	before := model(t, debianTree(map[string]string{

@@ -8,8 +8,8 @@ import (
 	"github.com/certgraft/certgraft/internal/roottest"
 )
 
-// Judging anchors one by one is a short cut: what it says of the bundle must be
-// what reading the bundle says.
+// Judging the anchors one by one is a short cut. It must give the same result as
+// reading the bundle.
 func TestReadableAsJoined(t *testing.T) {
 	a, b := roottest.NewCA(t, "A").PEM(), roottest.NewCA(t, "B").PEM()
 	parts := map[string]string{

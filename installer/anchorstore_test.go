@@ -9,8 +9,8 @@ import (
 	"github.com/certgraft/certgraft/internal/roottest"
 )
 
-// What someone put into the bundle by hand, and then installed as the warning
-// says, is still there when it is removed.
+// A CA that someone added to the bundle by hand, and then installed as the warning
+// says, is still there after remove.
 func TestRemoveKeepsWhatWasInTheBundle(t *testing.T) {
 	packaged, byHand, other := roottest.NewCA(t, "Packaged").PEM(), roottest.NewCA(t, "By hand").PEM(), roottest.NewCA(t, "Another").PEM()
 	files := map[string]string{"etc/ca-certificates.conf": "x.crt\n", "usr/share/ca-certificates/x.crt": packaged}

@@ -32,21 +32,21 @@ func edited(t *testing.T, tree fstest.MapFS, change func(map[string]any)) fstest
 	return out
 }
 
-// asVersion1 makes of a record what the first version would have written.
+// asVersion1 returns a record as version 1 would have written it.
 func asVersion1(record map[string]any) {
 	record["version"] = 1
 	delete(record, "files")
 }
 
-// certificate enters one more certificate into a record.
+// certificate adds one more certificate to a record.
 func certificate(fingerprint, source string, stores ...string) func(map[string]any) {
 	return func(record map[string]any) {
 		record["certificates"] = append(record["certificates"].([]any), map[string]any{"fingerprint": fingerprint, "subject": "CN=x", "sources": []string{source}, "stores": stores})
 	}
 }
 
-// A record of version 1 is a claim: what is explained stays, what is not goes, and
-// the next edit writes it anew.
+// A record of version 1 is a claim: explained certificates stay, others go, and the
+// next edit writes the record anew.
 func TestRecordOfVersion1(t *testing.T) {
 	trees := map[string]fstest.MapFS{"bundle": {"etc/ssl/cert.pem": {Data: []byte(roottest.NewCA(t, "Old").PEM()), Mode: 0o644}}}
 	for _, name := range []string{"fedora", "arch", "suse", "bookworm", "trixie"} {
@@ -71,8 +71,8 @@ func TestRecordOfVersion1(t *testing.T) {
 	}
 }
 
-// A record that claims what others put there takes nothing of theirs: what explains
-// it is named.
+// A record that claims other people's certificates removes none of them, and the report
+// says why they stay.
 func TestRecordThatLies(t *testing.T) {
 	packaged, local, byHand := roottest.NewCA(t, "Packaged"), roottest.NewCA(t, "Local"), roottest.NewCA(t, "By hand")
 	before := model(t, debianTree(map[string]string{
@@ -96,8 +96,8 @@ func TestRecordThatLies(t *testing.T) {
 	}
 }
 
-// A record that names files outside the root, or is no record, changes nothing
-// there: it is refused, or what it names is looked for inside.
+// A record that names files outside the root, or is no record, changes nothing outside.
+// It is refused, or its names are resolved inside the root.
 func TestRecordNamesFilesOutside(t *testing.T) {
 	before := fstest.MapFS{"etc/ssl/cert.pem": {Data: []byte(roottest.NewCA(t, "Old").PEM()), Mode: 0o644}, "etc/passwd": {Data: []byte("root\n"), Mode: 0o644}}
 	after, _ := install(t, before, installer.Options{}, corp(t))
@@ -119,7 +119,7 @@ func TestRecordNamesFilesOutside(t *testing.T) {
 			lying := edited(t, after, change)
 			o := rootfs.NewOverlay(lying)
 			if _, err := installer.Remove(o, installer.Selection{All: true}, installer.Options{}); err != nil {
-				continue // refused: nothing is written of an overlay with an error
+				continue // refused: an overlay with an error is not written
 			}
 			for c := range o.Changes() {
 				if !fs.ValidPath(c.Name) || c.Name == "etc/passwd" {
@@ -130,8 +130,8 @@ func TestRecordNamesFilesOutside(t *testing.T) {
 	}
 }
 
-// Where a directory stands for a file, or a link leads in a circle, nothing is lost
-// and the error, or what stays, says so.
+// If a directory stands in place of a file, or a link leads in a circle, nothing is
+// lost, and an error or a note says so.
 func TestRemoveFromOddRoots(t *testing.T) {
 	before := roottest.TreeFile(t, "../testdata/roots/bookworm.before.txtar")
 	after, _ := install(t, before, installer.Options{}, corp(t))

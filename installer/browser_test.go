@@ -23,8 +23,8 @@ const (
 
 var browsers = installer.Options{Stores: []string{"auto", "browser"}}
 
-// The policies of browsers name what is installed, keep what others put there, and
-// are after remove what they were: R12.
+// The policies of browsers name the installed CAs, keep other entries, and are after
+// remove as before: R12.
 func TestR12Policies(t *testing.T) {
 	old, ca := roottest.NewCA(t, "Old"), roottest.NewCA(t, "New")
 	theirs, ours := entryOf(t, old), entryOf(t, ca)
@@ -77,8 +77,8 @@ func certificateFile(tree fstest.MapFS, pem string) string {
 	return "none"
 }
 
-// A policy that the browser cannot read, or that is not a list, is refused, and
-// nothing is changed.
+// A policy that the browser cannot read, or that is not a list, is refused and stays
+// unchanged.
 func TestPolicyRefused(t *testing.T) {
 	for _, test := range []struct{ root, want string }{
 		{firefoxESR + "-- " + firefoxFile + " --\n// a comment\n{}\n", "/" + firefoxFile + ": it cannot be edited: line 1: an object must stand here"},
@@ -92,7 +92,8 @@ func TestPolicyRefused(t *testing.T) {
 	}
 }
 
-// What someone else put into a policy stays, before and after ours, and is named.
+// Other people's entries in a policy stay, before and behind ours, and the report names
+// them.
 func TestPolicyOfOthers(t *testing.T) {
 	ca := roottest.NewCA(t, "New")
 	text := "{\"CACertificates\": [" + entryOf(t, ca) + "]}\n"
@@ -107,8 +108,8 @@ func TestPolicyOfOthers(t *testing.T) {
 	}
 }
 
-// What someone else adds to a file that was made here keeps it, and a file of ours that
-// Firefox names no more goes.
+// If someone adds an entry to a file that certgraft made, the file stays. A file of
+// ours that Firefox no longer names goes.
 func TestPolicyEdited(t *testing.T) {
 	ca := roottest.NewCA(t, "New")
 	after, _ := install(t, tree(t, "-- etc/ssl/cert.pem --\n"+chromium+firefoxESR), browsers, source(t, "s", ca.PEM()))
@@ -127,8 +128,8 @@ func TestPolicyEdited(t *testing.T) {
 	}
 }
 
-// Browsers and databases of NSS that do not trust what was installed are named, with
-// the line that makes them: R12.
+// The report names browsers and databases of NSS that do not trust the installed CAs,
+// and the command that changes this: R12.
 func TestR12Advice(t *testing.T) {
 	ca := roottest.NewCA(t, "It's")
 	const databases = "-- home/u/.pki/nssdb/cert9.db --\n-- home/u/.mozilla/firefox/x.default/cert9.db --\n-- root/.thunderbird/y.default/cert9.db --\n"
@@ -164,8 +165,8 @@ func TestR12Advice(t *testing.T) {
 	}
 }
 
-// Whatever installs and removals come between the edits of others, after remove --all
-// the policies are what those edits alone would have made of them.
+// After any sequence of installs, removals and other people's edits, remove --all
+// leaves the policies as those edits alone would have made them.
 func TestPolicyWalk(t *testing.T) {
 	const file = chromiumDir + "corp.json"
 	cas := []*roottest.CA{roottest.NewCA(t, "A"), roottest.NewCA(t, "B"), roottest.NewCA(t, "C"), roottest.NewCA(t, "D")}
@@ -220,7 +221,8 @@ func policyList(t *testing.T, root fstest.MapFS, file string) []string {
 	return policy.CACertificates
 }
 
-// Of an image, advice names the command that edits images: certgraft install cannot.
+// For an image, advice names the command that edits images, since certgraft install
+// cannot.
 func TestAdviceNamesTheCommand(t *testing.T) {
 	root := "-- etc/os-release --\nID=debian\n-- usr/sbin/update-ca-certificates 0755 --\n" + firefoxESR
 	for again, want := range map[string]string{"": ": certgraft install --stores", "certgraft patch IMAGE": ": certgraft patch IMAGE --stores"} {

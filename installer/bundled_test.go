@@ -9,8 +9,7 @@ import (
 	"github.com/certgraft/certgraft/internal/roottest"
 )
 
-// Files that packages of a language carry are edited when they are named, and
-// otherwise left alone.
+// Install edits files of a language's packages only if --stores names their store.
 func TestBundledStores(t *testing.T) {
 	old, ca := roottest.NewCA(t, "Old"), roottest.NewCA(t, "New")
 	for _, test := range []struct{ store, file, more string }{
@@ -39,7 +38,7 @@ func TestBundledStores(t *testing.T) {
 		}) {
 			t.Errorf("%s: %+v", test.file, report.Stores)
 		}
-		if !installer.Reads(test.file) && test.store != "php" { // that one is named by a file
+		if !installer.Reads(test.file) && test.store != "php" { // php.ini names PHP's file
 			t.Errorf("%s is not kept of an image", test.file)
 		}
 	}

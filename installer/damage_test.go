@@ -20,7 +20,7 @@ import (
 	"github.com/certgraft/certgraft/internal/roottest"
 )
 
-// damages are what bundles that were put together by hand have in them.
+// damages are the faults of bundles that were put together by hand.
 var damages = []func(pem string) string{
 	func(pem string) string { return pem },
 	func(pem string) string { return "<html><pre>-----BEGIN CERTIFICATE-----</pre></html>\n" + pem },
@@ -48,8 +48,8 @@ func utf16le(text string) string { return strings.Join(strings.SplitAfter(text, 
 
 func utf16be(text string) string { return "\x00" + strings.Join(strings.SplitAfter(text, ""), "\x00") }
 
-// However a bundle is damaged, install makes of it one that OpenSSL reads, with
-// all that it read of it before, and remove --all what it was.
+// However a bundle is damaged, install makes it readable for OpenSSL and keeps all
+// certificates that OpenSSL read before. remove --all restores it byte for byte.
 func TestDamagedBundles(t *testing.T) {
 	cas := make([]string, 6)
 	for i := range cas {
@@ -72,7 +72,7 @@ func TestDamagedBundles(t *testing.T) {
 	}
 }
 
-// repairs installs a source into a root with that bundle.
+// repairs installs a source into a root with a bundle.
 func repairs(t *testing.T, text string, ours installer.Source) {
 	t.Helper()
 	t.Cleanup(func() {
@@ -105,8 +105,8 @@ func outline(text string) string {
 	return regexp.MustCompile(`[A-Za-z0-9+/=]{30,}`).ReplaceAllString(text, "M")
 }
 
-// reading is what OpenSSL reads of a file: the certificates up to the block over
-// which it gives up, if it does.
+// reading is the certificates that OpenSSL reads from a file: those up to the first
+// block at which it stops.
 type reading struct {
 	certs map[string]bool // by name
 	whole bool
@@ -147,8 +147,8 @@ func opensslReads(t *testing.T, text string) reading {
 	}
 }
 
-// beginning finds the next BEGIN line. A byte order mark is passed over on the
-// first line that is looked at.
+// beginning finds the next BEGIN line. It skips a byte order mark at the start of the
+// first line.
 func beginning(lines []string) (label string, rest []string, ok bool) {
 	for i, line := range lines {
 		if i == 0 {
@@ -162,8 +162,8 @@ func beginning(lines []string) (label string, rest []string, ok bool) {
 	return "", nil, false
 }
 
-// gets returns the lines as BIO_gets does: what is behind a NUL is lost, and a
-// line of nothing else ends the file.
+// gets returns the lines as BIO_gets does: text behind a NUL is lost, and an otherwise
+// empty line with a NUL ends the file.
 func gets(text string) (lines []string) {
 	for line := range strings.Lines(text) {
 		line, _, _ = strings.Cut(line, "\x00")
@@ -192,7 +192,7 @@ func decoded(body string) *x509.Certificate {
 	return c
 }
 
-// OpenSSL itself reads what was repaired.
+// OpenSSL itself reads the repaired bundles.
 func TestDamagedBundlesWithOpenSSL(t *testing.T) {
 	openssl, err := exec.LookPath("openssl")
 	if err != nil {
@@ -216,7 +216,7 @@ func TestDamagedBundlesWithOpenSSL(t *testing.T) {
 	}
 }
 
-// A warning says what became of a block, and does not make it worse than it is.
+// A warning says what happened to a block, and does not exaggerate.
 func TestDamagedBundleWarnings(t *testing.T) {
 	good, bad := roottest.NewCA(t, "Good").PEM(), roottest.NewCA(t, "Bad").PEM()
 	for _, test := range []struct{ what, text, want string }{

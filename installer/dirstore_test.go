@@ -66,8 +66,8 @@ func TestDirectoryStores(t *testing.T) {
 	}
 }
 
-// byHash returns the order of two bundles' parts whose files are joined by the
-// names of their hash links.
+// byHash orders the parts of a bundle whose files are joined by the names of their hash
+// links.
 func byHash(t *testing.T, old, ca *roottest.CA) string {
 	t.Helper()
 	if hash(t, ca) < hash(t, old) {

@@ -19,7 +19,7 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// goldens are the roots that the tools of distributions have left.
+// goldens are roots that the tools of distributions have made.
 var goldens = []string{"bookworm", "trixie", "fedora", "azurelinux", "arch", "suse"}
 
 func distrust(t testing.TB, tree fstest.MapFS, opt installer.Options, unwanted ...installer.Unwanted) (fstest.MapFS, *installer.Report) {
@@ -42,7 +42,7 @@ func trustAgain(t testing.TB, tree fstest.MapFS, unwanted ...installer.Unwanted)
 	return apply(tree, o), report
 }
 
-// files describes a tree without its directories, which MapFS makes up.
+// files describes a tree without its directories, which MapFS adds.
 func files(t testing.TB, tree fstest.MapFS) map[string]string {
 	t.Helper()
 	lines := roottest.Dump(t, tree)
@@ -64,12 +64,13 @@ func trusted(t testing.TB, tree fstest.MapFS) *certs.Set {
 	return found.Held()
 }
 
-// goneFrom fails where any file but those that say so still has a certificate.
+// goneFrom fails if a file still has a certificate, other than a blocklist or another
+// file that rejects it.
 func goneFrom(t *testing.T, tree fstest.MapFS, c *certs.Certificate) {
 	t.Helper()
 	for name, f := range tree {
 		if strings.HasPrefix(name, "usr/share/") || strings.HasPrefix(name, "opt/") || strings.Contains(name, "/blocklist/") || strings.Contains(name, "/policies/") || name == installer.DistrustPath || name == installer.RecordPath {
-			continue // of packages, and what keeps it out
+			continue // packaged anchors, and files that keep the CA out
 		}
 		held, _, _ := certs.ParseAll(f.Data)
 		if s, err := keystore.Open(f.Data, keystore.DefaultPassword); err == nil {
@@ -81,7 +82,7 @@ func goneFrom(t *testing.T, tree fstest.MapFS, c *certs.Certificate) {
 			t.Errorf("%s is in %s", c.Subject(), name)
 		}
 		if strings.HasSuffix(name, ".trust.crt") {
-			continue // which has a word that it is not trusted
+			continue // the entry there rejects the CA
 		}
 		if slices.ContainsFunc(held, func(h *certs.Certificate) bool { return h.Fingerprint() == c.Fingerprint() }) {
 			t.Errorf("%s is in %s", c.Subject(), name)
@@ -89,8 +90,8 @@ func goneFrom(t *testing.T, tree fstest.MapFS, c *certs.Certificate) {
 	}
 }
 
-// Whatever is distrusted in a root as its distribution's tool leaves it is in no store
-// any more, nothing else is missing, and comes back with every byte.
+// A distrusted CA is in no store of a root that a distribution's tool has made. Nothing
+// else is missing, and --undo restores every byte.
 func TestDistrustGolden(t *testing.T) {
 	for _, name := range goldens {
 		for _, state := range []string{"before", "after"} {
@@ -152,7 +153,7 @@ func without(t *testing.T, was fstest.MapFS, some ...*certs.Certificate) {
 	}
 }
 
-// On Debian the tool has nothing to do afterwards, and what others did meanwhile stays.
+// On Debian the tool then has nothing to do, and other people's changes stay.
 func TestDistrustIsWhatTheToolLeaves(t *testing.T) {
 	pool := make([]*roottest.CA, 12)
 	for i := range pool {
@@ -203,7 +204,7 @@ func parse(t testing.TB, ca *roottest.CA) *certs.Certificate {
 	return c
 }
 
-// A CA is found in whatever role it is in, and nothing but it goes.
+// A CA is found in each of its roles, and nothing else is removed.
 func TestDistrustRoles(t *testing.T) {
 	a, b, d, e := roottest.NewCA(t, "A"), roottest.NewCA(t, "B"), roottest.NewCA(t, "D"), roottest.NewCA(t, "E")
 	const deb, bundle = "-- etc/os-release --\nID=debian\n-- var/lib/dpkg/status --\n", "-- etc/ssl/certs/ca-certificates.crt --\n"
@@ -246,7 +247,7 @@ func TestDistrustRoles(t *testing.T) {
 				t.Errorf("with an install in between the root trusts %s, want %s", got, want)
 			}
 			if odd[test.name] {
-				return // the install repairs the file, and removal undoes that only where nobody edits it
+				return // install repairs the file, and remove undoes the repair only if no other program edits it
 			}
 			now, _ = remove(t, now, installer.Selection{All: true}, installer.Options{})
 			roottest.Same(t, "all removed after an install in between", files(t, was), files(t, now))
@@ -254,7 +255,7 @@ func TestDistrustRoles(t *testing.T) {
 	}
 }
 
-// What remove takes out while it is distrusted does not come back.
+// A CA that remove takes out while it is distrusted does not come back.
 func TestDistrustWhatWasInstalled(t *testing.T) {
 	for _, name := range goldens {
 		was := roottest.TreeFile(t, "../testdata/roots/"+name+".before.txtar")
@@ -277,8 +278,8 @@ func TestDistrustWhatWasInstalled(t *testing.T) {
 	}
 }
 
-// Where a package looks after the public CAs, the Mozilla roots add nothing: an anchor of
-// each would keep those that the package takes out (T4).
+// If a package maintains the public CAs, the Mozilla roots add nothing: their own
+// anchors would keep roots that the package removes (T4).
 func TestT4MozillaBesideAPackage(t *testing.T) {
 	roots, _ := certs.MozillaRoots()
 	mozilla := source(t, "mozilla", string(roots.AppendPEM(nil)))
@@ -306,7 +307,7 @@ func TestT4MozillaBesideAPackage(t *testing.T) {
 	}
 }
 
-// Chromium, which has roots of its own, is told by its policy.
+// Chromium has its own roots, so its policy distrusts the CA.
 func TestDistrustInPolicies(t *testing.T) {
 	d := roottest.NewCA(t, "D")
 	for _, policy := range []string{"", "{\n  \"CADistrustedCertificates\": [\"AAAA\"],\n  \"HomepageLocation\": \"x\"\n}\n"} {

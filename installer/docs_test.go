@@ -10,8 +10,8 @@ import (
 	"github.com/certgraft/certgraft/readers"
 )
 
-// Every store has its section in docs/stores.md, and what the tables in the code
-// name is named there.
+// Every store has its section in docs/stores.md, and the section names the entries of
+// the tables in the code.
 func TestStoresAreDocumented(t *testing.T) {
 	data, err := os.ReadFile("../docs/stores.md")
 	if err != nil {
@@ -60,7 +60,7 @@ func TestStoresAreDocumented(t *testing.T) {
 	}
 }
 
-// Each section names its sources, and says how it was shown.
+// Each section names its sources, and says how it was tested.
 func TestStoresHaveEvidence(t *testing.T) {
 	data, err := os.ReadFile("../docs/stores.md")
 	if err != nil {
@@ -77,8 +77,7 @@ func TestStoresHaveEvidence(t *testing.T) {
 	}
 }
 
-// The tests detect each family, and patch reads the files of each store out of an
-// image.
+// The tests detect each family, and patch reads the files of each store from an image.
 func TestEachStoreIsRead(t *testing.T) {
 	tests, err := os.ReadFile("stores_test.go")
 	if err != nil {
@@ -98,7 +97,7 @@ func TestEachStoreIsRead(t *testing.T) {
 	}
 }
 
-// placesOf returns files of a store of a distribution.
+// placesOf returns the files of a distribution's store.
 func placesOf(s store) (names []string) {
 	switch s := s.(type) {
 	case dirStore:
@@ -117,7 +116,7 @@ func placesOf(s store) (names []string) {
 	return names
 }
 
-// Each section is of a store that exists.
+// Each section describes a store that exists.
 func TestDocumentedStoresExist(t *testing.T) {
 	data, err := os.ReadFile("../docs/stores.md")
 	if err != nil {
@@ -130,8 +129,8 @@ func TestDocumentedStoresExist(t *testing.T) {
 	}
 }
 
-// What a store writes is found, and read out of an image, though nobody names it
-// again.
+// The files that a store writes are found, and read from an image, without a second
+// list.
 func TestBundlesOfStoresAreKnown(t *testing.T) {
 	for _, s := range []dirStore{photon, flatcar, clearLinux, openwrt} {
 		if !slices.Contains(bundlePaths(), s.bundle) || !Reads(s.bundle) {

@@ -11,7 +11,8 @@ import (
 	"github.com/certgraft/certgraft/readers"
 )
 
-// What a variable names and cannot be extended is left alone, and said to be.
+// A file that a variable names and that cannot be extended stays unchanged, and a
+// warning says so.
 func TestEnvStoreLeavesAlone(t *testing.T) {
 	ca := roottest.NewCA(t, "Old")
 	for what, data := range map[string]string{
@@ -37,7 +38,7 @@ func TestEnvStoreLeavesAlone(t *testing.T) {
 	}
 }
 
-// Every variable that env prints is one whose file install extends, or names.
+// For every variable that env prints, install extends its file or names it.
 func TestR13VariablesOfEnv(t *testing.T) {
 	ca := roottest.NewCA(t, "Old")
 	at := readers.Paths{Bundle: "/opt/b.pem", Directory: "/opt/certs", Keystore: "/opt/k.jks", APT: "/opt/apt.conf", PHP: "/opt/php", Wget: "/opt/wgetrc"}
@@ -58,8 +59,8 @@ func TestR13VariablesOfEnv(t *testing.T) {
 	}
 }
 
-// What the configuration of programs names is extended, and remove takes it out
-// again.
+// Install extends files that the configuration of programs names, and remove undoes
+// this.
 func TestR13Configuration(t *testing.T) {
 	ca := roottest.NewCA(t, "Old")
 	for name, text := range map[string]string{
@@ -88,7 +89,7 @@ func TestR13Configuration(t *testing.T) {
 	}
 }
 
-// What is not to be edited is named once, with what to name instead.
+// A file that must not be edited is named once, with the file to name instead.
 func TestR13ConfigurationThatIsLeft(t *testing.T) {
 	ca := roottest.NewCA(t, "Old")
 	for _, c := range []struct{ name, text, want string }{
@@ -109,8 +110,7 @@ func TestR13ConfigurationThatIsLeft(t *testing.T) {
 	}
 }
 
-// A trust store that options of Java name is one that Java reads, whatever the
-// variable.
+// Java reads a trust store that its options name, in whatever variable.
 func TestR13JavaOptions(t *testing.T) {
 	ca := roottest.NewCA(t, "Old")
 	for _, name := range []string{"JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS", "SONAR_WEB_JAVAADDITIONALOPTS"} {

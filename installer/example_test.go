@@ -11,9 +11,8 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// A CA comes into a root and out of it again. What is left to do with an overlay
-// is to commit it, see package rootfs, or to make a layer of it, see package
-// image.
+// Install adds a CA to a root, and Remove takes it out. The caller then commits the
+// overlay, see package rootfs, or makes a layer of it, see package image.
 func Example() {
 	root := rootfs.NewOverlay(fstest.MapFS{"etc/os-release": {Data: []byte("ID=alpine\n")}})
 	file, err := os.ReadFile("../testdata/bundles/corp.pem")

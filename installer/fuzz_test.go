@@ -34,7 +34,7 @@ func FuzzRelease(f *testing.F) {
 	})
 }
 
-// FuzzRecord reads what an earlier run wrote, or someone else.
+// FuzzRecord reads a record from an earlier run, or from anyone else.
 func FuzzRecord(f *testing.F) {
 	f.Add([]byte(`{"version":1,"certificates":[{"fingerprint":"00","subject":"CN=x","sources":["a"],"stores":["bundle:/etc/ssl/cert.pem"]}],"sources":[{"name":"a","set":""}],"stores":[{"name":"bundle","created":["../../x","etc/ssl/cert.pem"],"repairs":[{"path":"etc/ssl/cert.pem","sha256":"","cuts":[{"offset":99,"was":"","now":"x"}]}],"replaced":[{"path":"/x","target":"y"}]}],"directories":["..","etc"]}`))
 	corp, err := os.ReadFile("../testdata/bundles/corp.pem")
@@ -82,9 +82,9 @@ func fuzzSource(t testing.TB, pem []byte) Source {
 	return Source{Name: "corp", Anchor: "corp", SetDigest: set.Digest(), Certs: set}
 }
 
-// FuzzBundle installs into a root whose bundle is anything at all. The bundle is
-// then one that strict readers pass and that holds what was installed, a second
-// install changes nothing, and remove restores every byte.
+// FuzzBundle installs into a root with an arbitrary bundle. Strict readers then pass
+// the bundle, and it holds the installed CAs. A second install changes nothing, and
+// remove restores every byte.
 func FuzzBundle(f *testing.F) {
 	a, b := roottest.NewCA(f, "A").PEM(), roottest.NewCA(f, "B").PEM()
 	corp := fuzzSource(f, []byte(roottest.NewCA(f, "Corp").PEM()))
@@ -144,8 +144,8 @@ func changed(tree fstest.MapFS, o *rootfs.Overlay) fstest.MapFS {
 	return out
 }
 
-// FuzzConf reads the configuration of update-ca-certificates and php.ini, whose
-// lines name files: never one outside the root.
+// FuzzConf reads the configuration of update-ca-certificates and php.ini. Their lines
+// name files, and must never lead outside the root.
 func FuzzConf(f *testing.F) {
 	f.Add([]byte("# comment\n!mozilla/a.crt\nmozilla/b.crt\n../../../etc/passwd\n/abs\n\x00\n"))
 	corp := fuzzSource(f, []byte(roottest.NewCA(f, "Corp").PEM()))

@@ -13,12 +13,11 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// mirrored are roots whose OpenSSL looks into links to the hash links of
-// another directory.
+// mirrored are roots whose OpenSSL reads links to the hash links of another directory.
 var mirrored = map[string]string{"arch": "etc/ssl/certs", "fedora": "etc/pki/tls/certs"}
 
-// When one of several CAs with the same subject goes, OpenSSL still finds the
-// others by way of the links to the hash links.
+// When one of several CAs with the same subject is removed, OpenSSL still finds the
+// others through the links to the hash links.
 func TestRemoveOneOfASubjectFromMirrors(t *testing.T) {
 	for name, dir := range mirrored {
 		for first := range 3 {
@@ -42,7 +41,7 @@ func TestRemoveOneOfASubjectFromMirrors(t *testing.T) {
 	}
 }
 
-// A hash link of someone else behind ours stays, and is found.
+// A foreign hash link behind ours stays, and OpenSSL finds it.
 func TestRemoveFromMirrorWithOthersLinks(t *testing.T) {
 	for name, dir := range mirrored {
 		t.Run(name, func(t *testing.T) {
@@ -58,13 +57,13 @@ func TestRemoveFromMirrorWithOthersLinks(t *testing.T) {
 	}
 }
 
-// A file of someone else behind our link, which is no link, stays and is found.
+// A foreign file behind our link, which is no link, stays, and OpenSSL finds it.
 func TestRemoveBeforeOthersHashFile(t *testing.T) {
 	for name, dir := range map[string]string{"arch": "etc/ssl/certs", "fedora": "etc/pki/tls/certs", "suse": "var/lib/ca-certificates/pem", "bookworm": "etc/ssl/certs"} {
 		t.Run(name, func(t *testing.T) {
 			tree := roottest.TreeFile(t, "../testdata/roots/"+name+".before.txtar")
 			a, other := roottest.NewCA(t, "Same"), roottest.NewCA(t, "Same")
-			if name == "bookworm" { // a link that the tool would take away, so that the others are not its own
+			if name == "bookworm" { // the tool would remove this link, so the links are not as it left them
 				tree[dir+"/odd.pem"] = &fstest.MapFile{Data: []byte("/usr/share/ca-certificates/mozilla/GTS_Root_R4.crt"), Mode: fs.ModeSymlink | 0o777}
 			}
 			tree, _ = install(t, tree, installer.Options{}, source(t, "a", a.PEM()))
@@ -79,11 +78,11 @@ func TestRemoveBeforeOthersHashFile(t *testing.T) {
 	}
 }
 
-// found checks that OpenSSL finds those CAs, all of one subject, in dir: it opens
-// HASH.0, HASH.1 and so on. No link there leads nowhere, or is behind a gap.
+// found checks that OpenSSL finds the CAs, all with one subject, in dir: it opens
+// HASH.0, HASH.1 and so on. No link there leads nowhere or follows a gap.
 func found(t *testing.T, tree fstest.MapFS, dir string, cas ...*roottest.CA) {
 	t.Helper()
-	root := rootfs.NewOverlay(tree) // which follows links from the root
+	root := rootfs.NewOverlay(tree) // the overlay follows links from the root
 	for _, ca := range cas {
 		if ca != nil && !strings.Contains(behindHash(root, dir, hash(t, ca)), ca.PEM()) {
 			t.Errorf("%s is not found in %s", ca.Cert.Subject, dir)
@@ -113,7 +112,7 @@ func behindHash(root fs.FS, dir, hash string) string {
 	}
 }
 
-// OpenSSL follows a hash link to a name that is not UTF-8: it keeps its number,
+// OpenSSL follows a hash link to a name that is not UTF-8: the link keeps its number,
 // and ours is behind it.
 func TestHashLinkToNameThatIsNotUTF8(t *testing.T) {
 	ours, other := roottest.NewCA(t, "Same"), roottest.NewCA(t, "Same")

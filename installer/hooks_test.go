@@ -11,8 +11,9 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// What a hook has started may outlive it, and holds its output: nobody waits
-// for that, neither when the hook has ended nor when the user has.
+// A process that a hook started may outlive the hook and hold its output. RunHooks does
+// not wait for it, neither after the hook has ended nor after the user has stopped the
+// run.
 func TestHookThatLeavesSomethingRunning(t *testing.T) {
 	for name, test := range map[string]struct {
 		script  string

@@ -18,7 +18,7 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// source returns a source of those certificates.
+// source returns a source of certificates.
 func source(t testing.TB, name, pem string) installer.Source {
 	t.Helper()
 	taken, _, err := certs.ParseAll([]byte(pem))
@@ -32,7 +32,7 @@ func source(t testing.TB, name, pem string) installer.Source {
 	return installer.Source{Name: name, Anchor: strings.TrimSuffix(name, ".pem"), SetDigest: set.Digest(), Certs: set}
 }
 
-// install runs Install on tree and returns what the tree then is.
+// install runs Install on tree and returns the changed tree.
 func install(t testing.TB, tree fstest.MapFS, opt installer.Options, sources ...installer.Source) (fstest.MapFS, *installer.Report) {
 	t.Helper()
 	o := rootfs.NewOverlay(tree)
@@ -69,8 +69,7 @@ func apply(tree fstest.MapFS, o *rootfs.Overlay) fstest.MapFS {
 	return out
 }
 
-// dump describes a tree without the record and the directories, which MapFS
-// makes up.
+// dump describes a tree without the record and the directories, which MapFS adds.
 func dump(t testing.TB, tree fstest.MapFS) map[string]string {
 	t.Helper()
 	lines := roottest.Dump(t, tree)
@@ -80,8 +79,8 @@ func dump(t testing.TB, tree fstest.MapFS) map[string]string {
 	return lines
 }
 
-// roundTrip installs, installs again, and removes: the second time changes
-// nothing, and in the end all is as before. It returns the tree after install.
+// roundTrip installs, installs again, and removes. The second install changes nothing,
+// and the removal restores everything. It returns the tree after install.
 func roundTrip(t *testing.T, before fstest.MapFS, opt installer.Options, sources ...installer.Source) (fstest.MapFS, *installer.Report) {
 	t.Helper()
 	anywhere := opt
@@ -121,7 +120,7 @@ func TestDebianGolden(t *testing.T) {
 	}
 }
 
-// debianTree returns a Debian root with those files.
+// debianTree returns a Debian root with files.
 func debianTree(files map[string]string) fstest.MapFS {
 	tree := fstest.MapFS{
 		"etc/os-release":                  {Data: []byte("ID=debian\nPRETTY_NAME=\"Debian GNU/Linux\"\n"), Mode: 0o644},
@@ -134,8 +133,8 @@ func debianTree(files map[string]string) fstest.MapFS {
 	return tree
 }
 
-// Without the package the layout is laid down, and the warning says what the
-// root now trusts.
+// Without the package, install makes its layout, and a warning says what the root now
+// trusts.
 func TestDebianSlim(t *testing.T) {
 	slim := debianTree(nil)
 	after, report := roundTrip(t, slim, installer.Options{}, corp(t))
@@ -157,7 +156,7 @@ func TestDebianSlim(t *testing.T) {
 	}
 }
 
-// A bundle that the tool did not write keeps everything that is in it.
+// A bundle that the tool did not write keeps all its content.
 func TestDebianKeepsUnexplainedCertificates(t *testing.T) {
 	stranger := roottest.NewCA(t, "Stranger").PEM()
 	for what, bundle := range map[string]string{
@@ -183,8 +182,7 @@ func TestDebianKeepsUnexplainedCertificates(t *testing.T) {
 	}
 }
 
-// A user's anchor that poisons the bundle is left alone, and its block is not
-// in the bundle.
+// A user's anchor that damages the bundle stays, and its block is not in the bundle.
 func TestDebianPoisonousAnchor(t *testing.T) {
 	bad := "-----BEGIN CERTIFICATE-----\n@\n-----END CERTIFICATE-----\n"
 	good := roottest.NewCA(t, "Good").PEM()
@@ -211,15 +209,15 @@ func TestDebianDeselected(t *testing.T) {
 	roundTrip(t, before, installer.Options{OverrideBlocklist: true}, source(t, "x", ca.PEM()))
 }
 
-// A certificate that came with the package gets an anchor of its own; one in a
-// user's file with others too, since the directory does not have it.
+// A certificate from the package gets its own anchor. So does one in a user's file with
+// others, because OpenSSL does not find it in the directory.
 func TestDebianAlreadyTrusted(t *testing.T) {
 	a, b := roottest.NewCA(t, "A").PEM(), roottest.NewCA(t, "B").PEM()
 	before := model(t, debianTree(map[string]string{
 		"etc/ca-certificates.conf": "x.crt\n", "usr/share/ca-certificates/x.crt": a, "usr/local/share/ca-certificates/two.crt": b + a,
 	}))
 	after, report := roundTrip(t, before, installer.Options{}, source(t, "x", a+b))
-	if report.Stores[0].Added != 0 || report.Stores[0].Present != 2 { // of what the bundle held, which has each twice now
+	if report.Stores[0].Added != 0 || report.Stores[0].Present != 2 { // the bundle held both, and now has each twice
 		t.Errorf("%+v", report.Stores)
 	}
 	if n := strings.Count(string(after["etc/ssl/certs/ca-certificates.crt"].Data), "BEGIN"); n != 5 {
@@ -227,8 +225,8 @@ func TestDebianAlreadyTrusted(t *testing.T) {
 	}
 }
 
-// Random Debian roots: what install makes is what a second, simple model of
-// update-ca-certificates and openssl rehash makes.
+// On random Debian roots, install has the same result as a second, simple model of
+// update-ca-certificates and openssl rehash.
 func TestDebianModel(t *testing.T) {
 	pool := make([]*roottest.CA, 12)
 	for i := range pool {
@@ -267,8 +265,8 @@ func TestDebianModel(t *testing.T) {
 	}
 }
 
-// model is update-ca-certificates --fresh for a root whose directory holds
-// nothing but what the tool made.
+// model is update-ca-certificates --fresh for a root whose directory only holds the
+// tool's own links.
 func model(t *testing.T, tree fstest.MapFS) fstest.MapFS {
 	t.Helper()
 	out := maps.Clone(tree)
@@ -376,8 +374,8 @@ func BenchmarkRemoveDebian(b *testing.B) {
 	}
 }
 
-// benchmarked returns a root of Debian as large as real ones, and as many CAs as
-// the largest providers have.
+// benchmarked returns a Debian root of usual size, and as many CAs as the largest
+// providers have.
 func benchmarked(b *testing.B) (fstest.MapFS, installer.Source) {
 	b.Helper()
 	var pem strings.Builder

@@ -38,7 +38,7 @@ func jks(t testing.TB, password string, cas ...*roottest.CA) []byte {
 	return data
 }
 
-// aliases returns what a store calls its certificates.
+// aliases returns the aliases of a store.
 func aliases(t testing.TB, data []byte, password string) []string {
 	t.Helper()
 	s, err := keystore.Open(data, password)
@@ -52,8 +52,8 @@ func aliases(t testing.TB, data []byte, password string) []string {
 	return out
 }
 
-// Every trust store of Java is found, wherever its runtime is, and named as its
-// own tool would name what is in it.
+// Every Java trust store is found, wherever its runtime is, and gets the aliases that
+// its own tool would choose.
 func TestJavaStore(t *testing.T) {
 	old, ca := roottest.NewCA(t, "Old"), roottest.NewCA(t, "New Root")
 	own := "certgraft-s-new-root-"
@@ -92,7 +92,7 @@ func TestJavaStore(t *testing.T) {
 	}
 }
 
-// A runtime that links to the system's store is that store, once.
+// A runtime that links to the system's store shares that store, which is edited once.
 func TestJavaStoreOfLinks(t *testing.T) {
 	root := tree(t, "-- etc/os-release --\nID=debian\n-- var/lib/dpkg/status --\n-- usr/lib/jvm/default-java -> java-17 --\n-- usr/lib/jvm/java-17/lib/security/cacerts -> /etc/ssl/certs/java/cacerts --\n")
 	root["etc/ssl/certs/java/cacerts"] = &fstest.MapFile{Data: jks(t, "changeit"), Mode: 0o644}
@@ -102,7 +102,7 @@ func TestJavaStoreOfLinks(t *testing.T) {
 	}
 }
 
-// Where JAVA_HOME names a runtime, it is one.
+// A directory that JAVA_HOME names is a runtime.
 func TestJavaHome(t *testing.T) {
 	root := fstest.MapFS{"srv/own/lib/security/cacerts": {Data: jks(t, "changeit"), Mode: 0o644}}
 	after, _ := roundTrip(t, root, installer.Options{Environ: map[string]string{"JAVA_HOME": "/srv/own"}}, corp(t))
@@ -111,7 +111,8 @@ func TestJavaHome(t *testing.T) {
 	}
 }
 
-// javaPlaces are where people have Java: of the 33, the first round's program missed 24.
+// javaPlaces are the usual places of Java. The first round's program missed 24 of these
+// 33.
 var javaPlaces = []string{
 	"usr/lib/jvm/java-21-openjdk-amd64", "usr/lib64/jvm/jre-21", "usr/lib64/graalvm/graalvm-jdk21", "usr/java/jdk-21", "opt/java/openjdk", "opt/jvm/ibm-21",
 	"opt/zulu21-ca", "usr/local/openjdk-21", "usr/lib/bellsoft-java21",
@@ -124,7 +125,7 @@ var javaPlaces = []string{
 	"opt/sonarqube/jre", "opt/idea/jbr", "opt/atlassian/jdk", "opt/bitnami/java", "home/linuxbrew/.linuxbrew/opt/openjdk@21/libexec", "opt/Amazon-Corretto-21",
 }
 
-// A runtime is edited wherever people put it, and what reads it trusts.
+// A runtime is edited in each of these places, and its readers then trust the CA.
 func TestR11JavaPlaces(t *testing.T) {
 	if len(javaPlaces) != 33 {
 		t.Fatalf("%d places", len(javaPlaces))
@@ -146,8 +147,8 @@ func TestR11JavaPlaces(t *testing.T) {
 	}
 }
 
-// What no pattern knows is found by the program on PATH that leads to it, and by any
-// variable that is called like JAVA_HOME.
+// A runtime that no pattern matches is found through the program on PATH, and through
+// any variable with a name like JAVA_HOME.
 func TestR11JavaOnPath(t *testing.T) {
 	const file = "srv/x/y/z/lib/security/cacerts"
 	for name, environ := range map[string]map[string]string{
@@ -180,8 +181,8 @@ func TestJavaStoreReproducible(t *testing.T) {
 	}
 }
 
-// What is no trust store that can be edited is an error that names it and says
-// what to do, and other stores are written only with KeepGoing.
+// A file that is no editable trust store gives an error with its name and a cure. The
+// other stores are edited only with KeepGoing.
 func TestJavaStoreThatIsNone(t *testing.T) {
 	const file = "opt/java/openjdk/lib/security/cacerts"
 	for name, test := range map[string]struct {
@@ -213,8 +214,8 @@ func TestJavaStoreThatIsNone(t *testing.T) {
 	}
 }
 
-// Of a trust store that is encrypted Java loads nothing without a password; one with a
-// digest alone it reads.
+// Java loads nothing from an encrypted trust store without a password. It reads a store
+// that only has a digest.
 func TestR15EncryptedKeystore(t *testing.T) {
 	ca := roottest.NewCA(t, "Old")
 	const warning = "/opt/jre/lib/security/cacerts is encrypted: Java loads nothing from it without a password, and trusts nobody"

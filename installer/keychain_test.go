@@ -14,8 +14,8 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// standIn is a security(1) that records its arguments, and what is in the file
-// that it is given, and prints what a keychain holds.
+// standIn is a security(1) that records its arguments and the content of its file, and
+// prints the content of a keychain.
 func standIn(t *testing.T, held string, script string) (tool string, calls func() string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -87,8 +87,8 @@ func TestLoginKeychain(t *testing.T) {
 	}
 }
 
-// A tool that fails is an error that says what to do, and what this run added is
-// taken out; a dry run calls it for nothing but a look.
+// A tool that fails gives an error with a cure, and the additions of this run are
+// undone. A dry run only reads.
 func TestKeychainFailure(t *testing.T) {
 	s := source(t, "s", roottest.NewCA(t, "One").PEM()+roottest.NewCA(t, "Two").PEM())
 	marker := filepath.Join(t.TempDir(), "marker")
@@ -111,7 +111,7 @@ func TestKeychainFailure(t *testing.T) {
 	}
 }
 
-// What was added before the user stopped it is taken out all the same.
+// Additions from before the user's interruption are undone as well.
 func TestKeychainIsStopped(t *testing.T) {
 	s := source(t, "s", roottest.NewCA(t, "One").PEM()+roottest.NewCA(t, "Two").PEM())
 	marker := filepath.Join(t.TempDir(), "marker")

@@ -17,8 +17,8 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// The golden trees of distributions with p11-kit; e2e makes and checks them with
-// the real tool.
+// The golden trees of distributions with p11-kit: e2e makes and checks them with the
+// real tool.
 func TestP11KitGolden(t *testing.T) {
 	for _, name := range []string{"fedora", "fedora44", "el10", "azurelinux", "azurelinux4", "arch", "suse"} {
 		t.Run(name, func(t *testing.T) {
@@ -38,8 +38,8 @@ func TestP11KitGolden(t *testing.T) {
 
 const fedora = "-- etc/os-release --\nID=fedora\n"
 
-// A root that has nothing yet gets an anchor, the bundle, and the links that its
-// OpenSSL follows.
+// A root without any store gets an anchor, the bundle, and the links that its OpenSSL
+// follows.
 func TestP11KitFirstBundle(t *testing.T) {
 	after, report := roundTrip(t, tree(t, fedora), installer.Options{}, corp(t))
 	bundle := string(after["etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem"].Data)
@@ -56,8 +56,8 @@ func TestP11KitFirstBundle(t *testing.T) {
 	}
 }
 
-// What p11-kit would drop without a word is said, and not written where it would
-// not write it.
+// A warning names certificates that p11-kit drops silently, and install does not write
+// them to files where p11-kit would not.
 func TestP11KitDropped(t *testing.T) {
 	leaf := roottest.NewCA(t, "Leaf", roottest.Leaf)
 	after, report := roundTrip(t, tree(t, fedora+"-- etc/pki/tls/cert.pem -> /etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem --\n-- etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem 0444 --\n-- etc/pki/ca-trust/extracted/openssl/ca-bundle.trust.crt 0444 --\n"),
@@ -73,8 +73,8 @@ func TestP11KitDropped(t *testing.T) {
 	}
 }
 
-// A certificate is distrusted by a file among the blocked ones, or by an object
-// in p11-kit's own format.
+// A file in the blocklist, or an object in p11-kit's own format, distrusts a
+// certificate.
 func TestP11KitDistrusted(t *testing.T) {
 	ca := roottest.NewCA(t, "Old")
 	c := only(t, ca)
@@ -121,7 +121,7 @@ func TestP11KitDistrusted(t *testing.T) {
 	}
 }
 
-// reissued returns another certificate for the key of ca.
+// reissued returns another certificate with the key of ca.
 func reissued(t *testing.T, ca *roottest.CA) string {
 	t.Helper()
 	block, _ := pem.Decode([]byte(ca.KeyPEM(t)))
@@ -143,7 +143,7 @@ func trustedPEM(ca *roottest.CA, settings string) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "TRUSTED CERTIFICATE", Bytes: slices.Concat(ca.DER, aux)}))
 }
 
-// An anchor in a form that p11-kit does not read is none.
+// A file that p11-kit cannot read is no anchor.
 func TestP11KitAnchorNotRead(t *testing.T) {
 	ca := roottest.NewCA(t, "Ours")
 	old := strings.ReplaceAll(ca.PEM(), "CERTIFICATE", "X509 CERTIFICATE")
@@ -161,7 +161,7 @@ func TestP11KitAnchorNotRead(t *testing.T) {
 	}
 }
 
-// A damaged file is an error that names it, and with KeepGoing the others are
+// A damaged file gives an error with its name. With KeepGoing the other files are
 // written.
 func TestP11KitDamaged(t *testing.T) {
 	root := tree(t, fedora+"-- etc/pki/ca-trust/extracted/edk2/cacerts.bin --\nnonsense\n-- etc/pki/java/cacerts --\nnonsense\n")
@@ -180,7 +180,7 @@ func TestP11KitDamaged(t *testing.T) {
 	}
 }
 
-// How links are copied is learned from those that are there.
+// Install learns from existing links how the tool copies links.
 func TestHashDirectoryCopies(t *testing.T) {
 	const dir = "etc/pki/ca-trust/extracted/pem/directory-hash"
 	for name, archive := range map[string]struct{ links, hash, file string }{
@@ -206,8 +206,8 @@ func TestHashDirectoryCopies(t *testing.T) {
 	}
 }
 
-// openSUSE makes its directories in a script of the package. In a root where that has
-// not run, what its OpenSSL reads is made too.
+// A script of openSUSE's package makes the directories. In a root where it has not run,
+// install makes the files that OpenSSL reads.
 func TestSUSEUnmade(t *testing.T) {
 	ca := roottest.NewCA(t, "Corp")
 	after, _ := roundTrip(t, tree(t, "-- etc/os-release --\nID=opensuse-tumbleweed\n-- usr/sbin/update-ca-certificates --\n"), installer.Options{}, source(t, "s", ca.PEM()))
@@ -221,8 +221,8 @@ func TestSUSEUnmade(t *testing.T) {
 	}
 }
 
-// SUSE's tool puts anchors first, behind the head of its bundle. An anchor that was
-// installed before it ran leaves that place too.
+// SUSE's tool puts anchors first, behind the head of its bundle. remove also deletes an
+// anchor that was installed before the tool ran.
 func TestSUSEToolAfterInstall(t *testing.T) {
 	const name = "var/lib/ca-certificates/ca-bundle.pem"
 	ca := roottest.NewCA(t, "Corp")

@@ -9,8 +9,7 @@ import (
 	"github.com/certgraft/certgraft/internal/roottest"
 )
 
-// TestRecordFindsCertificates looks for each certificate after whatever moves
-// them about.
+// TestRecordFindsCertificates looks for each certificate after edits that move it.
 func TestRecordFindsCertificates(t *testing.T) {
 	var all []*certs.Certificate
 	for i := range 8 {

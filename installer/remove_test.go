@@ -11,7 +11,7 @@ import (
 	"github.com/certgraft/certgraft/internal/roottest"
 )
 
-// Removing says how many are left, of every store and as installing does.
+// Removing reports the number of certificates left in every store, as installing does.
 func TestRemoveSaysWhatIsLeft(t *testing.T) {
 	trees := map[string]fstest.MapFS{
 		"photon":                             tree(t, "-- etc/os-release --\nID=photon\n-- etc/ssl/certs/x --\n"),
@@ -39,7 +39,7 @@ func TestRemoveSaysWhatIsLeft(t *testing.T) {
 	}
 }
 
-// The record says how the root is, not what was there once.
+// The record describes the present root, not an earlier one.
 func TestRecordIsReproducible(t *testing.T) {
 	trees := map[string]fstest.MapFS{"empty": {}, "slim": debianTree(nil),
 		"repaired": debianTree(map[string]string{"etc/ssl/certs/ca-certificates.crt": strings.TrimSpace(roottest.NewCA(t, "Old").PEM())})}
@@ -59,8 +59,8 @@ func TestRecordIsReproducible(t *testing.T) {
 	}
 }
 
-// What was put behind someone's copy of a certificate is found there when the copy
-// that this program put before that has gone.
+// A certificate that was added behind someone's copy is found there, when the copy that
+// this program put before it is gone.
 func TestRemoveBehindTheOtherCopy(t *testing.T) {
 	old, a, c := roottest.NewCA(t, "Old").PEM(), roottest.NewCA(t, "A").PEM(), roottest.NewCA(t, "C").PEM()
 	for name, before := range map[string]fstest.MapFS{
@@ -81,8 +81,8 @@ func TestRemoveBehindTheOtherCopy(t *testing.T) {
 	}
 }
 
-// What stood behind a certificate that someone took out goes, though he put it back
-// at the end.
+// A certificate behind one that someone removed goes, though that person added theirs
+// again at the end.
 func TestRemoveBehindOneThatMoved(t *testing.T) {
 	old, b, c := roottest.NewCA(t, "Old").PEM(), roottest.NewCA(t, "B").PEM(), roottest.NewCA(t, "C").PEM()
 	const path = "etc/ssl/cert.pem"
@@ -95,8 +95,8 @@ func TestRemoveBehindOneThatMoved(t *testing.T) {
 	}
 }
 
-// Someone puts the base's bundle back, in which another copy stands behind one of
-// those that ours stood behind: it is not ours.
+// Someone restores the base's bundle. Another copy there stands behind a certificate
+// that ours stood behind: this copy is not ours.
 func TestRemoveFromABundleThatIsBack(t *testing.T) {
 	one, two, three := roottest.NewCA(t, "One").PEM(), roottest.NewCA(t, "Two").PEM(), roottest.NewCA(t, "Three").PEM()
 	const path = "etc/ssl/cert.pem"
@@ -108,8 +108,8 @@ func TestRemoveFromABundleThatIsBack(t *testing.T) {
 	}
 }
 
-// The comment of a certificate that someone took out is not one of what stood behind
-// it, while another comment is.
+// The comment of a removed certificate does not belong to the certificate behind it,
+// but another comment does.
 func TestRemoveBehindAComment(t *testing.T) {
 	old, b, c := roottest.NewCA(t, "Old").PEM(), roottest.NewCA(t, "B").PEM(), roottest.NewCA(t, "C").PEM()
 	const path = "etc/ssl/cert.pem"
@@ -123,7 +123,7 @@ func TestRemoveBehindAComment(t *testing.T) {
 	}
 }
 
-// What is behind more certificates that go than the record has before it is found.
+// A certificate is found behind more removed certificates than the record lists.
 func TestRemoveBehindManyThatWent(t *testing.T) {
 	old, last := roottest.NewCA(t, "Old").PEM(), roottest.NewCA(t, "Z").PEM()
 	var many strings.Builder
@@ -141,8 +141,8 @@ func TestRemoveBehindManyThatWent(t *testing.T) {
 	}
 }
 
-// An anchor that is deselected explains nothing: that its link is still there, for
-// the tool was not run since, is said.
+// A deselected anchor explains nothing. The report says that its link still exists
+// because the tool has not run since.
 func TestRemoveNamesDeselected(t *testing.T) {
 	ca, other := roottest.NewCA(t, "Deselected").PEM(), roottest.NewCA(t, "Other").PEM()
 	before := model(t, debianTree(map[string]string{
@@ -157,8 +157,8 @@ func TestRemoveNamesDeselected(t *testing.T) {
 	}
 }
 
-// Someone takes the first certificate out of a bundle, and leaves what set it
-// apart: that does not begin the file anew, so what is ours goes.
+// Someone removes the first certificate from a bundle and leaves its comment. This does
+// not begin the file anew, so ours goes.
 func TestRemoveAfterTheFirstWasTakenOut(t *testing.T) {
 	alpine := debianTree(map[string]string{bundlePath: roottest.NewCA(t, "A").PEM() + "\n" + roottest.NewCA(t, "B").PEM() + "\n"})
 	alpine["etc/os-release"] = &fstest.MapFile{Data: []byte("ID=alpine\n"), Mode: 0o644}

@@ -11,8 +11,8 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// A file that was repaired before, by a program that did not see all of the
-// damage, is repaired again, and can still be made what it was first.
+// A file that an earlier program repaired only in part is repaired again, and can still
+// be restored to its first content.
 func TestRepairAgain(t *testing.T) {
 	const name = "etc/ssl/certs/ca-certificates.crt"
 	good, bad := roottest.NewCA(t, "Good").PEM(), "-----BEGIN CERTIFICATE-----\n@\n-----END CERTIFICATE-----\n"

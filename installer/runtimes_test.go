@@ -22,7 +22,7 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// advised returns the runtimes that were advised on, with their paths.
+// advised returns the runtimes in the advice, with their paths.
 func advised(report *installer.Report) []string {
 	var out []string
 	for _, a := range report.Advice {
@@ -40,7 +40,7 @@ func publicRoot(t *testing.T, more string, cas ...*roottest.CA) fstest.MapFS {
 	return out
 }
 
-// Each runtime is found in the places where its images and installers put it.
+// Each runtime is found where its images and installers put it.
 func TestAdvice(t *testing.T) {
 	const node = "Node /usr/local/bin/node"
 	for name, test := range map[string]struct {
@@ -91,7 +91,7 @@ func TestAdvice(t *testing.T) {
 	}
 }
 
-// install asks the readers that verify asks, wherever they are: the first round's
+// install asks the same readers as verify, wherever they are. The first round's install
 // advised on these two, and verify did not know them.
 func TestR10OneTable(t *testing.T) {
 	for program, want := range map[string]string{
@@ -112,7 +112,7 @@ func TestR10OneTable(t *testing.T) {
 	}
 }
 
-// Node under each manager of versions is named with the variable that reaches it.
+// Node is named, under each version manager, with the variable that it obeys.
 func TestR11NodePlaces(t *testing.T) {
 	for _, home := range []string{
 		"root/.nvm/versions/node/v22.5.1", "home/u/.nvm/versions/node/v20.1.0", "home/u/.local/share/mise/installs/node/22.5.1", "root/.asdf/installs/nodejs/24.0.0",
@@ -147,7 +147,7 @@ CA1
 `, roottest.NewCA(t, "Old"))
 }
 
-// The last line of a report names who trusts what was installed.
+// The last line of a report names the readers that trust the installed CAs.
 func TestTrustedBy(t *testing.T) {
 	_, report := install(t, debianRoot(t), installer.Options{}, source(t, "corp.pem", roottest.NewCA(t, "Corp").PEM()))
 	if got, want := installer.Trusting(report.Readers), []string{"OpenSSL", "GnuTLS", "Python's ssl 3.11/3.13", "curl"}; !slices.Equal(got, want) || len(report.Advice) > 0 {
@@ -155,7 +155,8 @@ func TestTrustedBy(t *testing.T) {
 	}
 }
 
-// A CA that strict readers refuse is installed with a warning that names them.
+// A CA that strict readers refuse is installed, with a warning that names these
+// readers.
 func TestR4StrictAtInstall(t *testing.T) {
 	lax := roottest.NewCA(t, "Lax", func(c *x509.Certificate) { c.KeyUsage = 0 })
 	_, report := install(t, debianRoot(t), installer.Options{}, source(t, "lax.pem", lax.PEM()))
@@ -194,7 +195,7 @@ func TestR17WeakKey(t *testing.T) {
 	}
 }
 
-// A file of roots that holds what was installed needs no advice.
+// A file of roots that holds the installed CAs needs no advice.
 func TestAdviceWhereAllIsWell(t *testing.T) {
 	ca := roottest.NewCA(t, "Corp")
 	const certifi = "-- usr/lib/python3.12/site-packages/certifi/cacert.pem --\n# comment\nCA1\n"
@@ -204,7 +205,7 @@ func TestAdviceWhereAllIsWell(t *testing.T) {
 	}
 }
 
-// A Java trust store that was left alone is named, and no other.
+// A Java trust store that was left unchanged is named, and no other one.
 func TestAdviceJava(t *testing.T) {
 	before := publicRoot(t, "-- opt/java/openjdk/lib/security/cacerts\\ 0644 --\n")
 	before["opt/java/openjdk/lib/security/cacerts"].Data = emptyKeystore(t)
@@ -264,8 +265,7 @@ func TestEnviron(t *testing.T) {
 	}
 }
 
-// A trust store with the public CAs may take the place of Java's own; one
-// without them may not.
+// A trust store with the public CAs may replace Java's own. One without them may not.
 func TestEnvironJava(t *testing.T) {
 	root := publicRoot(t, "-- etc/ssl/certs/java/cacerts\\ 0644 --\n")
 	for _, public := range []bool{true, false} {
@@ -287,7 +287,7 @@ func TestEnvironJava(t *testing.T) {
 	}
 }
 
-// An image keeps what is looked into.
+// An image keeps the files that the stores read.
 func TestReadsRuntimes(t *testing.T) {
 	for name, want := range map[string]bool{
 		"opt/venv/lib/python3.12/site-packages/certifi/cacert.pem": true, "var/task/botocore/cacert.pem": true,

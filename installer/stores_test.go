@@ -23,8 +23,8 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// tree reads a txtar archive in which CA1, CA2 … on a line stand for the PEM of
-// throw-away CAs.
+// tree reads a txtar archive in which a line CA1, CA2 … stands for the PEM of a
+// generated CA.
 func tree(t *testing.T, archive string, cas ...*roottest.CA) fstest.MapFS {
 	t.Helper()
 	out := roottest.Tree(t, []byte(archive))
@@ -34,7 +34,7 @@ func tree(t *testing.T, archive string, cas ...*roottest.CA) fstest.MapFS {
 		}
 		text := string(f.Data)
 		for i, ca := range cas {
-			// The base64 of another may have these letters too.
+			// The base64 of another CA may contain these letters too.
 			text = regexp.MustCompile(`(^|[\s"])CA`+string(rune('1'+i))+`\b`).ReplaceAllString(text, "${1}"+strings.TrimSpace(ca.PEM()))
 		}
 		out[name] = &fstest.MapFile{Data: []byte(text), Mode: f.Mode}
@@ -92,8 +92,8 @@ func hint(err error) string {
 	return ""
 }
 
-// Roots with bundles and without a tool: each real file is extended once, and
-// everything that is in it stays.
+// In roots with bundles and without a tool, each real file is extended once and keeps
+// its content.
 func TestBundleStore(t *testing.T) {
 	ca := roottest.NewCA(t, "Old")
 	for _, test := range []struct{ name, archive, file, want string }{
@@ -219,7 +219,7 @@ func TestAppend(t *testing.T) {
 	}
 }
 
-// Files that the environment has programs read instead are extended too.
+// Files that the environment names in place of the bundle are extended too.
 func TestEnvStore(t *testing.T) {
 	ca := roottest.NewCA(t, "Old")
 	before := tree(t, "-- etc/ssl/cert.pem --\nCA1\n-- opt/corp.pem\\ --\nCA1\n-- opt/link -> /opt/corp.pem --\n", ca)
@@ -250,8 +250,8 @@ func TestSelectStores(t *testing.T) {
 	}
 }
 
-// A certificate goes when its last source goes, and not before; one that was
-// there before stays.
+// A certificate is removed with its last source, and not before. One that the root had
+// before stays.
 func TestRemoveBySource(t *testing.T) {
 	a, b, own := roottest.NewCA(t, "A"), roottest.NewCA(t, "B"), roottest.NewCA(t, "Own")
 	before := tree(t, "-- etc/ssl/cert.pem --\nCA1\n", own)
@@ -313,7 +313,7 @@ func sorted(s string) string {
 	return out.String()
 }
 
-// What a source no longer has stays and is named; --sync takes it out.
+// A certificate that its source no longer has stays and is named. --sync takes it out.
 func TestSync(t *testing.T) {
 	a, b := roottest.NewCA(t, "A"), roottest.NewCA(t, "B")
 	before, _ := install(t, fstest.MapFS{}, installer.Options{}, source(t, "s", a.PEM()+b.PEM()))
@@ -424,7 +424,7 @@ func TestReads(t *testing.T) {
 	}
 }
 
-// only returns a CA's certificate as crypto/x509 has it.
+// only returns the certificate of a CA as crypto/x509 parses it.
 func only(t testing.TB, ca *roottest.CA) *x509.Certificate {
 	t.Helper()
 	c, err := x509.ParseCertificate(ca.DER)
@@ -443,8 +443,8 @@ func percent(data []byte) string {
 	return out.String()
 }
 
-// Wolfi's tool is in /usr/bin, with a link from sbin or without, and its Mozilla roots
-// are among the local anchors: hash links are made in all cases.
+// Wolfi's tool is in /usr/bin, with or without a link from sbin, and its Mozilla roots
+// are local anchors. Install makes hash links in all cases.
 func TestWolfiMergedSbin(t *testing.T) {
 	theirs, ca := roottest.NewCA(t, "Theirs"), roottest.NewCA(t, "Corp")
 	const root = "-- etc/os-release --\nID=wolfi\n-- usr/local/share/ca-certificates/mozilla.crt --\nCA1\n-- etc/ssl/certs/ca-certificates.crt --\nCA1\n\n" +

@@ -13,8 +13,8 @@ import (
 
 const localDir = "usr/local/share/ca-certificates/"
 
-// A bundle that holds nothing is as good as none: who reads it trusts only what is
-// installed, and that is said. With the Mozilla roots it begins with them.
+// An empty bundle counts as none: its readers trust only the installed CAs, and a
+// warning says so. With the Mozilla roots, the bundle begins with these.
 func TestS6EmptyBundle(t *testing.T) {
 	for name, before := range map[string]fstest.MapFS{
 		"empty": bundleTree(""), "a comment": bundleTree("# none\n"), "Debian's": debianTree(map[string]string{bundlePath: ""}),
@@ -31,8 +31,8 @@ func TestS6EmptyBundle(t *testing.T) {
 	}
 }
 
-// What lies in the directory of anchors and is trusted by nobody yet is named: what the
-// tool has not read since, and what it does not read at all.
+// Files in the directory of anchors that no program trusts yet are named: those that
+// the tool has not read since, and those that it never reads.
 func TestS6PendingAndUnread(t *testing.T) {
 	old, late := roottest.NewCA(t, "Old"), roottest.NewCA(t, "Late")
 	files := map[string]string{localDir + "old.crt": old.PEM(), bundlePath: old.PEM(), "etc/ssl/certs/old.pem": ""}
@@ -61,8 +61,8 @@ func TestS6PendingAndUnread(t *testing.T) {
 	}
 }
 
-// A source that is an anchor already is taken as it is: it gets the links that the tool
-// would make, and no second anchor.
+// An existing anchor of a source is used: it gets the links that the tool would make,
+// and no second anchor.
 func TestS6SourceIsAnAnchor(t *testing.T) {
 	old, ca := roottest.NewCA(t, "Old"), roottest.NewCA(t, "Corp")
 	before := debianTree(map[string]string{localDir + "corp.crt": ca.PEM(), bundlePath: old.PEM()})
@@ -85,7 +85,7 @@ func TestS6SourceIsAnAnchor(t *testing.T) {
 	}
 }
 
-// Libraries that have roots of their own are named, with what makes them trust.
+// Libraries with their own roots are named, with a cure.
 func TestR14CompiledRoots(t *testing.T) {
 	ca := roottest.NewCA(t, "Old")
 	before := bundleTree(ca.PEM())
@@ -109,7 +109,7 @@ func TestR14CompiledRoots(t *testing.T) {
 	}
 }
 
-// The bundle of Homebrew is extended, and that Homebrew writes it anew is said.
+// The bundle of Homebrew is extended, and a note says that Homebrew writes it anew.
 func TestS9Homebrew(t *testing.T) {
 	ca := roottest.NewCA(t, "Old")
 	const name = "home/linuxbrew/.linuxbrew/etc/ca-certificates/cert.pem"
@@ -122,7 +122,8 @@ func TestS9Homebrew(t *testing.T) {
 	}
 }
 
-// A bundle in the store of Nix is named and stays; asked for by name, it is edited.
+// A bundle in the store of Nix is named and stays unchanged. It is edited if --stores
+// names nix.
 func TestS9Nix(t *testing.T) {
 	ca := roottest.NewCA(t, "Old")
 	const name = "nix/store/0000-nss-cacert/etc/ssl/certs/ca-bundle.crt"
