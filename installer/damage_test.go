@@ -162,8 +162,8 @@ func beginning(lines []string) (label string, rest []string, ok bool) {
 	return "", nil, false
 }
 
-// gets returns the lines as BIO_gets does: text behind a NUL is lost, and an otherwise
-// empty line with a NUL ends the file.
+// gets returns the lines as BIO_gets does: text behind a NUL is lost, and a line that
+// begins with a NUL ends the file.
 func gets(text string) (lines []string) {
 	for line := range strings.Lines(text) {
 		line, _, _ = strings.Cut(line, "\x00")

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// accessed returns the time at which name was last read.
+// accessed returns the access time of name.
 func accessed(t *testing.T, name string) time.Time {
 	t.Helper()
 	var st unix.Stat_t
@@ -20,10 +20,10 @@ func accessed(t *testing.T, name string) time.Time {
 	return time.Unix(st.Atim.Unix())
 }
 
-// Looking at a root leaves it as it is: times of access too.
+// Reading a root does not change it, not even its access times.
 func TestReadingLeavesNoTrace(t *testing.T) {
 	dir, root := makeRoot(t)
-	old := time.Now().Add(-100 * time.Hour) // what is older than a day changes with mount option relatime too
+	old := time.Now().Add(-100 * time.Hour) // with mount option relatime, a time older than a day changes too
 	name := filepath.Join(dir, "etc/bundle")
 	reset := func() {
 		for _, n := range []string{name, filepath.Dir(name)} {
@@ -54,8 +54,8 @@ func TestReadingLeavesNoTrace(t *testing.T) {
 	}
 }
 
-// Who does not own what is read may not leave its times alone, and reads it all
-// the same.
+// A process that does not own the files may not keep their access times, and still
+// reads them.
 func TestReadingWhatOthersOwn(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("not root: there is nobody else")
@@ -71,7 +71,7 @@ func TestReadingWhatOthersOwn(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		runtime.LockOSThread() // and not unlocked: the thread ends with this
+		runtime.LockOSThread() // never unlocked, so that the thread ends with this goroutine
 		const nobody = 65534
 		if _, err := unix.SetfsuidRetUid(nobody); err != nil {
 			t.Error(err)

@@ -86,9 +86,10 @@ func planAndCommit(c *committer, changes []Change) error {
 	return c.commit(changes)
 }
 
-// The journal is first. Its data and that of all staged files is on the disk
-// before the directories are, these before the first name changes, and again
-// before the journal ends; its end is there before the backups go.
+// The commit writes the journal first. The data of the journal and of all staged files
+// is on the disk before their directories. These are on the disk before the first name
+// changes, and again before the journal ends. The end of the journal is on the disk
+// before the backups are removed.
 func TestCommitOrder(t *testing.T) {
 	dir, root := makeRoot(t)
 	phases := []string{"mkdir create symlink link", "fdatasync", "fsync", "rename appear", "fsync", "end", "fsync", "remove"}
@@ -126,7 +127,7 @@ func TestCommitOrder(t *testing.T) {
 	if ops[0] != "create" {
 		t.Errorf("the journal is not first: %v", ops)
 	}
-	created[0] = journalName // that it was renamed to
+	created[0] = journalName // the name after the rename
 	sameNames(t, "files whose data is on the disk", created, seen[1])
 	for _, phase := range []int{2, 4} {
 		sameNames(t, "directories on the disk", []string{".", "etc", "new", "new/dir", "etc/dir"}, seen[phase])
@@ -159,7 +160,7 @@ func TestCommit(t *testing.T) {
 	}, dump(t, root))
 }
 
-// Whatever operation fails, with whatever error, the root is as it was.
+// Whichever operation fails, with whichever error, the root is as before.
 func TestCommitRollsBack(t *testing.T) {
 	for _, cause := range []error{syscall.ENOSPC, syscall.EIO, syscall.EROFS, syscall.EPERM, syscall.EDQUOT} {
 		total := 0
@@ -169,7 +170,7 @@ func TestCommitRollsBack(t *testing.T) {
 			seen := 0
 			err := commitWith(root, dir, func(op, _ string) error {
 				seen++
-				if seen-1 == n && op != "link" { // without hard links it goes on by copying
+				if seen-1 == n && op != "link" { // without hard links the commit keeps copies
 					return cause
 				}
 				return nil
@@ -196,14 +197,14 @@ func TestCommitRollsBack(t *testing.T) {
 	}
 }
 
-// finished reports whether only the copies that were kept are left to remove:
-// the work was done by then.
+// finished reports whether only backups are left to remove: the commit was complete by
+// then.
 func finished(tree map[string]string) bool {
 	_, there := tree["etc/going"]
 	return !there && tree["etc/link"] == "-> elsewhere"
 }
 
-// Without hard links the old files are kept in memory.
+// Without hard links the commit keeps the old files in memory.
 func TestCommitRollsBackWithoutHardLinks(t *testing.T) {
 	dir, root := makeRoot(t)
 	was := dump(t, root)
@@ -224,8 +225,8 @@ func TestCommitRollsBackWithoutHardLinks(t *testing.T) {
 	roottest.Same(t, "rolled back", was, dump(t, root))
 }
 
-// A process that dies at any operation leaves each name old or new, and the
-// next run sweeps up and completes the work.
+// A process that dies before any operation leaves each name old or new. The next run
+// cleans up and completes the work.
 func TestCommitSurvivesKill(t *testing.T) {
 	dir, root := makeRoot(t)
 	was := dump(t, root)
@@ -251,7 +252,7 @@ func TestCommitSurvivesKill(t *testing.T) {
 	}
 }
 
-// dieAt runs a commit that ends, without any clean-up, before operation n.
+// dieAt runs a commit that ends without clean-up before operation n.
 func dieAt(root *os.Root, dir string, n int) (killed bool) {
 	type death struct{}
 	defer func() {
@@ -269,7 +270,7 @@ func dieAt(root *os.Root, dir string, n int) (killed bool) {
 	return false
 }
 
-// A file that is a mount point cannot be replaced and is written in place.
+// A mounted file cannot be replaced, so it is written in place.
 func TestCommitWritesBusyFilesInPlace(t *testing.T) {
 	for what, after := range map[string]string{"appended": "old bundle\nmore\n", "replaced": "new\n", "shorter": "o", "emptied": ""} {
 		t.Run(what, func(t *testing.T) {
@@ -298,7 +299,7 @@ func TestCommitWritesBusyFilesInPlace(t *testing.T) {
 	}
 }
 
-// If a later name fails, what was written in place is put back.
+// If a later name fails, the files written in place are restored.
 func TestBusyFileRollsBack(t *testing.T) {
 	dir, root := makeRoot(t)
 	was := dump(t, root)
@@ -325,7 +326,7 @@ func collect(o *Overlay) []Change {
 	return changes
 }
 
-// Nothing is staged where every file is read.
+// No file is staged in a directory whose readers take every file.
 func TestUnreadStaging(t *testing.T) {
 	dir, root := makeRoot(t)
 	o := NewOverlay(root.FS().(fs.ReadLinkFS))

@@ -20,14 +20,14 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// crash is an edit of a real root that is interrupted everywhere.
+// crash is an edit of a real root that the tests interrupt at every operation.
 type crash struct {
 	tree  fstest.MapFS
-	first func(*rootfs.Overlay) error // done before, in peace
+	first func(*rootfs.Overlay) error // runs before, without interruption
 	edit  func(*rootfs.Overlay) error
 }
 
-// crashes are what certgraft does, on roots of each family.
+// crashes are edits as certgraft makes them, on roots of each family.
 func crashes(t *testing.T) map[string]crash {
 	t.Helper()
 	data, err := os.ReadFile("../testdata/bundles/corp.pem")
@@ -84,7 +84,7 @@ func crashSource(t *testing.T, name, pem string) installer.Source {
 
 var crashOptions = rootfs.Options{Marker: installer.RecordPath, Unread: installer.TakesEveryFile}
 
-// inMemory makes a directory that is faster than the disk, where there is one.
+// inMemory makes a directory in memory, which is faster than the disk, if possible.
 func inMemory(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("/dev/shm", "certgraft-test-") //nolint:usetesting // that is on the disk
@@ -96,7 +96,7 @@ func inMemory(t *testing.T) string {
 	return dir
 }
 
-// fresh makes the root in which a crash begins.
+// fresh makes the root for one crash.
 func (c crash) fresh(t *testing.T) string {
 	t.Helper()
 	dir := inMemory(t)
@@ -108,16 +108,16 @@ func (c crash) fresh(t *testing.T) string {
 	return dir
 }
 
-// killedAt runs the edit in a process, so to speak, that ends without any
-// clean-up before operation n. It returns whether it came to that, and how the
-// names stand that were made and not yet brought to disk.
+// killedAt simulates a process that ends without clean-up before operation n. It
+// returns whether the edit reached operation n, and the files that were made and not
+// yet synced.
 func (c crash) killedAt(t *testing.T, dir string, n int, opt rootfs.Options) (killed bool, unsynced map[uint64]bool) {
 	t.Helper()
 	type death struct{}
 	var mu sync.Mutex
 	var created []string
 	inodes := map[uint64]bool{}
-	note := func() { // what an operation created is there when the next begins
+	note := func() { // a file exists when the operation after its creation begins
 		for _, name := range created {
 			if info, err := os.Lstat(filepath.Join(dir, name)); err == nil && info.Mode().IsRegular() {
 				inodes[info.Sys().(*syscall.Stat_t).Ino] = true
@@ -144,9 +144,9 @@ func (c crash) killedAt(t *testing.T, dir string, n int, opt rootfs.Options) (ki
 		switch op {
 		case "create":
 			created = append(created, name)
-		case "fdatasync": // one of several at a time
+		case "fdatasync": // one of several simultaneous waits
 			syncing = append(syncing, name)
-		case "fsync": // which begins when all of those have ended
+		case "fsync": // begins after all fdatasync calls
 			note()
 			created = nil
 			for _, name := range syncing {
@@ -165,7 +165,7 @@ func (c crash) killedAt(t *testing.T, dir string, n int, opt rootfs.Options) (ki
 	return false, nil
 }
 
-// whole returns how the root is before and after the edit.
+// whole returns the root before and after the edit.
 func (c crash) whole(t *testing.T) (was, want map[string]string) {
 	t.Helper()
 	dir := c.fresh(t)
@@ -175,7 +175,7 @@ func (c crash) whole(t *testing.T) (was, want map[string]string) {
 	return was, dump(t, dir)
 }
 
-// stride is from one operation that is looked at to the next.
+// stride is the distance between tested operations.
 func stride() int {
 	if testing.Short() {
 		return 7
@@ -183,8 +183,8 @@ func stride() int {
 	return 1
 }
 
-// Killed before any operation, each name is old or new, and the next run
-// completes the work to the byte, also when it is killed itself.
+// If the process is killed before any operation, each name is old or new. The next run
+// completes the work to the byte, even if it is killed too.
 func TestCrashEverywhere(t *testing.T) {
 	for name, c := range crashes(t) {
 		t.Run(name, func(t *testing.T) {
@@ -212,7 +212,8 @@ func TestCrashEverywhere(t *testing.T) {
 	}
 }
 
-// Killed while it writes a directory of its own, the next run writes it whole.
+// If the process is killed while it writes its own output directory, the next run
+// writes it completely.
 func TestCrashOfOutput(t *testing.T) {
 	c := crashes(t)["install on Debian"]
 	dir := c.fresh(t)
@@ -235,8 +236,8 @@ func TestCrashOfOutput(t *testing.T) {
 	roottest.Same(t, "the root", was, dump(t, dir))
 }
 
-// What goes wrong on the way leaves nothing behind: another run may be someone
-// else's, to whom the directory would be a stranger's.
+// A failure leaves nothing behind: another user may run next, and would refuse a
+// foreign directory.
 func TestFailureOfOutput(t *testing.T) {
 	c := crashes(t)["install on Debian"]
 	dir := c.fresh(t)
@@ -273,8 +274,8 @@ func oldOrNew(t *testing.T, n int, dir string, was, want map[string]string) {
 	}
 }
 
-// Whatever operation fails, the error names a path and the root is as it was, or
-// all was done by then.
+// Whichever operation fails, the error names a path, and the root is as before or the
+// commit was complete.
 func TestErrorEverywhere(t *testing.T) {
 	for name, c := range crashes(t) {
 		t.Run(name, func(t *testing.T) {
@@ -295,13 +296,13 @@ func TestErrorEverywhere(t *testing.T) {
 				if err != nil && (!errors.Is(err, syscall.EDQUOT) || !strings.Contains(err.Error(), dir+"/")) {
 					t.Errorf("operation %d: %v does not say what and where", n, err)
 				}
-				if err == nil { // what was left is swept by the next run
+				if err == nil { // the next run sweeps the rest
 					_, err := crashOptions.Update(t.Context(), dir, func(*rootfs.Overlay) error { return nil })
 					must(t, err)
 					roottest.Same(t, "in spite of it", want, dump(t, dir))
 					dir = c.fresh(t)
 				} else {
-					roottest.Same(t, "after the failure", was, dump(t, dir)) // so the next one fails here too
+					roottest.Same(t, "after the failure", was, dump(t, dir)) // so that the next failure starts from the same root
 				}
 				if t.Failed() {
 					t.Fatalf("failed at operation %d: %v", n, err)
@@ -311,8 +312,8 @@ func TestErrorEverywhere(t *testing.T) {
 	}
 }
 
-// When the power fails at any moment, what was not synced is lost: no name may
-// lead to it, and the next run completes the work.
+// A power failure at any moment loses unsynced data. No name may lead to lost data, and
+// the next run completes the work.
 func TestPowerLoss(t *testing.T) {
 	synced := crashOptions
 	synced.Sync = true
@@ -326,13 +327,13 @@ func TestPowerLoss(t *testing.T) {
 		_, err := synced.Update(t.Context(), dir, c.edit)
 		must(t, err)
 		completed := dump(t, dir)
-		completed[installer.RecordPath] = want[installer.RecordPath] // directories of which the journal was lost, too, count as somebody else's
+		completed[installer.RecordPath] = want[installer.RecordPath] // directories whose journal was lost count as foreign
 		roottest.Same(t, "completed", want, completed)
 		if !killed || t.Failed() {
 			break
 		}
 	}
-	// That this can fail shows where nothing is synced.
+	// Without syncs the file must be lost: this shows that the test can fail.
 	lost := false
 	for n := 0; !lost; n++ {
 		dir := c.fresh(t)
@@ -345,8 +346,7 @@ func TestPowerLoss(t *testing.T) {
 	}
 }
 
-// lose empties the files with those inodes, as a power failure does to what was
-// written and not synced.
+// lose empties the files with the inodes, as a power failure does to unsynced data.
 func lose(t *testing.T, dir string, inodes map[uint64]bool) {
 	t.Helper()
 	must(t, filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
@@ -361,8 +361,8 @@ func lose(t *testing.T, dir string, inodes map[uint64]bool) {
 	}))
 }
 
-// Directories on the way are swapped, at every operation, for links that lead out
-// of the root: what is there is neither read nor written.
+// At every operation, directories on the way are replaced by links that lead out of the
+// root. The commit neither reads nor writes their targets.
 func TestSwappedWhileRunning(t *testing.T) {
 	for _, kind := range []string{"link", "FIFO"} {
 		t.Run(kind, func(t *testing.T) { swapEverywhere(t, kind) })
@@ -414,8 +414,8 @@ func swapEverywhere(t *testing.T, kind string) {
 	}
 }
 
-// Directories that nobody may write to are written to by root, and keep their
-// mode; anyone else is told.
+// Root writes to directories without write permission, and keeps their mode. For other
+// users the commit is an error.
 func TestDirectoriesWithoutWritePermission(t *testing.T) {
 	dir := newRoot(t)
 	must(t, os.Mkdir(filepath.Join(dir, "closed"), 0o755))

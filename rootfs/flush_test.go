@@ -13,7 +13,7 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// operation is one on the disk.
+// operation is one operation on the disk.
 type operation struct{ op, name string }
 
 func (o operation) waits() bool { return o.op == "fdatasync" || o.op == "fsync" }
@@ -21,7 +21,7 @@ func (o operation) waits() bool { return o.op == "fdatasync" || o.op == "fsync" 
 // recorded runs the edit and returns its operations in order. fail may be nil.
 func (c crash) recorded(t *testing.T, dir string, opt rootfs.Options, fail func(operation) error) (all []operation, result *rootfs.Result, err error) {
 	t.Helper()
-	var mu sync.Mutex // files and links are made at the same time
+	var mu sync.Mutex // the commit makes files and links at the same time
 	result, err = rootfs.UpdateWith(t.Context(), dir, opt, func(op, name string) error {
 		mu.Lock()
 		defer mu.Unlock()
@@ -34,14 +34,14 @@ func (c crash) recorded(t *testing.T, dir string, opt rootfs.Options, fail func(
 	return all, result, err
 }
 
-// Unless that is asked for, nothing waits for the disk.
+// Without Options.Sync the commit does not wait for the disk.
 func TestNothingWaits(t *testing.T) {
 	all := crashes(t)
 	all["put back"] = crash{tree: all["install on Debian"].tree, edit: all["install on Debian"].edit}
 	for name, c := range all {
 		dir, busy := c.fresh(t), func(o operation) error {
 			if o.op == "rename" && strings.HasSuffix(o.name, ".crt") {
-				return syscall.EBUSY // as a mount point is, so that it is written in place
+				return syscall.EBUSY // as for a mount point, so that it is written in place
 			}
 			return nil
 		}
@@ -57,8 +57,8 @@ func TestNothingWaits(t *testing.T) {
 	}
 }
 
-// Where nobody can wait for the disk the commit goes on and says so once; where
-// the disk says that it lost something the commit fails.
+// If waiting for the disk is not possible, the commit continues and warns once. If the
+// disk reports lost data, the commit fails.
 func TestRefusedWaits(t *testing.T) {
 	c := crashes(t)["install on Debian"]
 	was, want := c.whole(t)
@@ -91,7 +91,7 @@ func TestRefusedWaits(t *testing.T) {
 	}
 }
 
-// What a commit that failed puts back is on the disk before its journal goes.
+// A failed commit syncs the restored names before its journal is removed.
 func TestRollbackIsOnDisk(t *testing.T) {
 	c := crashes(t)["install on Debian"]
 	opt := crashOptions
@@ -101,7 +101,7 @@ func TestRollbackIsOnDisk(t *testing.T) {
 	var synced []string
 	_, _, err := c.recorded(t, dir, opt, func(o operation) error {
 		switch {
-		case strings.HasSuffix(o.name, journalFile+"-done"): // all names are switched
+		case strings.HasSuffix(o.name, journalFile+"-done"): // the commit has switched all names
 			failed = true
 			return syscall.EIO
 		case failed && o.op == "fsync":
@@ -119,8 +119,7 @@ func TestRollbackIsOnDisk(t *testing.T) {
 	roottest.Same(t, "put back", was, dump(t, dir))
 }
 
-// What the next run puts back after one that was killed is on the disk before
-// the journal goes.
+// The run after a killed one syncs the restored names before the journal is removed.
 func TestPutBackIsOnDisk(t *testing.T) {
 	c := crashes(t)["install on Debian"]
 	opt := crashOptions
@@ -133,7 +132,7 @@ func TestPutBackIsOnDisk(t *testing.T) {
 		}
 		ops, _, err := crash{edit: func(*rootfs.Overlay) error { return nil }}.recorded(t, dir, opt, nil)
 		must(t, err)
-		last := slices.IndexFunc(ops, func(o operation) bool { return o.op == "rename" }) // of a backup
+		last := slices.IndexFunc(ops, func(o operation) bool { return o.op == "rename" }) // the rename of a backup
 		if last < 0 {
 			continue
 		}
@@ -150,7 +149,7 @@ func TestPutBackIsOnDisk(t *testing.T) {
 	}
 }
 
-// An output is on the disk before its mark goes, with the directories above it.
+// An output and the directories above it are on the disk before its mark is removed.
 func TestOutputIsOnDisk(t *testing.T) {
 	c := crashes(t)["install on Debian"]
 	opt := crashOptions

@@ -13,8 +13,8 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// FuzzJournal finds anything at all for the journal of an interrupted run.
-// Nothing outside the root is touched.
+// FuzzJournal gives an interrupted run an arbitrary journal. Nothing outside the root
+// may change.
 func FuzzJournal(f *testing.F) {
 	f.Add(`{"version":1,"made":["new"],"names":[{"name":"etc/a","staged":"etc/.certgraft-1.tmp","backup":"etc/.certgraft-2.tmp","was":true,"sum":"00"},{"name":"etc/l","was":true,"link":"a"}]}`)
 	f.Add(`{"version":1,"going":["etc/.."],"names":[{"name":"out/x","backup":"out/.certgraft-1.tmp"}]}`)
@@ -34,8 +34,8 @@ func FuzzJournal(f *testing.F) {
 	})
 }
 
-// FuzzOverlay makes changes of any names in a tree full of links. What comes out
-// is free of links, below the root, and reads back as it was written.
+// FuzzOverlay changes arbitrary names in a tree full of links. The resulting names are
+// free of links and below the root, and read back as written.
 func FuzzOverlay(f *testing.F) {
 	f.Add("a/b", "/etc/../x", "c")
 	f.Add("link/x", "../../..", "link/x/y")
@@ -44,7 +44,7 @@ func FuzzOverlay(f *testing.F) {
 		o := rootfs.NewOverlay(tree)
 		linked := o.Symlink(target, second)
 		written := o.WriteFile(name, []byte("x"), 0o644)
-		if real, err := o.Resolve(name); written == nil && (err != nil || utf8.ValidString(real)) { // io/fs has no other names
+		if real, err := o.Resolve(name); written == nil && (err != nil || utf8.ValidString(real)) { // io/fs only accepts UTF-8
 			data, readErr := o.ReadFile(real)
 			if err != nil || readErr != nil || string(data) != "x" {
 				t.Errorf("%q lies at %q and reads %q, %v %v", name, real, data, err, readErr)

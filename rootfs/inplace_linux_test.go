@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Where there is no room to put back what was written in place, what is there
-// stays whole.
+// If the disk has no room to restore a file written in place, its present content stays
+// complete.
 func TestBusyFileStaysWholeOnAFullDisk(t *testing.T) {
 	dir := t.TempDir()
 	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=128k"); err != nil {
@@ -31,7 +31,7 @@ func TestBusyFileStaysWholeOnAFullDisk(t *testing.T) {
 		case op == "overwrite":
 			written = true
 		case op == "fsync" && written:
-			_ = os.WriteFile(filler, make([]byte, 1<<20), 0o644) // as much as there is room for
+			_ = os.WriteFile(filler, make([]byte, 1<<20), 0o644) // fill the disk
 			return syscall.EIO
 		}
 		return nil

@@ -17,8 +17,8 @@ import (
 
 const journalFile = ".certgraft-journal"
 
-// interrupted returns a root on which an edit was killed half-way: of what it
-// replaces, makes and takes away some is done.
+// interrupted returns a root on which an edit was killed half-way, with some names
+// replaced, made and removed.
 func interrupted(t *testing.T) (dir string, was map[string]string) {
 	t.Helper()
 	c := crash{
@@ -43,8 +43,8 @@ func interrupted(t *testing.T) (dir string, was map[string]string) {
 	}
 }
 
-// The next run puts the root back before it looks at it, whatever it is for; a
-// dry run only says so.
+// The next run, of any kind, restores the root before it reads it. A dry run only
+// warns.
 func TestInterruptedRunIsUndone(t *testing.T) {
 	dir, was := interrupted(t)
 	half := dump(t, dir)
@@ -66,7 +66,7 @@ func TestInterruptedRunIsUndone(t *testing.T) {
 	roottest.Same(t, "put back", was, dump(t, dir))
 }
 
-// What others have written to a name meanwhile stays.
+// Other people's changes since then stay.
 func TestInterruptedRunLeavesOthersAlone(t *testing.T) {
 	dir, was := interrupted(t)
 	must(t, os.WriteFile(filepath.Join(dir, "etc/b"), []byte("theirs"), 0o644))
@@ -82,8 +82,8 @@ func TestInterruptedRunLeavesOthersAlone(t *testing.T) {
 	roottest.Same(t, "put back", want, dump(t, dir))
 }
 
-// A journal that this program did not write, or not whole, is not followed, and
-// what it names is left alone.
+// A journal that this program did not write, or not completely, is ignored, and so are
+// the names in it.
 func TestHostileJournal(t *testing.T) {
 	outside := filepath.Join(t.TempDir(), "outside")
 	must(t, os.WriteFile(outside, []byte("outside"), 0o644))
@@ -97,7 +97,7 @@ func TestHostileJournal(t *testing.T) {
 	for what, c := range map[string]struct {
 		text string
 		mode os.FileMode
-		want string // in the error; "" if it is taken
+		want string // in the error; "" if the journal is accepted
 	}{
 		"good":                       {encode(1, entry{"name": "etc/x", "staged": staged}), 0o600, ""},
 		"empty":                      {"", 0o600, ""},
@@ -134,7 +134,7 @@ func TestHostileJournal(t *testing.T) {
 	}
 }
 
-// A journal that is no file is never waited for.
+// A journal that is no regular file does not block the run.
 func TestJournalThatIsAFIFO(t *testing.T) {
 	dir := newRoot(t)
 	must(t, syscall.Mkfifo(filepath.Join(dir, journalFile), 0o600))

@@ -16,8 +16,8 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// Thousands of directories can be looked at and written to by a process that may
-// have no more than 1024 files open, and put back as they were.
+// A process with at most 1024 open files can read and write thousands of directories,
+// and restore them.
 func TestManyDirectories(t *testing.T) {
 	const inChild = "CERTGRAFT_TEST_MANY"
 	if dir := os.Getenv(inChild); dir != "" {
@@ -58,7 +58,7 @@ func manyDirectories(t *testing.T, dir string) {
 			}
 		}
 	}
-	var switched, synced atomic.Int32 // files and links are switched at the same time
+	var switched, synced atomic.Int32 // the commit switches files and links at the same time
 	fail := func(op, name string) error {
 		if op == "rename" && !rootfs.IsStaged(filepath.Base(name)) {
 			switched.Add(1)

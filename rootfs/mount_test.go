@@ -15,11 +15,11 @@ import (
 	"github.com/certgraft/certgraft/internal/roottest"
 )
 
-// mounted is an edit of etc/dir, whose readers take every file and which is a
-// volume of its own: nothing that is staged elsewhere can be renamed into it.
+// mounted is an edit of etc/dir, which is a volume and whose readers take every file.
+// No file staged outside can be renamed into it.
 type mounted struct {
 	fail func(op, name string) error // may be nil
-	mu   sync.Mutex                  // files and links are made at the same time
+	mu   sync.Mutex                  // the commit makes files and links at the same time
 }
 
 func (m *mounted) hook(op, name string) error {
@@ -41,7 +41,7 @@ func (m *mounted) update(dir string) (*Result, error) {
 	})
 }
 
-// What cannot be staged is made at its name, and that is said.
+// A file that cannot be staged is made at its name, and the result says so.
 func TestUnreadDirectoryIsAMountPoint(t *testing.T) {
 	dir, root := makeRoot(t)
 	result, err := (&mounted{}).update(dir)
@@ -59,7 +59,7 @@ func TestUnreadDirectoryIsAMountPoint(t *testing.T) {
 	}
 }
 
-// Whatever fails then, the root is as it was.
+// Whichever operation fails, the root is as before.
 func TestUnreadMountPointRollsBack(t *testing.T) {
 	for n, failed := 0, true; failed; n++ {
 		dir, root := makeRoot(t)
@@ -82,8 +82,8 @@ func TestUnreadMountPointRollsBack(t *testing.T) {
 	}
 }
 
-// What a process that was killed had half written there goes when the next one
-// starts; what somebody else has put there stays.
+// The next run removes a file that a killed process wrote by half, and keeps a file of
+// another process.
 func TestHalfWrittenAtAMountPoint(t *testing.T) {
 	for half, stays := range map[string]bool{"": false, "new new n": false, "theirs": true} {
 		dir, root := makeRoot(t)

@@ -13,12 +13,11 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// exportedRoot names, for a process that is no root's, the root that it is to export.
+// exportedRoot names the root to export for a process without root's rights.
 const exportedRoot = "CERTGRAFT_EXPORTED_ROOT"
 
-// Whoever runs it gets an output, and what is in it is his own: of a root that is
-// somebody else's, and of directories that their modes keep closed. The second time
-// it is renewed.
+// Any user gets an output, and owns its content, also from another user's root and from
+// directories without write permission. A second run renews the output.
 func TestS3OutputOfAnyUser(t *testing.T) {
 	root := os.Getenv(exportedRoot)
 	switch {
@@ -74,8 +73,8 @@ func asNobody(t *testing.T, root string) {
 	t.Logf("%s", out)
 }
 
-// In a root whose files have labels of SELinux, what is new has the label of the
-// directory that it is in, as the kernel gives it where SELinux runs.
+// In a root with SELinux labels, a new file gets the label of its directory, as the
+// kernel sets it where SELinux runs.
 func TestS9Labels(t *testing.T) {
 	const attr = "security.selinux"
 	dir := t.TempDir()

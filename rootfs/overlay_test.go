@@ -15,7 +15,7 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// linkTree has every corner of links that a root can have.
+// linkTree has every special case of links in a root.
 const linkTree = `
 -- etc/ssl/certs/ca.crt --
 bundle
@@ -79,7 +79,7 @@ func TestResolve(t *testing.T) {
 				"":                        ".",
 				"/":                       ".",
 			} {
-				for range 2 { // the second time by what is remembered of its directory
+				for range 2 { // the second lookup uses the cached directory
 					if got, err := o.Resolve(name); err != nil || got != want {
 						t.Errorf("%s: %q %v, want %q", name, got, err, want)
 					}
@@ -219,7 +219,7 @@ func TestOverlayRefuses(t *testing.T) {
 	}
 }
 
-// A directory that was removed hides what was in it, also once it is made anew.
+// A removed directory hides its old content, also after it is made again.
 func TestRemovedDirectoryHidesItsContent(t *testing.T) {
 	o := rootfs.NewOverlay(lowers(t)["MapFS"])
 	must(t, o.Remove("etc/ssl/certs/ca.crt"))
@@ -246,8 +246,8 @@ func FuzzResolve(f *testing.F) {
 	})
 }
 
-// What is remembered of one name must not mislead another: a link and its
-// target may share their last element.
+// The cache of one name must not mislead another: a link and its target may share their
+// last element.
 func TestResolveRemembers(t *testing.T) {
 	o := rootfs.NewOverlay(lowers(t)["MapFS"])
 	for range 2 {

@@ -9,8 +9,7 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// A file that is made anew gets the owner that it is given, and keeps it when it is
-// written once more.
+// A new file gets the owner from Chown, and keeps it when it is written again.
 func TestChown(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root gives files away")

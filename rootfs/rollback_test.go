@@ -12,7 +12,7 @@ import (
 	"github.com/certgraft/certgraft/internal/roottest"
 )
 
-// Where putting back fails, nobody says that nothing was changed.
+// If the rollback fails, the error does not say that nothing was changed.
 func TestPuttingBackFails(t *testing.T) {
 	dir, root := makeRoot(t)
 	was := dump(t, root)
@@ -21,7 +21,7 @@ func TestPuttingBackFails(t *testing.T) {
 		if info, err := os.Lstat(link); op != "fsync" || err != nil || info.IsDir() {
 			return nil
 		}
-		if err := errors.Join(os.Remove(link), os.MkdirAll(link+"/x", 0o755)); err != nil { // what was made cannot be taken away
+		if err := errors.Join(os.Remove(link), os.MkdirAll(link+"/x", 0o755)); err != nil { // so that the rollback cannot remove the new name
 			t.Error(err)
 		}
 		return syscall.ENOSPC
@@ -33,7 +33,7 @@ func TestPuttingBackFails(t *testing.T) {
 	if _, more := errors.AsType[hint.Error](told.Unwrap()); more || strings.Contains(told.Hint(), "nothing was changed") || !strings.Contains(told.Hint(), "run it again") {
 		t.Errorf("%v: %s", err, told.Hint())
 	}
-	// The next run puts the rest back, as the hint says.
+	// The next run restores the rest, as the hint says.
 	if err := errors.Join(os.RemoveAll(link), Update(dir, func(*Overlay) error { return nil })); err != nil {
 		t.Fatal(err)
 	}

@@ -19,8 +19,8 @@ import (
 	"github.com/certgraft/certgraft/internal/hint"
 )
 
-// sharing returns three roots, each above the next. All of them see the file in
-// the last, as the roots of containers see a volume.
+// sharing returns three roots, each above the next. All see the file in the last one,
+// as the roots of containers see a volume.
 func sharing(t *testing.T) (above, one, other string) {
 	t.Helper()
 	above = t.TempDir()
@@ -43,8 +43,8 @@ func appending(name, text string) func(*Overlay) error {
 	}
 }
 
-// Sixty edits of one directory by way of three roots, through a link too: none
-// is lost. G5.
+// None of sixty edits of one directory through three roots, and through a link, is
+// lost: G5.
 func TestG5RootsThatShareADirectory(t *testing.T) {
 	above, one, other := sharing(t)
 	if err := os.Symlink("one/other", filepath.Join(above, "link")); err != nil {
@@ -71,7 +71,7 @@ func TestG5RootsThatShareADirectory(t *testing.T) {
 	}
 }
 
-// hold locks a directory as another process does.
+// hold locks a directory as another process would.
 func hold(t *testing.T, dir string) (release func()) {
 	t.Helper()
 	f, err := os.Open(dir)
@@ -84,8 +84,8 @@ func hold(t *testing.T, dir string) (release func()) {
 	return func() { _ = f.Close() }
 }
 
-// The wait for a shared directory ends with its time or its context, names the
-// directory, and leaves all as it was.
+// The wait for a shared directory ends with its timeout or its context, names the
+// directory, and leaves the root unchanged.
 func TestSharedDirectoryTimesOut(t *testing.T) {
 	above, _, other := sharing(t)
 	defer hold(t, other)()
@@ -101,16 +101,16 @@ func TestSharedDirectoryTimesOut(t *testing.T) {
 	if data, err := os.ReadFile(filepath.Join(other, "file")); err != nil || len(data) > 0 {
 		t.Errorf("%q, %v", data, err)
 	}
-	free := hold(t, above) // nothing is held any more
+	free := hold(t, above) // the update holds no lock any more
 	free()
 }
 
-// What another process changes between the reading and the locking of a directory
-// is seen: the edit runs again. One that must not does not.
+// If another process changes a directory between its reading and its locking, the edit
+// runs again, except with Once.
 func TestEditRunsAgain(t *testing.T) {
 	for _, once := range []bool{false, true} {
 		above, _, other := sharing(t)
-		time.Sleep(2 * clockTick) // else it is taken for changed
+		time.Sleep(2 * clockTick) // a younger directory counts as changed
 		runs := 0
 		edit := func(o *Overlay) error {
 			runs++
@@ -131,7 +131,7 @@ func TestEditRunsAgain(t *testing.T) {
 	}
 }
 
-// An edit of what nobody else touches runs once.
+// An edit of a directory that no other process changes runs once.
 func TestEditRunsOnce(t *testing.T) {
 	above, _, _ := sharing(t)
 	time.Sleep(2 * clockTick)
@@ -142,8 +142,8 @@ func TestEditRunsOnce(t *testing.T) {
 	}
 }
 
-// Whatever the order of their names, directories are locked by device and inode,
-// each once, and one that is missing by the nearest above it.
+// Directories are locked by device and inode, each once, whatever the order of their
+// names. For a missing one, the nearest above it is locked.
 func TestOrderOfLocks(t *testing.T) {
 	dir := t.TempDir()
 	var names []string
@@ -169,7 +169,7 @@ func TestOrderOfLocks(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(wanted) != 5 { // the root has a lock of its own
+		if len(wanted) != 5 { // the root has its own lock
 			t.Errorf("%d directories: %v", len(wanted), wanted)
 		}
 		if !slices.IsSortedFunc(wanted, func(a, b candidate) int { return int(int64(a.ino) - int64(b.ino)) }) {
@@ -179,8 +179,8 @@ func TestOrderOfLocks(t *testing.T) {
 	}
 }
 
-// Files that are staged in a directory that another process has locked are that
-// process's: they stay. Once it is gone they are swept.
+// Staged files in a directory that another process has locked belong to that process
+// and stay. After its end they are swept.
 func TestSweptUnderTheLock(t *testing.T) {
 	above, _, other := sharing(t)
 	name := filepath.Join(other, (&committer{}).stagedBase(t))
@@ -204,7 +204,7 @@ func TestSweptUnderTheLock(t *testing.T) {
 	}
 }
 
-// stagedBase returns the base name of a file as it is staged.
+// stagedBase returns the base name of a staged file.
 func (c *committer) stagedBase(t *testing.T) string {
 	t.Helper()
 	base := filepath.Base(c.stagingName("file"))
@@ -214,8 +214,8 @@ func (c *committer) stagedBase(t *testing.T) string {
 	return base
 }
 
-// A journal in a shared directory is that of a process that runs as long as that
-// has the directory locked: nothing of it is put back.
+// A journal in a shared directory belongs to a running process while that process has
+// the directory locked: the update undoes nothing.
 func TestRecoveryBesideALiveProcess(t *testing.T) {
 	above, one, other := sharing(t)
 	const marker = "other/marker"
@@ -264,7 +264,7 @@ func TestRecoveryBesideALiveProcess(t *testing.T) {
 	}
 }
 
-// A bind mount is the directory that it shows.
+// A bind mount and its directory have the same lock.
 func TestBindMountsAreOneDirectory(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root mounts")
@@ -295,8 +295,8 @@ func TestBindMountsAreOneDirectory(t *testing.T) {
 	}
 }
 
-// A directory that has changed only now is taken for changed: another change
-// could have the same time.
+// A directory that has just changed counts as changed: another change could have the
+// same time.
 func TestFreshDirectoryIsTakenForChanged(t *testing.T) {
 	dir := t.TempDir()
 	var st unix.Stat_t
@@ -306,7 +306,7 @@ func TestFreshDirectoryIsTakenForChanged(t *testing.T) {
 	at := func(nsec int64) time.Time { return time.Unix(st.Ctim.Sec, nsec) }
 	for _, c := range []struct {
 		name  string
-		nsec  int64 // of the change
+		nsec  int64 // nanoseconds of the change
 		now   time.Time
 		fresh bool
 	}{
@@ -328,7 +328,7 @@ func TestFreshDirectoryIsTakenForChanged(t *testing.T) {
 	}
 }
 
-// A change has the time at least that a change would have had before.
+// A change has at least the time that an earlier change would have had.
 func TestChangeTime(t *testing.T) {
 	dir := t.TempDir()
 	for i := range 200 {

@@ -16,7 +16,7 @@ func TestTreeIsAFileSystem(t *testing.T) {
 	dir, root := makeRoot(t)
 	tr := newTree(root)
 	for _, name := range []string{"etc/link", "etc/via", "etc/going-link"} {
-		if err := os.Remove(filepath.Join(dir, name)); err != nil { // links are the overlay's business
+		if err := os.Remove(filepath.Join(dir, name)); err != nil { // the overlay resolves links
 			t.Fatal(err)
 		}
 	}
@@ -38,8 +38,8 @@ func TestTreeIsAFileSystem(t *testing.T) {
 	}
 }
 
-// A link that someone puts in the place of a file is not followed, not even
-// inside the root; nor does a name lead out of it.
+// The tree does not follow a link in place of a file, even inside the root, and no name
+// leads out of the root.
 func TestTreeFollowsNoLink(t *testing.T) {
 	_, root := makeRoot(t)
 	tr := newTree(root)
@@ -85,7 +85,7 @@ func TestTreeReadsLongLinks(t *testing.T) {
 	}
 }
 
-// What a listing says is not asked again; what it does not say is.
+// A listed directory answers later lookups; other lookups go to the disk.
 func TestListingIsBelieved(t *testing.T) {
 	dir, root := makeRoot(t)
 	c := newCached(newTree(root))
@@ -142,7 +142,7 @@ func TestContent(t *testing.T) {
 		if err != nil || string(data) != want {
 			t.Errorf("%s: %q %v", name, data, err)
 		}
-		_ = append(data, "more"...) // which must not reach the overlay
+		_ = append(data, "more"...) // must not change the overlay
 		if again, err := o.ReadFile(name); err != nil || string(again) != want {
 			t.Errorf("%s: then %q %v", name, again, err)
 		}

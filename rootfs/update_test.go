@@ -83,7 +83,7 @@ func hint(err error) string {
 	return ""
 }
 
-// Twenty at once wait for each other, and none is lost.
+// Twenty simultaneous updates wait for each other, and none is lost.
 func TestConcurrentUpdates(t *testing.T) {
 	dir := newRoot(t)
 	var wg sync.WaitGroup
@@ -124,8 +124,7 @@ func TestLockTimesOut(t *testing.T) {
 	}
 }
 
-// Output holds the changes, and the directories above them as the root has
-// them.
+// Output holds the changes, and the directories above them as in the root.
 func TestOutput(t *testing.T) {
 	dir, out := newRoot(t), filepath.Join(t.TempDir(), "out")
 	must(t, os.Chmod(filepath.Join(dir, "etc/ssl"), 0o751))
@@ -135,7 +134,7 @@ func TestOutput(t *testing.T) {
 	edit := func(o *rootfs.Overlay) error {
 		return errors.Join(o.WriteFile("etc/pki/certs/ca.crt", []byte("new"), 0), o.Symlink("x", "etc/ssl/link"), write("marker")(o), o.MkdirAll("var/x", 0o700))
 	}
-	for range 2 { // the second time it is renewed
+	for range 2 { // the second run renews the output
 		_, err := opt.Update(t.Context(), dir, edit)
 		must(t, err)
 		roottest.Same(t, "output", map[string]string{
@@ -163,8 +162,8 @@ func TestOutput(t *testing.T) {
 	roottest.Same(t, "the root", was, dump(t, dir))
 }
 
-// Copying Output over the root sets the modes of its directories too: they are
-// the root's, all bits of them, whoever owns them.
+// Copying Output over the root sets the modes of its directories too: they have all
+// mode bits of the root's, for any owner.
 func TestOutputKeepsModesOfDirectories(t *testing.T) {
 	dir, out := t.TempDir(), filepath.Join(t.TempDir(), "out")
 	modes := map[string]fs.FileMode{"usr": 0o755, "usr/local": fs.ModeSetgid | 0o775, "usr/local/share": fs.ModeSticky | fs.ModeSetgid | 0o777}
@@ -211,7 +210,7 @@ func TestOutputRefuses(t *testing.T) {
 	}
 }
 
-// Links that lead out of the root lead back into it.
+// Links that lead out of the root resolve inside it.
 func TestNothingOutsideIsWritten(t *testing.T) {
 	outside := t.TempDir()
 	dir := filepath.Join(outside, "root")
