@@ -93,7 +93,7 @@ func (c *committer) commit(changes []Change) error {
 
 // sweep removes the staged files of a killed process. It skips directories that it
 // cannot lock, whose files may belong to a running process. It does not search
-// directories that this edit never looked into: staged files there disturb nobody.
+// directories that this edit never looked into: staged files there do no harm.
 func (c *committer) sweep() {
 	files, dirs := c.overlay.lower.leftBehind()
 	for _, dir := range dirs {

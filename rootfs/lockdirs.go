@@ -17,8 +17,8 @@ import (
 // edit must run first to name these directories. If another process changes one of them
 // between its reading and its locking, the edit runs again. Directories are locked in
 // the order of their device and inode, so that no two processes wait for each other.
-// The root is locked first. Another process can only lock it as such a directory if
-// that process's root is above; it then waits as for any other directory.
+// The root is locked before all of them. Only a process whose root is above locks this
+// root as one of its directories, and its wait ends like any other.
 
 // dirLocks are the locked directories. They stay open while they are locked.
 type dirLocks map[inode]directory
