@@ -421,7 +421,7 @@ func (b *anchorBundle) made() (rest []byte, made bool) {
 	return rest, made && len(b.before.anchors.files) > 0 && b.before.anchors.readable(b.reader, b.store.each)
 }
 
-// remake makes the bundle what the tool makes of the anchors that are left.
+// remake replaces the bundle by the tool's bundle of the anchors that are left.
 func (b *anchorBundle) remake(w *withdrawal, now []byte) {
 	if b.remain(b.ours, w.gone) {
 		b.store.notePlaces(b.edit, b.left, b.name, b.data, now)

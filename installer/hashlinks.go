@@ -183,7 +183,7 @@ func (l hashLinks) heirs(gone map[string]certs.Fingerprint) (map[certs.Fingerpri
 	return heirs, err
 }
 
-// plain is heirs for files without links, of which directories have few.
+// plain is heirs for files without links. Directories have few such files.
 func (l hashLinks) plain(gone map[string]certs.Fingerprint) (map[certs.Fingerprint]string, error) {
 	return l.holders(gone, func(entry fs.DirEntry) bool { return entry.Type()&fs.ModeSymlink == 0 })
 }

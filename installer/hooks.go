@@ -89,7 +89,7 @@ func runHook(ctx context.Context, name, lines string) error {
 	return err
 }
 
-// firstOf returns the first line of what a hook printed.
+// firstOf returns the first line of a program's output.
 func firstOf(out []byte) string {
 	line, _, _ := bytes.Cut(bytes.TrimSpace(out), []byte("\n"))
 	return string(bytes.TrimSpace(line))

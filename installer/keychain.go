@@ -45,7 +45,7 @@ func (k Keychain) domain() []string {
 }
 
 // Install adds the certificates of sources to the keychain and to the record in root.
-// After an error it takes out again what this run added.
+// After an error it removes the certificates that this run added.
 func (k Keychain) Install(ctx context.Context, root *rootfs.Overlay, sources []Source, opt Options) (*Report, error) {
 	e, err := openEdit(root, opt, k.detection())
 	if err != nil {

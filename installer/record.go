@@ -125,7 +125,7 @@ type replacedLink struct {
 // They stay if someone else has changed the file.
 type repair struct {
 	Path   string        `json:"path"`
-	SHA256 string        `json:"sha256"` // of the file as repaired, without what was added
+	SHA256 string        `json:"sha256"` // of the repaired file without added certificates
 	Cuts   []pemfile.Cut `json:"cuts"`
 }
 
