@@ -74,7 +74,7 @@ func (u *updater) judgeAttestations(it *item, was map[*item]Digest) {
 	for _, child := range it.children {
 		about := Digest(child.desc.Annotations[oci.ReferenceDigest])
 		if child.kind == attestationItem && !kept[about] && (about != "" || changed) {
-			child.dropped = "it describes an image that is not there any more"
+			child.dropped = "it describes an image that the index no longer holds"
 		}
 	}
 }

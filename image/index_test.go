@@ -128,7 +128,7 @@ func TestBadIndexes(t *testing.T) {
 		deep = l.Index(roottest.OCIIndex, nil, deep)
 	}
 	for want, d := range map[string]roottest.Descriptor{
-		"there is no image in it": chart, "could be an image or an index": both, "nested too deeply": deep,
+		"it holds no image": chart, "could be an image or an index": both, "nested too deeply": deep,
 	} {
 		img := get(t, &image.Locations{}, l.Tag(d, strings.ReplaceAll(want, " ", "-")))
 		if _, err := image.Update(t.Context(), img, appendBundle("new"), image.Options{}); err == nil || !strings.Contains(err.Error(), want) {
@@ -170,7 +170,7 @@ func TestI2PartOfAnIndex(t *testing.T) {
 			if got := digests(object(t, result.Image.Raw()), "manifests"); len(got) != 2 || got[1] != parts["windows"].Digest() {
 				t.Errorf("%q", got)
 			}
-			if d := result.Dropped; len(d) != 2 || string(d[0].Digest) != lost.Digest() || d[0].What != "image for linux/s390x" || !strings.Contains(d[0].Why, "not there") || !strings.HasPrefix(d[1].What, "attestation") {
+			if d := result.Dropped; len(d) != 2 || string(d[0].Digest) != lost.Digest() || d[0].What != "image for linux/s390x" || !strings.Contains(d[0].Why, "content is missing") || !strings.HasPrefix(d[1].What, "attestation") {
 				t.Errorf("%+v", d)
 			}
 			put(t, &image.Locations{}, "oci-archive:"+t.TempDir()+"/out.tar", result.Image)

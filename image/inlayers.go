@@ -25,7 +25,7 @@ type inLayers struct {
 	it      *item
 	layers  []*layer.Listing // nil for a layer that was not read
 	base    *tree
-	copies  []string // where each layer only copies to, as the history says, or ""
+	copies  []string // for each layer: the path to which it only copies according to the history, or ""
 	modTime time.Time
 
 	changes map[string]rootfs.Change
@@ -169,7 +169,7 @@ func (p *inLayers) place(c rootfs.Change) error {
 		}
 	}
 	if number < 0 {
-		return fmt.Errorf("/%s is in no layer under this name, but by way of a link", c.Name)
+		return fmt.Errorf("/%s is in no layer under this name, only through a link", c.Name)
 	}
 	for _, l := range p.links[c.Name] {
 		if !p.has(l.name) {
@@ -209,7 +209,7 @@ func (p *inLayers) home(name string) (int, error) {
 			return i, nil
 		}
 	}
-	return 0, fmt.Errorf("there is no layer that /%s could be put into", name)
+	return 0, fmt.Errorf("no layer can hold /%s", name)
 }
 
 func (p *inLayers) fits(i int) bool {
@@ -262,7 +262,7 @@ func (p *inLayers) check() error {
 	layers := slices.Clone(p.layers)
 	for number, edit := range p.edits {
 		if d := p.it.manifest.Layers[number]; oci.IsForeign(d.MediaType) {
-			return fmt.Errorf("the layer %s may not be distributed (%s), so that it cannot be replaced", d.Digest, d.MediaType)
+			return fmt.Errorf("the layer %s may not be distributed (%s): it cannot be replaced", d.Digest, d.MediaType)
 		}
 		var err error
 		if layers[number], err = edit.Apply(layers[number]); err != nil {
@@ -279,7 +279,7 @@ func (p *inLayers) check() error {
 		}
 	}
 	if p.rest(root) != rest {
-		return errors.New("in the layers something else would change, too")
+		return errors.New("another file in the layers would change too")
 	}
 	return nil
 }

@@ -22,10 +22,10 @@ func TestInLayersCheck(t *testing.T) {
 		want  string
 	}{
 		"as it should be": {func(*inLayers) {}, ""},
-		"another goes":    {func(p *inLayers) { p.edit(0).Instead[2] = nil }, "something else"},
+		"another goes":    {func(p *inLayers) { p.edit(0).Instead[2] = nil }, "another file"},
 		"another comes": {func(p *inLayers) {
 			p.edit(0).Added = append(p.edit(0).Added, layer.Made{Header: &tar.Header{Name: "etc/z", Typeflag: tar.TypeReg}})
-		}, "something else"},
+		}, "another file"},
 		"the change is lost": {func(p *inLayers) { delete(p.edit(0).Instead, 1) }, "cannot be changed"},
 	} {
 		t.Run(what, func(t *testing.T) {

@@ -114,7 +114,7 @@ func TestRewriteIsWhatAppendIs(t *testing.T) {
 		"a hard link":                {[][]roottest.Entry{append(slices.Clone(lower), roottest.Hard("etc/hard.pem", bundle))}, write("etc/hard.pem"), ""},
 		"what a hard link is to":     {[][]roottest.Entry{append(slices.Clone(lower), roottest.Hard("etc/hard.pem", bundle))}, write(bundle), "another name"},
 		"one from a layer above":     {[][]roottest.Entry{lower, {roottest.Hard("etc/hard.pem", bundle)}}, write(bundle), "another name"},
-		"by way of a layer's link":   {[][]roottest.Entry{{roottest.Dir("usr/"), roottest.Dir("usr/etc/"), roottest.Link("etc", "usr/etc"), roottest.File("etc/b", "old")}}, write("etc/b"), "by way of a link"},
+		"by way of a layer's link":   {[][]roottest.Entry{{roottest.Dir("usr/"), roottest.Dir("usr/etc/"), roottest.Link("etc", "usr/etc"), roottest.File("etc/b", "old")}}, write("etc/b"), "only through a link"},
 		"what would come into sight": {[][]roottest.Entry{{roottest.File("etc/x/y", "")}, {roottest.File("etc/x", "")}}, remove("etc/x"), "another hides it"},
 		"no layer":                   {nil, write(bundle), "no layer"},
 		"a directory becomes a file": {[][]roottest.Entry{lower, {roottest.File("etc/ssl/certs/upper", "")}}, func(r *rootfs.Overlay, _ *image.Config) error {

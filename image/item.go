@@ -22,7 +22,7 @@ type item struct {
 	absent    bool     // the place of the image does not hold the content
 	dropped   string   // why the index no longer names it
 	left      string   // why it stays unchanged
-	skipped   []string // for each layer where it copies to if it is not read, else ""
+	skipped   []string // for each layer: "" if it is read, else the path to which it copies
 }
 
 type itemKind int

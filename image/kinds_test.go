@@ -50,7 +50,7 @@ func TestHeldWebAssembly(t *testing.T) {
 		t.Errorf("%+v", result)
 	}
 	alone := get(t, &image.Locations{}, l.Tag(bare, "alone"))
-	if _, err := image.Update(t.Context(), alone, appendBundle("new"), image.Options{Reads: reads}); err == nil || !strings.Contains(err.Error(), "there is no image in it, but application/vnd.wasm.config.v0+json") {
+	if _, err := image.Update(t.Context(), alone, appendBundle("new"), image.Options{Reads: reads}); err == nil || !strings.Contains(err.Error(), "it holds no image, but application/vnd.wasm.config.v0+json") {
 		t.Errorf("%v", err)
 	}
 }

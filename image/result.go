@@ -27,8 +27,8 @@ type Part struct {
 	Env       []string    // variables that were set
 	EnvGone   []string    // earlier variables that were removed or changed
 	Skipped   []Skipped   // layers that were not read
-	Subject   Digest      // the manifest that this one is about, or ""
-	Warning   string      // of what an engine may not take, or ""
+	Subject   Digest      // the manifest that this one describes, or ""
+	Warning   string      // about an engine that may refuse the image, or ""
 }
 
 // Rewritten is an edited layer in the place of the old one.

@@ -89,7 +89,7 @@ const (
 // lacks. An engine saves the index of all platforms, but only the platforms
 // that it pulled.
 func absentItem(d Descriptor) *item {
-	it := &item{kind: imageItem, desc: d, absent: true, dropped: "it is not there: only a part of the index is"}
+	it := &item{kind: imageItem, desc: d, absent: true, dropped: "its content is missing: only a part of the index was saved"}
 	switch {
 	case d.Annotations[oci.ReferenceType] != "":
 		it.kind = attestationItem
@@ -160,16 +160,16 @@ func (u *updater) selectParts(top *item) error {
 	}
 	for _, want := range u.opt.Platforms {
 		if !matched[want] {
-			return hint.Add(oci.WithKind(fmt.Errorf("there is no image for %s", want), ErrUsage), offers(offered, absent))
+			return hint.Add(oci.WithKind(fmt.Errorf("it holds no image for %s", want), ErrUsage), offers(offered, absent))
 		}
 	}
 	switch {
 	case len(offered) == 0 && len(absent) > 0:
-		return hint.Add(errors.New("there is no image in it"), offers(nil, absent))
+		return hint.Add(errors.New("it holds no image"), offers(nil, absent))
 	case len(offered) == 0 && len(others) > 0:
-		return hint.Add(fmt.Errorf("there is no image in it, but %s", strings.TrimPrefix(others[0], "it is no image but ")), "it may be an artifact: a chart, a signature, a bill of materials")
+		return hint.Add(fmt.Errorf("it holds no image, but %s", strings.TrimPrefix(others[0], "it is no image but ")), "it may be an artifact: a chart, a signature, a bill of materials")
 	case len(offered) == 0:
-		return hint.Add(errors.New("there is no image in it"), "it may be an artifact: a chart, a signature, a bill of materials")
+		return hint.Add(errors.New("it holds no image"), "it may be an artifact: a chart, a signature, a bill of materials")
 	}
 	return nil
 }
@@ -202,7 +202,7 @@ func offers(there, absent []string) string {
 		all = append(all, "it has "+strings.Join(there, ", "))
 	}
 	if len(absent) > 0 {
-		all = append(all, "its index names "+strings.Join(absent, ", ")+" too, whose content is not there: pull or save that platform first")
+		all = append(all, "its index names "+strings.Join(absent, ", ")+" too, whose content is missing: pull or save that platform first")
 	}
 	return strings.Join(all, "; ")
 }

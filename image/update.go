@@ -48,7 +48,7 @@ func Root(ctx context.Context, img *Image, opt Options) (fs.ReadLinkFS, *Config,
 		return nil
 	}, opt)
 	if err == nil && root == nil {
-		err = fmt.Errorf("%s: there is no image in it", img.Name)
+		err = fmt.Errorf("%s: it holds no image", img.Name)
 	}
 	return root, config, err
 }

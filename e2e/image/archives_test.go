@@ -63,7 +63,7 @@ func TestI2PartOfAnIndex(t *testing.T) {
 	if err := os.Remove(filepath.Join(l.Dir, "blobs", strings.Replace(arm.Digest(), ":", "/", 1))); err != nil {
 		t.Fatal(err)
 	}
-	if out := rig.Fails(t, 2, rig.Certgraft, "patch", at, corp, "--tag", "oci:"+t.TempDir(), "--platform", "linux/arm64"); !strings.Contains(out, "it has linux/amd64") || !strings.Contains(out, "linux/arm64 too, whose content is not there") {
+	if out := rig.Fails(t, 2, rig.Certgraft, "patch", at, corp, "--tag", "oci:"+t.TempDir(), "--platform", "linux/arm64"); !strings.Contains(out, "it has linux/amd64") || !strings.Contains(out, "linux/arm64 too, whose content is missing") {
 		t.Errorf("%s", out)
 	}
 	out := rig.Run(t, rig.Certgraft, "patch", at, corp, "--in-place")

@@ -92,7 +92,7 @@ func (r *Reader) reread(ctx context.Context, w Wanted, l *layer.Listing, places 
 	if err == nil || ctx.Err() != nil {
 		return found, layer.ReadError(w.Descriptor, err)
 	}
-	r.Log.Debug("read a layer whole, of which the table of contents is known", "layer", w.Digest, "error", err)
+	r.Log.Debug("read a layer whole, although its table of contents is known", "layer", w.Digest, "error", err)
 	return r.rereadWhole(ctx, w, l, places)
 }
 

@@ -141,7 +141,7 @@ type bounded struct {
 func (b *bounded) Read(p []byte) (int, error) {
 	n, err := b.r.Read(p)
 	if b.left -= int64(n); b.left < 0 {
-		return 0, hint.Add(errors.New("it unpacks to more than is read of one layer"), "if the image is meant to be that large, allow it with --max-layer-size")
+		return 0, hint.Add(errors.New("it unpacks to more than the limit for a layer"), "if the image is meant to be that large, allow it with --max-layer-size")
 	}
 	return n, err
 }

@@ -86,7 +86,7 @@ type tableEntry struct {
 	ChunkSize   int64             `json:"chunkSize"`   // 0 is the rest of the file
 	ChunkOffset int64             `json:"chunkOffset"`
 	ChunkDigest oci.Digest        `json:"chunkDigest"`
-	ChunkType   string            `json:"chunkType"` // zstd:chunked: "" or zeros, of which there is nothing
+	ChunkType   string            `json:"chunkType"` // zstd:chunked: "" or "zeros", which have no data
 }
 
 var tableTypes = map[string]byte{

@@ -17,7 +17,7 @@ import (
 // content.
 type Image struct {
 	Name       string     // as the user wrote its location
-	Reference  string     // by which a registry has it; "" elsewhere
+	Reference  string     // name in a registry; "" elsewhere
 	Descriptor Descriptor // of the manifest or index
 	Tags       []string   // names that a container engine gave it, if any
 

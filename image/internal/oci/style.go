@@ -9,7 +9,7 @@ import (
 // style is the white space and the escaping of a document. New values get the
 // same style.
 type style struct {
-	newline string // a line break; "" is a document on one line
+	newline string // line break; "" for a document on one line
 	unit    string // of indentation
 	colon   string // with the white space around it
 	comma   string // white space after a comma on one line

@@ -45,7 +45,7 @@ func (r *Repository) url(kind, reference string) *url.URL {
 type question struct {
 	method      string
 	at          *url.URL
-	key, header string // "" is none
+	key, header string // "" for no header
 	body        io.Reader
 	size        int64 // of a body that is a stream
 }

@@ -76,7 +76,7 @@ func (a *Archive) open(ctx context.Context) (c *contents, err error) {
 func openFile(ctx context.Context, name string) (*contents, error) {
 	f, err := input.Open(ctx, name)
 	if err != nil {
-		return nil, hint.Add(err, "name an archive that is there")
+		return nil, hint.Add(err, "name an archive that exists")
 	}
 	c, err := openFrom(ctx, f)
 	if c == nil || c.file != f {
@@ -237,7 +237,7 @@ func (a *Archive) there(ctx context.Context, from *contents) (*contents, error) 
 		return nil, nil // overwrite it, as any program does
 	}
 	if err != nil {
-		return nil, hint.Add(fmt.Errorf("read what it holds already: %w", err), "remove the file, or name another")
+		return nil, hint.Add(fmt.Errorf("read the existing archive: %w", err), "remove the file, or name another")
 	}
 	if was.empty() {
 		return nil, was.close()

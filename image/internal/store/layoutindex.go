@@ -33,7 +33,7 @@ func (l layout) Open(ctx context.Context, d oci.Descriptor) (io.ReadCloser, erro
 	}
 	f, err := l.openFile(d.Digest.Path())
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, hint.Add(err, "only a part of the image is there: copy or save it again, with all that it is made of")
+		return nil, hint.Add(err, "a part of the image is missing: copy or save it again, with all its parts")
 	}
 	return oci.FileOf(ctx, f, err)
 }
