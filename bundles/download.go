@@ -66,7 +66,7 @@ func (s *source) packaged() (*Bundle, error) {
 	return b, pinned(b, s)
 }
 
-var errOffline = errors.New("the network is not to be used")
+var errOffline = errors.New("--offline forbids the network")
 
 func canFallBack(err error) bool {
 	return errors.Is(err, errTransient) || errors.Is(err, errPin)

@@ -19,7 +19,7 @@ const formats = "pem der pkcs7 zip json base64"
 func (p *Provider) checkKind() error {
 	for _, f := range p.Formats {
 		if !slices.Contains(strings.Fields(formats), f) {
-			return fmt.Errorf("format %q is none of %s", f, formats)
+			return fmt.Errorf("format %q is not one of %s", f, formats)
 		}
 	}
 	switch p.Kind {

@@ -41,7 +41,7 @@ type Options struct {
 	Timeout    time.Duration
 	Logger     *slog.Logger
 	Lock       *Lock                               // allowed content of the sources; every source must be in it
-	Policy     Policy                              // how it is taken; "" is Exact
+	Policy     Policy                              // for the lock; "" is Exact
 	ToLock     string                              // the lock that will name the sources: refuse a source that cannot be locked
 	Progress   func(url string, done, total int64) // total is -1 if unknown
 	Transport  http.RoundTripper                   // nil for a real one
@@ -80,7 +80,7 @@ type Bundle struct {
 
 // Finding is an oddity in a file of a source.
 type Finding struct {
-	File string // base name or URL, "" where the source is one file
+	File string // base name or URL; "" if the source is one file
 	*certs.Finding
 }
 
@@ -125,7 +125,7 @@ func Load(ctx context.Context, opt Options, specs ...string) ([]*Bundle, error) 
 	return loaded, errors.Join(errs...)
 }
 
-var errTimeout = errors.New("the time for downloads is up")
+var errTimeout = errors.New("the downloads timed out")
 
 func (opt Options) timeout() time.Duration {
 	if opt.Timeout <= 0 {

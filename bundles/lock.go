@@ -156,9 +156,9 @@ func (l *Lock) check(insecure bool) error {
 	for _, s := range l.Sources {
 		switch {
 		case s.Source == "" || seen[s.Source]:
-			return fmt.Errorf("source %q is there twice, or has no name", s.Source)
+			return fmt.Errorf("source %q is repeated, or has no name", s.Source)
 		case strings.HasPrefix(s.Source, "http://") && !insecure:
-			return hint.Add(fmt.Errorf("source %s is http, which anyone on the way can change", s.Source), "lock its https URL, or allow http with --insecure: what is locked is compared all the same")
+			return hint.Add(fmt.Errorf("source %s is http, which anyone on the way can change", s.Source), "lock its https URL, or allow http with --insecure: the certificates are still compared with the lock")
 		}
 		seen[s.Source] = true
 		if err := s.check(); err != nil {
@@ -177,7 +177,7 @@ func (s LockedSource) check() error {
 	for _, c := range s.Certificates {
 		f, err := certs.ParseFingerprint(c.Fingerprint)
 		if err != nil || slices.Contains(prints, f) {
-			return fmt.Errorf("%q is no fingerprint, or is there twice", c.Fingerprint)
+			return fmt.Errorf("%q is not a fingerprint, or is repeated", c.Fingerprint)
 		}
 		prints = append(prints, f)
 	}
@@ -305,6 +305,6 @@ func (s *source) checkRefetch() error {
 	if err != nil || u.User == nil && u.RawQuery == "" && !u.ForceQuery {
 		return nil
 	}
-	return hint.Add(usagef("%s cannot be locked: a lock holds no query, user or password, and by what is left of the URL it could not be fetched again", s.spec),
+	return hint.Add(usagef("%s cannot be locked: a lock holds no query, user or password, and the rest of the URL is not enough to download it again", s.spec),
 		"lock a file: certgraft bundle --output ca.pem SOURCE, then certgraft lock ./ca.pem")
 }

@@ -340,7 +340,7 @@ func TestLockedSourceThatWasNotAsked(t *testing.T) {
 			text, hint string
 		}{
 			"no network": {Options{Lock: lock, Policy: policy}, "lookup example.com: no such host; the cache lacks locked certificates: CN=B", "check the network"},
-			"offline":    {Options{Lock: lock, Policy: policy, Offline: true}, "the network is not to be used; the cache lacks locked certificates: CN=B", "run it once with a network and --cache DIR"},
+			"offline":    {Options{Lock: lock, Policy: policy, Offline: true}, "--offline forbids the network; the cache lacks locked certificates: CN=B", "run it once with a network and --cache DIR"},
 		} {
 			_, err := load(test.opt, noHost)
 			says(t, err, ErrUnreachable, test.text)

@@ -27,7 +27,7 @@ func TestWhatAFailedDownloadSays(t *testing.T) {
 		"unknown CA":     {Options{}, "https://x.example/ca.pem", unknown, "https://x.example/ca.pem: tls: failed to verify certificate: x509: certificate signed by unknown authority", proxyHint},
 		"with a cache":   {Options{Cache: "."}, "https://x.example/ca.pem", noHost, "https://x.example/ca.pem: lookup example.com: no such host; the cache does not have it", network},
 		"no fallback":    {Options{NoFallback: true}, "aws-rds", noHost, "aws-rds: get " + rds + ": lookup example.com: no such host", network},
-		"offline":        {Options{Offline: true}, "https://x.example/ca.pem", nil, "https://x.example/ca.pem: the network is not to be used; there is no cache", "run it once with a network and --cache DIR, or name the file itself"},
+		"offline":        {Options{Offline: true}, "https://x.example/ca.pem", nil, "https://x.example/ca.pem: --offline forbids the network; there is no cache", "run it once with a network and --cache DIR, or name the file itself"},
 		"HTML":           {Options{}, "https://x.example/ca.pem", answer(200, "<html>"), "https://x.example/ca.pem: no certificate: it is an HTML page, not certificates", "look at the content: it should hold lines -----BEGIN CERTIFICATE-----, or be DER, PKCS#7, PKCS#12 or a Java keystore"},
 		"pin of bytes":   {Options{}, "aws-rds@sha256:" + zeros, noHost, "aws-rds: get " + rds + ": lookup example.com: no such host; a snapshot does not satisfy a pin of bytes", network + "\nuse @set:HEX, which pins the certificates; the bytes of a download are kept by --cache DIR"},
 		"no download CA": {Options{DownloadCA: []string{"nowhere.pem"}}, "aws-rds", nil, "--download-ca nowhere.pem: no such file", "check the path; in a Dockerfile RUN step a file must be copied or mounted first"},
@@ -49,7 +49,7 @@ func TestStatusIsSaidWhenTheTimeIsUp(t *testing.T) {
 	for status, want := range map[int]string{500: "500 Internal Server Error", 429: "429 Too Many Requests"} {
 		synctest.Test(t, func(t *testing.T) {
 			_, err := Load(t.Context(), Options{Transport: &server{answers: list(answer(status, ""))}, Timeout: 500 * time.Millisecond}, "https://x.example/ca.pem")
-			says(t, err, ErrUnreachable, "https://x.example/ca.pem: the time for downloads is up; the last attempt: "+want)
+			says(t, err, ErrUnreachable, "https://x.example/ca.pem: the downloads timed out; the last attempt: "+want)
 		})
 	}
 }

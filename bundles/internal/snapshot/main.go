@@ -149,7 +149,7 @@ func wanted(catalogue *bundles.Catalogue, found *certs.Set, log io.Writer) []*ce
 				missing++
 			}
 		}
-		fmt.Fprintf(log, "%s: %d known, %d of them not to be had\n", p.ID, len(p.Known), missing)
+		fmt.Fprintf(log, "%s: %d known, %d of them not found\n", p.ID, len(p.Known), missing)
 	}
 	return slices.SortedFunc(maps.Values(keep), func(a, b *certs.Certificate) int {
 		return cmp.Or(cmp.Compare(a.Subject(), b.Subject()), cmp.Compare(a.Fingerprint().String(), b.Fingerprint().String()))
