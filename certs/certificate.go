@@ -32,7 +32,7 @@ import (
 // Certificate is one X.509 certificate.
 type Certificate struct {
 	Raw   []byte // DER, exactly one certificate
-	Label string // friendly name that came with it, "" if none
+	Label string // friendly name in its file, or ""
 
 	fields
 	fingerprint Fingerprint

@@ -18,7 +18,7 @@ func looksLikeDER(data []byte) bool {
 		return false
 	}
 	if data[1] >= 0x80 {
-		return data[1] <= 0x84 // which is not UTF-8 after a "0"
+		return data[1] <= 0x84 // these bytes after "0" are not UTF-8
 	}
 	return isBinary(data[:min(len(data), 64)])
 }

@@ -13,7 +13,7 @@ import (
 // kubeconfig file. It wraps [ErrPrivateKey].
 type KeyInObject struct {
 	kind, name, namespace string
-	field                 string // that has the CA, or ""
+	field                 string // with the CA, or ""
 	json                  bool
 }
 

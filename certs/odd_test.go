@@ -40,7 +40,7 @@ var odd = map[string]outcome{
 	"oddities/gnutls-template-generalized.pem":              {1, 0, ""},
 	"oddities/gnutls-very-long-dn.pem":                      {1, 0, ""},
 	"oddities/gnutls-x509-v3-with-fractional-time.pem":      {0, 0, "skipped: its dates are malformed: some readers would refuse the whole bundle"},
-	"oddities/gnutls-x509-with-zero-version.pem":            {0, 0, "skipped: its version is none: GnuTLS would refuse the whole bundle"},
+	"oddities/gnutls-x509-with-zero-version.pem":            {0, 0, "skipped: its version is invalid: GnuTLS would refuse the whole bundle"},
 	"oddities/openssl-ca-cert-ec-explicit.pem":              {1, 1, ""},
 	"oddities/openssl-ca-pss-cert.pem":                      {1, 0, ""},
 	"oddities/openssl-cross-root.pem":                       {1, 0, ""},

@@ -117,7 +117,7 @@ func (f *fields) readVersion(tbs *cryptobyte.String) error {
 		return errors.New("damaged DER: version")
 	}
 	if f.version <= 0 || f.version > 127 { // 0 is the default, which DER omits
-		return errors.New("its version is none" + byGnuTLS)
+		return errors.New("its version is invalid" + byGnuTLS)
 	}
 	return nil
 }

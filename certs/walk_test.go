@@ -115,9 +115,9 @@ var edits = []edit{
 	{"padded negative serial number", setAt(serial, 2, "\xff\x81"), "serial number is malformed", false},
 
 	{"version 7", setAt(version, 2, "\x06"), "", true},
-	{"version 1, written", setAt(version, 2, "\x00"), "version is none", false},
-	{"version -1", setAt(version, 2, "\xff"), "version is none", false},
-	{"version 257", setAt(version, 2, "\x01\x00"), "version is none", false},
+	{"version 1, written", setAt(version, 2, "\x00"), "version is invalid", false},
+	{"version -1", setAt(version, 2, "\xff"), "version is invalid", false},
+	{"version 257", setAt(version, 2, "\x01\x00"), "version is invalid", false},
 	{"version 2 with extensions", setAt(version, 2, "\x01"), "version 2 and has extensions", false},
 	{"version 1 with extensions", func(e *element) { e.at(0).parts = e.at(0).parts[1:] }, "version 1 and has extensions", false},
 	{"version 1", func(e *element) { e.at(0).parts = e.at(0).parts[1:7] }, "", false},
