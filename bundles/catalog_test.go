@@ -20,7 +20,7 @@ func catalogOf(entries ...string) string {
 
 func edited(old, new string) string { return catalogOf(strings.Replace(acme, old, new, 1)) }
 
-// Each broken catalogue: what is said of it.
+// Each broken catalogue and its error.
 func TestCatalogueFileRefused(t *testing.T) {
 	fingerprint := strings.Repeat("ab", 32)
 	known := `"known":[{"name":"x","sha256":"` + fingerprint + `","notAfter":"2030-01-01"}],"evidence":{`
@@ -70,8 +70,8 @@ func TestCatalogueFileRefused(t *testing.T) {
 	}
 }
 
-// A company's own catalogue is used like the one in the program: alias, region,
-// known certificates and all. The example of the page is one.
+// A company's own catalogue works like the one in the program: aliases,
+// regions, known certificates. The example in the docs page is one.
 func TestCatalogueFile(t *testing.T) {
 	ca := roottest.NewCA(t, "Acme Root")
 	page, err := os.ReadFile("../docs/providers.md")
@@ -101,8 +101,8 @@ func TestCatalogueFile(t *testing.T) {
 	}
 }
 
-// What has nothing to download says what to do, and the warning of an entry is
-// said wherever its bundle is from.
+// An entry without a download says what to do. The warning of an entry appears
+// for each origin of its bundle.
 func TestKinds(t *testing.T) {
 	for id, want := range map[string]string{
 		"aiven": "get it with: avn project ca-get", "neon": "install the ca-certificates package", "heroku-postgres": "certgraft list heroku-postgres says why",
@@ -133,8 +133,8 @@ func TestKinds(t *testing.T) {
 	}
 }
 
-// Of a provider of whose certificates only some are known, none is new; one
-// that is gone is named all the same.
+// If only some certificates of a provider are known, none is reported as new. A
+// missing one is still named.
 func TestComparePartial(t *testing.T) {
 	known, other := roottest.NewCA(t, "Known"), roottest.NewCA(t, "Other")
 	gone := `{"name":"x","sha256":"` + strings.Repeat("ab", 32) + `","notAfter":"2030-01-01"}`
@@ -146,7 +146,7 @@ func TestComparePartial(t *testing.T) {
 	}
 }
 
-// A catalogue is a file. An address is refused, and its password is not quoted.
+// A catalogue is a file. A URL is refused, and its password is not quoted.
 func TestG7CatalogueIsNoAddress(t *testing.T) {
 	_, err := Catalog(t.Context(), Options{Catalog: []string{"https://ann:s3cret@host.example/c.json?token=s3cret"}})
 	if !errors.Is(err, ErrUsage) || strings.Contains(err.Error(), "s3cret") || !strings.Contains(err.Error(), "https://host.example/c.json") {

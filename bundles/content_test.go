@@ -11,8 +11,8 @@ import (
 	"github.com/certgraft/certgraft/keystore"
 )
 
-// A keystore is a source as any other file is: without a password, with one that
-// is usual, with its own. One with a key refuses, and so does what cannot be read.
+// A keystore is a source like other files: without a password, with a usual
+// one, with its own. A keystore with a key or an unreadable one is refused.
 func TestS5Keystores(t *testing.T) {
 	dir := "../keystore/testdata/"
 	for name, n := range map[string]int{"nokeys.p12": 2, "nokeys-plain.p12": 2, "nokeys-changeit.p12": 2} {
@@ -53,7 +53,7 @@ func TestS5Keystores(t *testing.T) {
 	says(t, err, ErrRefused, "a JCEKS store")
 }
 
-// The advice for a key in an object of Kubernetes has the path of the file, in a
+// The hint for a key in an object of Kubernetes has the path of the file, in a
 // directory too.
 func TestS7AdviceNamesTheFile(t *testing.T) {
 	dir := t.TempDir()

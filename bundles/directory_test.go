@@ -20,8 +20,8 @@ func symlink(t *testing.T, target, name string) {
 	}
 }
 
-// All of a directory is read, but for names that begin with a dot. A directory
-// that contains itself is read once.
+// The whole directory is read, except names that begin with a dot. A directory
+// that links to itself is read once.
 func TestS2DirectoriesRecurse(t *testing.T) {
 	dir, elsewhere := t.TempDir(), t.TempDir()
 	pem := func(name string) string { return roottest.NewCA(t, name).PEM() }
@@ -55,7 +55,7 @@ func TestS2DirectoriesRecurse(t *testing.T) {
 	}
 }
 
-// A key far below refuses all, and is named by its path.
+// A key far below refuses the whole directory, and is named by its path.
 func TestS2KeyBelow(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "a.pem"), roottest.NewCA(t, "A").PEM())
@@ -70,7 +70,7 @@ func TestS2DirectoryBounds(t *testing.T) {
 	for i := range maxEntries + 1 {
 		write(t, filepath.Join(many, fmt.Sprint(i)), "")
 	}
-	for i := range 20 { // 2^20 ways
+	for i := range 20 { // 2^20 paths
 		for _, name := range []string{"a", "b"} {
 			symlink(t, fmt.Sprintf("../l%d", i+1), filepath.Join(links, fmt.Sprintf("l%d", i), name))
 		}

@@ -16,7 +16,7 @@ import (
 	"github.com/certgraft/certgraft/internal/roottest"
 )
 
-// The lists are data; this is their lint.
+// The lists are data; this test is their lint.
 func TestDistrustLint(t *testing.T) {
 	data, err := os.ReadFile("distrust.json")
 	if err != nil {
@@ -51,7 +51,7 @@ func TestDistrustLint(t *testing.T) {
 	}
 }
 
-// lintDistrust says what is wrong with a list in this program.
+// lintDistrust returns the problems of a list in this program.
 func lintDistrust(l *Distrust) (problems []string) {
 	if err := l.check(); err != nil {
 		problems = append(problems, err.Error())
@@ -79,8 +79,8 @@ func lintDistrust(l *Distrust) (problems []string) {
 	return problems
 }
 
-// No certificate that this program carries is one that it would leave out, and
-// what Go's set of roots limits by date is in a list with that date.
+// The program embeds no certificate that it would leave out. Roots that Go's
+// set limits by date are in a list with that date.
 func TestEmbeddedAndDistrusted(t *testing.T) {
 	d := distrusts(t)
 	catalogue, err := Catalog(t.Context(), Options{})
@@ -194,7 +194,7 @@ func TestDistrustFiles(t *testing.T) {
 	}
 }
 
-// parsed returns the one certificate of a PEM text.
+// parsed returns the only certificate of a PEM text.
 func parsed(t *testing.T, text string) *certs.Certificate {
 	t.Helper()
 	all, _, err := certs.ParseAll([]byte(text))

@@ -23,7 +23,7 @@ import (
 	"github.com/certgraft/certgraft/internal/roottest"
 )
 
-// server answers requests in memory, in turn; the last answer is repeated.
+// server answers requests in memory, in turn. It repeats the last answer.
 type server struct {
 	answers  []func(*http.Request) (*http.Response, error)
 	requests []*http.Request
@@ -63,14 +63,14 @@ func (failing) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
 var noHost = fails(&net.DNSError{Err: "no such host", Name: "example.com", IsNotFound: true})
 
-// Each failure of a download, how long it takes, and what becomes of it.
+// Each failure of a download: its duration and its result.
 func TestDownload(t *testing.T) {
 	pem := roottest.NewCA(t, "Root").PEM()
 	for _, test := range []struct {
 		name    string
 		answers []func(*http.Request) (*http.Response, error)
 		took    time.Duration
-		kind    error // nil if it works
+		kind    error // nil on success
 		want    string
 	}{
 		{"works", list(answer(200, pem)), 0, nil, ""},
@@ -118,10 +118,10 @@ func list(answers ...func(*http.Request) (*http.Response, error)) []func(*http.R
 	return answers
 }
 
-// hintOf returns all hints of an error, a line each.
+// hintOf returns all hints of an error, one per line.
 func hintOf(err error) string { return strings.Join(hint.Of(err), "\n") }
 
-// The whole call ends when its time is up, also in the middle of a wait.
+// The whole call ends at its timeout, also during a wait.
 func TestDownloadTimesOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
@@ -141,8 +141,7 @@ func TestDownloadIsCancelled(t *testing.T) {
 	}
 }
 
-// A catalogue id falls back to its snapshot when the network fails, and only
-// then.
+// A catalogue id falls back to its snapshot only if the network fails.
 func TestFallback(t *testing.T) {
 	for _, test := range []struct {
 		name   string
@@ -187,8 +186,8 @@ func TestFallback(t *testing.T) {
 	}
 }
 
-// The cache keeps downloads, asks whether they are still current, stands in
-// when the network fails, and is ignored when it is damaged.
+// The cache keeps downloads and revalidates them. It replaces a download if the
+// network fails, and is ignored if it is damaged.
 func TestCache(t *testing.T) {
 	pem := roottest.NewCA(t, "Root").PEM()
 	opt := Options{Cache: filepath.Join(t.TempDir(), "cache")}
@@ -235,7 +234,7 @@ func TestCache(t *testing.T) {
 	}
 }
 
-// What is new and what is gone against the catalogue is named.
+// New and missing certificates are named, compared with the catalogue.
 func TestCompare(t *testing.T) {
 	set, _ := mustFind(t, "letsencrypt").snapshot("")
 	extra := roottest.NewCA(t, "Root X9")
@@ -254,8 +253,9 @@ func TestCompare(t *testing.T) {
 	}
 }
 
-// So is what is gone of the Mozilla roots, which are not in the catalogue. Those
-// with a constraint are not in this program either: they are not called new.
+// Missing Mozilla roots are named too, although the catalogue does not list
+// them. Roots with a constraint are not called new, although this program lacks
+// them.
 func TestCompareMozilla(t *testing.T) {
 	text, lacking := roottest.NewCA(t, "Constrained").PEM(), ""
 	for c := range mozilla().All() {
@@ -288,8 +288,8 @@ func mustFind(t *testing.T, id string) *Provider {
 	return p
 }
 
-// A pin of the set is satisfied by whichever of download, cache and snapshot
-// has it; a pin of bytes by the download alone.
+// A download, the cache or the snapshot can satisfy a pin of the set. Only a
+// download or the cache can satisfy a pin of bytes.
 func TestPins(t *testing.T) {
 	ca := roottest.NewCA(t, "Root")
 	body := "# comment\n" + strings.ReplaceAll(ca.PEM(), "\n", "\r\n")
@@ -327,8 +327,8 @@ func snapshotDigest(t *testing.T, ca *roottest.CA) string {
 	return b.Certs.Digest()
 }
 
-// Real TLS: a server whose CA is unknown is refused, and taken with
-// --download-ca; redirects lead to https only.
+// Real TLS: a server with an unknown CA is refused, and accepted with
+// --download-ca. Redirects lead only to https.
 func TestTransport(t *testing.T) {
 	t.Setenv("SSL_CERT_FILE", "/dev/null")
 	t.Setenv("SSL_CERT_DIR", t.TempDir())
@@ -391,7 +391,7 @@ func TestRedirectsStayPublic(t *testing.T) {
 	}
 }
 
-// Whoever a download is redirected to does not learn what was asked of the first.
+// The target of a redirect does not learn the first URL.
 func TestRedirectKeepsTheToken(t *testing.T) {
 	s := &server{answers: []func(*http.Request) (*http.Response, error){
 		answer(http.StatusFound, "", "Location", "https://elsewhere.example/ca.pem"), answer(http.StatusOK, roottest.NewCA(t, "CA").PEM()),
@@ -404,7 +404,7 @@ func TestRedirectKeepsTheToken(t *testing.T) {
 	}
 }
 
-// An image without any CA downloads with the Mozilla roots in the program.
+// An image without a CA downloads with the Mozilla roots in the program.
 func TestDownloadRootsFallBack(t *testing.T) {
 	pool, err := downloadRoots(t.Context(), nil)
 	if err != nil || pool.Equal(x509.NewCertPool()) {

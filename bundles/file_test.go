@@ -16,8 +16,7 @@ import (
 	"github.com/certgraft/certgraft/internal/roottest"
 )
 
-// A link that leads nowhere is passed over and named, as any file without a
-// certificate is: once.
+// A broken link is skipped and named once, like any file without a certificate.
 func TestDirectoryWithDanglingLinks(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "b.pem"), roottest.NewCA(t, "B").PEM())
@@ -40,7 +39,7 @@ func TestDirectoryWithDanglingLinks(t *testing.T) {
 	}
 }
 
-// A private key is named whatever else is wrong before it.
+// A private key is named, whatever error comes before it.
 func TestDirectoryNamesTheKey(t *testing.T) {
 	dir := t.TempDir()
 	ca := roottest.NewCA(t, "A")
@@ -63,8 +62,8 @@ func TestMissingFileIsSaidOnce(t *testing.T) {
 	}
 }
 
-// Whoever waits for standard input can be interrupted; the time for downloads is
-// not for it.
+// Waiting for standard input can be interrupted. The timeout for downloads does
+// not apply to it.
 func TestStandardInputIsInterrupted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in, out := io.Pipe()
@@ -94,7 +93,7 @@ func TestStandardInputMayBeSlow(t *testing.T) {
 	})
 }
 
-// root may read everything, so the error is a made one.
+// root may read everything, so the test makes the error itself.
 func TestWhatMayNotBeRead(t *testing.T) {
 	err := withoutPath(&fs.PathError{Op: "open", Path: "secret.pem", Err: syscall.EACCES})
 	if err.Error() != "permission denied" || !strings.Contains(hintOf(err), "uid=") {

@@ -15,7 +15,7 @@ import (
 	"github.com/certgraft/certgraft/internal/roottest"
 )
 
-// site answers each URL with its file.
+// site serves a file for each URL.
 type site map[string]string
 
 func (s site) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -26,8 +26,8 @@ func (s site) RoundTrip(r *http.Request) (*http.Response, error) {
 	return answer(200, body)(r)
 }
 
-// tlv encodes an element, its length indefinite where ber is set and the
-// element is one of others.
+// tlv encodes an element. The length is indefinite if ber is set and the
+// element contains others.
 func tlv(ber bool, tag byte, contents ...string) string {
 	body := strings.Join(contents, "")
 	n := len(body)
@@ -42,7 +42,7 @@ func tlv(ber bool, tag byte, contents ...string) string {
 	return string([]byte{tag, 0x82, byte(n >> 8), byte(n)}) + body
 }
 
-// pkcs7 is signed data (RFC 5652) of certificates alone.
+// pkcs7 returns signed data (RFC 5652) with only certificates.
 func pkcs7(ber bool, ders ...string) string {
 	const signedData, data = "\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02", "\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x01"
 	inner := tlv(ber, 0x30, "\x02\x01\x01", "\x31\x00", tlv(ber, 0x30, data), tlv(ber, 0xa0, ders...), "\x31\x00")
@@ -77,8 +77,8 @@ func jsonOf(t *testing.T, v any) string {
 	return string(data)
 }
 
-// Each format of the catalogue, as providers serve it: the same certificates
-// come of it, to the byte.
+// Each format of the catalogue, as providers serve it, gives the same
+// certificates, byte for byte.
 func TestFormats(t *testing.T) {
 	a, b := roottest.NewCA(t, "A"), roottest.NewCA(t, "B")
 	ders, pems := []string{string(a.DER), string(b.DER)}, a.PEM()+b.PEM()
@@ -126,8 +126,8 @@ func fingerprintOf(t *testing.T, der []byte) certs.Fingerprint {
 	return c.Fingerprint()
 }
 
-// The real bundles, where they are, in the form they are published in: each is
-// what the catalogue knows, and the catalogue's set digest is theirs.
+// The real bundles, if available, in their published formats. Each has the
+// certificates and the set digest in the catalogue.
 func TestRealBundles(t *testing.T) {
 	dir := os.Getenv("CERTGRAFT_TESTDATA")
 	if dir == "" {
@@ -189,8 +189,8 @@ func TestRealBundles(t *testing.T) {
 	}
 }
 
-// The Federal PKI as it is published: a root by http that only its pin vouches
-// for, and PKCS#7 of what is below it, in DER and in BER.
+// The Federal PKI as published: a root over http that only its pin protects,
+// and PKCS#7 of the CAs below it, in DER and BER.
 func TestRealFederalPKI(t *testing.T) {
 	dir := os.Getenv("CERTGRAFT_TESTDATA")
 	if dir == "" {

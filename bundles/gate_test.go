@@ -8,7 +8,7 @@ import (
 	"github.com/certgraft/certgraft/internal/roottest"
 )
 
-// pemOf returns the first n certificates that this program has of a provider.
+// pemOf returns the first n certificates of a provider in this program.
 func pemOf(t *testing.T, p *Provider, n int) string {
 	t.Helper()
 	set, _, _ := p.Snapshot()
@@ -25,8 +25,8 @@ func pemOf(t *testing.T, p *Provider, n int) string {
 	return string(text)
 }
 
-// A catalogue entry with known certificates gates: a download with none of them is
-// refused, however it came by, and one with some of them is not.
+// A bundle with none of the known certificates of its entry is refused, from
+// any origin. A bundle with some of them is accepted.
 func TestS8Gate(t *testing.T) {
 	known, other := roottest.NewCA(t, "Known"), roottest.NewCA(t, "Other")
 	entry := strings.Replace(acme, `"evidence"`, `"known":[{"name":"Known","sha256":"`+fingerprintOf(t, known.DER).String()+`","notAfter":"2100-01-01"}],"evidence"`, 1)
@@ -68,14 +68,14 @@ func TestS8Gate(t *testing.T) {
 	}
 }
 
-// The public roots are known by those in this program.
+// The public roots are compared with those in this program.
 func TestS8GateOfMozilla(t *testing.T) {
 	p := mustFind(t, "mozilla")
 	_, err := Load(t.Context(), Options{Transport: site{p.URLs[0]: roottest.NewCA(t, "Other").PEM()}}, "mozilla")
 	says(t, err, ErrRefused, "the download holds none of the certificates that the catalogue knows of mozilla")
 }
 
-// The policy known takes of an id what the catalogue knows, files as they are, and
+// The policy known takes the known certificates of an id, files unchanged, and
 // nothing else.
 func TestS8PolicyKnown(t *testing.T) {
 	p, other := mustFind(t, "letsencrypt"), roottest.NewCA(t, "Other")

@@ -22,7 +22,7 @@ import (
 	"github.com/certgraft/certgraft/internal/roottest"
 )
 
-// body answers with whatever a reader gives.
+// body answers with the content of a reader.
 func body(read func(ctx context.Context, p []byte) (int, error)) func(*http.Request) (*http.Response, error) {
 	return func(r *http.Request) (*http.Response, error) {
 		b := io.NopCloser(reader{r.Context(), read})
@@ -50,8 +50,8 @@ func TestEndlessBody(t *testing.T) {
 	}
 }
 
-// A server that sends a byte a second, and never ends, has the time of one call
-// and no more, whatever it says it will send.
+// A server that sends one byte a second without end gets only the timeout of
+// one call, whatever length it announces.
 func TestSlowDrip(t *testing.T) {
 	drip := body(func(ctx context.Context, p []byte) (int, error) {
 		select {
@@ -97,8 +97,8 @@ func tlsServer(t *testing.T, ca *roottest.CA, cert tls.Certificate, serve http.H
 	return s.URL, Options{DownloadCA: []string{file}}
 }
 
-// A body that is small on the wire and large when it is unpacked is bounded by
-// what it unpacks to.
+// A body that is small on the wire and large unpacked is bounded by its
+// unpacked size.
 func TestCompressedBomb(t *testing.T) {
 	ca := roottest.NewCA(t, "Download CA")
 	address, opt := tlsServer(t, ca, ca.Issue(t, "127.0.0.1"), func(w http.ResponseWriter, _ *http.Request) {
@@ -123,8 +123,8 @@ func TestCompressedBomb(t *testing.T) {
 	}
 }
 
-// A hundred thousand certificates are more than any bundle has; as many as fit
-// are read, and each is taken once.
+// 100,000 certificates are more than any bundle has. As many as fit are read,
+// each once.
 func TestManyCertificates(t *testing.T) {
 	pem := roottest.NewCA(t, "Root").PEM()
 	name := filepath.Join(t.TempDir(), "many.pem")
@@ -142,8 +142,8 @@ func TestManyCertificates(t *testing.T) {
 	}
 }
 
-// What is wrong with a server's certificate is never passed over: a URL fails,
-// an id falls back and says why, and --insecure is about http alone.
+// A bad certificate of a server is never ignored: a URL fails, and an id falls
+// back with a reason. --insecure allows only http.
 func TestTLSErrorsAreSaid(t *testing.T) {
 	ca := roottest.NewCA(t, "Download CA")
 	lapsed := *ca

@@ -27,8 +27,8 @@ func readCatalog(t *testing.T) []*Provider {
 	return file.Providers
 }
 
-// The catalogue is data; this is its lint. What a catalogue file is refused for
-// is refused here too.
+// The catalogue is data; this test is its lint. It also applies the checks of
+// catalogue files.
 func TestCatalogueLint(t *testing.T) {
 	providers := readCatalog(t)
 	c := &Catalogue{byName: map[string]*Provider{}}
@@ -58,14 +58,14 @@ func TestCatalogueLint(t *testing.T) {
 	}
 }
 
-// What confidence asks for.
+// Requirements of the confidence high that an entry may miss.
 const (
 	oneSource = "its confidence is high without two sources that do not copy from each other"
 	noneKnown = "its confidence is high and none of its certificates is known"
 )
 
-// firmly are the entries that are believed for another reason than two sources and
-// known certificates. A new entry is not.
+// firmly lists entries with confidence high for another reason than two sources
+// and known certificates. Do not add new entries.
 var firmly = map[string]string{
 	"aws-rds-china":             "the file could not be had; two projects name the same URL",
 	"clickhouse-cloud-postgres": "a command of the provider's own documentation",
@@ -82,7 +82,7 @@ var firmly = map[string]string{
 	"ubicloud-postgres":         "a command of the provider's own documentation",
 }
 
-// lint says what is wrong with an entry beside what [Provider.check] refuses.
+// lint returns the problems of an entry that [Provider.check] does not find.
 func lint(p *Provider) []string {
 	var found []string
 	expect := func(ok bool, problem string) {
@@ -137,7 +137,7 @@ func TestLintFinds(t *testing.T) {
 	}
 }
 
-// Names that people use lead to the entry that their servers chain to.
+// Names in common use lead to the entry whose CAs their servers use.
 func TestAliases(t *testing.T) {
 	for id, aliases := range map[string]string{
 		"aws-rds":      "rds aurora documentdb aws-aurora aws-documentdb",
@@ -156,7 +156,7 @@ func TestAliases(t *testing.T) {
 	}
 }
 
-// http is for what is pinned, and that is one entry.
+// Only one entry uses http, and it has a pin.
 func TestOnlyPinnedEntriesAreHTTP(t *testing.T) {
 	data, err := os.ReadFile("catalog.json")
 	if err != nil {
@@ -167,7 +167,7 @@ func TestOnlyPinnedEntriesAreHTTP(t *testing.T) {
 	}
 }
 
-// Each embedded certificate is one that the catalogue knows, as it is.
+// The catalogue has each embedded certificate, with the same data.
 func TestSnapshotIsExplained(t *testing.T) {
 	known := map[certs.Fingerprint]Known{}
 	for _, p := range readCatalog(t) {
@@ -208,8 +208,8 @@ func TestSnapshotIsExplained(t *testing.T) {
 	}
 }
 
-// A whole snapshot has the digest that the evidence has; one that is not whole
-// says what is missing.
+// A complete snapshot has the digest in the evidence. An incomplete one names
+// the missing certificates.
 func TestSnapshotDigests(t *testing.T) {
 	whole := 0
 	for _, p := range readCatalog(t) {
@@ -232,8 +232,8 @@ func TestSnapshotDigests(t *testing.T) {
 	}
 }
 
-// An embedded certificate that expires is noticed, here, a month before users
-// are told that it is left out.
+// This test fails one month before an embedded certificate expires. From then
+// on, users would read that it is left out.
 func TestSnapshotIsNotExpired(t *testing.T) {
 	for _, what := range expiring(snapshotDER, time.Now().AddDate(0, 1, 0)) {
 		t.Errorf("%s: renew the snapshot (go generate ./bundles), or take it out of the catalogue", what)
@@ -253,8 +253,8 @@ func expiring(bundle []byte, by time.Time) []string {
 	return found
 }
 
-// The catalogue is read in each run: it has an allocation for each entry, list and
-// map, none for a string.
+// Each run reads the catalogue. It allocates for each entry, list and map, but
+// not for strings.
 func TestCatalogueIsCheap(t *testing.T) {
 	n := testing.AllocsPerRun(10, func() {
 		if _, err := Catalog(t.Context(), Options{}); err != nil {

@@ -63,7 +63,7 @@ func commonNames(b *Bundle) string {
 	return strings.Join(names, " ")
 }
 
-// Each bad argument: what kind of failure it is, and what it says.
+// Each bad argument: its kind of failure and its message.
 func TestLoadRefuses(t *testing.T) {
 	dir := t.TempDir()
 	ca := roottest.NewCA(t, "Root")

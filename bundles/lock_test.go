@@ -37,8 +37,8 @@ func encoded(t *testing.T, l *Lock) string {
 	return string(data)
 }
 
-// What each policy makes of a source that has gained, lost, and exchanged a
-// certificate since it was locked.
+// The result of each policy for a source that gained, lost or exchanged a
+// certificate since the lock.
 func TestLockPolicies(t *testing.T) {
 	a, b, c := roottest.NewCA(t, "A"), roottest.NewCA(t, "B"), roottest.NewCA(t, "C")
 	file := filepath.Join(t.TempDir(), "corp.pem")
@@ -80,7 +80,7 @@ func TestLockPolicies(t *testing.T) {
 	}
 }
 
-// The locked certificates are taken from the snapshot where upstream has moved.
+// If upstream has removed locked certificates, they come from the snapshot.
 func TestLockFromSnapshot(t *testing.T) {
 	lock := lockOf(t, Options{Offline: true}, "rds:eu-west-1")
 	if lock.Sources[0].Source != "aws-rds:eu-west-1" {
@@ -99,8 +99,8 @@ func TestLockFromSnapshot(t *testing.T) {
 	}
 }
 
-// The locked certificates are taken from the cache, also where a run without the
-// lock has replaced the download in it, and where the source is gone altogether.
+// Locked certificates come from the cache, even if a run without the lock
+// replaced the download in it, or if the source no longer exists.
 func TestLockFromCache(t *testing.T) {
 	a, b := roottest.NewCA(t, "A"), roottest.NewCA(t, "B")
 	const address = "https://ca.example.com/ca.pem"
@@ -142,7 +142,7 @@ func TestLockNeedsEverySource(t *testing.T) {
 	}
 }
 
-// A lock is read as it was written, and what cannot be believed is refused.
+// A lock is read as written, and an invalid one is refused.
 func TestReadLock(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "a.pem"), roottest.NewCA(t, "A").PEM()+roottest.NewCA(t, "B").PEM())
@@ -185,7 +185,7 @@ func TestReadLock(t *testing.T) {
 	}
 }
 
-// history is every state of the RDS bundle that was found, oldest first.
+// history has every known state of the RDS bundle, oldest first.
 var history = []string{
 	"2019-06_18-certs/rds-combined-ca-bundle.pem", "2019-07_23-certs/rds-combined-ca-bundle.pem", "2019-09_33-certs/rds-combined-ca-bundle.pem",
 	"2020-03_45-certs/rds-combined-ca-bundle.pem", "2022-02_102-certs/global-bundle.pem", "castore-2023-04_93-certs/global-bundle.pem",
@@ -194,8 +194,8 @@ var history = []string{
 	"2025-01_102-certs/global-bundle.pem", "2025-07_102-certs-crlf/global-bundle.pem", "castore-2025-07_105-certs/global-bundle.pem", "../global-bundle.pem",
 }
 
-// The real history of the RDS bundle: what each step is said to have brought and
-// taken is what comm says over the fingerprints that openssl prints.
+// The real history of the RDS bundle: the reported changes of each step equal
+// those of comm over the fingerprints from openssl.
 func TestLockHistory(t *testing.T) {
 	data := os.Getenv("CERTGRAFT_TESTDATA")
 	if data == "" {
@@ -236,8 +236,8 @@ func TestLockHistory(t *testing.T) {
 	}
 }
 
-// opensslFingerprints returns the fingerprints of the certificates that openssl
-// finds in a file, sorted.
+// opensslFingerprints returns the sorted fingerprints that openssl finds in a
+// file.
 func opensslFingerprints(t *testing.T, file string) []string {
 	t.Helper()
 	out, err := exec.Command("openssl", "storeutl", "-certs", file).Output()
@@ -295,8 +295,8 @@ func FuzzLock(f *testing.F) {
 	})
 }
 
-// What stands in for a locked source says where it is from: the cache, or the
-// snapshot where that had to help.
+// A replacement for a locked source names its origin: the cache, or the
+// snapshot if that was needed.
 func TestLockSaysWhatStandsIn(t *testing.T) {
 	var pems string
 	snapshot, _ := mustFind(t, "aws-rds").snapshot("eu-west-1")
@@ -316,8 +316,8 @@ func TestLockSaysWhatStandsIn(t *testing.T) {
 	}
 }
 
-// A locked source that could not be asked has lost nothing: what stands in for
-// it lacks what is locked, and nobody is told to take that over.
+// An unreachable source has lost nothing. If its replacement lacks locked
+// certificates, no message suggests an update of the lock.
 func TestLockedSourceThatWasNotAsked(t *testing.T) {
 	a, b := roottest.NewCA(t, "A"), roottest.NewCA(t, "B")
 	const address = "https://x.example/ca.pem"
@@ -358,7 +358,7 @@ func TestLockedSourceThatWasNotAsked(t *testing.T) {
 	}
 }
 
-// A fingerprint in capitals, as other programs write them, is the same.
+// A fingerprint in capitals, as other programs write it, is equal.
 func TestLockInCapitals(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "ca.pem")
 	if err := os.WriteFile(file, []byte(roottest.NewCA(t, "CA").PEM()), 0o600); err != nil {

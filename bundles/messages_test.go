@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// What a user reads when a download fails, to the letter: what is wrong once,
-// and below it the one thing to do.
+// The exact messages of failed downloads: the error once, and one hint below
+// it.
 func TestWhatAFailedDownloadSays(t *testing.T) {
 	unknown := fails(&tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}})
 	const rds = "https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem"
@@ -44,7 +44,7 @@ func TestWhatAFailedDownloadSays(t *testing.T) {
 	}
 }
 
-// What a server answered is said, also when there was no time to ask it again.
+// The server's answer is in the error, also if the timeout prevented a retry.
 func TestStatusIsSaidWhenTheTimeIsUp(t *testing.T) {
 	for status, want := range map[int]string{500: "500 Internal Server Error", 429: "429 Too Many Requests"} {
 		synctest.Test(t, func(t *testing.T) {

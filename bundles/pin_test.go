@@ -12,8 +12,8 @@ import (
 
 var zeros = strings.Repeat("0", 64)
 
-// What is in this program are certificates, which have no bytes of a file: they
-// satisfy no pin of them, whatever its digest.
+// A snapshot has certificates and no file bytes, so it satisfies no pin of
+// bytes.
 func TestSnapshotDoesNotSatisfyAPinOfBytes(t *testing.T) {
 	load := func(opt Options) error {
 		_, err := Load(t.Context(), opt, "aws-rds@sha256:"+zeros)
@@ -23,7 +23,7 @@ func TestSnapshotDoesNotSatisfyAPinOfBytes(t *testing.T) {
 	says(t, load(Options{Transport: &server{answers: list(noHost)}}), ErrUnreachable, "no such host; a snapshot does not satisfy a pin of bytes")
 }
 
-// The cache has the bytes as they were read.
+// The cache has the original bytes.
 func TestCacheSatisfiesAPinOfBytes(t *testing.T) {
 	body := roottest.NewCA(t, "Root").PEM()
 	opt := Options{Cache: t.TempDir(), Transport: &server{answers: list(answer(200, body), noHost)}}
@@ -35,8 +35,8 @@ func TestCacheSatisfiesAPinOfBytes(t *testing.T) {
 	}
 }
 
-// A pin of the set with the network down: that is what is wrong, and then that
-// what would stand in is not what is pinned either.
+// A pin of the set without a network: the error names the network first, and
+// then the replacement that does not match the pin.
 func TestPinOfTheSetWithoutNetwork(t *testing.T) {
 	body := pemOf(t, mustFind(t, "aws-rds"), 3)
 	opt := Options{Cache: t.TempDir(), Transport: &server{answers: list(answer(200, body), noHost, answer(200, body), noHost)}}
@@ -57,7 +57,7 @@ func TestPinOfTheSetWithoutNetwork(t *testing.T) {
 	says(t, load(Options{Offline: true}, "aws-rds@set:"+zeros), ErrRefused, "the snapshot in this program does not match its pin")
 }
 
-// says checks an error: its kind, its words in this order, and that it has a
+// says checks an error: its kind, its text in this order, and the presence of a
 // hint.
 func says(t *testing.T, err, kind error, words ...string) {
 	t.Helper()
@@ -75,7 +75,7 @@ func says(t *testing.T, err, kind error, words ...string) {
 	}
 }
 
-// A pin in an argument holds for what stands in for a locked source too.
+// A pin in an argument also applies to the replacement of a locked source.
 func TestPinHoldsForWhatIsLocked(t *testing.T) {
 	lock := lockOf(t, Options{Offline: true}, "aws-rds:eu-west-1")
 	load := func(pin string, answers ...func(*http.Request) (*http.Response, error)) (*Bundle, error) {
@@ -104,8 +104,8 @@ func TestPinHoldsForWhatIsLocked(t *testing.T) {
 	}
 }
 
-// What is locked and no longer published is taken from the cache, but not where
-// the argument pins a set that it is not in.
+// Locked certificates that are no longer published come from the cache, unless
+// the argument pins another set.
 func TestPinKeepsOutWhatIsKept(t *testing.T) {
 	a, b := roottest.NewCA(t, "A"), roottest.NewCA(t, "B")
 	const address = "https://example.com/ca.pem"
@@ -132,9 +132,9 @@ func pinnedEntry(t *testing.T, ca *roottest.CA) string {
 		snapshotDigest(t, ca)+`","evidence":{"date":"","confidence":"","checksum":""}}]}`)
 }
 
-// An http entry of the catalogue is downloaded, since its content is pinned;
-// other content is refused, whatever the argument pins. Nothing stands in: that
-// anyone on the way can change it is why it is pinned.
+// An http entry of the catalogue is downloaded, since its content is pinned.
+// Other content is refused, whatever the argument pins. Nothing replaces it:
+// anyone on the network path can change http, hence the pin.
 func TestPinnedHTTPEntry(t *testing.T) {
 	ca, other := roottest.NewCA(t, "Root"), roottest.NewCA(t, "Other")
 	opt := Options{Catalog: []string{pinnedEntry(t, ca)}, Cache: t.TempDir()}

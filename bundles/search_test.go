@@ -14,14 +14,14 @@ func idsOf(providers []*Provider) (ids []string) {
 	return ids
 }
 
-// Every word, anywhere, the best first: what people type finds what they look for.
+// Each word may stand anywhere, and the best result comes first.
 func TestSearchEveryWordAnywhere(t *testing.T) {
 	c, err := Catalog(t.Context(), Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for query, want := range map[string]struct {
-		first string // one of the first three
+		first string // in the first three results
 		among string
 	}{
 		"postgres ssl":            {"", "aws-rds digitalocean-db gcp-cloudsql scaleway-db azure-db supabase"},
@@ -56,7 +56,8 @@ func TestSearchEveryWordAnywhere(t *testing.T) {
 	}
 }
 
-// A server that looks like a provider's names it: by its host, else by its issuer.
+// A server that resembles a provider's names the provider: by its host, else by
+// its issuer.
 func TestR9Resembling(t *testing.T) {
 	c, err := Catalog(t.Context(), Options{})
 	if err != nil {
@@ -78,8 +79,8 @@ func TestR9Resembling(t *testing.T) {
 	}
 }
 
-// strictly says why readers that are strict, Python from 3.13 on among them, refuse
-// a CA: RFC 5280 wants these of each.
+// strictly says why strict readers, such as Python from 3.13 on, refuse a CA:
+// RFC 5280 requires these fields.
 func strictly(c *x509.Certificate) string {
 	critical := false
 	for _, e := range c.Extensions {
@@ -96,8 +97,8 @@ func strictly(c *x509.Certificate) string {
 	return ""
 }
 
-// The catalogue says of an entry that strict readers refuse some of its CAs, for
-// all whose certificates are here, and of no other.
+// The catalogue marks exactly the entries with a CA that strict readers refuse,
+// among those with certificates in this program.
 func TestR4StrictEntriesSaySo(t *testing.T) {
 	for _, p := range readCatalog(t) {
 		set, _, _ := p.Snapshot()

@@ -10,7 +10,7 @@ import (
 	"testing/synctest"
 )
 
-// What is secret in a URL is in no error and in no line of the log.
+// Secrets of a URL appear in no error and in no line of the log.
 func TestURLsStaySecret(t *testing.T) {
 	const address = "https://SECRET1:SECRET2@x.example/ca.pem?token=SECRET3#SECRET4"
 	for name, first := range map[string]func(*http.Request) (*http.Response, error){
