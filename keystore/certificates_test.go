@@ -19,8 +19,8 @@ func recorded(t testing.TB, name string) []byte {
 	return data
 }
 
-// Every certificate of a store is found, marked as trusted or not, and no store
-// with a key gives any.
+// Every certificate of a store is found, marked as trusted or not. A store with
+// a key gives none.
 func TestCertificates(t *testing.T) {
 	for name, want := range map[string]struct {
 		passwords []string
@@ -48,7 +48,7 @@ func TestCertificates(t *testing.T) {
 	}
 }
 
-// Without the password a store is refused; a key in it is named all the same.
+// Without the password a store is refused. A key in it is still named.
 func TestCertificatesWithoutThePassword(t *testing.T) {
 	for name, want := range map[string]error{
 		"nokeys-legacy-secret.p12": keystore.ErrPassword, "secret.jks": keystore.ErrPassword,

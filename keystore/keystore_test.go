@@ -28,7 +28,7 @@ func cert(t testing.TB, name string) *certs.Certificate {
 	return c
 }
 
-// foreign is a store that a library made, in each format that Java reads.
+// foreign is a store from a library, in each format that Java reads.
 func foreign(t testing.TB, c *certs.Certificate) map[string][]byte {
 	t.Helper()
 	files := map[string][]byte{"JKS": jksOf(t, c)}
@@ -140,7 +140,7 @@ func TestAddAndRemove(t *testing.T) {
 			s := open(t, data)
 			add(t, s, "Ours", ours)
 			edited := encode(t, s)
-			if name != "legacy RC2" { // whose addition stands beside, where this library does not look
+			if name != "legacy RC2" { // its new entries are in another safe, which this library does not read
 				if got := read(t, name, edited); !slices.Equal(got, want) {
 					t.Errorf("a library finds %d certificates, want both", len(got))
 				}
@@ -191,8 +191,8 @@ func TestAliasIsTakenOnce(t *testing.T) {
 	}
 }
 
-// What is made anew is read by libraries, with the password or without, and is
-// the same each time.
+// Libraries read a new store, with or without the password. It has the same
+// bytes each time.
 func TestNewStores(t *testing.T) {
 	ours, more := cert(t, "Ours"), cert(t, "More")
 	for name, fresh := range map[string]func() keystore.Store{
@@ -326,8 +326,8 @@ func Example() {
 	// Output: JKS 0
 }
 
-// Java asks for no password: that with which a file is signed does not matter, and an
-// encrypted PKCS#12 file has nothing to show.
+// Java asks for no password: the password that signs a file does not matter,
+// and an encrypted PKCS#12 file shows nothing.
 func TestWithoutPassword(t *testing.T) {
 	c := cert(t, "A")
 	for _, store := range []keystore.Store{keystore.NewJKS("secret"), keystore.NewPKCS12(""), keystore.NewPKCS12("secret")} {

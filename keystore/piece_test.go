@@ -9,13 +9,13 @@ import (
 	"github.com/certgraft/certgraft/keystore"
 )
 
-// What was cut out comes back where it was, byte for byte, whichever of the entries
-// went, and behind what was added meanwhile where that stood behind it.
+// A cut entry returns to its place, byte for byte, whichever entries were cut.
+// Entries that were added at the end meanwhile stay behind it.
 func TestRestoreUndoesCut(t *testing.T) {
 	theirs, a, b, later := cert(t, "Theirs"), cert(t, "A"), cert(t, "B"), cert(t, "Later")
 	for name, data := range foreign(t, theirs) {
 		if name == "legacy RC2" {
-			continue // a part that is not written
+			continue // this part is not written
 		}
 		whole := open(t, data)
 		add(t, whole, "a", a)
@@ -49,7 +49,7 @@ func TestRestoreUndoesCut(t *testing.T) {
 				t.Errorf("%s: %s is put back twice: %v", name, gone, err)
 			}
 			if strings.HasPrefix(gone, "theirs a b") {
-				continue // nothing is left to tell where the others belong
+				continue // nothing tells the places of the others
 			}
 			s = open(t, without)
 			add(t, s, "later", later)

@@ -10,7 +10,7 @@ import (
 	der "golang.org/x/crypto/cryptobyte/asn1"
 )
 
-// Whatever the cipher, a file cannot keep others busy with its key derivation.
+// With any cipher, the key derivation of a file cannot take unbounded time.
 func TestEndlessDerivation(t *testing.T) {
 	for name, last := range map[string]int{"3DES": 3, "RC2 of 128 bits": 5, "RC2 of 40 bits": 6} {
 		var b cryptobyte.Builder
@@ -43,15 +43,15 @@ func TestEndlessDerivation(t *testing.T) {
 	}
 }
 
-// encrypted returns safes of which one is encrypted, with nobody's key.
+// encrypted returns safes, one of which is encrypted with an unknown key.
 func encrypted(algorithm []byte) []byte {
 	var b cryptobyte.Builder
 	b.AddASN1(der.SEQUENCE, func(b *cryptobyte.Builder) { addEncrypted(b, algorithm, make([]byte, 16)) })
 	return b.BytesOrPanic()
 }
 
-// Nor can many parts, each with as many iterations as one may have: what is too
-// much is refused before it is derived.
+// Many parts, each with the allowed iterations, are bounded too: too many are
+// refused before the derivation.
 func TestManyDerivations(t *testing.T) {
 	few, most := tripleDES(1000), tripleDES(longestDerivation)
 	c := &protection{algorithm: few, most: 1000}
@@ -69,7 +69,7 @@ func TestManyDerivations(t *testing.T) {
 	parts = cryptobyte.Builder{}
 	parts.AddBytes(whole)
 	addEncrypted(&parts, most, make([]byte, 16))
-	if _, err := Open(storeOf(t, parts.BytesOrPanic()), DefaultPassword); !errors.Is(err, ErrUnsupported) { // derived, it says that the password is wrong
+	if _, err := Open(storeOf(t, parts.BytesOrPanic()), DefaultPassword); !errors.Is(err, ErrUnsupported) { // after a derivation it would be a wrong password
 		t.Error(err)
 	}
 }
