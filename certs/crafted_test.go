@@ -13,9 +13,9 @@ import (
 	"github.com/certgraft/certgraft/internal/roottest"
 )
 
-// crafted are certificates made to exhaust whoever reads them, and whether they
-// are taken: those are not that OpenSSL 3.0 or GnuTLS 3.7 refuses, and with it
-// the bundle.
+// crafted are certificates that try to exhaust a reader, and whether they are
+// accepted. Those are refused that OpenSSL 3.0 or GnuTLS 3.7 refuses, with the
+// whole bundle.
 var crafted = map[string]struct {
 	option func(*x509.Certificate)
 	taken  bool
@@ -65,8 +65,8 @@ func numbers(n int) asn1.ObjectIdentifier {
 	return out
 }
 
-// Whatever a certificate holds, all that is asked of it takes memory in
-// proportion to its size.
+// All methods of a certificate use memory in proportion to its size, whatever
+// it contains.
 func TestCraftedCertificates(t *testing.T) {
 	for name, c := range crafted {
 		t.Run(name, func(t *testing.T) {

@@ -6,7 +6,7 @@ import (
 	"github.com/certgraft/certgraft/certs"
 )
 
-// example is Amazon Root CA 3, as golang.org/x/crypto/x509roots has it.
+// example is Amazon Root CA 3 from golang.org/x/crypto/x509roots.
 const example = `-----BEGIN CERTIFICATE-----
 MIIBtjCCAVugAwIBAgITBmyf1XSXNmY/Owua2eiedgPySjAKBggqhkjOPQQDAjA5
 MQswCQYDVQQGEwJVUzEPMA0GA1UEChMGQW1hem9uMRkwFwYDVQQDExBBbWF6b24g

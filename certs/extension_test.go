@@ -8,7 +8,7 @@ import (
 	"github.com/certgraft/certgraft/internal/roottest"
 )
 
-// What crypto/x509 reads of a certificate is what is read here.
+// This package reads the same extensions as crypto/x509.
 func TestFieldsAreThoseOfX509(t *testing.T) {
 	ca := roottest.NewCA(t, "Root")
 	for _, der := range [][]byte{ca.DER, ca.Issue(t, "a.example", "10.0.0.1").Certificate[0]} {

@@ -14,8 +14,8 @@ import (
 	"github.com/certgraft/certgraft/internal/roottest"
 )
 
-// accounted returns what Parse said: how many certificates and findings there
-// are, and whether it refused the input.
+// accounted returns the result of Parse: the number of certificates and of
+// findings, and whether it refused the input.
 func accounted(t *testing.T, data []byte) (said int, refused bool) {
 	t.Helper()
 	for c, err := range certs.Parse(data) {
@@ -36,7 +36,7 @@ func accounted(t *testing.T, data []byte) (said int, refused bool) {
 	return said, refused
 }
 
-// Each BEGIN is accounted for, in whatever order whatever stands.
+// Each BEGIN gives a certificate or a finding, in any order of blocks and text.
 func TestParseAccountsForEachBegin(t *testing.T) {
 	var parts []string
 	for _, x := range items(t) {
@@ -88,8 +88,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// isPlainText reports whether data is for certain not read as something else
-// than PEM.
+// isPlainText reports whether data is certainly read as PEM only.
 func isPlainText(data []byte) bool {
 	return bytes.HasPrefix(data, []byte("-----BEGIN ")) && bytes.IndexByte(data, 0) < 0
 }
@@ -109,8 +108,7 @@ func FuzzPKCS7(f *testing.F) {
 	})
 }
 
-// A certificate that is taken can be asked everything and is read again as it is
-// written.
+// All methods of an accepted certificate work, and its PEM is read again.
 func FuzzParseCertificate(f *testing.F) {
 	for _, x := range edits {
 		if der := x.apply(f); len(der) < 4096 {

@@ -37,7 +37,7 @@ type attr struct {
 
 const cn, org = "\x55\x04\x03", "\x55\x04\x0a"
 
-// names are those on which implementations of the hash differ.
+// names are names whose hashes differ between implementations.
 var names = map[string][]rdn{
 	"plain":              {{{cn, 19, "Example Root"}}},
 	"white space":        {{{cn, 12, " \t Foo   BAR \n baz  "}}},
@@ -87,7 +87,7 @@ func encode(name []rdn) []byte {
 }
 
 // withSubject returns a certificate with another subject and issuer. Its
-// signature does not fit, which nobody here looks at.
+// signature is invalid, which these tests ignore.
 func withSubject(t testing.TB, subject []byte) []byte {
 	t.Helper()
 	ca := roottest.NewCA(t, "x")
@@ -110,7 +110,7 @@ func rebuild(t testing.TB, der, old, subject []byte) []byte {
 	return b.BytesOrPanic()
 }
 
-// The hashes are those that openssl printed for the same certificates.
+// The hashes equal those of openssl for the same certificates.
 func TestSubjectHashRecorded(t *testing.T) {
 	if *update {
 		record(t)
@@ -146,7 +146,7 @@ func TestSubjectHashRecorded(t *testing.T) {
 	}
 }
 
-// record asks openssl.
+// record gets the hashes from openssl.
 func record(t *testing.T) {
 	t.Helper()
 	var out strings.Builder
@@ -173,8 +173,8 @@ func openssl(t *testing.T, der []byte) []string {
 	return strings.Fields(string(out))
 }
 
-// Every root of the system's package hashes as openssl says, which links all of
-// them by both hashes at once.
+// Every root of the system's package has the hashes of openssl, which makes
+// both hash links of each in one run.
 func TestSubjectHashAgainstOpenSSL(t *testing.T) {
 	files, _ := filepath.Glob("/usr/share/ca-certificates/mozilla/*.crt")
 	if _, err := exec.LookPath("openssl"); err != nil || len(files) == 0 {
@@ -213,7 +213,7 @@ func TestSubjectHashAgainstOpenSSL(t *testing.T) {
 	}
 }
 
-// The hash is kept, so each round has a certificate of its own.
+// The hash is cached, so each round needs a new certificate.
 func BenchmarkSubjectHash(b *testing.B) {
 	der := withSubject(b, encode(names["capital umlaut"]))
 	for b.Loop() {

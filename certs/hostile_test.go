@@ -12,8 +12,8 @@ import (
 	"github.com/certgraft/certgraft/internal/roottest"
 )
 
-// Input made to take long takes no longer than its size warrants: were one of
-// the loops quadratic, a few megabytes would take minutes.
+// Hostile input takes time in proportion to its size. If a loop were quadratic,
+// a few megabytes would take minutes.
 func TestParseIsLinear(t *testing.T) {
 	size := 1 << 20
 	if testing.Short() {
@@ -56,7 +56,7 @@ func TestParseIsLinear(t *testing.T) {
 	}
 }
 
-// nested returns sequences in sequences, each like the first of PKCS#7.
+// nested returns nested sequences, each like the first of PKCS#7.
 func nested(depth int) string {
 	der := []byte("\x30\x00")
 	for range depth {
@@ -83,7 +83,7 @@ func TestParseManyCertificates(t *testing.T) {
 	}
 }
 
-// An archive that unpacks to far more than it is, or to archives that do, is
+// An archive that unpacks to far more than its size, or to such archives, is
 // read up to a bound.
 func TestParseZIPBomb(t *testing.T) {
 	ca := roottest.NewCA(t, "Root")
@@ -114,7 +114,7 @@ func TestParseZIPBomb(t *testing.T) {
 	}
 }
 
-// compressed returns an archive of one file of so many zeros.
+// compressed returns an archive of one file with that many zeros.
 func compressed(t testing.TB, size int) string {
 	t.Helper()
 	return zipped(t, map[string]string{"a": strings.Repeat("\x00", size)})

@@ -13,7 +13,7 @@ import (
 	"github.com/certgraft/certgraft/certs"
 )
 
-// issued makes a certificate with those common names of subject and issuer.
+// issued makes a certificate with these common names of subject and issuer.
 func issued(t *testing.T, subject, issuer string) *certs.Certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

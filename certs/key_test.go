@@ -21,7 +21,7 @@ import (
 	"github.com/certgraft/certgraft/internal/roottest"
 )
 
-// keys returns private keys in each form of DER that there is.
+// keys returns private keys in each DER format.
 func keys(t testing.TB) map[string][]byte {
 	t.Helper()
 	must := func(der []byte, err error) []byte {
@@ -55,7 +55,7 @@ func keys(t testing.TB) map[string][]byte {
 	}
 }
 
-// A private key refuses the whole input, wherever it is and in whatever form.
+// A private key refuses the whole input, at any place and in any format.
 func TestParseRefusesPrivateKeys(t *testing.T) {
 	ca := roottest.NewCA(t, "Root")
 	a, encode := ca.PEM(), base64.StdEncoding.EncodeToString
@@ -96,7 +96,7 @@ func TestParseRefusesPrivateKeys(t *testing.T) {
 			"PuTTY":                    a + "PuTTY-User-Key-File-2: ssh-rsa\n",
 		} {
 			if form == "OpenSSH" && (strings.Contains(name, "DER") || strings.Contains(name, "certificate") || strings.Contains(name, "block")) {
-				continue // it is no DER
+				continue // not DER
 			}
 			if want := form != "OpenSSH" || !strings.HasPrefix(name, "JSON,"); want {
 				refuses(t, form+", "+name, data, der)
@@ -132,7 +132,7 @@ func refuses(t *testing.T, name, data string, key []byte) {
 	}
 }
 
-// What merely looks like a key is none.
+// Content that only resembles a key is not one.
 func TestParseTakesNoKeyForOne(t *testing.T) {
 	a := roottest.NewCA(t, "Root").PEM()
 	public, err := x509.MarshalPKIXPublicKey(roottest.NewCA(t, "x").Cert.PublicKey)

@@ -20,7 +20,7 @@ func TestMozillaRoots(t *testing.T) {
 	}
 }
 
-// The date is that of the module that the roots come from.
+// The date equals that of the module with the roots.
 func TestMozillaDate(t *testing.T) {
 	data, err := os.ReadFile("../go.mod")
 	if err != nil {

@@ -24,8 +24,8 @@ func namesIn(t *testing.T, text string) string {
 	return strings.Join(names, " ")
 }
 
-// The CAs of Kubernetes are read as people have them: in base64 in a Secret and a
-// kubeconfig file, in blocks of text, in YAML as in JSON.
+// CAs in Kubernetes objects are read in all common forms: base64 in a Secret
+// and a kubeconfig file, blocks of text, YAML and JSON.
 func TestS7KubernetesYAML(t *testing.T) {
 	a, b, client := roottest.NewCA(t, "A"), roottest.NewCA(t, "B"), roottest.NewCA(t, "client", roottest.Leaf)
 	base := func(pem string) string { return base64.StdEncoding.EncodeToString([]byte(pem)) }
@@ -52,8 +52,8 @@ func TestS7KubernetesYAML(t *testing.T) {
 	}
 }
 
-// A private key refuses all, and the command that takes the CA alone out names
-// the field that has it.
+// A private key refuses the whole input. The command that extracts only the CA
+// names the field with the CA.
 func TestS7KubernetesKeys(t *testing.T) {
 	ca := roottest.NewCA(t, "A")
 	base := func(pem string) string { return base64.StdEncoding.EncodeToString([]byte(pem)) }

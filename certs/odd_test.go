@@ -10,17 +10,18 @@ import (
 	"github.com/certgraft/certgraft/certs"
 )
 
-// outcome is what is made of a file: how many certificates are taken, how many
-// of them Go's own reader refuses, and what is said: findings, in order, and the
-// error if they do not tell it; "" if nothing.
+// outcome is the result for a file: the number of accepted certificates, the
+// number that Go's own reader refuses, and the messages. The messages are
+// findings in order, and the error unless a finding has it; "" for none.
 type outcome struct {
 	taken, quirks int
 	said          string
 }
 
-// odd has a row for each file of the collections of odd and of poisonous files.
-// What no strict reader passes is skipped, since it would cost the others their
-// bundle; what OpenSSL takes and Go does not is kept.
+// odd has a row for each file in the collections of odd and poisonous files. A
+// certificate that a strict reader refuses is skipped, since it would cost the
+// strict reader its bundle. A certificate that OpenSSL accepts and Go does not
+// is kept.
 var odd = map[string]outcome{
 	"oddities/gnutls-bmpstring.pem":                         {1, 0, ""},
 	"oddities/gnutls-cert-ecc256-full.pem":                  {1, 0, ""},
@@ -227,7 +228,7 @@ func (want outcome) check(t *testing.T, data []byte) {
 	}
 }
 
-// summary joins what is said of a file, repetitions counted.
+// summary joins the messages about a file and counts repetitions.
 func summary(findings []*certs.Finding, err error) string {
 	var said []string
 	for i := 0; i < len(findings); {

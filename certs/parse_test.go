@@ -51,7 +51,7 @@ func zipped(t testing.TB, files map[string]string) string {
 	return buf.String()
 }
 
-// Each other shape in which certificates arrive: what is taken, and what is said.
+// The other formats of certificates: accepted certificates and messages.
 func TestParse(t *testing.T) {
 	ca, other := roottest.NewCA(t, "First Root"), roottest.NewCA(t, "Second Root")
 	a, b := ca.PEM(), other.PEM()
@@ -133,14 +133,14 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// damageZIP changes a byte of the first file's contents.
+// damageZIP changes a byte in the content of the first file.
 func damageZIP(archive string) string {
 	b := []byte(archive)
 	b[60] ^= 0xff
 	return string(b)
 }
 
-// encryptZIP sets the flag of encryption for the first file.
+// encryptZIP marks the first file as encrypted.
 func encryptZIP(archive string) string {
 	b := []byte(archive)
 	b[strings.Index(archive, "PK\x01\x02")+8] |= 1
@@ -164,7 +164,7 @@ func checkFindings(t *testing.T, findings []*certs.Finding, want string) {
 	}
 }
 
-// What is no certificate at all is named for what it is.
+// Content without a certificate is named by its kind.
 func TestParseNamesTheRest(t *testing.T) {
 	for _, test := range []struct{ data, want string }{
 		{"", "empty"},
@@ -198,7 +198,7 @@ func TestParseNamesTheRest(t *testing.T) {
 	}
 }
 
-// A caller that stops gets no more.
+// A caller that stops gets nothing more.
 func TestParseStops(t *testing.T) {
 	a := roottest.NewCA(t, "A").PEM()
 	for name, data := range map[string]string{

@@ -16,17 +16,17 @@ func wrap(label string, der []byte) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: label, Bytes: der}))
 }
 
-// item is what stands between two good certificates in a file.
+// item is a text between two good certificates in a file.
 type item struct {
 	name, data string
-	taken      int    // certificates of it
+	taken      int    // certificates in it that are accepted
 	want       string // findings, each "verdict: part of the reason", joined by "; "; "" for none
 }
 
-// items returns the shapes in which blocks of PEM arrive.
+// items returns PEM blocks in all forms that users have.
 func items(t *testing.T) []item {
 	ca := roottest.NewCA(t, "Item")
-	for len(ca.DER)%3 == 0 { // its base64 ends in padding
+	for len(ca.DER)%3 == 0 { // its base64 must end in padding
 		ca = roottest.NewCA(t, "Item")
 	}
 	a, der := ca.PEM(), ca.DER
@@ -128,7 +128,7 @@ func items(t *testing.T) []item {
 	}
 }
 
-// strayBits sets a bit behind the end in the last line of base64.
+// strayBits sets an unused bit in the last line of base64.
 func strayBits(line string) string {
 	i := strings.IndexByte(line, '=')
 	if i < 0 {
@@ -137,7 +137,7 @@ func strayBits(line string) string {
 	return line[:i-1] + string(line[i-1]+1) + line[i:]
 }
 
-// trusted returns a TRUSTED CERTIFICATE with those settings.
+// trusted returns a TRUSTED CERTIFICATE with these settings.
 func trusted(der []byte, settings string) string {
 	return wrap("TRUSTED CERTIFICATE", append(bytes.Clone(der), tlv(0x30, []byte(settings))...))
 }
@@ -162,7 +162,7 @@ func TestParsePEM(t *testing.T) {
 	}
 }
 
-// Where nothing is said, OpenSSL reads what is taken.
+// OpenSSL reads each certificate that is accepted without a finding.
 func TestParsePEMAgainstOpenSSL(t *testing.T) {
 	if _, err := exec.LookPath("openssl"); err != nil {
 		t.Skip("openssl is not installed")
@@ -181,7 +181,7 @@ func TestParsePEMAgainstOpenSSL(t *testing.T) {
 	}
 }
 
-// A finding tells where its block is, in whatever way the lines end.
+// A finding has the right line of its block, with any kind of line end.
 func TestFindingPlace(t *testing.T) {
 	a := roottest.NewCA(t, "A").PEM()
 	bad := "-----BEGIN CERTIFICATE-----\n@\n-----END CERTIFICATE-----\n"
@@ -198,7 +198,7 @@ func TestFindingPlace(t *testing.T) {
 	}
 }
 
-// In a part of the input that has a name, the place in it is words.
+// In a named part of the input, the place is part of the text.
 func TestFindingPlaceInArchive(t *testing.T) {
 	_, findings, _ := certs.ParseAll([]byte(zipped(t, map[string]string{"a.pem": "\n\n-----BEGIN \n"})))
 	if len(findings) != 1 || findings[0].Line != 0 || findings[0].Block != 0 || findings[0].Error() != "a.pem: line 3: damaged BEGIN line" {

@@ -30,8 +30,7 @@ func indefinite(tag byte, contents ...[]byte) []byte {
 	return append(append([]byte{tag, 0x80}, bytes.Join(contents, nil)...), 0, 0)
 }
 
-// signedData returns PKCS#7 of certificates, in which each element is encoded
-// by wrap.
+// signedData returns PKCS#7 of certificates. wrap encodes each element.
 func signedData(wrap func(byte, ...[]byte) []byte, ders ...[]byte) []byte {
 	oid := func(last byte) []byte { return tlv(6, []byte{0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, last}) }
 	list := wrap(0xa0, ders...)
@@ -68,12 +67,12 @@ func TestParsePKCS7(t *testing.T) {
 	}
 }
 
-// One bad certificate of PKCS#7 does not cost the others.
+// A bad certificate in PKCS#7 does not affect the others.
 func TestParsePKCS7WithBadCertificate(t *testing.T) {
 	a, b := roottest.NewCA(t, "A"), roottest.NewCA(t, "B")
 	bad := bytes.Clone(a.DER)
 	bad[len(bad)/2+1] ^= 0x20
-	bad[4] = 0x80 // no BER either
+	bad[4] = 0x80 // not BER either
 	for name, wrap := range map[string]func(byte, ...[]byte) []byte{"DER": tlv, "BER": indefinite} {
 		taken, findings, err := certs.ParseAll(signedData(wrap, a.DER, bad, b.DER))
 		if err != nil || len(taken) != 2 || !bytes.Equal(taken[1].Raw, b.DER) {
@@ -85,11 +84,11 @@ func TestParsePKCS7WithBadCertificate(t *testing.T) {
 	}
 }
 
-// Certificates of BER stay as they are to the byte, and are judged as such.
+// Certificates in BER keep their bytes and are judged as usual.
 func TestParsePKCS7KeepsBytes(t *testing.T) {
 	a := roottest.NewCA(t, "A")
 	odd, _ := takeApart(bytes.Clone(a.DER))
-	odd.at(serial...).set(2, "\x01\x80") // which looks like an indefinite length
+	odd.at(serial...).set(2, "\x01\x80") // it looks like an indefinite length
 	odd.at(0).long = true
 	taken, findings, _ := certs.ParseAll(signedData(indefinite, odd.encode()))
 	if len(taken) != 0 || len(findings) != 1 {
@@ -116,7 +115,7 @@ func TestParsePKCS7Damaged(t *testing.T) {
 	whole := signedData(indefinite, a.DER)
 	for n := range len(whole) {
 		for range certs.Parse(whole[:n]) {
-			// neither a panic nor an endless loop
+			// no panic, no endless loop
 		}
 	}
 	if taken, _, err := certs.ParseAll(whole[:len(whole)-8]); err == nil {

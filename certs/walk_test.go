@@ -14,16 +14,16 @@ import (
 	"github.com/certgraft/certgraft/internal/roottest"
 )
 
-// element is DER taken apart, so that a test can change one part of a
-// certificate and the lengths around it follow.
+// element is parsed DER. A test can change one part of a certificate, and the
+// lengths around it follow.
 type element struct {
 	tag   byte
 	data  []byte
-	parts []*element // nil for a primitive one
-	long  bool       // written with a longer length than it needs
+	parts []*element // nil for a primitive element
+	long  bool       // its length has a redundant byte
 }
 
-// takeApart reads the first element of DER that is a certificate's.
+// takeApart parses the first DER element, as far as a certificate goes.
 func takeApart(der []byte) (e *element, rest []byte) {
 	length, header := int(der[1]), 2
 	if length >= 0x80 {
@@ -58,7 +58,7 @@ func (e *element) encode() []byte {
 	return tlv(e.tag, body)
 }
 
-// at returns the part of a part.
+// at returns a nested part.
 func (e *element) at(path ...int) *element {
 	for _, i := range path {
 		e = e.parts[i]
@@ -66,10 +66,10 @@ func (e *element) at(path ...int) *element {
 	return e
 }
 
-// set makes an element primitive, with those contents.
+// set makes an element primitive, with this content.
 func (e *element) set(tag byte, data string) { *e = element{tag: tag, data: []byte(data)} }
 
-// Where the parts of a certificate of version 3 are.
+// Places of the parts in a certificate of version 3.
 var (
 	version    = []int{0, 0, 0}
 	serial     = []int{0, 1}
@@ -96,13 +96,13 @@ func setAt(path []int, tag byte, data string) func(*element) {
 	return func(e *element) { e.at(path...).set(tag, data) }
 }
 
-// edit is a change to a good certificate. What it does to a bundle was measured
+// edit is a change to a good certificate. Its effect on a bundle was measured
 // with OpenSSL 3.0 and GnuTLS 3.7.
 type edit struct {
 	name   string
 	change func(*element)
 	want   string // part of the error; "" if it is taken
-	quirk  bool   // taken, but crypto/x509 refuses it
+	quirk  bool   // accepted, but crypto/x509 refuses it
 }
 
 var edits = []edit{
@@ -247,8 +247,8 @@ func TestParseCertificate(t *testing.T) {
 	}
 }
 
-// What is taken spoils no bundle: OpenSSL and GnuTLS read all of it, certificates
-// changed at random among them.
+// Accepted certificates spoil no bundle: OpenSSL and GnuTLS read all of them,
+// also after random changes.
 func TestTakenSpoilsNoBundle(t *testing.T) {
 	var bundle []byte
 	taken := 0
@@ -285,8 +285,8 @@ func TestTakenSpoilsNoBundle(t *testing.T) {
 	}
 }
 
-// readByOthers fails the test if a strict reader that is installed does not read
-// the bundle.
+// readByOthers fails the test if an installed strict reader does not read the
+// bundle.
 func readByOthers(t *testing.T, bundle []byte) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "bundle.pem")
@@ -307,7 +307,7 @@ func readByOthers(t *testing.T, bundle []byte) {
 	}
 }
 
-// mutate changes one part at random.
+// mutate changes a random part.
 func (e *element) mutate(r *rand.Rand) {
 	for len(e.parts) > 0 && r.IntN(6) > 0 {
 		e = e.parts[r.IntN(len(e.parts))]
@@ -334,7 +334,7 @@ func (e *element) mutate(r *rand.Rand) {
 	}
 }
 
-// What is refused because of OpenSSL, OpenSSL refuses.
+// OpenSSL refuses each certificate that is refused because of OpenSSL.
 func TestRefusedByOpenSSL(t *testing.T) {
 	if _, err := exec.LookPath("openssl"); err != nil {
 		t.Skip("openssl is not installed")
