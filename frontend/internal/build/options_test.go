@@ -30,7 +30,7 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-// engine is an engine that has options.
+// engine is an engine with options.
 type engine struct {
 	client.Client
 	opts map[string]string
@@ -38,8 +38,8 @@ type engine struct {
 
 func (e engine) BuildOpts() client.BuildOpts { return client.BuildOpts{Opts: e.opts} }
 
-// TestUnforwarded: a syntax line of the Dockerfile does not lead past this
-// frontend; the engine's options stay as they are.
+// TestUnforwarded: a syntax line in the Dockerfile does not start another
+// frontend. The engine's options stay unchanged.
 func TestUnforwarded(t *testing.T) {
 	opts := map[string]string{"source": "own"}
 	if got := (unforwarded{engine{opts: opts}}).BuildOpts().Opts["cmdline"]; got != "own" {

@@ -12,7 +12,7 @@ import (
 	caps "github.com/moby/buildkit/util/apicaps/pb"
 )
 
-// lacking is an engine that cannot do one thing.
+// lacking is an engine that lacks one capability.
 type lacking struct {
 	client.Client
 	capability apicaps.CapID
@@ -32,8 +32,8 @@ func (e lacking) without(all []*caps.APICap) (rest []*caps.APICap) {
 	return rest
 }
 
-// TestEngineLacks: an engine that cannot do what the frontend needs is named, and
-// one that can where the build is to go.
+// TestEngineLacks: if the engine cannot do what the frontend needs, the error
+// names an engine that can.
 func TestEngineLacks(t *testing.T) {
 	for name, c := range map[string]struct {
 		engine lacking

@@ -12,8 +12,8 @@ import (
 	"github.com/certgraft/certgraft/frontend/internal/graph"
 )
 
-// definition is a build of two steps, one with a place in a Dockerfile, and a copy
-// out of a third.
+// definition is a build of two steps, one with a source location, and a copy
+// from a third step.
 func definition(t *testing.T) *pb.Definition {
 	t.Helper()
 	source := llb.NewSourceMap(nil, "Dockerfile", "Dockerfile", []byte("FROM base\nRUN one\nRUN two\n"))
@@ -48,7 +48,7 @@ func encode(t *testing.T, g *graph.Graph) *pb.Definition {
 	return def
 }
 
-// TestUntouched: what nobody edits has the same bytes, names and places.
+// TestUntouched: unedited operations keep their bytes, names and locations.
 func TestUntouched(t *testing.T) {
 	def := definition(t)
 	got := encode(t, decode(t, def))
@@ -57,8 +57,9 @@ func TestUntouched(t *testing.T) {
 	}
 }
 
-// TestEditRenames: an edit of one step renames it and what needs it, no other
-// operation; every name is there before it is used, with its metadata and place.
+// TestEditRenames: an edit of one step renames it and the operations that
+// depend on it, no others. Every name is defined before its use, and keeps its
+// metadata and location.
 func TestEditRenames(t *testing.T) {
 	def := definition(t)
 	g := decode(t, def)
@@ -102,7 +103,7 @@ func TestEditRenames(t *testing.T) {
 	}
 }
 
-// TestDamaged: a graph that nothing can be made of is an error.
+// TestDamaged: a damaged graph is an error.
 func TestDamaged(t *testing.T) {
 	if _, err := graph.Decode(&pb.Definition{}); err == nil || !strings.Contains(err.Error(), "empty") {
 		t.Errorf("an empty definition: %v", err)

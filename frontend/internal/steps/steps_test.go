@@ -34,7 +34,7 @@ func settings(t *testing.T) steps.Settings {
 	return steps.Settings{Own: marshalled(t, llb.Image(strings.TrimPrefix(own, "docker-image://"))), At: steps.InRoot}
 }
 
-// built is an encoded graph, by what its operations are.
+// built is an encoded graph, with its operations by kind.
 type built struct {
 	ops   map[string]*pb.Op
 	metas map[string]*pb.OpMetadata
@@ -58,7 +58,7 @@ func encoded(t *testing.T, g *graph.Graph) built {
 	return b
 }
 
-// step returns the step whose last argument is this.
+// step returns the step with this last argument.
 func (b built) step(t *testing.T, last string) (*pb.Op, *pb.OpMetadata) {
 	t.Helper()
 	for name, op := range b.ops {
@@ -145,7 +145,7 @@ func TestSettings(t *testing.T) {
 	}
 }
 
-// TestOnce: a context that another build has made with certgraft is left as it is.
+// TestOnce: a context from another build with certgraft stays unchanged.
 func TestOnce(t *testing.T) {
 	s := settings(t)
 	g := marshalled(t, llb.Image("docker.io/library/base:1").Run(llb.Args([]string{"c"})).Root())
@@ -166,8 +166,8 @@ func TestOnce(t *testing.T) {
 	}
 }
 
-// TestPlatforms: each step has the program of its own platform; a step for
-// Windows is left as it is, and counted.
+// TestPlatforms: each step has the program of its own platform. A step for
+// Windows stays unchanged and is counted.
 func TestPlatforms(t *testing.T) {
 	windows := llb.Platform((&pb.Platform{OS: "windows", Architecture: "amd64"}).Spec())
 	arm := llb.Image("docker.io/library/base:1", llb.LinuxArm64).Run(llb.Args([]string{"arm"})).Root()
