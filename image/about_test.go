@@ -12,8 +12,8 @@ import (
 	"github.com/certgraft/certgraft/internal/roottest"
 )
 
-// A registry that does not list referrers may have them under a tag, as the
-// specification says; one that gives no answer is not waited for.
+// A registry without the referrers API may have referrers under a tag, as the
+// specification says. A registry that does not answer is not waited for.
 func TestI12ReferrersByTag(t *testing.T) {
 	r, text := seeded(t)
 	l, _ := patient()
@@ -48,8 +48,8 @@ func TestI12ReferrersByTag(t *testing.T) {
 	}
 }
 
-// A list of referrers comes in pages, each of which names the next. One that leads
-// elsewhere, or to itself, is the last.
+// A list of referrers comes in pages, each with the address of the next. An
+// address on another server, or of the same page, ends the list.
 func TestI12ReferrersInPages(t *testing.T) {
 	r, text := seeded(t)
 	l, _ := patient()

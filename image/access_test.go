@@ -13,13 +13,13 @@ import (
 	"github.com/certgraft/certgraft/internal/roottest"
 )
 
-// writes reports whether a request is one of a push, and no question.
+// writes reports whether a request writes, as pushes do.
 func writes(req *http.Request) bool {
 	return req.Method != http.MethodGet && req.Method != http.MethodHead
 }
 
-// An account that may push and not pull pushes: what only saves work is done
-// without.
+// An account that may push but not pull can push: queries that only save work
+// are skipped.
 func TestI4PushOnlyAccount(t *testing.T) {
 	for _, code := range []int{http.StatusUnauthorized, http.StatusForbidden} {
 		_, text := seeded(t)
@@ -44,8 +44,8 @@ func TestI4PushOnlyAccount(t *testing.T) {
 	}
 }
 
-// tokenServer has r ask for tokens, each of which is its scopes. It grants those
-// of grant, or refuses with a status.
+// tokenServer makes r ask for tokens, whose text is their scopes. It grants the
+// scopes of grant, or refuses with a status.
 func tokenServer(r *roottest.Registry, grant func(scopes []string) ([]string, int)) {
 	r.Fault(func(w http.ResponseWriter, req *http.Request) bool {
 		if req.URL.Path == "/token" {
@@ -80,7 +80,8 @@ func tokenServer(r *roottest.Registry, grant func(scopes []string) ([]string, in
 	})
 }
 
-// A token server that has one scope of two is asked for the destination's alone.
+// If the token server refuses one scope of two, only the destination's scope is
+// asked for.
 func TestI7TokenForOneScope(t *testing.T) {
 	for what, grant := range map[string]func([]string) ([]string, int){
 		"refuses two": func(scopes []string) ([]string, int) {
@@ -113,7 +114,7 @@ func TestI7TokenForOneScope(t *testing.T) {
 	}
 }
 
-// A mount that fails on the registry's side is not asked for again.
+// A mount that fails in the registry is not tried again.
 func TestI12MountIsTriedOnce(t *testing.T) {
 	r, text := seeded(t)
 	l, waited := patient()
@@ -134,7 +135,7 @@ func TestI12MountIsTriedOnce(t *testing.T) {
 	}
 }
 
-// What a registry refuses has advice of its own.
+// Each kind of refusal by a registry has its own hint.
 func TestI12Hints(t *testing.T) {
 	says := func(code int, body string) func(http.ResponseWriter) {
 		return func(w http.ResponseWriter) { w.WriteHeader(code); _, _ = io.WriteString(w, body) }
@@ -162,8 +163,8 @@ func TestI12Hints(t *testing.T) {
 	}
 }
 
-// What a registry or a token server echoes of an account is not quoted, nor what
-// stands in a name.
+// Errors quote neither an account that a registry or a token server echoes, nor
+// one in a name.
 func TestG7NothingSecretIsQuoted(t *testing.T) {
 	r, text := seeded(t)
 	echo := func(w http.ResponseWriter, req *http.Request) bool {
@@ -204,7 +205,7 @@ func TestG7NothingSecretIsQuoted(t *testing.T) {
 	}
 }
 
-// The answer to a ping is not read for ever.
+// The answer to a ping is read only up to a bound.
 func TestG7PingIsBounded(t *testing.T) {
 	r, text := seeded(t)
 	l, _ := patient()

@@ -17,8 +17,7 @@ func smallImage(t *testing.T, l *image.Locations) *image.Image {
 	return get(t, l, layout.Tag(layout.Image(roottest.Image{Layers: [][]byte{roottest.Tar(t, roottest.File("etc/x", "x"))}}), "x"))
 }
 
-// An archive that a link leads to is written there, and who may read it stays as
-// it was.
+// An archive behind a link is written there, and keeps its permissions.
 func TestArchiveKeepsLinkAndMode(t *testing.T) {
 	l := &image.Locations{}
 	img, dir := smallImage(t, l), t.TempDir()
@@ -37,8 +36,8 @@ func TestArchiveKeepsLinkAndMode(t *testing.T) {
 	}
 }
 
-// A pipe with a name is written and read as a stream, and is still there: so is
-// what /dev/stdout and /dev/stdin lead to.
+// A named pipe is written and read as a stream, and stays a pipe. The same
+// holds for the targets of /dev/stdout and /dev/stdin.
 func TestArchiveInPipe(t *testing.T) {
 	l := &image.Locations{}
 	img, pipe := smallImage(t, l), filepath.Join(t.TempDir(), "pipe")

@@ -22,7 +22,7 @@ import (
 	"github.com/certgraft/certgraft/internal/roottest"
 )
 
-// tarFiles returns the files of an archive by name, and how it is compressed.
+// tarFiles returns the files of an archive by name, and its compression.
 func tarFiles(t *testing.T, file string) (files map[string]string, packed string) {
 	t.Helper()
 	data, err := os.ReadFile(file)
@@ -50,7 +50,7 @@ func tarFiles(t *testing.T, file string) (files map[string]string, packed string
 	}
 }
 
-// entriesOf returns the entries of an index.json: name, tag and digest.
+// entriesOf returns the entries of an index.json: full name, tag and digest.
 func entriesOf(t *testing.T, files map[string]string) [][3]string {
 	t.Helper()
 	var index struct {
@@ -67,7 +67,7 @@ func entriesOf(t *testing.T, files map[string]string) [][3]string {
 	return all
 }
 
-// tagsOf returns the names in a manifest.json, those of one image together.
+// tagsOf returns the names in a manifest.json, joined for each image.
 func tagsOf(t *testing.T, files map[string]string) []string {
 	t.Helper()
 	var list []struct{ RepoTags []string }
@@ -79,7 +79,8 @@ func tagsOf(t *testing.T, files map[string]string) []string {
 	return all
 }
 
-// patchInPlace patches the image at a location in its place, and returns what it is now.
+// patchInPlace patches the image at a location, and returns the new image
+// there.
 func patchInPlace(t *testing.T, text string) *image.Image {
 	t.Helper()
 	at, err := (&image.Locations{}).Parse(text)
@@ -101,8 +102,8 @@ func differentImage(t *testing.T, l *image.Locations, text string) *image.Image 
 	return get(t, l, layout.Tag(layout.Image(roottest.Image{Packed: "gzip", Layers: append(base(t), roottest.Tar(t, roottest.File("etc/x", text)))}), "x"))
 }
 
-// An archive is patched in its place: the other images, their names and the
-// compression stay, and what the old image alone needed goes.
+// Patching an archive in place keeps the other images, their names and the
+// compression. It removes the files that only the old image needed.
 func TestI3ArchiveKeepsTheOthers(t *testing.T) {
 	l := &image.Locations{}
 	for suffix, packed := range map[string]string{".tar": "", ".tar.gz": "gzip", ".tar.zst": "zstd"} {
@@ -130,7 +131,7 @@ func TestI3ArchiveKeepsTheOthers(t *testing.T) {
 			if _, stays := files["blobs/sha256/"+strings.TrimPrefix(string(two.Descriptor.Digest), "sha256:")]; stays || len(files) != len(was)+1 {
 				t.Errorf("%s has %d files, and had %d", file, len(files), len(was))
 			}
-			// What is there already is not written again.
+			// Content that the archive has is not written again.
 			before, err := os.Stat(file)
 			must(t, err)
 			put(t, l, kind+file+":two:2", now)
@@ -141,8 +142,8 @@ func TestI3ArchiveKeepsTheOthers(t *testing.T) {
 	}
 }
 
-// What docker save wrote before Docker 25 has no index: it gets none, which engines
-// would read in the place of the rest.
+// An archive from docker save before Docker 25 has no index. It gets none:
+// engines would read only the index.
 func TestI3ClassicArchiveKeepsTheOthers(t *testing.T) {
 	file := docker(t, []string{"app:1", "app:2"}, base(t)...)
 	var entries []roottest.Entry
@@ -166,7 +167,7 @@ func TestI3ClassicArchiveKeepsTheOthers(t *testing.T) {
 	if _, is := now["index.json"]; is || now["other.json"] != files["other.json"] || now["storea/layer.tar"] == "" {
 		t.Errorf("%q", now["manifest.json"])
 	}
-	blobs := 0 // what is added: two layers, which are alike, and two configs
+	blobs := 0 // added blobs: two equal layers and two configs
 	for name := range now {
 		if strings.HasPrefix(name, "blobs/") {
 			blobs++
@@ -182,7 +183,7 @@ func TestI3ClassicArchiveKeepsTheOthers(t *testing.T) {
 	}
 }
 
-// A file that a link which stays leads to stays, too: else the archive could not be
+// The target of a kept link is kept too: otherwise the archive could not be
 // unpacked.
 func TestI3LinksThatStayLeadSomewhere(t *testing.T) {
 	file := docker(t, []string{"app:1"}, base(t)...)
@@ -203,9 +204,9 @@ func TestI3LinksThatStayLeadSomewhere(t *testing.T) {
 	}
 }
 
-// Names that other tools write are found: the annotation of the specification alone,
-// with a reference in it. What is there without a name is replaced by what comes
-// without one, and keeps the names that engines know.
+// Names from other tools are found: only the annotation of the specification,
+// with a reference in it. An image without a name replaces the image without a
+// name, which keeps its names for engines.
 func TestI3NamesOfOtherTools(t *testing.T) {
 	l := &image.Locations{}
 	file := filepath.Join(t.TempDir(), "a.tar")
@@ -229,7 +230,7 @@ func TestI3NamesOfOtherTools(t *testing.T) {
 	}
 }
 
-// An archive that lacks a part of an image gets it, though it names the image.
+// An archive that names an image but lacks a part of it gets the part.
 func TestI3MissingPartsAreWritten(t *testing.T) {
 	l := &image.Locations{}
 	file := filepath.Join(t.TempDir(), "a.tar")
@@ -249,8 +250,8 @@ func TestI3MissingPartsAreWritten(t *testing.T) {
 	}
 }
 
-// An archive that someone writes meanwhile is not overwritten with what was there
-// before; another image in it may change.
+// If another process replaced the image in an archive meanwhile, the image is
+// not overwritten. Changes of other images do not matter.
 func TestI3ArchiveThatMoved(t *testing.T) {
 	l := &image.Locations{}
 	file := filepath.Join(t.TempDir(), "a.tar")
@@ -268,7 +269,7 @@ func TestI3ArchiveThatMoved(t *testing.T) {
 	}
 }
 
-// A tag that stands for two images is not guessed at.
+// A tag of two different images is an error, not a guess.
 func TestI3TagOfTwoImages(t *testing.T) {
 	l := &image.Locations{}
 	dir := filepath.Join(t.TempDir(), "layout")
@@ -289,7 +290,8 @@ func TestI3TagOfTwoImages(t *testing.T) {
 	}
 }
 
-// What is no archive of images is not added to, and a damaged one is left as it is.
+// An image is not added to an archive of other content. A damaged archive stays
+// unchanged.
 func TestI3OtherFilesStay(t *testing.T) {
 	l := &image.Locations{}
 	img := smallImage(t, l)
@@ -319,7 +321,7 @@ func TestI3OtherFilesStay(t *testing.T) {
 	put(t, l, "oci-archive:"+whole, img)
 }
 
-// Content that an archive has already is verified where the image needs it, and the
+// Content that an archive already has is verified if the image needs it. The
 // same image gives the same archive.
 func TestI3ArchiveIsVerified(t *testing.T) {
 	l := &image.Locations{}
@@ -341,7 +343,7 @@ func TestI3ArchiveIsVerified(t *testing.T) {
 	put(t, l, "docker-archive:"+file+":a:1", differentImage(t, l, "one"))
 	data, err := os.ReadFile(file)
 	must(t, err)
-	at := bytes.Index(data, []byte{0x1f, 0x8b}) // a layer
+	at := bytes.Index(data, []byte{0x1f, 0x8b}) // of a layer
 	data[at+20] ^= 1
 	must(t, os.WriteFile(file, data, 0o600))
 	to, err := l.Parse("docker-archive:" + file + ":b:1")
@@ -354,8 +356,8 @@ func TestI3ArchiveIsVerified(t *testing.T) {
 	}
 }
 
-// An archive on standard input goes to standard output with all that is in it, as it
-// was compressed.
+// An archive from standard input goes to standard output with all its content
+// and its compression.
 func TestI3StreamKeepsTheOthers(t *testing.T) {
 	l := &image.Locations{}
 	file := filepath.Join(t.TempDir(), "all.tar.gz")
@@ -379,8 +381,8 @@ func TestI3StreamKeepsTheOthers(t *testing.T) {
 	}
 }
 
-// Images are named as docker save names them: engines with containerd's store look
-// for a full name, and others for what the user says.
+// Images have the names that docker save writes: engines with containerd's
+// store look for the full name, others for the user's name.
 func TestI1NamesAsEnginesLookForThem(t *testing.T) {
 	l := &image.Locations{}
 	img := smallImage(t, l)
@@ -409,7 +411,7 @@ func TestI1NamesAsEnginesLookForThem(t *testing.T) {
 	}
 }
 
-// Every name of an image stays, and one image that is named twice is one.
+// An image with two names keeps both, and has one entry in manifest.json.
 func TestI1EveryName(t *testing.T) {
 	l := &image.Locations{}
 	file := docker(t, []string{"a:1", "reg.example.com/b:2"}, base(t)...)
@@ -424,13 +426,14 @@ func TestI1EveryName(t *testing.T) {
 		get(t, l, "docker-archive:"+out+":"+name)
 		get(t, l, "oci-archive:"+out+":"+name)
 	}
-	// By one name, the image of the other stays what it is.
+	// Patching the image by one name leaves the other name with the old image.
 	now := patchInPlaceWith(t, "docker-archive:"+out+":a:1", "newer")
 	files, _ = tarFiles(t, out)
 	if again := entriesOf(t, files); again[0][2] != string(now.Descriptor.Digest) || !reflect.DeepEqual(again[1], entries[1]) || !slices.Equal(tagsOf(t, files), []string{"reg.example.com/b:2", "a:1"}) {
 		t.Errorf("%q %q", again, tagsOf(t, files))
 	}
-	// Through the layout it is the same image, for engines that read manifest.json too.
+	// Patching by the OCI layout updates manifest.json too, for engines that
+	// read it.
 	now = patchInPlaceWith(t, "oci-archive:"+out+":reg.example.com/b:2", "newest")
 	files, _ = tarFiles(t, out)
 	if again := entriesOf(t, files); again[1][2] != string(now.Descriptor.Digest) {
@@ -455,7 +458,7 @@ func patchInPlaceWith(t *testing.T, text, line string) *image.Image {
 	return result.Image
 }
 
-// What is not read of archives says what to do.
+// An archive that cannot be read has a hint.
 func TestI12Archives(t *testing.T) {
 	l := &image.Locations{}
 	whole := filepath.Join(t.TempDir(), "a.tar")
@@ -498,7 +501,7 @@ func TestI12Archives(t *testing.T) {
 	}
 }
 
-// What is not written is not written under a name that says so.
+// A file name that asks for an unsupported compression is refused.
 func TestI12NamesOfNewArchives(t *testing.T) {
 	l := &image.Locations{}
 	for _, end := range []string{".tar.xz", ".txz", ".tar.bz2", ".tbz2"} {
@@ -534,7 +537,7 @@ func TestI12DockerTypesInALayout(t *testing.T) {
 	}
 }
 
-// Images without a tag, and several of one tag, are found by their digest.
+// Images without a tag, and several images of one tag, are found by digest.
 func TestI3ImagesAreFoundByDigest(t *testing.T) {
 	l := &image.Locations{}
 	dir := filepath.Join(t.TempDir(), "layout")

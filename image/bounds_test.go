@@ -22,8 +22,8 @@ func deep(t *testing.T, n int) *image.Image {
 	return get(t, &image.Locations{}, l.Tag(l.Image(roottest.Image{Layers: layers}), "deep"))
 }
 
-// An image that becomes too deep for Docker's overlay2 is warned of; one that is too
-// deep for all is refused, and the cure is named, which takes any number.
+// An image that becomes too deep for Docker's overlay2 gets a warning. An image
+// too deep for all engines is refused, with a hint to the mode without a limit.
 func TestI8LayerLimits(t *testing.T) {
 	for n, warns := range map[int]bool{124: false, 125: true, 126: true} {
 		part := update(t, deep(t, n), appendBundle("new"), image.Options{}).Parts[0]
@@ -40,8 +40,7 @@ func TestI8LayerLimits(t *testing.T) {
 	}
 }
 
-// An index of more images than 5,000 is refused by their count, before one of them
-// is read.
+// An index of over 5,000 images is refused by their number, before one is read.
 func TestPlatformsAreBounded(t *testing.T) {
 	for n, refused := range map[int]bool{5000: false, 5001: true} {
 		l := roottest.NewLayout(t)
@@ -57,7 +56,7 @@ func TestPlatformsAreBounded(t *testing.T) {
 	}
 }
 
-// Indexes in an index are counted with it: each may be named again and again.
+// Nested indexes count too: an index may name the same one many times.
 func TestPlatformsOfNestedIndexesAreBounded(t *testing.T) {
 	l := roottest.NewLayout(t)
 	index := l.Index(roottest.OCIIndex, nil, slices.Repeat([]roottest.Descriptor{l.Image(roottest.Image{Layers: base(t)})}, 60)...)

@@ -12,10 +12,10 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// What a hundred layers hold together is bounded, not only what each does: files
-// beyond the bound are read when they are asked for.
+// The kept contents of a hundred layers together are bounded, not only of each.
+// Files beyond the bound are read on demand.
 func TestManyLayersOfLargeFiles(t *testing.T) {
-	part := 4 // of the bounds of an image, and of what is beyond them
+	part := 4 // of the bounds of an image; the rest exceeds them
 	if testing.Short() {
 		part = 32
 	}
@@ -57,13 +57,13 @@ func TestManyLayersOfLargeFiles(t *testing.T) {
 
 func heap() int64 {
 	runtime.GC()
-	runtime.GC() // what the first has finalized
+	runtime.GC() // frees memory that the first run finalized
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc)
 }
 
-// updateAll does what Update does.
+// updateAll does the work of Update.
 func updateAll(t testing.TB, u *updater, img *Image) {
 	t.Helper()
 	top, err := u.open(t.Context(), img)

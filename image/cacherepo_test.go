@@ -12,7 +12,7 @@ import (
 	"github.com/certgraft/certgraft/internal/roottest"
 )
 
-// knowing is a run that keeps what it learns of layers in a registry.
+// knowing is a run that keeps its listings of layers in a registry.
 type knowing struct {
 	locations *Locations
 	image     string
@@ -79,13 +79,13 @@ func configOf(t *testing.T, l *Locations, text string) Digest {
 	return m.Config.Digest
 }
 
-// kept returns the tag of what is known of a layer.
+// kept returns the tag of a layer's listing.
 func kept(digest Digest) string {
 	return "layers-v2-" + strings.Replace(string(digest), ":", "-", 1)
 }
 
-// What is not about the layer, damaged or of another kind is taken for what is
-// not there.
+// A listing that is damaged, of another kind or about another layer counts as
+// missing.
 func TestCacheRepoIgnoresWhatIsOdd(t *testing.T) {
 	for what, spoil := range map[string]func(r *roottest.Registry, tags []string){
 		"about another layer": func(r *roottest.Registry, tags []string) { r.Retag("facts", tags[0], tags[1]) },
@@ -124,8 +124,8 @@ func TestCacheRepoIgnoresWhatIsOdd(t *testing.T) {
 	}
 }
 
-// A cache that cannot be reached costs one warning for reading and one for
-// writing, and nothing else.
+// An unreachable cache costs one warning for reading and one for writing, and
+// nothing else.
 func TestCacheRepoIsDoneWithout(t *testing.T) {
 	_, text := seeded(t)
 	for what, fault := range map[string]func(http.ResponseWriter, *http.Request) bool{
@@ -146,8 +146,8 @@ func TestCacheRepoIsDoneWithout(t *testing.T) {
 	}
 }
 
-// One that is down is asked once for reading and once for writing, however many
-// layers there are: each time takes as long as a registry is waited for.
+// A registry that is down is asked once for reading and once for writing, for
+// any number of layers: each request takes a whole timeout.
 func TestCacheRepoThatIsDownIsAskedOnce(t *testing.T) {
 	layout := roottest.NewLayout(t)
 	var layers [][]byte
@@ -157,7 +157,7 @@ func TestCacheRepoThatIsDownIsAskedOnce(t *testing.T) {
 	text := layout.Tag(layout.Image(roottest.Image{Layers: layers}), "x")
 	facts := roottest.NewRegistry(t)
 	var asked atomic.Int32
-	healthy := "" // what is answered all the same
+	healthy := "" // what it still answers
 	facts.Fault(func(w http.ResponseWriter, req *http.Request) bool {
 		if req.URL.Path == healthy {
 			return false

@@ -12,12 +12,12 @@ import (
 	"github.com/certgraft/certgraft/internal/roottest"
 )
 
-// accounts returns a config.json that has an account for a host.
+// accounts returns a config.json with an account for a host.
 func accounts(host, user, password string) string {
 	return fmt.Sprintf(`{"auths":{%q:{"auth":%q}}}`, host, base64.StdEncoding.EncodeToString([]byte(user+":"+password)))
 }
 
-// helper puts a credential helper on PATH that answers with a script.
+// helper puts a credential helper on PATH, a script.
 func helper(t *testing.T, name, script string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -25,7 +25,7 @@ func helper(t *testing.T, name, script string) {
 	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
 }
 
-// guardedRegistry has an image for one account alone.
+// guardedRegistry has an image that only one account may read.
 func guardedRegistry(t *testing.T) (*roottest.Registry, string) {
 	t.Helper()
 	r, text := seeded(t)
@@ -40,8 +40,8 @@ func guardedRegistry(t *testing.T) (*roottest.Registry, string) {
 	return r, text
 }
 
-// The account of a registry is that of the first place that has one, wherever
-// Docker, Podman and skopeo keep it.
+// The account of a registry comes from the first place with one, among all
+// places of Docker, Podman and skopeo.
 func TestI6AccountsAreFoundWhereverTheyAre(t *testing.T) {
 	r, text := guardedRegistry(t)
 	const none = `{"auths":{"elsewhere.example":{"auth":"eDp5"}}}`
@@ -74,8 +74,8 @@ func TestI6AccountsAreFoundWhereverTheyAre(t *testing.T) {
 	}
 }
 
-// inHome returns the variables of a user who has these files; one without a slash
-// is a variable.
+// inHome returns the variables of a user with these files. A name without a
+// slash is a variable.
 func inHome(t *testing.T, files map[string]string) func(string) string {
 	t.Helper()
 	home := t.TempDir()
@@ -96,7 +96,7 @@ func inHome(t *testing.T, files map[string]string) func(string) string {
 	return func(name string) string { return env[name] }
 }
 
-// What a helper or a damaged file holds is not quoted.
+// Errors do not quote a helper's answer or a damaged file.
 func TestG7AccountsAreNotQuoted(t *testing.T) {
 	r, text := guardedRegistry(t)
 	helper(t, "fails", `echo '{"Username":"ann","Secret":"s3cret"}'; exit 3`)

@@ -11,8 +11,7 @@ import (
 	"github.com/certgraft/certgraft/internal/roottest"
 )
 
-// interrupted is standard input of which a part is read before the work is called
-// off.
+// interrupted is standard input that cancels the work after its first part.
 type interrupted struct {
 	cancel context.CancelFunc
 	left   int
@@ -27,7 +26,7 @@ func (r *interrupted) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// An archive from standard input is not read on once the work is called off.
+// An archive from standard input is not read further after a cancel.
 func TestCalledOffWhileReadingStdin(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	in := &interrupted{cancel, 64 << 20}
@@ -38,7 +37,7 @@ func TestCalledOffWhileReadingStdin(t *testing.T) {
 	}
 }
 
-// Nor are files of a layout or an archive copied.
+// Files of a layout or an archive are not copied after a cancel.
 func TestCalledOffWhileCopying(t *testing.T) {
 	l := roottest.NewLayout(t)
 	text := l.Tag(l.Image(roottest.Image{Layers: [][]byte{big(t, "opt/x")}}), "x")

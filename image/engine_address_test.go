@@ -18,8 +18,8 @@ import (
 	"github.com/certgraft/certgraft/image"
 )
 
-// tlsEngine answers as an engine that asks for a certificate, and returns its
-// address and the directory with ca.pem, cert.pem and key.pem.
+// tlsEngine is an engine that asks for a certificate. It returns its address,
+// and the directory with ca.pem, cert.pem and key.pem.
 func tlsEngine(t *testing.T, archive string) (host, certs string) {
 	t.Helper()
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -57,7 +57,7 @@ func dockerContext(t *testing.T, home, name, host, certs string) {
 	}
 }
 
-// The engine is reached as docker reaches it.
+// The engine is found as docker finds it.
 func TestI5EngineByTLSAndContext(t *testing.T) {
 	archive := docker(t, []string{"team/app:1"}, base(t)...)
 	host, certs := tlsEngine(t, archive)

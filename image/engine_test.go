@@ -15,8 +15,8 @@ import (
 	"github.com/certgraft/certgraft/internal/hint"
 )
 
-// fakeEngine answers on a socket as Docker's API does for one image, and keeps
-// what is loaded.
+// fakeEngine answers Docker's API for one image on a socket, and keeps loaded
+// images.
 func fakeEngine(t *testing.T, archive string) (socket, loaded string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -82,7 +82,7 @@ func TestEngine(t *testing.T) {
 	}
 }
 
-// What cannot be read as an archive is refused by what it is.
+// An answer that is not an archive is refused, with its kind.
 func TestBadArchives(t *testing.T) {
 	dir := t.TempDir()
 	locations := &image.Locations{}
@@ -112,7 +112,7 @@ func TestBadArchives(t *testing.T) {
 	}
 }
 
-// What answers at the address of an engine and is none is told from a bad archive.
+// A server that is not an engine gives another error than a bad archive.
 func TestNoEngine(t *testing.T) {
 	page := filepath.Join(t.TempDir(), "page")
 	must(t, os.WriteFile(page, []byte("<html>"+strings.Repeat("x", 2000)), 0o600))

@@ -9,7 +9,7 @@ import (
 	"github.com/certgraft/certgraft/internal/roottest"
 )
 
-// FuzzArchive reads what docker save may have written, and OCI layouts.
+// FuzzArchive reads possible outputs of docker save, and OCI layouts.
 func FuzzArchive(f *testing.F) {
 	layer := roottest.Tar(f, roottest.File("etc/x", "x"))
 	config := `{"rootfs":{"diff_ids":["` + string(oci.DigestOf(layer)) + `"]}}`
@@ -34,14 +34,14 @@ func FuzzArchive(f *testing.F) {
 	})
 }
 
-// putAgain enters an image by another name in the archive that it is from. What is
-// written is found by both names.
+// putAgain enters an image by another name in its own archive. The written
+// archive has both names.
 func putAgain(t *testing.T, text string, img *Image) {
 	t.Helper()
 	at, err := (&Locations{}).Parse(text + ":added:1")
 	must(t, err)
 	if at.Put(t.Context(), img) != nil {
-		return // and the archive is as it was
+		return // the archive stays unchanged
 	}
 	again, err := getFrom(t, &Locations{}, text+":added:1")
 	if err != nil || again.Descriptor.Digest != img.Descriptor.Digest {

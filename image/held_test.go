@@ -38,7 +38,7 @@ func pushesThere(t *testing.T, l *Locations, text, to string) {
 	}
 }
 
-// A registry that does not mount, in whatever way it says so, is sent the blob.
+// A registry that does not mount, with any answer, gets the blob.
 func TestMountsThatAreNotMade(t *testing.T) {
 	for what, answer := range map[string]func(http.ResponseWriter){
 		"401":           func(w http.ResponseWriter) { w.WriteHeader(http.StatusUnauthorized) },
@@ -63,8 +63,8 @@ func TestMountsThatAreNotMade(t *testing.T) {
 	}
 }
 
-// The place of an upload is followed as written: whole, without a host, without a
-// path, with a query, and on another server.
+// The address of an upload is followed as given: complete, without a host,
+// without a path, with a query, and on another server.
 func TestUploadPlaces(t *testing.T) {
 	for what, place := range map[string]string{
 		"whole":        "http://HOST/v2/moved/blobs/uploads/1?state=a%2Fb%3D",
@@ -105,7 +105,7 @@ func TestUploadPlaces(t *testing.T) {
 	}
 }
 
-// What a registry calls a manifest or a blob does not count, the content does.
+// The content decides, not the registry's Content-Type.
 func TestContentTypesThatAreWrong(t *testing.T) {
 	for _, mediaType := range []string{"text/plain", "application/json", "application/octet-stream", "APPLICATION/VND.OCI.IMAGE.MANIFEST.V1+JSON", "application/vnd.oci.image.manifest.v1+json; charset=utf-8", " "} {
 		r, text := seeded(t)
@@ -132,7 +132,7 @@ func (r *retyped) Write(p []byte) (int, error) {
 	return r.ResponseWriter.Write(p)
 }
 
-// A blob that ends early, or holds more than it is to, is no layer.
+// A blob that is shorter or longer than its descriptor says is not accepted.
 func TestBlobsOfAnotherLength(t *testing.T) {
 	for what, change := range map[string]func([]byte) []byte{
 		"a byte less":  func(b []byte) []byte { return bytes.Clone(b[:len(b)-1]) },
@@ -157,8 +157,8 @@ func TestBlobsOfAnotherLength(t *testing.T) {
 	}
 }
 
-// A registry's question for an account is understood in every spelling, and tokens
-// that last a second are renewed.
+// A challenge of a registry is understood in every spelling, and tokens that
+// last one second are renewed.
 func TestChallenges(t *testing.T) {
 	const account = "ann:s3cret"
 	basic := "Basic " + base64.StdEncoding.EncodeToString([]byte(account))
@@ -204,8 +204,8 @@ func TestChallenges(t *testing.T) {
 	}
 }
 
-// Layers are read as they are packed in the field: in several members or frames,
-// with something behind the end, empty, and twice in one image.
+// Layers are read in all common forms: several members or frames, bytes after
+// the end, empty, and twice in one image.
 func TestLayersAsTheyArePacked(t *testing.T) {
 	files := roottest.Tar(t, roottest.File("etc/b", "old"))
 	half := len(files) / 2
@@ -255,7 +255,7 @@ func TestLayersAsTheyArePacked(t *testing.T) {
 	}
 }
 
-// Names of registries and repositories may be odd, and are asked for as they are.
+// Odd names of registries and repositories are requested as they are.
 func TestOddNames(t *testing.T) {
 	r, text := seeded(t)
 	l, _ := patient()
@@ -295,7 +295,7 @@ func TestManifestOverEightMegabytes(t *testing.T) {
 	}
 }
 
-// A repository for the cache that does not serve costs a warning and no more.
+// A repository for the cache that does not work costs one warning.
 func TestCacheRepositoriesThatDoNotServe(t *testing.T) {
 	for what, fault := range map[string]func(http.ResponseWriter, *http.Request) bool{
 		"401":           always(status(401)),
@@ -326,7 +326,7 @@ func TestCacheRepositoriesThatDoNotServe(t *testing.T) {
 	}
 }
 
-// A directory of caches that is damaged is read past.
+// A damaged cache directory does not stop a run.
 func TestDamagedCacheIsReadPast(t *testing.T) {
 	_, text := seeded(t)
 	l, _ := patient()
@@ -367,7 +367,7 @@ func TestDamagedCacheIsReadPast(t *testing.T) {
 	}
 }
 
-// always answers every request.
+// always gives every request the same answer.
 func always(answer func(http.ResponseWriter)) func(http.ResponseWriter, *http.Request) bool {
 	return func(w http.ResponseWriter, _ *http.Request) bool { answer(w); return true }
 }

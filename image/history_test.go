@@ -6,8 +6,7 @@ import (
 	"testing"
 )
 
-// Which lines of a history are believed: only those that cannot mean anything
-// else.
+// Only lines of a history with one possible meaning are believed.
 func TestCopyTo(t *testing.T) {
 	for line, want := range map[string]string{
 		"COPY . /app # buildkit": "/app", "COPY --chown=1:1 --from=build /out/a /out/b /srv/app/ # buildkit": "/srv/app", "ADD https://x/y.tar /data # buildkit": "/data",
@@ -36,9 +35,8 @@ func TestAside(t *testing.T) {
 	}
 }
 
-// FuzzHistory reads how a step of an image was made. What is believed to copy
-// only to one place names that place, clean and absolute, outside all that
-// matters.
+// FuzzHistory reads build steps. A believed copy has one place, clean and
+// absolute, outside the places that matter.
 func FuzzHistory(f *testing.F) {
 	for _, step := range []string{
 		"COPY --chown=1 a b /opt/app # buildkit", "/bin/sh -c #(nop) COPY dir:0 in /srv ", "ADD x ../.. # buildkit", "WORKDIR /app", "COPY a / # buildkit",

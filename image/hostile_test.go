@@ -16,7 +16,7 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// allocated returns how much memory do asks for.
+// allocated returns the memory that do allocates.
 func allocated(t *testing.T, do func()) uint64 {
 	t.Helper()
 	var before, after runtime.MemStats
@@ -26,8 +26,8 @@ func allocated(t *testing.T, do func()) uint64 {
 	return after.TotalAlloc - before.TotalAlloc
 }
 
-// A layer is small and what it says is not: names that are as many directories
-// each, and names that no system takes.
+// A small layer with huge metadata: names that make as many directories as they
+// have elements, and names too long for any system.
 func TestLayersThatSayTooMuch(t *testing.T) {
 	deep := make([]roottest.Entry, 0, 600)
 	for i := range 600 {
@@ -59,9 +59,8 @@ func TestLayersThatSayTooMuch(t *testing.T) {
 	}
 }
 
-// Names and links of a layer that lead out of the image stay in it, and what is
-// no file is never opened: an edit reads and writes inside, whatever the layer
-// says.
+// Names and links of a layer that lead out of the image stay inside, and
+// special files are never opened. An edit reads and writes only inside.
 func TestHostileNames(t *testing.T) {
 	outside := t.TempDir()
 	must(t, os.WriteFile(filepath.Join(outside, "secret"), []byte("secret"), 0o600))
@@ -108,8 +107,8 @@ func TestHostileNames(t *testing.T) {
 	}
 }
 
-// Descriptors that lie about sizes and a manifest of a great many layers are
-// errors, and none of them takes memory for what is not there.
+// Descriptors with false sizes and a manifest with a huge number of layers are
+// errors. None allocates memory for missing content.
 func TestLyingDescriptors(t *testing.T) {
 	layer := roottest.Tar(t, roottest.File("etc/x", "x"))
 	for what, size := range map[string]any{"negative": -1, "huge": int64(1) << 62, "zero": 0, "one less": len(layer) - 1} {

@@ -85,7 +85,7 @@ func TestUpdatePlatforms(t *testing.T) {
 	if got := digests(object(t, keep.Image.Raw()), "manifests"); len(got) != 6 || got[0] != parts["amd"].Digest() || got[1] == parts["arm"].Digest() {
 		t.Errorf("kept %q", got)
 	}
-	must(t, os.Remove(blob(l, parts["amd"].Digest()))) // a copy of some platforms is an image too
+	must(t, os.Remove(blob(l, parts["amd"].Digest()))) // a partial copy is an image too
 	if again := update(t, img, appendBundle("new"), image.Options{Platforms: []image.Platform{arm}}); again.Image.Descriptor.Digest != narrow.Image.Descriptor.Digest {
 		t.Errorf("without the other platform: %s", again.Image.Descriptor.Digest)
 	}
@@ -137,8 +137,8 @@ func TestBadIndexes(t *testing.T) {
 	}
 }
 
-// lose takes the blobs of an image out of a layout: those of its layers, its config
-// and its manifest, or only the first of its layers.
+// lose removes the blobs of an image from a layout: its layers, config and
+// manifest, or only its first layer.
 func lose(t *testing.T, l *roottest.Layout, d roottest.Descriptor, all bool) {
 	t.Helper()
 	raw, err := os.ReadFile(blob(l, d.Digest()))
@@ -153,8 +153,8 @@ func lose(t *testing.T, l *roottest.Layout, d roottest.Descriptor, all bool) {
 	}
 }
 
-// A place that holds a part of an index, as containerd's store saves it, is patched
-// as far as it goes. The rest leaves the index and is named.
+// A place with a part of an index, as containerd's store saves it, is patched
+// as far as possible. The missing images leave the index and are named.
 func TestI2PartOfAnIndex(t *testing.T) {
 	for _, all := range []bool{true, false} {
 		l := roottest.NewLayout(t)
@@ -181,8 +181,8 @@ func TestI2PartOfAnIndex(t *testing.T) {
 	}
 }
 
-// What has an image's config and layers that are no tar archives of files stays as
-// it is.
+// A manifest with the config of an image, but with layers that are not tar
+// archives, stays unchanged.
 func TestI9NoFileSystemStays(t *testing.T) {
 	l := roottest.NewLayout(t)
 	amd := l.Image(roottest.Image{Packed: "gzip", Layers: base(t)})

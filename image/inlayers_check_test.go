@@ -14,8 +14,8 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// An edit of layers that does more, or less, than it should is found out before
-// anything is made of it.
+// An edit of layers that changes too much or too little is an error before a
+// layer is made.
 func TestInLayersCheck(t *testing.T) {
 	for what, c := range map[string]struct {
 		spoil func(p *inLayers)

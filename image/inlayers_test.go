@@ -15,8 +15,8 @@ import (
 
 var inPlace = image.Options{Layer: image.LayerRewrite}
 
-// With what changes in the layers that hold it there are no more layers, the
-// others are as they were, and doing it again changes nothing.
+// Rewriting layers adds no layer and leaves the other layers unchanged. A
+// second run changes nothing.
 func TestRewriteLayers(t *testing.T) {
 	for _, packed := range []string{"gzip", "zstd", ""} {
 		l := roottest.NewLayout(t)
@@ -64,7 +64,7 @@ func TestRewriteLayers(t *testing.T) {
 	}
 }
 
-// An image that is full takes certificates all the same.
+// An image with the maximum of layers still takes certificates.
 func TestRewriteFullImage(t *testing.T) {
 	l := roottest.NewLayout(t)
 	layers := base(t)
@@ -85,8 +85,8 @@ func dump(t *testing.T, img *image.Image) map[string]string {
 	return roottest.Dump(t, r)
 }
 
-// Whatever the layers are, the root is what it is with a layer on top; where it
-// cannot be, that is an error which says so.
+// For any layers, rewriting gives the same root as a layer on top, or an error
+// with a hint.
 func TestRewriteIsWhatAppendIs(t *testing.T) {
 	const bundle = "etc/ssl/certs/ca-certificates.crt"
 	lower := []roottest.Entry{roottest.Dir("etc/"), roottest.Dir("etc/ssl/"), roottest.Dir("etc/ssl/certs/"), roottest.File(bundle, "old\n"), roottest.File("etc/other", "x")}
@@ -153,8 +153,8 @@ func TestRewriteIsWhatAppendIs(t *testing.T) {
 	}
 }
 
-// Random layers, edited at random: in the layers it comes to what it comes to on
-// top, or it is refused.
+// For random layers and edits, rewriting gives the same root as a layer on top,
+// or is refused.
 func TestRewriteRandomLayers(t *testing.T) {
 	names := []string{"a", "b", "a/a", "a/b", "b/a", "b/c", "a/a/a", "a/a/b", "b/a/c"}
 	done, seeds := 0, uint64(200)
@@ -179,7 +179,7 @@ func TestRewriteRandomLayers(t *testing.T) {
 		from := image.InMemory(t, layers...)
 		targets := []string{pick(), pick(), pick()}
 		edit := func(r *rootfs.Overlay, _ *image.Config) error {
-			_ = r.WriteFile(targets[0], []byte("new"), 0o600) // what cannot be is left
+			_ = r.WriteFile(targets[0], []byte("new"), 0o600) // impossible edits are skipped
 			_ = r.Remove(targets[1])
 			_ = r.Symlink("/new", targets[2])
 			return nil
@@ -187,7 +187,7 @@ func TestRewriteRandomLayers(t *testing.T) {
 		opt := image.Options{Reads: func(string) bool { return true }}
 		want, err := image.Update(t.Context(), from, edit, opt)
 		if err != nil {
-			continue // an engine does not take it either
+			continue // an engine refuses it too
 		}
 		opt.Layer = image.LayerRewrite
 		got, err := image.Update(t.Context(), from, edit, opt)
@@ -214,7 +214,7 @@ func mapsEqual(a, b map[string]string) bool {
 	return len(a) == len(b)
 }
 
-// A layer that must not be pushed elsewhere is not made anew.
+// A layer that must not be distributed is not rewritten.
 func TestRewriteForeignLayer(t *testing.T) {
 	l := roottest.NewLayout(t)
 	d := l.Image(roottest.Image{Packed: "gzip", Layers: base(t)})
@@ -228,7 +228,7 @@ func TestRewriteForeignLayer(t *testing.T) {
 	}
 }
 
-// A layer that no longer has its table of contents does not say that it has.
+// A rewritten layer loses its table of contents, and so does its descriptor.
 func TestRewriteLayerWithContents(t *testing.T) {
 	l := roottest.NewLayout(t)
 	layers := base(t)

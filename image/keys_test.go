@@ -14,7 +14,7 @@ import (
 
 const dockerConfig = "application/vnd.docker.container.image.v1+json"
 
-// described puts a document into a layout as it is written here.
+// described writes a document into a layout byte for byte.
 func described(l *roottest.Layout, mediaType, text string) string {
 	d, _ := json.Marshal(l.Blob(mediaType, []byte(text)))
 	return string(d)
@@ -24,9 +24,9 @@ func writeX(r *rootfs.Overlay, _ *image.Config) error {
 	return r.WriteFile("etc/x", []byte("new"), 0o644)
 }
 
-// Members whose names are others' but for the case, or that stand twice, are
-// refused: readers do not agree on what they say, and an edit would add those
-// that it does not see.
+// Members that are repeated, or differ from known ones only in case, are
+// refused. Readers disagree about them, and an edit would add the member that
+// it does not see.
 func TestMembersThatReadersTakeDifferently(t *testing.T) {
 	const usual = `{"os":"linux","architecture":"amd64","rootfs":{"type":"layers","diff_ids":[DIFF]},"history":[{"created_by":"certgraft patch x"}]}`
 	for what, c := range map[string]struct{ config, layers, index, want string }{
@@ -65,7 +65,7 @@ func TestMembersThatReadersTakeDifferently(t *testing.T) {
 	}
 }
 
-// An index of a layout that is odd is not made odder.
+// An odd index of a layout is not made worse.
 func TestPutIntoAnOddLayout(t *testing.T) {
 	l := roottest.NewLayout(t)
 	img := get(t, &image.Locations{}, l.Tag(l.Image(roottest.Image{Layers: [][]byte{roottest.Tar(t, roottest.File("etc/x", "x"))}}), "x"))

@@ -15,8 +15,8 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// wasm makes what people ship WebAssembly in: an image whose layer has the module
-// as a file, and an artifact that is the module.
+// wasm makes both common forms of WebAssembly: an image whose layer has the
+// module as a file, and an artifact that is the module.
 func wasm(t *testing.T, l *roottest.Layout) (packed, bare roottest.Descriptor) {
 	t.Helper()
 	packed = l.Image(roottest.Image{Packed: "gzip", Platform: "wasip1/wasm", Layers: [][]byte{roottest.Tar(t, roottest.File("app.wasm", "\x00asm"))}})
@@ -26,7 +26,8 @@ func wasm(t *testing.T, l *roottest.Layout) (packed, bare roottest.Descriptor) {
 	return packed, bare
 }
 
-// A WebAssembly module stays as it is, and is named; in a root it is a file as any.
+// An artifact with a WebAssembly module stays unchanged and is named. A module
+// in a root is an ordinary file.
 func TestHeldWebAssembly(t *testing.T) {
 	l := roottest.NewLayout(t)
 	packed, bare := wasm(t, l)
@@ -55,8 +56,8 @@ func TestHeldWebAssembly(t *testing.T) {
 	}
 }
 
-// A Windows image stays as it is, with its layers that are only named by a URL, and
-// the rest of its index goes on; alone there is nothing to do.
+// A Windows image stays unchanged, with layers that have only a URL, and the
+// rest of its index is patched. With a Windows image alone, nothing changes.
 func TestHeldWindows(t *testing.T) {
 	l := roottest.NewLayout(t)
 	linux := l.Image(roottest.Image{Packed: "gzip", Docker: true, Layers: base(t)})
@@ -79,8 +80,7 @@ func TestHeldWindows(t *testing.T) {
 	}
 }
 
-// What an image says that it is about stays, whatever its place in the manifest, and
-// is reported.
+// The subject of an image stays, at any place in the manifest, and is reported.
 func TestHeldSubject(t *testing.T) {
 	l := roottest.NewLayout(t)
 	of := l.Image(roottest.Image{Packed: "gzip", Layers: base(t)})
@@ -103,8 +103,8 @@ func TestHeldSubject(t *testing.T) {
 	}
 }
 
-// What is embedded in a descriptor is what the descriptor names, then too: of the
-// config, of an image in an index, of a layer.
+// Content embedded in a descriptor always matches the descriptor: for the
+// config, an image in an index and a layer.
 func TestHeldEmbeddedData(t *testing.T) {
 	l := roottest.NewLayout(t)
 	l.Compact = true
@@ -135,7 +135,7 @@ func TestHeldEmbeddedData(t *testing.T) {
 	isEmbedded(t, now["layers"].([]any)[1].(map[string]any))
 }
 
-// isEmbedded returns what a descriptor embeds, which must be what it names.
+// isEmbedded returns the embedded content of a descriptor, which must match it.
 func isEmbedded(t *testing.T, d map[string]any) []byte {
 	t.Helper()
 	text, _ := d["data"].(string)
@@ -146,7 +146,7 @@ func isEmbedded(t *testing.T, d map[string]any) []byte {
 	return data
 }
 
-// content returns what a layout has of a digest.
+// content returns the content with a digest in a layout.
 func content(t *testing.T, l *roottest.Layout, digest string) []byte {
 	t.Helper()
 	data, err := os.ReadFile(blob(l, digest))

@@ -14,8 +14,8 @@ import (
 	"github.com/certgraft/certgraft/internal/roottest"
 )
 
-// containerd names images by an annotation of its own: what is found by it is
-// replaced by it, and not entered a second time.
+// containerd names images by its own annotation. An image found by it is
+// replaced, not entered twice.
 func TestInPlaceByContainerdName(t *testing.T) {
 	const name = "docker.io/library/x:1"
 	l := roottest.NewLayout(t)
@@ -36,12 +36,12 @@ func TestInPlaceByContainerdName(t *testing.T) {
 		!strings.Contains(string(raw), `"io.containerd.image.name":"`+name+`"`) || !strings.Contains(string(raw), `ref.name":"1"`) {
 		t.Errorf("%s %v", raw, err)
 	}
-	// By its tag it is the same entry.
+	// The tag leads to the same entry.
 	put(t, locations, "oci:"+l.Dir+":1", was.Image)
 	if raw, err = os.ReadFile(index); err != nil || strings.Count(string(raw), `"digest"`) != 1 {
 		t.Errorf("%s %v", raw, err)
 	}
-	// One that has only such a name is not the one without a name.
+	// An image with only such a name is not the image without a name.
 	must(t, os.WriteFile(index, []byte(strings.ReplaceAll(string(raw), `"org.opencontainers.image.ref.name":"1"`, `"a":"b"`)), 0o600))
 	put(t, locations, "oci:"+l.Dir+":2", was.Image)
 	put(t, locations, "oci:"+l.Dir, was.Image)
@@ -50,7 +50,7 @@ func TestInPlaceByContainerdName(t *testing.T) {
 	}
 }
 
-// Two that write a layout at once both have their image in its index.
+// Two processes that write one layout at once both enter their image.
 func TestLayoutIsWrittenByManyAtOnce(t *testing.T) {
 	l := roottest.NewLayout(t)
 	from := l.Tag(l.Image(roottest.Image{Layers: [][]byte{roottest.Tar(t, roottest.File("etc/x", "x"))}}), "x")
@@ -77,7 +77,7 @@ func TestLayoutIsWrittenByManyAtOnce(t *testing.T) {
 	}
 }
 
-// A directory that could not become a layout has no index that says it is one.
+// A directory that could not become a layout gets no index.
 func TestIndexOfLayoutIsWrittenLast(t *testing.T) {
 	l := roottest.NewLayout(t)
 	locations := &image.Locations{}

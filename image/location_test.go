@@ -31,7 +31,7 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// An image is the same wherever it is put, as far as the format can say it.
+// An image is the same in each location, as far as the format allows.
 func TestRoundTrips(t *testing.T) {
 	source := roottest.NewLayout(t)
 	text, _ := multi(t, source)
@@ -42,7 +42,7 @@ func TestRoundTrips(t *testing.T) {
 	want := img.Descriptor.Digest
 	for _, at := range []string{registry.Host + "/a:1", "oci:" + dir + "/layout:2", "oci-archive:" + dir + "/x.tar:3", "oci:" + dir + "/layout:4", registry.Host + "/b/c:5", "docker://" + registry.Host + "/b/c:6"} {
 		put(t, locations, at, img)
-		put(t, locations, at, img) // and again
+		put(t, locations, at, img) // a second time
 		if img = get(t, locations, at); img.Descriptor.Digest != want {
 			t.Errorf("%s: %s", at, img.Descriptor.Digest)
 		}
@@ -57,7 +57,7 @@ func TestRoundTrips(t *testing.T) {
 	}
 }
 
-// docker makes an archive as docker save of old engines writes it.
+// docker makes an archive in the format of old docker save.
 func docker(t *testing.T, tags []string, layers ...[]byte) string {
 	t.Helper()
 	return dockerPacked(t, "", tags, layers...)
@@ -113,8 +113,8 @@ func TestDockerArchive(t *testing.T) {
 	}
 }
 
-// What comes from an archive is compressed before it is pushed, always to the
-// same bytes; what is compressed already stays.
+// A plain image from an archive is compressed before a push, always to the same
+// bytes. Compressed layers stay unchanged.
 func TestPacked(t *testing.T) {
 	locations := &image.Locations{}
 	img := get(t, locations, "docker-archive:"+docker(t, nil, base(t)...))
@@ -185,7 +185,7 @@ func checkSaved(t *testing.T, file string, tags []string, layers int) {
 	}
 }
 
-// docker save | certgraft | docker load, compressed or not.
+// docker save | certgraft | docker load, compressed or plain.
 func TestStreams(t *testing.T) {
 	data, err := os.ReadFile(docker(t, []string{"app:1"}, base(t)...))
 	must(t, err)
@@ -200,7 +200,7 @@ func TestStreams(t *testing.T) {
 	}
 }
 
-// An archive that Docker 25 wrote is taken by the OCI layout in it.
+// An archive from Docker 25 is read by its OCI layout.
 func TestDockerArchiveWithLayout(t *testing.T) {
 	l := roottest.NewLayout(t)
 	text, _ := multi(t, l)
@@ -228,8 +228,7 @@ func TestDockerArchiveWithLayout(t *testing.T) {
 	}
 }
 
-// Locations that keep an image in one place under one name are told, however they
-// are spelt.
+// Locations of one image in one place are recognised in any spelling.
 func TestPlace(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.Symlink(dir, filepath.Join(dir, "link")); err != nil {

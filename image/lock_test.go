@@ -17,8 +17,8 @@ import (
 	"github.com/certgraft/certgraft/internal/roottest"
 )
 
-// Two that write one layout or archive at a time enter both of their images, also
-// where it is made by them.
+// Two processes that write one layout or archive at once both enter their
+// images, also if they create it.
 func TestI3WritersAtOneTime(t *testing.T) {
 	l := roottest.NewLayout(t)
 	for _, name := range []string{"one", "two", "three", "four"} {
@@ -45,7 +45,7 @@ func TestI3WritersAtOneTime(t *testing.T) {
 	}
 }
 
-// copyTo copies an image, by locations of its own.
+// copyTo copies an image with its own locations.
 func copyTo(ctx context.Context, from, to string) error {
 	l := &image.Locations{}
 	source, err := l.Parse(from)
@@ -63,8 +63,8 @@ func copyTo(ctx context.Context, from, to string) error {
 	return place.Put(ctx, img)
 }
 
-// A lock that somebody else holds is waited for, and no longer than the context
-// allows; then nothing is written, and it is said who may hold it.
+// A lock of another process is waited for, up to the context's end. Then
+// nothing is written, and the error says how to find the process.
 func TestWaitsForAnotherWriter(t *testing.T) {
 	l := roottest.NewLayout(t)
 	from := l.Tag(l.Image(roottest.Image{Packed: "gzip", Layers: [][]byte{roottest.Tar(t, roottest.File("etc/a", ""))}}), "x")
@@ -91,7 +91,7 @@ func TestWaitsForAnotherWriter(t *testing.T) {
 	}
 }
 
-// shape is how a file or the index of a directory is on the disk.
+// shape identifies a file, or the index of a directory, on the disk.
 func shape(t *testing.T, name string) string {
 	t.Helper()
 	if info, err := os.Stat(name); err == nil && info.IsDir() {
@@ -105,7 +105,8 @@ func shape(t *testing.T, name string) string {
 	return string(data)
 }
 
-// Of two that replace one image in place one does: the other is told.
+// If two processes replace one image in place, one succeeds and the other gets
+// an error.
 func TestReplaceIsForOne(t *testing.T) {
 	l := roottest.NewLayout(t)
 	from := l.Tag(l.Image(roottest.Image{Packed: "gzip", Layers: [][]byte{roottest.Tar(t, roottest.File("etc/a", ""))}}), "x")
@@ -127,7 +128,7 @@ func TestReplaceIsForOne(t *testing.T) {
 		}
 		first, second := next("first"), next("second")
 		must(t, at.Replace(t.Context(), was, first))
-		for _, late := range []*image.Image{second, was} { // was is what an edit without a change comes to
+		for _, late := range []*image.Image{second, was} { // was is the result of an edit without a change
 			if err := at.Replace(t.Context(), was, late); err == nil || !strings.Contains(err.Error(), "anew meanwhile") {
 				t.Errorf("%s: %v", text, err)
 			}

@@ -9,8 +9,8 @@ import (
 	"github.com/certgraft/certgraft/internal/roottest"
 )
 
-// What is said of each layer is what is then done, and nothing of a layer is
-// read to say it.
+// The plan for each layer matches the later update, and planning reads no
+// layer.
 func TestPlan(t *testing.T) {
 	r := roottest.NewRegistry(t)
 	l := roottest.NewLayout(t)
@@ -73,8 +73,8 @@ func TestPlan(t *testing.T) {
 	}
 }
 
-// A layer is not read only if the history, the config and the links of the
-// other layers all say that it cannot matter.
+// A layer is skipped only if the history, the config and the links of the other
+// layers all show that it cannot matter.
 func TestScanAuto(t *testing.T) {
 	etc := roottest.Tar(t, roottest.Dir("etc/"), roottest.File("etc/b", "old"), roottest.Dir("usr/bin/"), roottest.File("usr/bin/python3", ""), roottest.Link("usr/bin/python3.12", "python3"))
 	linked := roottest.Tar(t, roottest.Dir("etc/"), roottest.Link("app", "etc"))

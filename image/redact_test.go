@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// Where blobs are behind signed addresses, no error gives these away: what is
-// signed can be had without a password.
+// Errors do not quote the signed addresses of blobs: they give access without a
+// password.
 func TestSignedAddressesStaySecret(t *testing.T) {
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusForbidden)
@@ -51,7 +51,7 @@ func TestSignedAddressesStaySecret(t *testing.T) {
 	}
 }
 
-// So it is with where the registry has blobs sent.
+// Nor do they quote the signed addresses of uploads.
 func TestSignedUploadsStaySecret(t *testing.T) {
 	r, text := seeded(t)
 	l, _ := patient()

@@ -19,7 +19,7 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// patient returns locations that do not wait, and what they would have.
+// patient returns locations that do not wait, and the total of their waits.
 func patient() (*Locations, *atomic.Int64) {
 	var waited atomic.Int64
 	l := &Locations{}
@@ -51,7 +51,7 @@ func putTo(t testing.TB, l *Locations, text string, img *Image) error {
 	return at.Put(t.Context(), img)
 }
 
-// big is a layer that does not compress, so that it comes in several pieces.
+// big returns a layer that does not compress, so it is read in several pieces.
 func big(t testing.TB, name string) []byte {
 	t.Helper()
 	data := make([]byte, 3<<19)
@@ -92,8 +92,8 @@ func patched(t testing.TB, l *Locations, text string) (*Image, error) {
 	return result.Image, nil
 }
 
-// In the same repository only what is new moves; in another of the registry the
-// rest is mounted; a second time nothing moves but the manifest's digest.
+// Within a repository only new content is sent. In another repository of the
+// registry the rest is mounted. A second push only asks for the manifest.
 func TestPushMovesLittle(t *testing.T) {
 	r, text := seeded(t)
 	l, _ := patient()
@@ -127,8 +127,8 @@ func TestPushMovesLittle(t *testing.T) {
 	}
 }
 
-// Images that are pushed into one repository at once send what they share once:
-// a registry that is sent a blob by two may not find it for a moment.
+// Images that are pushed into one repository at once send shared blobs once:
+// after two uploads of one blob some registries briefly miss it.
 func TestSharedBlobIsSentOnce(t *testing.T) {
 	r, text := seeded(t)
 	l, _ := patient()
@@ -139,7 +139,7 @@ func TestSharedBlobIsSentOnce(t *testing.T) {
 	both := make(chan struct{})
 	other.Fault(func(_ http.ResponseWriter, req *http.Request) bool {
 		if req.Method == http.MethodHead && strings.Contains(req.URL.Path, "/blobs/") {
-			if asked.Add(1) == 8 { // both images asked for each of their four blobs before one was sent
+			if asked.Add(1) == 8 { // both images asked for their four blobs before one was sent
 				close(both)
 			}
 			select {
@@ -182,7 +182,7 @@ func TestPushOrder(t *testing.T) {
 	}
 }
 
-// faulty answers the first n requests that match with a status.
+// faulty answers the first n matching requests with a status.
 func faulty(n int32, method, part string, answer func(w http.ResponseWriter)) func(http.ResponseWriter, *http.Request) bool {
 	var left atomic.Int32
 	left.Store(n)
@@ -206,7 +206,7 @@ func unknownBlob(w http.ResponseWriter) {
 
 func reset(http.ResponseWriter) { panic(http.ErrAbortHandler) }
 
-// half sends the start of a blob and breaks off.
+// half sends the first bytes of a blob and closes the connection.
 func half(w http.ResponseWriter) {
 	w.Header().Set("Content-Length", "3000000")
 	_, _ = w.Write(make([]byte, 10))
@@ -214,7 +214,7 @@ func half(w http.ResponseWriter) {
 	panic(http.ErrAbortHandler)
 }
 
-// What may pass is tried again, and a registry cannot have anyone wait for a
+// A temporary failure is tried again. A registry cannot make a run wait for a
 // day.
 func TestFaultsThatPass(t *testing.T) {
 	for what, fault := range map[string]func(http.ResponseWriter, *http.Request) bool{
@@ -248,7 +248,7 @@ func TestFaultsThatPass(t *testing.T) {
 	}
 }
 
-// A registry that has no time for a blob is given some before it is sent again.
+// A registry that is too busy for a blob gets a pause before the next try.
 func TestUploadIsNotRepeatedAtOnce(t *testing.T) {
 	r, text := seeded(t)
 	l, waited := patient()
@@ -262,8 +262,7 @@ func TestUploadIsNotRepeatedAtOnce(t *testing.T) {
 	}
 }
 
-// A download that breaks off goes on from there, also where the server sends
-// it all again.
+// A broken download resumes, also if the server sends the blob from its start.
 func TestDownloadGoesOn(t *testing.T) {
 	for _, ranges := range []bool{true, false} {
 		r, text := seeded(t)
@@ -290,7 +289,7 @@ func TestDownloadGoesOn(t *testing.T) {
 	}
 }
 
-// cut lets through the first bytes of a body alone.
+// cut passes only the first bytes of a body.
 type cut struct {
 	http.ResponseWriter
 	left int
@@ -306,8 +305,7 @@ func (c *cut) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// What does not pass is an error that says where and what to do, and leaves the
-// tag alone.
+// A permanent failure is an error with the place and a hint. The tag stays.
 func TestFaultsThatStay(t *testing.T) {
 	for what, c := range map[string]struct {
 		fault func(http.ResponseWriter, *http.Request) bool
@@ -351,7 +349,7 @@ func TestFaultsThatStay(t *testing.T) {
 	}
 }
 
-// A registry that lies about what it sends is found out.
+// False statements of a registry about its content are detected.
 func TestRegistryLies(t *testing.T) {
 	r, text := seeded(t)
 	l, _ := patient()
@@ -385,7 +383,7 @@ func TestUnmoved(t *testing.T) {
 	_ = r
 }
 
-// A layout that another program writes meanwhile keeps what that put there.
+// A layout that another program writes meanwhile keeps that program's entries.
 func TestUnmovedInLayout(t *testing.T) {
 	l, _ := patient()
 	layout := roottest.NewLayout(t)
@@ -403,8 +401,8 @@ func TestUnmovedInLayout(t *testing.T) {
 	}
 }
 
-// Once a layer is known it is not read again, in this run or with a cache in
-// another; what is damaged in the cache is read anew.
+// A known layer is not read again, in this run or in another one with the
+// cache. A damaged listing in the cache is read from the layer again.
 func TestCache(t *testing.T) {
 	r, text := seeded(t)
 	l, _ := patient()

@@ -9,8 +9,8 @@ import (
 	"github.com/certgraft/certgraft/internal/roottest"
 )
 
-// moved patches an image of one registry into another, and returns the blobs that
-// were asked for, each as often as it was.
+// moved patches an image of one registry into others, and returns how often
+// each blob was requested.
 func moved(t *testing.T, r *roottest.Registry, text string, to ...string) (map[string]int, *Image) {
 	t.Helper()
 	l, _ := patient()
@@ -37,14 +37,15 @@ func moved(t *testing.T, r *roottest.Registry, text string, to ...string) (map[s
 	for _, name := range to {
 		if again, err := getFrom(t, l, name); err != nil || again.Descriptor.Digest != result.Image.Descriptor.Digest {
 			t.Errorf("%s: %v", name, err)
-		} else if _, err := Update(t.Context(), again, edit, Options{}); err != nil { // every layer arrived whole
+		} else if _, err := Update(t.Context(), again, edit, Options{}); err != nil { // every layer arrived complete
 			t.Error(err)
 		}
 	}
 	return asked, result.Image
 }
 
-// A layer that is looked into and copied is read once, for however many.
+// A layer that is read and copied is downloaded once, for any number of
+// destinations.
 func TestRelay(t *testing.T) {
 	r, text := seeded(t)
 	one, two := roottest.NewRegistry(t), roottest.NewRegistry(t)
@@ -68,7 +69,8 @@ func TestRelay(t *testing.T) {
 	}
 }
 
-// What does not arrive is sent again, and a layer that lies arrives nowhere.
+// A failed upload is repeated, and a layer that does not match its digest
+// arrives nowhere.
 func TestRelayFails(t *testing.T) {
 	for what, fault := range map[string]func(http.ResponseWriter, *http.Request) bool{
 		"no place":    faulty(1, "POST", "/uploads/", status(403)),

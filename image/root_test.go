@@ -45,7 +45,7 @@ func put(t testing.TB, l *image.Locations, text string, img *image.Image) {
 	must(t, at.Put(t.Context(), img))
 }
 
-// root returns what layers come to.
+// root returns the root of layers.
 func root(t testing.TB, packed string, layers ...[]byte) (fs.ReadLinkFS, error) {
 	t.Helper()
 	img := image.InMemory(t, layers...)
@@ -124,8 +124,8 @@ func TestRootIsAFileSystem(t *testing.T) {
 	must(t, fstest.TestFS(got, "etc/a", "usr/b", "etc/l"))
 }
 
-// Random stacks of layers come to what unpacking them over each other with the
-// rules of overlay file systems comes to. The model knows no links.
+// Random stacks of layers give the same root as unpacking them in order by the
+// rules of overlay file systems. The model has no links.
 func TestRootOfRandomLayers(t *testing.T) {
 	seeds := uint64(200)
 	if testing.Short() {
@@ -159,11 +159,11 @@ func TestRootOfRandomLayers(t *testing.T) {
 	}
 }
 
-// randomLayer makes a layer and changes the model as it would.
+// randomLayer makes a layer, and changes the model accordingly.
 func randomLayer(t *testing.T, random *rand.Rand, model map[string]string) []byte {
 	names := []string{"a", "b", "a/a", "a/b", "b/a", "a/a/a", "a/a/b"}
-	upper := map[string]string{} // what the layer has
-	hidden := map[string]bool{}  // names of which nothing below is seen
+	upper := map[string]string{} // content of the layer
+	hidden := map[string]bool{}  // names whose lower content is hidden
 	var entries []roottest.Entry
 	for range random.IntN(6) {
 		name := names[random.IntN(len(names))]
@@ -204,7 +204,7 @@ func randomLayer(t *testing.T, random *rand.Rand, model map[string]string) []byt
 	return roottest.Tar(t, entries...)
 }
 
-// overlay lays upper over model.
+// overlay puts upper over model.
 func overlay(model, upper map[string]string, hidden map[string]bool) {
 	maps.DeleteFunc(model, func(name, _ string) bool {
 		for at := name; ; at = path.Dir(at) {
@@ -228,7 +228,7 @@ func overlay(model, upper map[string]string, hidden map[string]bool) {
 	}
 }
 
-// An error while a layer is read never passes for a file that is not there.
+// A failure to read a layer never passes for a missing file.
 func TestFailClosed(t *testing.T) {
 	good := roottest.Tar(t, roottest.Dir("etc"), roottest.File("etc/x", strings.Repeat("x", 100_000)))
 	packed := roottest.Pack(t, "gzip", good)
@@ -322,8 +322,7 @@ func TestConfigMustFitTheLayers(t *testing.T) {
 	}
 }
 
-// A file that was not expected to be read is read in a second pass, which is
-// verified too.
+// A file that was not foreseen is read in a second pass, which is verified too.
 func TestSecondPass(t *testing.T) {
 	l := roottest.NewLayout(t)
 	d := l.Image(roottest.Image{Packed: "gzip", Layers: [][]byte{roottest.Tar(t, roottest.File("opt/a", "a"), roottest.File("opt/b", "b"))}})

@@ -12,14 +12,14 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// A layer that was not read since it only copies aside is read after all where a
-// link leads to its place: what is there is no less a store for it.
+// A skipped layer is read after all if a link leads to its place: a store there
+// counts too.
 func TestLinksIntoUnreadLayers(t *testing.T) {
 	big := roottest.File("data/trust/big", noise(2<<20))
 	trust := roottest.Tar(t, roottest.Dir("data/"), roottest.Dir("data/trust/"), roottest.File("data/trust/bundle", "old\n"), big)
 	for what, c := range map[string]struct {
 		lower []roottest.Entry
-		to    string // where the history says that the layer copies to
+		to    string // where the layer only copies to, by the history
 		read  bool
 	}{
 		"a link to a file in it":   {[]roottest.Entry{roottest.Link("etc/bundle", "/data/trust/bundle")}, "/data/trust", true},
@@ -53,14 +53,14 @@ func TestLinksIntoUnreadLayers(t *testing.T) {
 	}
 }
 
-// noise returns what does not compress.
+// noise returns data that does not compress.
 func noise(size int) string {
 	data := make([]byte, size)
 	rand.NewChaCha8([32]byte{}).Read(data)
 	return string(data)
 }
 
-// appendTo adds a line to a file, which it makes where it is not there.
+// appendTo adds a line to a file, and creates a missing one.
 func appendTo(name string) image.Edit {
 	return func(r *rootfs.Overlay, _ *image.Config) error {
 		data, err := r.ReadFile(name)
@@ -71,9 +71,9 @@ func appendTo(name string) image.Edit {
 	}
 }
 
-// Nothing is written where a layer that was not read copies to, nor above, and
-// what it may replace is not read from a lower one. That an edit fails since it
-// saw too little counts for nothing.
+// An edit writes nothing in or above the place of a skipped layer. It does not
+// read a lower file that the layer may replace. An error of an edit that saw
+// too little is ignored.
 func TestEditsOfUnreadPlaces(t *testing.T) {
 	lower := roottest.Tar(t, roottest.Dir("etc/"), roottest.File("data/trust/lower", "stale\n"))
 	odd := roottest.Dir("data/trust/")
@@ -128,7 +128,8 @@ func TestEditsOfUnreadPlaces(t *testing.T) {
 	}
 }
 
-// What an earlier update took away from a place that is not read now stays away.
+// A file stays removed if an earlier update removed it from a place that is
+// skipped now.
 func TestUnreadPlacesOfAnEarlierUpdate(t *testing.T) {
 	lower := roottest.Tar(t, roottest.Dir("etc/"), roottest.Dir("opt/"), roottest.File("opt/bundle", "old\n"))
 	upper := roottest.Tar(t, roottest.Dir("opt/"), roottest.File("opt/x/gone", ""), roottest.File("opt/x/big", noise(2<<20)))

@@ -9,15 +9,15 @@ import (
 	"time"
 )
 
-// silent sends nothing of a body until nobody waits for it.
+// silent sends no byte of a body until the client gives up.
 func silent(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusOK)
 	w.(http.Flusher).Flush()
 	<-r.Context().Done()
 }
 
-// A server that stops in the middle of a body is not waited for: a blob is read on
-// from there, and a manifest is an error.
+// A server that stops within a body is not waited for. A blob resumes there,
+// and a manifest is an error.
 func TestStalls(t *testing.T) {
 	for what, want := range map[string]string{"/blobs/": "", "/manifests/": "read the manifest: nothing came for a minute"} {
 		t.Run(what, func(t *testing.T) {

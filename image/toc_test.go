@@ -15,9 +15,9 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// The layers in internal/layer/testdata were made by estargz 0.19 and skopeo 1.9.3 of one
-// archive: two files that do not compress, a bundle of several pieces, small
-// files, links of both kinds, a whiteout, an attribute.
+// The layers in internal/layer/testdata were made by estargz 0.19 and skopeo
+// 1.9.3 from one archive: two files that do not compress, a bundle of several
+// pieces, small files, links of both kinds, a whiteout, an attribute.
 func lazyLayers(t testing.TB) map[string]Descriptor {
 	t.Helper()
 	return map[string]Descriptor{
@@ -54,7 +54,8 @@ func lazyImage(t testing.TB, name string, change func(*Descriptor)) (*roottest.R
 	return r, img, data
 }
 
-// lazyUpdate returns the root as read with ranges or without, and what was moved.
+// lazyUpdate returns the root, read with or without ranges, and the bytes
+// moved.
 func lazyUpdate(t testing.TB, r *roottest.Registry, img *Image, opt Options, look func(*rootfs.Overlay)) (root map[string]string, down int) {
 	t.Helper()
 	opt.Reads = func(name string) bool { return strings.HasPrefix(name, "etc/ssl/certs/") }
@@ -79,8 +80,8 @@ func lazyUpdate(t testing.TB, r *roottest.Registry, img *Image, opt Options, loo
 	return root, down
 }
 
-// By its table of contents a layer is what it is when it is read whole, for a
-// part of the bytes; files that were not foreseen come by parts, too.
+// Reading a layer by its table of contents gives the same root as reading it
+// whole, for a part of the bytes. Unforeseen files are read in parts too.
 func TestLazyLayers(t *testing.T) {
 	for name := range lazyLayers(t) {
 		t.Run(name, func(t *testing.T) {
@@ -89,7 +90,7 @@ func TestLazyLayers(t *testing.T) {
 			if down < len(data) {
 				t.Errorf("whole: %d bytes", down)
 			}
-			got, down := lazyUpdate(t, r, img, Options{}, nil) // the bundle is most of what is fetched
+			got, down := lazyUpdate(t, r, img, Options{}, nil) // mostly the bundle
 			if down > len(data)/2 {
 				t.Errorf("in parts: %d of %d bytes", down, len(data))
 			}
@@ -106,12 +107,12 @@ func TestLazyLayers(t *testing.T) {
 	}
 }
 
-// Whatever is odd about a table of contents, the layer is read whole.
+// A layer with any oddity in its table of contents is read whole.
 func TestLazyLayersThatLie(t *testing.T) {
 	for name := range lazyLayers(t) {
 		for what, odd := range map[string]struct {
 			annotations func(map[string]string)
-			spoil       func(data []byte, at int) []byte // at is where the table is
+			spoil       func(data []byte, at int) []byte // at is the place of the table
 			noRanges    bool
 		}{
 			"no parts": {noRanges: true},
@@ -149,7 +150,7 @@ func TestLazyLayersThatLie(t *testing.T) {
 					t.Error("it is taken")
 				}
 				if odd.spoil != nil {
-					return // the layer is not what it says either
+					return // the layer does not match its digest either
 				}
 				if _, down := lazyUpdate(t, r, img, Options{}, nil); down < len(data) {
 					t.Errorf("%d of %d bytes", down, len(data))
@@ -162,7 +163,7 @@ func TestLazyLayersThatLie(t *testing.T) {
 func tableAt(t *testing.T, name string, data []byte) int {
 	t.Helper()
 	if strings.HasPrefix(name, "zstd") {
-		return int(binary.LittleEndian.Uint64(data[len(data)-40:])) // the footer
+		return int(binary.LittleEndian.Uint64(data[len(data)-40:])) // in the footer
 	}
 	var at int
 	if _, err := fmt.Sscanf(string(data[len(data)-51+16:][:16]), "%x", &at); err != nil {
@@ -171,7 +172,7 @@ func tableAt(t *testing.T, name string, data []byte) int {
 	return at
 }
 
-// Files that were not foreseen come by parts, and are kept.
+// Unforeseen files are read in parts, and kept.
 func TestLazyRefetch(t *testing.T) {
 	for name := range lazyLayers(t) {
 		r, img, data := lazyImage(t, name, nil)
@@ -198,9 +199,9 @@ func TestLazyRefetch(t *testing.T) {
 	}
 }
 
-// What is known of a layer by its table of contents serves where the layer has to
-// be read whole for a file that was not foreseen: in a registry that sends no
-// parts, and in a layout.
+// If a layer must be read whole for an unforeseen file, the listing from its
+// table of contents still serves: in a registry that sends no parts, and in a
+// layout.
 func TestLazyRefetchWithoutParts(t *testing.T) {
 	for name := range lazyLayers(t) {
 		t.Run(name, func(t *testing.T) {
@@ -230,8 +231,8 @@ func TestLazyRefetchWithoutParts(t *testing.T) {
 	}
 }
 
-// learnLazily notes what the table of contents of an image's layer says, and the
-// files that are foreseen.
+// learnLazily notes the listing from the table of contents of an image's layer,
+// and the foreseen files.
 func learnLazily(t testing.TB, img *Image, memory *Memory) {
 	t.Helper()
 	u := newUpdater(img, nil, Options{Memory: memory, Reads: func(name string) bool { return strings.HasPrefix(name, "etc/ssl/certs/") }})

@@ -11,8 +11,9 @@ import (
 	"github.com/certgraft/certgraft/internal/roottest"
 )
 
-// A token that ran out while a layer was sent is renewed, and the manifest sent
-// with the new one, as it was: over a new connection and by HTTP/2, too.
+// A token that expired during the upload of a layer is renewed, and the
+// manifest is sent with the new one, unchanged: over a new connection and by
+// HTTP/2.
 func TestTokenRunsOut(t *testing.T) {
 	_, text := seeded(t)
 	l, _ := patient()
@@ -40,7 +41,7 @@ func TestTokenRunsOut(t *testing.T) {
 		})
 		l, _ := patient()
 		client := server.Client().Transport.(*http.Transport)
-		client.DisableKeepAlives = !http2 // over one that was used, package net/http itself sends it anew
+		client.DisableKeepAlives = !http2 // over a used connection, package net/http itself sends it again
 		l.Transport = client
 		host := strings.TrimPrefix(server.URL, "https://")
 		if err := putTo(t, l, host+"/app:1", img); err != nil || tokens.Load() != 2 {

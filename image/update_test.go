@@ -64,8 +64,8 @@ func digests(manifest map[string]any, key string) []string {
 	return all
 }
 
-// pushed puts an image into a registry, has it validated by another reader, and
-// returns its manifest, its config and the entries of its topmost layer.
+// pushed puts an image into a registry and validates it with another reader. It
+// returns the manifest, the config and the entries of the topmost layer.
 func pushed(t testing.TB, img *image.Image) (manifest, config map[string]any, top map[string]*tar.Header) {
 	t.Helper()
 	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
@@ -86,7 +86,7 @@ func pushed(t testing.TB, img *image.Image) (manifest, config map[string]any, to
 	must(t, err)
 	var how []validate.Option
 	if !strings.Contains(string(desc.Manifest), "gzip") {
-		how = append(how, validate.Fast) // that reader knows no other compression
+		how = append(how, validate.Fast) // the other reader knows no other compression
 	}
 	must(t, validate.Image(pulled, how...))
 	raw, err := pulled.RawConfigFile()
@@ -112,7 +112,7 @@ func entries(t testing.TB, layer v1.Layer) map[string]*tar.Header {
 	}
 }
 
-// Everything but what was added is as it was: the manifest and the config are
+// An update changes nothing but its additions: the manifest and the config are
 // compared field by field.
 func TestUpdateKeepsTheRest(t *testing.T) {
 	for what, img := range map[string]roottest.Image{
@@ -175,8 +175,8 @@ func TestUpdateKeepsTheRest(t *testing.T) {
 	}
 }
 
-// checkTop looks at the new layer: the file as it was but for its content and
-// time, and the directories above it as they were.
+// checkTop checks the new layer: only content and time of the file differ, and
+// the directories above are unchanged.
 func checkTop(t *testing.T, top map[string]*tar.Header) {
 	t.Helper()
 	var names []string
@@ -224,8 +224,8 @@ func TestNothingToAdd(t *testing.T) {
 	}
 }
 
-// Patched again, an image has one layer of ours with all of it; patched again
-// with nothing new, it stays.
+// Patching an image again leaves one layer of certgraft's with all changes.
+// Without new changes the image stays.
 func TestUpdateReplacesItsOwnLayer(t *testing.T) {
 	l := roottest.NewLayout(t)
 	locations := &image.Locations{}
@@ -254,7 +254,7 @@ func TestUpdateReplacesItsOwnLayer(t *testing.T) {
 	if got := bundleOf(t, twice.Image); got != "old\none\ntwo\n" {
 		t.Errorf("bundle %q", got)
 	}
-	// With everything taken out the image is the layers that it was.
+	// After everything is taken out, the image has its original layers.
 	gone := update(t, once, func(r *rootfs.Overlay, _ *image.Config) error {
 		return r.WriteFile("etc/ssl/certs/ca-certificates.crt", []byte("old\n"), 0o644)
 	}, image.Options{})
@@ -275,7 +275,7 @@ func bundleOf(t testing.TB, img *image.Image) string {
 	return string(data)
 }
 
-// A layer that someone put on top of ours stays, and so does ours.
+// A layer on top of certgraft's stays, and so does certgraft's.
 func TestUpdateBelowAnotherLayer(t *testing.T) {
 	l := roottest.NewLayout(t)
 	img := get(t, &image.Locations{}, l.Tag(l.Image(roottest.Image{Layers: base(t)}), "x"))
@@ -315,7 +315,7 @@ func topLayer(t testing.TB, img *image.Image) []byte {
 	return data
 }
 
-// What is removed becomes whiteouts, which take it out of sight.
+// Removed files become whiteouts, which hide them.
 func TestUpdateRemoves(t *testing.T) {
 	l := roottest.NewLayout(t)
 	img := get(t, &image.Locations{}, l.Tag(l.Image(roottest.Image{Packed: "gzip", Layers: base(t)}), "x"))
@@ -334,8 +334,8 @@ func TestUpdateRemoves(t *testing.T) {
 	}
 }
 
-// A failing edit is an error that names the platform, and an image without
-// history gets none.
+// The error of a failed edit names the platform. An image without a history
+// gets none.
 func TestUpdateOddities(t *testing.T) {
 	l := roottest.NewLayout(t)
 	img := get(t, &image.Locations{}, l.Tag(l.Image(roottest.Image{Platform: "linux/arm64/v8", Layers: base(t)}), "x"))
@@ -389,8 +389,8 @@ func TestUpdateSettings(t *testing.T) {
 	}
 }
 
-// Images on one base get one layer, which is packed once; of another content it is
-// another.
+// Images with one base get one layer, which is packed once. Other content gives
+// another layer.
 func TestPackedOnce(t *testing.T) {
 	memory, packs := &image.Memory{}, 0
 	for _, want := range []string{"a", "b", "a", "c", "d", "e", "f", "g", "h", "i", "i"} {
