@@ -9,7 +9,7 @@ import (
 	"github.com/certgraft/certgraft/internal/roottest"
 )
 
-// BenchmarkReadLayer reads a layer of which half compresses.
+// BenchmarkReadLayer reads a layer, half of which compresses.
 func BenchmarkReadLayer(b *testing.B) {
 	var entries []roottest.Entry
 	state := uint64(1)

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// A directory is what a map would be, in whatever order names come and go.
+// A directory behaves as a map, for any order of additions and removals.
 func TestDir(t *testing.T) {
 	for seed := range uint64(50) {
 		random := rand.New(rand.NewPCG(seed, 1))
@@ -15,7 +15,7 @@ func TestDir(t *testing.T) {
 		for range 400 {
 			name := strconv.Itoa(random.IntN(100))
 			if seed%3 == 0 {
-				name = strconv.Itoa(1000 + len(want)) // in order, as archives have them
+				name = strconv.Itoa(1000 + len(want)) // in order, as in archives
 			}
 			switch n := (&Node{}); random.IntN(5) {
 			case 0:

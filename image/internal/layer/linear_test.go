@@ -11,7 +11,7 @@ import (
 	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
-// listingOf returns a layer of entries, each of a name and a type.
+// listingOf returns a layer of entries, each with a name and a type.
 func listingOf(t testing.TB, entries func(add func(name string, kind byte, link string))) *Listing {
 	t.Helper()
 	w, err := NewWriter()
@@ -24,8 +24,8 @@ func listingOf(t testing.TB, entries func(add func(name string, kind byte, link 
 	return l
 }
 
-// A layer costs what its entries cost, in whatever order they come and whatever
-// they take away: many of these shapes once cost the square of it, which is minutes.
+// The time for a layer is linear in its entries, in any order and with any
+// removals. Many of these layers once took quadratic time, which is minutes.
 func TestLayersCostLinear(t *testing.T) {
 	const n = 150_000
 	files := listingOf(t, func(add func(string, byte, string)) {
@@ -71,8 +71,8 @@ func TestLayersCostLinear(t *testing.T) {
 	}
 }
 
-// Links through thousands of directories, which each entry leads through, are given
-// up.
+// A layer whose entries all lead through links with thousands of directories is
+// refused.
 func TestLinksThroughManyDirectories(t *testing.T) {
 	l := listingOf(t, func(add func(string, byte, string)) {
 		deep := strings.Repeat("a/", 1900)

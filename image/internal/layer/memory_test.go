@@ -10,7 +10,7 @@ import (
 	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
-// modules writes a layer of n files as a package manager would lay them.
+// modules writes a layer of n files in the layout of a package manager.
 func modules(t testing.TB, n int) []byte {
 	t.Helper()
 	var buf bytes.Buffer
@@ -27,14 +27,14 @@ func modules(t testing.TB, n int) []byte {
 
 func heap() uint64 {
 	runtime.GC()
-	runtime.GC() // what the first has finalized
+	runtime.GC() // frees memory that the first run finalized
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc
 }
 
-// An image of hundreds of thousands of files fits: what is kept of each is small,
-// in the tree and in what the layers are kept as.
+// An image of hundreds of thousands of files fits in memory: each file takes
+// little, in the tree and in the listing.
 func TestFilesTakeLittle(t *testing.T) {
 	const files = 50_000
 	data := modules(t, files)

@@ -10,9 +10,9 @@ import (
 	"github.com/certgraft/certgraft/internal/roottest"
 )
 
-// oddArchive is an archive with all that a reader could lose: a global header,
-// records that nobody knows, names that need extensions of both kinds, a sparse
-// file and bytes behind the end. It returns where each entry starts.
+// oddArchive is an archive with everything that a reader could lose: a global
+// header, unknown records, names that need extensions of both kinds, a sparse
+// file and bytes after the end. It returns the start of each entry.
 func oddArchive(t *testing.T) (data []byte, starts []int) {
 	t.Helper()
 	var buf bytes.Buffer
@@ -43,7 +43,7 @@ func oddArchive(t *testing.T) (data []byte, starts []int) {
 }
 
 // sparse is an entry of a file with a hole, as GNU tar writes it: 600 bytes of
-// data in 100000.
+// data in 100,000.
 func sparse(t *testing.T) []byte {
 	t.Helper()
 	var buf bytes.Buffer
@@ -62,7 +62,7 @@ func sparse(t *testing.T) []byte {
 	return append(bytes.Clone(block), append(bytes.Repeat([]byte{'s'}, 600), make([]byte, 424)...)...)
 }
 
-// What is not edited keeps its bytes, whatever it is.
+// An unedited entry keeps its bytes, whatever it is.
 func TestRetarKeepsTheRest(t *testing.T) {
 	data, starts := oddArchive(t)
 	ends := slices.Clone(starts[1:])

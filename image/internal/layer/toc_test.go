@@ -11,7 +11,7 @@ import (
 	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
-// The layers in testdata were made by estargz 0.19 and skopeo 1.9.3 of one
+// The layers in testdata were made by estargz 0.19 and skopeo 1.9.3 from one
 // archive: two files that do not compress, a bundle of several pieces, small
 // files, links of both kinds, a whiteout, an attribute.
 func lazyLayers(t testing.TB) map[string]oci.Descriptor {
@@ -25,8 +25,8 @@ func lazyLayers(t testing.TB) map[string]oci.Descriptor {
 	}
 }
 
-// What is known by a table of contents is not kept as what is known of the layer
-// by its digest: another image may name that without the table.
+// A listing from a table of contents is not kept under the layer's digest:
+// another image may name the layer without the table.
 func TestLazyKey(t *testing.T) {
 	d := lazyLayers(t)["estargz.tgz"]
 	d.Digest = "sha256:" + oci.Digest(strings.Repeat("1", 64))
@@ -42,14 +42,14 @@ func TestLazyKey(t *testing.T) {
 	}
 }
 
-// parts is a layer whose parts can be read.
+// parts is a layer that can be read in parts.
 type parts []byte
 
 func (p parts) OpenRange(_ context.Context, _ oci.Descriptor, from, to int64) (io.ReadCloser, error) {
 	return io.NopCloser(bytes.NewReader(p[from:to])), nil
 }
 
-// A file that is not what the table of contents says is found out.
+// A file that does not match its table of contents is detected.
 func TestLazyFilesThatLie(t *testing.T) {
 	for name, d := range lazyLayers(t) {
 		data, err := os.ReadFile("testdata/" + name)

@@ -12,8 +12,8 @@ import (
 	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
-// A table of contents is gone through once, however many pieces it says a file
-// has, and however many files are empty.
+// A table of contents is read once, for any number of pieces of a file and of
+// empty files.
 func TestTablesOfManyPieces(t *testing.T) {
 	const many = 200_000
 	for what, fill := range map[string]func(s *tocSurvey) error{
@@ -35,14 +35,14 @@ func TestTablesOfManyPieces(t *testing.T) {
 			must(t, fill(s))
 			files, err := s.finish()
 			must(t, err)
-			if took := time.Since(start); took > 30*time.Second { // a tenth of a second, or minutes
+			if took := time.Since(start); took > 30*time.Second { // linear takes 0.1 s, quadratic takes minutes
 				t.Errorf("%d files took %s", len(files), took)
 			}
 		})
 	}
 }
 
-// pieces enters a file of n bytes, each a piece of its own.
+// pieces enters a file of n bytes, with a piece for each byte.
 func pieces(s *tocSurvey, first *tableEntry, n int64) error {
 	if err := s.entry(first); err != nil {
 		return err
@@ -55,14 +55,14 @@ func pieces(s *tocSurvey, first *tableEntry, n int64) error {
 	return nil
 }
 
-// places are parts of a blob, by where they begin.
+// places are parts of a blob, by their start.
 type places map[int64][]byte
 
 func (p places) OpenRange(_ context.Context, _ oci.Descriptor, from, to int64) (io.ReadCloser, error) {
 	return io.NopCloser(bytes.NewReader(p[from][:to-from])), nil
 }
 
-// Pieces are fetched in their order where they are far apart, on 32 bits too.
+// Distant pieces are fetched in order, also with 32-bit integers.
 func TestFetchFarApart(t *testing.T) {
 	packed := func(text string) []byte {
 		var buf bytes.Buffer

@@ -11,7 +11,7 @@ import (
 	"github.com/certgraft/certgraft/image/internal/oci"
 )
 
-// endless is a block over and over.
+// endless repeats a block without end.
 type endless struct {
 	block []byte
 	at    int
@@ -23,8 +23,8 @@ func (e *endless) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// An archive of headers without end, which pack to next to nothing, is given up:
-// all that is said of names is bounded.
+// An archive of endless headers, which compress to almost nothing, is refused:
+// the memory for headers is bounded.
 func TestArchiveWithoutEnd(t *testing.T) {
 	var buf bytes.Buffer
 	w := tar.NewWriter(&buf)
@@ -43,8 +43,8 @@ func TestArchiveWithoutEnd(t *testing.T) {
 	}
 }
 
-// A layer of more than a million entries is refused by their count, and one of a
-// million is not.
+// A layer of over a million entries is refused by their number. A layer of a
+// million is read.
 func TestEntriesAreBounded(t *testing.T) {
 	var buf bytes.Buffer
 	must(t, tar.NewWriter(&buf).WriteHeader(&tar.Header{Name: "a", Typeflag: tar.TypeReg, Mode: 0o644, Format: tar.FormatUSTAR}))
@@ -58,7 +58,7 @@ func TestEntriesAreBounded(t *testing.T) {
 	}
 }
 
-// Headers that are about no entry are counted too: they cost as much.
+// Headers without an entry count too: they take as much memory.
 func TestGlobalHeadersAreBounded(t *testing.T) {
 	var buf bytes.Buffer
 	w := tar.NewWriter(&buf)

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// What is edited is written as its neighbours are; all else keeps its bytes.
+// A new value gets the white space of its neighbours. The rest keeps its bytes.
 func TestObject(t *testing.T) {
 	const text = `{ "b":  [1, 2.50],"a":{"x":"<&>"}, "big":12345678901234567890 }`
 	o, err := ParseObject([]byte(text))
@@ -30,7 +30,7 @@ func TestObject(t *testing.T) {
 	}
 }
 
-// written is one document as encoders write it, and what it becomes.
+// written is a document as encoders write it, before and after an edit.
 var written = map[string][2]string{
 	"Go, compact":  {`{"a":["x\u0026"],"c":{}}`, `{"a":["x\u0026","\u003cb\u003e"],"c":{"k":{"n":[1,2]}},"d":[]}`},
 	"Go, indented": {"{\n  \"a\": [\n    \"x\"\n  ],\n  \"c\": {}\n}\n", "{\n  \"a\": [\n    \"x\",\n    \"<b>\"\n  ],\n  \"c\": {\n    \"k\": {\n      \"n\": [\n        1,\n        2\n      ]\n    }\n  },\n  \"d\": []\n}\n"},
@@ -42,8 +42,8 @@ var written = map[string][2]string{
 	"odd":          {"\n{\"a\":[\"x\"   ]\n,\"c\" :{ } } ", "\n{\"a\":[\"x\",\"<b>\"   ]\n,\"c\" :{ \"k\":{\"n\":[1,2]} }\n,\"d\":[ ] } "},
 }
 
-// A document that is edited is written as it was, and taken back it has the bytes
-// that it had: a digest is of those.
+// An edited document keeps its style, and the reverse edit restores its bytes:
+// a digest covers bytes.
 func TestI10DocumentsAreSpliced(t *testing.T) {
 	for name, doc := range written {
 		o, err := ParseObject([]byte(doc[0]))
@@ -93,8 +93,8 @@ func takeAll(t testing.TB, o *Object, hadList bool) {
 	}
 }
 
-// Whatever a document is, it is read and written as it is; and what is put into it,
-// anywhere, comes out of it again.
+// Any document is read and written unchanged, and a value that is set in it,
+// anywhere, is read back.
 func FuzzObject(f *testing.F) {
 	for _, doc := range written {
 		f.Add([]byte(doc[0]), 1)

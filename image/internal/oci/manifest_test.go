@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// FuzzManifest reads manifests, indexes and configs, and edits those that are
-// taken: they stay JSON, and what is edited is taken again.
+// FuzzManifest reads manifests, indexes and configs. It edits accepted ones:
+// the result is JSON and is accepted again.
 func FuzzManifest(f *testing.F) {
 	digest := string(DigestOf(nil))
 	f.Add([]byte(`{"schemaVersion":2,"mediaType":"` + ManifestType + `","config":{"mediaType":"x","digest":"` + digest + `","size":0},"layers":[{"mediaType":"` + LayerType + `","digest":"` + digest + `","size":1}]}`))
@@ -45,8 +45,8 @@ func FuzzManifest(f *testing.F) {
 	})
 }
 
-// Content that is embedded in a descriptor follows it: what is redirected and back
-// has the bytes that it had.
+// Content embedded in a descriptor follows the descriptor. Redirecting there
+// and back restores the bytes.
 func TestI10EmbeddedContentFollows(t *testing.T) {
 	was, now := []byte("was"), []byte("now")
 	text := `{"mediaType":"x", "data":"d2Fz","digest":"` + string(DigestOf(was)) + `" , "size":3}`

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// Plain http is for loopback and for hosts that were named.
+// Plain http is allowed only to loopback and to named hosts.
 func TestPlainHTTP(t *testing.T) {
 	asked := 0
 	inner := roundTripper(func(*http.Request) (*http.Response, error) {

@@ -12,12 +12,12 @@ import (
 	"github.com/certgraft/certgraft/certs"
 )
 
-// withoutRoots is set in the process that has no CA of a system: they are read
-// once in each.
+// withoutRoots is set in a process without a system CA: each process reads the
+// system's CAs once.
 const withoutRoots = "CERTGRAFT_TEST_WITHOUT_ROOTS"
 
-// In an image that has no CA file, as certgraft's own, the Mozilla roots vouch
-// for registries.
+// In an image without a CA file, such as certgraft's own, registries are
+// verified with the Mozilla roots.
 func TestRegistriesWithoutSystemRoots(t *testing.T) {
 	if os.Getenv(withoutRoots) != "" {
 		mozillaVouches(t)

@@ -11,7 +11,8 @@ import (
 	"github.com/certgraft/certgraft/internal/web"
 )
 
-// A server that takes nothing of a body is given up, and may be tried again.
+// A server that reads nothing of a body fails the request, and the request may
+// be tried again.
 func TestServerTakesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		inner := roundTripper(func(r *http.Request) (*http.Response, error) {
