@@ -1,6 +1,6 @@
-// Certgraft makes containers trust the CAs they need: it fetches a provider's
-// CA bundle, splits it, and installs it into every trust store of a root file
-// system, with no shell, openssl or curl.
+// Certgraft makes containers trust the CAs that they need. It fetches the CA
+// bundle of a provider, splits it, and installs it into every trust store of a
+// root file system. It needs no shell, openssl or curl.
 package main
 
 //go:generate go run ./internal/gen catalogue
@@ -20,17 +20,18 @@ import (
 )
 
 func main() {
-	// A run is short and its memory small: collecting it eight times over is
-	// half of the time it takes. The limit keeps large inputs small too.
+	// A run is short and uses little memory. Garbage collection at the default
+	// rate would take half of its time. The limit bounds the memory for large
+	// inputs.
 	debug.SetGCPercent(800)
 	debug.SetMemoryLimit(48 << 20)
 	os.Exit(command.Run(untilSignal(), os.Args, os.Stdin, os.Stdout, os.Stderr))
 }
 
-// untilSignal returns a context that the first signal ends, for what looks at it
-// to clean up. The second ends the process, whatever that waits for: a root is
-// safe from it as it is from SIGKILL. Who started this with SIGINT ignored, as
-// shells do in the background, wants it to go on.
+// untilSignal returns a context that the first signal ends, so that the command
+// cleans up. The second signal ends the process, even while it waits; a root
+// survives that as it survives SIGKILL. If SIGINT was ignored at the start, it
+// stays ignored: shells start background jobs so.
 func untilSignal() context.Context {
 	signals := []os.Signal{syscall.SIGTERM}
 	if !signal.Ignored(os.Interrupt) {

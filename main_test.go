@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// beProgram has the test binary be the program.
+// beProgram is the variable that makes the test binary act as the program.
 const beProgram = "CERTGRAFT_TEST_MAIN"
 
 func TestMain(m *testing.M) {
@@ -31,8 +31,8 @@ func program(t *testing.T, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// What waits for something that does not look at the context, here for someone
-// to read what it writes, ends by the second signal.
+// The second signal ends a process that waits without its context, here for a
+// reader of its output.
 func TestSecondSignalEnds(t *testing.T) {
 	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
 		reader, writer, err := os.Pipe()
@@ -57,7 +57,8 @@ func TestSecondSignalEnds(t *testing.T) {
 	}
 }
 
-// What waits for a server is interrupted, and says so: the server is not to blame.
+// A command that waits for a server can be interrupted. It says so, and does not
+// blame the server.
 func TestInterruptedWaiting(t *testing.T) {
 	for _, args := range [][]string{
 		{"verify", "HOST"},
@@ -95,7 +96,7 @@ func TestInterruptedWaiting(t *testing.T) {
 	}
 }
 
-// A background job of a shell is started with SIGINT ignored, and goes on.
+// A background job of a shell starts with SIGINT ignored, and continues.
 func TestIgnoredInterrupt(t *testing.T) {
 	fifo := filepath.Join(t.TempDir(), "fifo")
 	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
@@ -106,7 +107,7 @@ func TestIgnoredInterrupt(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	writer, err := os.OpenFile(fifo, os.O_WRONLY, 0) // waits until the program is there to read
+	writer, err := os.OpenFile(fifo, os.O_WRONLY, 0) // waits until the program opens it for reading
 	if err != nil {
 		t.Fatal(err)
 	}
