@@ -251,8 +251,8 @@ func (at *place) held(ctx context.Context, passwordFile string) (*certs.Set, []f
 // isTar reports whether data is an archive.
 func isTar(data []byte) bool { return len(data) > 262 && string(data[257:262]) == "ustar" }
 
-// heldByKeystore returns the CAs of a trust store of Java. ok is false if the file
-// is none.
+// heldByKeystore returns the CAs of a trust store of Java. ok is false for any other
+// file.
 func heldByKeystore(ctx context.Context, data []byte, passwordFile string) (set *certs.Set, ok bool, err error) {
 	password, err := readPassword(ctx, passwordFile)
 	if err != nil {
