@@ -33,7 +33,8 @@ type Lock struct {
 	Version int            `json:"version"`
 	Sources []LockedSource `json:"sources"` // by name
 
-	dir string // directory of the lock; names of files are relative to it
+	file string // where the lock was read
+	dir  string // directory of the lock; names of files are relative to it
 }
 
 // LockedSource is the content of one source at the time of the lock.
@@ -117,7 +118,7 @@ func ReadLock(ctx context.Context, name string, insecure bool) (*Lock, error) {
 	}
 	l, err := decodeLock(data)
 	if err == nil {
-		l.dir = filepath.Dir(name)
+		l.file, l.dir = name, filepath.Dir(name)
 		err = l.check(insecure)
 	}
 	switch {
@@ -293,9 +294,20 @@ func (opt Options) checkLocked(s *source) error {
 		return s.checkRefetch()
 	}
 	if _, ok := opt.Lock.find(s.lockName()); !ok {
-		return hint.Add(refusedf("%s is not in the lock", s.spec), "add it: certgraft lock "+strings.Join(append(opt.Lock.Names(), s.lockName()), " "))
+		return hint.Add(refusedf("%s is not in the lock", s.spec), "add it: "+opt.Lock.with(*s))
 	}
 	return nil
+}
+
+// with is the command, in the working directory, that locks a source beside the
+// others.
+func (l *Lock) with(s source) string {
+	command := "certgraft lock "
+	if filepath.Clean(l.file) != LockFile {
+		command += "--lock " + l.file + " "
+	}
+	s.lockDir = ""
+	return command + strings.Join(append(l.Names(), s.lockName()), " ")
 }
 
 // checkRefetch refuses a URL with secrets: a lock leaves them out, so nobody
