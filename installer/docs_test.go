@@ -6,8 +6,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 
+	"github.com/certgraft/certgraft/internal/pemfile"
 	"github.com/certgraft/certgraft/readers"
+	"github.com/certgraft/certgraft/rootfs"
 )
 
 // Every store has its section in docs/stores.md, and the section names the entries of
@@ -129,11 +132,27 @@ func TestDocumentedStoresExist(t *testing.T) {
 	}
 }
 
+// A program's configuration that names an anchor of a store does not make the anchor
+// a bundle.
+func TestAnchorsOfStoresAreInput(t *testing.T) {
+	for _, row := range stores {
+		s, ok := row.store.(dirStore)
+		if !ok {
+			continue
+		}
+		anchor := s.anchors + "/corp" + s.ext
+		e := &edit{root: rootfs.NewOverlay(fstest.MapFS{anchor: {}}), reader: pemfile.NewReader(), report: &Report{Detection: &Detection{Family: s.id}}}
+		if !e.isInput(anchor) {
+			t.Errorf("an anchor of %s would be extended as a bundle: /%s", s.id, anchor)
+		}
+	}
+}
+
 // The files that a store writes are found, and read from an image, without a second
 // list.
 func TestBundlesOfStoresAreKnown(t *testing.T) {
-	for _, s := range []dirStore{photon, flatcar, clearLinux, openwrt} {
-		if !slices.Contains(bundlePaths(), s.bundle) || !Reads(s.bundle) {
+	for _, row := range stores {
+		if s, ok := row.store.(dirStore); ok && (!slices.Contains(bundlePaths(), s.bundle) || !Reads(s.bundle)) {
 			t.Errorf("the bundle of %s is not known: %s", s.id, s.bundle)
 		}
 	}

@@ -184,8 +184,8 @@ func (e *edit) isInput(real string) bool {
 	if slices.ContainsFunc([]string{localDir, sharedDir}, func(d string) bool { return isBelow(e.root, real, d) }) || TakesEveryFile(dir) {
 		return true
 	}
-	for _, s := range []dirStore{photon, flatcar, clearLinux, openwrt} {
-		if s.used(e) && leads(e.root, s.anchors, dir) && path.Ext(real) == s.ext {
+	for _, row := range stores {
+		if s, ok := row.store.(dirStore); ok && s.used(e) && leads(e.root, s.anchors, dir) && path.Ext(real) == s.ext {
 			return true
 		}
 	}
