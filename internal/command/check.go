@@ -173,11 +173,11 @@ func (o *checkOptions) auditor(ctx context.Context, p *printer) (*audit.Auditor,
 		return nil, err
 	}
 	if a.Required, err = heldBy(ctx, fetch, a.Policy.Require); err != nil {
-		return nil, fmt.Errorf("what the policy requires: %w", err)
+		return nil, fmt.Errorf("read a source that the policy requires: %w", err)
 	}
 	if len(a.Policy.Allow) > 0 {
 		if a.Allowed, err = heldBy(ctx, fetch, append(a.Policy.Allow, a.Policy.Require...)); err != nil {
-			return nil, fmt.Errorf("what the policy allows: %w", err)
+			return nil, fmt.Errorf("read a source that the policy allows: %w", err)
 		}
 	}
 	return a, nil
