@@ -9,9 +9,8 @@ import (
 	"strings"
 )
 
-// docCall is a command line of the documentation, on its way to be one that
-// works in its place: on the root that is there, on the registry that is there,
-// without a network.
+// docCall is a command line of the documentation, adapted to its place: it works
+// on the root and the registry of the place, without a network.
 type docCall struct {
 	dir, registry, proxy string // of the place; see docWorld
 	command              string
@@ -62,8 +61,9 @@ func (c *docCall) editsThisMachine() bool {
 
 var pinPlaceholder = regexp.MustCompile(`@(set|sha256):(…|HEX)$`)
 
-// value returns an argument, or the value of a flag: a path from the root is one
-// from the root that is there, an image is in the registry that is there.
+// value returns an argument or the value of a flag, adapted to the place. An
+// absolute path leads into the root of the place. An image comes from the registry
+// of the place.
 func (c *docCall) value(v string) string {
 	v = pinPlaceholder.ReplaceAllString(v, "")
 	if named := inRegistry(c.registry, v); strings.HasPrefix(v, "docker://") {
@@ -81,8 +81,8 @@ func (c *docCall) has(flag string) bool {
 	return slices.ContainsFunc(c.args, func(a string) bool { return a == flag || strings.HasPrefix(a, flag+"=") })
 }
 
-// connect has what would be had over a network come from the snapshots, or from
-// the proxy.
+// connect replaces the network: downloads come from the snapshots, connections go
+// to the proxy.
 func (c *docCall) connect() {
 	fetches := slices.Contains([]string{"install", "bundle", "run", "patch", "lock", "check"}, c.command)
 	https := slices.ContainsFunc(c.args, func(a string) bool { return strings.HasPrefix(a, "https://") })
@@ -100,7 +100,8 @@ func (c *docCall) connect() {
 	}
 }
 
-// target has the command work on the root that stands for this machine's.
+// target makes the command work on the root of the place instead of this
+// machine's.
 func (c *docCall) target() {
 	live := filepath.Join(c.dir, "live")
 	elsewhere := c.has("--root") || c.has("--image") || c.has("--java") || c.has("--from-file")
@@ -116,8 +117,8 @@ func (c *docCall) target() {
 	}
 }
 
-// docStatus is the exit status of a command line of the documentation: a verdict
-// against a server, or a difference, is an outcome like another.
+// docStatus is the expected exit status of a command line. A verdict against a
+// server, or a difference, is an expected outcome.
 func docStatus(args []string, status int) int {
 	if status == 5 && slices.Contains([]string{"verify", "diff", "lock", "check"}, args[1]) {
 		return 0

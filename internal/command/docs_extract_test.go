@@ -9,16 +9,16 @@ import (
 	"testing"
 )
 
-// docLine is a command line in the documentation that has certgraft in it.
+// docLine is a command line of the documentation that calls certgraft.
 type docLine struct {
 	at     string // FILE:LINE
-	block  int    // lines of a block are run one after another, in one place
+	block  int    // the lines of a block run one after another, in one place
 	text   string // for a shell
 	output []string
-	inline bool // in the middle of a sentence: it has placeholders, and is not run
+	inline bool // within a sentence: the line has placeholders and does not run
 }
 
-// docFiles are the pages whose command lines are tried.
+// docFiles are the pages whose command lines are tested.
 func docFiles(t *testing.T) []string {
 	t.Helper()
 	pages, err := filepath.Glob("../../docs/*.md")
@@ -30,7 +30,7 @@ func docFiles(t *testing.T) []string {
 
 var (
 	inlineCode = regexp.MustCompile("`(certgraft [^`]+)`")
-	// callsCertgraft finds where a shell would start the program.
+	// callsCertgraft finds the places at which a shell would start the program.
 	callsCertgraft = regexp.MustCompile(`(?:^|[|;&(]\s*|\s-- |\bdo |\bthen |\bsudo |=\$\()/?certgraft ([a-z-][^|;&)>]*)`)
 )
 
@@ -72,7 +72,7 @@ type docReader struct {
 	t     *testing.T
 	file  string
 	lines []string
-	at    int // the line that is next
+	at    int // index of the next line
 	n     int // blocks so far
 	found []docLine
 }
@@ -82,7 +82,7 @@ func (d *docReader) add(l docLine, at int) {
 	d.found = append(d.found, l)
 }
 
-// block reads the lines up to end, which are in some language.
+// block reads the lines of a code block up to end, in the language lang.
 func (d *docReader) block(lang string, end int) {
 	d.n++
 	for d.at < end {
@@ -107,14 +107,14 @@ func (d *docReader) block(lang string, end int) {
 		case "yaml", "hcl":
 			d.recipe(line, begin)
 		case "", "json", "text":
-		case "go", "js", "python", "java", "ruby", "php", "erlang", "gleam", "elixir": // programs; make e2e runs those that it can
+		case "go", "js", "python", "java", "ruby", "php", "erlang", "gleam", "elixir": // programs: make e2e runs some of them
 		default:
 			d.t.Errorf("%s:%d: a block of %q: say what a test does with it", d.file, begin, lang)
 		}
 	}
 }
 
-// logical returns a line with those that continue it.
+// logical returns a line joined with its continuation lines.
 func (d *docReader) logical(end int) string {
 	line := d.lines[d.at]
 	d.at++
@@ -125,7 +125,8 @@ func (d *docReader) logical(end int) string {
 	return line
 }
 
-// inImage is how an engine starts the program in its own image, up to the arguments.
+// inImage matches the command by which an engine runs certgraft's own image, up to
+// the arguments.
 var inImage = regexp.MustCompile(`docker run (--?[a-z]\S* (\S+:\S+ )?)*ghcr\.io/certgraft/certgraft[@:]\S+ `)
 
 func (d *docReader) shell(line string, at int, output []string) {
@@ -148,7 +149,7 @@ func (d *docReader) dockerfile(line string, at int) {
 	}
 }
 
-// recipe reads a line of a pipeline's definition. Arguments may stand apart from
+// recipe reads a line of a pipeline's definition. The arguments may be apart from
 // the program.
 func (d *docReader) recipe(line string, at int) {
 	if strings.Contains(line, `args: [`) && strings.Contains(d.lines[at-1], `command: ["/certgraft"]`) {
@@ -157,7 +158,7 @@ func (d *docReader) recipe(line string, at int) {
 	d.command(recipeKey.ReplaceAllString(line, ""), at)
 }
 
-// command reads a command in the form of a shell, or of exec.
+// command reads a command in the syntax of a shell or of exec.
 func (d *docReader) command(text string, at int) {
 	text = strings.TrimSpace(text)
 	if !execForm.MatchString(text) {
@@ -177,7 +178,7 @@ func (d *docReader) command(text string, at int) {
 	d.shell("certgraft "+strings.Join(args[1:], " "), at, nil)
 }
 
-// words splits a command line as a shell does, as far as documentation needs it.
+// words splits a command line as a shell does, as far as the documentation needs.
 func words(text string) []string {
 	var all []string
 	var word strings.Builder

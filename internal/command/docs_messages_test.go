@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// Whoever looks for the words that a program printed finds them on the page: those of the
-// field are in the data for tests, and e2e/clients has the programs print them.
+// A user who searches for a message of a program finds it on a page. The messages
+// come from the data for tests. e2e/clients makes the programs print them.
 func TestMessagesOfTheFieldAreDocumented(t *testing.T) {
 	dir := os.Getenv("CERTGRAFT_TESTDATA")
 	if dir == "" {

@@ -15,7 +15,7 @@ import (
 	"testing"
 )
 
-// docStub is a program that a line of the documentation starts.
+// docStub plays a program that a line of the documentation starts.
 func docStub(args []string) error {
 	switch {
 	case args[0] == "jq":
@@ -39,7 +39,7 @@ func docStub(args []string) error {
 	return nil
 }
 
-// dockerSave writes an image as docker save does, by certgraft itself.
+// dockerSave writes an image as docker save does, with certgraft itself.
 func dockerSave() error {
 	cmd := exec.Command("certgraft", "patch", "oci:"+os.Getenv("CERTGRAFT_DOCS_LAYOUT")+":1", "old.pem", "--tag", "docker-archive:-")
 	cmd.Stdout, cmd.Stderr = os.Stdout, io.Discard
@@ -55,8 +55,8 @@ var rdsPin = sync.OnceValue(func() string {
 	return result.Sources[0].Set
 })
 
-// serve is an HTTP proxy that leads to a server of every name, whose certificate
-// is by the CA of the world, and which serves a bundle.
+// serve is an HTTP proxy that leads to a server for every name. The certificate of
+// the server is from the CA of the world. The server also serves a bundle.
 func (w *docWorld) serve(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -81,7 +81,7 @@ func (w *docWorld) serve(t *testing.T) string {
 	return listener.Addr().String()
 }
 
-// greetings are what servers say first, and what they wait for and answer.
+// greetings play the first message of a server, and its answers.
 var greetings = map[string]func(c net.Conn, r *bufio.Reader){
 	"5432": func(c net.Conn, r *bufio.Reader) { _, _ = r.Discard(8); _, _ = io.WriteString(c, "S") },
 	"3306": func(c net.Conn, r *bufio.Reader) {
@@ -119,7 +119,7 @@ func (w *docWorld) serveOne(c net.Conn, config *tls.Config) {
 	fmt.Fprintf(over, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(pem), pem)
 }
 
-// buffered is a connection of which some has been read already.
+// buffered is a connection whose first bytes were already read.
 type buffered struct {
 	net.Conn
 	r *bufio.Reader

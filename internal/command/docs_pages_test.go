@@ -42,13 +42,14 @@ func TestStartPageListsEachPageOnce(t *testing.T) {
 	}
 }
 
-// shelves returns a page from its first shelf on.
+// shelves returns a page from its first shelf to the end.
 func shelves(page string) string {
 	_, rest, _ := strings.Cut(page, "\n## ")
 	return rest
 }
 
-// README is read to its end, and its figures are those of the program.
+// README is short enough to be read whole, and its figures are those of the
+// program.
 func TestREADME(t *testing.T) {
 	page := readDoc(t, "README.md")
 	if n := strings.Count(page, "\n"); n >= 150 {
@@ -74,7 +75,7 @@ func TestREADME(t *testing.T) {
 
 var sourceFile = regexp.MustCompile("`([a-z][A-Za-z0-9_/]*/[A-Za-z0-9_]+\\.go|main\\.go)`")
 
-// The walks of docs/architecture.md go through files that exist.
+// The walks of docs/architecture.md name only files that exist.
 func TestArchitectureNamesFiles(t *testing.T) {
 	files := sourceFile.FindAllStringSubmatch(readDoc(t, "docs/architecture.md"), -1)
 	if len(files) < 40 {
@@ -87,10 +88,11 @@ func TestArchitectureNamesFiles(t *testing.T) {
 	}
 }
 
-// unpinned finds certgraft's own images and module without a version.
+// unpinned finds images and modules of certgraft without a version.
 var unpinned = regexp.MustCompile(`ghcr\.io/certgraft/certgraft(-frontend)?([^:@a-z/-]|$)|certgraft/certgraft(-frontend)?[:@](latest|main|master)\b`)
 
-// What a reader copies names a version or a digest, so that it does the same tomorrow.
+// An example names a version or a digest, so that a copy of it does the same
+// tomorrow.
 func TestExamplesNameVersions(t *testing.T) {
 	for _, file := range docFiles(t) {
 		for i, line := range strings.Split(readDoc(t, strings.TrimPrefix(file, "../../")), "\n") {

@@ -19,22 +19,22 @@ import (
 	"github.com/certgraft/certgraft/keystore"
 )
 
-// docWorld is what command lines of the documentation find outside: a registry,
-// and a proxy that leads to every server.
+// docWorld is the world outside of the command lines in the documentation: a
+// registry, and a proxy that leads to every server.
 type docWorld struct {
 	registry *roottest.Registry
 	proxy    string // HOST:PORT
 	ca, old  *roottest.CA
-	bin      string          // the programs that there are
-	layout   string          // of the image that each place has
-	pushed   map[string]bool // images that are in the registry
+	bin      string          // directory of the programs
+	layout   string          // of the image in each place
+	pushed   map[string]bool // images that the registry has
 }
 
-// docPrograms are programs that a command line may start and that need not do
-// their work for it: what they are given is looked at.
+// docPrograms are programs that a command line may start. Stubs play them and
+// check their arguments.
 var docPrograms = []string{"docker", "jq", "psql", "pip", "npm", "curl", "mvn", "bundle", "go", "apt-get", "git", "python3", "node", "java"}
 
-// docTools are the real ones.
+// docTools are programs that run as they are.
 var docTools = []string{"bash", "sh", "cat", "ls", "mkdir", "cp", "env", "grep", "sed", "head", "sort", "true", "tee", "test", "xargs"}
 
 func newDocWorld(t *testing.T) *docWorld {
@@ -69,8 +69,9 @@ func check(t testing.TB, err error) {
 	}
 }
 
-// place makes a directory for the lines of one block: files of the names that
-// the documentation uses, and under live/ the root that / stands for, and what else the block names.
+// place makes a directory for the lines of one block. It has the files that the
+// documentation names, the root live/ in place of /, and other files that the
+// block names.
 func (w *docWorld) place(t *testing.T, block string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -103,8 +104,8 @@ func (w *docWorld) place(t *testing.T, block string) string {
 	return dir
 }
 
-// shell runs a line as a shell would that finds the programs of the world, and
-// the files of dir; what begins with / is under dir/live.
+// shell runs a line in a shell with the programs of the world and the files of
+// dir. Absolute paths are below dir/live.
 func (w *docWorld) shell(t *testing.T, dir, line string) (string, error) {
 	t.Helper()
 	line = regexp.MustCompile(`(^|[|;&(]\s*|\s-- )/certgraft `).ReplaceAllString(line, "${1}certgraft ")
@@ -133,11 +134,11 @@ func (w *docWorld) start(t *testing.T, dir, line string) (string, error) {
 	return string(out), err
 }
 
-// plainLine is a command line that needs no shell, nor a process of its own: net/http
-// looks at the proxy in the environment once.
+// plainLine is a command line that needs neither a shell nor a process of its own.
+// net/http reads the proxy from the environment only once in a process.
 var plainLine = regexp.MustCompile(`^certgraft (bundle|diff|env|inspect|install|list|lock|patch|remove|verify|version) [^|&;<>$()~]*(#.*)?$`)
 
-// call runs a command line in this process, which is faster.
+// call runs a command line in this process, because that is faster.
 func (w *docWorld) call(t *testing.T, dir string, args ...string) (string, error) {
 	t.Helper()
 	if slices.ContainsFunc(args, func(a string) bool { return strings.HasPrefix(a, "https://") }) && args[1] != "verify" {
@@ -172,8 +173,8 @@ var docDirectories = []string{"/usr/share/igtf-policy/classic", "/usr/share/igtf
 
 var docFile = regexp.MustCompile(`^[\w./-]+\.(pem|crt|cer|json|zip|p12|jks)$`)
 
-// files makes the files that a line names and that the reader has from
-// elsewhere: a CA each, in the format that the name tells.
+// files makes the files that a line names and that a user would have: each with
+// one CA, in the format that its name says.
 func (w *docWorld) files(t *testing.T, dir, line string) {
 	t.Helper()
 	for _, word := range words(line) {
@@ -181,7 +182,7 @@ func (w *docWorld) files(t *testing.T, dir, line string) {
 		if strings.HasPrefix(word, "/") {
 			name = filepath.Join(dir, "live", word)
 		}
-		if strings.HasSuffix(word, ".cdx.json") { // which is written
+		if strings.HasSuffix(word, ".cdx.json") { // the command writes it
 			continue
 		}
 		if slices.Contains(docDirectories, word) {
@@ -233,7 +234,7 @@ func zipped(t *testing.T, name string, data []byte) []byte {
 	return b.Bytes()
 }
 
-// lock writes the lock that a line may need, as the page says to do before.
+// lock writes the lock that a line needs, as the page says to do before.
 func (w *docWorld) lock(t *testing.T, dir string) {
 	t.Helper()
 	if _, err := os.Stat(filepath.Join(dir, "certgraft.lock")); err == nil {
@@ -247,7 +248,7 @@ func (w *docWorld) lock(t *testing.T, dir string) {
 // imageName finds the names of images in registries.
 var imageName = regexp.MustCompile(`(?:^|[\s"'=])(?:docker://)?((?:registry\.example\.com|ghcr\.io)/[a-z0-9/._-]+(?::[A-Za-z0-9._-]+)?)|docker://([a-z0-9/]+:[a-z0-9._-]+)`)
 
-// push puts the images that a line names into the registry, unless they are there.
+// push puts the images that a line names into the registry, once.
 func (w *docWorld) push(t *testing.T, dir, line string) {
 	t.Helper()
 	line = strings.NewReplacer("$IMAGE", "registry.example.com/app:1", "$CI_REGISTRY_IMAGE", "registry.example.com/app", "$CI_COMMIT_SHORT_SHA", "0123abcd").Replace(line)
@@ -280,7 +281,7 @@ func (w *docWorld) archive(t *testing.T, dir, line string) {
 
 var hubName = regexp.MustCompile(`^(docker://)?([a-z0-9-]+\.)+[a-z]+/`)
 
-// inRegistry returns the name of an image in the registry that there is.
+// inRegistry returns the name of an image in the registry of the world.
 func inRegistry(host, name string) string {
 	bare := strings.TrimPrefix(name, "docker://")
 	switch {

@@ -14,16 +14,16 @@ import (
 
 func itoa(n int) string { return strconv.Itoa(n) }
 
-// parsedOnly are the command lines that are not run, by what is in them, and
-// why not.
+// parsedOnly are the command lines that do not run, by their text, with the
+// reason.
 var parsedOnly = []struct{ text, why string }{
 	{"docker-daemon:", "needs an engine"},
 	{"docker run", "needs an engine"},
 	{"run --in-root", "edits the root that it runs in; e2e builds the stage"},
 }
 
-// Every command line in the documentation is one that the program takes: each is
-// parsed, and run in a place of its own with what it names: files, roots, images
+// The program accepts every command line in the documentation. Each is parsed, and
+// runs in a place of its own with everything that it names: files, roots, images
 // in a registry, servers behind a proxy.
 func TestDocumentedCommands(t *testing.T) {
 	d := docRun{world: newDocWorld(t), skipped: map[string]int{}}
@@ -36,7 +36,7 @@ func TestDocumentedCommands(t *testing.T) {
 	}
 }
 
-// docRun tries the command lines of pages, and counts them.
+// docRun tests the command lines of pages and counts them.
 type docRun struct {
 	world *docWorld
 
@@ -94,7 +94,7 @@ func onlyParsed(text string) string {
 	return ""
 }
 
-// parseDocLine holds each call in a line against the command tree.
+// parseDocLine compares each call in a line with the command tree.
 func parseDocLine(t *testing.T, l docLine) {
 	t.Helper()
 	for _, call := range callsCertgraft.FindAllStringSubmatch(l.text, -1) {
@@ -110,9 +110,9 @@ func parseDocLine(t *testing.T, l docLine) {
 
 var figures = regexp.MustCompile(`[0-9][0-9.]*| +`)
 
-// compare holds what a page shows below a command line against what is written,
-// but for figures and the width of columns. A page may shorten digests, and says
-// what is downloaded, which nothing is here: then nothing is compared.
+// compare compares the output that a page shows with the real output, except for
+// numbers and the width of columns. A page may shorten digests. If the page shows
+// a download, nothing is compared, because here nothing is downloaded.
 func (l docLine) compare(t *testing.T, out string) {
 	t.Helper()
 	shown := strings.TrimSpace(strings.Join(l.output, "\n"))
@@ -159,7 +159,7 @@ var (
 	unlinked = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
 )
 
-// awaited are pages that other work brings.
+// awaited are pages that other work will add.
 var awaited = []string{"../../docs/release.md"}
 
 // Every link of a page leads to a file that exists, and to a heading in it.
@@ -192,8 +192,8 @@ func TestDocumentationLinks(t *testing.T) {
 	}
 }
 
-// hasHeading reports whether a page has the heading that an anchor names, as
-// GitHub makes anchors of headings.
+// hasHeading reports whether a page has the heading for an anchor. GitHub derives
+// anchors from headings.
 func hasHeading(page, anchor string) bool {
 	for _, h := range heading.FindAllStringSubmatch(page, -1) {
 		slug := strings.ReplaceAll(unlinked.ReplaceAllString(strings.ToLower(strings.TrimSpace(h[1])), ""), " ", "-")

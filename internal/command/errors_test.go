@@ -8,8 +8,8 @@ import (
 	"github.com/certgraft/certgraft/bundles"
 )
 
-// Of several errors the worst makes the status, wherever it stands: 2 over 3 over
-// 4 over 5 over 1.
+// The worst of several errors makes the status, in any order: 2 before 3, 4, 5 and
+// 1.
 func TestWorstStatus(t *testing.T) {
 	order := []struct {
 		status int

@@ -6,9 +6,8 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// Parses returns what is wrong with a command line as far as the command tree
-// knows: a command or flag that there is not, a value that is missing. args[0]
-// is the program.
+// Parses returns the faults of a command line that the command tree shows: an
+// unknown command or flag, or a missing value. args[0] is the program.
 func Parses(args []string) error {
 	app := App()
 	for _, c := range app.Commands {

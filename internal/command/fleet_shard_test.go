@@ -12,8 +12,8 @@ import (
 	"github.com/certgraft/certgraft/image"
 )
 
-// The parts of a list are disjoint, come to the whole list, keep its order and
-// differ by one image at most, whatever their number.
+// The parts of a list are disjoint, cover the list, keep its order, and differ by
+// at most one image, for every number of parts.
 func TestShardsComeToTheList(t *testing.T) {
 	for images := range 12 {
 		var all []patchJob
@@ -58,7 +58,7 @@ func position(all []patchJob, job patchJob) int {
 	return slices.IndexFunc(all, func(other patchJob) bool { return other.from.String() == job.from.String() })
 }
 
-// A comment or an empty line more moves no image to another part.
+// A further comment or empty line moves no image to another part.
 func TestShardsCountImagesNotLines(t *testing.T) {
 	var parts []string
 	for _, between := range []string{"", "# a comment\n\n"} {

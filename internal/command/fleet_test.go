@@ -9,9 +9,9 @@ import (
 	"github.com/certgraft/certgraft/internal/roottest"
 )
 
-// Two writers of one place in a run are refused before anything is read, however
-// the place is spelt, and whichever part of the list has them: what the first
-// put there would be lost.
+// A run refuses two writers of one place before it reads anything. It does so for
+// every spelling of the place, and whichever part of the list has the writers. The
+// first image would otherwise be lost.
 func TestI3TwoWritersOfOnePlace(t *testing.T) {
 	corp := filepath.Join("..", "..", "testdata", "bundles", "corp.pem")
 	dir := t.TempDir()
@@ -48,7 +48,7 @@ func TestI3TwoWritersOfOnePlace(t *testing.T) {
 	}
 }
 
-// The byte order mark that editors on Windows write is no part of a name.
+// The byte order mark that editors on Windows write is not part of a name.
 func TestI12ByteOrderMark(t *testing.T) {
 	l := roottest.NewLayout(t)
 	from := l.Tag(l.Image(roottest.Image{Layers: [][]byte{roottest.Tar(t, roottest.File("etc/ssl/certs/ca-certificates.crt", ""))}}), "x")
@@ -62,8 +62,8 @@ func TestI12ByteOrderMark(t *testing.T) {
 	}
 }
 
-// What the images of a list on one base have to say is said once, with the first
-// of them; an attestation that is dropped is one of many.
+// A warning that images on one base share is written once, with the names of the
+// first ones. A dropped attestation is one of many.
 func TestFleetSaysItOnce(t *testing.T) {
 	l := roottest.NewLayout(t)
 	var lines []string
@@ -88,14 +88,14 @@ func TestFleetSaysItOnce(t *testing.T) {
 	if lines := strings.Count(errs, "\n"); lines > 12 {
 		t.Errorf("%d lines for five images:\n%s", lines, errs)
 	}
-	// So it is with the platforms of one image.
+	// The platforms of one image share their warnings too.
 	from, _, _ := strings.Cut(lines[0], " ")
 	if _, errs := run(t, 0, "patch", from, corp, "--env", "none", "--dry-run"); strings.Count(errs, "note: linux/amd64; linux/arm64: Node ") != 1 || strings.Count(errs, ": Node ") != 1 {
 		t.Errorf("%s", errs)
 	}
 }
 
-// So it is with what is odd in the stores of images on one base.
+// Images on one base share the oddities of their stores too.
 func TestFleetSaysWhatIsOddOnce(t *testing.T) {
 	for command, odd := range map[string]roottest.Entry{
 		"inspect": roottest.File("etc/ssl/certs/ca-certificates.crt", "-----BEGIN CERTIFICATE-----\nMIIB!!!\n-----END CERTIFICATE-----\n"),

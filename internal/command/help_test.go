@@ -44,7 +44,7 @@ func names(all []builder) (names []string) {
 	return names
 }
 
-// Every flag stands under a heading of help: else it would be missing there.
+// Every flag has a heading of the help. Without a heading the help would omit it.
 func TestEveryFlagIsInHelp(t *testing.T) {
 	app := App()
 	for _, c := range app.Commands {

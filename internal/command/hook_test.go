@@ -46,7 +46,7 @@ func readText(t *testing.T, name string) string {
 	return string(data)
 }
 
-// The root trusts between the two calls, and is what it was afterwards.
+// The root trusts between the two calls, and is restored afterwards.
 func TestHook(t *testing.T) {
 	dir, pem, ca := bundleDir(t)
 	state := filepath.Join(dir, "state")
@@ -84,7 +84,8 @@ func modTime(t *testing.T, name string) string {
 	return info.ModTime().String()
 }
 
-// A hook that fails lets the container go on, in one line, unless it is strict.
+// A failed hook lets the container start, with a one-line message, unless it is
+// strict.
 func TestHookFails(t *testing.T) {
 	dir, pem, _ := bundleDir(t)
 	state, before := filepath.Join(dir, "state"), readText(t, pem)
@@ -107,7 +108,7 @@ func TestHookFails(t *testing.T) {
 	}
 }
 
-// A container whose root is gone when it is over leaves nothing behind.
+// A container whose root is already gone leaves no files behind.
 func TestHookOutWithoutRoot(t *testing.T) {
 	dir, _, ca := bundleDir(t)
 	state := filepath.Join(dir, "state")
@@ -171,7 +172,7 @@ func TestCDI(t *testing.T) {
 
 var errBecame = errors.New("became the runtime")
 
-// runWrapper runs the wrapper and returns what it became.
+// runWrapper runs the wrapper and returns the program that it becomes.
 func runWrapper(t *testing.T, config, path string, args ...string) (became []string, said string, err error) {
 	t.Helper()
 	p, text := testPrinter(environ{"PATH": path})
@@ -185,7 +186,8 @@ func runWrapper(t *testing.T, config, path string, args ...string) (became []str
 	return became, text.String(), err
 }
 
-// A container that is made gets the hooks; any other call is the runtime's alone.
+// A container that is made gets the hooks. Any other call goes to the runtime
+// unchanged.
 func TestWrapper(t *testing.T) {
 	dir, _, ca := bundleDir(t)
 	runc := testFile(t, filepath.Join(dir, "bin/runc"), nil)
@@ -232,8 +234,8 @@ func TestWrapper(t *testing.T) {
 	}
 }
 
-// A wrapper that becomes another copy of itself says so; one that a wrapper's child
-// calls is called like any other.
+// A wrapper that would become another copy of itself fails with a message. A
+// wrapper that is called by a child of a wrapper works as usual.
 func TestWrapperTurn(t *testing.T) {
 	for turn, want := range map[string]string{"7": "is a certgraft too", "8": errBecame.Error()} {
 		p, _ := testPrinter(environ{"PATH": filepath.Dir(testProgram(t, "runc")), wrapperTurn: turn})
@@ -254,7 +256,7 @@ func testProgram(t *testing.T, name string) string {
 	return file
 }
 
-// The names by which the program is a wrapper, and what each stands in for.
+// The names by which the program is a wrapper, each with the replaced runtime.
 func TestWrapped(t *testing.T) {
 	for name, want := range map[string]string{
 		"certgraft": "", "/usr/bin/certgraft": "", "rungc": "",
@@ -266,7 +268,7 @@ func TestWrapped(t *testing.T) {
 	}
 }
 
-// The program itself is not its own runtime, whatever it is called.
+// The program is never its own runtime, under any name.
 func TestNextRuntime(t *testing.T) {
 	dir, other := t.TempDir(), t.TempDir()
 	self := testFile(t, filepath.Join(dir, "certgraft"), nil)
@@ -293,8 +295,8 @@ func TestNextRuntime(t *testing.T) {
 	}
 }
 
-// A hook runs in a directory of its own, so that each file needs a whole path, one
-// without a slash too.
+// A hook runs in a directory of its own, so it needs the absolute path of each
+// file, even of one without a slash.
 func TestHookArguments(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)

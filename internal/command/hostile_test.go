@@ -24,15 +24,15 @@ import (
 	"github.com/certgraft/certgraft/internal/roottest"
 )
 
-// ended is how a command ended.
+// ended is the end of a command.
 type ended struct {
 	status int
 	out    string
-	most   int64 // bytes of memory that it had at most
+	most   int64 // the largest memory, in bytes
 }
 
-// certgraft runs the program as a process of its own. One that has not ended
-// after minutes waits for something that never comes.
+// certgraft runs the program as a process. If it has not ended after minutes, it
+// waits for something that never comes.
 func certgraft(t *testing.T, args ...string) ended {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
@@ -81,8 +81,8 @@ func peakIn(t *testing.T, name string) int64 {
 	return kib << 10
 }
 
-// inProcess runs the program in this process, which is faster, and does not wait
-// for ever either. Its memory is not told.
+// inProcess runs the program in this process, which is faster. It has the same
+// limit of time, and cannot measure memory.
 func inProcess(t *testing.T, args ...string) ended {
 	t.Helper()
 	var out bytes.Buffer
@@ -99,13 +99,13 @@ func inProcess(t *testing.T, args ...string) ended {
 	}
 }
 
-// raced reports whether the race detector is on, which takes memory.
+// raced reports whether the race detector is on, which needs memory.
 func raced() bool {
 	info, ok := debug.ReadBuildInfo()
 	return ok && slices.ContainsFunc(info.Settings, func(s debug.BuildSetting) bool { return s.Key == "-race" && s.Value == "true" })
 }
 
-// fast returns a directory in memory, where there is a file system for that.
+// fast returns a directory in memory if the system has a file system for that.
 func fast(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("/dev/shm", "certgraft-test-") //nolint:usetesting // that is on the disk
@@ -131,8 +131,8 @@ var places = []string{
 	"etc/pki/ca-trust/source/anchors/x.pem", "usr/share/pki/ca-trust-source/x.p11-kit", "var/lib/dpkg/status",
 }
 
-// rootWith makes a root like Debian's, or Fedora's where the place is one of it,
-// but for what make puts in one place.
+// rootWith makes a root like Debian's, or like Fedora's if the place belongs to
+// Fedora. make creates the file of one place.
 func rootWith(t *testing.T, place string, make func(name string)) string {
 	t.Helper()
 	tree := fstest.MapFS{
@@ -160,7 +160,7 @@ func corpFile(t *testing.T) string {
 	return name
 }
 
-// onRoot are the commands that look at a root.
+// onRoot are the commands that read a root.
 func onRoot(t *testing.T, dir string) [][]string {
 	t.Helper()
 	return [][]string{
@@ -168,8 +168,8 @@ func onRoot(t *testing.T, dir string) [][]string {
 	}
 }
 
-// What is no file where one is expected is never waited for, nor read, nor
-// replaced.
+// Something other than a regular file in the place of a file is never waited for,
+// read or replaced.
 func TestNoFileWhereOneIsExpected(t *testing.T) {
 	for k, kind := range []struct {
 		what string
@@ -188,7 +188,7 @@ func TestNoFileWhereOneIsExpected(t *testing.T) {
 	} {
 		t.Run(kind.what, func(t *testing.T) {
 			for i, place := range places {
-				if testing.Short() && i%4 != k { // each in another quarter
+				if testing.Short() && i%4 != k { // each test in another quarter
 					continue
 				}
 				dir := rootWith(t, place, kind.make)
@@ -211,8 +211,8 @@ func TestNoFileWhereOneIsExpected(t *testing.T) {
 	}
 }
 
-// bounded fails if a command had more memory than any work of this kind needs.
-// The race detector alone takes several times what the program does.
+// bounded fails if a command used more memory than such work needs. The race
+// detector alone needs several times the memory of the program.
 func bounded(t *testing.T, what string, got ended) {
 	t.Helper()
 	const most = 768 << 20
@@ -222,7 +222,7 @@ func bounded(t *testing.T, what string, got ended) {
 	}
 }
 
-// A file of ten gigabytes is refused unread, wherever it is.
+// A file of ten gigabytes is refused without being read, in every place.
 func TestTenGigabytes(t *testing.T) {
 	const size = 10 << 30
 	grow := func(name string) {
@@ -249,8 +249,8 @@ func TestTenGigabytes(t *testing.T) {
 	}
 }
 
-// Directories with a great many entries, each a million if CERTGRAFT_ALL is set,
-// take no more memory than the entries themselves.
+// Directories with many entries, a million each if CERTGRAFT_ALL is set, need no
+// more memory than the entries themselves.
 func TestManyEntries(t *testing.T) {
 	count, least := 10_000, int64(64<<20)
 	switch {
@@ -285,8 +285,8 @@ func TestManyEntries(t *testing.T) {
 	}
 }
 
-// Twenty processes at once, each with a CA of its own, all end up installed, and
-// what five of them that are killed had begun does not stay.
+// Twenty processes each install a CA of their own at the same time, and all
+// succeed. Five killed processes leave nothing behind.
 func TestTwentyAtOnce(t *testing.T) {
 	dir := rootWith(t, "etc/ssl/certs/ca-certificates.crt", func(name string) {
 		must(t, os.WriteFile(name, []byte(roottest.NewCA(t, "A").PEM()), 0o644))
@@ -324,7 +324,7 @@ func TestTwentyAtOnce(t *testing.T) {
 	roottest.Same(t, "remove --all", was, roottest.Dump(t, os.DirFS(dir).(fs.ReadLinkFS)))
 }
 
-// killSoon starts a command and kills it, wherever it is by then.
+// killSoon starts a command and kills it after a time, whatever it is doing.
 func killSoon(t *testing.T, after int, args ...string) {
 	t.Helper()
 	cmd := exec.Command("certgraft", args...)

@@ -8,8 +8,8 @@ import (
 	"github.com/certgraft/certgraft/internal/roottest"
 )
 
-// JSON of an image names what was looked into: the image, its digest and the
-// platform, and the version of the form.
+// JSON of an image names the inspected image, its digest and platform, and the
+// version of the format.
 func TestInspectNamesTheImage(t *testing.T) {
 	l := roottest.NewLayout(t)
 	layer := roottest.Tar(t, roottest.File("etc/ssl/certs/ca-certificates.crt", ""))
@@ -35,8 +35,8 @@ func TestInspectNamesTheImage(t *testing.T) {
 	}
 }
 
-// The readers of an image are shown as those of a root are: its own PATH says where they
-// are, and what a file tells of a release is read out of the layers.
+// The readers of an image are shown like those of a root. Its own PATH says where
+// they are, and its layers are read for their releases.
 func TestInspectShowsReadersOfAnImage(t *testing.T) {
 	l := roottest.NewLayout(t)
 	ca := roottest.NewCA(t, "Old").PEM()

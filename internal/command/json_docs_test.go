@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// jsonResults is what each section of docs/json.md is about.
+// jsonResults are the results that each section of docs/json.md describes.
 var jsonResults = map[string][]any{
 	"`install`, `remove`, `distrust`":               {editResult{}},
 	"`patch`, `remove --image`, `distrust --image`": {patchResult{}, planResult{}},
@@ -25,9 +25,9 @@ var jsonResults = map[string][]any{
 	"`bundle`, `list`, `version`":                   {bundleResult{}, providerResult{}, versionResult{}},
 }
 
-// Every field of every JSON output is in docs/json.md, in the section of the
-// command or, below its first level, in any; and every field that an example has
-// is one that there is.
+// docs/json.md has every field of every JSON output: in the section of the
+// command, or below the first level in any section. Every field of an example
+// exists.
 func TestJSONIsDocumented(t *testing.T) {
 	data, err := os.ReadFile("../../docs/json.md")
 	if err != nil {
@@ -70,8 +70,8 @@ func TestJSONIsDocumented(t *testing.T) {
 	}
 }
 
-// jsonFields returns the names of a struct's fields, and adds them and those of
-// all that is in them to all.
+// jsonFields returns the names of a struct's fields. It adds them, and the fields
+// of inner structs, to all.
 func jsonFields(of reflect.Type, all map[string]bool) (first []string) {
 	switch of.Kind() {
 	case reflect.Pointer, reflect.Slice, reflect.Array, reflect.Map:

@@ -53,8 +53,8 @@ func TestKeystoreFiles(t *testing.T) {
 	}
 }
 
-// openssl pkcs12 -export -nokeys marks no certificate as trusted: such a file had "0
-// certificates", and a pin of nothing.
+// openssl pkcs12 -export -nokeys marks no certificate as trusted. certgraft once
+// read such a file as "0 certificates", with a pin of nothing.
 func TestS5InspectOfUnmarkedCertificates(t *testing.T) {
 	for name, want := range map[string]string{
 		"nokeys.p12": "2 certificates, pin: @set:", "nokeys-changeit.p12": "2 certificates, pin: @set:", "key-secret.p12": "it holds a private key", "secret.jks": "--java-password-file FILE",

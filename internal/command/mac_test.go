@@ -65,7 +65,7 @@ func TestMac(t *testing.T) {
 	if string(data) != want {
 		t.Errorf("called\n%swant\n%s", data, want)
 	}
-	// The keychain takes no list of what is not to be trusted: it stays as it was.
+	// The keychain has no list of distrusted CAs, so it stays unchanged.
 	for _, args := range [][]string{{"--user", "../../testdata/bundles/corp.pem"}, {"--user", "--undo"}} {
 		out, err := try(append([]string{"distrust"}, args...)...)
 		hints := strings.Join(hint.Of(err), "\n")
@@ -76,7 +76,7 @@ func TestMac(t *testing.T) {
 	if now, err := os.ReadFile(log); err != nil || string(now) != want {
 		t.Errorf("distrust called\n%s, %v", now, err)
 	}
-	// A root in a directory is one of a container, on a Mac too.
+	// A root in a directory is a container's, on a Mac too.
 	root := filepath.Join(dir, "root")
 	if err := os.Mkdir(root, 0o755); err != nil {
 		t.Fatal(err)

@@ -9,7 +9,7 @@ import (
 	"github.com/certgraft/certgraft/internal/roottest"
 )
 
-// Signatures and referrers of the digest that was are named, whatever form they have.
+// Signatures and referrers of the old digest are named, in each of their forms.
 func TestI12SignaturesStayWithTheOldDigest(t *testing.T) {
 	corp := filepath.Join("..", "..", "testdata", "bundles", "corp.pem")
 	layer := roottest.Tar(t, roottest.File("etc/ssl/certs/ca-certificates.crt", roottest.NewCA(t, "Base").PEM()))

@@ -16,7 +16,8 @@ const (
 	baseName   = "org.opencontainers.image.base.name"
 )
 
-// documents is what of an image's manifest and config is looked at here.
+// documents are the parts of an image's manifest and config that these tests
+// compare.
 type documents struct {
 	Annotations map[string]string `json:"annotations"`
 	Config      struct {
@@ -29,7 +30,7 @@ type documents struct {
 	} `json:"history"`
 }
 
-// documentsOf reads them of an image in a layout.
+// documentsOf reads the documents of an image in a layout.
 func documentsOf(t *testing.T, l *roottest.Layout, text string) documents {
 	t.Helper()
 	var d documents
@@ -65,7 +66,7 @@ func withBundle(t *testing.T, l *roottest.Layout, annotations map[string]string)
 	return l.Tag(l.Image(img), "base")
 }
 
-// newCA writes a certificate to a file of that name.
+// newCA writes a CA certificate to a file of that name.
 func newCA(t *testing.T, name string) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), name)
@@ -75,8 +76,8 @@ func newCA(t *testing.T, name string) string {
 	return file
 }
 
-// What an image names as its base is another image's digest and name, or ours,
-// and never one of each; and it has its own back once nothing of ours is left.
+// The base that an image names is either another image or ours, with both digest
+// and name. The image gets its own base back when nothing of ours is left.
 func TestPatchKeepsTheBaseOfTheImage(t *testing.T) {
 	first, second := newCA(t, "first.pem"), newCA(t, "second.pem")
 	digest, name := "sha256:"+strings.Repeat("1", 64), "docker.io/library/debian:12"
@@ -115,7 +116,8 @@ func TestPatchKeepsTheBaseOfTheImage(t *testing.T) {
 	}
 }
 
-// The base stays the image before the first patch, whoever built on it since.
+// The base stays the image before the first patch, even if somebody has since
+// built on the result.
 func TestPatchKeepsTheFirstBase(t *testing.T) {
 	first, second := newCA(t, "first.pem"), newCA(t, "second.pem")
 	for _, layer := range []string{"append", "rewrite"} {
@@ -133,8 +135,8 @@ func TestPatchKeepsTheFirstBase(t *testing.T) {
 	}
 }
 
-// Once all is taken out of the layers that it was put into, neither history nor
-// annotations speak of it.
+// When all CAs are taken out of rewritten layers, neither history nor annotations
+// mention them.
 func TestRemoveFromRewrittenLayers(t *testing.T) {
 	l := roottest.NewLayout(t)
 	base, out, corp := withBundle(t, l, map[string]string{baseDigest: "sha256:" + strings.Repeat("1", 64), baseName: "theirs"}), "oci:"+l.Dir, newCA(t, "corp.pem")
@@ -146,7 +148,8 @@ func TestRemoveFromRewrittenLayers(t *testing.T) {
 	}
 }
 
-// A step says what its layer does: it names what it has, or what it takes out.
+// The history says what a layer does: it names the sources that it has, or that it
+// takes out.
 func TestHistoryOfARemoval(t *testing.T) {
 	first, second := newCA(t, "first.pem"), newCA(t, "second.pem")
 	l := roottest.NewLayout(t)

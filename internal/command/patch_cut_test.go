@@ -11,7 +11,7 @@ import (
 	"github.com/certgraft/certgraft/internal/roottest"
 )
 
-// cutter is a stream that ends the work as soon as it has a text.
+// cutter is a stream that ends the work when it sees a text.
 type cutter struct {
 	strings.Builder
 	at  string
@@ -26,8 +26,8 @@ func (c *cutter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// A list that was cut short is not done, whatever the image came to at which it
-// was.
+// A list that was cut short is reported as unfinished, whatever the result of its
+// last image.
 func TestPatchListCutShort(t *testing.T) {
 	l := roottest.NewLayout(t)
 	corp := filepath.Join("..", "..", "testdata", "bundles", "corp.pem")
@@ -46,7 +46,7 @@ func TestPatchListCutShort(t *testing.T) {
 	}
 }
 
-// A line of a list that is longer than a reader of lines takes does not end it.
+// A very long line of a list does not end the list.
 func TestPatchListWithLongLine(t *testing.T) {
 	l := roottest.NewLayout(t)
 	from := l.Tag(l.Image(roottest.Image{Layers: [][]byte{roottest.Tar(t, roottest.File("etc/ssl/certs/ca-certificates.crt", ""))}}), "x")

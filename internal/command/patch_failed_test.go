@@ -11,8 +11,8 @@ import (
 	"github.com/certgraft/certgraft/internal/roottest"
 )
 
-// An image that could not be put where it is wanted is not done: the report and
-// the JSON say so, and name where it was written before that.
+// An image that could not be written to its destination has failed. The report and
+// the JSON say so, and name the destinations that were written before.
 func TestPatchThatIsNotPut(t *testing.T) {
 	l := roottest.NewLayout(t)
 	base := nodeImage(t, l)

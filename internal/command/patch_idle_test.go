@@ -11,8 +11,8 @@ import (
 	"github.com/certgraft/certgraft/internal/roottest"
 )
 
-// Where every store has what is wanted there is nothing to add, not even a
-// record: what was there before is nothing that could be removed.
+// If every store already has the CAs, patch adds nothing, not even a record:
+// remove must not take out CAs that were there before.
 func TestPatchWithNothingToAdd(t *testing.T) {
 	l := roottest.NewLayout(t)
 	there := newCA(t, "there.pem")
@@ -42,8 +42,8 @@ func TestPatchWithNothingToAdd(t *testing.T) {
 	}
 }
 
-// What was patched in is noted for each source that has it, though no store
-// changes: it goes when the last of them goes.
+// A CA is recorded for each source that has it, even if no store changes. It is
+// taken out with the last of these sources.
 func TestPatchFromASecondSource(t *testing.T) {
 	l := roottest.NewLayout(t)
 	base, out, first := withBundle(t, l, nil), "oci:"+l.Dir, newCA(t, "first.pem")

@@ -13,7 +13,7 @@ import (
 	"github.com/certgraft/certgraft/internal/roottest"
 )
 
-// trusted returns the common names of what an image's bundles hold.
+// trusted returns the common names in the bundles of an image.
 func trusted(t *testing.T, text string) []string {
 	t.Helper()
 	root := rootOf(t, text)
@@ -44,9 +44,9 @@ func rootOf(t *testing.T, text string) fs.ReadLinkFS {
 	return root
 }
 
-// What tools that only append lines to one file destroy: bundles behind links
-// of both kinds, without a final line feed, damaged, taken away by an upper
-// layer, elsewhere, or missing.
+// Bundles that other tools destroy by appending to one file: behind links of both
+// kinds, without a final line feed, damaged, removed by an upper layer, in another
+// place, or missing.
 func TestPatchKeepsWhatIsTrusted(t *testing.T) {
 	one, two := roottest.NewCA(t, "Base One"), roottest.NewCA(t, "Base Two")
 	corp := filepath.Join(t.TempDir(), "corp.pem")
@@ -98,7 +98,7 @@ func TestPatchKeepsWhatIsTrusted(t *testing.T) {
 	}
 }
 
-// checkBundles reads every bundle as a strict reader does: all of it, or none.
+// checkBundles reads every bundle as a strict reader does: all of it or nothing.
 func checkBundles(t *testing.T, root fs.ReadLinkFS) {
 	t.Helper()
 	data, err := fs.ReadFile(root, "etc/ssl/certs/ca-certificates.crt")
@@ -124,7 +124,7 @@ func read(t *testing.T, name string) string {
 	return string(data)
 }
 
-// A private key is never published, nor is what is no certificate.
+// patch publishes only certificates, and never a private key.
 func TestPatchPublishesCertificatesOnly(t *testing.T) {
 	ca := roottest.NewCA(t, "Corp")
 	l := roottest.NewLayout(t)

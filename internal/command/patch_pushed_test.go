@@ -9,8 +9,8 @@ import (
 	"github.com/certgraft/certgraft/internal/roottest"
 )
 
-// JSON names what is in the registry, also where the layers were compressed before
-// they were sent.
+// JSON describes the image in the registry, even if layers were compressed for the
+// push.
 func TestI11JSONSaysWhatWasPushed(t *testing.T) {
 	corp := filepath.Join("..", "..", "testdata", "bundles", "corp.pem")
 	layer := roottest.Tar(t, roottest.File("etc/ssl/certs/ca-certificates.crt", roottest.NewCA(t, "Base").PEM()))

@@ -52,8 +52,8 @@ func (t scriptT) Helper()                   {}
 func (t scriptT) Fatal(args ...any)         { t.ts.Fatalf("%v", args) }
 func (t scriptT) Fatalf(f string, a ...any) { t.ts.Fatalf(f, a...) }
 
-// A registry, from one command to the next: the names on standard output are
-// those that can be pulled, and nothing moves that need not.
+// Several commands use one registry. The names on standard output can be pulled,
+// and no blob moves without need.
 func TestPatchInRegistry(t *testing.T) {
 	r := roottest.NewRegistry(t)
 	l := roottest.NewLayout(t)
@@ -91,7 +91,7 @@ func TestPatchInRegistry(t *testing.T) {
 	}
 	r.Fault(func(_ http.ResponseWriter, req *http.Request) bool {
 		if req.Method == http.MethodGet && strings.Contains(req.URL.Path, "/blobs/") {
-			r.Retag("app", "2", "1") // someone pushes meanwhile
+			r.Retag("app", "2", "1") // another program pushes meanwhile
 		}
 		return false
 	})

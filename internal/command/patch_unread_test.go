@@ -11,7 +11,8 @@ import (
 	"github.com/certgraft/certgraft/keystore"
 )
 
-// noise returns what does not compress to less than what is read in any case.
+// noise returns text that stays, even compressed, above the size of layers that
+// are read in any case.
 func noise() string {
 	var b strings.Builder
 	block := sha256.Sum256(nil)
@@ -22,8 +23,8 @@ func noise() string {
 	return b.String()
 }
 
-// aside makes an image whose second layer, as the history says, only copies to
-// /data/trust, where stores cannot be.
+// aside makes an image whose second layer, by its history, only copies to
+// /data/trust, which is no place for stores.
 func aside(t *testing.T, l *roottest.Layout, platform string, config map[string]any, lower, upper []roottest.Entry) roottest.Descriptor {
 	history := []any{map[string]any{"created_by": "base"}, map[string]any{"created_by": "COPY trust /data/trust # buildkit"}}
 	return l.Image(roottest.Image{Packed: "gzip", Platform: platform, Config: map[string]any{"config": config, "history": history}, Layers: [][]byte{
@@ -31,8 +32,8 @@ func aside(t *testing.T, l *roottest.Layout, platform string, config map[string]
 	}})
 }
 
-// The bundle that is behind a link keeps its roots, and each platform has its
-// own report, though one of them was edited twice.
+// A bundle behind a link keeps its roots. Each platform has its own report,
+// although one platform was edited twice.
 func TestPatchBundleBehindALink(t *testing.T) {
 	l := roottest.NewLayout(t)
 	bundle := roottest.NewCA(t, "Old One").PEM() + roottest.NewCA(t, "Old Two").PEM()
@@ -60,8 +61,8 @@ func TestPatchBundleBehindALink(t *testing.T) {
 	}
 }
 
-// The trust store of the Java runtime that an image starts by its path is edited, and
-// looked at, wherever that is.
+// Some images start a Java runtime by its path. Its trust store is edited and
+// inspected, in any directory.
 func TestPatchRuntimeOfTheCommand(t *testing.T) {
 	store, err := keystore.NewJKS(keystore.DefaultPassword).Encode()
 	if err != nil {

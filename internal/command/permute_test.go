@@ -47,8 +47,8 @@ func TestPermute(t *testing.T) {
 	}
 }
 
-// A flag whose value is missing must not take the separator or the next flag
-// for it: an unset variable of a shell is enough for that.
+// A flag with a missing value must not take the separator or the next flag as its
+// value. An unset shell variable is enough to cause this.
 func TestPermuteMissingValue(t *testing.T) {
 	app := newApp(newPrinter(nil, nil, nil, environ{}), commands)
 	for _, test := range []struct{ in, want, hint string }{
@@ -79,7 +79,7 @@ func TestPermuteRefusesFlagsBeforeTheCommand(t *testing.T) {
 	}
 }
 
-// Only what is asked for is put together, and it has the name it is known by.
+// Only the requested command is built, under the name by which it was requested.
 func TestCommandsAreBuiltByName(t *testing.T) {
 	p := newPrinter(nil, nil, nil, environ{})
 	for _, b := range commands {

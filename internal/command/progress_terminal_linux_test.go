@@ -21,8 +21,8 @@ import (
 	"github.com/certgraft/certgraft/internal/roottest"
 )
 
-// slowly is a registry whose blobs come, and are taken, at so many bytes a second in
-// all. It returns its host.
+// slowly is a registry that sends and receives blobs at a limited rate in all. It
+// returns the host.
 func slowly(t *testing.T, r *roottest.Registry, perSecond int) string {
 	t.Helper()
 	var mu sync.Mutex
@@ -53,7 +53,7 @@ func slowly(t *testing.T, r *roottest.Registry, perSecond int) string {
 	return strings.TrimPrefix(s.URL, "http://")
 }
 
-// passing reads or writes a piece at a time.
+// passing reads or writes in pieces.
 type passing struct {
 	do   func([]byte) (int, error)
 	pass func(int)
@@ -84,8 +84,8 @@ func (w slowWriter) Write(b []byte) (int, error) {
 	return done, nil
 }
 
-// screen is what a terminal shows of what a program writes: the last line, and
-// every state in which a line was when something was written over it.
+// screen is the text on a terminal: the last line, and every state of a line that
+// was overwritten.
 type screen struct {
 	lines  []string
 	frames []string
@@ -120,13 +120,13 @@ func (s *screen) write(text string) {
 }
 
 // onTerminal runs the command line with a terminal as standard error, and returns
-// what that showed.
+// the screen.
 func onTerminal(t *testing.T, args ...string) *screen {
 	t.Helper()
 	control, terminal := openTerminal(t)
 	said := make(chan string)
 	go func() {
-		data, _ := io.ReadAll(control) // which ends by an error when the other end is closed
+		data, _ := io.ReadAll(control) // it ends with an error when the other end is closed
 		said <- string(data)
 	}()
 	var out strings.Builder
@@ -174,12 +174,12 @@ func noisy(t *testing.T, name string, size int) []byte {
 
 var frame = regexp.MustCompile(`(.+): ([0-9.]+) MB of ([0-9.]+) MB(?:, ([0-9.]+) MB/s)?`)
 
-// On a terminal one bar counts the bytes on the wire of all layers, at the rate at
-// which they went, and leaves its line to the report.
+// On a terminal one bar counts the transferred bytes of all layers at their real
+// rate, and leaves its line to the report.
 func TestProgressOnATerminal(t *testing.T) {
 	corp := filepath.Join("..", "..", "testdata", "bundles", "corp.pem")
 	l := roottest.NewLayout(t)
-	layers := [][]byte{roottest.Tar(t, roottest.File("etc/ssl/certs/ca-certificates.crt", ""), roottest.File("usr/local/bin/node", ""))} // which there is a note on
+	layers := [][]byte{roottest.Tar(t, roottest.File("etc/ssl/certs/ca-certificates.crt", ""), roottest.File("usr/local/bin/node", ""))} // it causes a note
 	for i := range 8 {
 		layers = append(layers, noisy(t, fmt.Sprint("opt/", i), 1200<<10))
 	}
@@ -229,7 +229,7 @@ func TestProgressOnATerminal(t *testing.T) {
 	}
 }
 
-// Where standard error is no terminal, nothing is written over.
+// If standard error is not a terminal, no line is overwritten.
 func TestProgressInAFile(t *testing.T) {
 	corp := filepath.Join("..", "..", "testdata", "bundles", "corp.pem")
 	l := roottest.NewLayout(t)

@@ -7,15 +7,15 @@ import (
 	"time"
 )
 
-// shown keeps what a bar was told last.
+// shown keeps the last state of a bar.
 type shown struct{ sum sum }
 
 func (s *shown) update(to sum) { s.sum = to }
 func (s *shown) hide()         {}
 func (s *shown) clear()        {}
 
-// One bar counts the bytes of all transfers, what was sent twice too, at the rate
-// at which they came.
+// One bar counts the bytes of all transfers, repeated ones too, at their real
+// rate.
 func TestProgressCountsAllTransfers(t *testing.T) {
 	at := time.Unix(1000, 0)
 	show := &shown{}
@@ -50,7 +50,7 @@ func TestProgressCountsAllTransfers(t *testing.T) {
 		t.Errorf("after all was sent: %q", got)
 	}
 	all.clear()
-	for _, done := range []int64{5, 3} { // begun again
+	for _, done := range []int64{5, 3} { // the download was restarted
 		all.update("https://x.example/a.pem", done, -1)
 	}
 	if got := show.sum.String(); got != "download x.example: 8 B" {
@@ -58,7 +58,7 @@ func TestProgressCountsAllTransfers(t *testing.T) {
 	}
 }
 
-// A log has a line now and then, and no frame of a bar.
+// A log gets a line now and then, and no frame of a bar.
 func TestProgressInLogs(t *testing.T) {
 	var log bytes.Buffer
 	at := time.Unix(1000, 0)

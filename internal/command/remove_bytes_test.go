@@ -10,8 +10,9 @@ import (
 	"github.com/certgraft/certgraft/internal/roottest"
 )
 
-// imageDocuments are the config and the manifest of an image, as some tool writes them.
-// LAYER, DIFFID, CONFIG and SIZE stand for what is not known yet.
+// imageDocuments are the config and the manifest of an image, as some tool writes
+// them. LAYER, DIFFID, CONFIG and SIZE are placeholders for values that are not
+// known yet.
 type imageDocuments struct{ config, manifest string }
 
 const (
@@ -19,7 +20,8 @@ const (
 	plainManifest = `{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"CONFIG","size":SIZE},"layers":[LAYER]}`
 )
 
-// oddDocuments are such that remove must know what was there to give it back.
+// oddDocuments are documents that remove can restore only if it knows the
+// original.
 var oddDocuments = map[string]imageDocuments{
 	"no variables":           {strings.Replace(plainConfig, `"Env":["PATH=/usr/bin"],`, "", 1), plainManifest},
 	"null variables":         {strings.Replace(plainConfig, `["PATH=/usr/bin"]`, "null", 1), plainManifest},
@@ -45,7 +47,7 @@ func spaced(doc string) string {
 	return strings.NewReplacer(`":`, `": `, `,"`, `, "`).Replace(doc)
 }
 
-// What was patched and loses all of it has the bytes that it had.
+// An image that was patched, and loses all of it, has its original bytes.
 func TestI10RemoveGivesTheBytesBack(t *testing.T) {
 	corp := filepath.Join("..", "..", "testdata", "bundles", "corp.pem")
 	layer := roottest.Tar(t, roottest.File("etc/ssl/certs/ca-certificates.crt", roottest.NewCA(t, "Base").PEM()), roottest.File("usr/bin/node", ""))

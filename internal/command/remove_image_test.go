@@ -12,7 +12,7 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// got reads an image from where it is.
+// got reads an image from its location.
 func got(t *testing.T, text string) *image.Image {
 	t.Helper()
 	at, err := (&image.Locations{}).Parse(text)
@@ -53,8 +53,8 @@ func nodeImage(t *testing.T, l *roottest.Layout) string {
 
 const nodeVariable = "NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt"
 
-// An image that was patched, twice even, and loses all of it is the image that
-// it was, to the byte, however its documents were indented.
+// An image that was patched, even twice, and loses all of it, is the original
+// image to the byte, whatever the indentation of its documents.
 func TestRemoveGivesTheImageBack(t *testing.T) {
 	for _, compact := range []bool{true, false} {
 		l := roottest.NewLayout(t)
@@ -90,7 +90,7 @@ func otherValue(_ *rootfs.Overlay, c *image.Config) error {
 	return nil
 }
 
-// What someone changed since is theirs.
+// A value that someone has changed since stays.
 func TestRemoveLeavesWhatOthersSet(t *testing.T) {
 	l := roottest.NewLayout(t)
 	corp, out := filepath.Join("..", "..", "testdata", "bundles", "corp.pem"), "oci:"+l.Dir
@@ -116,7 +116,7 @@ func TestRemoveLeavesWhatOthersSet(t *testing.T) {
 	}
 }
 
-// Where someone built on a patched image, a layer above takes it out of sight.
+// If someone built on a patched image, a new layer above hides the CAs.
 func TestRemoveBelowAnotherLayer(t *testing.T) {
 	l := roottest.NewLayout(t)
 	corp, out := filepath.Join("..", "..", "testdata", "bundles", "corp.pem"), "oci:"+l.Dir

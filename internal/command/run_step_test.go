@@ -16,8 +16,8 @@ import (
 	"github.com/certgraft/certgraft/internal/roottest"
 )
 
-// Lines as the kernel gives them to a step: of engines with a graph driver and
-// with snapshots, and of a machine.
+// Mount lines of real steps: of engines with a graph driver, of engines with
+// snapshots, and of a machine.
 func TestKeepsCopies(t *testing.T) {
 	for name, c := range map[string]struct {
 		mounts string
@@ -60,8 +60,8 @@ func TestDecideInRoot(t *testing.T) {
 	}
 }
 
-// A source is a file by the same rule for run --optional and for what loads it: one
-// without a slash too, and behind a name that ends in a pin.
+// run --optional and the loader agree on what a file is: also for a name without a
+// slash, and before a pin.
 func TestPresent(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)
@@ -81,8 +81,7 @@ func TestPresent(t *testing.T) {
 	}
 }
 
-// killedRun returns a root in whose bundle somebody who does not live any more has
-// left a CA.
+// killedRun returns a root with a CA that a killed run left in the bundle.
 func killedRun(t *testing.T) (root string, left *roottest.CA) {
 	t.Helper()
 	root, left = t.TempDir(), roottest.NewCA(t, "Left")
@@ -103,7 +102,8 @@ func killedRun(t *testing.T) (root string, left *roottest.CA) {
 	return root, left
 }
 
-// Whoever looks at a root or edits it takes out first what a killed run left there.
+// Every command that reads or edits a root first removes what a killed run left
+// there.
 func TestEveryCommandClears(t *testing.T) {
 	own := testFile(t, filepath.Join(t.TempDir(), "own.pem"), []byte(roottest.NewCA(t, "Own").PEM()))
 	for _, args := range []string{"install --root ROOT " + own, "remove --root ROOT --all", "check ROOT", "diff ROOT " + own, "bundle --with-system --root ROOT " + own, "env --root ROOT", "inspect ROOT"} {
@@ -123,7 +123,7 @@ func TestEveryCommandClears(t *testing.T) {
 	}
 }
 
-// A dry run says so and changes nothing.
+// A dry run reports it and changes nothing.
 func TestDryRunClearsNothing(t *testing.T) {
 	root, left := killedRun(t)
 	Run(t.Context(), []string{"certgraft", "remove", "--root", root, "--all", "--dry-run"}, nil, io.Discard, io.Discard)

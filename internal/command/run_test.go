@@ -18,7 +18,7 @@ import (
 	"github.com/certgraft/certgraft/keystore"
 )
 
-// testPrinter returns a printer and what it writes to standard error.
+// testPrinter returns a printer, and the buffer of its standard error.
 func testPrinter(env environ) (*printer, *bytes.Buffer) {
 	var said bytes.Buffer
 	return newPrinter(nil, nil, &said, env), &said
@@ -58,8 +58,8 @@ func testFile(t *testing.T, name string, data []byte) string {
 	return name
 }
 
-// The system's CAs are kept; where there are none, the Mozilla roots are used,
-// and that is said.
+// The system's CAs are kept. Without any, the Mozilla roots are used, and a
+// message says so.
 func TestRunSetSystem(t *testing.T) {
 	root, system := t.TempDir(), roottest.NewCA(t, "System")
 	p, said := testPrinter(environ{})
@@ -73,7 +73,7 @@ func TestRunSetSystem(t *testing.T) {
 	}
 }
 
-// Whatever the command trusted before, by any variable, it still does.
+// The command still trusts every CA that it trusted before by any variable.
 func TestRunSetMerges(t *testing.T) {
 	dir := t.TempDir()
 	file, inDir, java, later := roottest.NewCA(t, "File"), roottest.NewCA(t, "In a directory"), roottest.NewCA(t, "Java"), roottest.NewCA(t, "Later")
@@ -113,8 +113,8 @@ func TestRunSetMerges(t *testing.T) {
 	}
 }
 
-// What git, npm or pip were configured to trust, before a variable takes its place,
-// they still do.
+// The command still trusts the CAs in the configuration of git, npm or pip,
+// although a variable replaces it.
 func TestR13RunKeepsConfiguration(t *testing.T) {
 	root, own := t.TempDir(), roottest.NewCA(t, "Own")
 	testFile(t, filepath.Join(root, "etc/gitconfig"), []byte("[http]\nsslCAInfo = /opt/own.pem\n"))
@@ -129,7 +129,7 @@ func TestR13RunKeepsConfiguration(t *testing.T) {
 	}
 }
 
-// Of two that name a trust store, the later wins: ours has to stand in it.
+// The later of two variables with a trust store wins, so it must name ours.
 func TestJavaOverrides(t *testing.T) {
 	got := javaOverrides(environ{"_JAVA_OPTIONS": "-Djavax.net.ssl.trustStore=/x -Xmx1g", "JDK_JAVA_OPTIONS": "-Xmx2g"}, "-O")
 	if len(got) != 1 || got["_JAVA_OPTIONS"] != "-Djavax.net.ssl.trustStore=/x -Xmx1g -O" {
@@ -137,8 +137,8 @@ func TestJavaOverrides(t *testing.T) {
 	}
 }
 
-// The directory holds the bundle in every form, the same each time, readable by
-// other users but for the configuration that may hold passwords.
+// The directory holds the bundle in every form, with the same bytes each time.
+// Other users can read it, except the configuration that may hold passwords.
 func TestFillRunDir(t *testing.T) {
 	a, b := roottest.NewCA(t, "Same"), roottest.NewCA(t, "Same")
 	set := testSet(t, a, b)
@@ -202,9 +202,8 @@ func TestFillRunDir(t *testing.T) {
 	}
 }
 
-// Where no directory can be made the user is told how to name one.
-// What installs in a run goes by the variables of before: the run has its own files
-// locked, and follows what is installed.
+// An install within a run uses the variables from before the run. The files of the
+// run are locked, and follow what is installed.
 func TestWithoutRun(t *testing.T) {
 	before := environ{"PATH": "/bin", "HOME": "/root", "EDITOR": "vi"}
 	p, _ := testPrinter(before)
@@ -225,7 +224,7 @@ func TestMakeRunDirNowhere(t *testing.T) {
 	}
 }
 
-// What the command installs itself is in the files of its run.
+// CAs that the command installs itself are in the files of its run.
 func TestRunFollows(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("only Linux says who writes a file")

@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 			}
 			os.Exit(status)
 		},
-		// As the documentation calls it; see docs_place_test.go.
+		// The documentation calls this name; see docs_place_test.go.
 		"certgraft-in-docs": func() {
 			args, err := docArgs(os.Args)
 			if err != nil {
@@ -61,8 +61,8 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// scripts are all in testdata/script; with -short those of up to ten command
-// lines, since each of them starts the program.
+// scripts are all scripts in testdata/script. With -short they are only those of
+// up to ten command lines, because each line starts the program.
 func scripts(t *testing.T) (chosen []string) {
 	t.Helper()
 	all, err := filepath.Glob("../../testdata/script/*.txtar")

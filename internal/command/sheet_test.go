@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// On a terminal lines break between words, and a word that says how something is has
-// colour; a command that is to be copied stays on its line.
+// On a terminal lines break between words, a verdict has colour, and a command for
+// copying stays on its line.
 func TestSheet(t *testing.T) {
 	long := "not trusted: " + strings.Repeat("word ", 20)
 	command := "  what to do: certgraft install --root /a/very/long/name/of/a/directory/that/goes/on ./ROOT.pem; or else"
@@ -28,7 +28,7 @@ func TestSheet(t *testing.T) {
 	}
 }
 
-// A file is no terminal: scripts get whole lines without colour.
+// A file is not a terminal: scripts get whole lines without colour.
 func TestSheetOfAFile(t *testing.T) {
 	f, err := os.Create(filepath.Join(t.TempDir(), "out"))
 	if err != nil {

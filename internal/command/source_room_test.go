@@ -17,7 +17,7 @@ func copies(t *testing.T, n int) *bundles.Bundle {
 	der := roottest.NewCA(t, "Many").DER
 	set := &certs.Set{}
 	for i := range n {
-		binary.BigEndian.PutUint32(der[len(der)-4:], uint32(i)) // of the signature, which nobody looks at
+		binary.BigEndian.PutUint32(der[len(der)-4:], uint32(i)) // in the signature, which is not verified
 		c, err := certs.ParseCertificate(der)
 		if err != nil {
 			t.Fatal(err)

@@ -24,7 +24,7 @@ import (
 	"github.com/certgraft/certgraft/keystore"
 )
 
-// heard is the part of the JSON of verify that is looked at.
+// heard is the part of verify's JSON that the tests compare.
 type heard struct {
 	Verdict           struct{ Status, Cause, Text, Cure string }
 	Steps             []struct{ Name, Outcome, Detail string }
@@ -45,7 +45,7 @@ func verified(t *testing.T, status int, args ...string) (h heard) {
 	return h
 }
 
-// says fails unless a line begins with a text and holds the others.
+// says fails unless a line begins with a text and holds the other texts.
 func (h heard) says(t *testing.T, begin string, others ...string) {
 	t.Helper()
 	if !slices.ContainsFunc(h.Caveats, func(line string) bool {
@@ -67,7 +67,7 @@ func (h heard) wants(t *testing.T, cause string, words ...string) {
 	}
 }
 
-// odd are the cases, which take a second to make.
+// odd are the cases, made once because that takes a second.
 var odd = sync.OnceValue(func() map[string]cases.Chain {
 	all := map[string]cases.Chain{}
 	for _, c := range cases.Chains(&maker{}, time.Now()) {
@@ -76,7 +76,8 @@ var odd = sync.OnceValue(func() map[string]cases.Chain {
 	return all
 })
 
-// maker is what makes the cases for all tests; it fails none.
+// maker is the test for the makers of cases, which all tests share. It fails no
+// test.
 type maker struct{ testing.TB }
 
 func (*maker) Helper()           {}
@@ -151,7 +152,7 @@ func written(t *testing.T, tree fstest.MapFS) string {
 	return dir
 }
 
-// A CA that one program alone has makes the server trusted by that one.
+// A server whose CA only one program has is trusted only by that program.
 func TestR1OnlyOneTrustsIt(t *testing.T) {
 	c, address := serveCase(t, "plain")
 	other := odd()["intermediate"].Trust[0]
@@ -181,8 +182,8 @@ func imageOf(t *testing.T, tree fstest.MapFS, env ...string) string {
 	return l.Tag(l.Image(roottest.Image{Layers: [][]byte{roottest.TarTree(t, tree)}, Config: map[string]any{"config": map[string]any{"Env": env}}}), "x")
 }
 
-// What hides a CA from the default reader is said: a variable that names no file, and a
-// gap in the numbers of hash links.
+// verify says what hides a CA from the default reader: a variable that names no
+// file, or a gap in the numbers of hash links.
 func TestVerifyNamesWhatIsNotRead(t *testing.T) {
 	c, address := serveCase(t, "plain")
 	ca, err := certs.ParseCertificate(c.Trust[0])
@@ -199,7 +200,7 @@ func TestVerifyNamesWhatIsNotRead(t *testing.T) {
 	h.says(t, "OpenSSL (/usr/lib/x86_64-linux-gnu/libssl.so.3) reads nothing of /"+link+"1: no link ")
 }
 
-// What Java alone lacks is put into its store by the cure, as it is printed.
+// If only Java lacks the CA, the printed cure puts it into Java's store.
 func TestVerifyCuresJava(t *testing.T) {
 	c, address := serveCase(t, "plain")
 	other := odd()["intermediate"].Trust[0]
@@ -231,8 +232,8 @@ func TestVerifySaysHowLibpqReadsTheBundle(t *testing.T) {
 	}
 }
 
-// A bundle that programs cannot load is not trusted, though other programs can load it. The
-// cure, as it is printed, repairs it.
+// A bundle that the default reader cannot load is not trusted, although other
+// programs can load it. The printed cure repairs it.
 func TestR2DamagedBundle(t *testing.T) {
 	c, address := serveCase(t, "plain")
 	tree := debian(t, odd()["intermediate"].Trust[0])
@@ -250,7 +251,8 @@ func TestR2DamagedBundle(t *testing.T) {
 	verified(t, 0, "--root", root, "--servername", c.Host, address)
 }
 
-// A server that is its own CA is trusted by some where it is installed, and by others never.
+// Some readers trust a server that is its own CA once it is installed, and others
+// never do.
 func TestR3SelfSignedServer(t *testing.T) {
 	c, address := serveCase(t, "self-signed")
 	root := written(t, debian(t, c.Trust...))
@@ -273,7 +275,8 @@ func caFile(t *testing.T, c cases.Chain) string {
 	return name
 }
 
-// What Python from 3.13 on asks of certificates more than others is said, and what to add.
+// verify says what Python from 3.13 on requires beyond other readers, and what to
+// add.
 func TestR4StrictPython(t *testing.T) {
 	for id, cure := range map[string]string{"leaf-no-aki": "authorityKeyIdentifier=keyid", "root-no-usage": "keyUsage=critical,keyCertSign,cRLSign", "root-no-ski": "subjectKeyIdentifier=hash"} {
 		c, address := serveCase(t, id)
@@ -293,7 +296,8 @@ func TestR5NameConstraints(t *testing.T) {
 	verified(t, 5, "--root", written(t, debian(t, c.Trust...)), "--servername", c.Host, address).wants(t, "purpose", "may not issue for the names")
 }
 
-// Who takes a certificate with a common name alone is what was measured.
+// The readers that accept a certificate with only a common name are the measured
+// ones.
 func TestR6CommonNameOnly(t *testing.T) {
 	c, address := serveCase(t, "cn-only")
 	root := written(t, debian(t, c.Trust...))
@@ -325,7 +329,7 @@ func TestR7OddNamesAndVersions(t *testing.T) {
 	h.wants(t, "wrong-name", "customize_hostname_check")
 }
 
-// A server whose issuer has a provider's name has that provider named.
+// If the issuer of a server has a provider's name, verify names the provider.
 func TestR9ProviderByItsName(t *testing.T) {
 	for name, provider := range map[string]string{"0a1b2c3d Project CA": "aiven", "Google Cloud SQL Server CA": "gcp-cloudsql"} {
 		ca := roottest.NewCA(t, name)
@@ -335,7 +339,7 @@ func TestR9ProviderByItsName(t *testing.T) {
 	}
 }
 
-// A chain through a CA that a list blocks is refused, whoever trusts it.
+// A chain through a blocked CA is refused, even if readers trust it.
 func TestVerifyRefusesAListedCA(t *testing.T) {
 	c, address := serveCase(t, "plain")
 	list := filepath.Join(t.TempDir(), "mine.json")
@@ -348,7 +352,7 @@ func TestVerifyRefusesAListedCA(t *testing.T) {
 	h.wants(t, "distrusted", "which is distrusted", "its key was stolen", "another CA")
 }
 
-// Where trust is not what is wrong, nothing is to be installed.
+// If trust is not the fault, verify tells the user to install nothing.
 func TestR16Placeholder(t *testing.T) {
 	for name, product := range map[string]string{"Kubernetes Ingress Controller Fake Certificate": "ingress-nginx", "TRAEFIK DEFAULT CERT": "Traefik"} {
 		ca := roottest.NewCA(t, name, func(c *x509.Certificate) {
@@ -374,7 +378,7 @@ func TestR16AddressAsDNSName(t *testing.T) {
 	h.wants(t, "wrong-name", "has 127.0.0.1 as a DNS name", "subjectAltName=IP:127.0.0.1")
 }
 
-// The CA that lies in the directory of the distribution's tool is found, and the cure
+// verify finds the CA in the directory of the distribution's tool, and the cure
 // installs it.
 func TestR16CAWaits(t *testing.T) {
 	c, address := serveCase(t, "plain")
@@ -426,8 +430,8 @@ func TestR16Plurals(t *testing.T) {
 	}
 }
 
-// A server that sends a hundred certificates, or has ten thousand names, is judged by
-// every reader in the time that a person waits, in a page of text.
+// A server with a hundred certificates or ten thousand names is judged by every
+// reader within seconds, and the text fits a page.
 func TestVerifyIsBounded(t *testing.T) {
 	ca := roottest.NewCA(t, "Loop")
 	many := ca.Issue(t, "127.0.0.1")

@@ -24,8 +24,9 @@ func listOf(t *testing.T, root []byte, more string) string {
 	return name
 }
 
-// A chain through a listed CA is not trusted, whatever the readers of the root say, and
-// those that would not notice are named. So is a CA that is trusted until a date.
+// A chain through a listed CA is not trusted, whatever the readers of the root
+// say. The readers that would not notice are named. A CA with a date limit is
+// named too.
 func TestVerifyListed(t *testing.T) {
 	c, address := serveCase(t, "plain")
 	root := written(t, debian(t, c.Trust...))

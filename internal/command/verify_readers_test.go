@@ -33,7 +33,7 @@ func debianReaders(t *testing.T, c cases.Chain) fstest.MapFS {
 	}
 }
 
-// trustOf is that of a tree.
+// trustOf is the trust of a tree.
 func trustOf(root fstest.MapFS, environ map[string]string) *trust {
 	t := (&trustOptions{}).newTrust()
 	t.at = &place{name: "root", root: root, options: installer.Options{Environ: environ}}
@@ -54,7 +54,7 @@ func caseOf(t *testing.T, c cases.Chain, now time.Time) readers.Case {
 	return out
 }
 
-// Each reader of a root that refuses is named, with its own reason.
+// Each refusing reader of a root is named with its own reason.
 func TestReaderCaveats(t *testing.T) {
 	now := time.Now()
 	const node, damaged = "Node (/usr/local/bin/node) refuses: the issuer", "-----BEGIN CERTIFICATE-----\n@@@@\n-----END CERTIFICATE-----\n"

@@ -9,7 +9,7 @@ import (
 	"github.com/certgraft/certgraft/internal/hint"
 )
 
-// What hinders is said in plain words, with what to do.
+// Errors say in plain words what hinders, and what to do.
 func TestReplaceFileMessages(t *testing.T) {
 	t.Chdir(t.TempDir())
 	if err := errors.Join(os.Mkdir("dir", 0o755), os.WriteFile("file", nil, 0o644), os.Symlink("loop", "loop")); err != nil {

@@ -58,7 +58,7 @@ func parsed(t *testing.T, text string) *certs.Certificate {
 	return all[0]
 }
 
-// said is the rules of findings, with how many there are of each.
+// said returns the rules of findings, each with its count.
 func said(found []Finding) string {
 	var rules []string
 	for _, f := range found {
@@ -69,7 +69,7 @@ func said(found []Finding) string {
 
 func until(at time.Time) roottest.Option { return func(c *x509.Certificate) { c.NotAfter = at } }
 
-// smallRSA is a CA whose key nobody should have.
+// smallRSA is a CA with a key that is too small.
 func smallRSA(t *testing.T) string {
 	t.Helper()
 	t.Setenv("GODEBUG", "rsa1024min=0")
@@ -129,8 +129,8 @@ func TestRules(t *testing.T) {
 	}
 }
 
-// A CA of Mozilla's set that is limited by date is a note, which is no failure; a
-// blocked one fails.
+// A CA of Mozilla's set with a date limit is a note, which is no failure. A
+// blocked CA fails.
 func TestLists(t *testing.T) {
 	var limited *certs.Certificate
 	a := auditor(t, Policy{})

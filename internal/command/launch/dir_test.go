@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// A directory that anyone may rename in is passed over, and one that is full or
-// not there.
+// MakeDir skips a directory in which anyone may rename files, a full one, and a
+// missing one.
 func TestMakeDir(t *testing.T) {
 	open := t.TempDir()
 	if err := os.Chmod(open, 0o777); err != nil {
@@ -45,8 +45,8 @@ func TestMakeDir(t *testing.T) {
 	}
 }
 
-// What a run that was killed left is swept; not what another program calls so,
-// a link, or a directory that is just being made.
+// Sweep removes the directory of a killed run. It keeps another program's
+// directory of such a name, a link, and a directory that is just being made.
 func TestSweep(t *testing.T) {
 	base, other := t.TempDir(), t.TempDir()
 	write(t, filepath.Join(base, prefix+"1/ca.pem"))
@@ -81,7 +81,8 @@ func TestSweep(t *testing.T) {
 	}
 }
 
-// In a step of a build the TMPDIR is the image's: what is there is in the layer.
+// In a step of a build, TMPDIR may come from the image, and its files then belong
+// to the layer.
 func TestBases(t *testing.T) {
 	if got := Bases("/var/tmp", "", true); !slices.Equal(got[:3], []string{"/dev/shm", "/dev", "/var/tmp"}) {
 		t.Errorf("in a step: %q", got)

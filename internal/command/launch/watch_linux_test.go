@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Whatever makes a file another one is seen: written, renamed over, made with the
-// directories above it, reached by another link.
+// Every way to replace a file is noticed: a write, a rename over it, new
+// directories above it, another target of a link.
 func TestWatch(t *testing.T) {
 	dir := t.TempDir()
 	name := filepath.Join(dir, "etc/ssl/certs/ca.crt")

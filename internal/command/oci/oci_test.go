@@ -49,7 +49,7 @@ func TestRoot(t *testing.T) {
 	}
 }
 
-// What a configuration has stays, and both hooks are in it once.
+// A configuration keeps its content, and gets both hooks once.
 func TestAddHooks(t *testing.T) {
 	c, dir := container(t, `{"root":{"path":"rootfs"},"process":{"args":["sh"],"env":["PATH=/bin","NODE_EXTRA_CA_CERTS=/theirs"]},"hooks":{"createRuntime":[{"path":"/theirs"}],"prestart":[{"path":"/old"}]},"linux":{"x":12345678901234567890}}`)
 	h := Hooks{Program: "/bin/certgraft", In: []string{"--offline", "/corp.pem"}, Out: []string{"--strict"}}
@@ -103,7 +103,7 @@ func TestParseArguments(t *testing.T) {
 	}
 }
 
-// A runtime's log has the error as the last line that it wrote.
+// The error is the last line of a runtime's log.
 func TestLog(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "log")
 	for _, json := range []bool{true, false} {

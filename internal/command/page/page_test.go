@@ -16,15 +16,15 @@ import (
 	"github.com/certgraft/certgraft/internal/roottest"
 )
 
-// hostileName ends every element and attribute that text could be in, opens a
-// script, and turns the direction of the line. A certificate can be called so;
-// hostile is what only a file can be called.
+// hostileName would end every element and attribute around it, open a script, and
+// turn the direction of the line. A certificate can have this name. Only a file
+// can be named hostile.
 const (
 	hostileName = `--></style></title></svg></code>'"><script>alert(1)</script><img src="x" onerror="alert(2)"/>&lt;` + "\x1b[31m\u202e"
 	hostile     = hostileName + "\x00\xff"
 )
 
-// hostilePage has hostile text wherever a page has text.
+// hostilePage has hostile text in every place for text.
 func hostilePage(t *testing.T) *Page {
 	t.Helper()
 	named := func(c *x509.Certificate) { c.Subject.Organization = []string{hostileName} }
@@ -55,8 +55,8 @@ func testSet(t *testing.T, cas ...*roottest.CA) *certs.Set {
 	return set
 }
 
-// Whatever a certificate, a root or a user calls something, it is text on the
-// page: the page has the elements and attributes that it always has.
+// Names of certificates, roots and users stay text on the page: the page has its
+// usual elements and attributes.
 func TestPageEscapes(t *testing.T) {
 	elements := strings.Fields("a b body code details div dl figcaption figure footer g h1 h2 head header html li line main meta p rect section small span style summary svg table tbody td text th thead title tr ul")
 	attributes := strings.Fields("aria-label charset class content height href http-equiv id lang name open role text-anchor transform viewBox width x x1 x2 y y1 y2")
@@ -88,8 +88,7 @@ func TestPageEscapes(t *testing.T) {
 	}
 }
 
-// tokens reads the page as strict XML, in which everything that is opened is
-// closed.
+// tokens reads the page as strict XML, in which every element must be closed.
 func tokens(t *testing.T, page []byte) []xml.Token {
 	t.Helper()
 	var all []xml.Token
@@ -105,7 +104,7 @@ func tokens(t *testing.T, page []byte) []xml.Token {
 	}
 }
 
-// Nothing is fetched: what could name another place is not in the page.
+// The page fetches nothing: it has no text that could name another place.
 func TestPageStandsAlone(t *testing.T) {
 	page := string(File("corp.pem", testSet(t, roottest.NewCA(t, "a")), nil, time.Unix(1_800_000_000, 0)).Render("v1.2.3"))
 	for _, word := range []string{"<script", "<link", "<img", "<iframe", "src=", "url(", "@import", "://", "javascript:"} {
@@ -118,8 +117,7 @@ func TestPageStandsAlone(t *testing.T) {
 	}
 }
 
-// The same root at the same moment is the same page, to the byte, whatever the
-// zone of the clock.
+// The same root at the same moment gives the same bytes, in every time zone.
 func TestPageIsReproducible(t *testing.T) {
 	page := hostilePage(t)
 	first := page.Render("v1.2.3")

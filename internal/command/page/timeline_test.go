@@ -10,7 +10,8 @@ import (
 	"github.com/certgraft/certgraft/internal/roottest"
 )
 
-// endingIn makes a certificate for each year, which is its last.
+// endingIn makes a certificate for each year. The certificate expires in that
+// year.
 func endingIn(t *testing.T, years ...int) []*certs.Certificate {
 	t.Helper()
 	var list []*certs.Certificate

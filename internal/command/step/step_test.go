@@ -24,8 +24,8 @@ const (
 	cacerts    = "etc/ssl/certs/java/cacerts"
 )
 
-// world is a root with a bundle, links and a trust store of Java, and who comes
-// into it.
+// world is a root with a bundle, links and a trust store of Java, and the CAs of
+// the test.
 type world struct {
 	root        string
 	opt         Options
@@ -49,7 +49,7 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// age gives all of the root a time of long ago, each name its own.
+// age gives each name of the root a time of its own, long ago.
 func (w *world) age(t *testing.T) {
 	t.Helper()
 	at := time.Unix(1_600_000_000, 0)
@@ -113,7 +113,7 @@ func (w *world) aliases(t *testing.T) string {
 	return strings.Join(names, " ")
 }
 
-// install is what a certgraft does that the command runs.
+// install plays a certgraft that the command runs.
 func (w *world) install(t *testing.T, ca *roottest.CA) {
 	t.Helper()
 	_, err := w.opt.Update.Update(t.Context(), w.root, func(r *rootfs.Overlay) error {
@@ -123,7 +123,7 @@ func (w *world) install(t *testing.T, ca *roottest.CA) {
 	must(t, err)
 }
 
-// facts says all that a layer has of the names of the root.
+// facts returns everything that a layer stores about the names of the root.
 func (w *world) facts(t *testing.T) map[string]string {
 	t.Helper()
 	all := map[string]string{}
@@ -191,8 +191,8 @@ func same(t *testing.T, want, got map[string]string) {
 	}
 }
 
-// A root that the command has not touched is what it was, its times too: in this
-// process, and where another one leaves the step.
+// A root that the command has not touched is restored with its times: in one
+// process, and if another process leaves the step.
 func TestUntouched(t *testing.T) {
 	for name, leave := range map[string]func(t *testing.T, w *world, s *Step){
 		"here": func(t *testing.T, _ *world, s *Step) { t.Helper(); must(t, s.Leave(t.Context())) },
@@ -218,7 +218,7 @@ func TestUntouched(t *testing.T) {
 	}
 }
 
-// What the base has recorded stays recorded.
+// The record of the base stays.
 func TestRecordOfBase(t *testing.T) {
 	w := newWorld(t)
 	w.install(t, w.own)
@@ -228,8 +228,8 @@ func TestRecordOfBase(t *testing.T) {
 	same(t, before, w.facts(t))
 }
 
-// A command that removes what certgraft has installed in the base removes the
-// directory of the record too.
+// A command that removes the CAs of the base removes the directory of the record
+// too.
 func TestRecordRemoved(t *testing.T) {
 	w := newWorld(t)
 	w.install(t, w.own)
@@ -250,7 +250,7 @@ func TestRecordRemoved(t *testing.T) {
 	}
 }
 
-// commands are what a command does in a step, and does without one.
+// commands are the actions of a command, with and without a step.
 var commands = map[string]func(t *testing.T, w *world){
 	"other files": func(t *testing.T, w *world) { t.Helper(); w.write(t, "srv/x", "x") },
 	"mode":        func(t *testing.T, w *world) { t.Helper(); must(t, os.Chmod(w.at(bundleFile), 0o600)) },
@@ -274,7 +274,7 @@ var commands = map[string]func(t *testing.T, w *world){
 	},
 }
 
-// What the command does is done, and nothing else.
+// The root has the changes of the command, and no others.
 func TestCommand(t *testing.T) {
 	for name, command := range commands {
 		t.Run(name, func(t *testing.T) {
@@ -297,7 +297,7 @@ func TestCommand(t *testing.T) {
 	}
 }
 
-// bare leaves the times out of what was written just now, which are those of two
+// bare removes the times of names that were just written, which differ between two
 // runs, and of the directories above.
 func bare(facts map[string]string) map[string]string {
 	for name, f := range facts {
@@ -312,7 +312,8 @@ func bare(facts map[string]string) map[string]string {
 	return facts
 }
 
-// The same CA, installed by the command itself, is trusted afterwards.
+// A CA that the command installs itself stays trusted, even if it is the CA of the
+// step.
 func TestSameCA(t *testing.T) {
 	t.Run("by certgraft", func(t *testing.T) {
 		w := newWorld(t)
@@ -357,7 +358,7 @@ func TestSameCA(t *testing.T) {
 	})
 }
 
-// trusts holds the bundle and the hash links against a CA.
+// trusts checks that the bundle and the hash links have a CA.
 func (w *world) trusts(t *testing.T, ca *roottest.CA) {
 	t.Helper()
 	if n := strings.Count(w.read(t, bundleFile), ca.PEM()); n != 1 {
@@ -372,7 +373,7 @@ func (w *world) trusts(t *testing.T, ca *roottest.CA) {
 	}
 }
 
-// Steps at the same time, in one another and beside.
+// Steps at the same time: nested, and overlapping.
 func TestSeveral(t *testing.T) {
 	for name, order := range map[string][]int{"nested": {1, 0}, "beside": {0, 1}} {
 		t.Run(name, func(t *testing.T) {
@@ -400,7 +401,8 @@ func untimed(fact string) string {
 	return mode + " " + body
 }
 
-// What someone killed left is cleared by the next; what somebody lives off is not.
+// The next run clears the step of a killed owner, and keeps the step of a living
+// one.
 func TestClear(t *testing.T) {
 	w := newWorld(t)
 	s := w.enter(t)
@@ -422,7 +424,7 @@ func TestClear(t *testing.T) {
 	}
 }
 
-// A step of another process lives as long as that, wherever it is looked at.
+// A step lives as long as the process that owns it, from every process's view.
 func TestOwnerProcess(t *testing.T) {
 	w := newWorld(t)
 	ctx, stop := context.WithCancel(t.Context())
@@ -463,7 +465,7 @@ func TestProcessLives(t *testing.T) {
 	}
 }
 
-// A root of somebody else's leads nobody out of it.
+// No link in an untrusted root leads outside.
 func TestLinksStayInside(t *testing.T) {
 	outside := t.TempDir()
 	must(t, os.WriteFile(filepath.Join(outside, "x"), []byte("theirs"), 0o644))

@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// A table that is wider than the terminal breaks between words; without a terminal
+// A table that is wider than the terminal breaks between words. Without a terminal
 // every row is one line.
 func TestTable(t *testing.T) {
 	rows := [][]string{
