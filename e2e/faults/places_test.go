@@ -52,7 +52,7 @@ func TestS4ReadOnlyAnchors(t *testing.T) {
 	readOnly(t, filepath.Join(root, "usr/local/share/ca-certificates"))
 	corp := rig.NewAuthority(t, "Corp Root")
 	command := []string{rig.Certgraft, "install", "--root", root, corp.CAFile}
-	refusedUnchanged(t, root, []string{"ca-certificates/certgraft-", "read-only", "the files that can be written here are edited with --append, or with --keep-going", "certgraft run SOURCE… -- COMMAND has"}, command...)
+	refusedUnchanged(t, root, []string{"ca-certificates/certgraft-", "read-only", "the files that can be written here are edited with --append, or with --keep-going", "certgraft run SOURCE… -- COMMAND makes"}, command...)
 	for _, flag := range []string{"--append", "--keep-going"} {
 		before := rig.Snapshot(t, root)
 		rig.Run(t, command[0], append(command[1:], flag)...)
