@@ -22,7 +22,7 @@ import (
 	"github.com/certgraft/certgraft/certs"
 )
 
-// today is the moment at which the tests judge.
+// today is the moment of judgement in the tests.
 var today = time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
 
 // authority is a certificate with its key.
@@ -53,7 +53,7 @@ func rsaKey(t testing.TB, bits int) crypto.Signer {
 	return key
 }
 
-// issue makes a certificate that parent signs, or the key itself.
+// issue makes a certificate signed by parent, or self-signed.
 func issue(t testing.TB, parent *authority, name string, key crypto.Signer, edits ...edit) *authority {
 	t.Helper()
 	template := &x509.Certificate{
@@ -118,8 +118,8 @@ func (a *authority) parsed(t testing.TB) *certs.Certificate {
 	return c
 }
 
-// negative returns the same certificate with a negative serial number, signed
-// by parent: OpenSSL takes it, crypto/x509 does not.
+// negative returns the same certificate with a negative serial number, signed by
+// parent. OpenSSL accepts it, crypto/x509 does not.
 func (a *authority) negative(t testing.TB, parent *authority) *authority {
 	t.Helper()
 	var tbs, rest cryptobyte.String
@@ -156,7 +156,7 @@ func (a *authority) negative(t testing.TB, parent *authority) *authority {
 	return &authority{nil, der, a.key}
 }
 
-// trusting returns a set with those certificates, found in /store.
+// trusting returns a set with these certificates, from /store.
 func trusting(t testing.TB, roots ...*authority) *certs.Set {
 	t.Helper()
 	set := &certs.Set{}
@@ -166,7 +166,7 @@ func trusting(t testing.TB, roots ...*authority) *certs.Set {
 	return set
 }
 
-// tlsConfig serves leaf and what is sent with it.
+// tlsConfig serves leaf and further certificates.
 func tlsConfig(leaf *authority, more ...*authority) *tls.Config {
 	chain := [][]byte{leaf.der}
 	for _, m := range more {
@@ -175,8 +175,8 @@ func tlsConfig(leaf *authority, more ...*authority) *tls.Config {
 	return &tls.Config{Certificates: []tls.Certificate{{Certificate: chain, PrivateKey: leaf.key}}, MinVersion: tls.VersionTLS10}
 }
 
-// serving returns options whose connections lead to handle, and waits for it
-// when the test ends.
+// serving returns options whose connections lead to handle. It waits for handle at
+// the end of the test.
 func serving(t testing.TB, handle func(net.Conn)) Options {
 	t.Helper()
 	var running sync.WaitGroup

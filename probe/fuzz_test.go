@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// fuzzAnswer feeds a protocol with what a server may say. Whatever that is, the
-// reader ends, reads within its bound, and what it says is fit to print.
+// fuzzAnswer gives a protocol any answer of a server. The reader must end, read
+// within its limit, and return printable text.
 func fuzzAnswer(f *testing.F, protocol string) {
 	f.Helper()
 	for _, d := range dialogues {
@@ -57,7 +57,7 @@ func FuzzXMPP(f *testing.F)       { fuzzAnswer(f, "xmpp") }
 func FuzzXMPPServer(f *testing.F) { fuzzAnswer(f, "xmpp-server") }
 func FuzzNATS(f *testing.F)       { fuzzAnswer(f, "nats") }
 
-// FuzzHello feeds the readers of answers to a greeting without TLS.
+// FuzzHello tests the readers of answers to a greeting without TLS.
 func FuzzHello(f *testing.F) {
 	f.Add([]byte("+PONG\r\n"))
 	f.Add([]byte("\x30\x00\x00\x00\x07\x00\x00\x00\x01\x00\x00\x00\xdd\x07\x00\x00"))
@@ -75,7 +75,7 @@ func FuzzHello(f *testing.F) {
 	})
 }
 
-// FuzzTDSFrames feeds the packets of a handshake.
+// FuzzTDSFrames tests the packets of a handshake.
 func FuzzTDSFrames(f *testing.F) {
 	f.Add(tdsPacket([]byte("\x16\x03\x03"), 1, true))
 	f.Fuzz(func(t *testing.T, packets []byte) {
@@ -90,7 +90,7 @@ func FuzzTDSFrames(f *testing.F) {
 	})
 }
 
-// What goes into packets comes out of them, whatever its size.
+// Packets preserve their content at every size.
 func TestTDSFramesRoundTrip(t *testing.T) {
 	for _, size := range []int{1, 4088, 4089, 20000} {
 		a, b := net.Pipe()
@@ -105,7 +105,7 @@ func TestTDSFramesRoundTrip(t *testing.T) {
 	}
 }
 
-// FuzzCertificatesIn looks for certificates in what a server may send.
+// FuzzCertificatesIn looks for certificates in any data of a server.
 func FuzzCertificatesIn(f *testing.F) {
 	f.Add([]byte("\x16\x03\x03\x00\x0d\x0b\x00\x00\x09\x00\x00\x06\x00\x00\x03abc"))
 	f.Fuzz(func(t *testing.T, records []byte) {

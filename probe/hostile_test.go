@@ -26,9 +26,9 @@ func handshakeRecord(kind uint8, body func(*cryptobyte.Builder)) []byte {
 	return b.BytesOrPanic()
 }
 
-// certificateAlone begins a TLS 1.2 handshake and gets as far as the message
-// Certificate. Its hello agrees to staple an OCSP answer, so that the client
-// waits for that before it looks at the certificate.
+// certificateAlone begins a TLS 1.2 handshake and stops after the message
+// Certificate. Its hello promises an OCSP answer, so the client waits for that
+// before it reads the certificate.
 func certificateAlone(leaf *authority) []byte {
 	hello := handshakeRecord(2, func(b *cryptobyte.Builder) {
 		b.AddUint16(tls.VersionTLS12)
@@ -48,8 +48,8 @@ func certificateAlone(leaf *authority) []byte {
 	}))
 }
 
-// A server that sends its certificate and then stops has not shown that the
-// certificate is its own: that is no verdict.
+// A server that stops after its certificate has not proved that it owns the
+// certificate. So there is no verdict.
 func TestServerThatStopsBehindItsCertificate(t *testing.T) {
 	root := newRoot(t, "Root")
 	leaf := root.leaf(t)
@@ -86,7 +86,7 @@ func TestServerThatStopsBehindItsCertificate(t *testing.T) {
 	}
 }
 
-// What a server says when it refuses the handshake is told apart.
+// Each alert of a server that refuses the handshake has its own explanation.
 func TestAlertsAreUnderstood(t *testing.T) {
 	for alert, want := range map[byte]struct {
 		cause Cause
@@ -108,7 +108,7 @@ func TestAlertsAreUnderstood(t *testing.T) {
 	}
 }
 
-// A length that is negative where int has 32 bits is too much, too.
+// A length that is negative as a 32-bit int is too long as well.
 func TestHugeLDAPMessage(t *testing.T) {
 	for _, length := range []string{"\x84\xff\xff\xff\xff", "\x84\x80\x00\x00\x00", "\x83\xff\xff\xff"} {
 		w := &wire{r: bufio.NewReader(strings.NewReader("\x30" + length)), w: io.Discard}

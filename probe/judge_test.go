@@ -13,7 +13,7 @@ import (
 	"github.com/certgraft/certgraft/certs"
 )
 
-// presented is a session in which a server sent those certificates.
+// presented is a session in which a server sent these certificates.
 func presented(t testing.TB, host string, chain ...*authority) *Session {
 	t.Helper()
 	target, err := ParseTarget(host, "")
@@ -27,7 +27,7 @@ func presented(t testing.TB, host string, chain ...*authority) *Session {
 	return s
 }
 
-// verdictOf judges a chain that db.test sent.
+// verdictOf judges a chain of db.test.
 func verdictOf(t testing.TB, trust *certs.Set, chain ...*authority) Verdict {
 	t.Helper()
 	return judged(presented(t, "db.test", chain...), Circumstances{Trust: trust}).Verdict
@@ -83,7 +83,7 @@ func TestNotTrusted(t *testing.T) {
 	wants(t, verdictOf(t, trusting(t, leaf), leaf), PartialChain, "db.test, the server's own certificate", "install the root too")
 	wants(t, verdictOf(t, trust, root.leaf(t, func(c *x509.Certificate) { c.IssuingCertificateURL = []string{"http://ca.test/x.cer"} })),
 		MissingIntermediate, "http://ca.test/x.cer")
-	// An intermediate says so of its root, which servers do not send.
+	// An intermediate has the address of its root, which servers do not send.
 	below := root.intermediate(t, "Below", func(c *x509.Certificate) { c.IssuingCertificateURL = []string{"http://ca.test/root.cer"} })
 	wants(t, verdictOf(t, trust, below.leaf(t), below), UnknownIssuer, "signed by Corp Root", "./ROOT.pem")
 	wants(t, verdictOf(t, trust, newRoot(t, "Corp Issuing CA").leaf(t)), MissingIntermediate)
@@ -99,15 +99,16 @@ func TestIssuerWithAnotherKey(t *testing.T) {
 	real, fake := newRoot(t, "Corp Root", sameID), newRoot(t, "Corp Root", sameID)
 	wants(t, verdictOf(t, trusting(t, real), fake.leaf(t)), BadSignature, "Corp Root")
 	wants(t, verdictOf(t, trusting(t, real), fake.leaf(t), fake), BadSignature)
-	// OpenSSL takes the first of two of one name and key id, whose key it then is not.
+	// OpenSSL takes the first of two CAs with one name and key id. Its key does
+	// not match.
 	wants(t, verdictOf(t, trusting(t, real, fake), fake.leaf(t)), BadSignature)
 	wants(t, verdictOf(t, trusting(t, fake, real), fake.leaf(t)), "")
-	// OpenSSL goes by the key id even where the key is the same.
+	// OpenSSL compares the key id even if the key is the same.
 	twin := issue(t, nil, "Corp Root", real.key, isCA, func(c *x509.Certificate) { c.SubjectKeyId = []byte("another") })
 	wants(t, verdictOf(t, trusting(t, real), twin.leaf(t)), BadSignature, "another key")
 }
 
-// catalogue yields what a bundle holds.
+// catalogue yields the certificates of a bundle.
 func catalogue(t *testing.T, bundle string, all ...*authority) func(func(Known) bool) {
 	t.Helper()
 	var known []Known
@@ -133,7 +134,7 @@ func TestCatalogueKnowsTheIssuer(t *testing.T) {
 	}
 }
 
-// A CA with the name of a known one, and its key id, is not taken for it.
+// A CA with the name and key id of a known one is not mistaken for it.
 func TestImpostor(t *testing.T) {
 	sameID := func(c *x509.Certificate) { c.SubjectKeyId = []byte("the same") }
 	for name, edits := range map[string][]edit{"another key id": nil, "the same key id": {sameID}} {
@@ -194,8 +195,8 @@ func TestDates(t *testing.T) {
 	}
 }
 
-// The root that is trusted has expired: a valid one of its name and key is looked for in
-// the catalogue, and one of a CA that it had signed.
+// The trusted root has expired. The catalogue is searched for a valid root of its
+// name and key, and for one of a CA below it.
 func TestR8ExpiredRootHasAValidTwin(t *testing.T) {
 	key := newKey(t)
 	old, renewed := issue(t, nil, "Root", key, isCA, expired), issue(t, nil, "Root", key, isCA)
@@ -207,7 +208,7 @@ func TestR8ExpiredRootHasAValidTwin(t *testing.T) {
 	v = judged(presented(t, "db.test", old.leaf(t)), Circumstances{Trust: trusting(t, old), Known: catalogue(t, "corp", newRoot(t, "Root"))}).Verdict
 	wants(t, v, Expired, "the server needs a certificate under a root that is valid")
 
-	// Of a company's catalogue there is no copy here: name and last day are known.
+	// A company's catalogue gives only name and last day, without a copy.
 	listed := func(name string, days int) func(func(Known) bool) {
 		return slices.Values([]Known{{Bundle: "corp", Name: name, Fingerprint: renewed.parsed(t).Fingerprint(), NotAfter: today.AddDate(0, 0, days)}})
 	}
@@ -225,7 +226,7 @@ func TestR8ExpiredRootHasAValidTwin(t *testing.T) {
 	}
 }
 
-// Two roots with one key, or a cross-signed one: the way that holds is taken.
+// Of two roots with one key, or a cross-signed root, the valid way is taken.
 func TestTheWayThatHoldsIsTaken(t *testing.T) {
 	key := newKey(t)
 	old := issue(t, nil, "Root", key, isCA, expired)
@@ -238,7 +239,8 @@ func TestTheWayThatHoldsIsTaken(t *testing.T) {
 	wants(t, verdictOf(t, trusting(t, renewed), leaf, crossed), "")
 	wants(t, verdictOf(t, trusting(t, above), leaf, crossed), "")
 	wants(t, verdictOf(t, trusting(t, above), leaf, old, crossed), "")
-	// What is sent is taken in its order: openssl verify ends with error 19, too.
+	// Sent certificates are taken in their order: openssl verify also ends with
+	// error 19.
 	wants(t, verdictOf(t, trusting(t, above), leaf, renewed, crossed), UntrustedRoot)
 }
 
@@ -301,7 +303,7 @@ func TestSignatures(t *testing.T) {
 	ed := issue(t, nil, "Ed", edKey, isCA)
 	leaf := ed.leaf(t)
 	wants(t, verdictOf(t, trusting(t, ed), leaf), "")
-	// The same with Ed448, of which nothing here can tell whether it holds.
+	// The same with Ed448, which certgraft cannot verify.
 	unknown := &authority{der: bytes.ReplaceAll(ed.der, []byte("\x2b\x65\x70"), []byte("\x2b\x65\x71"))}
 	strange := &authority{der: bytes.ReplaceAll(leaf.der, []byte("\x2b\x65\x70"), []byte("\x2b\x65\x71"))}
 	v := verdictOf(t, trusting(t, unknown), strange)
@@ -358,7 +360,7 @@ func TestAllThatIsWrongIsSaid(t *testing.T) {
 	}
 }
 
-// Certificates that could each be the issuer of many others cost no time.
+// Certificates that could each have issued many others take no time.
 func TestSearchIsBounded(t *testing.T) {
 	key := newKey(t)
 	one, two := issue(t, nil, "One", key, isCA), issue(t, nil, "Two", key, isCA)

@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// A protocol comes with all that CONTRIBUTING.md asks for: a dialogue where it says
-// something before the handshake, or greets, a fuzz target where it reads what a
-// server says, and a row in the documentation.
+// A protocol has everything that CONTRIBUTING.md requires: a dialogue if it speaks
+// before the handshake or greets, a fuzz target if it reads answers, and a row in
+// the documentation.
 func TestEachProtocolIsCovered(t *testing.T) {
 	fuzz, page := readText(t, "fuzz_test.go"), readText(t, "../docs/verify.md")
 	played := map[string]bool{}

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// proxied is the report on a server behind a proxy that gives that answer.
+// proxied is the report on a server behind a proxy with this answer.
 func proxied(t *testing.T, answer string, trusted *authority, leaf *authority) (*Report, string) {
 	t.Helper()
 	asked := ""
@@ -61,7 +61,7 @@ func TestProxy(t *testing.T) {
 	}
 }
 
-// A proxy that is not there is not the server.
+// A closed proxy is not mistaken for a closed server.
 func TestProxyThatIsClosed(t *testing.T) {
 	target, err := ParseTarget("db.test", "")
 	if err != nil {

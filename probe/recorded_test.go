@@ -11,8 +11,9 @@ import (
 	"testing"
 )
 
-// recorded returns what a program said. The end-to-end tests wrote the files:
-// go test -tags e2e -run 'TestVerifySQLServer|TDSPool|MongoWithoutTLS' ./e2e/verify -update.
+// recorded returns the recorded bytes of a program. The end-to-end tests wrote the
+// files: go test -tags e2e -run 'TestVerifySQLServer|TDSPool|MongoWithoutTLS'
+// ./e2e/verify -update.
 func recorded(t *testing.T, name string) []byte {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("testdata", name))
@@ -40,8 +41,8 @@ func preloginOptions(t *testing.T, body []byte) map[byte][]byte {
 	return options
 }
 
-// TestPreloginIsThatOfDrivers compares what is sent with what FreeTDS,
-// go-mssqldb and tedious send.
+// TestPreloginIsThatOfDrivers compares our message with those of FreeTDS,
+// go-mssqldb and tedious.
 func TestPreloginIsThatOfDrivers(t *testing.T) {
 	var sent bytes.Buffer
 	_ = startTDS(&wire{r: bufio.NewReader(strings.NewReader("")), w: &sent})

@@ -31,13 +31,13 @@ func dialer(running *sync.WaitGroup, handle func(net.Conn)) func(context.Context
 	}
 }
 
-// script plays the plain part of a server: it says what stands at even places
-// and reads up to what stands at odd ones.
+// script plays the plain part of a server: it sends the parts at even positions
+// and expects those at odd ones.
 func script(parts ...string) func(net.Conn) error {
 	return func(c net.Conn) error {
 		for i, part := range parts {
 			if i%2 == 0 && part == "" {
-				continue // a pipe would wait for somebody to read nothing
+				continue // on a pipe an empty write would wait for a reader
 			}
 			if i%2 == 0 {
 				if _, err := io.WriteString(c, part); err != nil {
@@ -68,21 +68,20 @@ func expect(c net.Conn, text string) error {
 
 const sslRequest = "\x00\x00\x00\x08\x04\xd2\x16\x2f"
 
-// greeting is MySQL's, with or without the capability for TLS.
+// greeting is the greeting of MySQL, with or without the capability for TLS.
 func greeting(capabilities uint16) string {
 	body := "\x0a8.4.0\x00\x01\x00\x00\x00nonce678\x00" + string(binary.LittleEndian.AppendUint16(nil, capabilities)) + "\x2d\x02\x00\xff\xff"
 	return string([]byte{byte(len(body)), 0, 0, 0}) + body
 }
 
-// prelogin is SQL Server's answer with that value of ENCRYPTION.
+// prelogin is the answer of SQL Server with this value of ENCRYPTION.
 func prelogin(encryption byte) string {
 	return "\x04\x01\x00\x1a\x00\x00\x01\x00" + "\x00\x00\x0b\x00\x06\x01\x00\x11\x00\x01\xff" + "\x10\x00\x00\x00\x00\x00" + string([]byte{encryption})
 }
 
 const ldapRequest = "1.3.6.1.4.1.1466.20037"
 
-// dialogues play each protocol up to the handshake, and as a server that is
-// configured without TLS.
+// dialogues play each protocol up to the handshake, and a server without TLS.
 var dialogues = []struct {
 	protocol       string
 	offers, denies []string
@@ -109,8 +108,8 @@ var dialogues = []struct {
 	{"mqtts", nil, nil},
 }
 
-// withoutStart answers a greeting, and hangs up on a TLS handshake; a server of
-// HTTP answers that too.
+// withoutStart answers a greeting and closes the connection on a TLS handshake. A
+// server of HTTP answers the handshake too.
 func withoutStart(protocol string) func(net.Conn) {
 	answers := map[string]string{
 		"redis":   "-NOAUTH Authentication required.\r\n",
@@ -147,7 +146,7 @@ func connected(t *testing.T, protocol string, dialogue []string, config *tls.Con
 			c = &tdsConn{conn: newConn(c)}
 		}
 		over := tls.Server(c, config)
-		_ = over.Handshake() // clients that refuse are the point
+		_ = over.Handshake() // refusing clients are the point
 		_, _ = io.Copy(io.Discard, over)
 	})
 	target, err := ParseTarget("127.0.0.1", protocol)
@@ -170,7 +169,7 @@ func TestEachProtocolBringsCertificates(t *testing.T) {
 		t.Run(d.protocol, func(t *testing.T) {
 			config := tlsConfig(leaf)
 			if d.protocol == "mssql" {
-				config.MaxVersion = tls.VersionTLS12 // as the real one, before TLS first
+				config.MaxVersion = tls.VersionTLS12 // as real servers before TDS 8
 			}
 			report := judged(connected(t, d.protocol, d.offers, config), Circumstances{Trust: trusting(t, root)})
 			if report.Verdict.Status != Trusted || report.Protocol != d.protocol {
@@ -200,7 +199,7 @@ func TestEachProtocolWithoutTLS(t *testing.T) {
 	}
 }
 
-// against is the report on a server that handle plays.
+// against is the report on a server played by handle.
 func against(t *testing.T, protocol string, handle func(net.Conn)) *Report {
 	t.Helper()
 	target, err := ParseTarget("127.0.0.1", protocol)
@@ -246,7 +245,7 @@ func TestServersThatMisbehave(t *testing.T) {
 	}
 }
 
-// A server that waits for more of what it takes for a command is asked in time.
+// A server that takes the handshake for an unfinished command is greeted in time.
 func TestPlainRedisThatHangsOnAHandshake(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		verdict := against(t, "redis", func(c net.Conn) {
@@ -351,8 +350,8 @@ func TestCertificateThatNobodyReads(t *testing.T) {
 	}
 }
 
-// borrowed is a key that signs wrongly, as one that does not belong to the
-// certificate would.
+// borrowed is a key with wrong signatures, like a key that does not belong to the
+// certificate.
 type borrowed struct{ crypto.Signer }
 
 func (b borrowed) Sign(random io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {

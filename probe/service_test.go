@@ -10,7 +10,8 @@ import (
 	"github.com/certgraft/certgraft/probe"
 )
 
-// mongodb+srv is looked up. What answers cannot lead out of the service's domain.
+// mongodb+srv is looked up. The answer cannot lead outside the domain of the
+// service.
 func TestPastedServiceIsLookedUp(t *testing.T) {
 	target, err := probe.ParseTarget("mongodb+srv://me:secret@c0.ab1.mongodb.net/app", "")
 	if err != nil {

@@ -111,7 +111,7 @@ func ExampleParseTarget() {
 	// Output: db.example.com:5432 postgres
 }
 
-// FuzzParseTarget holds that no address is read into a host that cannot be one.
+// FuzzParseTarget checks that no address gives an impossible host.
 func FuzzParseTarget(f *testing.F) {
 	for _, seed := range []string{"a:1,b:2", "jdbc:x://y;z=1", "host='a b' port=1", "Server=tcp:x,1", "u:p@tcp(h:1)/x", "mongodb+srv://a.b", "[::1]:5432/x", "x:1,ssl=True"} {
 		f.Add(seed)
