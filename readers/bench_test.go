@@ -7,8 +7,8 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// BenchmarkFindAndLoad is what verify does of a root before it can judge: BENCH_ROOT
-// names the root, / if it is not set.
+// BenchmarkFindAndLoad measures the work of verify on a root before it can judge.
+// BENCH_ROOT names the root; the default is /.
 func BenchmarkFindAndLoad(b *testing.B) {
 	dir := "/"
 	if at := os.Getenv("BENCH_ROOT"); at != "" {

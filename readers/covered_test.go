@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// A reader comes with all that CONTRIBUTING.md asks for: a client in e2e/readers for
-// each set of its rules, and what that client did, in both tables.
+// A reader has everything that CONTRIBUTING.md requires: a client in e2e/readers
+// for each set of its rules, and the results of that client in both tables.
 func TestEachReaderIsMeasured(t *testing.T) {
 	clients, err := os.ReadFile("../e2e/readers/clients_test.go")
 	if err != nil {
@@ -37,7 +37,7 @@ func TestEachUnmeasuredReaderHasARemedy(t *testing.T) {
 	}
 }
 
-// gaps returns the sets of rules of which no column has a release.
+// gaps returns the sets of rules without a measured release.
 func gaps(columns []string) (missing []string) {
 	for _, r := range table {
 		for _, v := range r.versions {

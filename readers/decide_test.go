@@ -8,7 +8,8 @@ import (
 	"github.com/certgraft/certgraft/internal/cases"
 )
 
-// A reader decides with what it needs of its places as it would with all of them.
+// A reader that loads only the needed part of its places decides as with all of
+// them.
 func TestDecideLoadsEnough(t *testing.T) {
 	now := time.Now()
 	servers, stores := cases.Stores(t, now)
@@ -27,7 +28,7 @@ func TestDecideLoadsEnough(t *testing.T) {
 	}
 }
 
-// What comes with the case counts as if every reader had it.
+// Certificates of the case count as if every reader had them.
 func TestDecideWith(t *testing.T) {
 	now := time.Now()
 	servers, stores := cases.Stores(t, now)

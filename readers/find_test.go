@@ -11,7 +11,7 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// foundIn says which readers are found in a tree, as "ID RELEASE PATH".
+// foundIn returns the readers in a tree, as "ID RELEASE PATH".
 func foundIn(tree fstest.MapFS, environ map[string]string, ids ...string) (all []string) {
 	for _, i := range In(rootfs.NewOverlay(tree), environ) {
 		if slices.Contains(ids, i.ID) {
@@ -27,7 +27,7 @@ func linkTo(to string) *fstest.MapFile {
 	return &fstest.MapFile{Mode: fs.ModeSymlink | 0o777, Data: []byte(to)}
 }
 
-// Java is found wherever people put it, once each, with its release.
+// Java is found in each usual directory, once, with its release.
 func TestR11Java(t *testing.T) {
 	for _, home := range []string{
 		"usr/lib/jvm/java-21-openjdk-amd64", "usr/share/elasticsearch/jdk", "usr/share/opensearch/jdk", "layers/paketo-buildpacks_bellsoft-liberica/jre",
@@ -41,8 +41,8 @@ func TestR11Java(t *testing.T) {
 	}
 }
 
-// A runtime that no pattern knows is found by the program on PATH that leads to it, and
-// by the variable that names it.
+// A runtime outside the usual directories is found by a program on PATH that leads
+// to it, and by the variable that names it.
 func TestR11JavaByPathAndVariable(t *testing.T) {
 	tree := fstest.MapFS{
 		"srv/x/y/z/lib/security/cacerts": file("x"), "srv/x/y/z/bin/java": file(""), "usr/local/bin/java": linkTo("/etc/alternatives/java"), "etc/alternatives/java": linkTo("/srv/x/y/z/bin/java"),
@@ -60,7 +60,8 @@ func TestR11JavaByPathAndVariable(t *testing.T) {
 	}
 }
 
-// Node is found under each version manager; that of a distribution is another reader.
+// Node is found under each version manager. A distribution's Node is another
+// reader.
 func TestR11Node(t *testing.T) {
 	for program, want := range map[string]string{
 		"usr/bin/node": "node-debian  /usr/bin/node", "home/u/.nvm/versions/node/v22.5.1/bin/node": "node 22.5.1 /home/u/.nvm/versions/node/v22.5.1/bin/node",
@@ -81,7 +82,7 @@ func TestR11Node(t *testing.T) {
 	}
 }
 
-// What changes its rules with the release is found with it.
+// A reader whose rules depend on the release is found with its release.
 func TestReleases(t *testing.T) {
 	tree := fstest.MapFS{
 		"usr/bin/python3": linkTo("python3.13"), "usr/bin/python3.13": file(""), "usr/local/bin/python3.11": file(""),
@@ -98,7 +99,7 @@ func TestReleases(t *testing.T) {
 	}
 }
 
-// What managers of versions have on PATH in place of programs is no program.
+// The shims of version managers on PATH are not programs.
 func TestShims(t *testing.T) {
 	tree := fstest.MapFS{
 		"root/.pyenv/shims/python3.13": file("#!/bin/sh"), "root/.pyenv/versions/3.13.1/bin/python3.13": file(""),
@@ -110,7 +111,7 @@ func TestShims(t *testing.T) {
 	}
 }
 
-// A root without any reader has none, and a loop of links ends.
+// A root without readers gives none, and a loop of links ends.
 func TestNoReader(t *testing.T) {
 	tree := fstest.MapFS{"usr/bin/java": linkTo("/usr/bin/jawa"), "usr/bin/jawa": linkTo("/usr/bin/java"), "usr/bin/node": linkTo("../../../..")}
 	if got := In(rootfs.NewOverlay(tree), map[string]string{"PATH": "/*:[:/usr/bin:", "JAVA_HOME": "/usr/bin/java"}); len(got) > 0 {

@@ -11,8 +11,8 @@ import (
 	"github.com/certgraft/certgraft/internal/roottest"
 )
 
-// A server that sends 100 CAs of one name, each of which could have issued each, is
-// judged by every reader in the time that a person waits.
+// A server may send 100 CAs of one name, each of which could have issued each
+// other. Every reader judges it within seconds.
 func TestHundredIssuersOfOneName(t *testing.T) {
 	start := time.Now()
 	ca := roottest.NewCA(t, "Loop")
@@ -30,7 +30,7 @@ func TestHundredIssuersOfOneName(t *testing.T) {
 	}
 }
 
-// A certificate with anything in it is judged, and ends nobody.
+// A certificate with any content is judged without a crash.
 func FuzzJudge(f *testing.F) {
 	for _, c := range cases.Chains(f, time.Now()) {
 		if slices.Contains([]string{"constraints", "strict", "keys"}, c.Group) {
@@ -57,7 +57,8 @@ func FuzzJudge(f *testing.F) {
 	})
 }
 
-// A bundle with anything in it is read, and ends nobody. A loss has a path and a reason.
+// A bundle with any content is read without a crash. Each loss has a path and a
+// reason.
 func FuzzLoad(f *testing.F) {
 	const name = "etc/ssl/certs/ca-certificates.crt"
 	_, stores := cases.Stores(f, time.Now())

@@ -10,9 +10,8 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// A trust store that an option names takes the place of the runtime's own: the last
-// variable decides, and a store that is missing, or has another password, trusts
-// nobody.
+// A trust store in an option replaces the runtime's own. The last variable
+// decides. With a missing store, or a wrong password, the runtime trusts no CA.
 func TestJavaOptions(t *testing.T) {
 	named := roottest.NewCA(t, "Named")
 	sealed := encoded(t, keystore.NewPKCS12("secret"), named)

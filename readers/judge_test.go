@@ -15,7 +15,7 @@ import (
 	"github.com/certgraft/certgraft/internal/cases"
 )
 
-// measured reads a table that e2e/readers has written: cells by case and client.
+// measured reads a table of e2e/readers: cells by case and client.
 func measured(t testing.TB, name string) (clients []string, cells map[string]map[string]string) {
 	t.Helper()
 	data, err := os.ReadFile("testdata/" + name)
@@ -49,15 +49,15 @@ func parsed(t testing.TB, ders [][]byte) (all []*certs.Certificate) {
 	return all
 }
 
-// families are causes that one client tells apart and another does not.
+// families are causes that one client distinguishes and another does not.
 var families = []string{
 	"authority purpose path-length constraints version", "expired not-yet-valid", "signature weak-key weak-digest", "self-signed untrusted",
 	"malformed strict purpose path-length critical",
 }
 
-// agrees reports whether a client said what a verdict says. "untrusted" is what a
-// client says that looked for a path and found none that passes, and "other" is
-// what says nothing.
+// agrees reports whether a client's result matches a verdict. A client says
+// "untrusted" if it looked for a path and found none, and "other" if it gives no
+// reason.
 func agrees(cell string, v Verdict) bool {
 	if cell == "ok" || v.Trusted {
 		return (cell == "ok") == v.Trusted
@@ -74,7 +74,7 @@ func agrees(cell string, v Verdict) bool {
 	return false
 }
 
-// judgements holds rules against what every client did in every case.
+// judgements compares rules with the results of every client in every case.
 func judgements(t testing.TB, rulesOf func(client string) rules, differs func(client, id, cell string, v Verdict)) {
 	t.Helper()
 	clients, cells := measured(t, "matrix.tsv")
@@ -109,15 +109,15 @@ func clientRules(t testing.TB, client string) rules {
 	return *r.rules
 }
 
-// Each reader is judged as each of its real clients judged.
+// Each reader judges as each of its real clients judged.
 func TestMatrix(t *testing.T) {
 	judgements(t, func(client string) rules { return clientRules(t, client) }, func(client, id, cell string, v Verdict) {
 		t.Errorf("%s of %s: the client said %s, the rules %+v", id, client, cell, v)
 	})
 }
 
-// Each difference that a reader's rules have from the usual is one that a run has
-// shown: without it a cell of the matrix is another.
+// A run has shown each difference of a reader's rules from the usual ones: without
+// it a cell of the matrix would differ.
 func TestEachRuleIsMeasured(t *testing.T) {
 	clients, cells := measured(t, "matrix.tsv")
 	now := time.Now()
@@ -148,7 +148,7 @@ func TestEachRuleIsMeasured(t *testing.T) {
 	}
 }
 
-// reduced returns rules with one difference less, by what that is.
+// reduced returns rules without one difference, by the name of the difference.
 func reduced(r rules) map[string]rules {
 	out := map[string]rules{}
 	var walk func(at func(*rules) reflect.Value, prefix string)

@@ -10,7 +10,7 @@ import (
 	"github.com/certgraft/certgraft/internal/roottest"
 )
 
-// FuzzLink reads fields of certificates, and compares with crypto/x509.
+// FuzzLink reads fields of certificates, and compares them with crypto/x509.
 func FuzzLink(f *testing.F) {
 	root := roottest.NewCA(f, "Root")
 	f.Add(root.DER)

@@ -34,10 +34,10 @@ func rootOf(s cases.Store) *rootfs.Overlay {
 	return rootfs.NewOverlay(tree)
 }
 
-// homes are where the instances of a test are found.
+// homes are the places of a test's instances.
 var homes = map[string]string{"java": "usr/lib/jvm/java-21", "requests": "usr/lib/python3/dist-packages/requests", "httpx": "usr/lib/python3/dist-packages/httpx"}
 
-// Each reader loads of each store what its real client loaded.
+// Each reader loads from each store what its real client loaded.
 func TestStores(t *testing.T) {
 	clients, cells := measured(t, "stores.tsv")
 	servers, stores := cases.Stores(t, time.Now())
@@ -45,7 +45,7 @@ func TestStores(t *testing.T) {
 		for _, client := range clients {
 			cell := cells[s.ID][client]
 			if cell == "" {
-				continue // it was not run: it reads no such store
+				continue // the client was not run, because it does not read such a store
 			}
 			id, release, _ := strings.Cut(client, "/")
 			if got := loaded(t, s, servers, id, release); got != cell {
@@ -55,7 +55,7 @@ func TestStores(t *testing.T) {
 	}
 }
 
-// loaded says of which of the two servers an instance trusts the CA.
+// loaded names the servers, a or b, whose CA an instance trusts.
 func loaded(t testing.TB, s cases.Store, servers []cases.Chain, id, release string) string {
 	t.Helper()
 	at := map[string]string{}

@@ -35,7 +35,7 @@ func TestSettings(t *testing.T) {
 	}
 }
 
-// Every variable that a reader reads is one that env and run know.
+// env and run know every variable that a reader reads.
 func TestVariablesOfReadersAreKnown(t *testing.T) {
 	for _, rows := range [][]row{table, others} {
 		for _, r := range rows {
@@ -52,8 +52,8 @@ func TestVariablesOfReadersAreKnown(t *testing.T) {
 	}
 }
 
-// A reader finds its file among other options of the variable, and takes the value of a
-// variable that names one file as it is.
+// A reader finds its file among other options in a variable. A variable with one
+// file is taken unchanged.
 func TestReadersFollowVariables(t *testing.T) {
 	named := []byte(roottest.NewCA(t, "Named").PEM())
 	root := rootfs.NewOverlay(fstest.MapFS{
