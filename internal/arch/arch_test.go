@@ -1,7 +1,7 @@
-// Package arch holds the test that keeps the packages' imports pointing one
-// way: main → internal/command → {bundles, image, installer, probe} →
-// internal/pemfile → {certs, keystore, rootfs}; in image: image → known →
-// {registry, store} → layer → oci.
+// Package arch tests that the imports of packages point one way: main →
+// internal/command → {bundles, image, installer, probe} → internal/pemfile →
+// {certs, keystore, rootfs}; in image: image → known → {registry, store} → layer →
+// oci.
 package arch
 
 import (
@@ -14,8 +14,8 @@ import (
 
 const module = "github.com/certgraft/certgraft"
 
-// rules says what a package, tests left aside, may import beside the standard
-// library and golang.org/x. Paths of this module are written without its name.
+// rules says which packages a package may import, apart from the standard library,
+// golang.org/x and its tests. Paths of this module omit its name.
 var rules = map[string][]string{
 	"":                              {"internal/command"},
 	"internal/command":              {"bundles", "image", "installer", "probe", "certs", "keystore", "rootfs", "internal/command/audit", "internal/command/bill", "internal/command/launch", "internal/command/step", "internal/command/page", "internal/command/words", "github.com/urfave/cli/v2", "github.com/schollz/progressbar/v3", "internal/hint", "internal/atomicfile", "internal/input", "internal/order", "internal/web", "readers", "internal/settings", "internal/command/oci"},
@@ -57,7 +57,7 @@ var rules = map[string][]string{
 	"internal/command/oci":          {"internal/atomicfile"},
 }
 
-// tools are packages that run while developing and are not in the binary.
+// tools are packages for development that are not in the binary.
 var tools = []string{"bundles/internal/", "internal/roottest", "internal/cases", "internal/ocilayout", "internal/arch", "internal/gen", "internal/release", "e2e"}
 
 type pkg struct {

@@ -10,18 +10,18 @@ import (
 	"testing"
 )
 
-// askers are the packages that open what a user names: they do it by way of
-// internal/input, so that a signal ends each wait for it.
+// askers are the packages that open files which a user names. They must use
+// internal/input, so that a signal ends each wait.
 var askers = []string{"internal/command", "bundles", "image"}
 
-// ownOpens are the files of askers that open something else, and what.
+// ownOpens are the files of askers that open something else, with the reason.
 var ownOpens = map[string]string{
 	"internal/command/writefile.go":      "the beginning of a regular file that is to be replaced",
 	"internal/command/launch/dir.go":     "the directories of runs and their locks",
 	"internal/command/launch/signals.go": "the terminal",
 }
 
-// No file of the packages that open what a user names does so in another way.
+// No file in the packages of askers opens a user's file in another way.
 func TestInputObeysItsContext(t *testing.T) {
 	seen := map[string]bool{}
 	for _, dir := range askers {
@@ -49,7 +49,7 @@ func TestInputObeysItsContext(t *testing.T) {
 	}
 }
 
-// opens returns the names of what a file uses of package os to read by name.
+// opens returns the functions of package os by which a file opens names.
 func opens(t *testing.T, name string) (calls []string) {
 	t.Helper()
 	file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)

@@ -7,25 +7,27 @@ import (
 	"testing"
 )
 
-// most is how many files a package may have that are no tests; installer has a file
+// most is the limit for files of a package, without tests. installer has a file
 // for each kind of store.
 var most = map[string]int{"": 30, "installer": 36}
 
-// exempt has a file for each command and each thing that it prints.
+// exempt is not limited: it has a file for each command and for each kind of
+// output.
 const exempt = "internal/command"
 
 // ordered are the packages that are read from top to bottom, with those below them.
 var ordered = []string{"installer", "image", "internal/pemfile", "probe", "readers"}
 
-// room is what tools/house says of a package. It documents what each count means.
+// room is the result of tools/house for a package. tools/house documents each
+// count.
 type room struct {
 	Name               string
 	Files              int
 	Arrows, Up, Circle int
 }
 
-// No package has too many files to find one's way in, and in those with an order
-// fewer than one in five arrows between files run up, or lead round in a circle.
+// No package has more files than a reader can survey. In an ordered package fewer
+// than one in five arrows between files run up or form a circle.
 func TestRooms(t *testing.T) {
 	for _, r := range rooms(t) {
 		limit := most[r.Name]
