@@ -42,8 +42,8 @@ func TestReplaceKeepsLinksAndModes(t *testing.T) {
 	}
 }
 
-// A file that is mounted, as an engine does with -v FILE:FILE, cannot be
-// replaced, and is written in place.
+// A mounted file, as with -v FILE:FILE of an engine, cannot be replaced and is
+// written in place.
 func TestReplaceThatIsMounted(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "ca.pem")
 	if err := os.WriteFile(name, []byte("old and longer"), 0o644); err != nil {
@@ -64,8 +64,8 @@ func TestReplaceThatIsMounted(t *testing.T) {
 	}
 }
 
-// What fails while it is written leaves the old file and nothing else; one that
-// is new keeps to the umask, another keeps its mode.
+// A failed write leaves the old file and no other. A new file obeys the umask; an
+// old one keeps its mode.
 func TestIn(t *testing.T) {
 	dir := t.TempDir()
 	root, err := os.OpenRoot(dir)
