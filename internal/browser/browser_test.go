@@ -9,8 +9,8 @@ import (
 	"github.com/certgraft/certgraft/rootfs"
 )
 
-// Browsers are found by their programs, those of a family without one by its
-// directory of policies, and each has the file that it reads.
+// Browsers are found by their programs. A family without a program is found by its
+// directory of policies. Each browser has the file that it reads.
 func TestFindAndPolicies(t *testing.T) {
 	file := &fstest.MapFile{Mode: 0o644, Data: []byte("{}")}
 	tree := fstest.MapFS{
@@ -59,7 +59,7 @@ func TestFindAndPolicies(t *testing.T) {
 	}
 }
 
-// What stands in for NSS's module is told by where the link leads.
+// The target of a link says which module stands in for NSS's.
 func TestStandIn(t *testing.T) {
 	link := func(to string) *fstest.MapFile {
 		return &fstest.MapFile{Mode: fs.ModeSymlink | 0o777, Data: []byte(to)}

@@ -11,7 +11,7 @@ var (
 	firefoxes = []string{"policies", "Certificates", "Install"}
 )
 
-// What is added and taken out again leaves every byte.
+// Adding entries and deleting them restores every byte.
 func TestAppendAndDelete(t *testing.T) {
 	for _, test := range []struct {
 		kind     Kind
@@ -51,7 +51,7 @@ func TestAppendAndDelete(t *testing.T) {
 	}
 }
 
-// What someone else put into a list that was made here stays, and the list with it.
+// An entry that someone else added to a list of ours stays, and so does the list.
 func TestDeleteBetween(t *testing.T) {
 	for _, test := range []struct{ was, now string }{
 		{`{"CACertificates": ["x", "a", "y"]}`, `{"CACertificates": ["a"]}`},
@@ -114,7 +114,7 @@ func errorText(err error) string {
 	return err.Error()
 }
 
-// Another kind of value where the list would be is refused.
+// A value of another kind in place of the list is refused.
 func TestNoList(t *testing.T) {
 	for _, text := range []string{`{"policies": 1}`, `{"policies": {"Certificates": []}}`, `{"policies": {"Certificates": {"Install": "x"}}}`} {
 		p, err := Open([]byte(text), Firefox)
