@@ -13,7 +13,7 @@ import (
 
 var update = flag.Bool("update", false, "write the list of cases anew")
 
-// The list of cases, which documentation is made of, is that of the cases.
+// The index of cases, from which documentation is generated, is up to date.
 func TestIndex(t *testing.T) {
 	const name = "../../readers/testdata/cases.tsv"
 	var list strings.Builder
