@@ -11,12 +11,12 @@ import (
 	"time"
 )
 
-// completionTest is a command line up to the key that completes, and what each
-// shell then offers.
+// completionTest is a command line before a press of the completion key, and the
+// offers of each shell.
 type completionTest struct {
 	line    string
-	replies []string // some of those that are offered
-	not     []string // that are not
+	replies []string // some of the offers
+	not     []string // no offers
 }
 
 var completionTests = []completionTest{
@@ -38,8 +38,8 @@ var completionTests = []completionTest{
 	{"certgraft run corp.pem -- ech", []string{"echo"}, nil},
 }
 
-// wordTests are a command line for each flag that takes certain words, and all of
-// them: no other is offered.
+// wordTests have a command line for each flag that takes words. The words must be
+// the only offers.
 func wordTests(t *testing.T) (tests []completionTest) {
 	seen := map[string]bool{}
 	for _, c := range documented(t).commands {
@@ -55,8 +55,8 @@ func wordTests(t *testing.T) (tests []completionTest) {
 	return append(tests, completionTest{line: "certgraft completion ", replies: []string{"bash", "zsh", "fish"}})
 }
 
-// completes runs the tests in a real shell: offers returns what it offers for a
-// line, in a directory with dir/ and corp.pem.
+// completes runs the tests in a real shell. offers returns the shell's offers for
+// a line, in a directory with dir/ and corp.pem.
 func completes(t *testing.T, shell string, offers func(t *testing.T, dir, script, line string) []string) {
 	t.Helper()
 	if _, err := exec.LookPath(shell); err != nil {
@@ -139,8 +139,8 @@ func TestFishCompletes(t *testing.T) {
 	})
 }
 
-// zshCapture types lines into an interactive zsh, in a terminal that the module
-// zpty makes, and prints what compadd adds for each, behind the line itself.
+// zshCapture types lines into an interactive zsh, in a terminal of the module
+// zpty. For each line it prints the line and the words that compadd adds.
 const zshCapture = `
 zmodload zsh/zpty
 script=$1 dir=$2
@@ -174,7 +174,7 @@ func TestZshCompletes(t *testing.T) {
 	})
 }
 
-// zshReplies completes every line in one zsh, since compinit takes a second.
+// zshReplies completes every line in one zsh, because compinit takes a second.
 func zshReplies(t *testing.T, dir, script string) map[string][]string {
 	t.Helper()
 	args := []string{"zsh", "-f", "-c", zshCapture, "zsh", script, t.TempDir()}

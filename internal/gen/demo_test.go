@@ -11,8 +11,8 @@ import (
 	"unicode/utf8"
 )
 
-// The picture is well-formed, runs no script, asks for nothing from elsewhere, is
-// within 100 KB, and each line of the record is in it and fits.
+// The picture is well-formed, runs no script, loads nothing, and has at most 100
+// KB. It has each line of the record, and each line fits.
 func TestDemoPicture(t *testing.T) {
 	made, err := demoFiles(root)
 	if err != nil {
@@ -53,7 +53,7 @@ func TestDemoPicture(t *testing.T) {
 	}
 }
 
-// A scene begins when the one before it ends, and its lines come one after the other.
+// A scene begins at the end of the one before. Its lines appear one after another.
 func TestDemoTimes(t *testing.T) {
 	picture := demoPicture([]scene{{"one", []string{"$ a", "b"}}, {"two", []string{"$ c"}}})
 	for _, want := range []string{`>one<`, `>b<`, `#k0 { animation-name: k0; } @keyframes k0 { 0.00% { visibility: visible; } 50.79% { visibility: hidden; } }`, `{ 0% { visibility: hidden; } 50.79% { visibility: visible; } 100.00% { visibility: hidden; } }`} {

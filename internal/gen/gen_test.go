@@ -14,8 +14,8 @@ import (
 // root is the directory of the module.
 const root = "../.."
 
-// What is made from others is what they make. The program has the catalogue that
-// it was built with.
+// The generated files are up to date. The program has the catalogue that it was
+// built with.
 func TestGenerated(t *testing.T) {
 	for _, make := range parts {
 		made, err := make(root)
@@ -30,7 +30,7 @@ func TestGenerated(t *testing.T) {
 	}
 }
 
-// A flag says what its value is, or has the words that completion offers.
+// A flag names its value, or has words for completion.
 func TestValuesAreNamed(t *testing.T) {
 	for _, c := range command.App().Commands {
 		for _, f := range c.Flags {
@@ -42,7 +42,7 @@ func TestValuesAreNamed(t *testing.T) {
 	}
 }
 
-// What mandoc finds wrong with the man page is nothing.
+// mandoc finds no fault in the man page.
 func TestManPageIsClean(t *testing.T) {
 	if _, err := exec.LookPath("mandoc"); err != nil {
 		t.Skip("mandoc is not installed")
@@ -63,7 +63,7 @@ func documented(t *testing.T) program {
 	return tree
 }
 
-// Each variable of a flag is among those that are documented.
+// The documentation has each variable of a flag.
 func TestVariablesAreDocumented(t *testing.T) {
 	tree := documented(t)
 	for _, c := range tree.commands {

@@ -12,7 +12,7 @@ import (
 	"github.com/certgraft/certgraft/internal/command"
 )
 
-// stiff are sentences without a subject, and nouns that are not named.
+// stiff are phrases without a subject or a noun.
 var stiff = []string{
 	"is none", "those that", "what is to be", "is to be ", "are to be ", "is there and", "set are", "set is, too", "of the images that were",
 	"mount say", "could not be told", "cannot be told", "again and again", "larger than any is", "the time is up", "it is what it was", "can be had",
@@ -68,7 +68,8 @@ func unwanted(t *testing.T) (words []string) {
 
 var codeBlock = regexp.MustCompile("(?ms)^ *```.*?^ *```|`[^`\n]*`")
 
-// peopleRead returns what people read, by its name: pages without code, and the help.
+// peopleRead returns the texts for people by name: pages without code, and the
+// help.
 func peopleRead(t *testing.T) map[string]string {
 	t.Helper()
 	found := map[string]string{}

@@ -12,15 +12,15 @@ import (
 	"github.com/certgraft/certgraft/internal/roottest"
 )
 
-// Every word that completion offers for a flag is one that the command takes; and
-// where a flag takes no other, the command says so and names these.
+// The command accepts every word that completion offers for a flag. If a flag
+// takes no other word, the error says so and names the words.
 func TestWordsAreTaken(t *testing.T) {
 	calls := harmless(t)
 	seen := map[string]bool{}
 	for _, c := range documented(t).commands {
 		for _, f := range c.flags {
 			flag := "--" + f.names[0]
-			if f.words == nil || testing.Short() && seen[flag] { // the commands share what checks a flag
+			if f.words == nil || testing.Short() && seen[flag] { // commands share the check of a flag
 				continue
 			}
 			seen[flag] = true
@@ -51,8 +51,8 @@ func TestWordsAreTaken(t *testing.T) {
 	}
 }
 
-// harmlessCalls are the arguments with which a command does no harm, by its name, or
-// by its name and a flag.
+// harmlessCalls are the arguments for a harmless call of a command, by the name of
+// the command, or by its name and a flag.
 type harmlessCalls map[string][]string
 
 func harmless(t *testing.T) harmlessCalls {
@@ -93,7 +93,7 @@ func harmless(t *testing.T) harmlessCalls {
 	return calls
 }
 
-// everyPlatform makes an image in dir for each platform that is offered.
+// everyPlatform makes an image in dir for each offered platform.
 func everyPlatform(t *testing.T, dir string) {
 	layout := roottest.OpenLayout(t, dir)
 	tree := roottest.TarTree(t, roottest.TreeFile(t, root+"/testdata/roots/bookworm.before.txtar"))
@@ -110,7 +110,7 @@ func everyPlatform(t *testing.T, dir string) {
 	layout.Tag(layout.Index(roottest.OCIIndex, nil, images...), "1")
 }
 
-// run runs a command with args before those that do no harm.
+// run runs a command with args and then the harmless arguments.
 func (h harmlessCalls) run(t *testing.T, name string, args ...string) (status int, said string) {
 	t.Helper()
 	rest, known := h[strings.Join(append([]string{name}, args[:min(len(args), 1)]...), " ")]
@@ -125,12 +125,12 @@ func (h harmlessCalls) run(t *testing.T, name string, args ...string) (status in
 		if err := os.RemoveAll(rest[len(rest)-1]); err != nil {
 			t.Fatal(err)
 		}
-	case name == "remove" && slices.Contains(args, "--hooks"): // which is for a root
+	case name == "remove" && slices.Contains(args, "--hooks"): // only roots have hooks
 		rest = []string{"--dry-run", "--all", "--root", h["env"][1]}
-	case name == "verify" && slices.Contains(args, "--platform"): // which is for an image
+	case name == "verify" && slices.Contains(args, "--platform"): // only images have platforms
 		rest = []string{"--image", h["inspect"][0], "127.0.0.1:1"}
 	}
-	if slices.Contains(args, "known") { // which is for sources without a lock
+	if slices.Contains(args, "known") { // only for sources without a lock
 		rest = withoutLock(rest)
 	}
 	var out, problems bytes.Buffer
