@@ -18,7 +18,7 @@ func tree() fstest.MapFS {
 	}
 }
 
-// A pattern matches what io/fs has it match.
+// A pattern matches as in io/fs.
 func TestMatch(t *testing.T) {
 	root := rootfs.NewOverlay(tree())
 	found := New(root)
@@ -33,7 +33,7 @@ func TestMatch(t *testing.T) {
 	}
 }
 
-// Of the names of one file the first is taken.
+// The first of several names of a file is taken.
 func TestEnter(t *testing.T) {
 	found, seen := New(rootfs.NewOverlay(tree())), map[string]bool{}
 	var kept []string
