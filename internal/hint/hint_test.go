@@ -10,8 +10,8 @@ import (
 	"github.com/certgraft/certgraft/internal/hint"
 )
 
-// The advice of all errors in a tree is found, each once, the outermost first,
-// and changes neither the text nor what the error is.
+// The advice of all errors in a tree is found, each once, the outermost first.
+// Advice does not change the text or the identity of an error.
 func TestOf(t *testing.T) {
 	missing := hint.Add(fmt.Errorf("open x: %w", fs.ErrNotExist), "look for x")
 	for _, test := range []struct {
