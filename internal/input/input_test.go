@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// Whatever is waited for, the context ends it, and its cause is the error.
+// The context ends every wait, and its cause is the error.
 func TestWaitsEnd(t *testing.T) {
 	fifo := filepath.Join(t.TempDir(), "fifo")
 	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
