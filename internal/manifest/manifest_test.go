@@ -46,7 +46,8 @@ func TestScalars(t *testing.T) {
 	}
 }
 
-// What could grow, and what this package does not read, is an error with its line.
+// Text that could expand, or that this package does not read, is an error with its
+// line.
 func TestRefused(t *testing.T) {
 	for text, want := range map[string]string{
 		"a: &x [lol]\nb: [*x,*x]\n":      "line 1: anchors and aliases",
@@ -82,7 +83,7 @@ func TestLooks(t *testing.T) {
 	}
 }
 
-// FuzzScalars holds the bounds: nothing is found that is not in the text.
+// FuzzScalars checks the bounds: every scalar found is in the text.
 func FuzzScalars(f *testing.F) {
 	for _, seed := range []string{
 		"apiVersion: v1\ndata:\n  a: |\n    x\n", "- - a: 'b\n\n  c'\n", "a: \"\\x41\\\n  b\"\n", "a: {b: c}\n---\n- d\n", "a: &b c\nd: *b\n",
