@@ -10,9 +10,9 @@ import (
 	"github.com/certgraft/certgraft/internal/roottest"
 )
 
-// FuzzOpen opens anything at all. What comes out is a file that every program
-// reads, with all that OpenSSL read before, and its steps lead back to what went
-// in.
+// FuzzOpen opens any bytes. The result is a file that every program reads, with
+// every certificate that OpenSSL read before. Undoing its steps gives the original
+// bytes.
 func FuzzOpen(f *testing.F) {
 	a, b := roottest.NewCA(f, "A").PEM(), roottest.NewCA(f, "B").PEM()
 	for _, seed := range []string{
@@ -47,7 +47,7 @@ func FuzzOpen(f *testing.F) {
 	})
 }
 
-// What is appended is taken out again, with what sets it apart, whatever stood
+// Without removes an appended certificate and the text around it, whatever stood
 // before.
 func TestWithoutUndoesAppend(t *testing.T) {
 	a, b := roottest.NewCA(t, "A"), roottest.NewCA(t, "B")

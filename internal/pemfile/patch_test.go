@@ -9,7 +9,7 @@ import (
 	"github.com/certgraft/certgraft/internal/roottest"
 )
 
-// Changes are undone by what was recorded of them, whatever they cut.
+// Unpatch undoes recorded changes, whatever they cut.
 func TestUnpatch(t *testing.T) {
 	for seed := range int64(5000) {
 		random := rand.New(rand.NewSource(seed))
@@ -39,7 +39,7 @@ func randomCuts(random *rand.Rand, data []byte) (cuts []Cut) {
 	return cuts
 }
 
-// What was read before and is not any more is an error, not a loss.
+// A certificate that could be read before and cannot be read after is an error.
 func TestLost(t *testing.T) {
 	a, b := roottest.NewCA(t, "A").PEM(), roottest.NewCA(t, "B").PEM()
 	for _, test := range []struct{ was, is, lost string }{

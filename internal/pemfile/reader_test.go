@@ -31,7 +31,7 @@ func TestSingle(t *testing.T) {
 	}
 }
 
-// What is read ahead is what is read otherwise.
+// Reading ahead gives the same result as reading.
 func TestReadAhead(t *testing.T) {
 	a, b := []byte(roottest.NewCA(t, "A").PEM()), []byte(roottest.NewCA(t, "B").PEM())
 	texts := [][]byte{a, slices.Concat(a, b), []byte("text"), b[:len(b)/2], b}
