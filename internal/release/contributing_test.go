@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// What CONTRIBUTING.md names is there: files, tests, tables.
+// The files, tests and tables that CONTRIBUTING.md names exist.
 func TestContributingIsTrue(t *testing.T) {
 	data, err := os.ReadFile("../../CONTRIBUTING.md")
 	if err != nil {

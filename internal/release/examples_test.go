@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// examples returns the texts that users copy lines from, by their names.
+// examples returns the texts from which users copy lines, by name.
 func examples(t *testing.T) map[string]string {
 	t.Helper()
 	texts := map[string]string{}
@@ -29,9 +29,9 @@ func examples(t *testing.T) map[string]string {
 	return texts
 }
 
-// Whoever copies an example gets the same program tomorrow: each image has a tag
-// or a digest, none the tag latest, and each of certgraft's names the newest
-// release in CHANGELOG.md.
+// A copied example runs the same program tomorrow. Each image has a tag or digest,
+// none has the tag latest, and each image of certgraft names the newest release in
+// CHANGELOG.md.
 func TestExamplesNameVersions(t *testing.T) {
 	changes, err := os.ReadFile("../../CHANGELOG.md")
 	if err != nil {

@@ -19,7 +19,7 @@ import (
 
 const epoch = "1700000000"
 
-// dist writes what goreleaser would, with small files for binaries.
+// dist writes the output of goreleaser, with small files as binaries.
 func dist(t *testing.T) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "dist")
@@ -68,8 +68,8 @@ func files(t *testing.T, dir string) map[string]string {
 	return all
 }
 
-// Each Linux platform's images are read back as any image is, every digest
-// checked, and hold the programs of that platform, LICENSE and NOTICE, and nothing else.
+// The images of each Linux platform are read back with every digest checked. They
+// hold exactly the programs of that platform, LICENSE and NOTICE.
 func TestImages(t *testing.T) {
 	made := dist(t)
 	if err := run([]string{made}, epoch, io.Discard); err != nil {
@@ -120,7 +120,8 @@ func layoutImage(t *testing.T, dir string) *image.Image {
 	return img
 }
 
-// checkPlatform compares the files of an image for a platform with those that it must have.
+// checkPlatform compares the files of an image for a platform with the required
+// files.
 func checkPlatform(t *testing.T, img *image.Image, text string, want map[string]string) {
 	t.Helper()
 	p, err := image.ParsePlatform(text)
@@ -156,7 +157,7 @@ func checkPlatform(t *testing.T, img *image.Image, text string, want map[string]
 	}
 }
 
-// The frontend's image says what the image of its Dockerfile says.
+// The image of the frontend has the same config as the image of its Dockerfile.
 func TestFrontendIsItsDockerfile(t *testing.T) {
 	data, err := os.ReadFile("../../frontend/Dockerfile")
 	if err != nil {
@@ -185,7 +186,7 @@ type imageConfig struct {
 	Labels     map[string]string
 }
 
-// frontendConfig returns what the engine reads of the image that was made.
+// frontendConfig returns the config that the engine reads.
 func frontendConfig(t *testing.T) imageConfig {
 	t.Helper()
 	made := dist(t)
@@ -209,8 +210,8 @@ func TestNotice(t *testing.T) {
 	}
 }
 
-// Where and when the image is made does not show: not in another directory,
-// not over an older layout, not with the artifacts in another order.
+// The bytes of an image do not depend on the directory, on an older layout in it,
+// or on the order of the artifacts.
 func TestImageIsReproducible(t *testing.T) {
 	first, other := dist(t), dist(t)
 	put(t, filepath.Join(other, "image/blobs/sha256/stale"), "of an older build")
@@ -260,8 +261,7 @@ func TestWrongUse(t *testing.T) {
 	}
 }
 
-// A release is built with the flags of make build, but for what it says of its
-// version.
+// The flags of a release are the flags of make build, except those of the version.
 func TestFlagsAreTheMakefiles(t *testing.T) {
 	out, err := exec.Command("make", "-C", "../..", "--no-print-directory", "-n", "build").Output()
 	if err != nil {
@@ -299,7 +299,7 @@ func TestFlagsAreTheMakefiles(t *testing.T) {
 	}
 }
 
-// listUnder returns the items of a block list in YAML, each on a line.
+// listUnder returns the items of a block list in YAML, one for each line.
 func listUnder(config, key string) []string {
 	var items []string
 	_, rest, _ := strings.Cut(config, "\n    "+key+"\n")
