@@ -10,7 +10,7 @@ import (
 	"github.com/certgraft/certgraft/internal/settings"
 )
 
-// found is what [settings.Find] says of a root, one line each.
+// found returns the result of [settings.Find], one line for each setting.
 func found(files map[string]string, environ map[string]string) []string {
 	root := fstest.MapFS{}
 	for name, text := range files {
@@ -27,7 +27,7 @@ func found(files map[string]string, environ map[string]string) []string {
 	return out
 }
 
-// What each program reads as its configuration, and how it writes it.
+// The configuration files of each program, in its own format.
 func TestFind(t *testing.T) {
 	for _, c := range []struct {
 		name, text string
@@ -68,7 +68,7 @@ func TestFind(t *testing.T) {
 	}
 }
 
-// A gitconfig includes others, beside it or anywhere; those that include each other
+// A gitconfig includes others, from any directory. Files that include each other
 // are read once.
 func TestIncludes(t *testing.T) {
 	got := found(map[string]string{
@@ -83,8 +83,8 @@ func TestIncludes(t *testing.T) {
 	}
 }
 
-// A chain of includes without an end has one, and a file that is too large, or no
-// file, is passed over.
+// An endless chain of includes is cut. A file that is too large, or not regular,
+// is skipped.
 func TestBounds(t *testing.T) {
 	files := map[string]string{}
 	for i := range 100 {
@@ -99,7 +99,7 @@ func TestBounds(t *testing.T) {
 	}
 }
 
-// The environment says where files are.
+// Variables of the environment name the files.
 func TestFindByEnvironment(t *testing.T) {
 	files := map[string]string{
 		"srv/me/.curlrc": "cacert=/1\n", "opt/git": "[http]\nsslCAInfo=/2\n", "opt/curl/.curlrc": "cacert=/3\n", "opt/venv/pip.conf": "[global]\ncert=${CAS}/4\n", "opt/wgetrc": "ca_certificate=/5\n",
@@ -132,7 +132,7 @@ func TestJava(t *testing.T) {
 	}
 }
 
-// No text is too odd.
+// FuzzFind checks that any text can be read.
 func FuzzFind(f *testing.F) {
 	f.Add("[http \"a\\\"]\"]\nsslCAInfo = \"x\\\n")
 	f.Add("ca[]=\n:=\n \"\n")
