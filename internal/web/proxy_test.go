@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// A variable that is no URL is an error where its proxy would be asked, and the
-// error does not quote it.
+// A variable that is not a URL is an error for requests that would use its proxy.
+// The error does not quote the value.
 func TestProxyThatIsNoURL(t *testing.T) {
 	for _, name := range []string{"HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy"} {
 		t.Setenv(name, "")

@@ -14,7 +14,8 @@ import (
 	"time"
 )
 
-// answers are given in turn, the last again; what was sent is kept.
+// answers gives its answers in turn, and repeats the last. It keeps the sent
+// bodies.
 type answers struct {
 	give []any // a status, or an error
 	sent []string
@@ -38,13 +39,13 @@ func (a *answers) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 }
 
-// resolver is the error of a name that no resolver answered for, as package net
-// makes it.
+// resolver is the error of package net for a name without an answer from a
+// resolver.
 func resolver(text string) error {
 	return &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: text, Name: "x.example", Server: "192.0.2.53:53", IsTemporary: true}}
 }
 
-// What may pass is tried again, and a stream is not.
+// A failure that may pass is repeated; a request with a stream is not.
 func TestRoundTrip(t *testing.T) {
 	refused := &net.OpError{Op: "dial", Err: errors.New("connection refused")}
 	for what, c := range map[string]struct {
@@ -56,7 +57,7 @@ func TestRoundTrip(t *testing.T) {
 		"works":               {[]any{200}, nil, 1, 0},
 		"broken for a while":  {[]any{500, 502, 408, 201}, strings.NewReader("x"), 4, 7 * time.Second},
 		"broken for good":     {[]any{500}, nil, 4, 7 * time.Second},
-		"overloaded":          {[]any{429, 503, 200}, nil, 3, 20 * time.Second}, // it asks for a day
+		"overloaded":          {[]any{429, 503, 200}, nil, 3, 20 * time.Second}, // the server asks for a day
 		"breaks off":          {[]any{io.EOF, io.ErrUnexpectedEOF, 200}, strings.NewReader("x"), 3, 3 * time.Second},
 		"no leave":            {[]any{403}, nil, 1, 0},
 		"nobody answers":      {[]any{refused}, nil, 1, 0},
@@ -105,7 +106,7 @@ func TestRedact(t *testing.T) {
 	}
 }
 
-// ending ends a context once the answer is there.
+// ending ends a context after the answer has arrived.
 type ending struct {
 	end    context.CancelFunc
 	closed bool
@@ -123,8 +124,8 @@ func (e *ending) Close() error {
 	return nil
 }
 
-// There is an answer or an error, never both: package net/http writes to the
-// standard error of the program where there are.
+// The result is an answer or an error, never both. Package net/http would report
+// both on standard error.
 func TestNoAnswerBesideAnError(t *testing.T) {
 	ctx, end := context.WithCancel(t.Context())
 	inner := &ending{end: end}
