@@ -87,11 +87,12 @@ func peopleRead(t *testing.T) map[string]string {
 		})
 	}
 	for _, c := range command.App().Commands {
-		text := c.Usage + "\n" + c.Description
+		var text strings.Builder
+		text.WriteString(c.Usage + "\n" + c.Description)
 		for _, f := range c.Flags {
-			text += "\n" + f.(cli.DocGenerationFlag).GetUsage()
+			text.WriteString("\n" + f.(cli.DocGenerationFlag).GetUsage())
 		}
-		found["help of "+c.Name] = text
+		found["help of "+c.Name] = text.String()
 	}
 	return found
 }
