@@ -49,7 +49,7 @@ func (f formatOptions) check(format string) error {
 	case f.passwordFile != "" && !isStore(format):
 		return usagef("--password-file is for --format jks and p12")
 	case f.name != "" && !isObjectName(f.name):
-		return hint.Add(usagef("--name %s: it is no name for an object of Kubernetes", f.name), "lower-case letters, digits, - and . as in RFC 1123, at most 253, a letter or digit at both ends")
+		return hint.Add(usagef("--name %s: this is not a valid name of a Kubernetes object", f.name), "lower-case letters, digits, - and . as in RFC 1123, at most 253, a letter or digit at both ends")
 	}
 	return nil
 }

@@ -230,7 +230,7 @@ func takenText(w io.Writer, of string, taken, returned []installer.Taken, missin
 		fmt.Fprintf(w, "%sin no store: %s\n", of, words.Some(names, mostNames))
 	}
 	if listed > 0 {
-		fmt.Fprintf(w, "%sin no store: %d of what the lists have\n", of, listed)
+		fmt.Fprintf(w, "%sin no store: %d entries of the lists\n", of, listed)
 	}
 }
 

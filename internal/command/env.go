@@ -88,7 +88,7 @@ func (o *envOptions) remarks(p *printer, found *installer.Environment) {
 	case found.Bundle == "":
 		p.warn(o.root + " has no bundle of CAs that a variable could name: run certgraft install first")
 	case len(found.Variables) == 0 && len(found.LeftOut) == 0:
-		p.note("what is in " + o.root + " needs no variable: it reads " + found.Bundle + "; --all writes every variable")
+		p.note("no program in " + o.root + " needs a variable: all read " + found.Bundle + "; --all writes every variable")
 	}
 }
 

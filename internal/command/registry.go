@@ -39,7 +39,7 @@ func (o *registryOptions) locations(ctx context.Context, p *printer) (*image.Loc
 			return nil, fmt.Errorf("--registry-ca: %w", err)
 		}
 		if !pool.AppendCertsFromPEM(data) {
-			return nil, hint.Add(usagef("--registry-ca %s: it holds no PEM certificate", file), "certgraft bundle "+file+" writes what it holds as PEM")
+			return nil, hint.Add(usagef("--registry-ca %s: it holds no PEM certificate", file), "certgraft bundle "+file+" writes its certificates as PEM")
 		}
 	}
 	l.CAs = pool

@@ -49,7 +49,7 @@ func (o *sourceOptions) locked(ctx context.Context, fetch *bundles.Options, spec
 		return specs, nil
 	}
 	if fetch.Policy == bundles.OnlyKnown {
-		return nil, hint.Add(usagef("--policy known is for sources without a lock"), "with a lock only what is locked is taken: leave --policy out, or the lock")
+		return nil, hint.Add(usagef("--policy known is for sources without a lock"), "a lock admits only its own certificates: leave out --policy, or the lock")
 	}
 	if slices.ContainsFunc(specs, isStdin) {
 		return nil, usagef("standard input cannot be locked")

@@ -86,7 +86,7 @@ func (o *verifyOptions) server(h hearing) error {
 func (r verifyResult) server(w io.Writer) {
 	fmt.Fprintf(w, "%s, %s\n", r.address(), r.Protocol)
 	if r.Saved != "" {
-		fmt.Fprintf(w, "what the server sent is in %s; it proves nothing about the server\n", r.Saved)
+		fmt.Fprintf(w, "%s has the certificates of the server; the file proves nothing about the server\n", r.Saved)
 	}
 }
 

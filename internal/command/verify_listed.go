@@ -47,7 +47,7 @@ func unnoticed(t *trust, j jury, l *bundles.Distrust) string {
 	if len(names) == 0 {
 		return take + " takes it out of the trust stores"
 	}
-	return fmt.Sprintf("%s would not notice: the CA is in what is read; %s takes it out", words.Some(names, 5), take)
+	return fmt.Sprintf("%s would not notice, because the CA is in a store; %s takes it out", words.Some(names, 5), take)
 }
 
 // limited compares the date of a list with the server's certificate.

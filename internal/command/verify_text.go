@@ -48,7 +48,7 @@ func (r verifyResult) text(w io.Writer) {
 		r.tree(w)
 	}
 	if r.Saved != "" {
-		fmt.Fprintf(w, "what the server sent is in %s; it proves nothing about the server\n", r.Saved)
+		fmt.Fprintf(w, "%s has the certificates of the server; the file proves nothing about the server\n", r.Saved)
 	}
 	for _, c := range r.Caveats {
 		fmt.Fprintf(w, "but: %s\n", c)
