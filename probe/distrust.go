@@ -31,7 +31,7 @@ func (j *judge) distrust(v readers.Verdict, p path) Fault {
 	case len(found.namesakes) > 0:
 		return j.impostor(p, found.namesakes)
 	case j.signedByNobody(p):
-		return Fault{BadSignature, fmt.Sprintf("%s names %s as its issuer, and the one that is there has another key", top.Name(), top.IssuerName()),
+		return Fault{BadSignature, fmt.Sprintf("%s names %s as its issuer, and the CA of that name has another key", top.Name(), top.IssuerName()),
 			"either the issuer was made anew with another key, or someone only borrows its name: compare key ids with the server's operator"}
 	case len(p.links) == 1 && top.SelfIssued():
 		return j.selfSigned(v, p)
@@ -42,7 +42,7 @@ func (j *judge) distrust(v readers.Verdict, p path) Fault {
 	}
 	if len(found.unproven) > 0 {
 		return Fault{UnknownIssuer, fmt.Sprintf("signed by a CA that calls itself %s, which %s does not trust", top.IssuerName(), j.Whose),
-			fmt.Sprintf("a CA of that name is in the bundle %s, of which this program has no copy to compare with: certgraft verify --with %s tells whether it is that one", found.unproven[0], found.unproven[0])}
+			fmt.Sprintf("the bundle %s has a CA of that name, but this program has no copy to compare: certgraft verify --with %s tells whether it is the same CA", found.unproven[0], found.unproven[0])}
 	}
 	if p.complete() {
 		return Fault{UntrustedRoot, fmt.Sprintf("signed by %s, which %s does not trust and no bundle in the catalogue has", top.Name(), j.Whose),

@@ -211,7 +211,7 @@ func (j *judge) remark(v readers.Verdict, p path) {
 		j.caveat("the server chose %s, which OpenSSL at level 2 does not have: a client that offers only better ones may be refused", cipher)
 	}
 	for _, odd := range j.session.odd {
-		j.caveat("of what the server sends, %s", odd)
+		j.caveat("in the answer of the server, %s", odd)
 	}
 	if n := len(j.report.Unused); n > 0 {
 		j.caveat("the server sends %s that its chain does not need", counted(n, "certificate"))
