@@ -216,7 +216,7 @@ func (l *loading) gnuTLSFile(name string) {
 	for at := bytes.Index(data, []byte(begin)); at >= 0; {
 		der, whole := decoded(data[at+len(begin):])
 		if !whole {
-			l.harm(Damage{Path: "/" + name, Line: lineOf(data, at), Why: "its base64 is damaged, or is no certificate", All: true})
+			l.harm(Damage{Path: "/" + name, Line: lineOf(data, at), Why: "its base64 is damaged, or does not hold a certificate", All: true})
 			return
 		}
 		if c, err := l.pem.Parse(der); err == nil {
@@ -343,7 +343,7 @@ func (l *loading) javaFile(name string) {
 		case failed == nil:
 			all = append(all, c)
 		case !isCertificate(der):
-			err = errors.New("what stands here is no certificate")
+			err = errors.New("this block does not hold a certificate")
 		}
 		if err != nil {
 			l.harm(Damage{Path: "/" + name, Line: lineOf(data, len(data)-len(rest)), Why: err.Error(), All: true})

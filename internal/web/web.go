@@ -153,7 +153,7 @@ func (g guarded) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	if _, err := url.Parse(resp.Header.Get("Location")); err != nil {
 		resp.Body.Close()
-		return nil, errors.New("the answer leads to an address that is no URL")
+		return nil, errors.New("the answer redirects to an address that is not a URL")
 	}
 	return resp, nil
 }
