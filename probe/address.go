@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 )
 
@@ -13,6 +14,7 @@ type address struct {
 	hosts    []string  // HOST or HOST:PORT, at least one
 	port     string    // for a host without a port
 	service  string    // the service whose records name the hosts; "" if the text names them
+	rootCert string    // sslrootcert of libpq
 	direct   bool      // TLS of PostgreSQL without SSLRequest
 	secret   bool      // the text may hold a password, so no error repeats it
 }
@@ -22,12 +24,16 @@ type address struct {
 // go-sql-driver and StackExchange.Redis; lists of brokers; and HOST[:PORT][/PATH].
 func readAddress(arg string) (address, error) {
 	arg = strings.Trim(strings.TrimSpace(arg), `"'`)
-	arg = strings.TrimPrefix(arg, "jdbc:")
+	arg, isJDBC := strings.CutPrefix(arg, "jdbc:")
 	scheme, rest, isURL := strings.Cut(arg, "://")
 	user, dsn, isDSN := strings.Cut(arg, "@tcp(")
 	switch {
 	case isURL && !strings.ContainsAny(scheme, "=;@ "):
-		return readURL(scheme, rest)
+		a, err := readURL(scheme, rest)
+		if isJDBC {
+			a.rootCert = "" // pgjdbc reads it by other rules
+		}
+		return a, err
 	case isDSN && !strings.Contains(user, "="):
 		host, _, _ := strings.Cut(dsn, ")")
 		return address{protocol: protocolNamed("mysql"), hosts: []string{host}, secret: true}, nil
@@ -68,7 +74,12 @@ func readURL(scheme, rest string) (address, error) {
 	rest, options, _ := strings.Cut(rest, ";") // jdbc:sqlserver://host:1433;encrypt=true
 	rest, _, _ = strings.Cut(rest, "#")
 	rest, _, _ = strings.Cut(rest, "/")
-	a.direct = a.protocol.Name == "postgres" && strings.Contains(query+"&", "sslnegotiation=direct&")
+	if a.protocol.Name == "postgres" {
+		a.libpq(cutPairs(query, "&"))
+		if name, err := url.PathUnescape(a.rootCert); err == nil {
+			a.rootCert = name
+		}
+	}
 	a.setHosts(rest[strings.LastIndexByte(rest, '@')+1:])
 	if len(a.hosts) == 0 && options != "" { // jdbc:sqlserver://;serverName=host
 		pairs := cutPairs(options, ";")
@@ -84,6 +95,11 @@ func readURL(scheme, rest string) (address, error) {
 	return a, nil
 }
 
+// libpq takes the options of libpq for TLS.
+func (a *address) libpq(options map[string]string) {
+	a.direct, a.rootCert = options["sslnegotiation"] == "direct", options["sslrootcert"]
+}
+
 // readPairs reads a connection string of pairs NAME=VALUE.
 func readPairs(arg string) (address, error) {
 	a := address{secret: true}
@@ -97,7 +113,7 @@ func readPairs(arg string) (address, error) {
 	if !strings.Contains(arg, ";") {
 		if pairs := libpqPairs(arg); pairs["host"] != "" || pairs["hostaddr"] != "" {
 			a.protocol, a.port = protocolNamed("postgres"), firstOf(pairs["port"])
-			a.direct = pairs["sslnegotiation"] == "direct"
+			a.libpq(pairs)
 			a.setHosts(cmp.Or(pairs["host"], pairs["hostaddr"]))
 			return a, nil
 		}

@@ -17,6 +17,7 @@ type Target struct {
 	Protocol   *Protocol
 	ServerName string // the name for the certificate and for SNI; by default Host
 	Service    string // Host is a name whose service records (SRV) for this service name the hosts, see [Target.Resolve]
+	RootCert   string // sslrootcert of an address of libpq: a file, or "system"; "" without one
 	Others     int    // number of further hosts in the text
 }
 
@@ -41,7 +42,7 @@ func ParseTarget(arg, starttls string) (Target, error) {
 	if len(a.hosts) == 0 {
 		return t, errNoHost
 	}
-	t.Service, t.Others = a.service, len(a.hosts)-1
+	t.Service, t.Others, t.RootCert = a.service, len(a.hosts)-1, a.rootCert
 	if t.Protocol == nil {
 		t.Protocol = a.protocol
 		if a.direct {

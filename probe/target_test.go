@@ -75,6 +75,23 @@ func TestParseTarget(t *testing.T) {
 	}
 }
 
+// sslrootcert is an option of libpq: its URL, with escapes, and its string of pairs.
+func TestTargetRootCert(t *testing.T) {
+	for arg, want := range map[string]string{
+		"postgres://db/app": "",
+		"postgresql://db/app?sslmode=verify-full&sslrootcert=/etc/ca.pem": "/etc/ca.pem",
+		"postgresql+psycopg2://db/app?sslrootcert=%2Fetc%2Fa%20b.pem":     "/etc/a b.pem",
+		"host=db sslrootcert='/etc/a b.pem' dbname=app":                   "/etc/a b.pem",
+		"host=db sslrootcert=system":                                      "system",
+		"jdbc:postgresql://db/app?sslrootcert=/etc/ca.pem":                "", // pgjdbc reads it as a file for Java
+		"https://db/app?sslrootcert=/etc/ca.pem":                          "",
+	} {
+		if target, err := probe.ParseTarget(arg, ""); err != nil || target.RootCert != want {
+			t.Errorf("%s: %q, %v, want %q", arg, target.RootCert, err, want)
+		}
+	}
+}
+
 func TestParseTargetRefuses(t *testing.T) {
 	for arg, word := range map[string]string{
 		"":                                "missing",

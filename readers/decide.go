@@ -43,6 +43,9 @@ func (i Instance) Decide(c Case) Decision {
 		}
 	}
 	v := decide()
+	if given := i.given(); given != "" && !g.blind && v.Cure != "" && (v.Cause == Untrusted || v.Cause == SelfSigned) {
+		v.Cure = "the root is missing in " + given
+	}
 	if len(c.Bundle) > 0 {
 		v.Cure = strings.Replace(v.Cure, aFile, c.Bundle[0], 1)
 	}

@@ -129,6 +129,19 @@ func (i Instance) Remedy() Remedy {
 	return c
 }
 
+// given returns the value of the variable that names the CAs of a reader without
+// a store of its own.
+func (i Instance) given() string {
+	r := i.Reader.Remedy()
+	switch {
+	case r.Instead == "" || r.Variable == nil:
+		return ""
+	case i.at.environ[r.Variable.Name] == "system":
+		return "the system's stores"
+	}
+	return i.at.environ[r.Variable.Name]
+}
+
 // ReadsSystem reports whether the reader reads a file or directory of the system
 // if no variable names another.
 func (i Instance) ReadsSystem() bool {

@@ -58,11 +58,20 @@ var (
 		{variables: []*Variable{sslCertDir}, paths: []string{"etc/ssl/certs"}, read: eitherHash},
 	}
 	erlangPlaces = []place{{variables: []*Variable{erlAFlags}, paths: bundles, read: erlangFile}}
-	libpqPlaces  = []place{{variables: []*Variable{pgSSLRootCert}, read: wholeFile}}
 	pgjdbcPlaces = []place{{paths: []string{"root/.postgresql/root.crt"}, read: javaFile, must: true}}
 	builtIn      = place{own: true}
 	nodeExtra    = place{variables: []*Variable{nodeExtraCACerts}, read: untilDamage}
 )
+
+// libpqPlaces are the file that sslrootcert names. From 16 on, system means the
+// places of OpenSSL; the last number of the library is the release.
+func libpqPlaces(at where) []place {
+	_, release, _ := strings.Cut(path.Base(at.path), ".so.5.")
+	if at.environ[pgSSLRootCert.Name] == "system" && (release == "" || !older(release, "16")) {
+		return openSSLPlaces
+	}
+	return []place{{variables: []*Variable{pgSSLRootCert}, read: wholeFile}}
+}
 
 // nodePlaces are the places of the official builds, which have roots of their own.
 // They read the system's roots if a variable says so.

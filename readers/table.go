@@ -46,7 +46,7 @@ var table = []row{
 	}},
 	{"ruby", "Ruby", programs("ruby"), fixed(openSSLPlaces...), []version{{"", rubyRules}}},
 	{"php", "PHP", programs("php"), fixed(openSSLPlaces...), []version{{"", phpRules}}},
-	{"libpq", "libpq", libraries("libpq.so.5"), fixed(libpqPlaces...), []version{{"", libpqRules}}},
+	{"libpq", "libpq", libraries("libpq.so.5"), libpqPlaces, []version{{"", libpqRules}}},
 	{"pgjdbc", "pgjdbc", nil, fixed(pgjdbcPlaces...), []version{{"", pgjdbcRules}}},
 	{"nss", "NSS", libraries("libnss3.so"), fixed(), []version{{"", olderNSS}, {"3.110", nssRules}}},
 }

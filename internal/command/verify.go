@@ -159,7 +159,7 @@ func (h hearing) judge(t *trust) verifyResult {
 		report.Caveats = append(report.Caveats, h.listed(t, j, report)...)
 		result.Readers = j.result()
 		if len(t.as) > 0 {
-			result.asked = j.asked()
+			result.asked = j.asked(t.rootCert)
 		}
 	}
 	if h.p.json {
@@ -189,6 +189,7 @@ func (o *verifyOptions) connection(ctx context.Context, p *printer, arg string) 
 	case o.ipv6:
 		opt.Network = "tcp6"
 	}
+	o.trust.rootCert = target.RootCert
 	if target, err = o.resolve(ctx, p, target); err != nil {
 		return target, opt, err
 	}

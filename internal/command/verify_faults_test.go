@@ -93,14 +93,26 @@ func serveCase(t *testing.T, id string) (c cases.Chain, address string) {
 	return c, serveTLS(t, &tls.Config{Certificates: []tls.Certificate{{Certificate: c.Sent, PrivateKey: c.Key}}})
 }
 
+// servePostgres serves a case on loopback as PostgreSQL does.
+func servePostgres(t *testing.T, id string) (c cases.Chain, address string) {
+	t.Helper()
+	c = odd()[id]
+	return c, serveAs(t, "postgres", &tls.Config{Certificates: []tls.Certificate{{Certificate: c.Sent, PrivateKey: c.Key}}})
+}
+
 func serveTLS(t *testing.T, config *tls.Config) string {
+	t.Helper()
+	return serveAs(t, "tls", config)
+}
+
+func serveAs(t *testing.T, kind string, config *tls.Config) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = listener.Close() })
-	go accept(listener, "tls", config)
+	go accept(listener, kind, config)
 	return listener.Addr().String()
 }
 
@@ -230,6 +242,65 @@ func TestVerifySaysHowLibpqReadsTheBundle(t *testing.T) {
 	if strings.Contains(h.Verdict.Cure, "mozilla") || len(h.Warnings) > 0 {
 		t.Errorf("the root has a bundle; cure %q, warnings %q", h.Verdict.Cure, h.Warnings)
 	}
+}
+
+// sslrootcert of an address is libpq's one store: it decides, and its cure does not name the
+// option again.
+func TestVerifyFollowsRootCertOfTheAddress(t *testing.T) {
+	c, address := servePostgres(t, "plain")
+	other := odd()["intermediate"].Trust[0]
+	const at = "usr/lib/x86_64-linux-gnu/libpq.so.5"
+	libpq := &fstest.MapFile{Mode: 0o644}
+	var mine fstest.MapFS // the CA of the server is in a file of its own
+	for _, release := range []string{"15", "17"} {
+		mine = debian(t, other)
+		mine["etc/corp.pem"], mine["etc/other.pem"] = &fstest.MapFile{Data: []byte(pems(c.Trust...))}, &fstest.MapFile{Data: []byte(pems(other))}
+		mine[at] = &fstest.MapFile{Mode: fs.ModeSymlink | 0o777, Data: []byte("libpq.so.5." + release)}
+		mine[at+"."+release] = libpq
+		root, verify := written(t, mine), func(status int, option string, args ...string) heard {
+			return verified(t, status, append([]string{"--root", written(t, mine), "--servername", c.Host, "postgres://me@" + address + "/app?sslmode=verify-full" + option}, args...)...)
+		}
+		verify(5, "")
+		verify(0, "&sslrootcert=/etc/corp.pem")
+		verify(0, "&sslrootcert=%2Fetc%2Fcorp.pem")
+		verify(0, "&sslrootcert=/etc/corp.pem", "--as", "libpq")
+		verify(5, "&sslrootcert=/etc/corp.pem", "--as", "openssl")
+		h := verify(5, "&sslrootcert=/etc/other.pem")
+		h.wants(t, "unknown-issuer", "libpq", "certgraft bundle --output NEW.pem ", "/etc/other.pem ./ROOT.pem")
+		if text := fmt.Sprint(h); strings.Contains(text, "sslrootcert") {
+			t.Errorf("the option is given: %s", text)
+		}
+		h = verify(5, "&sslrootcert=/etc/missing.pem")
+		h.says(t, "libpq (/usr/lib/x86_64-linux-gnu/libpq.so.5."+release+") reads nothing of /etc/missing.pem: it cannot be read: ")
+		out, _ := run(t, 0, "verify", "--root", root, "--servername", c.Host, "postgres://"+address+"/app?sslrootcert=/etc/corp.pem")
+		if want := "asked: libpq (/usr/lib/x86_64-linux-gnu/libpq.so.5." + release + ") with sslrootcert=/etc/corp.pem\n"; !strings.Contains(out, want) {
+			t.Errorf("%q is not in: %s", want, out)
+		}
+	}
+	tree := debian(t, c.Trust...) // the CA of the server is in the stores
+	tree[at+".17"] = libpq
+	tree[at] = &fstest.MapFile{Mode: fs.ModeSymlink | 0o777, Data: []byte("libpq.so.5.17")}
+	system := "postgres://" + address + "/app?sslrootcert=system"
+	verified(t, 0, "--root", written(t, tree), "--servername", c.Host, system)
+	verified(t, 0, "--image", imageOf(t, tree, "PGSSLROOTCERT=system"), "--as", "libpq", "--servername", c.Host, "--starttls", "postgres", address)
+	verified(t, 0, "--image", imageOf(t, mine, "PGSSLROOTCERT=/etc/corp.pem"), "--as", "libpq", "--servername", c.Host, "--starttls", "postgres", address)
+	verified(t, 5, "--root", written(t, mine), "--servername", c.Host, system).wants(t, "unknown-issuer", "certgraft install --root")
+	delete(tree, at+".17")
+	tree[at+".15"] = libpq
+	tree[at] = &fstest.MapFile{Mode: fs.ModeSymlink | 0o777, Data: []byte("libpq.so.5.15")}
+	verified(t, 1, "--root", written(t, tree), "--servername", c.Host, system).wants(t, "no-store", "from version 16 on")
+}
+
+// On the running system a path of libpq begins in the working directory.
+func TestVerifyReadsRootCertWhereItRuns(t *testing.T) {
+	c, address := servePostgres(t, "plain")
+	t.Chdir(t.TempDir())
+	if err := writeFile("corp.pem", pems(c.Trust...)); err != nil {
+		t.Fatal(err)
+	}
+	verified(t, 0, "--servername", c.Host, "host=127.0.0.1 port="+address[len("127.0.0.1:"):]+" sslrootcert=corp.pem")
+	t.Setenv("PGSSLROOTCERT", "corp.pem")
+	verified(t, 0, "--as", "libpq", "--servername", c.Host, "--starttls", "postgres", address)
 }
 
 // A bundle that the default reader cannot load is not trusted, although other

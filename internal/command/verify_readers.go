@@ -138,10 +138,14 @@ func (j jury) decisive() int {
 	return blind
 }
 
-// asked names the asked readers.
-func (j jury) asked() (names []string) {
+// asked names the asked readers, and sslrootcert of the address for libpq.
+func (j jury) asked(rootCert string) (names []string) {
 	for _, o := range j.opinions {
-		if o.asked {
+		switch {
+		case !o.asked:
+		case o.ID == "libpq" && rootCert != "":
+			names = append(names, o.name()+" with sslrootcert="+rootCert)
+		default:
 			names = append(names, o.name())
 		}
 	}

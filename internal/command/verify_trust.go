@@ -1,8 +1,10 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -31,6 +33,8 @@ type trustOptions struct {
 	with         cli.StringSlice
 	only         bool
 	as           cli.StringSlice
+
+	rootCert string // sslrootcert of the address, see [probe.Target]
 }
 
 func (o *trustOptions) flags() []cli.Flag {
@@ -58,6 +62,7 @@ type trust struct {
 	install  string        // the command that would add a CA
 	root     string        // "" with --only
 	sources  []string      // the sources of --with
+	rootCert string        // sslrootcert of the address, by which libpq decides
 	warnings []string
 
 	at *place // the trusted root, or nil
@@ -108,7 +113,14 @@ func (o *trustOptions) readers() []string {
 }
 
 func (o *trustOptions) newTrust() *trust {
-	return &trust{readers: readers.Rules(), as: o.readers(), with: &certs.Set{}, sources: []string{}, warnings: []string{}}
+	t := &trust{readers: readers.Rules(), as: o.readers(), with: &certs.Set{}, sources: []string{}, warnings: []string{}}
+	if !o.only && o.java == "" {
+		t.rootCert = o.rootCert
+	}
+	if t.rootCert != "" && len(t.as) == 0 {
+		t.as = []string{"libpq"}
+	}
+	return t
 }
 
 // ofImage returns the trust of an image of a list, with the loaded bundles.
@@ -160,12 +172,34 @@ func (t *trust) look() {
 	if !ok {
 		root = rootfs.NewOverlay(t.at.root)
 	}
-	t.root, t.readers = t.at.name, readers.Look(root, t.at.options.Environ)
+	t.root, t.readers = t.at.name, readers.Look(root, t.environ())
 	t.readers.Default().Warm()
 	for _, i := range t.readers.Found() {
 		i.Warm()
 	}
 }
+
+// environ returns the environment of the readers. libpq treats sslrootcert of an
+// address like its variable, and takes a relative path from the working directory.
+func (t *trust) environ() map[string]string {
+	env := maps.Clone(t.at.options.Environ)
+	if env == nil {
+		env = map[string]string{}
+	}
+	name := cmp.Or(t.rootCert, env[rootCertVariable])
+	if t.at.options.Live && name != "" && name != "system" {
+		if full, err := filepath.Abs(name); err == nil {
+			name = full
+		}
+	}
+	if name != "" {
+		env[rootCertVariable] = name
+	}
+	return env
+}
+
+// rootCertVariable is the variable of libpq for sslrootcert.
+const rootCertVariable = "PGSSLROOTCERT"
 
 func (o *trustOptions) loadJava(ctx context.Context, t *trust) error {
 	data, err := input.ReadFile(ctx, o.java)
@@ -238,12 +272,31 @@ func (o *trustOptions) words(t *trust, image string) {
 		t.whose = "the root " + o.root
 		t.install += " --root " + shellQuoted(o.root)
 	}
+	if file := t.ownFile(); file != "" { // install does not edit it
+		t.install = "certgraft bundle --output NEW.pem " + shellQuoted(file)
+	}
 	if o.fetch.catalog != "" { // this catalogue may have the missing bundle
 		t.install += " --catalog " + shellQuoted(o.fetch.catalog)
 	}
 	if len(t.sources) > 0 {
 		t.whose += " with " + strings.Join(t.sources, ", ")
 	}
+}
+
+// ownFile returns the file that sslrootcert names in a root, unless it is a store
+// of the system.
+func (t *trust) ownFile() string {
+	if t.rootCert == "" || t.at == nil || t.at.image != (imageName{}) {
+		return ""
+	}
+	libpq, _ := t.readers.Named("libpq")
+	system := t.readers.Default().Stores()
+	for _, file := range libpq[0].Stores() {
+		if !slices.Contains(system, file) {
+			return strings.TrimSuffix(t.at.name, "/") + file
+		}
+	}
+	return ""
 }
 
 // Close closes the root.
