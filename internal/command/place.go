@@ -200,6 +200,9 @@ func (p *printer) openRoot(ctx context.Context, dir string) (*place, error) {
 	return at, nil
 }
 
+// path returns the path of a file in a root on the disk.
+func (at *place) path(file string) string { return strings.TrimSuffix(at.name, "/") + file }
+
 func (at *place) close() {
 	if at.closer != nil {
 		_ = at.closer.Close()

@@ -272,6 +272,7 @@ func TestVerifyFollowsRootCertOfTheAddress(t *testing.T) {
 		}
 		h = verify(5, "&sslrootcert=/etc/missing.pem")
 		h.says(t, "libpq (/usr/lib/x86_64-linux-gnu/libpq.so.5."+release+") reads nothing of /etc/missing.pem: it cannot be read: ")
+		h.wants(t, "unknown-issuer", "certgraft bundle --output ", "/etc/missing.pem ./ROOT.pem")
 		out, _ := run(t, 0, "verify", "--root", root, "--servername", c.Host, "postgres://"+address+"/app?sslrootcert=/etc/corp.pem")
 		if want := "asked: libpq (/usr/lib/x86_64-linux-gnu/libpq.so.5." + release + ") with sslrootcert=/etc/corp.pem\n"; !strings.Contains(out, want) {
 			t.Errorf("%q is not in: %s", want, out)

@@ -273,7 +273,10 @@ func (o *trustOptions) words(t *trust, image string) {
 		t.install += " --root " + shellQuoted(o.root)
 	}
 	if file := t.ownFile(); file != "" { // install does not edit it
-		t.install = "certgraft bundle --output NEW.pem " + shellQuoted(file)
+		t.install = "certgraft bundle --output NEW.pem " + shellQuoted(t.at.path(file))
+		if _, err := t.readers.Content(strings.TrimPrefix(file, "/")); isMissing(err) {
+			t.install = "certgraft bundle --output " + shellQuoted(t.at.path(file))
+		}
 	}
 	if o.fetch.catalog != "" { // this catalogue may have the missing bundle
 		t.install += " --catalog " + shellQuoted(o.fetch.catalog)
@@ -293,7 +296,7 @@ func (t *trust) ownFile() string {
 	system := t.readers.Default().Stores()
 	for _, file := range libpq[0].Stores() {
 		if !slices.Contains(system, file) {
-			return strings.TrimSuffix(t.at.name, "/") + file
+			return file
 		}
 	}
 	return ""
