@@ -41,8 +41,8 @@ func All() (all []Reader) {
 	return all
 }
 
-// Named returns a reader in a release; "" means the newest. ok is false for an
-// unknown id.
+// Named returns a reader in a release; "" means the newest. The name of a program,
+// such as psql, stands for the id of its reader. ok is false for an unknown id.
 func Named(id, release string) (r Reader, ok bool) {
 	if row := named(id); row != nil {
 		return row.reader(release), true

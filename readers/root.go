@@ -1,6 +1,7 @@
 package readers
 
 import (
+	"cmp"
 	"io/fs"
 	"path"
 	"slices"
@@ -79,7 +80,7 @@ func (r *Root) Named(id string) (all []Instance, ok bool) {
 		return nil, false
 	}
 	for _, i := range r.found {
-		if i.ID == id && (release == "" || i.Release == release || strings.HasPrefix(i.Release, release+".")) {
+		if i.ID == row.id && (release == "" || i.Release == release || strings.HasPrefix(i.Release, release+".")) {
 			all = append(all, i)
 		}
 	}
@@ -103,8 +104,10 @@ func (r *Root) absent(row *row, release string) Instance {
 	return i
 }
 
-// named returns the row of a reader, or nil for an unknown id.
+// named returns the row of a reader, or nil for an unknown id. The name of a
+// program leads to its reader.
 func named(id string) *row {
+	id = cmp.Or(programNames[id], id)
 	for n := range table {
 		if table[n].id == id {
 			return &table[n]

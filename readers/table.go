@@ -51,6 +51,14 @@ var table = []row{
 	{"nss", "NSS", libraries("libnss3.so"), fixed(), []version{{"", olderNSS}, {"3.110", nssRules}}},
 }
 
+// programNames are names of programs and products, and the ids of the readers that
+// judge for them.
+var programNames = map[string]string{
+	"libssl": "openssl", "gnutls-cli": "gnutls", "golang": "go", "python3": "python", "libcurl": "curl", "nodejs": "node",
+	"jdk": "java", "jre": "java", "jvm": "java", "openjdk": "java", "otp": "erlang", "elixir": "erlang",
+	"psql": "libpq", "pg_dump": "libpq", "pg_restore": "libpq", "pgbench": "libpq", "psycopg": "libpq", "psycopg2": "libpq", "jdbc": "pgjdbc",
+}
+
 // at returns the rules of a release.
 func (r *row) at(release string) *rules {
 	if len(r.versions) == 0 {
