@@ -273,10 +273,11 @@ func (p project) documented(t *testing.T, name string) {
 	t.Helper()
 	_, text, found := strings.Cut(rig.Read(t, rig.File("docs/one-step.md")), "# "+name+"\n")
 	text, _, _ = strings.Cut(text, "```")
-	if !found || !strings.Contains(text, "REGISTRY/certgraft-frontend:1") {
-		t.Fatalf("docs/one-step.md does not show %s", name)
+	const released = "ghcr.io/certgraft/certgraft-frontend:v0.1.0"
+	if !found || !strings.Contains(text, released) {
+		t.Fatalf("docs/one-step.md does not show %s with %s", name, released)
 	}
-	rig.Write(t, filepath.Join(p.dir, name), strings.ReplaceAll(text, "REGISTRY/certgraft-frontend:1", p.frontend))
+	rig.Write(t, filepath.Join(p.dir, name), strings.ReplaceAll(text, released, p.frontend))
 	rig.Run(t, "cp", p.proxy.CAFile, filepath.Join(p.dir, "corp.pem"))
 }
 
