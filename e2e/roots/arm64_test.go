@@ -3,8 +3,6 @@
 package roots
 
 import (
-	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,27 +10,6 @@ import (
 
 	"github.com/certgraft/certgraft/e2e/rig"
 )
-
-const binfmt = "/proc/sys/fs/binfmt_misc"
-
-// foreign makes the kernel run the programs of another architecture under
-// qemu-user, if it does not yet, for as long as the test runs.
-func foreign(t *testing.T, arch string) {
-	t.Helper()
-	if _, err := os.Stat(filepath.Join(binfmt, "register")); errors.Is(err, fs.ErrNotExist) {
-		rig.Run(t, "mount", "-t", "binfmt_misc", "binfmt_misc", binfmt)
-		t.Cleanup(func() { rig.Run(t, "umount", binfmt) })
-	}
-	entry := filepath.Join(binfmt, "qemu-"+arch)
-	if _, err := os.Stat(entry); err == nil {
-		return
-	}
-	line := strings.TrimSpace(rig.Read(t, "/usr/lib/binfmt.d/qemu-"+arch+".conf"))
-	if err := os.WriteFile(filepath.Join(binfmt, "register"), []byte(line), 0o200); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.WriteFile(entry, []byte("-1"), 0o644) })
-}
 
 // arm64 returns a Debian root of that architecture with ca-certificates, which
 // is the same package on all: it comes from the other root, configured, with few
@@ -52,7 +29,7 @@ func arm64(t *testing.T) string {
 // The arm64 binary works on an arm64 Debian, run inside it; the
 // distribution's own tool, run inside it too, finds nothing to change.
 func TestARM64(t *testing.T) {
-	foreign(t, "aarch64")
+	rig.Foreign(t, "aarch64")
 	root := arm64(t)
 	if out := rig.Chroot(t, root, "dpkg", "--print-architecture"); out != "arm64\n" {
 		t.Fatalf("the root is %s", out)
