@@ -166,6 +166,20 @@ func (at Location) Unmoved(ctx context.Context, img *Image) (err error) {
 	return err
 }
 
+// Has reports whether the name already stands for the image with that digest, in
+// a registry or a layout. Other places are not asked.
+func (at Location) Has(ctx context.Context, digest Digest) bool {
+	var there Digest
+	var err error
+	switch place := at.place.(type) {
+	case *registry.Location:
+		there, err = place.Digest(ctx)
+	case *store.Dir:
+		there, err = digestAt(ctx, place)
+	}
+	return err == nil && there == digest
+}
+
 func digestAt(ctx context.Context, from place) (Digest, error) {
 	img, err := from.Get(ctx)
 	if err != nil {

@@ -136,7 +136,7 @@ func (w *imageEditor) all(ctx context.Context, edit imageEdit) error {
 
 // list edits the images of a list, and continues after an image that fails.
 func (w *imageEditor) list(ctx context.Context, edit imageEdit) error {
-	f := newFleet(w.p, w.p.err, "image", asChanged, asWould, asWanted)
+	f := newFleet(w.p, w.p.err, "image", asChanged, asWould, asThere, asTagged, asWanted)
 	w.notice = f.hear
 	if err := w.reportSources(); err != nil {
 		return err
@@ -227,6 +227,10 @@ func (w *imageEditor) put(ctx context.Context, job patchJob, was *image.Image, u
 		}
 	}
 	for _, to := range job.to {
+		if !job.has(ctx, to, was, updated.Image) {
+			result.named = append(result.named, to.String())
+		}
+		result.places = append(result.places, to.String())
 		if err := job.write(ctx, to, was, updated.Image); err != nil {
 			return err
 		}

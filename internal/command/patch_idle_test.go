@@ -33,7 +33,7 @@ func TestPatchWithNothingToAdd(t *testing.T) {
 		"a variable": {base, []string{"--env", "A=1"}, true}, "an anchor": {debian, nil, true}, "more": {base, []string{newCA(t, "more.pem")}, true},
 	} {
 		_, errs := run(t, 0, append([]string{"patch", c.from, there, "--tag", out + ":x"}, c.args...)...)
-		if changed := got(t, c.from).Descriptor.Digest != got(t, out+":x").Descriptor.Digest; changed != c.changed || strings.Contains(errs, "nothing to do") == changed {
+		if changed := got(t, c.from).Descriptor.Digest != got(t, out+":x").Descriptor.Digest; changed != c.changed || strings.Contains(errs, " is up to date") == changed {
 			t.Errorf("%s: changed is %v\n%s", what, changed, errs)
 		}
 		if _, err := rootOf(t, out+":x").Lstat(installer.RecordPath); (err == nil) != c.changed {

@@ -33,6 +33,14 @@ type patchJob struct {
 // String names the image.
 func (job patchJob) String() string { return job.from.String() }
 
+// has reports whether a destination has the patched image before the write.
+func (job patchJob) has(ctx context.Context, to image.Location, was, img *image.Image) bool {
+	if job.inPlace || to.IsStream() {
+		return was.Descriptor.Digest == img.Descriptor.Digest
+	}
+	return to.Has(ctx, img.Descriptor.Digest)
+}
+
 // write writes the patched image to one destination.
 func (job patchJob) write(ctx context.Context, to image.Location, was, img *image.Image) error {
 	if job.inPlace {

@@ -30,6 +30,8 @@ type patchResult struct {
 	Warnings   []string         `json:"warnings"`
 
 	reports []*platformResult // in the order of the edits
+	places  []string          // the destinations
+	named   []string          // those that did not have the image before
 	verbose bool              // the text of a dry run names each change
 }
 
@@ -230,6 +232,8 @@ func (r platformResult) rows() [][]string {
 const (
 	asChanged = "changed"
 	asWould   = "would change"
+	asThere   = "already there" // an earlier run wrote it
+	asTagged  = "tagged"        // the image is up to date, and only its name is new
 	asWanted  = "up to date"
 )
 
@@ -238,10 +242,14 @@ func (r *patchResult) counted() string {
 	switch {
 	case r.Error != "":
 		return asFailed
+	case r.DryRun && r.Changed:
+		return asWould
+	case !r.Changed && len(r.named) > 0:
+		return asTagged
 	case !r.Changed:
 		return asWanted
-	case r.DryRun:
-		return asWould
+	case len(r.named) == 0:
+		return asThere
 	}
 	return asChanged
 }
@@ -249,6 +257,10 @@ func (r *patchResult) counted() string {
 // summary returns the result for the image in one line.
 func (r *patchResult) summary() string {
 	switch r.counted() {
+	case asTagged:
+		return "tagged: " + r.Image + " is up to date, and was written as " + strings.Join(r.named, ", ")
+	case asThere:
+		return "nothing to do: " + string(r.Digest) + " is already at " + strings.Join(r.places, ", ")
 	case asWanted:
 		return "nothing to do: " + r.Image + " is up to date"
 	case asWould:

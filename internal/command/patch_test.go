@@ -66,7 +66,7 @@ func TestPatchInRegistry(t *testing.T) {
 	r.Moved()
 	out, errs := run(t, 0, "patch", r.Host+"/app:1", corp, "--tag", r.Host+"/app:2", "--tag", r.Host+"/app:3", "--cache", t.TempDir())
 	lines := strings.Split(strings.TrimSpace(out), "\n")
-	if len(lines) != 1 || !strings.HasPrefix(lines[0], r.Host+"/app@sha256:") || !strings.Contains(errs, "nothing to do") {
+	if len(lines) != 1 || !strings.HasPrefix(lines[0], r.Host+"/app@sha256:") || !strings.Contains(errs, "tagged: "+r.Host+"/app:1 is up to date, and was written as "+r.Host+"/app:2, "+r.Host+"/app:3") {
 		t.Errorf("%q %q", out, errs)
 	}
 	if up, _ := r.Moved(); up != 0 {
