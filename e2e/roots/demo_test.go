@@ -5,6 +5,7 @@ package roots
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -74,7 +75,7 @@ func onTerminal(t *testing.T, dir, command, port string) string {
 	run.Dir = dir
 	run.Env = []string{"PATH=" + filepath.Dir(rig.Certgraft) + ":/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", "TERM=xterm"}
 	out, err := run.CombinedOutput()
-	if exit, ok := err.(*exec.ExitError); err != nil && (!ok || exit.ExitCode() != 5) {
+	if exit, ok := errors.AsType[*exec.ExitError](err); err != nil && (!ok || exit.ExitCode() != 5) {
 		t.Fatalf("%s: %v\n%s", command, err, out)
 	}
 	text := strings.ReplaceAll(strings.ReplaceAll(string(out), "\r\n", "\n"), "\x1b", "^[")
