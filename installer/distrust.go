@@ -197,7 +197,7 @@ func (b *ban) filesOf(s store) ([]string, error) {
 	case configStore:
 		quiet := b.quiet()
 		return quiet.extendable(quiet.configNamers(), nil)
-	case bundledStore:
+	case interface{ found(*edit) []string }: // bundledStore, and a store that embeds it
 		return s.found(b.edit), nil
 	}
 	return nil, nil

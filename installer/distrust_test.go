@@ -255,6 +255,20 @@ func TestDistrustRoles(t *testing.T) {
 	}
 }
 
+// Homebrew's bundle loses a distrusted CA, as the bundles of packages do.
+func TestDistrustInHomebrew(t *testing.T) {
+	const name = "home/linuxbrew/.linuxbrew/etc/ca-certificates/cert.pem"
+	gone, stays := roottest.NewCA(t, "Gone"), roottest.NewCA(t, "Stays")
+	was := tree(t, "-- etc/ssl/cert.pem --\nCA1\nCA2\n-- "+name+" --\nCA1\nCA2\n", gone, stays)
+	for c := range source(t, "x", gone.PEM()).Certs.All() {
+		now, _ := distrust(t, was, installer.Options{}, unwanted(c))
+		if got := string(now[name].Data); got != stays.PEM() {
+			t.Errorf("/%s is\n%s", name, got)
+		}
+		without(t, was, c)
+	}
+}
+
 // A CA that remove takes out while it is distrusted does not come back.
 func TestDistrustWhatWasInstalled(t *testing.T) {
 	for _, name := range goldens {
