@@ -19,15 +19,16 @@ certgraft distrust --undo                # restores every byte; with WHAT, of th
 certgraft distrust --image registry.example.com/app:1 --tag registry.example.com/app:1-safe @emsign
 ` + "```" + `
 
-| store | what keeps the CA out |
+| [store](stores.md) | what keeps the CA out |
 | --- | --- |
-| Debian, Ubuntu, and Alpine with its tool: of a package | ` + "`!mozilla/NAME.crt` in `/etc/ca-certificates.conf`" + `; bundle and links as ` + "`update-ca-certificates --fresh`" + ` writes them |
+| ` + "`debian`" + `, ` + "`alpine`" + ` with its tool: of a package | ` + "`!mozilla/NAME.crt`" + ` in ` + "`/etc/ca-certificates.conf`" + `; bundle and links as ` + "`update-ca-certificates --fresh`" + ` writes them |
 | the same: an anchor of your own | the file is moved aside |
-| Fedora, RHEL, Arch, SUSE | a file in the blocklist of p11-kit; the extracted files as ` + "`trust extract`" + ` writes them. An anchor of your own is moved aside too |
-| Photon, Flatcar, Clear Linux, OpenWrt | the file is moved aside, and the bundle joined anew |
-| Alpine without its tool, distroless, copies of bundles, certifi and similar, a vendor's Java | the CA is taken out of the file. An upgrade restores it; the report says so |
-| Java's ` + "`cacerts`" + ` | the entry is deleted |
-| Chromium, Chrome, Edge, Brave | their policy ` + "`CADistrustedCertificates`" + ` has the CA. For Firefox and databases of NSS the report has the certutil line |
+| ` + "`p11-kit`" + ` (Fedora, RHEL), ` + "`arch`" + `, ` + "`suse`" + ` | a file in the blocklist of p11-kit; the extracted files as ` + "`trust extract`" + ` writes them. An anchor of your own is moved aside too |
+| ` + "`photon`" + `, ` + "`flatcar`" + `, ` + "`clear`" + `, ` + "`openwrt`" + ` | the file is moved aside, and the bundle joined anew |
+| ` + "`alpine`" + ` without its tool, ` + "`bundle`" + ` (distroless, copies), ` + "`nix`" + `, ` + "`homebrew`" + `, ` + "`python`" + ` (certifi and similar), ` + "`ruby`" + `, ` + "`conda`" + `, ` + "`composer`" + `, a vendor's Java | the CA is taken out of the file. An upgrade restores it; the report says so |
+| ` + "`env`" + `, ` + "`config`" + `, ` + "`php`" + `: a file that a variable or a configuration names | the CA is taken out of the file |
+| ` + "`java`" + ` | the entry is deleted |
+| ` + "`browser`" + `: Chromium, Chrome, Edge, Brave | their policy ` + "`CADistrustedCertificates`" + ` has the CA. For Firefox and databases of NSS the report has the certutil line |
 
 ` + "`/usr/local/share/certgraft/distrusted.json`" + ` records the CAs and the bytes of files moved aside; ` + "`remove --all`" + ` does not touch it. ` + "`install`" + ` refuses a CA that
 the root distrusts; ` + "`--override-blocklist`" + ` installs it. ` + "`--undo`" + ` keeps changes that others made meanwhile.
