@@ -32,7 +32,7 @@ func TestContributingIsTrue(t *testing.T) {
 			t.Errorf("there is no test %s", name)
 		}
 	}
-	for _, table := range []string{"families = map", "stores = []", "func (d *Detection) byContent", "func Reads(", "protocols = []", "dialogues = []", "servers = []", "P11Families = []", "suites = []", "type Provider struct"} {
+	for _, table := range []string{"families = map", "stores = []", "func (d *Detection) byContent", "func Reads(", "protocols = []", "dialogues = []", "servers = []", "P11Families = []", "suites = []", "shownBy = map", "notShown = map", "noServer = map", "distrustHead = ", "type Provider struct"} {
 		if !strings.Contains(string(code), table) {
 			t.Errorf("there is no %s", table)
 		}
