@@ -45,7 +45,7 @@ test: ## unit tests, script tests, the direction of imports; FLAGS=-short for th
 e2e: build frontend ## real distributions, engines, servers and clients; as root on Debian; SLOW=1 adds tests that take minutes
 	$(if $(SLOW),CERTGRAFT_SLOW=1) $(GO) test -tags e2e -count=1 -p 1 -timeout 60m $(FLAGS) ./e2e/...
 
-bench: build ## measure beside the real tools, as root on Debian; PART=growth-size for one part
+bench: build frontend ## measure beside the real tools, as root on Debian; PART=growth-size for one part
 	CERTGRAFT_BENCH=$(or $(PART),1) $(GO) test -tags e2e -count=1 -timeout 35m -v -run TestBench ./e2e/bench
 
 compare: build ## the same commands with OTHER=BINARY must give equal output, exit status, files, layers; as root on Debian
