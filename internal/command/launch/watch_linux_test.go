@@ -8,12 +8,19 @@ import (
 )
 
 // Every way to replace a file is noticed: a write, a rename over it, new
-// directories above it, another target of a link.
+// directories above it, another target of a link. It is noticed at once, and after
+// the watch has changed to inotify.
 func TestWatch(t *testing.T) {
+	t.Run("at once", func(t *testing.T) { testWatch(t, 0) })
+	t.Run("later", func(t *testing.T) { testWatch(t, 2*brief) })
+}
+
+func testWatch(t *testing.T, later time.Duration) {
 	dir := t.TempDir()
 	name := filepath.Join(dir, "etc/ssl/certs/ca.crt")
 	seen := make(chan bool, 100)
 	stop := Watch(name, func() { seen <- true })
+	time.Sleep(later)
 	steps := []func(){
 		func() { write(t, name) },
 		func() { put(t, name, "more") },
