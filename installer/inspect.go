@@ -246,6 +246,12 @@ func Databases(root fs.ReadLinkFS) []DatabaseState {
 	return all
 }
 
+// Bundle returns the path of the file from which most programs in a root read
+// their CAs, or "" if the root has none.
+func Bundle(root fs.ReadLinkFS) string {
+	return (&edit{root: overlayOf(root), bundlePaths: bundlePaths()}).bundleName()
+}
+
 // Trusted yields each certificate in the bundles of a root once. For a bundle that
 // cannot be read it yields an error and continues.
 func Trusted(root fs.ReadLinkFS) iter.Seq2[*certs.Certificate, error] {
