@@ -18,6 +18,7 @@ import (
 	"github.com/certgraft/certgraft/internal/input"
 	"github.com/certgraft/certgraft/keystore"
 	"github.com/certgraft/certgraft/readers"
+	"github.com/certgraft/certgraft/rootfs"
 )
 
 // makeRunDir makes the directory of the run, in the first of bases that allows it.
@@ -110,7 +111,7 @@ func removeOthers(dir string, files map[string][]byte) error {
 func follow(ctx context.Context, p *printer, root, dir string, sources []installer.Source) (stop func()) {
 	silent := *p
 	silent.err = io.Discard // the start has printed all messages
-	return launch.Watch(filepath.Join(root, systemBundle(ctx, p, root)), func() {
+	return launch.Watch(filepath.Join(root, systemBundle(root)), func() {
 		if err := fillRunDir(ctx, &silent, dir, runSet(ctx, &silent, root, sources)); err != nil {
 			p.warn("the command does not trust the CAs that it installed itself: " + err.Error())
 		}
@@ -118,12 +119,12 @@ func follow(ctx context.Context, p *printer, root, dir string, sources []install
 }
 
 // systemBundle returns the file that has, or will have, the system's CAs.
-func systemBundle(ctx context.Context, p *printer, root string) string {
-	at, err := p.openRoot(ctx, root)
+func systemBundle(root string) string {
+	fsys, closer, err := rootfs.ReadOnly(root)
 	if err == nil {
-		defer at.close()
-		if found, err := installer.Environ(at.root, installer.Options{}, false); err == nil && found.Bundle != "" {
-			return found.Bundle
+		defer closer.Close()
+		if name := installer.Bundle(fsys); name != "" {
+			return name
 		}
 	}
 	return "/etc/ssl/certs/ca-certificates.crt" // the path in Debian and Alpine

@@ -21,32 +21,30 @@ import (
 // the system in root; without any, with the Mozilla roots in this program. It adds
 // the files that variables already name, and the sources.
 func runSet(ctx context.Context, p *printer, root string, sources []installer.Source) *certs.Set {
-	set := systemSet(ctx, p, root)
+	set := &certs.Set{}
+	at, err := p.openRoot(ctx, root)
+	if err != nil {
+		p.warn("the system's CAs are left out: " + err.Error())
+	} else {
+		defer at.close()
+		// A bundle that cannot be read gives the command no CAs either.
+		set = at.trusted("system", func(err error) { p.warn("some of the system's CAs are left out: " + err.Error()) })
+	}
 	if set.Len() == 0 {
 		set, _ = certs.MozillaRoots()
 		p.note("this system has no CAs: the command trusts the Mozilla roots in this program, and the sources")
 	}
 	addNamed(ctx, p, set)
 	addJava(ctx, p, set)
-	addConfigured(ctx, p, set, root)
+	if at != nil {
+		addConfigured(ctx, p, set, at)
+	}
 	for _, s := range sources {
 		for c := range s.Certs.All() {
 			set.Add(c, s.Anchor)
 		}
 	}
 	return set
-}
-
-// systemSet returns the CAs of the system. A bundle that cannot be read gives the
-// command no CAs either.
-func systemSet(ctx context.Context, p *printer, root string) *certs.Set {
-	at, err := p.openRoot(ctx, root)
-	if err != nil {
-		p.warn("the system's CAs are left out: " + err.Error())
-		return &certs.Set{}
-	}
-	defer at.close()
-	return at.trusted("system", func(err error) { p.warn("some of the system's CAs are left out: " + err.Error()) })
 }
 
 // addNamed adds the certificates in the files that variables name, because the
@@ -116,14 +114,10 @@ func addJava(ctx context.Context, p *printer, set *certs.Set) {
 // addConfigured adds the certificates that configuration files name. Git, npm and
 // pip prefer the variables of the run to these files, and would lose their
 // certificates.
-func addConfigured(ctx context.Context, p *printer, set *certs.Set, root string) {
-	at, err := p.openRoot(ctx, root)
-	if err != nil {
-		return // systemSet has warned of this error
-	}
-	defer at.close()
+func addConfigured(ctx context.Context, p *printer, set *certs.Set, at *place) {
 	for _, s := range settings.Find(rootfs.NewOverlay(at.root), p.env) {
-		name := filepath.Join(root, s.Value)
+		name := filepath.Join(at.name, s.Value)
+		var err error
 		switch {
 		case !filepath.IsAbs(s.Value):
 			continue
@@ -135,7 +129,6 @@ func addConfigured(ctx context.Context, p *printer, set *certs.Set, root string)
 		if err != nil {
 			p.warn(fmt.Sprintf("%s names %s, whose certificates are left out: %v", s, s.Value, err))
 		}
-		err = nil
 	}
 }
 
