@@ -90,6 +90,8 @@ func (o *runOptions) runInRoot(ctx context.Context, p *printer, sources []instal
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("run: %w", err)
 	}
+	environ := p.env.list()
+	opt.Installed = func(r *rootfs.Overlay) { environ = stepEnviron(p, r) }
 	at, report, err := step.Enter(ctx, opt, sources)
 	if err != nil {
 		return fmt.Errorf("run --in-root: %w", err)
@@ -97,7 +99,7 @@ func (o *runOptions) runInRoot(ctx context.Context, p *printer, sources []instal
 	for _, w := range report.Warnings {
 		p.warn(w)
 	}
-	status, err := launch.Run(&exec.Cmd{Args: argv, Env: stepEnviron(ctx, p), Stdin: p.in, Stdout: p.out, Stderr: p.err}, signals)
+	status, err := launch.Run(&exec.Cmd{Args: argv, Env: environ, Stdin: p.in, Stdout: p.out, Stderr: p.err}, signals)
 	err = notStarted(argv, err)
 	if failed := at.Leave(context.WithoutCancel(ctx)); failed != nil {
 		p.warn("the CAs of this run are still in the stores, any certgraft takes them out: " + failed.Error())
@@ -140,13 +142,8 @@ func (p *printer) cleared(n int) {
 
 // stepEnviron returns the environment of a command whose root has the CAs in its
 // stores. It adds variables for programs that do not read those stores.
-func stepEnviron(ctx context.Context, p *printer) []string {
-	at, err := p.openRoot(ctx, "/")
-	if err != nil {
-		return p.env.list()
-	}
-	defer at.close()
-	found, err := installer.Environ(at.root, at.options, false)
+func stepEnviron(p *printer, root *rootfs.Overlay) []string {
+	found, err := installer.Environ(root, installer.Options{Live: true, Environ: p.env}, false)
 	if err != nil {
 		p.warn("some programs may not trust the CAs: " + err.Error())
 		return p.env.list()

@@ -26,6 +26,8 @@ type Options struct {
 	Owner  int    // the process that needs the step; 0 is this one
 	Update rootfs.Options
 	Stores installer.Options
+
+	Installed func(*rootfs.Overlay) // called with the CAs in the stores; nil for nothing
 }
 
 // Step is a root that trusts more CAs than before.
@@ -56,6 +58,9 @@ func Enter(ctx context.Context, opt Options, sources []installer.Source) (_ *Ste
 		s.alone, s.tool = len(others) == 0, installer.HasUpdateTool(r)
 		if report, err = installer.Install(r, named, opt.Stores); err != nil {
 			return err
+		}
+		if opt.Installed != nil {
+			opt.Installed(r)
 		}
 		if err := s.owner.write(r); err != nil {
 			return err
