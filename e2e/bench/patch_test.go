@@ -41,7 +41,7 @@ func measure(t *testing.T, p *rig.Proxy, script string, args ...string) measured
 	t.Helper()
 	p.Down.Store(0)
 	p.Up.Store(0)
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
 	defer cancel()
 	peaks := filepath.Join(t.TempDir(), "peaks") // this process is large, which would count as theirs
 	cmd := exec.CommandContext(ctx, "bash", append([]string{"-euo", "pipefail", "-c", script, "bench"}, args...)...)
