@@ -153,7 +153,7 @@ func TestFillRunDir(t *testing.T) {
 		if err := os.Mkdir(dir, 0o755); err != nil {
 			t.Fatal(err)
 		}
-		if err := fillRunDir(t.Context(), p, dir, set); err != nil {
+		if err := fillRunDir(t.Context(), p, dir, set, writeMode); err != nil {
 			t.Fatal(err)
 		}
 		files := map[string]string{}
@@ -234,7 +234,7 @@ func TestRunFollows(t *testing.T) {
 	bundle := testFile(t, filepath.Join(root, "etc/ssl/certs/ca-certificates.crt"), []byte(system.PEM()))
 	p, said := testPrinter(environ{})
 	sources := []installer.Source{{Name: "./corp.pem", Anchor: "corp", Certs: testSet(t, corp)}}
-	if err := fillRunDir(t.Context(), p, dir, runSet(t.Context(), p, root, sources)); err != nil {
+	if err := fillRunDir(t.Context(), p, dir, runSet(t.Context(), p, root, sources), writeMode); err != nil {
 		t.Fatal(err)
 	}
 	stop := follow(t.Context(), p, root, dir, sources)

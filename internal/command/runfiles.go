@@ -24,7 +24,7 @@ import (
 // makeRunDir makes the directory of the run, in the first of bases that allows it.
 // It holds files by which programs trust set.
 func makeRunDir(ctx context.Context, p *printer, bases []string, set *certs.Set) (*launch.Dir, error) {
-	dir, err := launch.MakeDir(bases, func(dir string) error { return fillRunDir(ctx, p, dir, set) })
+	dir, err := launch.MakeDir(bases, func(dir string) error { return fillRunDir(ctx, p, dir, set, writeMode) })
 	if err != nil {
 		return nil, hint.Add(fmt.Errorf("run: no directory for the bundle can be made: %w", err), "name a directory that can be written to with TMPDIR=DIR")
 	}
@@ -38,8 +38,8 @@ func runPlaces(dir string) readers.Paths {
 }
 
 // fillRunDir writes the bundle in every form, and the configuration files that
-// name it.
-func fillRunDir(ctx context.Context, p *printer, dir string, set *certs.Set) error {
+// name it, each with write: [writeMode] in a new directory, or [replaceMode].
+func fillRunDir(ctx context.Context, p *printer, dir string, set *certs.Set, write func(name string, data []byte, mode fs.FileMode) error) error {
 	at := runPlaces(dir)
 	for _, inner := range []string{at.Directory, at.PHP} {
 		if err := errors.Join(os.MkdirAll(inner, 0o755), os.Chmod(inner, 0o755)); err != nil {
@@ -68,7 +68,7 @@ func fillRunDir(ctx context.Context, p *printer, dir string, set *certs.Set) err
 		files[hashFile(files, at.Directory, c)] = c.AppendPEM(nil)
 	}
 	for _, name := range slices.Sorted(maps.Keys(files)) { // the bundle, which most programs read, comes first
-		if err := writeMode(name, files[name], 0o644); err != nil {
+		if err := write(name, files[name], 0o644); err != nil {
 			return err
 		}
 	}
@@ -79,17 +79,24 @@ func fillRunDir(ctx context.Context, p *printer, dir string, set *certs.Set) err
 	if len(before) > 0 {
 		mode = 0o600 // the file may hold passwords
 	}
-	return writeMode(at.Wget, fmt.Appendf(before, "ca_certificate = %s\n", at.Bundle), mode)
+	return write(at.Wget, fmt.Appendf(before, "ca_certificate = %s\n", at.Bundle), mode)
 }
 
-// writeMode writes a file with this mode, whatever the umask is. It replaces the
-// earlier file, because the command may be reading it.
+// writeMode writes a file with this mode, whatever the umask is.
 func writeMode(name string, data []byte, mode fs.FileMode) error {
-	fresh := name + ".new"
-	if err := os.WriteFile(fresh, data, mode); err != nil {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, mode)
+	if err != nil {
 		return err
 	}
-	if err := os.Chmod(fresh, mode); err != nil {
+	_, err = f.Write(data)
+	return errors.Join(err, f.Chmod(mode), f.Close())
+}
+
+// replaceMode is writeMode for a file that the command may be reading. A reader
+// sees the earlier file or the new one.
+func replaceMode(name string, data []byte, mode fs.FileMode) error {
+	fresh := name + ".new"
+	if err := writeMode(fresh, data, mode); err != nil {
 		return err
 	}
 	return os.Rename(fresh, name)
@@ -112,7 +119,7 @@ func follow(ctx context.Context, p *printer, root, dir string, sources []install
 	silent := *p
 	silent.err = io.Discard // the start has printed all messages
 	return launch.Watch(filepath.Join(root, systemBundle(root)), func() {
-		if err := fillRunDir(ctx, &silent, dir, runSet(ctx, &silent, root, sources)); err != nil {
+		if err := fillRunDir(ctx, &silent, dir, runSet(ctx, &silent, root, sources), replaceMode); err != nil {
 			p.warn("the command does not trust the CAs that it installed itself: " + err.Error())
 		}
 	})
