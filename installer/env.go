@@ -123,7 +123,7 @@ func (e *edit) extendable(all []namer, want []wanted) ([]string, error) {
 		case !path.IsAbs(n.path):
 			e.leave(n, "depends on the directory in which a program starts")
 		case err != nil || !exists(e.root, real):
-			harm := "trust nobody"
+			harm := "trust no server"
 			if n.adds {
 				harm = "do without it"
 			}

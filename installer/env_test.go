@@ -96,10 +96,10 @@ func TestR13ConfigurationThatIsLeft(t *testing.T) {
 		{"root/.curlrc", "cacert = /usr/local/share/ca-certificates/old.crt\n", "cacert in /root/.curlrc, line 1, names /usr/local/share/ca-certificates/old.crt, which another store reads as an anchor and was left as it is: programs that obey it do not see the installed CAs; let it name /etc/ssl/certs/ca-certificates.crt instead"},
 		{"root/.curlrc", "capath = /opt/cas\n", "capath in /root/.curlrc, line 1, names /opt/cas, which is a directory of its own"},
 		{"root/.curlrc", "cacert = corp.pem\n", "depends on the directory in which a program starts"},
-		{"root/.npmrc", "cafile = /opt/missing\n", "cafile in /root/.npmrc, line 1, names /opt/missing, which is not there: programs that obey it trust nobody"},
+		{"root/.npmrc", "cafile = /opt/missing\n", "cafile in /root/.npmrc, line 1, names /opt/missing, which is not there: programs that obey it trust no server"},
 		{"root/.npmrc", "ca = \"-----BEGIN CERTIFICATE-----\"\n", "ca in /root/.npmrc, line 1, holds certificates: the program that obeys it trusts only these; have cafile name /etc/ssl/certs/ca-certificates.crt instead"},
 		{"root/.gradle/gradle.properties", "systemProp.javax.net.ssl.trustStore=/opt/keys\n", "names the trust store /opt/keys, which was left unchanged, so Java does not see the installed CAs: the password is wrong"},
-		{"root/.gradle/gradle.properties", "systemProp.javax.net.ssl.trustStore=/opt/missing\n", "names the trust store /opt/missing, which is not there: Java trusts nobody by it"},
+		{"root/.gradle/gradle.properties", "systemProp.javax.net.ssl.trustStore=/opt/missing\n", "names the trust store /opt/missing, which is not there: Java trusts no server by it"},
 		{"root/.gradle/gradle.properties", "systemProp.javax.net.ssl.trustStore=certs/t\n", "names the trust store certs/t, which depends on the directory in which Java starts"},
 	} {
 		before := debianTree(map[string]string{"usr/local/share/ca-certificates/old.crt": ca.PEM(), c.name: c.text, "opt/cas/x": "", "opt/keys": string(jks(t, "secret", ca))})

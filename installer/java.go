@@ -50,7 +50,7 @@ func (s javaStore) install(e *edit, want []wanted) error {
 			continue
 		}
 		if !leadsToFile(e.root, name) {
-			return hint.Add(fmt.Errorf("/%s is neither a file nor a link to one: Java trusts nobody there", name), "repair it, leave Java alone with --stores system, or edit the other stores with --keep-going")
+			return hint.Add(fmt.Errorf("/%s is neither a file nor a link to one: Java trusts no server there", name), "repair it, leave Java alone with --stores system, or edit the other stores with --keep-going")
 		}
 		if err := e.extendFile(s.name(), name, e.keystoreFormat(name), s.readable(e, name, want)); err != nil {
 			return err
@@ -73,7 +73,7 @@ func (e *edit) unread(name string) string {
 	if !errors.Is(err, keystore.ErrPassword) || e.optionsHavePassword() {
 		return ""
 	}
-	return "is encrypted: Java loads nothing from it without a password, and trusts nobody; give it -Djavax.net.ssl.trustStorePassword=…, or replace the file by what keytool -importkeystore -srckeystore FILE -destkeystore NEW -deststoretype JKS writes"
+	return "is encrypted: Java loads nothing from it without a password, and trusts no server; give it -Djavax.net.ssl.trustStorePassword=…, or replace the file by what keytool -importkeystore -srckeystore FILE -destkeystore NEW -deststoretype JKS writes"
 }
 
 func (e *edit) optionsHavePassword() bool {
@@ -95,7 +95,7 @@ func (e *edit) leaveKeystores() (left []string) {
 		case !path.IsAbs(n.path):
 			e.warn("%s names the trust store %s, which depends on the directory in which Java starts and was left unchanged: Java does not see the installed CAs; let it name the file by its whole path", n.by, n.path)
 		case err != nil || !exists(e.root, real):
-			e.warn("%s names the trust store %s, which is not there: Java trusts nobody by it", n.by, n.path)
+			e.warn("%s names the trust store %s, which is not there: Java trusts no server by it", n.by, n.path)
 		case slices.Contains(own, real) || slices.Contains(left, real):
 		default:
 			do := "give its password with --java-password-file FILE, or have it name another"

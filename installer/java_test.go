@@ -218,7 +218,7 @@ func TestJavaStoreThatIsNone(t *testing.T) {
 // that only has a digest.
 func TestR15EncryptedKeystore(t *testing.T) {
 	ca := roottest.NewCA(t, "Old")
-	const warning = "/opt/jre/lib/security/cacerts is encrypted: Java loads nothing from it without a password, and trusts nobody"
+	const warning = "/opt/jre/lib/security/cacerts is encrypted: Java loads nothing from it without a password, and trusts no server"
 	for what, c := range map[string]struct {
 		data    []byte
 		environ map[string]string

@@ -247,7 +247,7 @@ func TestBundleStores(t *testing.T) {
 	}
 }
 
-// Java trusts nobody by a cacerts that is encrypted, unless it is given the password:
+// Java trusts no server by a cacerts that is encrypted, unless it is given the password:
 // what is installed there is of no use, and that is said.
 func TestR15EncryptedCacerts(t *testing.T) {
 	root := rig.JavaRoot(t, "bookworm")
@@ -255,7 +255,7 @@ func TestR15EncryptedCacerts(t *testing.T) {
 	port := rig.TLSServer(t, corp)
 	rig.InJava(t, root, "keytool", "-importkeystore", "-noprompt", "-srckeystore", "/etc/ssl/certs/java/cacerts", "-srcstorepass", "changeit", "-destkeystore", "/tmp/p12", "-deststoretype", "PKCS12", "-deststorepass", "changeit")
 	rig.Run(t, "mv", filepath.Join(root, "tmp/p12"), filepath.Join(root, "etc/ssl/certs/java/cacerts"))
-	const warning = "/etc/ssl/certs/java/cacerts is encrypted: Java loads nothing from it without a password, and trusts nobody"
+	const warning = "/etc/ssl/certs/java/cacerts is encrypted: Java loads nothing from it without a password, and trusts no server"
 	if out := rig.Run(t, rig.Certgraft, "install", "--root", root, corp.CAFile); !strings.Contains(out, warning) {
 		t.Error(out)
 	}

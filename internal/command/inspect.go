@@ -151,7 +151,7 @@ func (r rootResult) text(w io.Writer) {
 	found := r.Inspection
 	fmt.Fprintf(w, "%s store: %s\n", found.Distribution.Family, found.Distribution.Rule)
 	if len(found.Stores) == 0 {
-		fmt.Fprintln(w, "no trust store: programs here trust nobody, or only roots of their own")
+		fmt.Fprintln(w, "no trust store: programs here trust no server, or only roots of their own")
 		r.readersText(w)
 		return
 	}

@@ -166,7 +166,7 @@ func (h hearing) judge(t *trust) verifyResult {
 		result.Trust = t.result(decides)
 	}
 	if t.root != "" && !decides.Trusted && !decides.Holds() && !t.readers.Default().Holds() {
-		result.Warnings = append(result.Warnings, t.root+" has no trust store with a certificate in it: its programs trust nobody, or only roots of their own")
+		result.Warnings = append(result.Warnings, t.root+" has no trust store with a certificate in it: its programs trust no server, or only roots of their own")
 	}
 	hinted(report, h.catalogue)
 	t.waiting(c, &report.Verdict)

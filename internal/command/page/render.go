@@ -132,7 +132,7 @@ func (p *Page) installed(h *htmlWriter) {
 func (p *Page) storeList(h *htmlWriter) {
 	h.put("<section id=\"stores\"><h2>%s</h2>\n", map[bool]string{true: "Stores", false: "Certificates"}[p.root])
 	if len(p.stores) == 0 {
-		h.put("<p>No trust store: programs here trust nobody, or only roots of their own.</p>\n")
+		h.put("<p>No trust store: programs here trust no server, or only roots of their own.</p>\n")
 	}
 	for _, s := range p.stores {
 		h.put(`<details%s><summary><code>%s</code> <span class="badge">%s</span> <span class="badge">%s</span>`,
