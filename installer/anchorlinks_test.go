@@ -125,3 +125,19 @@ func TestDebianRemoveBehindALinkThatIsLeft(t *testing.T) {
 	after, _ = remove(t, after, installer.Selection{All: true}, installer.Options{})
 	roottest.Same(t, "all removed", dump(t, before), dump(t, after))
 }
+
+// The CA was another's anchor too, and install made its links as the tool would have
+// made them. After that anchor was deleted, remove leaves no link to nothing.
+func TestDebianRemoveAfterAnothersAnchorWent(t *testing.T) {
+	ca := roottest.NewCA(t, "Same")
+	before := model(t, debianTree(map[string]string{"etc/ca-certificates.conf": "x.crt\n", "usr/share/ca-certificates/x.crt": roottest.NewCA(t, "X").PEM()}))
+	with := maps.Clone(before)
+	with["usr/local/share/ca-certificates/local.crt"] = &fstest.MapFile{Data: []byte(ca.PEM()), Mode: 0o644}
+	after, _ := install(t, with, installer.Options{}, source(t, "s", ca.PEM()))
+	if after["etc/ssl/certs/local.pem"] == nil || after["etc/ssl/certs/"+hash(t, ca)+".0"] == nil {
+		t.Fatal("the anchor is not linked")
+	}
+	delete(after, "usr/local/share/ca-certificates/local.crt")
+	after, _ = remove(t, after, installer.Selection{All: true}, installer.Options{})
+	roottest.Same(t, "all removed", dump(t, before), dump(t, after))
+}

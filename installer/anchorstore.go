@@ -478,6 +478,7 @@ func (s anchorStore) removeLinks(e *edit, before *state, left *anchors, dropped 
 			files[link] = f
 		}
 	}
+	maps.Copy(files, s.linksToNothing(e, before, gone))
 	if before.links && len(e.record.store(s.id).Replaced) == 0 { // else the tool would not restore the replaced links
 		return s.remakeLinksWithout(e, before.there, left, files)
 	}
@@ -506,6 +507,33 @@ func lostAnchor(root *rootfs.Overlay, target string, gone map[certs.Fingerprint]
 		}
 	}
 	return certs.Fingerprint{}, false
+}
+
+// linksToNothing returns the links to deleted anchors of others, with their
+// certificates: of gone, in the bundle before and not after. The hash links to such a
+// link say which certificate the anchor held.
+func (s anchorStore) linksToNothing(e *edit, before *state, gone map[certs.Fingerprint]bool) map[string]certs.Fingerprint {
+	lost := map[uint32]certs.Fingerprint{}
+	now, _ := readIfThere(e.root, toolsBundle) // removeFromBundle has reported the error
+	had, has := e.reader.Held(before.data), e.reader.Held(now)
+	for f := range gone {
+		if c := had.Get(f); c != nil && !has.Has(f) {
+			lost[c.SubjectHash()] = f
+		}
+	}
+	links := map[string]certs.Fingerprint{}
+	for name, link := range before.there {
+		target := before.there[link]
+		if link != s.linkName(target) || !toAnchor(target) || exists(e.root, path.Clean(target)[1:]) {
+			continue
+		}
+		if n, ok := parseHash(name); ok {
+			if f, ok := lost[n.hash]; ok {
+				links[link] = f
+			}
+		}
+	}
+	return links
 }
 
 // notUTF8 returns the names in a directory that are not UTF-8 and that this program

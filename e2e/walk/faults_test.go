@@ -389,6 +389,7 @@ func TestWalksOnceRed(t *testing.T) {
 		"alpine: anchor a | distrust a | tool | undo a",
 		"bookworm: anchor a | distrust a | undo a",
 		"fedora: distrust m2 | prune | undo m2",
+		"alpine: anchor c | sync s1 c | unanchor c",
 	)
 }
 
