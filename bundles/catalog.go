@@ -240,6 +240,35 @@ func (c *Catalogue) Find(id string) (*Provider, error) {
 	return nil, hint.Add(err, "did you mean "+strings.Join(near, ", ")+"? certgraft list shows the catalogue; for a file write ./"+id)
 }
 
+// Entry returns the entry that ID or ID:REGION names. The entry of a region has
+// the files and the certificates of that region alone, and ID:REGION as its ID.
+// The error wraps [ErrUsage] and suggests similar ids or regions.
+func (c *Catalogue) Entry(spec string) (*Provider, error) {
+	p, region, err := c.find(spec)
+	if err != nil || region == "" {
+		return p, err
+	}
+	urls, err := p.regionURLs(region)
+	if err != nil {
+		return nil, err
+	}
+	one := *p
+	one.ID, one.URLs, one.Known = p.ID+":"+region, urls, p.known(region)
+	one.Aliases, one.Regions, one.Pin, one.Evidence.Set = nil, nil, "", "" // of the whole bundle
+	return &one, nil
+}
+
+// find returns the provider and the region that ID or ID:REGION names. "ID:" is an
+// empty region, for example of an unset variable, and not the whole bundle.
+func (c *Catalogue) find(spec string) (p *Provider, region string, err error) {
+	id, region, _ := strings.Cut(spec, ":")
+	if region == "" {
+		id = spec
+	}
+	p, err = c.Find(id)
+	return p, region, err
+}
+
 // urls returns the files of the bundle, or of one region of it.
 func (p *Provider) urls(region string) ([]string, error) {
 	switch {
@@ -253,14 +282,23 @@ func (p *Provider) urls(region string) ([]string, error) {
 		}
 		return p.URLs, nil
 	}
+	return p.regionURLs(region)
+}
+
+// regionURLs returns the files of one region. The error suggests similar regions.
+func (p *Provider) regionURLs(region string) ([]string, error) {
 	if urls := p.Regions[region]; len(urls) > 0 {
 		return urls, nil
 	}
 	err := usagef("%s has no region %q", p.ID, region)
 	if len(p.Regions) == 0 {
-		return nil, hint.Add(err, "it is one bundle: "+p.ID)
+		return nil, hint.Add(err, "name it without a region: "+p.ID)
 	}
-	return nil, hint.Add(err, "regions: "+strings.Join(p.regionNames(), ", "))
+	all := p.regionNames()
+	if near := hint.Near(region, all); len(near) > 0 {
+		return nil, hint.Add(err, "did you mean "+strings.Join(near, ", ")+"? certgraft list "+p.ID+" names every region")
+	}
+	return nil, hint.Add(err, "regions: "+strings.Join(all, ", "))
 }
 
 func (p *Provider) notDownloadable() error {

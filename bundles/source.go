@@ -59,11 +59,7 @@ func parseSource(c *Catalogue, spec string, insecure bool) (*source, error) {
 	case strings.Contains(spec, "://"):
 		return s, s.setURL(spec, insecure)
 	}
-	id, region, _ := strings.Cut(spec, ":")
-	if region == "" {
-		id = spec // "ID:" is an empty region, for example of an unset variable, and not the whole bundle
-	}
-	p, err := c.Find(id)
+	p, region, err := c.find(spec)
 	switch {
 	case err == nil:
 		s.provider, s.region = p, region

@@ -24,8 +24,8 @@ func listCommand(p *printer) *cli.Command {
 	return &cli.Command{
 		Name:        "list",
 		Usage:       "list the providers in the catalogue, or say all that is known of one, or of a list of distrusted CAs",
-		ArgsUsage:   "[ID|@LIST]",
-		Description: "certgraft list --search 'azure postgres'\ncertgraft list aws-rds\ncertgraft list @all                   the CAs that are left out, and why",
+		ArgsUsage:   "[ID|ID:REGION|@LIST]",
+		Description: "certgraft list --search 'azure postgres'\ncertgraft list aws-rds\ncertgraft list aws-rds:eu-west-1\ncertgraft list @all                   the CAs that are left out, and why",
 		Flags: []cli.Flag{
 			catalogFlag(&o.catalog),
 			&cli.StringFlag{Name: "search", Category: sourceFlags, Usage: "only providers that have each of `WORDS` somewhere in their entry, the best first", Destination: &o.search},
@@ -55,8 +55,7 @@ func (o *listOptions) run(ctx context.Context, p *printer, args []string) error 
 		if strings.HasPrefix(args[0], "@") {
 			return o.distrusted(ctx, p, args[0])
 		}
-		id, _, _ := strings.Cut(args[0], ":") // the output names its regions
-		provider, err := catalogue.Find(id)
+		provider, err := catalogue.Entry(args[0])
 		if err != nil {
 			return err
 		}
