@@ -32,6 +32,7 @@ import (
 type Options struct {
 	Stdin      io.Reader
 	Catalog    []string // files with more entries
+	Dir        string   // directory from which the sources name files; "" is the working directory
 	Cache      string   // directory that keeps downloads; "" for none
 	Offline    bool     // cache and snapshots only
 	NoFallback bool     // neither cache nor snapshot when a download fails
@@ -139,7 +140,7 @@ func parseAll(c *Catalogue, opt Options, specs []string) ([]*source, error) {
 	var errs []error
 	stdin := false
 	for _, spec := range specs {
-		s, err := parseSource(c, spec, opt.Insecure)
+		s, err := parseSource(c, spec, opt)
 		if s != nil {
 			s.lockDir = opt.lockDir()
 		}
@@ -175,7 +176,7 @@ func Recorded(ctx context.Context, opt Options, spec string) (Record, error) {
 	if err != nil {
 		return Record{}, err
 	}
-	s, err := parseSource(catalogue, spec, opt.Insecure)
+	s, err := parseSource(catalogue, spec, opt)
 	if err != nil {
 		return Record{Name: spec, Unknown: err}, nil
 	}

@@ -144,6 +144,31 @@ func TestRecorded(t *testing.T) {
 	}
 }
 
+// Dir is the place of files alone: an id, a URL and an absolute path stay.
+func TestSourcesFromADirectory(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "plain"), "")
+	c, err := Catalog(t.Context(), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for spec, path := range map[string]string{
+		"./corp.pem": filepath.Join(dir, "corp.pem"),
+		"corp.pem@set:" + strings.Repeat("0", 64): filepath.Join(dir, "corp.pem"),
+		"../corp.pem":            filepath.Join(filepath.Dir(dir), "corp.pem"),
+		"plain":                  filepath.Join(dir, "plain"),
+		"/etc/corp.pem":          "/etc/corp.pem",
+		"aws-rds":                "",
+		"https://example.com/ca": "",
+		"-":                      "",
+	} {
+		s, err := parseSource(c, spec, Options{Dir: dir})
+		if err != nil || s.path != path {
+			t.Errorf("%s: %+v %v, want the path %q", spec, s, err, path)
+		}
+	}
+}
+
 func FuzzParseSource(f *testing.F) {
 	for _, seed := range []string{"aws-rds:eu-west-1@set:0", "https://u:p@h/x?y", "./x", "-", "@sha256:"} {
 		f.Add(seed)
@@ -153,7 +178,7 @@ func FuzzParseSource(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, spec string) {
-		s, err := parseSource(c, spec, false)
+		s, err := parseSource(c, spec, Options{})
 		if err == nil && s.public() == "" {
 			t.Errorf("%q has no name", spec)
 		}

@@ -39,7 +39,7 @@ func cutPin(arg string) (spec, kind, pin string) {
 
 // parseSource reads an argument: ID, ID:REGION, a URL, a path or "-", any of
 // them with @sha256:HEX or @set:HEX. An id wins over a file of the same name.
-func parseSource(c *Catalogue, spec string, insecure bool) (*source, error) {
+func parseSource(c *Catalogue, spec string, opt Options) (*source, error) {
 	spec, kind, pin := cutPin(spec)
 	s := &source{spec: redact(spec)}
 	switch {
@@ -57,7 +57,7 @@ func parseSource(c *Catalogue, spec string, insecure bool) (*source, error) {
 		s.stdin, s.spec = true, "standard input"
 		return s, nil
 	case strings.Contains(spec, "://"):
-		return s, s.setURL(spec, insecure)
+		return s, s.setURL(spec, opt.Insecure)
 	}
 	p, region, err := c.find(spec)
 	switch {
@@ -65,8 +65,9 @@ func parseSource(c *Catalogue, spec string, insecure bool) (*source, error) {
 		s.provider, s.region = p, region
 		_, err = p.urls(region)
 		return s, err
-	case looksLikePath(spec):
-		s.path = spec
+	case looksLikePath(spec, opt.path(spec)):
+		s.path = opt.path(spec)
+		s.spec = s.path
 		return s, nil
 	}
 	return nil, err
@@ -75,7 +76,7 @@ func parseSource(c *Catalogue, spec string, insecure bool) (*source, error) {
 // Path returns the file or directory that an argument of [Load] names, without
 // its pin. ok is false for other kinds of sources.
 func (c *Catalogue) Path(spec string) (name string, ok bool) {
-	s, err := parseSource(c, spec, true)
+	s, err := parseSource(c, spec, Options{Insecure: true})
 	if err != nil || s.path == "" {
 		return "", false
 	}
@@ -96,13 +97,22 @@ func (s *source) setURL(address string, insecure bool) error {
 	return nil
 }
 
-// looksLikePath reports whether a name that is not an id means a file: by its
-// form, or because the file exists.
-func looksLikePath(spec string) bool {
+// path returns the path, from the working directory, of the file that a source
+// names.
+func (opt Options) path(spec string) string {
+	if opt.Dir == "" || opt.Dir == "." || filepath.IsAbs(spec) {
+		return spec
+	}
+	return filepath.Join(opt.Dir, spec)
+}
+
+// looksLikePath reports whether a name that is not an id means the file at path: by
+// its form, or because the file exists.
+func looksLikePath(spec, path string) bool {
 	if strings.ContainsRune(spec, filepath.Separator) || strings.Contains(spec, ".") {
 		return true
 	}
-	_, err := os.Lstat(spec)
+	_, err := os.Lstat(path)
 	return err == nil
 }
 
