@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -169,6 +170,9 @@ func (o *checkOptions) auditor(ctx context.Context, p *printer) (*audit.Auditor,
 		return nil, err
 	}
 	defer done()
+	if o.policy != "" {
+		fetch.Dir = filepath.Dir(o.policy)
+	}
 	if a.Lists, err = bundles.Distrusts(ctx, fetch); err != nil {
 		return nil, err
 	}
