@@ -17,6 +17,7 @@ import (
 	"github.com/certgraft/certgraft/installer"
 	"github.com/certgraft/certgraft/internal/command/audit"
 	"github.com/certgraft/certgraft/internal/command/words"
+	"github.com/certgraft/certgraft/internal/hint"
 	"github.com/certgraft/certgraft/internal/input"
 )
 
@@ -240,8 +241,11 @@ func (o *checkOptions) look(ctx context.Context, c candidate, now time.Time) (*p
 		return nil, nil, err
 	}
 	defer at.close()
-	if at.root == nil {
-		return nil, nil, usagef("check %s: it is a file, and no root and no image", c.name)
+	switch {
+	case isTar(at.data):
+		return nil, nil, fmt.Errorf("check %s: %w", c.name, isArchive(c.name))
+	case at.root == nil:
+		return nil, nil, hint.Add(usagef("check %s: it is a file, and no root and no image", c.name), "certgraft inspect "+c.name+" says what the file holds")
 	}
 	if at.options.JavaPassword, err = readPassword(ctx, o.javaPassword); err != nil {
 		return nil, nil, err

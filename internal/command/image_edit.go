@@ -160,7 +160,7 @@ func (w *imageEditor) one(ctx context.Context, job patchJob, edit imageEdit) (*p
 	defer w.done() // the next message begins on a line of its own
 	img, err := job.from.Get(ctx)
 	if err != nil {
-		return nil, err
+		return nil, notARegistry(job.from, err)
 	}
 	result := w.newResult(job, img)
 	opt := w.opt

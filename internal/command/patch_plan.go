@@ -54,7 +54,7 @@ const asPlanned = "planned"
 func (w *imageEditor) plan(ctx context.Context, job patchJob) (*planResult, error) {
 	img, err := job.from.Get(ctx)
 	if err != nil {
-		return nil, err
+		return nil, notARegistry(job.from, err)
 	}
 	opt := w.opt
 	opt.Destinations = job.to

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 
@@ -105,7 +106,37 @@ func noSuchFile(command, name string) error {
 	if strings.Contains(name, "://") {
 		return hint.Add(usagef("%s: a URL is not read here", command), "certgraft bundle URL --output FILE downloads certificates; for a registry image write docker://REGISTRY/REPOSITORY:TAG")
 	}
-	return hint.Add(usagef("%s %s: no such file or directory", command, name), "for a registry image write docker://"+name)
+	err := usagef("%s %s: no such file or directory", command, name)
+	if _, not := (&image.Locations{}).Parse(name); not != nil {
+		return hint.Add(err, "check the path; an image has a prefix, such as docker:// or oci:")
+	}
+	return hint.Add(err, "for a registry image write docker://"+name)
+}
+
+// notARegistry adds a hint to the error of an image in a registry: a file or a
+// layout here has the name of the image, and needs a prefix.
+func notARegistry(at image.Location, err error) error {
+	if err == nil || !at.IsRegistry() {
+		return err
+	}
+	name := at.String()
+	if info, e := os.Stat(name); e == nil && info.Mode().IsRegular() {
+		return hint.Add(err, "for the file "+name+" "+archiveNames(name))
+	}
+	if _, e := os.Stat(filepath.Join(name, "oci-layout")); e == nil {
+		return hint.Add(err, "for the OCI layout in the directory "+name+" write oci:"+name)
+	}
+	return err
+}
+
+// archiveNames says how to name an archive of images.
+func archiveNames(file string) string {
+	return "write docker-archive:" + file + " or oci-archive:" + file
+}
+
+// isArchive is the error for an archive of images that is named as a file.
+func isArchive(file string) error {
+	return hint.Add(usagef("it is a tar archive"), "for an image "+archiveNames(file))
 }
 
 // listFlags are the flags of the commands that look into the images of a list; see
@@ -173,7 +204,7 @@ func (o *imageRootOptions) open(ctx context.Context, p *printer, name string) (*
 func (r *imageRoots) open(ctx context.Context, at image.Location) (*place, error) {
 	img, err := at.Get(ctx)
 	if err != nil {
-		return nil, err
+		return nil, notARegistry(at, err)
 	}
 	root, config, err := image.Root(ctx, img, r.opt)
 	if err != nil {
@@ -228,7 +259,7 @@ func (at *place) trusted(source string, odd func(error)) *certs.Set {
 // files of another archive together are no bundle.
 func (at *place) held(ctx context.Context, passwordFile string) (*certs.Set, []findingResult, error) {
 	if isTar(at.data) {
-		return nil, nil, hint.Add(usagef("it is a tar archive"), "for an image write docker-archive:FILE or oci-archive:FILE")
+		return nil, nil, isArchive(at.name)
 	}
 	password, err := readPassword(ctx, passwordFile)
 	if err != nil {

@@ -31,11 +31,12 @@ func Parse(text string, client func() *Client) (*Location, error) {
 		return nil, hint.Add(oci.WithKind(fmt.Errorf("%q is not the name of an image", web.Redact(text)), oci.ErrUsage), "leave out "+scheme+"://")
 	}
 	ref, err := name.ParseReference(strings.TrimPrefix(text, "docker://"), name.WithDefaultRegistry("docker.io"))
+	advice := "write REGISTRY/REPOSITORY:TAG, oci:DIR, oci-archive:FILE, docker-archive:FILE or docker-daemon:NAME"
 	if strings.IndexAny(text, "./") == 0 { // the library would take the path for a repository
 		err = errors.New("it is a path")
+		advice = fmt.Sprintf("write oci:%s for a layout, docker-archive:%s or oci-archive:%s for an archive", text, text, text)
 	}
 	if err != nil {
-		advice := "write REGISTRY/REPOSITORY:TAG, oci:DIR, oci-archive:FILE, docker-archive:FILE or docker-daemon:NAME"
 		if shown := web.RedactName(text); shown != text { // the error quotes all of text
 			err, text, advice = errors.New("it has a user or a password"), shown, "log in with docker login or podman login, and leave them out"
 		}
