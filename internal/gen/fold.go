@@ -14,7 +14,7 @@ import (
 const pageWidth = 120
 
 // written are the patterns of the pages that people and make bench write.
-var written = []string{"README.md", "CONTRIBUTING.md", "docs/*.md"}
+var written = []string{"README.md", "CONTRIBUTING.md", "SECURITY.md", "docs/*.md"}
 
 // pageFiles folds the written pages.
 func pageFiles(dir string) (map[string][]byte, error) {
