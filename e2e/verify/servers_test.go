@@ -84,14 +84,19 @@ var servers = []server{
 	{"mariadb", "mysql", "mysql", "", startMariaDB},
 	{"postfix", "smtp", "smtp", "", startPostfix},
 	{"slapd", "ldap", "ldap", "", startSlapd},
-	{"dovecot imap", "imap", "imap", "", startDovecot("imap")},
-	{"dovecot pop3", "pop3", "pop3", "", startDovecot("pop3")},
+	{"dovecot imap", "imap", "imap", "", startAs("imap", startDovecot)},
+	{"dovecot pop3", "pop3", "pop3", "", startAs("pop3", startDovecot)},
 	{"vsftpd", "ftp", "ftp", "", startVsftpd},
 	{"prosody", "xmpp", "xmpp", "", startProsody},
 	{"nats", "nats", "-", modeOld, startNATS},           // in Go, which begins with TLS 1.2
 	{"ferretdb", "mongodb", "", modeOld, startMongo},    // likewise
 	{"mosquitto", "mqtts", "", modeOld, startMosquitto}, // it has no setting for less than TLS 1.2
 	{"rabbitmq", "amqp", "", "", startRabbitMQ},
+}
+
+// startAs makes the start of a server that speaks several protocols.
+func startAs(protocol string, start func(t *testing.T, s *site, port int, mode, protocol string)) func(t *testing.T, s *site, port int, mode string) {
+	return func(t *testing.T, s *site, port int, mode string) { start(t, s, port, mode, protocol) }
 }
 
 // oldTLS is OpenSSL's configuration for TLS 1.0 alone, for servers that have no
@@ -192,16 +197,15 @@ func startSlapd(t *testing.T, s *site, port int, mode string) {
 	s.daemon(t, port, "slapd", "-d", "0", "-h", fmt.Sprintf("ldap://127.0.0.1:%d/", port), "-f", "/srv/t/slapd.conf")
 }
 
-func startDovecot(protocol string) func(t *testing.T, s *site, port int, mode string) {
-	return func(t *testing.T, s *site, port int, mode string) {
-		tls := "ssl = no"
-		if mode != modeOff {
-			tls = "ssl = yes\nssl_cert = </srv/t/cert.pem\nssl_key = </srv/t/key.pem"
-		}
-		if mode == modeOld {
-			tls += "\nssl_min_protocol = TLSv1\nssl_cipher_list = DEFAULT:@SECLEVEL=0\nimport_environment = OPENSSL_CONF"
-		}
-		s.configure(t, "dovecot.conf", fmt.Sprintf(`protocols = %[1]s
+func startDovecot(t *testing.T, s *site, port int, mode, protocol string) {
+	tls := "ssl = no"
+	if mode != modeOff {
+		tls = "ssl = yes\nssl_cert = </srv/t/cert.pem\nssl_key = </srv/t/key.pem"
+	}
+	if mode == modeOld {
+		tls += "\nssl_min_protocol = TLSv1\nssl_cipher_list = DEFAULT:@SECLEVEL=0\nimport_environment = OPENSSL_CONF"
+	}
+	s.configure(t, "dovecot.conf", fmt.Sprintf(`protocols = %[1]s
 listen = 127.0.0.1
 base_dir = /srv/t/dovecot
 log_path = /srv/t/dovecot.log
@@ -224,8 +228,7 @@ userdb {
   args = uid=nobody gid=nogroup home=/tmp
 }
 `, protocol, port, tls, when(mode == modeClient, "ssl_ca = </srv/t/ca.pem\nssl_verify_client_cert = yes\nauth_ssl_require_client_cert = yes\nssl_require_crl = no")))
-		s.daemon(t, port, append(s.openssl(t, mode), "dovecot", "-F", "-c", "/srv/t/dovecot.conf")...)
-	}
+	s.daemon(t, port, append(s.openssl(t, mode), "dovecot", "-F", "-c", "/srv/t/dovecot.conf")...)
 }
 
 func startVsftpd(t *testing.T, s *site, port int, mode string) {
