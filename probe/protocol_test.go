@@ -47,14 +47,8 @@ var otherServers = map[string]struct{ file, test string }{
 var noServer = map[string]string{
 	"mssql":        "Debian has no SQL Server; e2e/verify/mssql_test.go plays one for real clients",
 	"mssql-strict": "Debian has no SQL Server; e2e/verify/mssql_test.go plays one for real clients",
-	"kafka":        "Debian has no Kafka; TLS at once, as with nginx",
-	"neo4j":        "Debian has no Neo4j; TLS at once, as with nginx",
-	"smtps":        "TLS at once, as with nginx; smtp asks Postfix",
-	"imaps":        "TLS at once, as with nginx; imap asks Dovecot",
-	"pop3s":        "TLS at once, as with nginx; pop3 asks Dovecot",
-	"ldaps":        "TLS at once, as with nginx; ldap asks slapd",
-	"ftps":         "TLS at once, as with nginx; ftp asks vsftpd",
-	"xmpp-server":  "xmpp asks Prosody; only the name of the stream differs",
+	"kafka":        "neither Debian nor a Go module has Kafka; TLS at once, as with nginx",
+	"neo4j":        "neither Debian nor a Go module has Neo4j; TLS at once, as with nginx",
 }
 
 // Tests of e2e ask a real server of each protocol. A protocol without one has its

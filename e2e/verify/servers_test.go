@@ -82,12 +82,18 @@ var servers = []server{
 	{"nginx", "tls", "", "", startNginx},
 	{"redis", "redis", "", "", startRedis},
 	{"mariadb", "mysql", "mysql", "", startMariaDB},
-	{"postfix", "smtp", "smtp", "", startPostfix},
-	{"slapd", "ldap", "ldap", "", startSlapd},
+	{"postfix", "smtp", "smtp", "", startAs("smtp", startPostfix)},
+	{"postfix smtps", "smtps", "", "", startAs("smtps", startPostfix)},
+	{"slapd", "ldap", "ldap", "", startAs("ldap", startSlapd)},
+	{"slapd ldaps", "ldaps", "", modeOff, startAs("ldaps", startSlapd)}, // without TLS it hangs up and says nothing
 	{"dovecot imap", "imap", "imap", "", startAs("imap", startDovecot)},
+	{"dovecot imaps", "imaps", "", "", startAs("imaps", startDovecot)},
 	{"dovecot pop3", "pop3", "pop3", "", startAs("pop3", startDovecot)},
-	{"vsftpd", "ftp", "ftp", "", startVsftpd},
-	{"prosody", "xmpp", "xmpp", "", startProsody},
+	{"dovecot pop3s", "pop3s", "", "", startAs("pop3s", startDovecot)},
+	{"vsftpd", "ftp", "ftp", "", startAs("ftp", startVsftpd)},
+	{"vsftpd ftps", "ftps", "", "", startAs("ftps", startVsftpd)},
+	{"prosody", "xmpp", "xmpp", "", startAs("xmpp", startProsody)},
+	{"prosody server", "xmpp-server", "xmpp-server", "", startAs("xmpp-server", startProsody)},
 	{"nats", "nats", "-", modeOld, startNATS},           // in Go, which begins with TLS 1.2
 	{"ferretdb", "mongodb", "", modeOld, startMongo},    // likewise
 	{"mosquitto", "mqtts", "", modeOld, startMosquitto}, // it has no setting for less than TLS 1.2
@@ -98,6 +104,9 @@ var servers = []server{
 func startAs(protocol string, start func(t *testing.T, s *site, port int, mode, protocol string)) func(t *testing.T, s *site, port int, mode string) {
 	return func(t *testing.T, s *site, port int, mode string) { start(t, s, port, mode, protocol) }
 }
+
+// atOnce reports whether a server begins with TLS, and not with a command for it.
+func atOnce(mode, protocol string) bool { return mode != modeOff && strings.HasSuffix(protocol, "s") }
 
 // oldTLS is OpenSSL's configuration for TLS 1.0 alone, for servers that have no
 // setting of their own for it.
@@ -172,21 +181,21 @@ func startMariaDB(t *testing.T, s *site, port int, mode string) {
 	s.daemon(t, port, args...)
 }
 
-func startPostfix(t *testing.T, s *site, port int, mode string) {
+func startPostfix(t *testing.T, s *site, port int, mode, protocol string) {
 	rig.Write(t, filepath.Join(s.root, "etc/postfix/main.cf"), strings.Join([]string{
 		"compatibility_level = 3.6", "inet_interfaces = 127.0.0.1", "inet_protocols = ipv4", "myhostname = localhost", "mydestination =",
 		"maillog_file = /dev/stdout", "smtpd_peername_lookup = no", "smtpd_tls_chain_files = /srv/t/key.pem, /srv/t/cert.pem",
 		"smtpd_tls_security_level = " + map[string]string{modeOff: "none", modeClient: "encrypt"}[mode] + when(mode == modeTLS || mode == modeOld, "may"),
-		when(mode == modeOld, "smtpd_tls_protocols = TLSv1\ntls_medium_cipherlist = DEFAULT:@SECLEVEL=0"),
+		when(mode == modeOld, "smtpd_tls_protocols = TLSv1\nsmtpd_tls_mandatory_protocols = TLSv1\ntls_medium_cipherlist = DEFAULT:@SECLEVEL=0"),
 		when(mode == modeClient, "smtpd_tls_req_ccert = yes\nsmtpd_tls_CAfile = /srv/t/ca.pem"), "",
 	}, "\n"))
 	rig.Chroot(t, s.root, "sh", "-ec", fmt.Sprintf(`cd /etc/postfix; sed -i '/^[a-z0-9.:]* *inet .*smtpd$/d' master.cf
-echo '127.0.0.1:%d inet n - n - - smtpd' >> master.cf; postconf -F '*/*/chroot=n'; rm -f /var/spool/postfix/pid/master.pid`, port))
+echo '127.0.0.1:%d inet n - n - - smtpd%s' >> master.cf; postconf -F '*/*/chroot=n'; rm -f /var/spool/postfix/pid/master.pid`, port, when(atOnce(mode, protocol), " -o smtpd_tls_wrappermode=yes")))
 	s.daemon(t, port, "postfix", "start-fg")
 	t.Cleanup(func() { rig.Chroot(t, s.root, "postfix", "stop") }) // its master is in a session of its own
 }
 
-func startSlapd(t *testing.T, s *site, port int, mode string) {
+func startSlapd(t *testing.T, s *site, port int, mode, protocol string) {
 	s.configure(t, "slapd.conf", strings.Join([]string{
 		"include /etc/ldap/schema/core.schema", "modulepath /usr/lib/ldap", "moduleload back_mdb", "pidfile /srv/t/slapd.pid",
 		when(mode != modeOff, "TLSCertificateFile /srv/t/cert.pem\nTLSCertificateKeyFile /srv/t/key.pem"),
@@ -194,7 +203,7 @@ func startSlapd(t *testing.T, s *site, port int, mode string) {
 		when(mode == modeOld, "TLSCipherSuite NORMAL:-VERS-ALL:+VERS-TLS1.0:+SIGN-ALL"),
 		"database mdb", "suffix dc=test", "directory /srv/t/ldap", "",
 	}, "\n"))
-	s.daemon(t, port, "slapd", "-d", "0", "-h", fmt.Sprintf("ldap://127.0.0.1:%d/", port), "-f", "/srv/t/slapd.conf")
+	s.daemon(t, port, "slapd", "-d", "0", "-h", fmt.Sprintf("ldap%s://127.0.0.1:%d/", when(atOnce(mode, protocol), "s"), port), "-f", "/srv/t/slapd.conf")
 }
 
 func startDovecot(t *testing.T, s *site, port int, mode, protocol string) {
@@ -204,6 +213,10 @@ func startDovecot(t *testing.T, s *site, port int, mode, protocol string) {
 	}
 	if mode == modeOld {
 		tls += "\nssl_min_protocol = TLSv1\nssl_cipher_list = DEFAULT:@SECLEVEL=0\nimport_environment = OPENSSL_CONF"
+	}
+	plain, wrapped := port, 0
+	if atOnce(mode, protocol) {
+		plain, wrapped = wrapped, plain
 	}
 	s.configure(t, "dovecot.conf", fmt.Sprintf(`protocols = %[1]s
 listen = 127.0.0.1
@@ -216,7 +229,7 @@ service %[1]s-login {
     port = %[2]d
   }
   inet_listener %[1]ss {
-    port = 0
+    port = %[5]d
   }
 }
 passdb {
@@ -227,35 +240,41 @@ userdb {
   driver = static
   args = uid=nobody gid=nogroup home=/tmp
 }
-`, protocol, port, tls, when(mode == modeClient, "ssl_ca = </srv/t/ca.pem\nssl_verify_client_cert = yes\nauth_ssl_require_client_cert = yes\nssl_require_crl = no")))
+`, strings.TrimSuffix(protocol, "s"), plain, tls, when(mode == modeClient, "ssl_ca = </srv/t/ca.pem\nssl_verify_client_cert = yes\nauth_ssl_require_client_cert = yes\nssl_require_crl = no"), wrapped))
 	s.daemon(t, port, append(s.openssl(t, mode), "dovecot", "-F", "-c", "/srv/t/dovecot.conf")...)
 }
 
-func startVsftpd(t *testing.T, s *site, port int, mode string) {
+func startVsftpd(t *testing.T, s *site, port int, mode, protocol string) {
 	s.configure(t, "vsftpd.conf", strings.Join([]string{
 		"listen=YES", "listen_ipv6=NO", "background=NO", "listen_address=127.0.0.1", fmt.Sprintf("listen_port=%d", port), "anonymous_enable=YES",
 		"secure_chroot_dir=/srv/t/empty", "seccomp_sandbox=NO", "isolate=NO", "isolate_network=NO",
 		when(mode != modeOff, "ssl_enable=YES\nallow_anon_ssl=YES\nrsa_cert_file=/srv/t/cert.pem\nrsa_private_key_file=/srv/t/key.pem"),
+		when(atOnce(mode, protocol), "implicit_ssl=YES"),
 		when(mode == modeOld, "ssl_tlsv1=YES\nssl_ciphers=DEFAULT:@SECLEVEL=0"),
 		when(mode == modeClient, "require_cert=YES\nvalidate_cert=YES\nca_certs_file=/srv/t/ca.pem"), "",
 	}, "\n"))
 	s.daemon(t, port, append(s.openssl(t, mode), "vsftpd", "/srv/t/vsftpd.conf")...)
 }
 
-func startProsody(t *testing.T, s *site, port int, mode string) {
+func startProsody(t *testing.T, s *site, port int, mode, protocol string) {
+	ours, other := "c2s", "s2s"
+	if protocol == "xmpp-server" {
+		ours, other = other, ours
+	}
 	s.configure(t, "prosody.cfg.lua", fmt.Sprintf(`run_as_root = true
 pidfile = "/srv/t/prosody.pid"
 data_path = "/srv/t/prosody"
 interfaces = { "127.0.0.1" }
-c2s_ports = { %d }
+%s_ports = { %d }
+%s_ports = { }
 c2s_require_encryption = false
-s2s_ports = { }
-modules_enabled = { %s "saslauth" }
+s2s_require_encryption = false
+modules_enabled = { %s "saslauth"; "dialback" }
 log = { error = "/srv/t/prosody.log" }
 ssl = { certificate = "/srv/t/cert.pem"; key = "/srv/t/key.pem"; %s %s }
 VirtualHost "localhost"
 VirtualHost "other.test"
-`, port, when(mode != modeOff, `"tls";`),
+`, ours, port, other, when(mode != modeOff, `"tls";`),
 		when(mode == modeOld, `protocol = "tlsv1"; ciphers = "DEFAULT:@SECLEVEL=0";`),
 		when(mode == modeClient, `verify = { "peer" }; cafile = "/srv/t/ca.pem";`)))
 	s.daemon(t, port, "prosody", "-F", "--config", "/srv/t/prosody.cfg.lua")

@@ -188,7 +188,7 @@ func agrees(t *testing.T, x situation, port int, starttls, ca string) {
 	if starttls != "" {
 		args = append(args, "-starttls", starttls)
 	}
-	if starttls == "xmpp" {
+	if strings.HasPrefix(starttls, "xmpp") {
 		args = append(args, "-xmpphost", x.asks())
 	}
 	patience := time.Minute
