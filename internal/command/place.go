@@ -113,6 +113,17 @@ func noSuchFile(command, name string) error {
 	return hint.Add(err, "for a registry image write docker://"+name)
 }
 
+// notAnImage refuses the name of an image as the directory of a root.
+func notAnImage(dir string) error {
+	if _, err := os.Stat(dir); !isMissing(err) || !strings.Contains(dir, ":") {
+		return nil
+	}
+	if _, err := (&image.Locations{}).Parse(dir); err != nil {
+		return nil
+	}
+	return hint.Add(usagef("--root %s: it is an image, and no directory", dir), "certgraft patch installs into an image; remove, distrust and verify take --image "+dir)
+}
+
 // notARegistry adds a hint to the error of an image in a registry: a file or a
 // layout here has the name of the image, and needs a prefix.
 func notARegistry(at image.Location, err error) error {
@@ -219,6 +230,9 @@ func (r *imageRoots) open(ctx context.Context, at image.Location) (*place, error
 // openRoot clears the steps of killed runs from the root in dir, and opens it. The
 // environment is known only for the running system.
 func (p *printer) openRoot(ctx context.Context, dir string) (*place, error) {
+	if err := notAnImage(dir); err != nil {
+		return nil, err
+	}
 	p.clearSteps(ctx, dir)
 	root, closer, err := rootfs.ReadOnly(dir)
 	if err != nil {

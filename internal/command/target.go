@@ -86,6 +86,9 @@ func (o *targetOptions) keychain(p *printer) (k *installer.Keychain, dir string,
 // keychain, elsewhere nil.
 func (o *targetOptions) edit(ctx context.Context, p *printer, edit func(*installer.Keychain, *rootfs.Overlay) error) (*rootfs.Result, error) {
 	k, dir, err := o.keychain(p)
+	if err == nil {
+		err = notAnImage(dir)
+	}
 	if err != nil {
 		return nil, err
 	}
