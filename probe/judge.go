@@ -170,7 +170,7 @@ func (j *judge) listed(p path) *Fault {
 }
 
 func (j *judge) noStore() *Fault {
-	install := "name another program with --as, or install a bundle: " + j.Install + " mozilla; for a CA of your own: " + j.Install + " ./ROOT.pem"
+	install := "install the server's root: " + j.Install + " ./ROOT.pem, or the public CAs: " + j.Install + " mozilla; --as names a program with roots of its own"
 	return &Fault{NoStore, j.NoStore, cmp.Or(j.Setting, install)}
 }
 
