@@ -13,7 +13,8 @@ type Case struct {
 	Sent []*certs.Certificate // the server's own certificate first
 	Host string
 	At   time.Time
-	With *certs.Set // counts as loaded by every reader; nil for none
+	With *certs.Set // counts as installed; nil for none
+	Each bool       // readers that read no file by themselves load With too
 
 	Bundle []string // the files with the root, one of which a cure can name
 }
@@ -29,7 +30,7 @@ type Decision struct {
 // Decide says whether the reader accepts a server with the certificates that it
 // loads. It reads only the files that the case needs; [Instance.Load] returns all.
 func (i Instance) Decide(c Case) Decision {
-	if c.With == nil {
+	if c.With == nil || !c.Each && !i.reads() {
 		c.With = &certs.Set{}
 	}
 	g := &gathering{Instance: i, sent: c.Sent, with: c.With, blind: true}
@@ -50,6 +51,15 @@ func (i Instance) Decide(c Case) Decision {
 		v.Cure = strings.Replace(v.Cure, aFile, c.Bundle[0], 1)
 	}
 	return Decision{Verdict: v, Trust: g.trust(), Damage: g.damage, Blind: g.blind && c.With.Len() == 0}
+}
+
+// reads reports whether the reader reads any place if nobody names one to it. To
+// libpq, for example, an installed CA means nothing without sslrootcert.
+func (i Instance) reads() bool {
+	return slices.ContainsFunc(i.row.places(i.at), func(p place) bool {
+		named := func(v *Variable) bool { return i.at.environ[v.Name] != "" }
+		return p.own || len(p.paths) > 0 || slices.ContainsFunc(p.variables, named)
+	})
 }
 
 // Warm reads the files that [Instance.Decide] will need, but no directories.

@@ -242,6 +242,8 @@ func TestVerifySaysHowLibpqReadsTheBundle(t *testing.T) {
 	if strings.Contains(h.Verdict.Cure, "mozilla") || len(h.Warnings) > 0 {
 		t.Errorf("the root has a bundle; cure %q, warnings %q", h.Verdict.Cure, h.Warnings)
 	}
+	h = verified(t, 1, "--root", root, "--as", "libpq", "--with", caFile(t, c), "--servername", c.Host, address) // installed in vain
+	h.wants(t, "no-store", "finds none of its stores", "sslrootcert=", "sslrootcert=system")
 }
 
 // sslrootcert of an address is libpq's one store: it decides, and its cure does not name the

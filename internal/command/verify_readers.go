@@ -63,7 +63,7 @@ type jury struct {
 // reader. The other readers of the root only give their opinion.
 func (t *trust) ask(c readers.Case, as []string) jury {
 	var j jury
-	c.With = t.with
+	c.With, c.Each = t.with, t.root == ""
 	if d := t.readers.Default().Decide(c); d.Trusted {
 		c.Bundle = d.Trust.Sources(d.Chain[len(d.Chain)-1].Fingerprint())
 	}
