@@ -36,7 +36,7 @@ func checkCommand(p *printer) *cli.Command {
 		Name:        "check",
 		Usage:       "find CAs in roots and images that should not be trusted, or are missing, or expire",
 		ArgsUsage:   "[ROOT|IMAGE…]",
-		Description: "certgraft check                                    the running system\ncertgraft check --policy policy.json docker://debian:13\ncertgraft check --from-file images.txt --sarif found.sarif\nExit status 5 if anything is found.",
+		Description: "certgraft check                                    the running system\ncertgraft check --policy policy.json docker://debian:13\ncertgraft check --from-file images.txt --sarif found.sarif\nExit status 5 with an error or a warning, 0 with notes alone.",
 		Flags: slices.Concat([]cli.Flag{
 			&cli.StringFlag{Name: "policy", Category: targetFlags, Usage: "what roots must and may trust is in `FILE`, see docs/check.md", EnvVars: []string{"CERTGRAFT_CHECK_POLICY"}, TakesFile: true, Destination: &o.policy},
 			&cli.StringFlag{Name: "sarif", Category: outputFlags, Usage: "write the findings to `FILE` too, as SARIF 2.1.0", TakesFile: true, Destination: &o.sarif},
