@@ -22,6 +22,7 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -187,4 +188,11 @@ func ParseFingerprint(s string) (Fingerprint, error) {
 		return f, fmt.Errorf("fingerprint %q: want %d hexadecimal digits", s, 2*len(f))
 	}
 	return Fingerprint(b), nil
+}
+
+// PlainFingerprint returns a fingerprint that a person wrote in the form of
+// [Fingerprint.String]: without capitals, colons, and sha256: in front. It does not
+// look whether the rest is a fingerprint.
+func PlainFingerprint(s string) string {
+	return strings.ReplaceAll(strings.TrimPrefix(strings.ToLower(s), "sha256:"), ":", "")
 }

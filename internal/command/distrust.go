@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/certgraft/certgraft/bundles"
+	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/image"
 	"github.com/certgraft/certgraft/installer"
 	"github.com/certgraft/certgraft/internal/command/words"
@@ -88,7 +89,7 @@ var digest64 = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
 // named returns the CAs that one argument names.
 func (o *distrustCommandOptions) named(ctx context.Context, p *printer, lists *bundles.Distrusted, name string) ([]installer.Unwanted, error) {
-	plain := strings.ToLower(strings.ReplaceAll(strings.TrimPrefix(strings.ToLower(name), "sha256:"), ":", ""))
+	plain := certs.PlainFingerprint(name)
 	key, isKey := strings.CutPrefix(strings.ToLower(name), "spki:")
 	key = strings.ReplaceAll(key, ":", "")
 	switch {

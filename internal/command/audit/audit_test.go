@@ -10,6 +10,7 @@ import (
 	"encoding/pem"
 	"math/big"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -188,6 +189,28 @@ func TestReadPolicy(t *testing.T) {
 		if _, err := ReadPolicy([]byte(text)); err == nil {
 			t.Errorf("%s was taken", what)
 		}
+	}
+}
+
+// A policy takes a fingerprint as programs print it, and names a bad one once.
+func TestFingerprintOfException(t *testing.T) {
+	old := roottest.NewCA(t, "Old CA", until(noon.AddDate(0, 0, -1))).PEM()
+	plain := parsed(t, old).Fingerprint().String()
+	openssl := strings.ToUpper(regexp.MustCompile(`(..)\B`).ReplaceAllString(plain, "$1:"))
+	for _, print := range []string{plain, openssl, strings.ToUpper(plain), "sha256:" + plain} {
+		p, err := ReadPolicy([]byte(`{"version":1,"except":[{"fingerprint":"` + print + `","why":"x"}]}`))
+		if err != nil {
+			t.Errorf("%s: %v", print, err)
+			continue
+		}
+		if got := said(auditor(t, p).Look(inspect(t, map[string]string{bundlePath: old}))); got != "" {
+			t.Errorf("%s is no exception: %s", print, got)
+		}
+	}
+	bad := openssl[:len(openssl)-1]
+	_, err := ReadPolicy([]byte(`{"version":1,"except":[{"fingerprint":"` + bad + `","why":"x"}]}`))
+	if err == nil || strings.Count(err.Error(), bad) != 1 {
+		t.Errorf("%v", err)
 	}
 }
 

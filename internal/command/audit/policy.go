@@ -5,6 +5,7 @@ package audit
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -27,7 +28,7 @@ type Policy struct {
 
 // Exception is a certificate for which a rule does not hold.
 type Exception struct {
-	Fingerprint string `json:"fingerprint"`
+	Fingerprint string `json:"fingerprint"`    // with colons and capitals or without; ReadPolicy takes them out
 	Rule        string `json:"rule,omitzero"`  // "" means every rule
 	Until       string `json:"until,omitzero"` // date, the last day of the exception
 	Why         string `json:"why"`
@@ -49,6 +50,9 @@ func ReadPolicy(data []byte) (Policy, error) {
 	if err != nil {
 		return Policy{}, hint.Add(fmt.Errorf("the policy cannot be used: %w", err), "docs/check.md has every member")
 	}
+	for i, e := range p.Except {
+		p.Except[i].Fingerprint = certs.PlainFingerprint(e.Fingerprint)
+	}
 	return p, nil
 }
 
@@ -68,8 +72,8 @@ func (p Policy) check() error {
 }
 
 func (e Exception) check() error {
-	if _, err := certs.ParseFingerprint(e.Fingerprint); err != nil {
-		return err
+	if _, err := certs.ParseFingerprint(certs.PlainFingerprint(e.Fingerprint)); err != nil {
+		return errors.New("its fingerprint must have 64 hexadecimal digits, with colons or without")
 	}
 	if _, err := time.Parse(time.DateOnly, e.Until); e.Until != "" && err != nil {
 		return fmt.Errorf("until %q is no date", e.Until)
