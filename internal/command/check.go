@@ -28,6 +28,8 @@ type checkOptions struct {
 	javaPassword string // file with the password
 	fetch        fetchOptions
 	image        imageRootOptions
+
+	warnings []string // about the sources of the policy
 }
 
 func checkCommand(p *printer) *cli.Command {
@@ -63,6 +65,9 @@ func (o *checkOptions) run(ctx context.Context, p *printer, args []string) error
 	auditor, err := o.auditor(ctx, p)
 	if err != nil {
 		return err
+	}
+	for _, w := range o.warnings {
+		p.warn(w)
 	}
 	p.note("the lists of distrusted CAs in this program were checked on " + auditor.Lists.Date)
 	list, err := o.candidates(ctx, p, args)
@@ -177,19 +182,19 @@ func (o *checkOptions) auditor(ctx context.Context, p *printer) (*audit.Auditor,
 	if a.Lists, err = bundles.Distrusts(ctx, fetch); err != nil {
 		return nil, err
 	}
-	if a.Required, err = heldBy(ctx, fetch, a.Policy.Require); err != nil {
+	if a.Required, err = o.heldBy(ctx, fetch, a.Policy.Require); err != nil {
 		return nil, fmt.Errorf("read a source that the policy requires: %w", err)
 	}
 	if len(a.Policy.Allow) > 0 {
-		if a.Allowed, err = heldBy(ctx, fetch, append(a.Policy.Allow, a.Policy.Require...)); err != nil {
+		if a.Allowed, err = o.heldBy(ctx, fetch, append(a.Policy.Allow, a.Policy.Require...)); err != nil {
 			return nil, fmt.Errorf("read a source that the policy allows: %w", err)
 		}
 	}
 	return a, nil
 }
 
-// heldBy returns the certificates of sources.
-func heldBy(ctx context.Context, fetch bundles.Options, specs []string) (*certs.Set, error) {
+// heldBy returns the certificates of sources. It keeps each warning about them, once.
+func (o *checkOptions) heldBy(ctx context.Context, fetch bundles.Options, specs []string) (*certs.Set, error) {
 	set := &certs.Set{}
 	if len(specs) == 0 {
 		return set, nil
@@ -199,6 +204,11 @@ func heldBy(ctx context.Context, fetch bundles.Options, specs []string) (*certs.
 		return nil, err
 	}
 	for _, b := range loaded {
+		for _, w := range b.Warnings {
+			if said := b.Source + ": " + w; !slices.Contains(o.warnings, said) {
+				o.warnings = append(o.warnings, said)
+			}
+		}
 		for c := range b.Certs.All() {
 			set.Add(c, b.Source)
 		}
@@ -214,12 +224,13 @@ type checkResult struct {
 	Checked  time.Time       `json:"checked"`
 	Lists    string          `json:"lists"` // when the lists of distrusted CAs were last checked
 	Findings []audit.Finding `json:"findings"`
+	Warnings []string        `json:"warnings"`       // about the sources of the policy
 	Error    string          `json:"error,omitzero"` // why this root was not checked
 }
 
 // one checks one root or image.
 func (o *checkOptions) one(ctx context.Context, a *audit.Auditor, c candidate) (checkResult, error) {
-	r := checkResult{Schema: 1, Checked: a.Now.UTC(), Lists: a.Lists.Date, Findings: []audit.Finding{}}
+	r := checkResult{Schema: 1, Checked: a.Now.UTC(), Lists: a.Lists.Date, Findings: []audit.Finding{}, Warnings: append([]string{}, o.warnings...)}
 	at, found, err := o.look(ctx, c, a.Now)
 	if err != nil {
 		r.Root, r.Error = c.name, err.Error()

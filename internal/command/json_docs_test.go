@@ -22,6 +22,7 @@ var jsonResults = map[string][]any{
 	"`verify`":                                      {verifyResult{}},
 	"`lock`":                                        {lockResult{}},
 	"`diff`":                                        {diffResult{}},
+	"`check`":                                       {checkResult{}},
 	"`bundle`, `list`, `version`":                   {bundleResult{}, providerResult{}, versionResult{}},
 }
 
