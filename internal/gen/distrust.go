@@ -19,6 +19,15 @@ certgraft distrust --undo                # restores every byte; with WHAT, of th
 certgraft distrust --image registry.example.com/app:1 --tag registry.example.com/app:1-safe @emsign
 ` + "```" + `
 
+The first command finds a CA, and changes nothing. The second proves that it is gone:
+
+` + "```sh" + `
+certgraft distrust --dry-run --from-file images.txt @emsign   # an image that has it "would become" another
+certgraft check --from-file images.txt                        # reads the destinations: no "distrusted" is found
+` + "```" + `
+
+` + "`--root DIR`" + ` or ` + "`--image IMAGE`" + ` in place of the list finds a CA in one. ` + "`check`" + ` knows the CAs on lists. For another CA, write [a list of your own](#lists-of-your-own), and add ` + "`--catalog FILE`" + `.
+
 | [store](stores.md) | what keeps the CA out |
 | --- | --- |
 | ` + "`debian`" + `, ` + "`alpine`" + ` with its tool: of a package | ` + "`!mozilla/NAME.crt`" + ` in ` + "`/etc/ca-certificates.conf`" + `; bundle and links as ` + "`update-ca-certificates --fresh`" + ` writes them |
