@@ -28,6 +28,8 @@ certgraft check --from-file images.txt                        # reads the destin
 
 ` + "`--root DIR`" + ` or ` + "`--image IMAGE`" + ` in place of the list finds a CA in one. ` + "`check`" + ` knows the CAs on lists. For another CA, write [a list of your own](#lists-of-your-own), and add ` + "`--catalog FILE`" + `.
 
+A line of ` + "`images.txt`" + ` names the image that is read, and where the result is written. After ` + "`app:1 app:1-safe`" + `, a second command must read what the first wrote: ` + "`app:1-safe app:1-safe`" + `. With the first list again, ` + "`patch`" + ` writes the CA back into ` + "`app:1-safe`" + `.
+
 | [store](stores.md) | what keeps the CA out |
 | --- | --- |
 | ` + "`debian`" + `, ` + "`alpine`" + ` with its tool: of a package | ` + "`!mozilla/NAME.crt`" + ` in ` + "`/etc/ca-certificates.conf`" + `; bundle and links as ` + "`update-ca-certificates --fresh`" + ` writes them |
