@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -38,6 +39,7 @@ type imageWork struct {
 	cache   string // directory that keeps facts about layers
 	dryRun  bool   // no image is written
 	nowhere bool   // a destination is not required
+	removes bool   // the edit takes CAs out, so a replaced image may have had more
 }
 
 // imageEdit edits the root of one image and its config.
@@ -228,6 +230,7 @@ func (w *imageEditor) put(ctx context.Context, job patchJob, was *image.Image, u
 	}
 	for _, to := range job.to {
 		if !job.has(ctx, to, was, updated.Image) {
+			w.adviseReplaced(ctx, job, to)
 			result.named = append(result.named, to.String())
 		}
 		result.places = append(result.places, to.String())
@@ -240,6 +243,17 @@ func (w *imageEditor) put(ctx context.Context, job patchJob, was *image.Image, u
 		w.advise(to.Advice(updated.Image))
 	}
 	return nil
+}
+
+// adviseReplaced says that an image in a registry or layout is about to be
+// replaced, if the command takes CAs out and has not read that image.
+func (w *imageEditor) adviseReplaced(ctx context.Context, job patchJob, to image.Location) {
+	if !w.work.removes || w.work.dryRun || job.inPlace || !to.IsRegistry() && !strings.HasPrefix(to.String(), "oci:") {
+		return
+	}
+	if _, err := to.Get(ctx); err == nil {
+		w.advise("an image that was at the destination is replaced, with all that was installed in it: the image that is named first was read; to edit an image in place, name it alone or twice")
+	}
 }
 
 // advise says once which engines cannot read an image at its destination.

@@ -41,7 +41,7 @@ func (o *removeOptions) editImages(ctx context.Context, p *printer, edit func(*r
 	if err != nil {
 		return err
 	}
-	w, _, err := o.patch.open(ctx, p, []string{o.image}, imageWork{cache: o.cache, dryRun: o.target.dryRun})
+	w, _, err := o.patch.open(ctx, p, []string{o.image}, imageWork{cache: o.cache, dryRun: o.target.dryRun, removes: true})
 	if err != nil {
 		return err
 	}
