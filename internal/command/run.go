@@ -80,8 +80,9 @@ func (o *runOptions) run(ctx context.Context, p *printer, specs, argv []string) 
 		if err != nil {
 			return err
 		}
+		asked := specs
 		if specs = present(catalogue, specs); len(specs) == 0 && o.source.lock == "" {
-			return runPlain(p, argv)
+			return runPlain(p, asked, argv)
 		}
 	}
 	inRoot, err := o.decideInRoot(p)
@@ -90,6 +91,9 @@ func (o *runOptions) run(ctx context.Context, p *printer, specs, argv []string) 
 	}
 	result := newEditResult(&targetOptions{})
 	sources, err := o.source.load(ctx, p, result, specs)
+	if err != nil && slices.ContainsFunc(specs, isBuildSecret) {
+		err = hint.Add(err, "the build's secret with the id "+buildSecret+" has these bytes: --secret id="+buildSecret+",src=FILE")
+	}
 	if err != nil {
 		return err
 	}
@@ -122,10 +126,21 @@ func (o *runOptions) run(ctx context.Context, p *printer, specs, argv []string) 
 	return nil
 }
 
-// runPlain runs the command without CAs.
-func runPlain(p *printer, argv []string) error {
+// buildSecret is the id of the secret that the BuildKit frontend gives to steps.
+const buildSecret = "certgraft"
+
+// isBuildSecret reports whether a source is the file of that secret: see
+// frontend/internal/steps.
+func isBuildSecret(spec string) bool { return spec == "/.certgraft/ca" || spec == "/dev/.certgraft/ca" }
+
+// runPlain runs the command without CAs, because none of specs exists. If the
+// command fails, that may be why.
+func runPlain(p *printer, specs, argv []string) error {
 	signals := launch.CatchSignals()
 	status, err := launch.Run(&exec.Cmd{Args: argv, Stdin: p.in, Stdout: p.out, Stderr: p.err}, signals)
+	if status != exitDone && slices.ContainsFunc(specs, isBuildSecret) {
+		p.note("this step ran without a CA: the build has no secret with the id " + buildSecret + ", or an empty one")
+	}
 	if err != nil || status != exitDone {
 		return statusError{notStarted(argv, err), status}
 	}
