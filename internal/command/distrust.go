@@ -242,8 +242,21 @@ func missingOf(missing []installer.Unwanted) (names []string, listed int) {
 		if u.Listed {
 			listed++
 		} else {
-			names = append(names, u.Name)
+			names = append(names, shortName(u))
 		}
 	}
 	return names, listed
+}
+
+// shortName returns the name of a CA in a report: of a fingerprint the first 16
+// digits. The JSON has all 64.
+func shortName(u installer.Unwanted) string {
+	const digits = 16
+	switch u.Name {
+	case u.Certificate:
+		return u.Name[:digits]
+	case "spki:" + u.Key:
+		return u.Name[:len("spki:")+digits]
+	}
+	return u.Name
 }
