@@ -43,7 +43,16 @@ func Distrust(root *rootfs.Overlay, unwanted []Unwanted, opt Options) (*Report, 
 			asked = append(asked, u.asked())
 		}
 	}
-	return distrust(root, was, asked, unwanted, opt)
+	out, err := outBefore(root, was, opt)
+	if err != nil {
+		return nil, err
+	}
+	report, err := distrust(root, was, asked, unwanted, opt)
+	if err != nil {
+		return nil, err
+	}
+	out.leave(report, unwanted)
+	return report, nil
 }
 
 // Distrusted returns the first 16 digits of each distrusted certificate, and spki: with
@@ -390,7 +399,7 @@ func (b *ban) tellTaken() {
 	upgrade := map[string]bool{}
 	for c := range b.found.All() {
 		why, _ := b.wants(c)
-		b.report.Taken = append(b.report.Taken, Taken{c.Fingerprint().String(), c.Subject(), why, b.from[c.Fingerprint()]})
+		b.report.Taken = append(b.report.Taken, Taken{c.Fingerprint().String(), c.Subject(), why, b.from[c.Fingerprint()], c})
 		for _, name := range b.from[c.Fingerprint()] {
 			if b.comesBack(name[1:]) {
 				upgrade[name] = true

@@ -135,7 +135,15 @@ func without(t *testing.T, was fstest.MapFS, some ...*certs.Certificate) {
 	for _, c := range some {
 		goneFrom(t, now, c)
 	}
-	again, _ := distrust(t, now, installer.Options{}, asked...)
+	again, report := distrust(t, now, installer.Options{}, asked...)
+	if len(report.Taken) > 0 || len(report.Already) != len(some) || len(report.Missing) > 0 {
+		t.Errorf("the second time: %+v taken, %+v already out, %+v missing", report.Taken, report.Already, report.Missing)
+	}
+	for _, s := range report.Stores {
+		if s.Removed+s.Added > 0 {
+			t.Errorf("the second time: %+v", s)
+		}
+	}
 	roottest.Same(t, "the second time", files(t, now), files(t, again))
 	for i := range asked { // one by one, in another order
 		again, _ = distrust(t, again, installer.Options{}, asked[len(asked)-1-i])

@@ -16,6 +16,7 @@ type Report struct {
 	Stays     []Stay         // certificates that could not be taken out
 	Readers   []ReaderReport // in the root
 	Taken     []Taken        // by [Distrust]
+	Already   []Taken        // named for [Distrust], and out before it
 	Returned  []Taken        // by [TrustAgain]
 	Missing   []Unwanted     // not in the root
 	Advice    []Advice
@@ -51,6 +52,8 @@ type Taken struct {
 	Subject     string   `json:"subject"`
 	Why         string   `json:"why,omitzero"`
 	From        []string `json:"from"` // files, without links
+
+	cert *certs.Certificate // nil in Returned
 }
 
 // Instead is a variable that should name the bundle. It now names a file that must not

@@ -442,3 +442,70 @@ func (g *giver) forget() error {
 	}
 	return g.record.write(g.root)
 }
+
+// out is the certificates, by fingerprint, that an earlier [Distrust] took out of a root
+// and that no file has back. Distrust first gives back what it took out earlier, so its
+// own report counts them again.
+type out map[string]bool
+
+// outBefore repeats the earlier edits of a root. A certificate is out if the repetition
+// changes none of its files.
+func outBefore(root *rootfs.Overlay, was *distrusted.Record, opt Options) (out, error) {
+	if len(was.Certificates) == 0 {
+		return nil, nil
+	}
+	repeated := rootfs.NewOverlay(root)
+	report, err := distrust(repeated, was, was.Asked, nil, opt)
+	if err != nil {
+		return nil, err
+	}
+	changed := map[string]bool{}
+	for c := range repeated.Changes() {
+		changed["/"+c.Name] = true
+	}
+	o := out{}
+	for _, t := range report.Taken {
+		known := slices.ContainsFunc(was.Certificates, func(c distrusted.Certificate) bool { return c.Fingerprint == t.Fingerprint })
+		o[t.Fingerprint] = known && !slices.ContainsFunc(t.From, func(name string) bool { return changed[name] })
+	}
+	return o, nil
+}
+
+// leave leaves the certificates out of a report, except those that this run names.
+func (o out) leave(report *Report, unwanted []Unwanted) {
+	var taken []Taken
+	n := 0
+	left := map[string]int{} // certificates that were out already, by file
+	now := map[string]bool{} // files with certificates that this run takes out
+	for _, t := range report.Taken {
+		if !o[t.Fingerprint] {
+			taken = append(taken, t)
+			for _, name := range t.From {
+				now[name] = true
+			}
+			continue
+		}
+		n++
+		for _, name := range t.From {
+			left[name]++
+		}
+		if slices.ContainsFunc(unwanted, func(u Unwanted) bool { return u.asked().Is(t.cert) }) {
+			report.Already = append(report.Already, t)
+		}
+	}
+	report.Taken = taken
+	for i := range report.Stores {
+		s := &report.Stores[i]
+		switch {
+		case s.Name == (browserStore{}).name():
+			again := min(n, s.Added)
+			s.Added, s.Present = s.Added-again, s.Present+again
+		case now[s.Path]:
+			s.Removed = max(1, s.Removed-left[s.Path]) // a file that rejects a CA keeps its entry
+		case left[s.Path] > 0:
+			s.Removed = 0
+		default: // a directory
+			s.Removed -= min(s.Removed, n)
+		}
+	}
+}

@@ -59,7 +59,7 @@ func distrustCommand(p *printer) *cli.Command {
 func (o *distrustCommandOptions) flags() []cli.Flag {
 	return append([]cli.Flag{
 		&cli.BoolFlag{Name: "undo", Category: targetFlags, Usage: "give back what was taken out; without WHAT, all of it", Destination: &o.undo},
-		&cli.BoolFlag{Name: "must-exist", Category: targetFlags, Usage: "fail if a WHAT is in no store, and change nothing", Destination: &o.mustExist},
+		&cli.BoolFlag{Name: "must-exist", Category: targetFlags, Usage: "fail if a WHAT is in no store and not distrusted already, and change nothing", Destination: &o.mustExist},
 		catalogFlag(&o.catalog),
 	}, o.imageFlags("distrust it in the images")...)
 }
@@ -190,7 +190,7 @@ func (o *distrustCommandOptions) edit(root *rootfs.Overlay, unwanted []installer
 		return nil, err
 	}
 	missing, listed := missingOf(report.Missing)
-	if len(report.Taken) == 0 && listed > 0 {
+	if len(report.Taken)+len(report.Already) == 0 && listed > 0 {
 		missing = append(missing, "anything of the lists")
 	}
 	if o.mustExist && len(missing) > 0 {
@@ -213,8 +213,8 @@ func (o *distrustCommandOptions) runImage(ctx context.Context, p *printer, unwan
 }
 
 // takenText writes which CAs were taken out of a root or given back, and which
-// were not found.
-func takenText(w io.Writer, of string, taken, returned []installer.Taken, missing []installer.Unwanted) {
+// were out already or not found.
+func takenText(w io.Writer, of string, r *installer.Report) {
 	group := func(verb string, all []installer.Taken) {
 		for why, names := range words.Group(all, func(t installer.Taken) (string, string) { return t.Why, t.Subject }) {
 			line := of + verb + ": " + words.Some(names, mostNames)
@@ -224,9 +224,10 @@ func takenText(w io.Writer, of string, taken, returned []installer.Taken, missin
 			fmt.Fprintln(w, line)
 		}
 	}
-	group("distrusted", taken)
-	group("given back", returned)
-	names, listed := missingOf(missing)
+	group("distrusted", r.Taken)
+	group("already distrusted", r.Already)
+	group("given back", r.Returned)
+	names, listed := missingOf(r.Missing)
 	if len(names) > 0 {
 		fmt.Fprintf(w, "%sin no store: %s\n", of, words.Some(names, mostNames))
 	}

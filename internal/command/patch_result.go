@@ -45,6 +45,7 @@ type platformResult struct {
 	Stores       []installer.StoreReport  `json:"stores"`
 	Stays        []installer.Stay         `json:"stays,omitzero"`
 	Distrusted   []installer.Taken        `json:"distrusted,omitzero"`
+	Already      []installer.Taken        `json:"already,omitzero"`
 	Returned     []installer.Taken        `json:"returned,omitzero"`
 	Missing      []installer.Unwanted     `json:"missing,omitzero"`
 	Changes      []changeResult           `json:"changes"`
@@ -80,7 +81,7 @@ type rewrittenResult struct {
 func (r *patchResult) edited(platform image.Platform, report *installer.Report) {
 	r.reports = append(r.reports, &platformResult{
 		Platform: platform.String(), Distribution: report.Detection, Stores: orEmpty(report.Stores), Stays: report.Stays,
-		Distrusted: report.Taken, Returned: report.Returned, Missing: report.Missing,
+		Distrusted: report.Taken, Already: report.Already, Returned: report.Returned, Missing: report.Missing,
 		Warnings: orEmpty(report.Warnings), Notes: orEmpty(report.Notes), Readers: orEmpty(report.Readers), Advice: orEmpty(report.Advice),
 	})
 }
@@ -186,7 +187,7 @@ func (r *patchResult) text(w io.Writer) {
 	for _, one := range r.Platforms {
 		staysText(w, one.Platform+": ", one.Stays)
 		trustedText(w, one.Platform+": ", one.Readers)
-		takenText(w, one.Platform+": ", one.Distrusted, one.Returned, one.Missing)
+		takenText(w, one.Platform+": ", &installer.Report{Taken: one.Distrusted, Already: one.Already, Returned: one.Returned, Missing: one.Missing})
 	}
 	if r.DryRun {
 		for _, one := range r.Platforms {

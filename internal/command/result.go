@@ -26,6 +26,7 @@ type editResult struct {
 	Stores       []installer.StoreReport  `json:"stores"`
 	Stays        []installer.Stay         `json:"stays,omitzero"`
 	Distrusted   []installer.Taken        `json:"distrusted,omitzero"`
+	Already      []installer.Taken        `json:"already,omitzero"`
 	Returned     []installer.Taken        `json:"returned,omitzero"`
 	Missing      []installer.Unwanted     `json:"missing,omitzero"`
 	Changes      []changeResult           `json:"changes"`
@@ -119,7 +120,7 @@ func (r *editResult) edited(updated *rootfs.Result) {
 	r.Distribution = r.report.Detection
 	r.Stores = append(r.Stores, r.report.Stores...)
 	r.Stays = r.report.Stays
-	r.Distrusted, r.Returned, r.Missing = r.report.Taken, r.report.Returned, r.report.Missing
+	r.Distrusted, r.Already, r.Returned, r.Missing = r.report.Taken, r.report.Already, r.report.Returned, r.report.Missing
 	r.Warnings = append(r.Warnings, r.report.Warnings...)
 	r.Warnings = append(r.Warnings, updated.Warnings...)
 	r.Notes = append(r.Notes, r.report.Notes...)
@@ -164,7 +165,7 @@ func (r *editResult) text(w io.Writer) {
 	}
 	table(w, append(rows, storeRows("", r.Stores)...))
 	staysText(w, "", r.Stays)
-	takenText(w, "", r.Distrusted, r.Returned, r.Missing)
+	takenText(w, "", r.report)
 	if r.DryRun {
 		wouldText(w, "", r.Changes, r.verbose)
 	}
@@ -244,7 +245,7 @@ func (r *editResult) summary() string {
 	switch {
 	case !r.Changed && r.Output != "" && !r.DryRun: // an earlier output is replaced
 		return "nothing to do: " + r.place() + " is up to date, and " + r.Output + " is empty"
-	case !r.Changed && (r.undo || len(r.report.Missing)+len(r.report.Taken) > 0):
+	case !r.Changed && (r.undo || len(r.report.Missing)+len(r.report.Taken)+len(r.report.Already) > 0):
 		return "nothing to do: " + r.place() + " is up to date"
 	case !r.Changed && len(r.Sources) == 0: // certgraft remove loads no source
 		return "nothing to do: no named source is installed in " + r.place()

@@ -38,7 +38,7 @@ complete -c certgraft -n '__certgraft_is check' -l sarif -r -F -d 'write the fin
 complete -c certgraft -n '__certgraft_is diff' -l from-file -r -F -d 'compare the images in FILE, a line for each: A B'
 complete -c certgraft -n '__certgraft_is distrust' -F
 complete -c certgraft -n '__certgraft_is distrust' -l from-file -r -F -d 'distrust it in the images in FILE, a line for each: IMAGE and where to write it'
-complete -c certgraft -n '__certgraft_is distrust' -l must-exist -d 'fail if a WHAT is in no store, and change nothing'
+complete -c certgraft -n '__certgraft_is distrust' -l must-exist -d 'fail if a WHAT is in no store and not distrusted already, and change nothing'
 complete -c certgraft -n '__certgraft_is distrust' -l undo -d 'give back what was taken out; without WHAT, all of it'
 complete -c certgraft -n '__certgraft_is env version' -f
 complete -c certgraft -n '__certgraft_is env' -l all -d 'write the variables of runtimes too that are not in the root, or need none'

@@ -77,7 +77,7 @@ _certgraft() {
   )
   [[ $cmd == (distrust) ]] && args+=(
     '--from-file=[distrust it in the images in FILE, a line for each: IMAGE and where to write it]:FILE:_files'
-    '--must-exist[fail if a WHAT is in no store, and change nothing]'
+    '--must-exist[fail if a WHAT is in no store and not distrusted already, and change nothing]'
     '--undo[give back what was taken out; without WHAT, all of it]'
     '*:file of certificates:_files'
   )
