@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -189,6 +190,9 @@ func (o *distrustCommandOptions) edit(root *rootfs.Overlay, unwanted []installer
 	if err != nil {
 		return nil, err
 	}
+	if o.patch.place.list.given() {
+		return report, nil // another image of the list may have the CA
+	}
 	missing, listed := missingOf(report.Missing)
 	if len(report.Taken)+len(report.Already) == 0 && listed > 0 {
 		missing = append(missing, "anything of the lists")
@@ -197,6 +201,45 @@ func (o *distrustCommandOptions) edit(root *rootfs.Overlay, unwanted []installer
 		return nil, hint.Add(fmt.Errorf("no store has %s: nothing was changed", words.Some(missing, mostNames)), "leave it out, or leave --must-exist out")
 	}
 	return report, nil
+}
+
+// inNoImage names the CAs that no image of a list has. With --must-exist they are an
+// error. An image that failed says nothing of them.
+func (o *distrustCommandOptions) inNoImage(p *printer, unwanted []installer.Unwanted, results []*patchResult) error {
+	missing, read := missingInAll(unwanted, results)
+	if read == 0 || len(missing) == 0 {
+		return nil
+	}
+	images := words.Plural(read, "image")
+	names, listed := missingOf(missing)
+	if o.mustExist {
+		if listed > 0 && !slices.ContainsFunc(unwanted, func(u installer.Unwanted) bool { return u.Listed && !slices.Contains(missing, u) }) {
+			names = append(names, "anything of the lists")
+		}
+		if len(names) > 0 {
+			return hint.Add(fmt.Errorf("no store of %s has %s", images, words.Some(names, mostNames)), "leave it out, or leave --must-exist out")
+		}
+	}
+	if p.json || p.quiet {
+		return nil
+	}
+	return p.write(p.err, func(w io.Writer) { missingText(w, "in no store of "+images, missing) })
+}
+
+// missingInAll returns the CAs that no platform of any image has, and the number of
+// images that were read.
+func missingInAll(unwanted []installer.Unwanted, results []*patchResult) (missing []installer.Unwanted, read int) {
+	missing = slices.Clone(unwanted)
+	for _, r := range results {
+		if len(r.reports) == 0 {
+			continue
+		}
+		read++
+		for _, one := range r.reports {
+			missing = slices.DeleteFunc(missing, func(u installer.Unwanted) bool { return !slices.Contains(one.Missing, u) })
+		}
+	}
+	return missing, read
 }
 
 // runImage distrusts the named CAs in one image, or in the images of a list.
@@ -209,7 +252,7 @@ func (o *distrustCommandOptions) runImage(ctx context.Context, p *printer, unwan
 		sources, err := installer.RecordedSources(root)
 		config.Sources = orEmpty(sources)
 		return report, err
-	})
+	}, func(results []*patchResult) error { return o.inNoImage(p, unwanted, results) })
 }
 
 // takenText writes which CAs were taken out of a root or given back, and which
@@ -227,12 +270,17 @@ func takenText(w io.Writer, of string, r *installer.Report) {
 	group("distrusted", r.Taken)
 	group("already distrusted", r.Already)
 	group("given back", r.Returned)
-	names, listed := missingOf(r.Missing)
+	missingText(w, of+"in no store", r.Missing)
+}
+
+// missingText names the CAs that no store has. Where is the beginning of the line.
+func missingText(w io.Writer, where string, missing []installer.Unwanted) {
+	names, listed := missingOf(missing)
 	if len(names) > 0 {
-		fmt.Fprintf(w, "%sin no store: %s\n", of, words.Some(names, mostNames))
+		fmt.Fprintf(w, "%s: %s\n", where, words.Some(names, mostNames))
 	}
 	if listed > 0 {
-		fmt.Fprintf(w, "%sin no store: %d entries of the lists\n", of, listed)
+		fmt.Fprintf(w, "%s: %d entries of the lists\n", where, listed)
 	}
 }
 

@@ -57,6 +57,7 @@ type imageEditor struct {
 	judgedAt  time.Time   // the moment of judgement; zero without one
 	done      func()      // clears the progress
 	notice    func(image string, platforms int, all []notice)
+	end       func([]*patchResult) error // judges the images of a list together; may be nil
 
 	mu       sync.Mutex
 	warnings []string // of the cache
@@ -144,7 +145,12 @@ func (w *imageEditor) list(ctx context.Context, edit imageEdit) error {
 		return err
 	}
 	results := []*patchResult{}
-	f.last = func() error { return w.writeMetadata(results) }
+	f.last = func() error {
+		if w.end == nil {
+			return w.writeMetadata(results)
+		}
+		return errors.Join(w.end(results), w.writeMetadata(results))
+	}
 	return each(ctx, f, w.jobs, func(ctx context.Context, job patchJob) (outcome, error) {
 		result, err := w.one(ctx, job, edit)
 		if err != nil {

@@ -31,12 +31,13 @@ func (o *removeOptions) runImage(ctx context.Context, p *printer, specs []string
 			report.Notes = append(report.Notes, name+" was set by certgraft and changed since: it stays")
 		}
 		return report, nil
-	})
+	}, nil)
 }
 
 // editImages makes the same edit in an image, or in the images of a list. It notes
-// the distrusted CAs of each image after the edit.
-func (o *removeOptions) editImages(ctx context.Context, p *printer, edit func(*rootfs.Overlay, *image.Config, installer.Options) (*installer.Report, error)) error {
+// the distrusted CAs of each image after the edit. End judges the images of a list
+// together, and may be nil.
+func (o *removeOptions) editImages(ctx context.Context, p *printer, edit func(*rootfs.Overlay, *image.Config, installer.Options) (*installer.Report, error), end func([]*patchResult) error) error {
 	password, err := readPassword(ctx, o.target.javaPassword)
 	if err != nil {
 		return err
@@ -46,6 +47,7 @@ func (o *removeOptions) editImages(ctx context.Context, p *printer, edit func(*r
 		return err
 	}
 	defer w.close()
+	w.end = end
 	return w.all(ctx, func(root *rootfs.Overlay, config *image.Config, result *patchResult) error {
 		report, err := edit(root, config, installer.Options{JavaPassword: password, Environ: environOfImage(config)})
 		if err != nil {

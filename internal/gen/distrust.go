@@ -44,7 +44,7 @@ A line of ` + "`images.txt`" + ` names the image that is read, and where the res
 ` + "`/usr/local/share/certgraft/distrusted.json`" + ` records the CAs and the bytes of files moved aside; ` + "`remove --all`" + ` does not touch it. ` + "`install`" + ` refuses a CA that
 the root distrusts; ` + "`--override-blocklist`" + ` installs it. ` + "`--undo`" + ` keeps changes that others made meanwhile.
 
-A fingerprint that no store has changes nothing, and the report says so; with ` + "`--must-exist`" + ` the status is 1. A CA that is distrusted already counts as existing: the report says "already distrusted", and the status is 0. A store of roots cannot block an intermediate that a server sends; take out
+A fingerprint that no store has changes nothing, and the report says so; with ` + "`--must-exist`" + ` the status is 1. A CA that is distrusted already counts as existing: the report says "already distrusted", and the status is 0. With ` + "`--from-file`" + ` a last line names the fingerprints that no image has. ` + "`--must-exist`" + ` then makes the status 1 if no image has one; the other CAs are taken out all the same. A store of roots cannot block an intermediate that a server sends; take out
 its root instead. ` + "`verify`" + ` fails a chain through a listed CA, and names the readers of the root that would accept it; ` + "`check`" + ` finds the CA. Programs with a table of their own refuse it themselves (Go 1.26.10 has the keys of emSign's intermediates). certgraft does not edit a macOS keychain (status 1).
 
 ## The lists
