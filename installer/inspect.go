@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/installer/internal/distrusted"
 	"github.com/certgraft/certgraft/internal/browser"
 	"github.com/certgraft/certgraft/internal/pemfile"
 	"github.com/certgraft/certgraft/keystore"
@@ -20,7 +21,8 @@ import (
 type Inspection struct {
 	Distribution *Detection   `json:"distribution"`
 	Stores       []StoreState `json:"stores"`
-	Installed    []Installed  `json:"installed"` // by certgraft
+	Installed    []Installed  `json:"installed"`  // by certgraft, and not distrusted since
+	Distrusted   []Taken      `json:"distrusted"` // by certgraft, and in no store
 	Differences  []Difference `json:"differences"`
 	Warnings     []string     `json:"warnings"`
 
@@ -39,10 +41,14 @@ func (i *Inspection) Held() *certs.Set {
 	return set
 }
 
-// Recorded returns the certificates that certgraft installed.
+// Recorded returns the certificates that certgraft installed and has not distrusted
+// since.
 func (i *Inspection) Recorded() []Recorded {
 	var out []Recorded
 	for _, c := range i.record.Certificates {
+		if i.isDistrusted(c.Fingerprint) {
+			continue
+		}
 		out = append(out, Recorded{Fingerprint: c.Fingerprint, Subject: c.Subject, Sources: c.Sources})
 	}
 	return out
@@ -117,7 +123,10 @@ func Inspect(root fs.ReadLinkFS, now time.Time, opt Options) (*Inspection, error
 		return nil, err
 	}
 	out.Differences = differences(out.Stores)
-	out.Installed = e.installed()
+	if out.Distrusted, err = distrustedIn(e.root, out.Held()); err != nil {
+		out.Warnings = append(out.Warnings, err.Error())
+	}
+	out.Installed = out.installed()
 	if detection.hint != "" {
 		out.Warnings = append(out.Warnings, fmt.Sprintf("%s keeps its trust in its configuration, and certgraft does not edit it: %s", detection.ID, detection.hint))
 	}
@@ -448,16 +457,44 @@ func differences(states []StoreState) []Difference {
 	return out
 }
 
-func (e *edit) installed() []Installed {
+// installed counts the certificates of each source. A source whose certificates are all
+// distrusted is left out.
+func (i *Inspection) installed() []Installed {
 	out := []Installed{}
-	for _, s := range e.record.Sources {
-		n := 0
-		for _, c := range e.record.Certificates {
+	for _, s := range i.record.Sources {
+		all, n := 0, 0
+		for _, c := range i.record.Certificates {
 			if slices.Contains(c.Sources, s.Name) {
-				n++
+				all++
+				if !i.isDistrusted(c.Fingerprint) {
+					n++
+				}
 			}
 		}
-		out = append(out, Installed{Source: s.Name, Set: s.Set, Certificates: n})
+		if n > 0 || all == 0 {
+			out = append(out, Installed{Source: s.Name, Set: s.Set, Certificates: n})
+		}
 	}
 	return out
+}
+
+func (i *Inspection) isDistrusted(fingerprint string) bool {
+	return slices.ContainsFunc(i.Distrusted, func(t Taken) bool { return t.Fingerprint == fingerprint })
+}
+
+// distrustedIn returns the certificates that [Distrust] took out of a root and that no
+// store has back.
+func distrustedIn(root fs.FS, held *certs.Set) ([]Taken, error) {
+	all := []Taken{}
+	kept, err := distrusted.Read(root)
+	if err != nil {
+		return all, err
+	}
+	for _, c := range kept.Certificates {
+		if f, err := certs.ParseFingerprint(c.Fingerprint); err != nil || held.Has(f) {
+			continue
+		}
+		all = append(all, Taken{Fingerprint: c.Fingerprint, Subject: c.Subject, From: append([]string{}, c.From...)})
+	}
+	return all, nil
 }

@@ -153,6 +153,7 @@ func (r rootResult) text(w io.Writer) {
 	if len(found.Stores) == 0 {
 		fmt.Fprintln(w, "no trust store: programs here trust no server, or only roots of their own")
 		r.readersText(w)
+		distrustedText(w, found)
 		return
 	}
 	rows := [][]string{{"STORE", "FORMAT", "CERTIFICATES", "EXPIRED", "WITHIN 90 DAYS", "CERTGRAFT"}}

@@ -81,6 +81,9 @@ func (r rootResult) line(w io.Writer) {
 	for _, i := range r.Installed {
 		parts = append(parts, fmt.Sprintf("%d from %s by certgraft", i.Certificates, i.Source))
 	}
+	if n := len(r.Distrusted); n > 0 {
+		parts = append(parts, fmt.Sprintf("%d distrusted by certgraft", n))
+	}
 	if n := len(r.Differences); n > 0 {
 		parts = append(parts, "the stores disagree on "+words.Plural(n, "certificate"))
 	}

@@ -48,6 +48,7 @@ func (o *inspectOptions) namesText(w io.Writer, found *installer.Inspection) {
 	for _, i := range found.Installed {
 		fmt.Fprintf(w, "installed by certgraft: %s from %s: %s\n", words.Plural(i.Certificates, "certificate"), i.Source, namesFrom(found, held, i.Source))
 	}
+	distrustedText(w, found)
 	var expired, soon, blocked, limited []string
 	for c := range held.All() {
 		name := cmp.Or(c.Name(), c.Subject())
@@ -78,6 +79,18 @@ func (o *inspectOptions) namesText(w io.Writer, found *installer.Inspection) {
 	}
 	if len(blocked) > 0 {
 		fmt.Fprintln(w, "certgraft check says who distrusts what, and since when")
+	}
+}
+
+// distrustedText names the CAs that certgraft distrust took out of the root.
+func distrustedText(w io.Writer, found *installer.Inspection) {
+	var names []string
+	for _, t := range found.Distrusted {
+		names = append(names, t.Subject)
+	}
+	if len(names) > 0 {
+		slices.Sort(names)
+		fmt.Fprintf(w, "distrusted: %s\n", words.Some(names, mostNamed))
 	}
 }
 

@@ -6,6 +6,7 @@
 package page
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -28,6 +29,8 @@ type Page struct {
 	disputes  []dispute
 	sources   []source
 	recorded  map[certs.Fingerprint][]string // the sources of what certgraft installed
+
+	distrusted []string // subjects of the CAs that certgraft took out
 }
 
 // store is one store, or the file, with its certificates.
@@ -78,6 +81,10 @@ func Root(dir string, found *installer.Inspection, now time.Time) *Page {
 	}
 	p.addDisputes(found.Differences)
 	p.addSources(found)
+	for _, t := range found.Distrusted {
+		p.distrusted = append(p.distrusted, t.Subject)
+	}
+	slices.Sort(p.distrusted)
 	return p
 }
 

@@ -39,6 +39,8 @@ func hostilePage(t *testing.T) *Page {
 		readers:   []installer.ReaderState{{Name: hostile, Release: hostile, Path: hostile, Reads: text, Problems: []installer.ReaderProblem{{Path: hostile, Line: 1, Why: hostile}}}},
 		databases: []installer.DatabaseState{{Path: hostile, Whom: hostile}},
 		recorded:  map[certs.Fingerprint][]string{list[0].Fingerprint(): text},
+
+		distrusted: text,
 	}
 }
 

@@ -125,6 +125,9 @@ func (p *Page) installed(h *htmlWriter) {
 		p.table(h, byName(slices.Values(s.certs)))
 		h.put("</details>\n")
 	}
+	if len(p.distrusted) > 0 {
+		h.put("<p class=\"lost\">Distrusted by certgraft, and in no store: %s.</p>\n", codes(p.distrusted))
+	}
 	h.put("</section>\n")
 }
 
