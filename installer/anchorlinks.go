@@ -2,9 +2,12 @@ package installer
 
 import (
 	"maps"
+	"path"
 	"slices"
+	"strings"
 
 	"github.com/certgraft/certgraft/certs"
+	"github.com/certgraft/certgraft/rootfs"
 )
 
 // remakeLinks replaces the links in before by the links that a run of the tool would
@@ -140,4 +143,73 @@ func (s anchorStore) unlinked(e *edit, a *anchors, w wanted) string {
 		}
 	}
 	return ""
+}
+
+func (s anchorStore) removeLinks(e *edit, before *state, left *anchors, dropped map[string]certs.Fingerprint, gone map[certs.Fingerprint]bool) error {
+	files := map[string]certs.Fingerprint{}
+	for link, target := range before.there {
+		f, ok := dropped[target]
+		if !ok {
+			f, ok = lostAnchor(e.root, target, gone)
+		}
+		if ok && link == s.linkName(target) {
+			files[link] = f
+		}
+	}
+	maps.Copy(files, s.linksToNothing(e, before, gone))
+	if before.links && len(e.record.store(s.id).Replaced) == 0 { // else the tool would not restore the replaced links
+		return s.remakeLinksWithout(e, before.there, left, files)
+	}
+	for _, link := range slices.Sorted(maps.Keys(files)) {
+		if err := e.root.Remove(inCertDir(link)); err != nil {
+			return err
+		}
+		e.unlinked(link)
+	}
+	_, err := e.certDirLinks(s.id).dropTo(files)
+	return err
+}
+
+// lostAnchor returns the certificate, of gone, whose anchor of ours target names, if
+// someone has deleted that anchor.
+func lostAnchor(root *rootfs.Overlay, target string, gone map[certs.Fingerprint]bool) (certs.Fingerprint, bool) {
+	if !toAnchor(target) || !isOurs(target) || exists(root, path.Clean(target)[1:]) {
+		return certs.Fingerprint{}, false
+	}
+	for f := range gone {
+		name := strings.TrimSuffix(target, ".crt")
+		for _, digits := range []int{8, 16, 64} {
+			if strings.HasSuffix(name, "-"+f.String()[:digits]) {
+				return f, true
+			}
+		}
+	}
+	return certs.Fingerprint{}, false
+}
+
+// linksToNothing returns the links to deleted anchors of others, with their
+// certificates: of gone, in the bundle before and not after. The hash links to such a
+// link say which certificate the anchor held.
+func (s anchorStore) linksToNothing(e *edit, before *state, gone map[certs.Fingerprint]bool) map[string]certs.Fingerprint {
+	lost := map[uint32]certs.Fingerprint{}
+	now, _ := readIfThere(e.root, toolsBundle) // removeFromBundle has reported the error
+	had, has := e.reader.Held(before.data), e.reader.Held(now)
+	for f := range gone {
+		if c := had.Get(f); c != nil && !has.Has(f) {
+			lost[c.SubjectHash()] = f
+		}
+	}
+	links := map[string]certs.Fingerprint{}
+	for name, link := range before.there {
+		target := before.there[link]
+		if link != s.linkName(target) || !toAnchor(target) || exists(e.root, path.Clean(target)[1:]) {
+			continue
+		}
+		if n, ok := parseHash(name); ok {
+			if f, ok := lost[n.hash]; ok {
+				links[link] = f
+			}
+		}
+	}
+	return links
 }
