@@ -82,7 +82,7 @@ func Distrusts(ctx context.Context, opt Options) (*Distrusted, error) {
 	for _, name := range opt.Catalog {
 		file, err := readCatalogFile(ctx, name)
 		if err == nil {
-			err = refusedIn(name, d.add(file.Distrust))
+			err = refusedList(name, d.add(file.Distrust))
 		}
 		if err != nil {
 			return nil, err
@@ -90,6 +90,14 @@ func Distrusts(ctx context.Context, opt Options) (*Distrusted, error) {
 	}
 	order.Sort(d.lists, func(a, b *Distrust) int { return cmp.Compare(a.Name, b.Name) })
 	return d, nil
+}
+
+// refusedList adds the file's name to the error of a list in a catalogue file.
+func refusedList(name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return hint.Add(refusedf("%s: %w", name, err), "correct the list, whose form docs/distrust.md shows, or leave the file out (--catalog, CERTGRAFT_CATALOG)")
 }
 
 // add adds lists. If several have a certificate, the first is reported.
@@ -101,6 +109,7 @@ func (d *Distrusted) add(lists []*Distrust) error {
 		if d.named(l.Name) != nil {
 			return fmt.Errorf("list %q: the name is taken", l.Name)
 		}
+		l.plain()
 		d.lists = append(d.lists, l)
 		for _, c := range l.Certificates {
 			enter(d.certs, c.SHA256, l)
@@ -205,14 +214,25 @@ func (l *Distrust) checkDigests() error {
 		return errors.New("it names no certificate and no key")
 	}
 	for _, c := range l.Certificates {
-		if !isSHA256(c.SHA256) {
-			return fmt.Errorf("certificate %q: %q is no SHA-256 in hexadecimal", c.Name, c.SHA256)
+		if !isSHA256(certs.PlainFingerprint(c.SHA256)) {
+			return fmt.Errorf("certificate %q: %q is no SHA-256: it has 64 hexadecimal digits, with colons or without", c.Name, c.SHA256)
 		}
 	}
 	for _, k := range l.Keys {
-		if !isSHA256(k.SHA256) {
-			return fmt.Errorf("key %q: %q is no SHA-256 in hexadecimal", k.Name, k.SHA256)
+		if !isSHA256(certs.PlainFingerprint(k.SHA256)) {
+			return fmt.Errorf("key %q: %q is no SHA-256: it has 64 hexadecimal digits, with colons or without", k.Name, k.SHA256)
 		}
 	}
 	return nil
+}
+
+// plain writes the digests without colons and capitals. A person may have copied
+// them from openssl.
+func (l *Distrust) plain() {
+	for i := range l.Certificates {
+		l.Certificates[i].SHA256 = certs.PlainFingerprint(l.Certificates[i].SHA256)
+	}
+	for i := range l.Keys {
+		l.Keys[i].SHA256 = certs.PlainFingerprint(l.Keys[i].SHA256)
+	}
 }

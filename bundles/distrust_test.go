@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -191,6 +192,31 @@ func TestDistrustFiles(t *testing.T) {
 		if _, err := Distrusts(t.Context(), write(text)); !errors.Is(err, ErrRefused) {
 			t.Errorf("%s: %v", what, err)
 		}
+	}
+}
+
+// A list takes digests as openssl prints them, and has them without colons.
+func TestDistrustFileWithColons(t *testing.T) {
+	c, other := parsed(t, roottest.NewCA(t, "A CA").PEM()), parsed(t, roottest.NewCA(t, "Another CA").PEM())
+	openssl := func(digest string) string {
+		return strings.ToUpper(regexp.MustCompile(`(..)\B`).ReplaceAllString(digest, "$1:"))
+	}
+	key := certs.Fingerprint(sha256.Sum256([]byte(other.PublicKey()))).String()
+	name := t.TempDir() + "/catalog.json"
+	list := `{"version":1,"distrust":[{"name":"acme","title":"t","since":"2026-01-01","why":"w","certificates":[{"sha256":"` + openssl(c.Fingerprint().String()) + `"}],"keys":[{"sha256":"` + openssl(key) + `"}]}]}`
+	if err := os.WriteFile(name, []byte(list), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	d, err := Distrusts(t.Context(), Options{Catalog: []string{name}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d.Of(c) == nil || d.Of(other) == nil {
+		t.Errorf("by its fingerprint: %v, by its key: %v", d.Of(c), d.Of(other))
+	}
+	all, err := d.Find("acme")
+	if err != nil || all[0].Certificates[0].SHA256 != c.Fingerprint().String() || all[0].Keys[0].SHA256 != key {
+		t.Errorf("%+v %v", all, err)
 	}
 }
 

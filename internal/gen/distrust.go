@@ -80,7 +80,7 @@ A file of ` + "`--catalog FILE` or `CERTGRAFT_CATALOG`" + ` may have a member ` 
 }
 ` + "```" + `
 
-- ` + "`certificates`" + ` are known by the SHA-256 of the certificate, ` + "`keys`" + ` by that of their SubjectPublicKeyInfo, whatever certificate they are in.
+- ` + "`certificates`" + ` are known by the SHA-256 of the certificate, ` + "`keys`" + ` by that of their SubjectPublicKeyInfo, whatever certificate they are in. Both may have colons and capitals.
 - ` + "`after`" + `, a time as ` + "`2026-01-02T15:04:05Z`" + `, distrusts only certificates issued later.
 `
 
