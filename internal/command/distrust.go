@@ -5,19 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/certgraft/certgraft/bundles"
-	"github.com/certgraft/certgraft/certs"
 	"github.com/certgraft/certgraft/image"
 	"github.com/certgraft/certgraft/installer"
 	"github.com/certgraft/certgraft/internal/command/words"
 	"github.com/certgraft/certgraft/internal/hint"
-	"github.com/certgraft/certgraft/internal/input"
 	"github.com/certgraft/certgraft/rootfs"
 )
 
@@ -71,13 +68,16 @@ func (o *distrustCommandOptions) unwanted(ctx context.Context, p *printer, what 
 	if err != nil {
 		return nil, err
 	}
-	listed := false
+	listed, names := false, caNames{lists: lists, javaPassword: o.target.javaPassword}
 	for _, name := range what {
-		one, err := o.named(ctx, p, lists, name)
+		one, err := names.find(ctx, name)
 		if err != nil {
 			return nil, fmt.Errorf("distrust: %w", err)
 		}
-		listed = listed || strings.HasPrefix(name, "@")
+		if strings.HasPrefix(name, "@") {
+			listed = true
+			o.warnDated(p, lists, name)
+		}
 		all = append(all, one...)
 	}
 	if listed && !o.undo {
@@ -86,79 +86,17 @@ func (o *distrustCommandOptions) unwanted(ctx context.Context, p *printer, what 
 	return all, nil
 }
 
-var digest64 = regexp.MustCompile(`^[0-9a-f]{64}$`)
-
-// named returns the CAs that one argument names.
-func (o *distrustCommandOptions) named(ctx context.Context, p *printer, lists *bundles.Distrusted, name string) ([]installer.Unwanted, error) {
-	plain := certs.PlainFingerprint(name)
-	key, isKey := strings.CutPrefix(strings.ToLower(name), "spki:")
-	key = strings.ReplaceAll(key, ":", "")
-	switch {
-	case strings.HasPrefix(name, "@"):
-		return o.inLists(p, lists, name)
-	case isKey && digest64.MatchString(key):
-		u := installer.Unwanted{Key: key, Name: "spki:" + key}
-		if l := lists.OfKey(key); l != nil {
-			u.Why = l.Said()
-		}
-		return []installer.Unwanted{u}, nil
-	case isKey:
-		return nil, hint.Add(usagef("%s is no SHA-256 of a public key: it has 64 hexadecimal digits", name), "openssl x509 -in FILE -pubkey -noout | openssl pkey -pubin -outform der | sha256sum")
-	case digest64.MatchString(plain):
-		return []installer.Unwanted{{Certificate: plain, Name: plain}}, nil
-	}
-	data, err := input.ReadFile(ctx, name)
-	if isMissing(err) && len(plain) >= 8 && strings.Trim(plain, "0123456789abcdef") == "" {
-		return nil, hint.Add(usagef("%s is not a whole fingerprint: a SHA-256 has 64 hexadecimal digits, this has %d", name, len(plain)), "certgraft inspect --json names the fingerprints of what is trusted")
-	}
-	if isMissing(err) {
-		return nil, hint.Add(usagef("%s: no such file", name), "name a SHA-256 fingerprint, spki:SHA-256, a file of certificates, @LIST or @all; certgraft list @all names the lists")
-	}
-	if err != nil {
-		return nil, err
-	}
-	at := place{name: name, data: data}
-	set, _, err := at.held(ctx, o.target.javaPassword)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	if set.Len() == 0 {
-		return nil, fmt.Errorf("%s holds no certificate", name)
-	}
-	var all []installer.Unwanted
-	for c := range set.All() {
-		u := installer.Unwanted{Certificate: c.Fingerprint().String(), Name: c.Subject(), Cert: c}
-		if l := lists.Of(c); l != nil {
-			u.Why = l.Said()
-		}
-		all = append(all, u)
-	}
-	return all, nil
-}
-
-// inLists returns the CAs of the lists that a name stands for. A list that
-// distrusts only certificates issued after a date counts only if its own name is
-// given.
-func (o *distrustCommandOptions) inLists(p *printer, lists *bundles.Distrusted, name string) (all []installer.Unwanted, err error) {
+// warnDated warns of the lists with a name that block nothing by themselves.
+func (o *distrustCommandOptions) warnDated(p *printer, lists *bundles.Distrusted, name string) {
 	found, err := lists.Find(name)
-	if err != nil {
-		return nil, err
+	if err != nil || o.undo {
+		return
 	}
 	for _, l := range found {
-		if l.After != "" && !o.undo {
+		if l.After != "" {
 			p.warn(fmt.Sprintf("@%s: others still trust what was issued until %s; without its CAs that is refused too", l.Name, l.After))
 		}
-		for _, c := range l.Certificates {
-			all = append(all, installer.Unwanted{Certificate: strings.ToLower(c.SHA256), Name: c.Name, Why: l.Said()})
-		}
-		for _, k := range l.Keys {
-			all = append(all, installer.Unwanted{Key: strings.ToLower(k.SHA256), Name: k.Name, Why: l.Said()})
-		}
 	}
-	for i := range all {
-		all[i].Listed = true
-	}
-	return all, nil
 }
 
 func (o *distrustCommandOptions) run(ctx context.Context, p *printer, unwanted []installer.Unwanted) error {
