@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"regexp"
 	"strings"
 
@@ -19,6 +20,7 @@ var digest64 = regexp.MustCompile(`^[0-9a-f]{64}$`)
 type caNames struct {
 	lists        *bundles.Distrusted
 	javaPassword string // file with the password
+	dir          string // of files; "" is the working directory
 }
 
 // find returns the CAs that one name stands for.
@@ -40,23 +42,24 @@ func (n caNames) find(ctx context.Context, name string) ([]installer.Unwanted, e
 	case digest64.MatchString(plain):
 		return []installer.Unwanted{{Certificate: plain, Name: plain}}, nil
 	}
-	data, err := input.ReadFile(ctx, name)
+	path := n.inDir(name)
+	data, err := input.ReadFile(ctx, path)
 	if isMissing(err) && len(plain) >= 8 && strings.Trim(plain, "0123456789abcdef") == "" {
 		return nil, hint.Add(usagef("%s is not a whole fingerprint: a SHA-256 has 64 hexadecimal digits, this has %d", name, len(plain)), "certgraft inspect --json names the fingerprints of what is trusted")
 	}
 	if isMissing(err) {
-		return nil, hint.Add(usagef("%s: no such file", name), "name a SHA-256 fingerprint, spki:SHA-256, a file of certificates, @LIST or @all; certgraft list @all names the lists")
+		return nil, hint.Add(usagef("%s: no such file", path), "name a SHA-256 fingerprint, spki:SHA-256, a file of certificates, @LIST or @all; certgraft list @all names the lists")
 	}
 	if err != nil {
 		return nil, err
 	}
-	at := place{name: name, data: data}
+	at := place{name: path, data: data}
 	set, _, err := at.held(ctx, n.javaPassword)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	if set.Len() == 0 {
-		return nil, fmt.Errorf("%s holds no certificate", name)
+		return nil, fmt.Errorf("%s holds no certificate", path)
 	}
 	var all []installer.Unwanted
 	for c := range set.All() {
@@ -67,6 +70,14 @@ func (n caNames) find(ctx context.Context, name string) ([]installer.Unwanted, e
 		all = append(all, u)
 	}
 	return all, nil
+}
+
+// inDir returns the path of a file.
+func (n caNames) inDir(name string) string {
+	if n.dir == "" || filepath.IsAbs(name) {
+		return name
+	}
+	return filepath.Join(n.dir, name)
 }
 
 // inLists returns the CAs of the lists that a name stands for. A list that

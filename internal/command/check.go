@@ -190,7 +190,23 @@ func (o *checkOptions) auditor(ctx context.Context, p *printer) (*audit.Auditor,
 			return nil, fmt.Errorf("read a source that the policy allows: %w", err)
 		}
 	}
+	if a.Forbidden, err = o.forbidden(ctx, a); err != nil {
+		return nil, fmt.Errorf("read a CA that the policy forbids: %w", err)
+	}
 	return a, nil
+}
+
+// forbidden returns the CAs that the policy forbids.
+func (o *checkOptions) forbidden(ctx context.Context, a *audit.Auditor) (all []installer.Unwanted, err error) {
+	names := caNames{lists: a.Lists, javaPassword: o.javaPassword, dir: filepath.Dir(o.policy)}
+	for _, name := range a.Policy.Forbid {
+		one, err := names.find(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, one...)
+	}
+	return all, nil
 }
 
 // heldBy returns the certificates of sources. It keeps each warning about them, once.

@@ -96,7 +96,7 @@ const green = "32"
 
 // verdictColours are the colours of verdicts, which are the first words of lines.
 var verdictColours = []struct{ word, sgr string }{
-	{"FAILED", red}, {"not trusted", red}, {"refused", red}, {"distrusted", red}, {"missing", red}, {"not-allowed", red}, {"unreadable", red}, {"expired", red},
+	{"FAILED", red}, {"not trusted", red}, {"refused", red}, {"distrusted", red}, {"missing", red}, {"not-allowed", red}, {"forbidden", red}, {"unreadable", red}, {"expired", red},
 	{"no verdict", yellow}, {"warn", yellow}, {"but", yellow}, {"expiring", yellow}, {"weak", yellow}, {"disagree", yellow},
 	{"trusted", green}, {"ok", green}, {"done", green},
 	{"what to do", cyan}, {"dry run", cyan},

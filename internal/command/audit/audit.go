@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/ecdsa"
 	"crypto/rsa"
+	"crypto/sha256"
 	"fmt"
 	"slices"
 	"strings"
@@ -30,11 +31,12 @@ type Finding struct {
 
 // Auditor judges roots by one policy, at one time.
 type Auditor struct {
-	Policy   Policy
-	Lists    *bundles.Distrusted
-	Required *certs.Set // certificates of the sources in Policy.Require
-	Allowed  *certs.Set // certificates of the sources in Policy.Allow; nil without any
-	Now      time.Time
+	Policy    Policy
+	Lists     *bundles.Distrusted
+	Required  *certs.Set           // certificates of the sources in Policy.Require
+	Allowed   *certs.Set           // certificates of the sources in Policy.Allow; nil without any
+	Forbidden []installer.Unwanted // certificates and keys of Policy.Forbid
+	Now       time.Time
 }
 
 // Look returns the findings on a root, the gravest first.
@@ -109,6 +111,9 @@ func (a *Auditor) each(held *certs.Set) (out []Finding) {
 		if a.Allowed != nil && !a.Allowed.Has(c.Fingerprint()) {
 			note("not-allowed", "no source that the policy allows holds it")
 		}
+		if a.forbids(c) {
+			note("forbidden", "the policy forbids it")
+		}
 		switch {
 		case a.Now.After(c.NotAfter()):
 			note("expired", "expired on %s", c.NotAfter().Format(time.DateOnly))
@@ -120,6 +125,14 @@ func (a *Auditor) each(held *certs.Set) (out []Finding) {
 		}
 	}
 	return out
+}
+
+// forbids reports whether the policy forbids a certificate or its key.
+func (a *Auditor) forbids(c *certs.Certificate) bool {
+	print, key := c.Fingerprint().String(), certs.Fingerprint(sha256.Sum256([]byte(c.PublicKey()))).String()
+	return slices.ContainsFunc(a.Forbidden, func(u installer.Unwanted) bool {
+		return u.Certificate == print || u.Key == key
+	})
 }
 
 // weak says why strict programs refuse the key of a CA: OpenSSL does from security

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/json"
@@ -107,6 +108,18 @@ func TestRules(t *testing.T) {
 		{"required and in one of two", map[string]string{bundlePath: good + ending, "etc/pki/tls/cert.pem": good}, func(a *Auditor) { a.Required.Add(parsed(t, ending), "") }, "missing disagree"},
 		{"required of a root without stores", map[string]string{"etc/os-release": "ID=x\n"}, func(a *Auditor) { a.Required.Add(parsed(t, good), "") }, "missing"},
 		{"not allowed", map[string]string{bundlePath: good + ending}, func(a *Auditor) { a.Allowed = &certs.Set{}; a.Allowed.Add(parsed(t, good), "") }, "not-allowed"},
+		{"forbidden", map[string]string{bundlePath: good + ending}, func(a *Auditor) {
+			a.Forbidden = []installer.Unwanted{{Certificate: parsed(t, ending).Fingerprint().String()}}
+		}, "forbidden"},
+		{"forbidden by its key", map[string]string{bundlePath: good + ending}, func(a *Auditor) {
+			a.Forbidden = []installer.Unwanted{{Key: certs.Fingerprint(sha256.Sum256([]byte(parsed(t, ending).PublicKey()))).String()}}
+		}, "forbidden"},
+		{"forbidden and in one of two", map[string]string{bundlePath: good, "etc/pki/tls/cert.pem": good + ending}, func(a *Auditor) {
+			a.Forbidden = []installer.Unwanted{{Certificate: parsed(t, ending).Fingerprint().String()}}
+		}, "forbidden disagree"},
+		{"forbidden and not there", map[string]string{bundlePath: good}, func(a *Auditor) {
+			a.Forbidden = []installer.Unwanted{{Certificate: parsed(t, ending).Fingerprint().String()}}
+		}, ""},
 		{"damaged", map[string]string{bundlePath: strings.Replace(good, "-----END", "----END", 1) + ending}, nil, "unreadable"},
 		{"excepted", map[string]string{bundlePath: good + old}, func(a *Auditor) {
 			a.Policy.Except = []Exception{{Fingerprint: parsed(t, old).Fingerprint().String(), Rule: "expired", Until: "2026-11-28", Why: "x"}}
@@ -169,8 +182,8 @@ func TestLists(t *testing.T) {
 }
 
 func TestReadPolicy(t *testing.T) {
-	p, err := ReadPolicy([]byte(`{"version":1,"require":["./corp.pem"],"allow":["mozilla"],"within":30}`))
-	if err != nil || p.Within != 30 || p.Require[0] != "./corp.pem" {
+	p, err := ReadPolicy([]byte(`{"version":1,"require":["./corp.pem"],"allow":["mozilla"],"forbid":["@all"],"within":30}`))
+	if err != nil || p.Within != 30 || p.Forbid[0] != "@all" || p.Require[0] != "./corp.pem" {
 		t.Error(p, err)
 	}
 	print := strings.Repeat("0", 64)

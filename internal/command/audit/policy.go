@@ -22,6 +22,7 @@ type Policy struct {
 	Version int         `json:"version"`
 	Require []string    `json:"require,omitzero"` // sources that every store must hold
 	Allow   []string    `json:"allow,omitzero"`   // sources; if any is named, a store may hold no other CA
+	Forbid  []string    `json:"forbid,omitzero"`  // CAs that no store may hold, as distrust takes them
 	Within  int         `json:"within,omitzero"`  // an expiry in at most so many days is a finding
 	Except  []Exception `json:"except,omitzero"`
 }

@@ -23,6 +23,7 @@ var Rules = []Rule{
 	{"distrusted", Error, "A store holds a CA that others distrust.", "Take it out with certgraft distrust, or update the package that brings it."},
 	{"missing", Error, "A store does not hold a CA that the policy requires.", "Install it with certgraft install or certgraft patch."},
 	{"not-allowed", Error, "A store holds a CA that the policy does not allow.", "Find out who put it there; certgraft remove takes out what certgraft installed."},
+	{"forbidden", Error, "A store holds a CA that the policy forbids.", "Take it out with certgraft distrust; certgraft install --sync takes out what its source no longer holds."},
 	{"unreadable", Error, "A store is damaged, so that programs lose some or all of it.", "certgraft install repairs a bundle that it edits."},
 	{"expired", Warning, "A store holds a CA that has expired.", "Update the package or the source that brings it."},
 	{"expiring", Warning, "A CA in a store expires within the time of the policy.", "Install its successor beside it now."},
