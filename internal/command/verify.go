@@ -156,6 +156,9 @@ func (h hearing) judge(t *trust) verifyResult {
 		report.Caveats = append(report.Caveats, j.unread()...)
 		report.Caveats = append(report.Caveats, t.only(c, j)...)
 		report.Caveats = append(report.Caveats, j.others()...)
+		if protocol := h.session.Target.Protocol; protocol != nil && strings.HasPrefix(protocol.Name, "postgres") {
+			report.Caveats = append(report.Caveats, j.unnamed("libpq")...)
+		}
 		report.Caveats = append(report.Caveats, h.listed(t, j, report)...)
 		result.Readers = j.result()
 		if len(t.as) > 0 {

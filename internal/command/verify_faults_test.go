@@ -244,6 +244,9 @@ func TestVerifySaysHowLibpqReadsTheBundle(t *testing.T) {
 	}
 	h = verified(t, 1, "--root", root, "--as", "libpq", "--with", caFile(t, c), "--servername", c.Host, address) // installed in vain
 	h.wants(t, "no-store", "finds none of its stores", "sslrootcert=", "sslrootcert=system")
+	c, address = servePostgres(t, "plain")
+	verified(t, 0, "--root", root, "--servername", c.Host, "postgres://me@"+address+"/app?sslmode=verify-full").says(t,
+		"libpq (/usr/lib/x86_64-linux-gnu/libpq.so.5): it reads no system bundle by itself: with sslmode=verify-full say sslrootcert=/etc/ssl/certs/ca-certificates.crt")
 }
 
 // sslrootcert of an address is libpq's one store: it decides, and its cure does not name the

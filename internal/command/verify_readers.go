@@ -192,6 +192,17 @@ func (j jury) others() (lines []string) {
 	return lines
 }
 
+// unnamed says of a reader without an opinion what makes it read a store, if the
+// verdict is trust that this reader does not share.
+func (j jury) unnamed(id string) (lines []string) {
+	for _, o := range j.opinions {
+		if o.ID == id && !o.asked && j.verdict().Trusted && o.setting() != "" {
+			lines = append(lines, o.name()+": "+o.setting())
+		}
+	}
+	return lines
+}
+
 // sentence says that readers trust or refuse. Why begins with "+" if they trust.
 func sentence(only, whose string, one bool, why string) string {
 	how, trusts := strings.CutPrefix(why, "+")
