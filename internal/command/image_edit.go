@@ -254,7 +254,7 @@ func (w *imageEditor) put(ctx context.Context, job patchJob, was *image.Image, u
 // adviseReplaced says that an image in a registry or layout is about to be
 // replaced, if the command takes CAs out and has not read that image.
 func (w *imageEditor) adviseReplaced(ctx context.Context, job patchJob, to image.Location) {
-	if !w.work.removes || w.work.dryRun || job.inPlace || !to.IsRegistry() && !strings.HasPrefix(to.String(), "oci:") {
+	if !w.work.removes || w.work.dryRun || job.inPlace || to.String() == job.from.String() || !to.IsRegistry() && !strings.HasPrefix(to.String(), "oci:") {
 		return
 	}
 	if _, err := to.Get(ctx); err == nil {
