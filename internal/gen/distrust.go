@@ -23,7 +23,7 @@ The first command finds a CA, and changes nothing. The second proves that it is 
 
 ` + "```sh" + `
 certgraft distrust --dry-run --from-file images.txt @emsign   # an image that has it "would become" another
-certgraft check --from-file images.txt                        # reads the destinations: no "distrusted" is found
+certgraft check --from-file images.txt                        # reads the destinations: nothing is found of (@emsign)
 ` + "```" + `
 
 ` + "`--root DIR`" + ` or ` + "`--image IMAGE`" + ` in place of the list finds a CA in one. ` + "`check`" + ` knows the CAs on lists. For another CA, write [a list of your own](#lists-of-your-own), and add ` + "`--catalog FILE`" + `.
