@@ -199,7 +199,11 @@ func (w *imageEditor) one(ctx context.Context, job patchJob, edit imageEdit) (*p
 		err = w.put(ctx, job, img, updated, result)
 	}
 	result.About = about()
-	w.notice(result.Image, len(result.reports), result.notices())
+	heard := result.notices()
+	if w.o.place.list.given() { // whose report has one line for an image
+		heard = append(heard, result.staying()...)
+	}
+	w.notice(result.Image, len(result.reports), heard)
 	if unread != nil {
 		return nil, unread
 	}

@@ -177,6 +177,16 @@ func (r *patchResult) notices() (all []notice) {
 	return all
 }
 
+// staying returns a notice for each CA that stays.
+func (r *patchResult) staying() (all []notice) {
+	for _, one := range r.Platforms {
+		for _, s := range one.Stays {
+			all = append(all, notice{text: "stays: " + s.Subject + ", because " + s.Because, platform: one.Platform})
+		}
+	}
+	return all
+}
+
 // text writes the report: a block for each platform, and a summary.
 func (r *patchResult) text(w io.Writer) {
 	rows := sourceRows(r.Sources)
