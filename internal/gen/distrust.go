@@ -19,14 +19,14 @@ certgraft distrust --undo                # restores every byte; with WHAT, of th
 certgraft distrust --image registry.example.com/app:1 --tag registry.example.com/app:1-safe @emsign
 ` + "```" + `
 
-The first command finds a CA, and changes nothing. The second proves that it is gone:
+The first command finds a CA, and changes nothing. The second, after a distrust, proves that it is gone:
 
 ` + "```sh" + `
 certgraft distrust --dry-run --from-file images.txt @emsign   # an image that has it "would become" another
-certgraft check --from-file images.txt                        # reads the destinations: nothing is found of (@emsign)
+certgraft distrust --dry-run --image registry.example.com/app:1-safe @emsign   # "nothing to do"
 ` + "```" + `
 
-` + "`--root DIR`" + ` or ` + "`--image IMAGE`" + ` in place of the list finds a CA in one. ` + "`check`" + ` knows the CAs on lists. For another CA, write [a list of your own](#lists-of-your-own), and add ` + "`--catalog FILE`" + `.
+` + "`--root DIR`" + ` or ` + "`--image IMAGE`" + ` in place of the list finds a CA in one. ` + "`certgraft check`" + ` reports the CAs on lists in bundles, hash links and Java's stores, and does not read certifi, gems, or the files of Conda and PHP. For a CA that is on no list, write [a list of your own](#lists-of-your-own), and add ` + "`--catalog FILE`" + `.
 
 A line of ` + "`images.txt`" + ` names the image that is read, and where the result is written. After ` + "`app:1 app:1-safe`" + `, a second command must read what the first wrote: ` + "`app:1-safe app:1-safe`" + `. With the first list again, ` + "`patch`" + ` writes the CA back into ` + "`app:1-safe`" + `.
 
