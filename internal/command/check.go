@@ -100,11 +100,7 @@ func (o *checkOptions) run(ctx context.Context, p *printer, args []string) error
 // checkAll checks one root; or several, and then writes the total.
 func checkAll(ctx context.Context, p *printer, all []candidate, check func(context.Context, candidate) (outcome, error), list bool) error {
 	if len(all) > 1 || list {
-		f := newFleet(p, p.out, "root", asClean, asBad)
-		if err := each(ctx, f, all, check); err != nil {
-			return err
-		}
-		return f.end(len(all))
+		return each(ctx, newFleet(p, p.out, "root", asClean, asBad), all, check)
 	}
 	done, err := check(ctx, all[0])
 	switch {
