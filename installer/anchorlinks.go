@@ -170,10 +170,15 @@ func (s anchorStore) removeLinks(e *edit, before *state, left *anchors, dropped 
 	return err
 }
 
+// isLost reports whether a link leads to an anchor that someone has deleted.
+func isLost(root *rootfs.Overlay, target string) bool {
+	return toAnchor(target) && !exists(root, path.Clean(target)[1:])
+}
+
 // lostAnchor returns the certificate, of gone, whose anchor of ours target names, if
 // someone has deleted that anchor.
 func lostAnchor(root *rootfs.Overlay, target string, gone map[certs.Fingerprint]bool) (certs.Fingerprint, bool) {
-	if !toAnchor(target) || !isOurs(target) || exists(root, path.Clean(target)[1:]) {
+	if !isOurs(target) || !isLost(root, target) {
 		return certs.Fingerprint{}, false
 	}
 	for f := range gone {
@@ -191,22 +196,22 @@ func lostAnchor(root *rootfs.Overlay, target string, gone map[certs.Fingerprint]
 // certificates: of gone, in the bundle before and not after. The hash links to such a
 // link say which certificate the anchor held.
 func (s anchorStore) linksToNothing(e *edit, before *state, gone map[certs.Fingerprint]bool) map[string]certs.Fingerprint {
-	lost := map[uint32]certs.Fingerprint{}
+	dead := map[uint32][]string{} // links by hash
+	for name, link := range before.there {
+		target := before.there[link]
+		if n, ok := parseHash(name); ok && link == s.linkName(target) && isLost(e.root, target) {
+			dead[n.hash] = append(dead[n.hash], link)
+		}
+	}
+	if len(dead) == 0 {
+		return nil // the usual case, in which no bundle need be read
+	}
+	links := map[string]certs.Fingerprint{}
 	now, _ := readIfThere(e.root, toolsBundle) // removeFromBundle has reported the error
 	had, has := e.reader.Held(before.data), e.reader.Held(now)
 	for f := range gone {
 		if c := had.Get(f); c != nil && !has.Has(f) {
-			lost[c.SubjectHash()] = f
-		}
-	}
-	links := map[string]certs.Fingerprint{}
-	for name, link := range before.there {
-		target := before.there[link]
-		if link != s.linkName(target) || !toAnchor(target) || exists(e.root, path.Clean(target)[1:]) {
-			continue
-		}
-		if n, ok := parseHash(name); ok {
-			if f, ok := lost[n.hash]; ok {
+			for _, link := range dead[c.SubjectHash()] {
 				links[link] = f
 			}
 		}
