@@ -21,6 +21,9 @@ func (u Unwanted) asked() distrusted.Asked {
 	return distrusted.Asked{Certificate: u.Certificate, Key: u.Key, Name: u.Name, Why: u.Why}
 }
 
+// Is reports whether u names the certificate c or its key.
+func (u Unwanted) Is(c *certs.Certificate) bool { return u.asked().Is(c) }
+
 // covers reports whether a asks for the certificate in u or for its key.
 func (u Unwanted) covers(a distrusted.Asked) bool { return u.Cert != nil && a.Is(u.Cert) }
 

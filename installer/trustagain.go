@@ -489,7 +489,7 @@ func (o out) leave(report *Report, unwanted []Unwanted) {
 		for _, name := range t.From {
 			left[name]++
 		}
-		if slices.ContainsFunc(unwanted, func(u Unwanted) bool { return u.asked().Is(t.cert) }) {
+		if slices.ContainsFunc(unwanted, func(u Unwanted) bool { return u.Is(t.cert) }) {
 			report.Already = append(report.Already, t)
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"crypto/ecdsa"
 	"crypto/rsa"
-	"crypto/sha256"
 	"fmt"
 	"slices"
 	"strings"
@@ -111,7 +110,7 @@ func (a *Auditor) each(held *certs.Set) (out []Finding) {
 		if a.Allowed != nil && !a.Allowed.Has(c.Fingerprint()) {
 			note("not-allowed", "no source that the policy allows holds it")
 		}
-		if a.forbids(c) {
+		if slices.ContainsFunc(a.Forbidden, func(u installer.Unwanted) bool { return u.Is(c) }) {
 			note("forbidden", "the policy forbids it")
 		}
 		switch {
@@ -125,14 +124,6 @@ func (a *Auditor) each(held *certs.Set) (out []Finding) {
 		}
 	}
 	return out
-}
-
-// forbids reports whether the policy forbids a certificate or its key.
-func (a *Auditor) forbids(c *certs.Certificate) bool {
-	print, key := c.Fingerprint().String(), certs.Fingerprint(sha256.Sum256([]byte(c.PublicKey()))).String()
-	return slices.ContainsFunc(a.Forbidden, func(u installer.Unwanted) bool {
-		return u.Certificate == print || u.Key == key
-	})
 }
 
 // weak says why strict programs refuse the key of a CA: OpenSSL does from security
