@@ -90,10 +90,10 @@ func (n caNames) inLists(name string) (all []installer.Unwanted, err error) {
 	}
 	for _, l := range found {
 		for _, c := range l.Certificates {
-			all = append(all, installer.Unwanted{Certificate: strings.ToLower(c.SHA256), Name: c.Name, Why: l.Said()})
+			all = append(all, installer.Unwanted{Certificate: c.SHA256, Name: c.Name, Why: l.Said()})
 		}
 		for _, k := range l.Keys {
-			all = append(all, installer.Unwanted{Key: strings.ToLower(k.SHA256), Name: k.Name, Why: l.Said()})
+			all = append(all, installer.Unwanted{Key: k.SHA256, Name: k.Name, Why: l.Said()})
 		}
 	}
 	for i := range all {
