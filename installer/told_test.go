@@ -31,8 +31,8 @@ func TestS6EmptyBundle(t *testing.T) {
 	}
 }
 
-// Files in the directory of anchors that no program trusts yet are named: those that
-// the tool has not read since, and those that it never reads.
+// Files in the directory of anchors that no program trusts yet are named: files that the
+// tool has not read since, and files that it never reads.
 func TestS6PendingAndUnread(t *testing.T) {
 	old, late := roottest.NewCA(t, "Old"), roottest.NewCA(t, "Late")
 	files := map[string]string{localDir + "old.crt": old.PEM(), bundlePath: old.PEM(), "etc/ssl/certs/old.pem": ""}

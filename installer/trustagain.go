@@ -471,7 +471,7 @@ func outBefore(root *rootfs.Overlay, was *distrusted.Record, opt Options) (out, 
 	return o, nil
 }
 
-// leave leaves the certificates out of a report, except those that this run names.
+// leave takes the certificates out of a report, except certificates that this run names.
 func (o out) leave(report *Report, unwanted []Unwanted) {
 	var taken []Taken
 	n := 0

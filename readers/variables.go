@@ -50,9 +50,9 @@ var (
 	pgSSLRootCert    = &Variable{Name: "PGSSLROOTCERT", Runtime: "libpq", Value: aBundle, Strict: true}
 )
 
-// variables is every known variable: those that env prints, that run sets, that
-// advice names, and whose files install extends. Those without a name above belong
-// to programs outside [table] and [others].
+// variables is every known variable. Commands print them (env), set them (run), name
+// them in advice, and extend their files (install). Variables without a name above
+// belong to programs outside [table] and [others].
 var variables = []*Variable{
 	sslCertFile, sslCertDir, nodeExtraCACerts, denoCert, requestsCABundle, curlCABundle, awsCABundle, pipCert, httplib2CACerts, gitSSLCAInfo, gitSSLCAPath, grpcRoots, javaToolOptions,
 	{Name: "CARGO_HTTP_CAINFO", Runtime: "cargo", Value: aBundle},

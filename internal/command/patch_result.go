@@ -31,7 +31,7 @@ type patchResult struct {
 
 	reports []*platformResult // in the order of the edits
 	places  []string          // the destinations
-	named   []string          // those that did not have the image before
+	named   []string          // destinations that did not have the image before
 	verbose bool              // the text of a dry run names each change
 }
 
